@@ -1,0 +1,77 @@
+"""Settings as frozen dataclasses, read from mappings that may hold nothing unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, MISSING
+from typing import Any, TypeVar
+
+from posenet_ros.errors import InputError
+
+T = TypeVar('T')
+
+ROTATIONS = ('quaternion', '6d')
+POOLINGS = ('average', 'spatial')
+
+
+def from_mapping(cls: type[T], mapping: Mapping[str, Any], where: str) -> T:
+    """
+    Build a flat settings dataclass; lists become tuples.
+
+    :param where: the file (and key) that the mapping came from, for the message.
+    :raises InputError: on a key that is unknown or missing, naming it and the file.
+    """
+    known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
+    unknown = sorted(set(mapping) - set(known))
+    if unknown:
+        raise InputError(f'{where}: unknown key {unknown[0]!r}. Known keys: {", ".join(known)}')
+    missing = [name for name, f in known.items() if name not in mapping
+               and f.default is MISSING and f.default_factory is MISSING]
+    if missing:
+        raise InputError(f'{where}: the key {missing[0]!r} is missing')
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in mapping.items()}
+    try:
+        return cls(**values)
+    except (TypeError, InputError) as error:
+        raise InputError(f'{where}: {error}') from error
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """
+    What :func:`posenet_ros.network.build` needs to make the network.
+
+    :param backbone: `posenet`, `efficientnet_lite0`, or the name of a keras.applications model.
+    :param input_width: network input width, pixels.
+    :param input_height: network input height, pixels.
+    :param rotation: `quaternion` or `6d` (Zhou et al. 2019).
+    :param pooling: `average` over the feature map, or `spatial` (keeps where things are).
+    :param head_width: units of the fully connected layer before the pose.
+    :param dropout: rate before the pose layer, in training only.
+    :param origin_m: centre of the training positions in the dataset's frame, metres; the network
+        adds it, so outputs are metres in that frame.
+    :param scale_m: the network multiplies its raw position by this, metres.
+    :raises InputError: on a value out of range.
+    """
+
+    backbone: str = 'efficientnet_lite0'
+    input_width: int = 224
+    input_height: int = 224
+    rotation: str = '6d'
+    pooling: str = 'average'
+    head_width: int = 1024
+    dropout: float = 0.2
+    origin_m: tuple[float, ...] = (0.0, 0.0, 0.0)
+    scale_m: tuple[float, ...] = (1.0, 1.0, 1.0)
+
+    def __post_init__(self) -> None:
+        checks = {
+            'input_width': self.input_width >= 32, 'input_height': self.input_height >= 32,
+            'rotation': self.rotation in ROTATIONS, 'pooling': self.pooling in POOLINGS,
+            'head_width': self.head_width >= 1, 'dropout': 0 <= self.dropout < 1,
+            'origin_m': len(self.origin_m) == 3,
+            'scale_m': len(self.scale_m) == 3 and min(self.scale_m) > 0}
+        for name, good in checks.items():
+            if not good:
+                raise InputError(f'network {name} is out of range. '
+                                 f'Received: {getattr(self, name)!r}')

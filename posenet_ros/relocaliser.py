@@ -1,0 +1,114 @@
+"""From an image to a pose estimate, given any network."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from posenet_ros.artifact import Artifact
+from posenet_ros.camera import Camera
+from posenet_ros.errors import InputError
+from posenet_ros.pose import diagonal_covariance, Pose, PoseEstimate
+from posenet_ros.preprocess import Image
+
+ASPECT_TOLERANCE = 0.01
+INTRINSICS_TOLERANCE = 0.02
+
+
+class Prediction(NamedTuple):
+    """
+    What a network says of a batch of images.
+
+    :param position_m: (N, 3) camera positions in the dataset's frame, metres.
+    :param quat_xyzw: (N, 4) unit quaternions, dataset from camera.
+    """
+
+    position_m: NDArray[np.float64]
+    quat_xyzw: NDArray[np.float64]
+
+
+class Predict(Protocol):
+    """A network: (N, height, width, 3) RGB of 8 bits to poses."""
+
+    def __call__(self, batch: Image) -> Prediction:
+        """Return one pose an image."""
+        ...
+
+
+class Relocaliser:
+    """
+    Estimate the pose of a camera from one image.
+
+    :param predict: the network, for example an engine's `predict`.
+    :param artifact: preprocessing, camera and calibration of that network.
+    :param map_from_dataset: moves poses from the dataset's frame into the map.
+    """
+
+    def __init__(self, predict: Predict, artifact: Artifact,
+                 map_from_dataset: Pose | None = None) -> None:
+        self._predict = predict
+        self._artifact = artifact
+        self._map_from_dataset = map_from_dataset or Pose()
+        calibration = artifact.calibration
+        covariance = diagonal_covariance(calibration.sigma_m, calibration.sigma_rad)
+        # Both halves turn with the map; a translation of the frame moves neither, because the
+        # covariance is about the camera's own origin.
+        turn = np.kron(np.eye(2), self._map_from_dataset.rotation)
+        turned = turn @ covariance @ turn.T
+        self._covariance = (turned + turned.T) / 2
+
+    def camera_of(self, image: Image) -> Camera:
+        """
+        Return the camera of an image that comes without one: the model's, resized.
+
+        :param image: (height, width, 3).
+        :raises InputError: when the image's aspect is not that of the model's camera.
+        """
+        height, width = image.shape[:2]
+        camera = self._artifact.camera
+        if (width, height) == camera.size:
+            return camera
+        if abs(width * camera.height / (height * camera.width) - 1) > ASPECT_TOLERANCE:
+            raise InputError(f"images have to have the aspect of the model's camera, "
+                             f'{camera.width}x{camera.height}. Received: {width}x{height}')
+        return camera.scaled(width, height)
+
+    def check_camera(self, camera: Camera) -> None:
+        """
+        Compare a camera with the model's, both as shares of the image's size.
+
+        :raises InputError: when the field of view or the principal point differ.
+        """
+        own = self._artifact.camera
+        ours, theirs = own.scaled(camera.width, camera.height), camera
+        differences = (theirs.fx / ours.fx - 1, theirs.fy / ours.fy - 1,
+                       (theirs.cx - ours.cx) / camera.width,
+                       (theirs.cy - ours.cy) / camera.height)
+        if max(map(abs, differences)) > INTRINSICS_TOLERANCE:
+            raise InputError(
+                f'the camera has to have fx={ours.fx:.1f} fy={ours.fy:.1f} cx={ours.cx:.1f} '
+                f'cy={ours.cy:.1f} at {camera.width}x{camera.height}, as the model was trained. '
+                f'Received: fx={theirs.fx:.1f} fy={theirs.fy:.1f} cx={theirs.cx:.1f} '
+                f'cy={theirs.cy:.1f}: train for this camera')
+
+    def prepare(self, image: Image, camera: Camera | None = None) -> Image:
+        """
+        Return the network's input.
+
+        :param image: (height, width, 3) RGB, 8 bits.
+        :param camera: of this image; None means the model's, at the image's size.
+        :raises InputError: when the image's size does not fit its camera.
+        """
+        return self._artifact.preprocess(image, camera or self.camera_of(image))
+
+    def estimate(self, network_input: Image) -> PoseEstimate:
+        """
+        Return the pose in the map.
+
+        :param network_input: what :meth:`prepare` returned.
+        :raises InputError: when the network's output is no pose (not finite).
+        """
+        prediction = self._predict(network_input[np.newaxis])
+        dataset_from_camera = Pose(prediction.position_m[0], prediction.quat_xyzw[0])
+        return PoseEstimate(self._map_from_dataset @ dataset_from_camera, self._covariance)
