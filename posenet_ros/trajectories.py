@@ -14,7 +14,6 @@ from enum import Enum, unique
 from pathlib import Path
 
 import numpy as np
-
 from posenet_ros.errors import InputError
 from posenet_ros.pose import Pose, xyzw_from_wxyz
 
