@@ -1,0 +1,70 @@
+"""What a method has to beat: answers that need no learning."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from posenet_ros.artifact import TrainIndex
+from posenet_ros.metrics import rotation_errors_deg, translation_errors_m
+
+Array = NDArray[np.float64]
+
+MOST_CANDIDATES = 500
+BLOCK = 256
+
+
+def constant_pose(train: TrainIndex) -> tuple[Array, Array]:
+    """
+    Return the one pose that is least far from the training poses.
+
+    :returns: (3,) median position, metres; (4,) the training rotation (the best of at most 500,
+        evenly spread) with the smallest median angle to all of them.
+    """
+    step = -(-len(train.quats_xyzw) // MOST_CANDIDATES)
+    candidates = train.quats_xyzw[::step]
+    angles = [np.median(rotation_errors_deg(np.broadcast_to(quat, train.quats_xyzw.shape),
+                                            train.quats_xyzw)) for quat in candidates]
+    return np.median(train.positions_m, axis=0), candidates[int(np.argmin(angles))]
+
+
+def nearest_positions(train: TrainIndex, positions_m: ArrayLike) -> NDArray[np.intp]:
+    """
+    Return the index of the nearest training position of each position.
+
+    :param positions_m: (N, 3) in the dataset's frame, metres.
+    """
+    rows = np.asarray(positions_m, dtype=np.float64).reshape(-1, 3)
+    nearest = [np.argmin(np.linalg.norm(train.positions_m - row, axis=1)) for row in rows]
+    return np.array(nearest, dtype=np.intp)
+
+
+def unit_rows(descriptors: ArrayLike) -> NDArray[np.float32]:
+    """Return descriptors of length 1, so that products are cosines; (N, D)."""
+    rows = np.asarray(descriptors, dtype=np.float32)
+    lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
+    return np.asarray(rows / np.maximum(lengths, 1e-12), np.float32)
+
+
+def nearest_images(train: TrainIndex, descriptors: ArrayLike) -> NDArray[np.intp]:
+    """
+    Return the index of the most similar training image of each image.
+
+    :param descriptors: (N, D) the same features as `train.descriptors`.
+    """
+    known, asked = unit_rows(train.descriptors), unit_rows(descriptors)
+    blocks = [np.argmax(asked[i:i + BLOCK] @ known.T, axis=1)
+              for i in range(0, len(asked), BLOCK)]
+    return np.concatenate(blocks).astype(np.intp) if blocks else np.empty(0, np.intp)
+
+
+def errors_of_training_poses(
+        train: TrainIndex, index: NDArray[np.intp], truths_m: ArrayLike,
+        truths_xyzw: ArrayLike) -> tuple[Array, Array]:
+    """
+    Score training poses given as answers.
+
+    :param index: (N,) the training pose given for each frame.
+    :returns: (N,) metres and (N,) degrees.
+    """
+    return (translation_errors_m(train.positions_m[index], truths_m),
+            rotation_errors_deg(train.quats_xyzw[index], truths_xyzw))
