@@ -1,0 +1,204 @@
+"""
+Readers of dataset layouts: text files become lines with a pose, not yet checked.
+
+The convention of a file's pose is turned into `map_from_camera`, xyzw, here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from transforms3d.quaternions import mat2quat
+
+from posenet_ros.camera import Camera
+from posenet_ros.errors import InputError
+from posenet_ros.pose import xyzw_from_wxyz
+
+CAMBRIDGE_SCENES = ('KingsCollege', 'OldHospital', 'ShopFacade', 'StMarysChurch', 'GreatCourt',
+                    'Street')
+CAMBRIDGE_FOCAL = 1670 / 1920  # of the image width, by the scenes' own reconstructions
+SEVEN_SCENES_FOCAL_PX = 585.0  # at 640x480
+TUM_INTRINSICS = {  # fx fy cx cy at 640x480, from the dataset's page on file formats
+    'freiburg1': (517.3, 516.5, 318.6, 255.3), 'freiburg2': (520.9, 521.0, 325.1, 249.7),
+    'freiburg3': (535.4, 539.2, 320.1, 247.6)}
+TUM_MAX_GAP_S = 0.02
+TUM_BLOCK = 50  # images; every eighth block is the test split
+
+
+@dataclass(frozen=True)
+class Line:
+    """
+    One image as a dataset's files name it.
+
+    :param where: file and line number, for messages.
+    :param position_m: camera centre in the dataset's frame, metres.
+    :param quat_xyzw: rotation of map_from_camera.
+    :param error: what is wrong with the line; empty when it could be parsed.
+    """
+
+    where: str
+    path: Path
+    name: str
+    sequence: str
+    position_m: tuple[float, ...] = ()
+    quat_xyzw: tuple[float, ...] = ()
+    error: str = ''
+
+
+def numbered(file: Path, comment: str = '#') -> Iterator[tuple[str, str]]:
+    """Yield (file:number, text) of each line that is neither empty nor a comment."""
+    try:
+        text = file.read_text(encoding='utf-8', errors='replace')
+    except FileNotFoundError:
+        raise InputError(f'{file} is missing') from None
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip() and not line.startswith(comment):
+            yield f'{file}:{number}', line.strip()
+
+
+def _cambridge_line(folder: Path, where: str, text: str) -> Line:
+    words = text.split()
+    name = words[0]
+    sequence = name.rpartition('/')[0] or folder.name
+    try:
+        numbers = [float(word) for word in words[1:]]
+    except ValueError:
+        numbers = []
+    if len(numbers) != 7:
+        return Line(where, folder / name, name, sequence,
+                    error=f'the line has to be "image X Y Z W P Q R". Received: {text[:80]!r}')
+    x, y, z, qw, qx, qy, qz = numbers
+    # the file's rotation is camera_from_map, w first: its conjugate is map_from_camera's
+    return Line(where, folder / name, name, sequence, (x, y, z), (-qx, -qy, -qz, qw))
+
+
+def _is_header(number: int, text: str) -> bool:
+    """Say whether one of the first three lines of a Cambridge file is no sample."""
+    return number < 3 and len(text.split()) != 8
+
+
+def cambridge(folder: Path, split: str) -> list[Line]:
+    """Read `dataset_train.txt` or `dataset_test.txt` of the Cambridge Landmarks layout."""
+    found = list(numbered(folder / f'dataset_{split}.txt'))
+    return [_cambridge_line(folder, where, text) for where, text in found
+            if not _is_header(int(where.rpartition(':')[2]) - 1, text)]
+
+
+def seven_scenes(folder: Path, split: str) -> list[Line]:
+    """Read the sequences that `TrainSplit.txt` or `TestSplit.txt` of 7-Scenes names."""
+    lines: list[Line] = []
+    for where, text in numbered(folder / f'{split.capitalize()}Split.txt'):
+        number = text.removeprefix('sequence')
+        if not number.isdigit():
+            lines.append(Line(where, folder, text, text,
+                              error=f'the line has to be "sequenceN". Received: {text!r}'))
+            continue
+        sequence = f'seq-{int(number):02d}'
+        images = sorted((folder / sequence).glob('*.color.png'))
+        if not images:
+            lines.append(Line(where, folder, sequence, sequence,
+                              error=f'{folder / sequence} has no *.color.png'))
+        lines += [_seven_scenes_line(folder, image, sequence) for image in images]
+    return lines
+
+
+def _seven_scenes_line(folder: Path, image: Path, sequence: str) -> Line:
+    name = image.relative_to(folder).as_posix()
+    file = image.with_name(image.name.replace('.color.png', '.pose.txt'))
+    try:
+        matrix = np.loadtxt(file)
+        if matrix.shape != (4, 4):
+            raise ValueError(f'shape {matrix.shape}')
+    except (ValueError, OSError) as error:
+        return Line(f'{file}:1', image, name, sequence,
+                    error=f'the file has to hold 4x4 numbers. Received: {error}')
+    quat_xyzw = xyzw_from_wxyz(mat2quat(matrix[:3, :3])) if np.isfinite(matrix).all() \
+        else np.full(4, np.nan)
+    return Line(f'{file}:1', image, name, sequence, tuple(matrix[:3, 3]), tuple(quat_xyzw))
+
+
+def _columns(file: Path, count: int) -> list[tuple[str, list[str]]]:
+    rows = [(where, text.split()) for where, text in numbered(file)]
+    for where, words in rows:
+        if len(words) != count:
+            raise InputError(f'{where}: the line has to have {count} columns. '
+                             f'Received: {len(words)}')
+    return rows
+
+
+def tum(folder: Path, split: str) -> list[Line]:
+    """
+    Read `rgb.txt` and `groundtruth.txt` of a TUM RGB-D sequence.
+
+    TUM names no splits: every eighth block of 50 images is the test split. An image takes the
+    pose nearest in time, at most 0.02 s away, as the benchmark's own tool does.
+    """
+    truth = _columns(folder / 'groundtruth.txt', 8)
+    values = np.array([[float(word) for word in words] for _, words in truth])
+    lines: list[Line] = []
+    for index, (where, words) in enumerate(_columns(folder / 'rgb.txt', 2)):
+        if (index // TUM_BLOCK % 8 == 7) != (split == 'test'):
+            continue
+        gaps = np.abs(values[:, 0] - float(words[0]))
+        nearest = int(gaps.argmin())
+        error = '' if gaps[nearest] <= TUM_MAX_GAP_S else (
+            f'no pose within {TUM_MAX_GAP_S} s; the nearest is {gaps[nearest]:.3f} s away')
+        row = values[nearest]
+        lines.append(Line(where, folder / words[1], words[1], f'block{index // TUM_BLOCK}',
+                          tuple(row[1:4]), tuple(row[4:8]), error))
+    return lines
+
+
+LAYOUTS: dict[str, tuple[Sequence[str], Callable[[Path, str], list[Line]]]] = {
+    'Cambridge Landmarks': (('dataset_train.txt', 'dataset_test.txt'), cambridge),
+    '7-Scenes': (('TrainSplit.txt', 'TestSplit.txt'), seven_scenes),
+    'TUM RGB-D': (('rgb.txt', 'groundtruth.txt'), tum)}
+
+
+def read_lines(folder: Path, split: str) -> list[Line]:
+    """
+    Read all lines of a split.
+
+    :raises InputError: when the folder is missing or its layout is unknown.
+    """
+    if not folder.is_dir():
+        raise InputError(f'the dataset folder {folder} is missing')
+    for files, reader in LAYOUTS.values():
+        if any((folder / file).exists() for file in files):
+            return reader(folder, split)
+    raise InputError(f'{folder} has to have one of these layouts: ' + '; '.join(
+        f'{name} ({", ".join(files)})' for name, (files, _) in LAYOUTS.items()))
+
+
+def centred_camera(focal_px: float, size: tuple[int, int]) -> Camera:
+    """Return a camera with square pixels and the principal point in the middle."""
+    width, height = size
+    return Camera(width, height, focal_px, focal_px, (width - 1) / 2, (height - 1) / 2)
+
+
+def _nvm_focal_px(file: Path) -> float:
+    """Return the median focal length of a VisualSFM reconstruction, pixels of its images."""
+    rows = [text.split() for _, text in numbered(file)]
+    focal = [float(row[1]) for row in rows[2:] if len(row) == 11]
+    if not focal:
+        raise InputError(f'{file} has to be an NVM_V3 file with cameras')
+    return float(np.median(focal))
+
+
+def known_camera(folder: Path, size: tuple[int, int]) -> Camera | None:
+    """Return the camera that a public dataset is known to have been made with, or None."""
+    name, width = folder.resolve().name, size[0]
+    nvm = sorted(folder.glob('*.nvm'))
+    if nvm:  # reconstructed from the images as filmed, 1920 wide
+        return centred_camera(_nvm_focal_px(nvm[0]) * width / 1920, size)
+    if name in CAMBRIDGE_SCENES:
+        return centred_camera(CAMBRIDGE_FOCAL * width, size)
+    if (folder / 'TrainSplit.txt').exists():
+        return centred_camera(SEVEN_SCENES_FOCAL_PX * width / 640, size)
+    for key, (fx, fy, cx, cy) in TUM_INTRINSICS.items():
+        if key in name:
+            return Camera(640, 480, fx, fy, cx, cy).scaled(*size)
+    return None
