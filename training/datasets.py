@@ -18,7 +18,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
-
 from posenet_ros.camera import Camera
 from posenet_ros.errors import InputError
 from posenet_ros.pose import Pose

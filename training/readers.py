@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from transforms3d.quaternions import mat2quat
-
 from posenet_ros.camera import Camera
 from posenet_ros.errors import InputError
 from posenet_ros.pose import xyzw_from_wxyz
+from transforms3d.quaternions import mat2quat
 
 CAMBRIDGE_SCENES = ('KingsCollege', 'OldHospital', 'ShopFacade', 'StMarysChurch', 'GreatCourt',
                     'Street')
