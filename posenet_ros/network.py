@@ -1,0 +1,128 @@
+"""
+The network: uint8 RGB images in, metres and unit quaternions out.
+
+Written with keras and keras.ops alone, so that it runs on every Keras backend.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from posenet_ros import backbones, googlenet
+from posenet_ros.config import NetworkConfig
+from posenet_ros.errors import InputError
+
+EPSILON = 1e-12  # keeps the gradient of a length finite at zero
+SPATIAL_CHANNELS = 64
+AUXILIARY_WIDTH = 1024
+AUXILIARY_DROPOUT = 0.7
+RAW_ROTATION_SIZE = {'quaternion': 4, '6d': 6}
+# The network starts near these: w = 1, or the first two columns of the identity matrix.
+RAW_IDENTITY = {'quaternion': (0.0, 0.0, 0.0, 1.0), '6d': (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)}
+
+
+def unit(x: Any) -> Any:  # noqa: ANN401 - a keras tensor
+    """Return vectors (..., D) of length 1; zero stays zero, with a finite gradient."""
+    squares = keras.ops.sum(keras.ops.square(x), axis=-1, keepdims=True)
+    return x * keras.ops.rsqrt(squares + EPSILON)
+
+
+def quat_xyzw_from_6d(raw: Any) -> Any:  # noqa: ANN401
+    """
+    Return unit quaternions from two 3-vectors that span a rotation's first two columns.
+
+    Gram-Schmidt: Zhou et al. 2019, equation 15. Each row of the 4x4 matrix below is the
+    quaternion times four times one of its elements; the row of the largest is well conditioned.
+
+    :param raw: (B, 6).
+    :returns: (B, 4), of either sign.
+    """
+    ops = keras.ops
+    a = unit(raw[:, :3])
+    b = raw[:, 3:]
+    b = unit(b - a * ops.sum(a * b, axis=-1, keepdims=True))
+    m00, m10, m20 = a[:, 0], a[:, 1], a[:, 2]
+    m01, m11, m21 = b[:, 0], b[:, 1], b[:, 2]
+    m02, m12, m22 = m10 * m21 - m20 * m11, m20 * m01 - m00 * m21, m00 * m11 - m10 * m01
+    xy, xz, yz = m10 + m01, m02 + m20, m21 + m12
+    xw, yw, zw = m21 - m12, m02 - m20, m10 - m01
+    diagonal = [1 + m00 - m11 - m22, 1 - m00 + m11 - m22, 1 - m00 - m11 + m22,
+                1 + m00 + m11 + m22]
+    rows = [[diagonal[0], xy, xz, xw], [xy, diagonal[1], yz, yw],
+            [xz, yz, diagonal[2], zw], [xw, yw, zw, diagonal[3]]]
+    largest = ops.one_hot(ops.argmax(ops.stack(diagonal, axis=-1), axis=-1), 4, dtype=raw.dtype)
+    return unit(sum(ops.stack(row, axis=-1) * largest[:, i:i + 1] for i, row in enumerate(rows)))
+
+
+def _pose(x: Any, config: NetworkConfig, prefix: str) -> dict[str, Any]:  # noqa: ANN401
+    """Return the pose outputs of (B, D); always float32, also under mixed precision."""
+    raw = keras.layers.Dense(3, dtype='float32', name=f'{prefix}xyz')(x)
+    position = keras.layers.Rescaling(
+        list(config.scale_m), list(config.origin_m), dtype='float32', name=f'{prefix}metres')(raw)
+    turn = keras.layers.Dense(
+        RAW_ROTATION_SIZE[config.rotation], dtype='float32', name=f'{prefix}rotation')(x)
+    turn = turn + keras.ops.convert_to_tensor(RAW_IDENTITY[config.rotation], 'float32')
+    quat = unit(turn) if config.rotation == 'quaternion' else quat_xyzw_from_6d(turn)
+    return {f'{prefix}position': position, f'{prefix}quat_xyzw': quat}
+
+
+def _head(x: Any, config: NetworkConfig) -> dict[str, Any]:  # noqa: ANN401
+    if config.pooling == 'spatial':
+        x = keras.layers.Conv2D(SPATIAL_CHANNELS, 1, activation='relu', name='squeeze')(x)
+        x = keras.layers.Flatten(name='layout')(x)
+    else:
+        x = keras.layers.GlobalAveragePooling2D(name='pooled')(x)
+    x = keras.layers.Dense(config.head_width, activation='relu', name='fc')(x)
+    return _pose(keras.layers.Dropout(config.dropout, name='dropout')(x), config, '')
+
+
+def _auxiliary_head(x: Any, config: NetworkConfig, prefix: str) -> dict[str, Any]:  # noqa: ANN401
+    if min(x.shape[1:3]) < 5:
+        raise InputError('the auxiliary heads need an input of at least 80 pixels a side. '
+                         f'Received: {config.input_width}x{config.input_height}')
+    x = keras.layers.AveragePooling2D(5, 3, name=f'{prefix}pool')(x)
+    x = googlenet.conv(x, 128, 1, f'{prefix}reduction')
+    x = keras.layers.Flatten(name=f'{prefix}layout')(x)
+    x = keras.layers.Dense(AUXILIARY_WIDTH, activation='relu', name=f'{prefix}fc')(x)
+    x = keras.layers.Dropout(AUXILIARY_DROPOUT, name=f'{prefix}dropout')(x)
+    return _pose(x, config, prefix)
+
+
+def build(config: NetworkConfig, auxiliary: bool = False) -> keras.Model:
+    """
+    Return the network with random weights.
+
+    :param auxiliary: whether to add the heads that help to train `posenet`; their outputs are
+        named `aux1_position`, `aux1_quat_xyzw`, `aux2_...`. Other backbones have none.
+    :returns: a model from (B, input_height, input_width, 3) uint8 RGB to a dictionary of
+        `position` (B, 3), metres in the dataset's frame, and `quat_xyzw` (B, 4) of length 1, of
+        either sign.
+    :raises InputError: on an unknown backbone, or an input size that it does not take.
+    """
+    images = keras.Input((config.input_height, config.input_width, 3), dtype='uint8',
+                         name='image')
+    x, maps = backbones.features(config, images)
+    x = keras.layers.Identity(name='features')(x)
+    outputs = _head(x, config)
+    for number, feature_map in enumerate(maps if auxiliary else (), start=1):
+        outputs |= _auxiliary_head(feature_map, config, f'aux{number}_')
+    return keras.Model(images, outputs, name=config.backbone)
+
+
+def without_auxiliary(model: keras.Model) -> keras.Model:
+    """Return the same network (sharing its weights) without auxiliary heads."""
+    outputs = {key: value for key, value in model.output.items() if not key.startswith('aux')}
+    return keras.Model(model.input, outputs, name=model.name)
+
+
+def feature_map(model: keras.Model) -> keras.Model:
+    """Return the backbone alone (sharing its weights): images to (B, H', W', D)."""
+    return keras.Model(model.input, model.get_layer('features').output)
+
+
+def descriptor(model: keras.Model) -> keras.Model:
+    """Return the backbone with the features averaged over the image: images to (B, D)."""
+    pooled = keras.layers.GlobalAveragePooling2D(dtype='float32')(
+        model.get_layer('features').output)
+    return keras.Model(model.input, pooled)
