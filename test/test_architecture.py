@@ -1,0 +1,95 @@
+"""The plan of the house: who may import what. Each check is shown to be able to fail."""
+
+from __future__ import annotations
+
+import ast
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+import subprocess
+import sys
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+LIBRARY = sorted((ROOT / 'posenet_ros').glob('*.py'))
+TRAINING = sorted((ROOT / 'training').glob('*.py'))
+ROS = {'rclpy', 'tf2_ros', 'cv_bridge', 'launch', 'ament_index_python', 'sensor_msgs',
+       'geometry_msgs', 'rosidl_runtime_py'}
+FRAMEWORKS = {'keras', 'tensorflow'}
+USES_ROS = {'node', 'parameters', 'replay', 'live', 'ros_environment', 'publishing', 'transforms'}
+USES_FRAMEWORK = {'network', 'backbones', 'googlenet', 'heads', 'efficientnet', 'engine'}
+
+
+def imports(file: Path) -> set[str]:
+    """Return the full names of everything a file imports, at any depth."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found.update(f'{node.module}.{alias.name}' for alias in node.names)
+    return found
+
+
+def tops(file: Path) -> set[str]:
+    """Return the top-level packages a file imports."""
+    return {name.split('.')[0] for name in imports(file)}
+
+
+def loaded_after(statement: str) -> set[str]:
+    """Return the top-level modules that a fresh process has after a statement."""
+    code = f'import sys; {statement}; print(*{{m.split(".")[0] for m in sys.modules}})'
+    done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True,
+                          text=True, check=True, timeout=60)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize('file', LIBRARY, ids=lambda f: f.stem)
+def test_ros_and_keras_are_imported_only_where_they_belong(file: Path) -> None:
+    if file.stem not in USES_ROS:
+        assert not tops(file) & ROS
+    if file.stem not in USES_FRAMEWORK:
+        assert not tops(file) & FRAMEWORKS
+    assert 'training' not in tops(file)
+
+
+def test_importing_the_core_loads_neither_ros_nor_a_framework() -> None:
+    core = [f.stem for f in LIBRARY if f.stem not in {
+        *USES_ROS, *USES_FRAMEWORK - {'engine'}, '__init__'}]
+    statement = 'import ' + ', '.join(f'posenet_ros.{name}' for name in core)
+    loaded = loaded_after(statement)
+    assert 'posenet_ros' in loaded
+    assert not loaded & (ROS | FRAMEWORKS)
+
+
+def test_the_check_of_a_fresh_process_can_fail() -> None:
+    assert 'keras' in loaded_after('import keras')
+
+
+def test_the_check_of_imports_can_fail(tmp_path: Path) -> None:
+    file = tmp_path / 'bad.py'
+    file.write_text('def f():\n    from rclpy.node import Node\n')
+    assert tops(file) & ROS
+
+
+@pytest.mark.parametrize('package', ['posenet_ros', 'training'])
+def test_imports_make_no_circle(package: str) -> None:
+    files = LIBRARY if package == 'posenet_ros' else TRAINING
+    names = {f'{package}.{f.stem}' for f in files}
+    graph = {f'{package}.{f.stem}': imports(f) & names for f in files}
+    list(TopologicalSorter(graph).static_order())
+
+
+def test_the_check_of_circles_can_fail() -> None:
+    with pytest.raises(CycleError):
+        list(TopologicalSorter({'a': {'b'}, 'b': {'a'}}).static_order())
+
+
+@pytest.mark.parametrize('file', LIBRARY + TRAINING, ids=lambda f: f'{f.parent.name}.{f.stem}')
+def test_no_function_is_longer_than_60_lines(file: Path) -> None:
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.FunctionDef):
+            docstring = ast.get_docstring(node, clean=False) or ''
+            lines = node.end_lineno - node.lineno - docstring.count('\n')
+            assert lines <= 60, node.name

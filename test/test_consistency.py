@@ -1,0 +1,48 @@
+"""What is said in two places is said alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+import re
+import subprocess
+import xml.etree.ElementTree as ET
+
+import posenet_ros
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_the_version_is_one() -> None:
+    package = ET.parse(ROOT / 'package.xml').getroot()
+    setup = re.search(r"version='([^']+)'", (ROOT / 'setup.py').read_text())
+    assert setup
+    assert package.findtext('version') == setup[1] == posenet_ros.__version__
+    assert setup[1] in (ROOT / 'CHANGELOG.rst').read_text()
+
+
+def test_package_xml_names_every_ros_package_that_is_imported() -> None:
+    package = ET.parse(ROOT / 'package.xml').getroot()
+    named = {element.text for element in package if element.tag.endswith('depend')}
+    source = '\n'.join(f.read_text() for f in [
+        *(ROOT / 'posenet_ros').glob('*.py'), *(ROOT / 'launch').glob('*.py')])
+    used = set(re.findall(
+        r'^\s*(?:from|import) (\w+_msgs|\w+_interfaces|rclpy|tf2_ros|launch|launch_ros|cv_bridge'
+        r'|std_srvs|ament_index_python|rosidl_runtime_py)\b', source, re.MULTILINE))
+    assert used <= named, used - named
+
+
+def test_every_requirement_is_pinned() -> None:
+    for file in ROOT.glob('requirements*.txt'):
+        for line in file.read_text().splitlines():
+            requirement = line.split('#')[0].strip()
+            assert not requirement or '==' in requirement, f'{file.name}: {line}'
+
+
+def test_no_path_of_a_machine_and_no_large_file_is_tracked() -> None:
+    listed = subprocess.run(['git', 'ls-files', '-z'], cwd=ROOT, capture_output=True, text=True,
+                            check=False)
+    for name in filter(None, listed.stdout.split('\0')):
+        file = ROOT / name
+        if file.is_file():
+            assert file.stat().st_size < 1_500_000, name
+            assert b'/work' + b'/main' not in file.read_bytes(), name

@@ -1,0 +1,35 @@
+"""The linters are tests: ruff, mypy, and those of ament."""
+
+from __future__ import annotations
+
+from pathlib import Path
+import subprocess
+import sys
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDERS = ['posenet_ros', 'training', 'test', 'launch', 'ros_from_pypi', 'scripts', 'setup.py']
+PYTHON_FILES = [str(f.relative_to(ROOT)) for folder in FOLDERS
+                for f in sorted((ROOT / folder).rglob('*.py'))] + ['setup.py']
+
+
+def run(*command: str) -> None:
+    """Run a linter of this environment and show what it says when it fails."""
+    done = subprocess.run([sys.executable, '-m', *command], cwd=ROOT, capture_output=True,
+                          text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_ruff() -> None:
+    run('ruff', 'check', '--no-cache', *FOLDERS)
+
+
+def test_mypy_strict_on_the_core() -> None:
+    pytest.importorskip('mypy')
+    run('mypy')
+
+
+@pytest.mark.parametrize('linter', ['ament_flake8', 'ament_pep257'])
+def test_ament(linter: str) -> None:
+    run(f'{linter}.main', *PYTHON_FILES)
