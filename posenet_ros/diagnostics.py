@@ -1,0 +1,99 @@
+"""Counts, rates and latencies of the node, and what they say of its health."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, unique
+
+import numpy as np
+
+WINDOW = 300  # latencies that the percentiles are taken of: 10 s at 30 Hz
+
+
+@unique
+class Level(IntEnum):
+    """The levels of diagnostic_msgs/DiagnosticStatus."""
+
+    OK = 0
+    WARN = 1
+    ERROR = 2
+
+
+@dataclass(frozen=True)
+class Status:
+    """
+    The node's health at one moment.
+
+    :param message: one line, the worst thing first.
+    :param values: key -> value as diagnostic_msgs/KeyValue has them.
+    """
+
+    level: Level
+    message: str
+    values: Mapping[str, str]
+
+
+@dataclass
+class Diagnostics:
+    """
+    What happened since the node was configured.
+
+    :param facts: what does not change: model, device...; shown as they are.
+    """
+
+    facts: dict[str, str] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+    verdicts: Counter[str] = field(default_factory=Counter)
+    error: str = ''
+    _latencies_s: dict[str, deque[float]] = field(default_factory=dict)
+    _warnings: dict[str, str] = field(default_factory=dict)
+    _last: tuple[float, Counter[str]] | None = None
+
+    def count(self, what: str) -> None:
+        """Count an event: received, answered, dropped, bad..."""
+        self.counts[what] += 1
+
+    def add_latency(self, stage: str, seconds: float) -> None:
+        """Note how long a stage took, seconds."""
+        self._latencies_s.setdefault(stage, deque(maxlen=WINDOW)).append(seconds)
+
+    def warn(self, what: str, reason: str) -> None:
+        """Note a problem that the next report shows as a warning, under the key `what`."""
+        self._warnings[what] = reason
+
+    def report(self, state: str, now_s: float) -> Status:
+        """
+        Return the health; warnings are those since the last report.
+
+        :param state: the lifecycle state's name.
+        :param now_s: a clock that only goes forward, for the rates.
+        """
+        warnings, self._warnings = self._warnings, {}
+        values = {'state': state, **self.facts, **self._count_values(now_s),
+                  **self._latency_values(), **warnings}
+        if self.error:
+            return Status(Level.ERROR, self.error, values)
+        if warnings:
+            return Status(Level.WARN, next(iter(warnings.values())), values)
+        return Status(Level.OK, state, values)
+
+    def _count_values(self, now_s: float) -> dict[str, str]:
+        values = {f'images {name}': str(self.counts[name])
+                  for name in ('received', 'answered', 'dropped', 'bad', 'rejected')}
+        values |= {name: str(n) for name, n in self.counts.items()
+                   if f'images {name}' not in values}
+        values |= {f'verdict {name}': str(n) for name, n in self.verdicts.items()}
+        if self._last is not None and now_s > self._last[0]:
+            for name in ('received', 'answered'):
+                rate = (self.counts[name] - self._last[1][name]) / (now_s - self._last[0])
+                values[f'rate {name} (Hz)'] = f'{rate:.1f}'
+        self._last = now_s, self.counts.copy()
+        return values
+
+    def _latency_values(self) -> dict[str, str]:
+        return {f'latency {stage} {name} (ms)': f'{value * 1e3:.1f}'
+                for stage, seconds in self._latencies_s.items()
+                for name, value in zip(('p50', 'p95'), np.percentile(seconds, (50, 95)),
+                                       strict=True)}

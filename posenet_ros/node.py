@@ -1,0 +1,207 @@
+"""The ROS 2 lifecycle node: images in; poses, transforms and diagnostics out."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import fields
+import signal
+import sys
+import time
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from lifecycle_msgs.srv import ChangeState
+from posenet_ros import parameters
+from posenet_ros.diagnostics import Diagnostics
+from posenet_ros.errors import InputError, PoseNetError, run_cli
+from posenet_ros.parameters import Parameters
+from posenet_ros.ros_environment import prepare
+from posenet_ros.session import Session
+from rcl_interfaces.msg import SetParametersResult
+import rclpy
+from rclpy.clock import Clock, ClockType
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile
+from rclpy.utilities import remove_ros_args
+
+DIAGNOSTICS_QOS = QoSProfile(depth=10)
+DIAGNOSTICS_PERIOD_S = 1.0
+WARNING_PERIOD_S = 5.0
+
+
+class RelocaliserNode(LifecycleNode):
+    """
+    Relocalise a camera: configure loads and warms up the network, activate switches it on.
+
+    A configure that fails leaves the node unconfigured, with the reason in the log and in
+    the diagnostics, so that it can be given another model and configured again.
+    """
+
+    def __init__(self) -> None:
+        super().__init__('relocaliser')
+        parameters.declare(self)
+        self.add_on_set_parameters_callback(self._check_changes)
+        _refuse_wrong_transitions(self)
+        self._diagnostics = Diagnostics()
+        self._session: Session | None = None
+        self._warned_s: dict[str, float] = {}
+        self._status_publisher = self.create_publisher(
+            DiagnosticArray, '/diagnostics', DIAGNOSTICS_QOS)
+        # not the node's own clock: simulated time may stand still
+        self.create_timer(DIAGNOSTICS_PERIOD_S, self._publish_status,
+                          clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def autostart(self) -> None:
+        """Configure and activate, if the parameter says so."""
+        if (self.get_parameter('autostart').value
+                and self.trigger_configure() == TransitionCallbackReturn.SUCCESS):
+            self.trigger_activate()
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load and warm up the network and connect the topics."""
+        self._diagnostics = Diagnostics()
+        try:
+            values = parameters.read(self)
+            self._session = Session(self, values, self._diagnostics, self)
+        except Exception as error:  # rclpy would swallow what a framework raises
+            kind = '' if isinstance(error, PoseNetError) else f'{type(error).__name__}: '
+            self._diagnostics.error = f'not configured: {kind}{error}'
+            self.get_logger().error(self._diagnostics.error)
+            return TransitionCallbackReturn.FAILURE
+        for name in parameters.unknown(self):
+            self.warn(f'unknown parameter {name}', 'is not known and has no effect')
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Answer images from now on."""
+        assert self._session
+        self._diagnostics.error = ''
+        self._session.active = True
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Answer no more images; what is being worked on is dropped."""
+        assert self._session
+        self._session.deactivate()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free the network and disconnect the topics."""
+        self.close()
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free everything, from whatever state."""
+        self.close()
+        return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Go back to unconfigured after a transition that raised."""
+        self.close()
+        return super().on_error(state)
+
+    def close(self) -> None:
+        """Free what configure made."""
+        if self._session:
+            self._session.close()
+        self._session = None
+
+    def fail(self, reason: str) -> None:
+        """Deactivate because the network failed; cleanup and configure start it again."""
+        self.get_logger().error(reason)
+        self.trigger_deactivate()
+        self._diagnostics.error = reason
+
+    def warn(self, what: str, reason: str) -> None:
+        """Show a problem in the diagnostics and, at most every 5 s for each, in the log."""
+        self._diagnostics.warn(what, reason)
+        now_s = time.monotonic()
+        if now_s - self._warned_s.get(what, -WARNING_PERIOD_S) >= WARNING_PERIOD_S:
+            self._warned_s[what] = now_s
+            self.get_logger().warning(f'{what}: {reason}')
+
+    def _check_changes(self, changes: list[Parameter]) -> SetParametersResult:
+        known = {item.name for item in fields(Parameters)}
+        values = {change.name: change.value for change in changes if change.name in known}
+        if values and self._session:
+            return SetParametersResult(
+                successful=False, reason=f'{next(iter(values))} can be changed only while the '
+                'node is not configured: clean it up first')
+        try:
+            parameters.read(self, values)
+        except InputError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
+
+    def _publish_status(self) -> None:
+        status = self._diagnostics.report(self._state_machine.current_state[1], time.monotonic())
+        message = DiagnosticArray()
+        message.header.stamp = self.get_clock().now().to_msg()
+        message.status = [DiagnosticStatus(
+            level=bytes([status.level]), name=f'{self.get_fully_qualified_name()}: relocaliser',
+            message=status.message, hardware_id=status.values.get('device', ''),
+            values=[KeyValue(key=k, value=v) for k, v in status.values.items()])]
+        self._status_publisher.publish(message)
+
+
+def _refuse_wrong_transitions(node: LifecycleNode) -> None:
+    """Answer a transition that the state does not have with False; rclpy 7.1 ends the node."""
+    service = node._service_change_state
+    change_state = service.callback
+
+    def refuse(request: ChangeState.Request,
+               response: ChangeState.Response) -> ChangeState.Response:
+        try:
+            return change_state(request, response)
+        except rclpy_implementation.RCLError as error:
+            node.get_logger().warning(f'transition refused: {error}')
+            response.success = False
+            return response
+
+    service.callback = refuse
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """
+    Run the node until SIGINT or SIGTERM.
+
+    :raises InputError: when a parameter has the wrong type or is out of range.
+    """
+    arguments = list(sys.argv if argv is None else argv)
+    argparse.ArgumentParser(
+        prog='relocaliser', description='Relocalise a camera with PoseNet: a ROS 2 lifecycle '
+        'node. ROS arguments: --ros-args -p NAME:=VALUE -r FROM:=TO --params-file FILE',
+        epilog=parameters.help_text(), formatter_class=argparse.RawDescriptionHelpFormatter,
+        ).parse_args(remove_ros_args(arguments)[1:])
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # while loading, too
+    prepare()
+    rclpy.init(args=arguments)
+    node = None
+    try:
+        node = RelocaliserNode()
+        node.autostart()
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        executor.spin()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):  # launch and terminal both send one
+            signal.signal(number, signal.SIG_IGN)
+        if node:
+            node.close()
+            node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the node; errors of the user's are one line."""
+    return run_cli(lambda: run(argv))
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,183 @@
+"""The node's parameters: declared, described and checked here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, Field, field, fields
+from enum import Enum, unique
+from typing import Any
+
+import numpy as np
+from posenet_ros.errors import InputError
+from posenet_ros.gate import GateConfig
+from posenet_ros.pose import Pose
+from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
+import rclpy.exceptions
+from rclpy.lifecycle import LifecycleNode
+
+ENGINES = ('auto', 'litert', 'tensorflow')
+
+
+@unique
+class TfMode(Enum):
+    """Which transform the node broadcasts; the value is the word of the parameter."""
+
+    NONE = 'none'
+    MAP_TO_CAMERA = 'map_to_camera'
+    MAP_TO_BASE = 'map_to_base'
+    MAP_TO_ODOM = 'map_to_odom'
+
+
+def _parameter(
+        default: str | bool | float | tuple[float, ...], description: str, *,
+        choices: Iterable[str] = (), limits: tuple[float, float] | None = None,
+        read_only: bool = False) -> Any:  # noqa: ANN401
+    """Return a dataclass field that carries what ROS wants to know of a parameter."""
+    return field(default=default, metadata={
+        'description': description, 'choices': tuple(choices), 'limits': limits,
+        'read_only': read_only})
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """
+    What the node is told from outside.
+
+    They are read when the node is configured; to change one later, clean up first.
+
+    :raises InputError: on a value that is not allowed, naming the parameter.
+    """
+
+    model: str = _parameter('', 'Model folder, as made by training.train.')
+    engine: str = _parameter(
+        'auto', 'What runs the network. auto: TensorFlow where there is a GPU, else LiteRT.',
+        choices=ENGINES)
+    autostart: bool = _parameter(
+        True, 'Configure and activate at start; false leaves that to a lifecycle manager.',
+        read_only=True)
+    map_frame: str = _parameter('map', 'frame_id of the poses and parent of the transforms.')
+    camera_frame: str = _parameter(
+        '', "Camera's TF frame (optical: z forward); empty means the image's frame_id.")
+    tf_mode: str = _parameter(
+        'map_to_camera', 'Transform to broadcast. map_to_camera makes the camera a child of '
+        'map_frame, so it is for cameras that have no other parent.',
+        choices=(mode.value for mode in TfMode))
+    map_from_dataset_xyz: tuple[float, ...] = _parameter(
+        (0.0, 0.0, 0.0), "Origin of the training dataset's frame in map_frame, metres.")
+    map_from_dataset_quat_xyzw: tuple[float, ...] = _parameter(
+        (0.0, 0.0, 0.0, 1.0), "Rotation of the dataset's frame in map_frame, x y z w.")
+    max_distance_m: float = _parameter(
+        0.0, 'Reject poses that are further than this outside the trained area, metres; '
+        '0 switches it off.', limits=(0.0, 1e6))
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            choices = item.metadata['choices']
+            if choices and getattr(self, item.name) not in choices:
+                raise InputError(f'parameter {item.name} has to be one of {", ".join(choices)}. '
+                                 f'Received: {getattr(self, item.name)!r}')
+        if not self.map_frame.strip('/'):
+            raise InputError("parameter map_frame has to be a frame's name. "
+                             f'Received: {self.map_frame!r}')
+        self.map_from_dataset()
+        self.gate_config()
+
+    def map_from_dataset(self) -> Pose:
+        """
+        Return where the dataset's frame is in the map.
+
+        :raises InputError: when it is no rigid transform.
+        """
+        try:
+            return Pose(np.array(self.map_from_dataset_xyz),
+                        np.array(self.map_from_dataset_quat_xyzw))
+        except InputError as error:
+            raise InputError(f'parameters map_from_dataset_*: {error}') from error
+
+    def gate_config(self) -> GateConfig:
+        """Return the gate's limits."""
+        return GateConfig(self.max_distance_m)
+
+
+def _descriptor(item: Field[Any]) -> ParameterDescriptor:
+    descriptor = ParameterDescriptor(
+        description=item.metadata['description'], read_only=item.metadata['read_only'],
+        additional_constraints=_allowed(item))
+    if item.metadata['limits']:
+        low, high = item.metadata['limits']
+        descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
+    return descriptor
+
+
+def _allowed(item: Field[Any]) -> str:
+    """Return in words what a parameter may be."""
+    if item.metadata['limits']:
+        return '{:g} to {:g}'.format(*item.metadata['limits'])
+    return ', '.join(item.metadata['choices'])
+
+
+def _as_ros(value: Any) -> Any:  # noqa: ANN401 - any parameter's type
+    return list(value) if isinstance(value, tuple) else value
+
+
+def declare(node: LifecycleNode) -> None:
+    """
+    Declare every parameter on the node.
+
+    :raises InputError: when a value given at start has the wrong type or is out of its range.
+    """
+    for item in fields(Parameters):
+        try:
+            node.declare_parameter(item.name, _as_ros(item.default), _descriptor(item))
+        except (rclpy.exceptions.InvalidParameterTypeException,
+                rclpy.exceptions.InvalidParameterValueException) as error:
+            allowed = f', {_allowed(item)}' if _allowed(item) else ''
+            raise InputError(f'parameter {item.name} has to be {_type_name(item)}{allowed}. '
+                             f'Received: {error}') from error
+
+
+def read(node: LifecycleNode, changes: Mapping[str, Any] | None = None) -> Parameters:
+    """
+    Return the node's parameters.
+
+    :param changes: values to check before the node takes them.
+    :raises InputError: on a value that is not allowed.
+    """
+    changes = changes or {}
+    values: dict[str, Any] = {
+        f.name: changes.get(f.name, node.get_parameter(f.name).value) for f in fields(Parameters)}
+    for name, value in values.items():
+        if value is None:
+            raise InputError(f'parameter {name} cannot be removed')
+        if not isinstance(value, str | bool | float):
+            values[name] = tuple(value)
+    return Parameters(**values)
+
+
+def unknown(node: LifecycleNode) -> list[str]:
+    """Return the names that were given at start and that nothing declared: typing errors."""
+    given = node._parameter_overrides  # rclpy has no public way to ask
+    return sorted(name for name in given if not node.has_parameter(name))
+
+
+def _type_name(item: Field[Any]) -> str:
+    if isinstance(item.default, tuple):
+        return f'{len(item.default)} decimal numbers'
+    return {str: 'a text', bool: 'true or false', float: 'a decimal number'}[type(item.default)]
+
+
+def markdown_table() -> str:
+    """Return the README's table of the parameters."""
+    lines = ['| parameter | default | meaning |', '| --- | --- | --- |']
+    for item in fields(Parameters):
+        allowed = f' ({_allowed(item)})' if _allowed(item) else ''
+        default = str(_as_ros(item.default)).lower() if item.default != '' else "''"
+        lines.append(f'| `{item.name}` | `{default}` | {item.metadata["description"]}{allowed} |')
+    return '\n'.join(lines) + '\n'
+
+
+def help_text() -> str:
+    """Return the parameters as lines for --help."""
+    return 'parameters (default):\n' + '\n'.join(
+        f'  {item.name} ({_as_ros(item.default)!r})\n      {item.metadata["description"]}'
+        for item in fields(Parameters))
