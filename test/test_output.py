@@ -25,9 +25,13 @@ def test_a_folder_appears_when_it_is_whole(tmp_path: Path) -> None:
 @pytest.mark.parametrize('error', [ValueError, KeyboardInterrupt])
 def test_an_error_or_interrupt_leaves_nothing(
         tmp_path: Path, error: type[BaseException]) -> None:
-    with pytest.raises(error), new_folder(tmp_path / 'out') as folder:
-        (folder / 'file').write_text('x')
-        raise error
+    def fail() -> None:
+        with new_folder(tmp_path / 'out') as folder:
+            (folder / 'file').write_text('x')
+            raise error
+
+    with pytest.raises(error):
+        fail()
     assert names(tmp_path) == []
 
 
@@ -42,7 +46,7 @@ def test_force_replaces_only_once_the_new_one_is_whole(tmp_path: Path) -> None:
     out.mkdir()
     (out / 'old').touch()
     with pytest.raises(OSError, match='full'), new_folder(out, force=True):
-        raise OSError('disk full')
+        raise OSError(28, 'disk full')
     assert names(out) == ['old']
     with new_folder(out, force=True) as folder:
         (folder / 'new').touch()

@@ -1,0 +1,230 @@
+"""
+The whole way: scene, training, bag, live node, replay, report.
+
+`make demo` runs this. Everything stands in one folder; what is unchanged since the last run is
+used again, except the network, which is trained anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+import os
+from pathlib import Path
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+import numpy as np
+from posenet_ros.artifact import load
+from posenet_ros.errors import PoseNetError, run_cli
+from posenet_ros.report import (
+    baseline_errors,
+    build_report,
+    describe_model,
+    frame_errors,
+    FrameResult,
+)
+from posenet_ros.report_files import write_report
+from posenet_ros.report_page import text_table
+from posenet_ros.ros_environment import prepare
+from posenet_ros.sources import open_bag, Topics
+
+STARTUP_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 10.0
+LAST_ANSWER_S = 5.0
+MIN_ANSWERED = 0.99
+MAX_SHARE_OF_CONSTANT = 0.2
+ROWS = {'nearest_train_image': 'nearest training image', 'constant': 'constant pose'}
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    result = argparse.ArgumentParser(
+        prog='python -m training.demo', description=__doc__,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    result.add_argument('--out', type=Path, default=Path('demo'), help='folder of the results')
+    result.add_argument('--preset', default='demo', help='preset of training.train')
+    result.add_argument('--frames', type=int, help='frames of the scene; default: its own')
+    result.add_argument('--domain', type=int, default=int(os.environ.get('ROS_DOMAIN_ID', 87)),
+                        help='ROS_DOMAIN_ID of the live part, which stays on this machine')
+    return result
+
+
+def say(number: int, what: str) -> None:
+    """Print the heading of a stage."""
+    print(f'\n== {number}/5 {what}', flush=True)
+
+
+def stage(*arguments: object) -> None:
+    """
+    Run one of the project's commands and wait for it.
+
+    :raises PoseNetError: when it fails; it has said why.
+    """
+    with started(*arguments) as process:
+        code = process.wait()
+    if code:
+        raise PoseNetError(f'"python -m {arguments[0]}" failed with exit code {code}, see above. '
+                           'To start from nothing: rm -r demo; make demo')
+
+
+@contextmanager
+def started(*arguments: object) -> Iterator[subprocess.Popen[bytes]]:
+    """Start one of the project's commands; however the block ends, the process ends with it."""
+    process = subprocess.Popen([sys.executable, '-m', *map(str, arguments)])
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def make_inputs(out: Path, options: argparse.Namespace) -> None:
+    """Make scene, network and bag; scene and bag are used again where they are the same."""
+    frames = ['--frames', options.frames] if options.frames else []
+    say(1, 'a synthetic college court, walked several times')
+    stage('training.scene', '--out', out / 'court', *frames, '--reuse')
+    say(2, 'training a network on the training walks')
+    stage('training.train', '--preset', options.preset, '--data', out / 'court',
+          '--out', out / 'model', '--force')
+    say(3, 'the test walk as a rosbag2')
+    stage('training.make_bag', '--data', out / 'court', '--split', 'test',
+          '--out', out / 'bag', '--force')
+
+
+def read_sent(log: Path) -> dict[int, int]:
+    """Return stamp -> time of publishing (both ns) from the player's log."""
+    rows = np.loadtxt(log, delimiter=',', skiprows=1, dtype=np.int64, ndmin=2)
+    return {int(stamp): int(sent) for stamp, sent in rows}
+
+
+def replay_live(out: Path) -> tuple[Any, dict[int, int]]:
+    """
+    Start the node and the player as processes of their own and listen to the node.
+
+    :returns: what was heard, and stamp -> time of publishing of each image (ns).
+    :raises PoseNetError: when the node or the player fails.
+    """
+    from posenet_ros.live import Listener  # imports ROS, so only here
+    log = out / 'sent.csv'
+    log.unlink(missing_ok=True)
+    node = ('posenet_ros.node', '--ros-args', '-p', f'model:={out / "model"}',
+            '-r', 'image:=/camera/image_raw', '-r', 'camera_info:=/camera/camera_info',
+            '--log-level', 'warn')
+    with Listener() as listener, started(*node) as process:
+        await_pose_publisher(listener, process)
+        stage('posenet_ros.replay', out / 'bag', '--log', log)
+        sent = read_sent(log)
+        listener.wait(lambda heard: len(heard.poses) >= len(sent), LAST_ANSWER_S)
+        if process.poll() is not None:
+            raise PoseNetError(f'the node ended with exit code {process.returncode}, see above')
+        return listener.heard, sent
+
+
+def await_pose_publisher(listener: Any, process: subprocess.Popen[bytes]) -> None:  # noqa: ANN401
+    """Wait until the node is configured, that is, offers its poses."""
+    end_s = time.monotonic() + STARTUP_TIMEOUT_S
+    while not listener.publishers('/relocaliser/pose'):
+        if process.poll() is not None or time.monotonic() > end_s:
+            raise PoseNetError('the node did not start, see above')
+        time.sleep(0.1)
+
+
+def evaluate_live(out: Path) -> tuple[dict[str, Any], list[FrameResult]]:
+    """Replay the bag through the live node, pair its answers with the truth, write the report."""
+    from posenet_ros import evaluate
+    from posenet_ros.gate import GateConfig
+    from posenet_ros.live import live_results
+    heard, sent = replay_live(out)
+    say(5, 'the report')
+    artifact = load(out / 'model')
+    with open_bag(out / 'bag', Topics()) as source:
+        _, offline = evaluate.evaluate(artifact, source, 'auto', GateConfig())
+        frames = live_results(offline, heard, sent)
+        data = {**source.data, 'kind': 'live', 'sent': len(sent),
+                'transforms': len(heard.transforms)}
+    report = build_report(frames, artifact.train, describe_model(artifact), data)
+    write_report(out / 'report', report, frames, artifact.train, force=True)
+    return report, frames
+
+
+def _row(name: str, errors: tuple[Any, Any]) -> list[str]:
+    cells = [name]
+    for values, unit in zip(errors, ('m', 'deg'), strict=True):
+        cells += [f'{np.percentile(values, q):.2f} {unit}' for q in (50, 95)]
+    return cells
+
+
+def table(frames: Sequence[FrameResult], baselines: Mapping[str, Any]) -> str:
+    """Return median and p95 of the network and of the baselines as text."""
+    metres, degrees = frame_errors(frames)
+    answered = np.isfinite(metres)
+    rows = [['', 'median', 'p95', 'median', 'p95'],
+            _row('PoseNet, live node', (metres[answered], degrees[answered]))]
+    rows += [_row(words, baselines[name]) for name, words in ROWS.items() if baselines[name]]
+    return text_table(rows)
+
+
+def show(report: Mapping[str, Any], frames: Sequence[FrameResult], out: Path) -> None:
+    """Print the error beside the baselines, the counts, the latency and what to do next."""
+    counts = report['frames']
+    latency = report['latency_ms'].get('end_to_end', {})
+    print(f'\n{table(frames, baseline_errors(frames, load(out / "model").train))}\n')
+    print(f'frames sent {counts["total"]}, answered {counts["estimated"]} '
+          f'({counts["estimated"] / counts["total"]:.1%}), dropped {counts["dropped"]}')
+    print('latency, image published to pose received: '
+          + ', '.join(f'{name} {value:.1f} ms' for name, value in latency.items()))
+    print(f'\nreport: {out / "report" / "report.html"}   (open it in a browser)\n'
+          'next:   make test                       check the project on this machine\n'
+          '        README.md, "Your own place"     train on King\'s College or on your own bag')
+
+
+def check(report: Mapping[str, Any]) -> None:
+    """
+    Hold the result against what the demo promises.
+
+    :raises PoseNetError: when fewer frames were answered, or the error is larger.
+    """
+    counts, constant = report['frames'], report['baselines']['constant']
+    if counts['estimated'] < MIN_ANSWERED * counts['total']:
+        raise PoseNetError(f'expected {MIN_ANSWERED:.0%} of the frames answered. Received: '
+                           f'{counts["estimated"]} of {counts["total"]}; is the machine busy?')
+    for unit, baseline in constant.items():
+        median = report[unit]['median']
+        if median > MAX_SHARE_OF_CONSTANT * baseline:
+            raise PoseNetError(f'expected a median {unit} of at most a fifth of the constant '
+                               f"pose's {baseline:.2f}. Received: {median:.2f}")
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run all stages; 1 when one fails or the result is worse than promised."""
+    options = parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, _interrupt)
+    os.environ.update(ROS_AUTOMATIC_DISCOVERY_RANGE='LOCALHOST',
+                      ROS_DOMAIN_ID=str(options.domain))
+    prepare()
+    start_s = time.monotonic()
+    make_inputs(options.out, options)
+    say(4, 'replaying the bag through the live ROS 2 node')
+    report, frames = evaluate_live(options.out)
+    show(report, frames, options.out)
+    print(f'\ndone in {time.monotonic() - start_s:.0f} s')
+    check(report)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(run_cli(main))
