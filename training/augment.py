@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
 from posenet_ros.camera import Camera
 from posenet_ros.errors import InputError
 from posenet_ros.pose import Pose
@@ -29,10 +28,10 @@ class Augmentation:
     """
     How strongly training images are changed; zero switches a part off.
 
-    :param random_crop: crop anywhere in the base image, as in the 2015 paper (moves the principal
-        point); otherwise in the middle.
-    :param yaw_deg: the camera is turned by up to this about its y axis (down), degrees; `pitch_deg`
-        about x (right), `roll_deg` about z (forward).
+    :param random_crop: crop anywhere in the base image, as in the 2015 paper (this moves the
+        principal point); otherwise in the middle.
+    :param yaw_deg: the camera is turned by up to this about its y axis (down), degrees;
+        `pitch_deg` about x (right), `roll_deg` about z (forward).
     :param colour: strength 0..1 of brightness, contrast, gamma, white balance and saturation.
     :param light: strength 0..1 of a smooth random light field.
     :param blur_px: largest sigma of a Gaussian blur, pixels.

@@ -1,0 +1,206 @@
+"""Parts of a training: images in memory, held-out images, batches, trainer, optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from posenet_ros.config import NetworkConfig
+from posenet_ros.errors import InputError
+from posenet_ros.network import build
+from posenet_ros.pose import Pose
+from posenet_ros.preprocess import Preprocess
+from training.augment import Augmenter
+from training.datasets import Dataset, load_rgb, Sample
+from training.losses import PoseTrainer
+from training.presets import Preset
+from training.pretrained import load_initial_weights
+
+VALIDATION_BLOCKS = 5
+FEWEST_IMAGES = 8
+FLATTEST = 0.02  # smallest scale of an axis, as a share of the largest
+THREADS = 4
+VALIDATION_BATCH = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """
+    Samples with their base images.
+
+    :param bases: (N, base height, base width, 3) RGB uint8.
+    :param positions_m: (N, 3), metres.
+    :param quats_xyzw: (N, 4).
+    """
+
+    bases: NDArray[np.uint8]
+    poses: tuple[Pose, ...]
+    positions_m: NDArray[np.float32]
+    quats_xyzw: NDArray[np.float32]
+
+
+def load_images(dataset: Dataset, preprocess: Preprocess, verbose: bool = True) -> Images:
+    """Read all images of a dataset once, resized to base images."""
+    def base(sample: Sample) -> NDArray[np.uint8]:
+        return preprocess.base(load_rgb(sample.path), dataset.camera)
+
+    camera = preprocess.base_camera(dataset.camera)
+    bases = np.empty((len(dataset.samples), camera.height, camera.width, 3), np.uint8)
+    bar = keras.utils.Progbar(len(bases), unit_name='image', verbose=int(verbose))
+    with ThreadPoolExecutor(THREADS) as pool:
+        for i, image in enumerate(pool.map(base, dataset.samples)):
+            bases[i] = image
+            bar.update(i + 1)
+    poses = tuple(sample.map_from_camera for sample in dataset.samples)
+    return Images(bases, poses, dataset.positions_m.astype(np.float32),
+                  dataset.quats_xyzw.astype(np.float32))
+
+
+def _smallest_sequences(sequences: NDArray[np.str_], wanted: int) -> list[str]:
+    found, counts = np.unique(sequences, return_counts=True)
+    chosen: list[str] = []
+    for i in np.argsort(counts, kind='stable'):
+        if np.isin(sequences, chosen).sum() >= wanted:
+            break
+        chosen.append(str(found[i]))
+    return chosen
+
+
+def hold_out(dataset: Dataset, share: float) -> tuple[Dataset, Dataset]:
+    """
+    Split off validation samples: the smallest whole sequences, else evenly spaced blocks.
+
+    :param share: of the samples, about.
+    :returns: what is left to train on, and the validation samples.
+    :raises InputError: on fewer than 8 samples.
+    """
+    count = len(dataset.samples)
+    if count < FEWEST_IMAGES:
+        raise InputError(f'{dataset.name}: training takes at least {FEWEST_IMAGES} images. '
+                         f'Received: {count}')
+    wanted = max(round(share * count), 1)
+    sequences = np.array([s.sequence for s in dataset.samples])
+    chosen = _smallest_sequences(sequences, wanted)
+    held = np.isin(sequences, chosen)
+    if len(np.unique(sequences)) < 3 or held.sum() > max(2 * wanted, count // 4):
+        blocks = min(VALIDATION_BLOCKS, wanted)
+        place = (np.arange(count) * blocks / count) % 1  # within its part, 0..1
+        held = np.abs(place - 0.5) < wanted / count / 2
+    return dataset.subset(np.flatnonzero(~held)), dataset.subset(np.flatnonzero(held))
+
+
+class Batches(keras.utils.PyDataset):
+    """
+    Augmented batches, the same again for the same seed and epoch, prepared in threads.
+
+    :param epoch: the epoch to start with, when a training is resumed.
+    """
+
+    def __init__(self, images: Images, augmenter: Augmenter, batch: int, seed: int,
+                 epoch: int = 0) -> None:
+        super().__init__(workers=2, max_queue_size=8)
+        self.images, self.augmenter, self.seed, self.epoch = images, augmenter, seed, epoch
+        self.batch = min(batch, len(images.poses))
+
+    def __len__(self) -> int:
+        return len(self.images.poses) // self.batch
+
+    def __getitem__(self, index: int) -> tuple[Any, dict[str, Any]]:
+        order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.images.poses))
+        chosen = order[index * self.batch:(index + 1) * self.batch]
+        pairs = [self.augmenter(self.images.bases[i], self.images.poses[i], self.epoch, int(i))
+                 for i in chosen]
+        return np.stack([image for image, _ in pairs]), targets([pose for _, pose in pairs])
+
+    def on_epoch_end(self) -> None:
+        """Go on to the next epoch's order and augmentation."""
+        self.epoch += 1
+
+
+def targets(poses: Sequence[Pose]) -> dict[str, NDArray[np.float32]]:
+    """Return what the network is to answer."""
+    return {'position': np.array([p.translation_m for p in poses], np.float32),
+            'quat_xyzw': np.array([p.quat_xyzw for p in poses], np.float32)}
+
+
+def network_config(preset: Preset, positions_m: NDArray[Any]) -> NetworkConfig:
+    """Return the network's settings: raw positions have mean 0 and deviation 1 on each axis."""
+    spread = positions_m.std(axis=0)
+    if spread.max() == 0:
+        raise InputError('all training images have the same position; a network needs a walk')
+    scale = np.maximum(spread, FLATTEST * spread.max())
+    return preset.network(tuple(float(v) for v in positions_m.mean(axis=0)),
+                          tuple(float(v) for v in scale))
+
+
+def make_network(preset: Preset, config: NetworkConfig) -> keras.Model:
+    """Build the network with its initial weights and its first layers frozen."""
+    network = build(config, auxiliary=True)
+    load_initial_weights(network, config, preset.weights)
+    layers = [layer.name for layer in network.layers]
+    if preset.trainable_from:
+        if preset.trainable_from not in layers:
+            raise InputError('trainable_from has to be a layer of the network, as '
+                             f'{", ".join(layers[3:6])}. Received: {preset.trainable_from!r}')
+        for layer in network.layers[:layers.index(preset.trainable_from)]:
+            layer.trainable = False
+    return network
+
+
+def make_optimizer(preset: Preset, steps: int) -> keras.optimizers.Optimizer:
+    """
+    Return the optimizer, with a warm-up and a cosine down to 0.
+
+    :param steps: of an epoch.
+    """
+    warm = round(preset.warmup_epochs * steps)
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0 if warm else preset.learning_rate, max(preset.epochs * steps - warm, 1),
+        warmup_target=preset.learning_rate if warm else None, warmup_steps=warm)
+    common = {'learning_rate': rate, 'weight_decay': preset.weight_decay,
+              'global_clipnorm': preset.clip_norm or None, 'use_ema': preset.ema > 0,
+              'ema_momentum': preset.ema}
+    optimizer = keras.optimizers.AdamW(**common) if preset.optimizer == 'adamw' else \
+        keras.optimizers.SGD(momentum=preset.momentum, **common)
+    optimizer.exclude_from_weight_decay(var_names=['gamma', 'beta', 'bias', 'sx', 'sq'])
+    return optimizer
+
+
+def make_trainer(preset: Preset, config: NetworkConfig, steps: int) -> PoseTrainer:
+    """Return a compiled trainer, built so that a checkpoint can be put into it."""
+    trainer = PoseTrainer(make_network(preset, config), preset.loss, preset.form, preset.beta,
+                          preset.sx, preset.sq)
+    trainer.compile(make_optimizer(preset, steps), jit_compile=preset.xla)
+    trainer(np.zeros((1, config.input_height, config.input_width, 3), np.uint8))
+    trainer.optimizer.build(trainer.trainable_variables)
+    return trainer
+
+
+@contextmanager
+def averaged(trainer: PoseTrainer) -> Iterator[None]:
+    """Put the averaged weights into the network for a while."""
+    optimizer = trainer.optimizer
+    optimizer = getattr(optimizer, 'inner_optimizer', optimizer)  # of mixed_float16
+    if not optimizer.use_ema:
+        yield
+        return
+    current = [keras.ops.convert_to_numpy(v) for v in trainer.trainable_variables]
+    optimizer.finalize_variable_values(trainer.trainable_variables)
+    try:
+        yield
+    finally:
+        for variable, value in zip(trainer.trainable_variables, current, strict=True):
+            variable.assign(value)
+
+
+def predict(trainer: PoseTrainer, images: Images, preprocess: Preprocess) -> tuple[Any, Any]:
+    """Return positions (N, 3), metres, and quaternions (N, 4) of the images, as the node sees."""
+    inputs = np.stack([preprocess.crop(base) for base in images.bases])
+    outputs = trainer.network.predict(inputs, batch_size=VALIDATION_BATCH, verbose=0)
+    return outputs['position'], outputs['quat_xyzw']
