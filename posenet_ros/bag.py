@@ -27,6 +27,7 @@ from posenet_ros.messages import (
 from posenet_ros.pose import Pose
 from posenet_ros.tracks import Lookup, Track, TransformTree
 from rosbags.highlevel import AnyReader
+from rosbags.interfaces import QosDurability
 from rosbags.typesys import get_typestore, Stores
 from rosbags.typesys.store import Typestore
 
@@ -44,6 +45,12 @@ class RawMessage(NamedTuple):
     topic: str
     time_ns: int
     data: bytes
+
+
+class _Folder(type(Path())):  # type: ignore[misc]
+    """A path without suffix: rosbags takes a folder called `walk.bag` for a file of ROS 1."""
+
+    suffix = ''
 
 
 @cache
@@ -70,8 +77,9 @@ class BagReader:
         if self.path.is_dir() and not (self.path / 'metadata.yaml').exists():
             raise InputError(f'{self.path}: a bag folder has to hold metadata.yaml. Received: '
                              'none; give a .mcap or .db3 file, or run "ros2 bag reindex"')
+        path = _Folder(self.path) if self.path.is_dir() else self.path
         try:
-            reader = AnyReader([self.path], default_typestore=typestore())
+            reader = AnyReader([path], default_typestore=typestore())
             reader.open()
         except PermissionError:
             raise
@@ -111,6 +119,13 @@ class BagReader:
     def count(self, *topics: str) -> int:
         """Return the number of messages of these topics."""
         return sum(c.msgcount for c in self._reader.connections if c.topic in topics)
+
+    def is_latched(self, topic: str) -> bool:
+        """Tell whether late subscribers have to get the topic's last message, as recorded."""
+        profiles = [qos for c in self._reader.connections if c.topic == topic
+                    for qos in getattr(c.ext, 'offered_qos_profiles', ())]
+        return topic.endswith('/tf_static') or any(
+            qos.durability == QosDurability.TRANSIENT_LOCAL for qos in profiles)
 
     def image_topic(self, topic: str | None = None) -> str:
         """

@@ -1,0 +1,116 @@
+"""
+Play a bag: publish its messages at the times when they were recorded.
+
+A command and a node: `python -m posenet_ros.replay BAG`, or `ros2 run posenet_ros replay BAG`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+import math
+from pathlib import Path
+import sys
+import time
+
+from posenet_ros.bag import BagReader
+from posenet_ros.errors import InputError, run_cli
+from posenet_ros.player import CLOCK_TOPIC, Player
+
+
+def chosen_topics(bag: BagReader, wanted: Sequence[str] | None, *, clock: bool) -> list[str]:
+    """
+    Return the topics to play: those asked for or all, without the bag's own /clock if we make one.
+
+    :raises InputError: when the bag lacks one that was asked for.
+    """
+    missing = sorted(set(wanted or ()) - set(bag.topics))
+    if missing:
+        raise InputError(f'{bag.path}: expected topics of the bag. Received: '
+                         f'{", ".join(missing)}; the bag has {", ".join(sorted(bag.topics))}')
+    topics = bag.topics if wanted is None else wanted
+    chosen = [topic for topic in topics if not (clock and topic == CLOCK_TOPIC)]
+    if not bag.count(*chosen):
+        raise InputError(f'{bag.path}: expected messages to play. Received: none')
+    return chosen
+
+
+def own_arguments(arguments: Sequence[str]) -> list[str]:
+    """Return the command line without what stands between `--ros-args` and `--` or its end."""
+    own, for_ros = [], False
+    for word in arguments:
+        if word == '--ros-args':
+            for_ros = True
+        elif word == '--' and for_ros:
+            for_ros = False
+        elif not for_ros:
+            own.append(word)
+    return own
+
+
+def _number(text: str, *, zero: bool) -> float:
+    value = float(text)
+    if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+        raise argparse.ArgumentTypeError(
+            f'expected a number {"of at least" if zero else "above"} 0. Received: {text}')
+    return value
+
+
+def positive(text: str) -> float:
+    """Parse a number above 0."""
+    return _number(text, zero=False)
+
+
+def not_negative(text: str) -> float:
+    """Parse a number of at least 0."""
+    return _number(text, zero=True)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog='replay', description='Publish the messages of a bag as they were recorded.',
+        epilog='Remap topics as with any node: --ros-args -r /camera/image_raw:=/image')
+    parser.add_argument('bag', type=Path, help='rosbag2 folder, .mcap or .db3 file')
+    parser.add_argument('--rate', type=positive, default=1.0, metavar='R',
+                        help='bag seconds per second (default: 1)')
+    parser.add_argument('--loop', action='store_true', help='start again at the end, until Ctrl-C')
+    parser.add_argument('--clock', action='store_true',
+                        help="publish /clock, every 10 ms of the bag's time")
+    parser.add_argument('--topics', nargs='+', metavar='TOPIC', help='play these (default: all)')
+    parser.add_argument('--wait', type=not_negative, default=60.0, metavar='S',
+                        help='seconds to wait at most for a subscriber of the images; 0 starts '
+                             'at once (default: 60)')
+    parser.add_argument('--drain', type=not_negative, default=1.0, metavar='S',
+                        help='seconds to stay at the end, for what is still under way '
+                             '(default: 1)')
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Play a bag; exit code 0 at its end, 1 when interrupted or without subscriber."""
+    arguments = sys.argv[1:] if argv is None else argv
+    options = _parser().parse_args(own_arguments(arguments))
+    if options.bag.suffix == '.bag' and not options.bag.is_dir():
+        raise InputError(f'{options.bag}: expected a ROS 2 bag. Received: one of ROS 1; convert '
+                         'it with "rosbags-convert"')
+    with BagReader(options.bag) as bag:
+        topics = chosen_topics(bag, options.topics, clock=options.clock)
+        with Player(bag, topics, clock=options.clock, ros_arguments=arguments) as player:
+            for topic, reason in player.skipped.items():
+                _say(f'skipping {topic}: {reason}')
+            player.wait_for_subscriber(options.wait)
+            player.play(options.rate)
+            while options.loop:
+                player.play(options.rate)
+            time.sleep(options.drain)
+        counts = ', '.join(f'{count} of {topic}' for topic, count in player.sent.items())
+        _say(f'sent {counts}; at most {1e3 * player.latest_s:.0f} ms late')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(run_cli(main))
