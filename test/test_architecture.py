@@ -16,7 +16,8 @@ TRAINING = sorted((ROOT / 'training').glob('*.py'))
 ROS = {'rclpy', 'tf2_ros', 'cv_bridge', 'launch', 'ament_index_python', 'sensor_msgs',
        'geometry_msgs', 'rosidl_runtime_py'}
 FRAMEWORKS = {'keras', 'tensorflow'}
-USES_ROS = {'node', 'parameters', 'replay', 'live', 'ros_environment', 'publishing', 'transforms'}
+USES_ROS = {'node', 'parameters', 'player', 'live', 'ros_environment', 'publishing', 'transforms',
+            'session'}
 USES_FRAMEWORK = {'network', 'backbones', 'googlenet', 'heads', 'efficientnet', 'engine'}
 
 
