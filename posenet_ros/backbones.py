@@ -11,6 +11,8 @@ from posenet_ros import googlenet
 from posenet_ros.config import NetworkConfig
 from posenet_ros.errors import InputError
 
+Tensor = Any  # of any Keras backend, or symbolic
+
 BATCH_NORM_MOMENTUM = 0.9  # runs are short: 0.99 would still remember the first steps
 
 # Repeats, kernel, stride, expansion, filters: Tan and Le 2019, table 1; lite drops the
@@ -20,19 +22,19 @@ LITE0_STAGES = (
     (3, 5, 1, 6, 112), (4, 5, 2, 6, 192), (1, 3, 1, 6, 320))
 
 
-def _norm_relu6(x: Any, name: str, relu: bool = True) -> Any:  # noqa: ANN401 - keras tensor
+def _norm_relu6(x: Tensor, name: str, relu: bool = True) -> Tensor:
     x = keras.layers.BatchNormalization(
         momentum=BATCH_NORM_MOMENTUM, epsilon=1e-3, name=name)(x)
     return keras.layers.ReLU(6.0, name=f'{name}_relu6')(x) if relu else x
 
 
-def _lite_conv(x: Any, filters: int, kernel: int, stride: int, name: str) -> Any:  # noqa: ANN401
+def _lite_conv(x: Tensor, filters: int, kernel: int, stride: int, name: str) -> Tensor:
     return keras.layers.Conv2D(
         filters, kernel, stride, padding='same', use_bias=False, name=name)(x)
 
 
 def _lite_block(
-        x: Any, kernel: int, stride: int, expansion: int, filters: int, name: str) -> Any:  # noqa: ANN401
+        x: Tensor, kernel: int, stride: int, expansion: int, filters: int, name: str) -> Tensor:
     """Return an inverted bottleneck; layers are named as in the pretrained file."""
     inputs = x
     if expansion > 1:
@@ -46,7 +48,7 @@ def _lite_block(
     return keras.layers.Add(name=f'{name}_add')([x, inputs]) if skips else x
 
 
-def efficientnet_lite0(images: Any) -> Any:  # noqa: ANN401
+def efficientnet_lite0(images: Tensor) -> Tensor:
     """
     Return EfficientNet-Lite0's features, (B, H / 32, W / 32, 1280).
 
@@ -63,7 +65,7 @@ def efficientnet_lite0(images: Any) -> Any:  # noqa: ANN401
     return _norm_relu6(_lite_conv(x, 1280, 1, 1, 'conv_head'), 'bn1')
 
 
-def application(name: str) -> tuple[Callable[..., keras.Model], Callable[..., Any]]:
+def application(name: str) -> tuple[Callable[..., keras.Model], Callable[..., Tensor]]:
     """
     Return the constructor and the preprocessing of a keras.applications model.
 
@@ -77,7 +79,7 @@ def application(name: str) -> tuple[Callable[..., keras.Model], Callable[..., An
     return constructor, sys.modules[constructor.__module__].preprocess_input
 
 
-def _application_features(name: str, images: Any) -> Any:  # noqa: ANN401
+def _application_features(name: str, images: Tensor) -> Tensor:
     constructor, preprocess = application(name)
     x = preprocess(keras.ops.cast(images, 'float32'))
     try:
@@ -87,7 +89,7 @@ def _application_features(name: str, images: Any) -> Any:  # noqa: ANN401
         raise InputError(f'{name} does not take this input: {error}') from error
 
 
-def features(config: NetworkConfig, images: Any) -> tuple[Any, tuple[Any, ...]]:  # noqa: ANN401
+def features(config: NetworkConfig, images: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
     """
     Return the backbone's feature map and the maps for auxiliary heads (posenet only).
 

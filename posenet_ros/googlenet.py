@@ -12,6 +12,8 @@ from typing import Any
 import keras
 import numpy as np
 
+Tensor = Any  # of any Keras backend, or symbolic
+
 # Outputs of each block: 1x1; 3x3 reduced, 3x3; 5x5 reduced, 5x5; pooled.
 INCEPTIONS = (
     (64, 96, 128, 16, 32, 32), (128, 128, 192, 32, 96, 64),
@@ -24,7 +26,7 @@ MEAN_RGB = (123.68, 116.779, 103.939)
 INPUT_SCALE = 1 / 128
 
 
-class LocalResponseNorm(keras.layers.Layer):
+class LocalResponseNorm(keras.layers.Layer):  # type: ignore[misc]
     """
     Local response normalisation across channels: x / (1 + alpha / n * sum of n squares)^beta.
 
@@ -33,14 +35,14 @@ class LocalResponseNorm(keras.layers.Layer):
     LiteRT than tf.nn.lrn.
     """
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[int, ...]) -> None:
         """Make the band matrix."""
         index = np.arange(input_shape[-1])
         band = np.abs(index[:, None] - index) <= 2
         self._kernel = (band * (1e-4 / 5)).astype(np.float32)[None, None]
         super().build(input_shape)
 
-    def call(self, x: Any) -> Any:  # noqa: ANN401
+    def call(self, x: Tensor) -> Tensor:
         """Return x normalised, in its own shape."""
         kernel = keras.ops.cast(self._kernel, x.dtype)
         total = 1 + keras.ops.conv(keras.ops.square(x), kernel, padding='valid')
@@ -48,7 +50,7 @@ class LocalResponseNorm(keras.layers.Layer):
         return x * root * keras.ops.sqrt(root)  # total^-0.75
 
 
-def conv(x: Any, filters: int, kernel: int, name: str, stride: int = 1) -> Any:  # noqa: ANN401
+def conv(x: Tensor, filters: int, kernel: int, name: str, stride: int = 1) -> Tensor:
     """Return a convolution padded by half its kernel on both sides (as Caffe), and a ReLU."""
     if stride > 1:  # Keras 'same' would pad the left less than the right
         x = keras.layers.ZeroPadding2D(kernel // 2, name=f'{name}_pad')(x)
@@ -57,7 +59,7 @@ def conv(x: Any, filters: int, kernel: int, name: str, stride: int = 1) -> Any: 
         kernel_initializer='he_normal', name=name)(x)
 
 
-def max_pool(x: Any, name: str) -> Any:  # noqa: ANN401
+def max_pool(x: Tensor, name: str) -> Tensor:
     """
     Return the 3x3 maxima at stride 2 with Caffe's rounding up: the last window may stick out.
 
@@ -72,7 +74,7 @@ def max_pool(x: Any, name: str) -> Any:  # noqa: ANN401
     return keras.layers.MaxPooling2D(3, 2, padding=padding, name=name)(x)
 
 
-def inception(x: Any, filters: tuple[int, ...], name: str) -> Any:  # noqa: ANN401
+def inception(x: Tensor, filters: tuple[int, ...], name: str) -> Tensor:
     """Return the four branches, one after another in the channels."""
     one, three_in, three, five_in, five, pooled = filters
     pool = keras.layers.MaxPooling2D(3, 1, padding='same', name=f'{name}_pool')(x)
@@ -83,7 +85,7 @@ def inception(x: Any, filters: tuple[int, ...], name: str) -> Any:  # noqa: ANN4
         conv(pool, pooled, 1, f'{name}_out3')])
 
 
-def features(images: Any) -> tuple[Any, tuple[Any, ...]]:  # noqa: ANN401
+def features(images: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
     """
     Return the last feature map (B, H / 32, W / 32, 1024) and those after 4a and 4d.
 

@@ -13,6 +13,8 @@ from posenet_ros import backbones, googlenet
 from posenet_ros.config import NetworkConfig
 from posenet_ros.errors import InputError
 
+Tensor = Any  # of any Keras backend, or symbolic
+
 EPSILON = 1e-12  # keeps the gradient of a length finite at zero
 SPATIAL_CHANNELS = 64
 AUXILIARY_WIDTH = 1024
@@ -22,13 +24,13 @@ RAW_ROTATION_SIZE = {'quaternion': 4, '6d': 6}
 RAW_IDENTITY = {'quaternion': (0.0, 0.0, 0.0, 1.0), '6d': (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)}
 
 
-def unit(x: Any) -> Any:  # noqa: ANN401 - a keras tensor
+def unit(x: Tensor) -> Tensor:
     """Return vectors (..., D) of length 1; zero stays zero, with a finite gradient."""
     squares = keras.ops.sum(keras.ops.square(x), axis=-1, keepdims=True)
     return x * keras.ops.rsqrt(squares + EPSILON)
 
 
-def quat_xyzw_from_6d(raw: Any) -> Any:  # noqa: ANN401
+def quat_xyzw_from_6d(raw: Tensor) -> Tensor:
     """
     Return unit quaternions from two 3-vectors that span a rotation's first two columns.
 
@@ -51,11 +53,15 @@ def quat_xyzw_from_6d(raw: Any) -> Any:  # noqa: ANN401
                 1 + m00 + m11 + m22]
     rows = [[diagonal[0], xy, xz, xw], [xy, diagonal[1], yz, yw],
             [xz, yz, diagonal[2], zw], [xw, yw, zw, diagonal[3]]]
-    largest = ops.one_hot(ops.argmax(ops.stack(diagonal, axis=-1), axis=-1), 4, dtype=raw.dtype)
-    return unit(sum(ops.stack(row, axis=-1) * largest[:, i:i + 1] for i, row in enumerate(rows)))
+    quat, largest = ops.stack(rows[3], axis=-1), diagonal[3]
+    for i in range(3):  # argmax would need an operation that LiteRT lacks
+        better = diagonal[i] > largest
+        quat = ops.where(better[:, None], ops.stack(rows[i], axis=-1), quat)
+        largest = ops.maximum(largest, diagonal[i])
+    return unit(quat)
 
 
-def _pose(x: Any, config: NetworkConfig, prefix: str) -> dict[str, Any]:  # noqa: ANN401
+def _pose(x: Tensor, config: NetworkConfig, prefix: str) -> dict[str, Tensor]:
     """Return the pose outputs of (B, D); always float32, also under mixed precision."""
     raw = keras.layers.Dense(3, dtype='float32', name=f'{prefix}xyz')(x)
     position = keras.layers.Rescaling(
@@ -67,7 +73,7 @@ def _pose(x: Any, config: NetworkConfig, prefix: str) -> dict[str, Any]:  # noqa
     return {f'{prefix}position': position, f'{prefix}quat_xyzw': quat}
 
 
-def _head(x: Any, config: NetworkConfig) -> dict[str, Any]:  # noqa: ANN401
+def _head(x: Tensor, config: NetworkConfig) -> dict[str, Tensor]:
     if config.pooling == 'spatial':
         x = keras.layers.Conv2D(SPATIAL_CHANNELS, 1, activation='relu', name='squeeze')(x)
         x = keras.layers.Flatten(name='layout')(x)
@@ -77,7 +83,7 @@ def _head(x: Any, config: NetworkConfig) -> dict[str, Any]:  # noqa: ANN401
     return _pose(keras.layers.Dropout(config.dropout, name='dropout')(x), config, '')
 
 
-def _auxiliary_head(x: Any, config: NetworkConfig, prefix: str) -> dict[str, Any]:  # noqa: ANN401
+def _auxiliary_head(x: Tensor, config: NetworkConfig, prefix: str) -> dict[str, Tensor]:
     if min(x.shape[1:3]) < 5:
         raise InputError('the auxiliary heads need an input of at least 80 pixels a side. '
                          f'Received: {config.input_width}x{config.input_height}')

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros import backbones
 from posenet_ros.config import NetworkConfig
+from posenet_ros.engine import load_weights
 from posenet_ros.errors import InputError
 from posenet_ros.network import build, descriptor, feature_map
 
@@ -26,7 +27,7 @@ PARAMETERS = {'weight': 0, 'bias': 1, 'running_mean': 2, 'running_var': 3}
 class _Unpickler(pickle.Unpickler):
     """Knows ordered dictionaries and tensor headers, and refuses to call anything else."""
 
-    def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401
+    def find_class(self, module: str, name: str) -> object:
         if (module, name) == ('collections', 'OrderedDict'):
             return OrderedDict
         if (module, name) == ('torch._utils', '_rebuild_tensor_v2'):
@@ -36,7 +37,7 @@ class _Unpickler(pickle.Unpickler):
         raise InputError(f'the weights file wants to call {module}.{name}: not a file of plain '
                          'tensors, refused')
 
-    def persistent_load(self, pid: Any) -> Any:  # noqa: ANN401
+    def persistent_load(self, pid: object) -> object:
         return pid
 
 
@@ -147,11 +148,7 @@ def load_file(model: keras.Model, path: Path) -> None:
     if not path.is_file() or not path.name.endswith('.weights.h5'):
         raise InputError(f'weights have to be `none`, `pretrained` or an existing .weights.h5 '
                          f'file. Received: {path}')
-    try:
-        model.load_weights(path)
-    except (ValueError, OSError, KeyError) as error:
-        reason = ' '.join(str(error).split())[:200]
-        raise InputError(f'{path} does not fit the network {model.name}: {reason}') from error
+    load_weights(model, path)
 
 
 def feature_extractor(width: int = 224, height: int = 224) -> keras.Model:

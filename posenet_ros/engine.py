@@ -1,0 +1,189 @@
+"""
+Run a model folder's network: LiteRT on the CPU, TensorFlow on an NVIDIA GPU.
+
+Importing this module imports neither; both engines give the same poses (tested to 1e-4 m).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from importlib import import_module
+from importlib.util import find_spec
+import os
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple, Protocol
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+from posenet_ros.artifact import LITERT_FILE, LoadedArtifact, WEIGHTS_FILE
+from posenet_ros.config import NetworkConfig
+from posenet_ros.errors import InputError
+
+ENGINES = ('auto', 'tensorflow', 'litert')
+LITERT_THREADS = 4  # more threads do not speed up one image
+
+
+class Prediction(NamedTuple):
+    """
+    Poses of N images in the dataset's frame.
+
+    :param position_m: (N, 3) camera positions, metres.
+    :param quat_xyzw: (N, 4) `dataset_from_camera` rotations, unit length, either sign.
+    """
+
+    position_m: NDArray[np.float64]
+    quat_xyzw: NDArray[np.float64]
+
+
+class Engine(Protocol):
+    """A network that is ready to run. One thread at a time may call it."""
+
+    name: str
+    device: str
+
+    def predict(self, batch: NDArray[np.uint8]) -> Prediction:
+        """
+        Estimate poses.
+
+        :param batch: (N, input height, input width, 3) RGB, 8 bits.
+        """
+        ...
+
+
+def prediction(outputs: Mapping[str, Any]) -> Prediction:
+    """Return a network's outputs `position` and `quat_xyzw` as float64, of exact unit length."""
+    quats = np.asarray(outputs['quat_xyzw'], np.float64)
+    return Prediction(np.asarray(outputs['position'], np.float64),
+                      quats / np.linalg.norm(quats, axis=-1, keepdims=True))
+
+
+class LiteRtEngine:
+    """
+    A .tflite file on the CPU, without TensorFlow.
+
+    :raises InputError: when ai-edge-litert is not installed or the file is no network.
+    """
+
+    name = 'litert'
+
+    def __init__(self, path: Path) -> None:
+        try:
+            from ai_edge_litert.interpreter import Interpreter
+        except ImportError as error:
+            raise InputError('the engine litert needs the package ai-edge-litert. '
+                             'Install it: pip install ai-edge-litert') from error
+        threads = min(len(os.sched_getaffinity(0)), LITERT_THREADS)
+        try:
+            interpreter = Interpreter(model_path=str(path), num_threads=threads)
+            self._run = interpreter.get_signature_runner()
+        except (ValueError, RuntimeError) as error:
+            raise InputError(f'{path} is no network that LiteRT can run: {error}') from error
+        self.device = f'CPU, {threads} threads'
+
+    def predict(self, batch: NDArray[np.uint8]) -> Prediction:
+        """Estimate poses one image after another; see :meth:`Engine.predict`."""
+        outputs = [self._run(image=image[None]) for image in batch]
+        return prediction({key: np.concatenate([output[key] for output in outputs])
+                           for key in ('position', 'quat_xyzw')})
+
+
+class TensorFlowEngine:
+    """
+    The Keras network as one compiled function: with XLA on a GPU, without on the CPU.
+
+    :raises InputError: when TensorFlow is not installed or the weights do not fit.
+    """
+
+    name = 'tensorflow'
+
+    def __init__(self, config: NetworkConfig, weights: Path) -> None:
+        tensorflow = _import_tensorflow()
+        gpus = _gpus(tensorflow)
+        from posenet_ros.network import build
+        model = build(config)
+        load_weights(model, weights)
+        self._run: Callable[..., Any] = tensorflow.function(
+            lambda images: model(images, training=False), jit_compile=bool(gpus))
+        self._constant = tensorflow.constant
+        self.device = _device_name(tensorflow, gpus)
+
+    def predict(self, batch: NDArray[np.uint8]) -> Prediction:
+        """Estimate poses in one call (each new N compiles once); see :meth:`Engine.predict`."""
+        return prediction(self._run(self._constant(batch)))
+
+
+def _import_tensorflow() -> ModuleType:
+    if os.environ.setdefault('KERAS_BACKEND', 'tensorflow') != 'tensorflow':
+        raise InputError('the engine tensorflow needs KERAS_BACKEND=tensorflow (or unset). '
+                         f'Received: {os.environ["KERAS_BACKEND"]}')
+    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+    try:
+        return import_module('tensorflow')
+    except ImportError as error:
+        raise InputError('the engine tensorflow needs TensorFlow and Keras. Install them: pip '
+                         'install tensorflow-cpu keras (tensorflow[and-cuda] for a GPU), or use '
+                         'the engine litert') from error
+
+
+def _gpus(tensorflow: ModuleType) -> list[Any]:
+    """Return the GPUs, set to take memory as they need it."""
+    gpus: list[Any] = tensorflow.config.list_physical_devices('GPU')
+    for gpu in gpus:
+        with suppress(RuntimeError):  # too late when already in use: harmless
+            tensorflow.config.experimental.set_memory_growth(gpu, True)
+    return gpus
+
+
+def _device_name(tensorflow: ModuleType, gpus: list[Any]) -> str:
+    if not gpus:
+        return 'CPU'
+    details = tensorflow.config.experimental.get_device_details(gpus[0])
+    return str(details.get('device_name', 'GPU'))
+
+
+def load_weights(model: Any, file: Path) -> None:  # noqa: ANN401 - Keras is imported late
+    """
+    Load a `.weights.h5` file.
+
+    :raises InputError: when it is damaged or of another network.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # the one line below says it all
+            model.load_weights(file)
+    except (ValueError, OSError, KeyError) as error:
+        reason = ' '.join(str(error).split())[:200]
+        raise InputError(f'{file} does not fit the network {model.name}: {reason}') from error
+
+
+def has_nvidia_gpu() -> bool:
+    """Return whether the driver of an NVIDIA GPU is loaded: cheap, imports nothing."""
+    return any(Path(path).exists() for path in (
+        '/proc/driver/nvidia/version', '/dev/nvidiactl', '/dev/nvhost-gpu', '/dev/dxg'))
+
+
+def _resolve(engine: str) -> str:
+    """Return the engine's name for `auto`: TensorFlow if it sees a GPU, else LiteRT."""
+    if engine not in ENGINES:
+        raise InputError(f'engine has to be one of {", ".join(ENGINES)}. Received: {engine!r}')
+    if engine != 'auto':
+        return engine
+    if has_nvidia_gpu() and find_spec('tensorflow') and find_spec('keras'):
+        return 'tensorflow' if _gpus(_import_tensorflow()) else 'litert'
+    return 'litert'
+
+
+def load_engine(artifact: LoadedArtifact, engine: str = 'auto') -> Engine:
+    """
+    Load a model folder's network.
+
+    :param engine: `litert`, `tensorflow`, or `auto`: TensorFlow where it sees an NVIDIA GPU,
+        else LiteRT.
+    :raises InputError: on an unknown engine, a missing package, or files that do not fit.
+    """
+    if _resolve(engine) == 'tensorflow':
+        return TensorFlowEngine(artifact.network, artifact.folder / WEIGHTS_FILE)
+    return LiteRtEngine(artifact.folder / LITERT_FILE)

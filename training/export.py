@@ -1,0 +1,134 @@
+"""Write a network's weights and its LiteRT file, and check that both give the same poses."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+import json
+import os
+from pathlib import Path
+import subprocess
+import sys
+
+import keras
+import numpy as np
+from posenet_ros.artifact import LITERT_FILE, WEIGHTS_FILE
+from posenet_ros.config import from_mapping, NetworkConfig
+from posenet_ros.engine import LiteRtEngine, load_weights, Prediction, prediction
+from posenet_ros.errors import InputError, PoseNetError, run_cli
+from posenet_ros.network import build, without_auxiliary
+
+CHECKED_IMAGES = 4
+TOLERANCE_M = 1e-4
+TOLERANCE_SCALE = 2e-5  # of the scene's size, where that is more: float32 sums differ in order
+TOLERANCE_QUAT = 2e-5
+
+
+@contextmanager
+def _float32() -> Iterator[None]:
+    """Build networks in full precision, however they were trained."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy('float32')
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def load_network(config: NetworkConfig, weights: Path) -> keras.Model:
+    """Return the inference network in float32 with the weights of WEIGHTS_FILE."""
+    with _float32():
+        model = build(config)
+    load_weights(model, weights)
+    return model
+
+
+def convert(model: keras.Model) -> bytes:
+    """
+    Return a network as a LiteRT file that takes one uint8 image `image`.
+
+    :raises InputError: when TensorFlow, which converts, is missing.
+    """
+    try:
+        import tensorflow
+    except ImportError as error:
+        raise InputError('exporting for LiteRT needs TensorFlow. Install it: '
+                         'pip install tensorflow-cpu') from error
+    module = tensorflow.Module()
+    module.weights = [variable.value for variable in model.variables]  # so that they are frozen
+    module.run = tensorflow.function(
+        lambda image: model(image, training=False),
+        input_signature=[tensorflow.TensorSpec((1, *model.input_shape[1:]), 'uint8', 'image')])
+    converter = tensorflow.lite.TFLiteConverter.from_concrete_functions(
+        [module.run.get_concrete_function()], module)
+    return bytes(converter.convert())
+
+
+def _convert_elsewhere(config: NetworkConfig, weights: Path, out: Path) -> None:
+    """Convert in a process of the TensorFlow backend, which the converter needs."""
+    command = [sys.executable, '-m', 'training.export', '--network', json.dumps(asdict(config)),
+               '--weights', str(weights), '--out', str(out)]
+    result = subprocess.run(command, env={**os.environ, 'KERAS_BACKEND': 'tensorflow'},
+                            cwd=Path(__file__).parent.parent, capture_output=True, text=True)
+    if result.returncode:
+        lines = result.stderr.strip().splitlines() or ['']
+        raise PoseNetError(f'the export for LiteRT failed: {lines[-1]}')
+
+
+def check_same(keras_poses: Prediction, litert_poses: Prediction, config: NetworkConfig) -> None:
+    """
+    Check that two engines give the same poses.
+
+    :raises PoseNetError: when positions differ by more than TOLERANCE_M metres or TOLERANCE_SCALE
+        of the scene's size (and what float32 resolves there), or quaternions by TOLERANCE_QUAT.
+    """
+    a, b = keras_poses, litert_poses
+    metres = np.abs(a.position_m - b.position_m).max()
+    signs = np.sign(np.sum(a.quat_xyzw * b.quat_xyzw, axis=-1, keepdims=True))
+    turn = np.abs(a.quat_xyzw - signs * b.quat_xyzw).max()
+    resolution = float(np.spacing(np.abs(config.origin_m).max().astype(np.float32)))
+    allowed = max(TOLERANCE_M, TOLERANCE_SCALE * max(config.scale_m)) + 2 * resolution
+    if not (metres <= allowed and turn <= TOLERANCE_QUAT):
+        raise PoseNetError(f'the exported network has to give the poses of the Keras network '
+                           f'within {allowed:.2g} m and {TOLERANCE_QUAT:g} in the quaternion. '
+                           f'Received: {metres:.2g} m and {turn:.2g}')
+
+
+def write_network(model: keras.Model, config: NetworkConfig, folder: Path) -> None:
+    """
+    Write WEIGHTS_FILE and LITERT_FILE of a trained network and check them.
+
+    :param model: as :func:`posenet_ros.network.build` returned it; auxiliary heads are dropped.
+    :raises PoseNetError: when the two files do not give the same poses on random images.
+    """
+    weights, litert = folder / WEIGHTS_FILE, folder / LITERT_FILE
+    without_auxiliary(model).save_weights(weights)
+    network = load_network(config, weights)
+    if keras.backend.backend() == 'tensorflow':
+        litert.write_bytes(convert(network))
+    else:
+        _convert_elsewhere(config, weights, litert)
+    shape = (CHECKED_IMAGES, config.input_height, config.input_width, 3)
+    images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    poses = {key: keras.ops.convert_to_numpy(value)
+             for key, value in network(images, training=False).items()}
+    check_same(prediction(poses), LiteRtEngine(litert).predict(images), config)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Convert weights to a LiteRT file."""
+    parser = argparse.ArgumentParser(prog='python -m training.export', description=main.__doc__)
+    parser.add_argument('--network', required=True,
+                        help='the settings of the network, as JSON ("network" of artifact.json)')
+    parser.add_argument('--weights', type=Path, required=True, help='its .weights.h5 file')
+    parser.add_argument('--out', type=Path, required=True, help='the .tflite file to write')
+    arguments = parser.parse_args(argv)
+    config = from_mapping(NetworkConfig, json.loads(arguments.network), '--network')
+    arguments.out.write_bytes(convert(load_network(config, arguments.weights)))
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(run_cli(main))
