@@ -32,7 +32,7 @@ DIAGNOSTICS_PERIOD_S = 1.0
 WARNING_PERIOD_S = 5.0
 
 
-class RelocaliserNode(LifecycleNode):
+class RelocaliserNode(LifecycleNode):  # type: ignore[misc] # ROS has no types
     """
     Relocalise a camera: configure loads and warms up the network, activate switches it on.
 

@@ -163,7 +163,7 @@ def unknown(node: LifecycleNode) -> list[str]:
 def _type_name(item: Field[Any]) -> str:
     if isinstance(item.default, tuple):
         return f'{len(item.default)} decimal numbers'
-    return {str: 'a text', bool: 'true or false', float: 'a decimal number'}[type(item.default)]
+    return {str: 'a string', bool: 'true or false', float: 'a decimal number'}[type(item.default)]
 
 
 def markdown_table() -> str:
