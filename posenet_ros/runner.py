@@ -1,0 +1,146 @@
+"""Run a model over images: decoding in threads, inference beside it, memory bounded."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from time import perf_counter
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from posenet_ros.artifact import TrainIndex
+from posenet_ros.baselines import nearest_images
+from posenet_ros.camera import Camera
+from posenet_ros.errors import InputError
+from posenet_ros.gate import Gate
+from posenet_ros.image_decoding import ImageError
+from posenet_ros.preprocess import Image
+from posenet_ros.relocaliser import Relocaliser
+from posenet_ros.report import FrameResult
+from posenet_ros.sources import Shot
+
+A = TypeVar('A')
+B = TypeVar('B')
+
+Describe = Callable[[Image], NDArray[np.floating]]  # (B, H, W, 3) RGB to (B, D) features
+
+DECODERS = 2
+AHEAD = 8  # images decoded and not yet used
+BATCH = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """An image on its way: what the network is to see, or why it sees nothing."""
+
+    shot: Shot
+    network_input: Image | None = None
+    reason: str = ''
+    latency_ms: dict[str, float] = field(default_factory=dict)
+
+
+def ordered_map(
+        function: Callable[[A], B], items: Iterable[A], workers: int = DECODERS,
+        ahead: int = AHEAD) -> Iterator[B]:
+    """
+    Yield function(item) in the order of the items, computed by threads ahead of time.
+
+    :param ahead: how many results may wait; `items` is read no further than that.
+    """
+    waiting: deque[Future[B]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) > ahead:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _ms_since(start: float) -> float:
+    return 1000 * (perf_counter() - start)
+
+
+def prepare(shot: Shot, relocaliser: Relocaliser, camera: Camera | None) -> Prepared:
+    """
+    Decode and preprocess one image; a bad one is a result too.
+
+    :raises InputError: when the image's file is missing or damaged.
+    """
+    start = perf_counter()
+    try:
+        image = shot.load()
+    except ImageError as error:
+        return Prepared(shot, reason=str(error))
+    decoded = perf_counter()
+    try:
+        network_input = relocaliser.prepare(image, camera)
+    except InputError as error:
+        return Prepared(shot, reason=str(error))
+    latency = {'decode': 1000 * (decoded - start), 'prepare': _ms_since(decoded)}
+    return Prepared(shot, network_input, latency_ms=latency)
+
+
+def answer(prepared: Prepared, relocaliser: Relocaliser, gate: Gate) -> FrameResult:
+    """Estimate the pose of one prepared image and ask the gate."""
+    shot = prepared.shot
+    result = FrameResult(shot.name, shot.stamp_ns, shot.truth, sequence=shot.sequence)
+    if prepared.network_input is None:
+        return replace(result, reasons=(prepared.reason,))
+    start = perf_counter()
+    try:
+        estimate = relocaliser.estimate(prepared.network_input)
+    except InputError as error:  # not finite: the network's failure, not the user's
+        return replace(result, reasons=(str(error),))
+    latency = {**prepared.latency_ms, 'infer': _ms_since(start)}
+    decision = gate.decide(estimate, shot.stamp_ns)
+    return replace(
+        result, estimate=estimate.map_from_camera, covariance=estimate.covariance,
+        verdict=decision.verdict, reasons=decision.reasons,
+        latency_ms={**latency, 'total': sum(latency.values())})
+
+
+def _answers(
+        prepared: Iterable[Prepared], relocaliser: Relocaliser,
+        gate: Gate) -> Iterator[tuple[FrameResult, Image | None]]:
+    sequence = None
+    for item in prepared:
+        if item.shot.sequence != sequence:
+            gate.reset()
+            sequence = item.shot.sequence
+        yield answer(item, relocaliser, gate), item.network_input
+
+
+def _with_nearest(
+        answers: Iterator[tuple[FrameResult, Image | None]], train: TrainIndex,
+        describe: Describe) -> Iterator[FrameResult]:
+    """Find the most similar training image of each, a batch at a time."""
+    while batch := list(islice(answers, BATCH)):
+        inputs = [image for _, image in batch if image is not None]
+        found = iter(nearest_images(train, describe(np.stack(inputs)))) if inputs else iter(())
+        for result, image in batch:
+            yield result if image is None else replace(result, nearest_image=int(next(found)))
+
+
+def run(
+        shots: Iterable[Shot], camera: Camera | None, relocaliser: Relocaliser, gate: Gate,
+        train: TrainIndex, describe: Describe | None = None) -> Iterator[FrameResult]:
+    """
+    Yield the result of each image, in order.
+
+    :param camera: of the images; None means the model's.
+    :param describe: makes the descriptors of `train`; None leaves the nearest image out.
+    """
+    prepared = ordered_map(lambda shot: prepare(shot, relocaliser, camera), shots)
+    answers = _answers(prepared, relocaliser, gate)
+    if describe is None:
+        return (result for result, _ in answers)
+    return _with_nearest(answers, train, describe)

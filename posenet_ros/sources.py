@@ -1,0 +1,156 @@
+"""What can be evaluated offline: the images and truths of a bag, or of a dataset folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+from posenet_ros.bag import BagReader
+from posenet_ros.camera import Camera
+from posenet_ros.config import from_mapping
+from posenet_ros.errors import InputError
+from posenet_ros.messages import frame_from_message, Message, stamp_ns
+from posenet_ros.pose import Pose
+from posenet_ros.preprocess import Image
+from posenet_ros.tracks import DEFAULT_MAX_GAP_S
+from posenet_ros.trajectories import read_cambridge, TrackedPose
+
+CAMERA_FILE = 'camera.json'
+ROW_NS = 10**9  # a dataset has no stamps: its rows stand a second apart
+
+
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """
+    One image that has a truth.
+
+    :param load: decodes it, (H, W, 3) RGB; raises ImageError when the image is bad.
+    """
+
+    name: str
+    stamp_ns: int
+    truth: Pose
+    load: Callable[[], Image]
+    sequence: str = ''
+
+
+@dataclass(eq=False)
+class Source:
+    """
+    Images to evaluate.
+
+    :param shots: the images in the order of recording, read while one goes along.
+    :param total: how many images there are at most.
+    :param camera: of the images; None means the model's.
+    :param data: what the report says of them; complete when `shots` has run out.
+    """
+
+    shots: Iterator[Shot]
+    total: int
+    camera: Camera | None
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+def _load_file(path: Path, where: str) -> Image:
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
+    if image is None:
+        raise InputError(f'{where}: the image {path} has to be readable. Received: '
+                         + ('a damaged file' if path.exists() else 'no such file'))
+    return image  # type: ignore[return-value]
+
+
+def _dataset_shots(folder: Path, file: Path, rows: list[TrackedPose]) -> Iterator[Shot]:
+    for i, row in enumerate(rows, 1):
+        path, where = folder / row.name, f'{file}:{row.line}'
+        if row.pose is not None:
+            yield Shot(row.name, i * ROW_NS, row.pose,
+                       partial(_load_file, path, where), row.sequence)
+
+
+def open_dataset(folder: Path, split: str) -> Source:
+    """
+    Open one split of a folder in Cambridge layout.
+
+    :param split: `train` or `test`.
+    :raises InputError: naming file and line on a bad row or an image that is not there.
+    """
+    file = folder / f'dataset_{split}.txt'
+    rows = read_cambridge(file)
+    for row in rows:
+        if not (folder / row.name).is_file():
+            raise InputError(f'{file}:{row.line}: the image {folder / row.name} is missing')
+    camera = None
+    if (folder / CAMERA_FILE).exists():
+        where = folder / CAMERA_FILE
+        try:
+            camera = from_mapping(Camera, json.loads(where.read_text()), str(where))
+        except ValueError as error:
+            raise InputError(f'{where} is damaged: {error}') from error
+    data = {'name': f'{folder.resolve().name} ({split})', 'kind': 'dataset', 'stamps': 'rows',
+            'images': len(rows), 'without_truth': 0}
+    return Source(_dataset_shots(folder, file, rows), len(rows), camera, data)
+
+
+@dataclass(frozen=True)
+class Topics:
+    """
+    Which topics of a bag to use; None finds the only one of its type.
+
+    :param max_gap_s: how far apart two truths may be for an image between them, seconds.
+    """
+
+    image: str | None = None
+    camera_info: str | None = None
+    truth: str | None = None
+    max_gap_s: float = DEFAULT_MAX_GAP_S
+
+
+def _has_camera(bag: BagReader, topics: Topics) -> bool:
+    return topics.camera_info is not None or any(
+        kind.endswith('/CameraInfo') for kind in bag.topics.values())
+
+
+def _decode(message: Message) -> Image:
+    return frame_from_message(message).image
+
+
+def _bag_shots(bag: BagReader, topic: str, topics: Topics, data: dict[str, Any]) -> Iterator[Shot]:
+    """Yield the images that have a truth, and count the others into `data`."""
+    track = bag.truth(topics.truth)
+    data.update(truth_frame=track.frame_id, truth_messages=len(track),
+                truth_rejected=track.rejected)
+    try:
+        for message in bag.messages(topic):
+            number = data['images']
+            data['images'] += 1
+            time_ns = stamp_ns(message.header.stamp)
+            truth = track.at(time_ns, topics.max_gap_s)
+            if truth is None:
+                data['without_truth'] += 1
+                continue
+            yield Shot(f'image{number:06d}', time_ns, truth,
+                       partial(_decode, message))
+    except InputError as error:  # cut off: what is whole counts, the report says what is lost
+        data['damage'] = str(error)
+
+
+@contextmanager
+def open_bag(path: Path, topics: Topics) -> Iterator[Source]:
+    """
+    Open a bag; no message stays in memory once its image is evaluated.
+
+    :raises InputError: when it is no bag, or has no such topic (the message lists those it has).
+    """
+    with BagReader(path) as bag:
+        topic = bag.image_topic(topics.image)
+        truth = bag.truth_topic(topics.truth)
+        camera = bag.camera(topics.camera_info, topic) if _has_camera(bag, topics) else None
+        data = {'name': path.resolve().name, 'kind': 'bag', 'stamps': 'recorded', 'images': 0,
+                'without_truth': 0, 'image_topic': topic, 'truth_topic': truth}
+        yield Source(_bag_shots(bag, topic, topics, data), bag.count(topic), camera, data)

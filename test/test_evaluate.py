@@ -1,0 +1,258 @@
+"""The evaluator end to end, with a stand-in network that knows the truth."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+from posenet_ros import artifact as artifacts
+from posenet_ros import evaluate, report_files
+from posenet_ros.artifact import load
+from posenet_ros.bag_writer import camera_message, image_message, new_bag, pose_message
+from posenet_ros.errors import InputError, run_cli
+from posenet_ros.messages import Frame
+from posenet_ros.pose import Pose
+from posenet_ros.relocaliser import Prediction
+from posenet_ros.runner import ordered_map
+from posenet_ros.trajectories import write_cambridge
+import pytest
+
+from test.helpers import CAMERA, tiny_artifact, write_stand_in_network
+
+COUNT = 12
+STEP_NS = 10**8
+
+
+class GreyEngine:
+    """A network that reads the camera's x from the image's grey value, and is 0.1 m off."""
+
+    name, device = 'stand-in', 'none'
+
+    def predict(self, batch: np.ndarray) -> Prediction:
+        """Return a pose an image."""
+        position = np.zeros((len(batch), 3))
+        position[:, 0] = batch.reshape(len(batch), -1).mean(axis=1) / 10 - 5 + 0.1
+        if (batch == 250).all():
+            position[:] = np.nan
+        return Prediction(position, np.tile([0.0, 0, 0, 1], (len(batch), 1)))
+
+
+def grey(i: int) -> int:
+    return 20 + 5 * i
+
+
+def truth(i: int) -> Pose:
+    return Pose(np.array([grey(i) / 10 - 5, 0, 0]))
+
+
+def picture(i: int) -> np.ndarray:
+    return np.full((CAMERA.height, CAMERA.width, 3), grey(i), np.uint8)
+
+
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(evaluate, 'load_engine', lambda artifact, engine: GreyEngine())
+    # the page takes a second to draw, and test_report.py looks at it
+    monkeypatch.setattr(report_files, 'html_page', lambda *arguments: '<html>')
+    (tmp_path / 'model').mkdir()
+    artifacts.save(tiny_artifact(), tmp_path / 'model', write_stand_in_network)
+    return tmp_path / 'model'
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / 'data'
+    for i in range(COUNT):
+        path = folder / f'seq{1 + i // 6}' / f'{i:03}.png'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), picture(i))
+    write_cambridge(folder / 'dataset_test.txt',
+                    [(f'seq{1 + i // 6}/{i:03}.png', truth(i)) for i in range(COUNT)])
+    return folder
+
+
+def write_bag(path: Path, images: range, truths: range, frame_id: str = 'map') -> Path:
+    with new_bag(path) as writer:
+        for i in sorted({*images, *truths}):
+            time_ns = (i + 1) * STEP_NS
+            if i in truths:
+                writer.write('/truth', pose_message(truth(i), time_ns, frame_id), time_ns)
+            if i in images:
+                writer.write('/camera/camera_info', camera_message(CAMERA, time_ns, 'camera'),
+                             time_ns)
+                frame = Frame(picture(i), time_ns, 'camera')
+                writer.write('/camera/image_raw', image_message(frame), time_ns)
+    return path
+
+
+def run(*arguments: str | Path) -> int:
+    return run_cli(lambda: evaluate.main([str(a) for a in arguments]))
+
+
+def read(folder: Path) -> dict:
+    return json.loads((folder / 'report.json').read_text())
+
+
+def test_dataset(model: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert run('--model', model, '--data', data, '--split', 'test', '--out', tmp_path / 'r') == 0
+    report = read(tmp_path / 'r')
+    assert report['frames'] == {'total': 12, 'estimated': 12, 'accepted': 12, 'dropped': 0}
+    assert report['translation_m']['median'] == pytest.approx(0.1)
+    assert report['rotation_deg']['max'] == 0
+    assert set(report['sequences']) == {'seq1', 'seq2'}
+    assert set(report['latency_ms']) == {'decode', 'prepare', 'infer', 'total'}
+    assert report['model']['engine'] == 'stand-in'
+    printed = capsys.readouterr().out
+    assert '12 frames with truth' in printed
+    assert str(tmp_path / 'r' / 'report.html') in printed
+
+
+def test_bag_gives_the_same_as_the_dataset(model: Path, data: Path, tmp_path: Path) -> None:
+    bag = write_bag(tmp_path / 'bag', range(COUNT), range(COUNT))
+    assert run('--model', model, '--bag', bag, '--out', tmp_path / 'a') == 0
+    assert run('--model', model, '--data', data, '--out', tmp_path / 'b') == 0
+    a, b = read(tmp_path / 'a'), read(tmp_path / 'b')
+    for key in ('frames', 'translation_m', 'rotation_deg', 'recall', 'baselines'):
+        assert a[key] == b[key]
+    assert a['data']['image_topic'] == '/camera/image_raw'
+
+
+def test_images_without_a_truth_are_counted_and_left_out(model: Path, tmp_path: Path) -> None:
+    bag = write_bag(tmp_path / 'bag', range(COUNT), range(3, 8))
+    assert run('--model', model, '--bag', bag, '--out', tmp_path / 'r') == 0
+    report = read(tmp_path / 'r')
+    assert report['frames']['total'] == 5
+    assert (report['data']['images'], report['data']['without_truth']) == (12, 7)
+
+
+def test_truth_between_two_messages_is_interpolated(model: Path, tmp_path: Path) -> None:
+    bag = write_bag(tmp_path / 'bag', range(1, 4), range(0, 5, 2))
+    assert run('--model', model, '--bag', bag, '--out', tmp_path / 'r') == 0
+    assert read(tmp_path / 'r')['translation_m']['max'] == pytest.approx(0.1)
+    assert run('--model', model, '--bag', bag, '--out', tmp_path / 's',
+               '--max-truth-gap', '0.1') == 0
+    assert read(tmp_path / 's')['frames']['total'] == 1
+
+
+def test_no_matched_frame_is_an_error_and_no_report(
+        model: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    bag = write_bag(tmp_path / 'bag', range(3), range(5, 8))
+    assert run('--model', model, '--bag', bag, '--out', tmp_path / 'r') == 2
+    assert '3 images, none with a truth' in capsys.readouterr().err
+    assert not (tmp_path / 'r').exists()
+
+
+def test_topic_that_is_not_there(
+        model: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    bag = write_bag(tmp_path / 'bag', range(3), range(3))
+    arguments = ('--model', model, '--bag', bag, '--out', tmp_path / 'r')
+    assert run(*arguments, '--image-topic', '/other') == 2
+    error = capsys.readouterr().err
+    assert '/other' in error
+    assert '/camera/image_raw' in error
+    assert run(*arguments, '--truth-topic', '/camera/image_raw') == 2
+    assert error.count('\n') == 1
+
+
+def test_bad_images_are_failures_with_their_reason(model: Path, tmp_path: Path) -> None:
+    def broken(message: object, i: int) -> None:
+        if i == 1:
+            message.encoding = 'unheard'
+        if i == 2:
+            message.width = message.width // 2
+
+    with new_bag(tmp_path / 'bag') as writer:
+        for i in range(5):
+            time_ns = (i + 1) * STEP_NS
+            message = image_message(Frame(picture(i), time_ns, 'camera'))
+            broken(message, i)
+            writer.write('/truth', pose_message(truth(i), time_ns, 'map'), time_ns)
+            writer.write('/image', message, time_ns)
+    assert run('--model', model, '--bag', tmp_path / 'bag', '--out', tmp_path / 'r') == 0
+    assert read(tmp_path / 'r')['frames'] == {
+        'total': 5, 'estimated': 3, 'accepted': 3, 'dropped': 2}
+    assert 'unheard' in (tmp_path / 'r' / 'frames.csv').read_text()
+
+
+def test_stamps_that_double_or_go_back_are_rejected_by_the_gate(
+        model: Path, tmp_path: Path) -> None:
+    with new_bag(tmp_path / 'bag') as writer:
+        for n, i in enumerate((0, 1, 1, 0, 2)):
+            frame = Frame(picture(i), (i + 1) * STEP_NS, 'camera')
+            writer.write('/image', image_message(frame), (n + 1) * STEP_NS)
+            writer.write('/truth', pose_message(truth(i), frame.stamp_ns, 'map'), n * STEP_NS)
+    assert run('--model', model, '--bag', tmp_path / 'bag', '--out', tmp_path / 'r') == 0
+    assert read(tmp_path / 'r')['outcomes'] == {'accepted': 3, 'stale': 2}
+
+
+def test_network_that_gives_nan_fails_and_says_so(
+        model: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    with new_bag(tmp_path / 'bag') as writer:
+        frame = Frame(np.full((48, 64, 3), 250, np.uint8), STEP_NS, 'camera')
+        writer.write('/image', image_message(frame), STEP_NS)
+        writer.write('/truth', pose_message(truth(0), STEP_NS, 'map'), STEP_NS)
+    assert run('--model', model, '--bag', tmp_path / 'bag', '--out', tmp_path / 'r') == 1
+    assert 'no frame has an accepted answer' in capsys.readouterr().err
+    assert read(tmp_path / 'r')['translation_m'] is None
+
+
+@pytest.mark.parametrize(('line', 'why'), [
+    ('seq1/absent.png 0 0 0 1 0 0 0', 'is missing'),
+    ('seq1/000.png 0 0 nan 1 0 0 0', 'NaN'),
+    ('seq1/damaged.png 0 0 0 1 0 0 0', 'damaged file')])
+def test_bad_dataset_line_is_named(
+        model: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture, line: str,
+        why: str) -> None:
+    (data / 'seq1' / 'damaged.png').write_bytes(b'no image')
+    with (data / 'dataset_test.txt').open('a') as file:
+        file.write(line + '\n')
+    assert run('--model', model, '--data', data, '--out', tmp_path / 'r') == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert f'{data / "dataset_test.txt"}:16' in error
+    assert why in error
+    assert not (tmp_path / 'r').exists()
+
+
+def test_existing_report_is_refused_before_any_work(
+        model: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / 'r').mkdir()
+    assert run('--model', tmp_path / 'absent', '--data', tmp_path, '--out', tmp_path / 'r') == 2
+    assert '--force' in capsys.readouterr().err
+
+
+def test_other_camera_is_refused(
+        model: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (data / 'camera.json').write_text(json.dumps({**CAMERA.to_mapping(), 'fx': 90.0}))
+    assert run('--model', model, '--data', data, '--out', tmp_path / 'r') == 2
+    assert 'fx=90.0' in capsys.readouterr().err
+
+
+def test_descriptors_of_another_kind_leave_the_baseline_out(model: Path) -> None:
+    describe, reason = evaluate.describer(load(model))
+    assert describe is None
+    assert 'EfficientNet-Lite0' in reason
+
+
+def test_ordered_map_keeps_the_order_and_reads_only_a_little_ahead() -> None:
+    taken = 0
+
+    def items() -> object:
+        nonlocal taken
+        for i in range(100):
+            taken += 1
+            yield i
+
+    results = ordered_map(lambda i: 2 * i, items(), ahead=4)
+    assert [next(results) for _ in range(3)] == [0, 2, 4]
+    assert taken <= 3 + 4
+    assert list(results) == list(range(6, 200, 2))
+
+
+def test_ordered_map_hands_on_an_error() -> None:
+    def fail(i: int) -> int:
+        raise InputError(f'bad {i}')
+
+    with pytest.raises(InputError, match='bad 0'):
+        list(ordered_map(fail, range(50)))
