@@ -15,6 +15,7 @@ from posenet_ros.camera import Camera
 from posenet_ros.errors import InputError
 from posenet_ros.pose import Pose
 from posenet_ros.preprocess import centred
+from training.depth import moved_view
 
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
@@ -32,6 +33,8 @@ class Augmentation:
         principal point); otherwise in the middle.
     :param yaw_deg: the camera is turned by up to this about its y axis (down), degrees;
         `pitch_deg` about x (right), `roll_deg` about z (forward).
+    :param shift: the camera is moved by up to this share of the scene's depth, by the depth that
+        training.depth finds; half as far up and down.
     :param colour: strength 0..1 of brightness, contrast, gamma, white balance and saturation.
     :param light: strength 0..1 of a smooth random light field.
     :param blur_px: largest sigma of a Gaussian blur, pixels.
@@ -43,6 +46,7 @@ class Augmentation:
     yaw_deg: float = 0.0
     pitch_deg: float = 0.0
     roll_deg: float = 0.0
+    shift: float = 0.0
     colour: float = 0.0
     light: float = 0.0
     blur_px: float = 0.0
@@ -50,8 +54,8 @@ class Augmentation:
     occlusions: int = 0
 
     def __post_init__(self) -> None:
-        checks = {'yaw_deg': 45, 'pitch_deg': 45, 'roll_deg': 180, 'colour': 1, 'light': 1,
-                  'blur_px': 10, 'noise': 100, 'occlusions': 20}
+        checks = {'yaw_deg': 45, 'pitch_deg': 45, 'roll_deg': 180, 'shift': 0.3, 'colour': 1,
+                  'light': 1, 'blur_px': 10, 'noise': 100, 'occlusions': 20}
         for name, highest in checks.items():
             if not 0 <= getattr(self, name) <= highest:
                 raise InputError(f'{name} has to be within 0 and {highest}. '
@@ -89,30 +93,35 @@ class Augmenter:
         bank = np.random.default_rng(seed).standard_normal(NOISE_BANK)
         self._noise = np.clip(np.round(bank * 32), -127, 127).astype(np.int16)
 
-    def __call__(self, base: Image, map_from_camera: Pose, epoch: int,
-                 index: int) -> tuple[Image, Pose]:
+    def __call__(self, base: Image, map_from_camera: Pose, epoch: int, index: int,
+                 rho: NDArray[np.float32] | None = None) -> tuple[Image, Pose]:
         """
         Return the augmented input image and its pose.
 
         :param base: (camera.height, camera.width, 3).
+        :param rho: its inverse depths (camera.height, camera.width), 1/m, to move the camera.
         :returns: (target.height, target.width, 3) and map_from_target.
         """
         rng = np.random.default_rng([self.seed, epoch, index])
-        image, pose = self.view(base, map_from_camera, rng)
+        image, pose = self.view(base, map_from_camera, rng, rho)
         return self.appearance(image, rng), pose
 
-    def view(self, base: Image, map_from_camera: Pose,
-             rng: np.random.Generator) -> tuple[Image, Pose]:
-        """Return a view from a camera that is turned, or cropped elsewhere, and its pose."""
+    def view(self, base: Image, map_from_camera: Pose, rng: np.random.Generator,
+             rho: NDArray[np.float32] | None = None) -> tuple[Image, Pose]:
+        """Return a view from a camera that is turned, moved or cropped elsewhere, and its pose."""
         settings = self.settings
         limits = np.array([settings.pitch_deg, settings.yaw_deg, settings.roll_deg])
         left, top = self._window(rng)
-        if not limits.any():
+        if not limits.any() and rho is None:
             return base[top:top + self.target.height, left:left + self.target.width], \
                 map_from_camera
         rotation = rotation_from_angles(np.radians(rng.uniform(-limits, limits)))
         window = self.camera.cropped(left, top, *self.target.size)
         border = rng.integers(0, 256, 3).tolist()
+        if rho is not None and rho.any():
+            step = Pose.from_rotation(rotation.T, self._shift(rho, rng))
+            image = moved_view(base, rho, self.camera, window, step, border)
+            return image, map_from_camera @ step
         image = cv2.warpPerspective(
             base, turned(self.camera, window, rotation), window.size, flags=cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_CONSTANT, borderValue=border)
@@ -125,6 +134,11 @@ class Augmenter:
             return int(rng.integers(spare[0] + 1)), int(rng.integers(spare[1] + 1))
         return centred(self.camera.width, self.target.width), \
             centred(self.camera.height, self.target.height)
+
+    def _shift(self, rho: NDArray[np.float32], rng: np.random.Generator) -> Array:
+        """Return how far the camera moves: right, down, forward, metres."""
+        depth_m = 1 / float(np.median(rho[::8, ::8][rho[::8, ::8] > 0]))
+        return self.settings.shift * depth_m * rng.uniform(-1, 1, 3) * (1, 0.5, 1)
 
     def appearance(self, image: Image, rng: np.random.Generator) -> Image:
         """Return the image in another light, with blur, things in the way, and noise."""

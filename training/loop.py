@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -16,6 +17,7 @@ from posenet_ros.errors import InputError
 from posenet_ros.network import build
 from posenet_ros.pose import Pose
 from posenet_ros.preprocess import Preprocess
+from training import depth
 from training.augment import Augmenter
 from training.datasets import Dataset, load_rgb, Sample
 from training.losses import PoseTrainer
@@ -37,12 +39,14 @@ class Images:
     :param bases: (N, base height, base width, 3) RGB uint8.
     :param positions_m: (N, 3), metres.
     :param quats_xyzw: (N, 4).
+    :param rhos: (N, base height, base width) inverse depths, 1/m, or None.
     """
 
     bases: NDArray[np.uint8]
     poses: tuple[Pose, ...]
     positions_m: NDArray[np.float32]
     quats_xyzw: NDArray[np.float32]
+    rhos: NDArray[np.float32] | None = None
 
 
 def load_images(dataset: Dataset, preprocess: Preprocess, verbose: bool = True) -> Images:
@@ -60,6 +64,21 @@ def load_images(dataset: Dataset, preprocess: Preprocess, verbose: bool = True) 
     poses = tuple(sample.map_from_camera for sample in dataset.samples)
     return Images(bases, poses, dataset.positions_m.astype(np.float32),
                   dataset.quats_xyzw.astype(np.float32))
+
+
+def with_depths(images: Images, dataset: Dataset, preprocess: Preprocess, file: Path) -> Images:
+    """
+    Add the inverse depths of all images, estimated once.
+
+    :param file: keeps them for a resumed training.
+    """
+    if file.exists():
+        return replace(images, rhos=np.load(file))
+    bar = keras.utils.Progbar(len(images.bases), unit_name='depth')
+    rhos = depth.estimate(images.bases, images.poses, [s.sequence for s in dataset.samples],
+                          preprocess.base_camera(dataset.camera), bar.update)
+    np.save(file, rhos)
+    return replace(images, rhos=rhos)
 
 
 def _smallest_sequences(sequences: NDArray[np.str_], wanted: int) -> list[str]:
@@ -114,8 +133,9 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[Any, dict[str, Any]]:
         order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.images.poses))
         chosen = order[index * self.batch:(index + 1) * self.batch]
-        pairs = [self.augmenter(self.images.bases[i], self.images.poses[i], self.epoch, int(i))
-                 for i in chosen]
+        rhos = self.images.rhos
+        pairs = [self.augmenter(self.images.bases[i], self.images.poses[i], self.epoch, int(i),
+                                None if rhos is None else rhos[i]) for i in chosen]
         return np.stack([image for image, _ in pairs]), targets([pose for _, pose in pairs])
 
     def on_epoch_end(self) -> None:

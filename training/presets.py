@@ -60,6 +60,7 @@ class Preset:
     yaw_deg: float = 0.0
     pitch_deg: float = 0.0
     roll_deg: float = 0.0
+    shift: float = 0.0
     colour: float = 0.0
     light: float = 0.0
     blur_px: float = 0.0

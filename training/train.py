@@ -46,11 +46,13 @@ from training.loop import (
     make_trainer,
     network_config,
     predict,
+    with_depths,
 )
 from training.losses import PoseTrainer
 from training.presets import load_preset, names, Preset
 from training.pretrained import feature_extractor
 
+DEPTH_FILE = 'depth.npy'
 ONE_SIGMA = 68.27  # per cent of a normal distribution
 SMALLEST_SIGMA = 1e-4
 
@@ -115,6 +117,8 @@ class Training:
              f'({", ".join(sorted({s.sequence for s in held.samples}))})')
         self.config: NetworkConfig = network_config(preset, kept.positions_m)
         self.images = load_images(kept, self.preprocess)
+        if preset.shift:
+            self.images = with_depths(self.images, kept, self.preprocess, work / DEPTH_FILE)
         self.held = load_images(held, self.preprocess, verbose=False)
         self.identity = {'preset': asdict(preset), 'data set': dataset.digest()}
 
