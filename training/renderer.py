@@ -1,0 +1,253 @@
+"""
+Draw textured planes seen by a pinhole camera, with NumPy and OpenCV alone.
+
+Each plane is warped by its exact homography from a mip level that fits its size in the image,
+and tested against a buffer of inverse depths, which is affine in the image for a plane.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from posenet_ros.camera import Camera
+from posenet_ros.pose import Pose
+from training.light import Light
+from training.textures import Image
+
+Array = NDArray[np.float64]
+
+NEAR_M = 0.3
+PANEL_M = 4.0  # planes choose their mip level in panels of about this size
+MAX_LEVEL = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """
+    A textured parallelogram.
+
+    :param origin_m: (3,) upper left corner in the world, metres.
+    :param across: (3,) direction to the right as seen from the front, times metres per metre.
+    :param down: (3,) direction down, likewise.
+    :param width_m: extent along `across`.
+    :param height_m: extent along `down`.
+    :param albedo: (H, W, 4) BGRA texture that covers it exactly.
+    :param two_sided: seen from behind as well.
+    :param haze: how much of the sky's haze lies before it, 0..1.
+    :param normal: (3,) overrides the geometric normal in the lighting.
+    """
+
+    origin_m: Array
+    across: Array
+    down: Array
+    width_m: float
+    height_m: float
+    albedo: Image
+    two_sided: bool = False
+    haze: float = 0.0
+    normal: Array | None = None
+
+    @cached_property
+    def front(self) -> Array:
+        """(3,) unit normal that points to the viewer."""
+        normal = np.cross(self.down, self.across)
+        return normal / np.linalg.norm(normal)
+
+    def point(self, u_m: float, v_m: float) -> Array:
+        """Return the world point at u to the right and v down from the corner, metres."""
+        return self.origin_m + u_m * self.across + v_m * self.down
+
+    @cached_property
+    def corners(self) -> Array:
+        """(4, 3) corners in the world, metres."""
+        w, h = self.width_m, self.height_m
+        return np.array([self.point(0, 0), self.point(w, 0), self.point(w, h), self.point(0, h)])
+
+    @cached_property
+    def panels(self) -> Array:
+        """(N, 4, 3) corners of the panels in the world, metres."""
+        columns = max(round(self.width_m / PANEL_M), 1)
+        rows = max(round(self.height_m / PANEL_M), 1)
+        u, v = np.meshgrid(np.arange(columns), np.arange(rows))
+        loop = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
+        u = (u.reshape(-1, 1) + loop[:, 0]) * self.width_m / columns
+        v = (v.reshape(-1, 1) + loop[:, 1]) * self.height_m / rows
+        return self.origin_m + u[..., None] * self.across + v[..., None] * self.down
+
+
+class Texture:
+    """
+    A lit texture with its reductions, halved independently along both sides.
+
+    A replicated and a transparent texel surround each, so that edges fade over a pixel.
+    """
+
+    def __init__(self, image: Image) -> None:
+        self._image = image
+        self._levels: dict[tuple[int, int], Image] = {}
+
+    def level(self, columns: int, rows: int) -> Image:
+        """Return the padded texture, reduced `columns` and `rows` times by two."""
+        key = columns, rows
+        if key not in self._levels:
+            height, width = self._image.shape[:2]
+            size = max(width >> columns, 1), max(height >> rows, 1)
+            image = cv2.resize(self._image, size, interpolation=cv2.INTER_AREA)
+            image = cv2.copyMakeBorder(image, 2, 2, 2, 2, cv2.BORDER_REPLICATE)
+            for edge in (image[0], image[-1], image[:, 0], image[:, -1]):
+                edge[..., 3] = 0
+            self._levels[key] = image
+        return self._levels[key]
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A camera at a pose."""
+
+    camera: Camera
+    map_from_camera: Pose
+
+    @cached_property
+    def projection(self) -> Array:
+        """(3, 4) projection matrix, world metres to pixels."""
+        return self.camera.matrix @ self.map_from_camera.inverse().matrix[:3]
+
+    @property
+    def position(self) -> Array:
+        """(3,) camera centre in the world, metres."""
+        return self.map_from_camera.translation_m
+
+    def homogeneous(self, points: Array) -> Array:
+        """Return (..., 3) homogeneous pixels of (..., 3) world points; the last is the depth."""
+        return points @ self.projection[:, :3].T + self.projection[:, 3]
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """A part of a surface that is in view: its surface, outline in pixels and distance."""
+
+    surface: int
+    low: tuple[int, int]
+    high: tuple[int, int]
+    centre: Array
+    depth: float
+
+
+def clipped(polygon: Array, heights: Array) -> Array:
+    """Return the part of a convex polygon (N, D) whose heights (N,) are positive."""
+    points = []
+    for i in range(len(polygon)):
+        a, b = heights[i - 1], heights[i]
+        if (a > 0) != (b > 0):
+            points.append(polygon[i - 1] + (polygon[i] - polygon[i - 1]) * (a / (a - b)))
+        if b > 0:
+            points.append(polygon[i])
+    return np.array(points).reshape(-1, polygon.shape[1])
+
+
+def visible_panels(view: View, surfaces: Sequence[Surface]) -> Iterable[Panel]:
+    """Find the panels in front of the camera, inside the image and facing it."""
+    size = np.array(view.camera.size)
+    for index, surface in enumerate(surfaces):
+        facing = surface.front @ (view.position - surface.origin_m)
+        if facing <= 0 and not surface.two_sided:
+            continue
+        panels = surface.panels
+        projected = view.homogeneous(panels)
+        for corners, world in zip(projected, panels, strict=True):
+            heights = corners[:, 2] - NEAR_M
+            if heights.max() <= 0:
+                continue
+            if heights.min() <= 0:
+                corners = clipped(corners, heights)
+                world = clipped(world, heights)
+            pixels = corners[:, :2] / corners[:, 2:]
+            low = np.maximum(np.floor(pixels.min(0)) - 1, 0)
+            high = np.minimum(np.ceil(pixels.max(0)) + 2, size)
+            if (low < high).all():
+                (x0, y0), (x1, y1) = low.astype(int), high.astype(int)
+                yield Panel(index, (x0, y0), (x1, y1), world.mean(0), corners[:, 2].mean())
+
+
+class Canvas:
+    """
+    An image with a buffer of inverse depths.
+
+    :param image: (H, W, 3) BGR background; drawn on.
+    """
+
+    def __init__(self, view: View, image: Image) -> None:
+        self.view, self.image = view, image
+        self.inverse_depth = np.zeros(image.shape[:2], np.float32)
+
+    def draw(self, surface: Surface, texture: Texture, panel: Panel) -> None:
+        """Draw what the panel's window shows of the surface where it is nearest."""
+        (x0, y0), (x1, y1) = panel.low, panel.high
+        homography, level = self._homography(surface, texture, panel.centre)
+        homography = np.array([[1, 0, -x0], [0, 1, -y0], [0, 0, 1]]) @ homography
+        patch = cv2.warpPerspective(level, homography, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR,
+                                    borderMode=cv2.BORDER_REPLICATE)
+        depth = self._inverse_depth(surface, x0, y0, x1, y1)
+        buffer = self.inverse_depth[y0:y1, x0:x1]
+        alpha = cv2.extractChannel(patch, 3)
+        alpha *= depth > buffer
+        self._blend(self.image[y0:y1, x0:x1], patch, alpha)
+        np.copyto(buffer, depth, where=alpha > 127)
+
+    @staticmethod
+    def _blend(target: Image, patch: Image, alpha: Image) -> None:
+        weight = alpha.astype(np.float32) * np.float32(1 / 255)
+        color = cv2.cvtColor(patch, cv2.COLOR_BGRA2BGR)
+        target[:] = cv2.blendLinear(color, target, weight, 1 - weight)
+
+    def _homography(
+            self, surface: Surface, texture: Texture, centre: Array) -> tuple[Array, Image]:
+        """Return the image-from-texel homography and the mip level for a point's distance."""
+        steps = np.array([np.zeros(3), surface.across, surface.down]) * 0.02
+        points = self.view.homogeneous(centre + steps)
+        pixels = points[:, :2] / points[:, 2:]
+        scale = np.linalg.norm(pixels[1:] - pixels[0], axis=1) / 0.02  # pixels per metre
+        height, width = surface.albedo.shape[:2]
+        texels = np.array([width / surface.width_m, height / surface.height_m])
+        halvings = np.round(np.log2(texels / np.maximum(scale, 1e-6)) - 0.15)
+        columns, rows = np.clip(halvings, 0, MAX_LEVEL).astype(int)
+        level = texture.level(columns, rows)
+        rows, columns = level.shape[0] - 4, level.shape[1] - 4
+        across = surface.across * (surface.width_m / columns)
+        down = surface.down * (surface.height_m / rows)
+        corner = surface.origin_m - 1.5 * (across + down)  # centre of texel 0 is 1.5 outside
+        world = np.column_stack([across, down, corner])
+        homography = self.view.projection[:, :3] @ world
+        homography[:, 2] += self.view.projection[:, 3]
+        return homography, level
+
+    def _inverse_depth(
+            self, surface: Surface, x0: int, y0: int, x1: int, y1: int) -> NDArray[np.float32]:
+        """Return 1 / z of the plane in a window, (rows, columns)."""
+        rotation = self.view.map_from_camera.rotation
+        normal = rotation.T @ surface.front  # in the camera's frame
+        distance = surface.front @ (surface.origin_m - self.view.position)
+        plane = np.linalg.solve(self.view.camera.matrix.T, normal) / (distance or 1e-9)
+        across = plane[0] * np.arange(x0, x1) + plane[2]
+        down = plane[1] * np.arange(y0, y1)
+        return np.add.outer(down.astype(np.float32), across.astype(np.float32))
+
+
+def draw_surfaces(
+        canvas: Canvas, surfaces: Sequence[Surface], textures: Sequence[Texture]) -> None:
+    """Draw all surfaces, far ones first, so that soft edges blend with what is behind."""
+    panels = sorted(visible_panels(canvas.view, surfaces), key=lambda p: -p.depth)
+    for panel in panels:
+        canvas.draw(surfaces[panel.surface], textures[panel.surface], panel)
+
+
+def lit_texture(surface: Surface, light: Light, shadow: NDArray[np.float32] | None) -> Texture:
+    """Return the surface's texture under a light."""
+    normal = surface.front if surface.normal is None else surface.normal
+    return Texture(light.lit(surface.albedo, normal, shadow, surface.haze))

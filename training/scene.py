@@ -1,0 +1,210 @@
+"""
+Render a synthetic college court as a dataset in the layout of Cambridge Landmarks.
+
+The folder gets `dataset_train.txt`, `dataset_test.txt`, `seqN/frameNNNNN.jpg`, `camera.json`
+(posenet_ros.camera.Camera) and `scene.json` (settings and their digest).
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+import hashlib
+import json
+import multiprocessing
+import os
+from pathlib import Path
+import re
+import signal
+import sys
+import time
+
+import cv2
+from tqdm import tqdm
+
+from posenet_ros.camera import Camera
+from posenet_ros.errors import InputError, run_cli
+from posenet_ros.output import check_new, new_folder
+from posenet_ros.pose import Pose, wxyz_from_xyzw
+from training.court import Court
+from training.stage import make_court, Stage
+from training.walks import FRAME_RATE_HZ, Walk, walks
+
+SCENE_FILE, CAMERA_FILE = 'scene.json', 'camera.json'
+HEADER = 'Visual Landmark Dataset V1\nImageFile, Camera Position [X Y Z W P Q R]\n\n'
+FRAMES_RANGE = 12, 100_000
+SIDE_RANGE = 64, 4096
+JPEG_QUALITY = 92
+MAX_PROCESSES = 4  # each holds about 500 MB of textures
+_FOCAL_LENGTH = 0.72  # of the larger side: 70 degrees
+
+
+@dataclass(frozen=True)
+class Settings:
+    """
+    What a scene is made from; equal settings give equal files.
+
+    :param frames: images of all sequences together, a quarter of them for the test.
+    :param width: image width, pixels.
+    :param height: image height, pixels.
+    :param seed: of walks, people, materials and noise.
+    :raises InputError: on a value out of range.
+    """
+
+    frames: int = 1200
+    width: int = 640
+    height: int = 480
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        ranges = {'frames': (self.frames, FRAMES_RANGE), 'width': (self.width, SIDE_RANGE),
+                  'height': (self.height, SIDE_RANGE), 'seed': (self.seed, (0, 2 ** 31))}
+        for name, (value, (low, high)) in ranges.items():
+            if not low <= value <= high:
+                raise InputError(f'{name} has to be {low} to {high}. Received: {value}')
+
+    @property
+    def camera(self) -> Camera:
+        """The pinhole camera of all images."""
+        focal = _FOCAL_LENGTH * max(self.width, self.height)
+        return Camera(self.width, self.height, focal, focal, (self.width - 1) / 2,
+                      (self.height - 1) / 2)
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the settings and of the code that draws the scene."""
+        code = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode())
+        for file in sorted(Path(__file__).parent.glob('*.py')):
+            if file.stem in _SOURCES:
+                code.update(file.read_bytes())
+        return code.hexdigest()
+
+
+_SOURCES = ('court', 'light', 'renderer', 'scene', 'shadows', 'sprites', 'stage', 'textures',
+            'walks')
+
+
+def is_current(folder: Path, settings: Settings) -> bool:
+    """Return whether the folder holds the whole scene of these settings, drawn by this code."""
+    try:
+        return bool(json.loads((folder / SCENE_FILE).read_text())['digest'] == settings.digest())
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def frame_name(walk: Walk, index: int) -> str:
+    """Return the path of an image inside the dataset."""
+    return f'{walk.name}/frame{index + 1:05d}.jpg'
+
+
+def pose_line(name: str, map_from_camera: Pose) -> str:
+    """Return a line of the dataset: centre of the camera, then the world-to-camera rotation."""
+    quat_wxyz = wxyz_from_xyzw(map_from_camera.inverse().quat_xyzw)
+    numbers = [*map_from_camera.translation_m, *quat_wxyz]
+    return ' '.join([name, *(f'{number:.9f}' for number in numbers)]) + '\n'
+
+
+class _Worker:
+    """What a process keeps from frame to frame: the court and the current sequence."""
+
+    court: Court
+    stage: Stage | None = None
+    settings: Settings
+    folder: Path
+
+
+def _start(settings: Settings, folder: Path) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the pool
+    _Worker.settings, _Worker.folder = settings, folder
+    _Worker.court = make_court(settings.seed)
+
+
+def _render(job: tuple[Walk, int]) -> None:
+    walk, index = job
+    if _Worker.stage is None or _Worker.stage.walk != walk:
+        _Worker.stage = None  # frees the last sequence's textures first
+        _Worker.stage = Stage(_Worker.court, walk, _Worker.settings.camera, _Worker.settings.seed)
+    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    _, data = cv2.imencode('.jpg', _Worker.stage.image(index), options)
+    (_Worker.folder / frame_name(walk, index)).write_bytes(data)
+
+
+def _render_all(settings: Settings, folder: Path, processes: int) -> None:
+    jobs = [(walk, i) for walk in walks(settings.frames, settings.seed)
+            for i in range(walk.frames)]
+    context = multiprocessing.get_context('spawn')  # a fork copies locked threads of libraries
+    with context.Pool(processes, _start, (settings, folder)) as pool:
+        done = pool.imap_unordered(_render, jobs, chunksize=4)
+        for _ in tqdm(done, 'scene', len(jobs), unit='frame'):
+            pass
+
+
+def _lines(walk: Walk) -> Iterator[str]:
+    for index in range(walk.frames):
+        yield pose_line(frame_name(walk, index), walk.pose(index / FRAME_RATE_HZ))
+
+
+def write_scene(
+        out: Path, settings: Settings, *, force: bool = False, processes: int = 0) -> None:
+    """
+    Render a scene.
+
+    :param out: folder of the dataset.
+    :param force: replace an existing folder.
+    :param processes: 0 is one for each CPU.
+    :raises InputError: when `out` exists and `force` is False, or cannot be made.
+    """
+    processes = processes or min(len(os.sched_getaffinity(0)), MAX_PROCESSES)
+    sequences = walks(settings.frames, settings.seed)
+    with new_folder(out, force=force) as folder:
+        for walk in sequences:
+            (folder / walk.name).mkdir()
+        _render_all(settings, folder, processes)
+        for split in ('train', 'test'):
+            lines = [line for walk in sequences if walk.split == split for line in _lines(walk)]
+            (folder / f'dataset_{split}.txt').write_text(HEADER + ''.join(lines))
+        camera = json.dumps(settings.camera.to_mapping(), indent=1)
+        (folder / CAMERA_FILE).write_text(camera + '\n')
+        scene = {**asdict(settings), 'frame_rate_hz': FRAME_RATE_HZ, 'digest': settings.digest(),
+                 'sequences': {walk.name: walk.split for walk in sequences}}
+        (folder / SCENE_FILE).write_text(json.dumps(scene, indent=1) + '\n')
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r'(\d+)x(\d+)', text)
+    if not match:
+        raise InputError(f'--size has to be WIDTHxHEIGHT such as 640x480. Received: {text!r}')
+    return int(match[1]), int(match[2])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog='python -m training.scene', description=__doc__.strip().splitlines()[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument('--out', type=Path, required=True, help='folder of the dataset')
+    parser.add_argument('--frames', type=int, default=Settings.frames,
+                        help=f'images, {FRAMES_RANGE[0]} to {FRAMES_RANGE[1]}, a quarter of them '
+                             f'for the test; {FRAME_RATE_HZ:.0f} are a second of walking')
+    parser.add_argument('--size', default=f'{Settings.width}x{Settings.height}',
+                        help='WIDTHxHEIGHT of the images, pixels')
+    parser.add_argument('--seed', type=int, default=Settings.seed,
+                        help='another seed is another day: walks, people, materials, noise')
+    parser.add_argument('--force', action='store_true', help='replace the folder if it exists')
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    args = _parser().parse_args(argv)
+    settings = Settings(args.frames, *_size(args.size), args.seed)
+    check_new(args.out, force=args.force)
+    start = time.monotonic()
+    write_scene(args.out, settings, force=args.force)
+    print(f'{args.out}: {settings.frames} images of {settings.width}x{settings.height} '  # noqa: T201
+          f'in {time.monotonic() - start:.0f} s')
+    return 0
+
+
+if __name__ == '__main__':
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # clean up then, too
+    sys.exit(run_cli(main))
