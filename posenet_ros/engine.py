@@ -13,7 +13,7 @@ from importlib.util import find_spec
 import os
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 import warnings
 
 import numpy as np
@@ -21,21 +21,10 @@ from numpy.typing import NDArray
 from posenet_ros.artifact import LITERT_FILE, LoadedArtifact, WEIGHTS_FILE
 from posenet_ros.config import NetworkConfig
 from posenet_ros.errors import InputError
+from posenet_ros.relocaliser import Prediction
 
 ENGINES = ('auto', 'tensorflow', 'litert')
 LITERT_THREADS = 4  # more threads do not speed up one image
-
-
-class Prediction(NamedTuple):
-    """
-    Poses of N images in the dataset's frame.
-
-    :param position_m: (N, 3) camera positions, metres.
-    :param quat_xyzw: (N, 4) `dataset_from_camera` rotations, unit length, either sign.
-    """
-
-    position_m: NDArray[np.float64]
-    quat_xyzw: NDArray[np.float64]
 
 
 class Engine(Protocol):

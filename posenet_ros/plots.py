@@ -29,6 +29,9 @@ STYLE = {
     'grid.color': '#e5e7eb', 'grid.linewidth': 0.8, 'axes.axisbelow': True,
     'xtick.color': '#475569', 'ytick.color': '#475569', 'legend.frameon': False,
     'legend.fontsize': 9, 'figure.facecolor': 'white', 'savefig.facecolor': 'white'}
+LATENCY_WORDS = {  # the stages that a histogram is drawn of, the first that was timed
+    'end_to_end': 'from publishing the image to receiving its pose',
+    'total': 'decoding, preparing and inference'}
 MOST_POINTS = 3000  # drawn as shapes; more become one picture inside the SVG
 
 
@@ -187,12 +190,10 @@ def _draw_cumulative(axis: Axes, errors: Array, **style: str | float) -> None:
 
 def latency_histogram(frames: Sequence[FrameResult]) -> str | None:
     """Draw how long the answers took; None when nothing was timed."""
-    stage = next((s for s in ('arrival', 'total') if any(s in f.latency_ms for f in frames)), '')
+    stage = next((s for s in LATENCY_WORDS if any(s in f.latency_ms for f in frames)), '')
     durations = np.array([f.latency_ms[stage] for f in frames if stage in f.latency_ms])
-    if not stage or not durations.size:
+    if not durations.size:
         return None
-    words = {'arrival': 'from publishing the image to receiving its pose', 'total':
-             'decoding, preprocessing and inference'}[stage]
     out: list[str] = []
     with _figure(out, size=(9, 3)) as (_, axis):
         end = float(np.percentile(durations, 99.5)) * 1.1
@@ -201,7 +202,7 @@ def latency_histogram(frames: Sequence[FrameResult]) -> str | None:
             value = float(np.percentile(durations, q))
             axis.axvline(value, color=TRUTH, linewidth=1.2, linestyle=line,
                          label=f'p{q}: {value:.1f} ms')
-        axis.set_xlabel(f'ms, {words}')
+        axis.set_xlabel(f'ms, {LATENCY_WORDS[stage]}')
         axis.set_ylabel('frames')
         axis.legend(loc='upper right')
     return out[0]

@@ -18,7 +18,8 @@ ROS = {'rclpy', 'tf2_ros', 'cv_bridge', 'launch', 'ament_index_python', 'sensor_
 FRAMEWORKS = {'keras', 'tensorflow'}
 USES_ROS = {'node', 'parameters', 'player', 'live', 'ros_environment', 'publishing', 'transforms',
             'session'}
-USES_FRAMEWORK = {'network', 'backbones', 'googlenet', 'heads', 'efficientnet', 'engine'}
+USES_FRAMEWORK = {'network', 'pretrained', 'backbones', 'googlenet', 'heads', 'efficientnet',
+                  'engine'}
 
 
 def imports(file: Path) -> set[str]:

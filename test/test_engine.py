@@ -19,8 +19,8 @@ pytest.importorskip('tensorflow')
 
 import keras
 from posenet_ros.network import build
+from posenet_ros.pretrained import load_initial_weights
 from training import export
-from training.pretrained import load_initial_weights
 
 Folder = SimpleNamespace  # what an engine needs of a model folder
 

@@ -17,12 +17,12 @@ from posenet_ros.errors import InputError
 from posenet_ros.network import build
 from posenet_ros.pose import Pose
 from posenet_ros.preprocess import Preprocess
+from posenet_ros.pretrained import load_initial_weights
 from training import depth
 from training.augment import Augmenter
 from training.datasets import Dataset, load_rgb, Sample
 from training.losses import PoseTrainer
 from training.presets import Preset
-from training.pretrained import load_initial_weights
 
 VALIDATION_BLOCKS = 5
 FEWEST_IMAGES = 8

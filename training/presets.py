@@ -25,7 +25,7 @@ class Preset:
     Everything a training depends on besides the data.
 
     :param about: one line: what the preset is for.
-    :param weights: `pretrained`, `none` or a .weights.h5 file, see training.pretrained.
+    :param weights: `pretrained`, `none` or a .weights.h5 file, see posenet_ros.pretrained.
     :param trainable_from: first layer that is trained, by name; those before stay as they are.
     :param short_side: of the base image, pixels; see posenet_ros.preprocess.
     :param loss: `beta` (with `beta`) or `learned` (which starts at `sx` and `sq`).

@@ -25,6 +25,7 @@ from posenet_ros.config import NetworkConfig
 from posenet_ros.errors import InputError, run_cli
 from posenet_ros.metrics import rotation_errors_deg, rotation_vectors_rad, translation_errors_m
 from posenet_ros.output import check_new, new_folder
+from posenet_ros.pretrained import feature_extractor
 from training.augment import Augmenter
 from training.callbacks import (
     Checkpoint,
@@ -50,7 +51,6 @@ from training.loop import (
 )
 from training.losses import PoseTrainer
 from training.presets import load_preset, names, Preset
-from training.pretrained import feature_extractor
 
 DEPTH_FILE = 'depth.npy'
 ONE_SIGMA = 68.27  # per cent of a normal distribution
@@ -171,7 +171,7 @@ class Training:
 
 
 def _say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201
+    print(text, flush=True)
 
 
 def parser() -> argparse.ArgumentParser:

