@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
+import struct
 import time
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -69,7 +70,8 @@ class Player:
     The publishers of a bag's topics; use it as a context manager.
 
     `skipped` says why a topic is left out, `sent` counts messages by topic, `latest_s` is by how
-    much the latest one was late, seconds.
+    much the latest one was late in seconds, and `image_times` has (stamp in the header, monotonic
+    time of publishing) of each image in nanoseconds.
 
     :param bag: the opened bag.
     :param topics: what to publish; one whose type is not installed is skipped.
@@ -82,6 +84,7 @@ class Player:
             ros_arguments: Sequence[str] = ()) -> None:
         self.latest_s = 0.0
         self.sent: dict[str, int] = {}
+        self.image_times: list[tuple[int, int]] = []
         self.skipped: dict[str, str] = {}
         self._bag, self._topics, self._clock = bag, list(topics), clock
         self._ros_arguments = list(ros_arguments)
@@ -180,9 +183,19 @@ class Player:
                 set_stamp(self._clock_message.clock, event.time_ns)
                 self._publishers[CLOCK_TOPIC].publish(self._clock_message)
             return
-        self._publishers[event.message.topic].publish(bytes(event.message.data))
-        self.sent[event.message.topic] = self.sent.get(event.message.topic, 0) + 1
+        topic, _, data = event.message
+        if self._bag.topics[topic] in IMAGE_TYPES:
+            self.image_times.append((header_stamp_ns(data), time.monotonic_ns()))
+        self._publishers[topic].publish(bytes(data))
+        self.sent[topic] = self.sent.get(topic, 0) + 1
         self.latest_s = max(self.latest_s, late_s)
+
+
+def header_stamp_ns(data: bytes) -> int:
+    """Return the stamp of a serialised message that begins with a std_msgs/Header."""
+    # CDR: 4 bytes of encapsulation, the second of them odd for little endian; then the fields
+    sec, nanosec = struct.unpack_from('<iI' if data[1] & 1 else '>iI', data, 4)
+    return int(sec) * NS_PER_S + int(nanosec)
 
 
 def message_class(kind: str) -> Any:  # noqa: ANN401

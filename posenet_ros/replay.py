@@ -87,7 +87,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--drain', type=not_negative, default=1.0, metavar='S',
                         help='seconds to stay at the end, for what is still under way '
                              '(default: 1)')
+    parser.add_argument('--log', type=Path, metavar='CSV',
+                        help='write the stamp of each image and the monotonic time when it was '
+                             'published, nanoseconds')
     return parser
+
+
+def write_log(path: Path, times: Sequence[tuple[int, int]]) -> None:
+    """Write (stamp, time of publishing), nanoseconds, of each image."""
+    rows = ''.join(f'{stamp},{sent}\n' for stamp, sent in times)
+    path.write_text(f'stamp_ns,sent_monotonic_ns\n{rows}')
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -107,6 +116,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             while options.loop:
                 player.play(options.rate)
             time.sleep(options.drain)
+        if options.log:
+            write_log(options.log, player.image_times)
         counts = ', '.join(f'{count} of {topic}' for topic, count in player.sent.items())
         _say(f'sent {counts}; at most {1e3 * player.latest_s:.0f} ms late')
     return 0

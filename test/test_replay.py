@@ -195,7 +195,7 @@ def finish(player: subprocess.Popen[str]) -> tuple[int, str]:
     return player.returncode, said
 
 
-def test_everything_arrives(path: Path, listener: Listener) -> None:
+def test_everything_arrives(path: Path, listener: Listener, tmp_path: Path) -> None:
     """Images arrive whole, static TF late, /clock often; then the player ends by itself."""
     from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
     from rosgraph_msgs.msg import Clock
@@ -207,7 +207,8 @@ def test_everything_arrives(path: Path, listener: Listener) -> None:
         QoSProfile(depth=30, reliability=ReliabilityPolicy.BEST_EFFORT))
     clock = listener.collect(Clock, '/clock', QoSProfile(
         depth=100, reliability=ReliabilityPolicy.BEST_EFFORT))
-    player = start(path, '--clock', '--rate', 0.5, '--drain', 2)
+    log = tmp_path / 'sent.csv'
+    player = start(path, '--clock', '--rate', 0.5, '--drain', 2, '--log', log)
     listener.spin_until(lambda: len(images) >= COUNT // 2)
     static = listener.collect(tf2_msgs.TFMessage, '/tf_static', QoSProfile(
         depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL))
@@ -219,6 +220,9 @@ def test_everything_arrives(path: Path, listener: Listener) -> None:
     assert [bytes(m.data) for m in images] == [picture(i).image.tobytes() for i in range(COUNT)]
     assert [stamp_ns(m.header.stamp) for m in images] == [
         picture(i).stamp_ns for i in range(COUNT)]
+    stamps, sent = np.loadtxt(log, delimiter=',', skiprows=1, dtype=np.int64).T
+    assert stamps.tolist() == [picture(i).stamp_ns for i in range(COUNT)]
+    assert np.median(np.diff(sent)) == pytest.approx(PERIOD_NS / 0.5, rel=0.3)
     assert len(best_effort) >= COUNT - 2
     assert static[0].transforms[0].child_frame_id == 'camera'
     times = [stamp_ns(m.clock) for m in clock]
