@@ -7,6 +7,7 @@ from pathlib import Path
 import pickle
 from typing import Any, BinaryIO
 
+import h5py
 import keras
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,9 @@ Array = NDArray[Any]
 TORCH_MAGIC = 0x1950a86a20f9469cfc6c
 STORAGE_DTYPES: dict[str, np.dtype[Any]] = {
     'FloatStorage': np.dtype('<f4'), 'LongStorage': np.dtype('<i8')}
+IMPORTED = 'posenet_ros_imported'  # marks files of training.import_weights
+IMPORTED_CONFIG = NetworkConfig(
+    backbone='posenet', rotation='quaternion', head_width=2048, dropout=0.5)
 # Torch's parameter of a layer -> index among the Keras layer's weights.
 PARAMETERS = {'weight': 0, 'bias': 1, 'running_mean': 2, 'running_var': 3}
 
@@ -130,7 +134,7 @@ def load_initial_weights(model: keras.Model, config: NetworkConfig, weights: str
     if weights == 'none':
         return
     if weights != 'pretrained':
-        load_file(model, Path(weights))
+        load_file(model, Path(weights), config)
     elif config.backbone == 'efficientnet_lite0':
         load_lite0(model)
     elif config.backbone == 'posenet':
@@ -140,7 +144,7 @@ def load_initial_weights(model: keras.Model, config: NetworkConfig, weights: str
         _load_application(model, config.backbone)
 
 
-def load_file(model: keras.Model, path: Path) -> None:
+def load_file(model: keras.Model, path: Path, config: NetworkConfig) -> None:
     """
     Load a `.weights.h5` file into the network.
 
@@ -149,7 +153,33 @@ def load_file(model: keras.Model, path: Path) -> None:
     if not path.is_file() or not path.name.endswith('.weights.h5'):
         raise InputError(f'weights have to be `none`, `pretrained` or an existing .weights.h5 '
                          f'file. Received: {path}')
-    load_weights(model, path)
+    if _is_imported(path):
+        _load_imported(model, path, config)
+    else:
+        load_weights(model, path)
+
+
+def _is_imported(path: Path) -> bool:
+    if not h5py.is_hdf5(path):
+        return False
+    with h5py.File(path) as file:
+        return IMPORTED in file.attrs
+
+
+def _load_imported(model: keras.Model, path: Path, config: NetworkConfig) -> None:
+    """Copy the layers that fit, and put the positions into the network's own scale."""
+    if config.backbone != 'posenet':
+        raise InputError(f'{path} holds a posenet. Received: backbone {config.backbone}')
+    source = build(IMPORTED_CONFIG, auxiliary=True)
+    load_weights(source, path)
+    for layer in model.layers:
+        arrays = source.get_layer(layer.name).get_weights() if layer.weights else []
+        if [array.shape for array in arrays] != [tuple(w.shape) for w in layer.weights]:
+            continue  # a head of another width or rotation: stays random
+        if layer.name.endswith('xyz'):
+            scale = np.array(config.scale_m)
+            arrays = [arrays[0] / scale, (arrays[1] - config.origin_m) / scale]
+        layer.set_weights(arrays)
 
 
 def feature_extractor(width: int = 224, height: int = 224) -> keras.Model:
