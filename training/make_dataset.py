@@ -1,0 +1,266 @@
+"""
+Turn your own bags into a dataset: images, poses in Cambridge layout, and camera.json.
+
+Each image gets the pose at its stamp, interpolated between the poses before and after. The test
+split is cut out in blocks of time, or better: comes from a walk of its own (--test-bag).
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+import json
+from pathlib import Path
+import sys
+
+import cv2
+from posenet_ros.bag import BagReader
+from posenet_ros.camera import Camera
+from posenet_ros.errors import InputError, run_cli
+from posenet_ros.image_decoding import RgbImage
+from posenet_ros.messages import frame_from_message, Message, NS_PER_S, stamp_ns
+from posenet_ros.output import check_new, new_folder
+from posenet_ros.pose import Pose
+from posenet_ros.replay import positive
+from posenet_ros.tracks import DEFAULT_MAX_GAP_S, Lookup
+from posenet_ros.trajectories import write_cambridge
+from tqdm import tqdm
+from training.datasets import CAMERA_FILE
+
+PNG_FLAGS = (cv2.IMWRITE_PNG_COMPRESSION, 1)
+BLOCKS = 10  # in which a bag's time is shared out between the splits
+SUFFIXES = {'jpeg': '.jpg', 'jpg': '.jpg', 'png': '.png'}
+
+
+@dataclass
+class Result:
+    """What came out of the bags so far: the rows of each split, and what was left out and why."""
+
+    rows: dict[str, list[tuple[str, Pose]]] = field(
+        default_factory=lambda: {'train': [], 'test': []})
+    counts: Counter[str] = field(default_factory=Counter)
+    first_bad: str = ''
+    camera: Camera | None = None
+
+    @property
+    def summary(self) -> str:
+        """One line of counts."""
+        c = self.counts
+        bad = f' (the first: {self.first_bad})' if self.first_bad else ''
+        return (f'{c["images"]} images: {len(self.rows["train"])} train, '
+                f'{len(self.rows["test"])} test, {c["skipped"]} skipped by --every, '
+                f'{c["without pose"]} without a pose near in time, {c["bad"]} not usable{bad}')
+
+
+def is_test(offset_s: float, block_s: float, share: float) -> bool:
+    """
+    Tell whether a time belongs to the test split; its blocks are spread evenly.
+
+    :param offset_s: since the first image, seconds.
+    :param block_s: length of a block, seconds.
+    :param share: of the blocks that are for testing, 0 to 1.
+    """
+    block = int(offset_s / block_s)
+    return int((block + 1) * share + 1e-9) > int(block * share + 1e-9)
+
+
+def camera_lookup(bag: BagReader, options: argparse.Namespace, camera_frame: str) -> Lookup:
+    """
+    Return the function (stamp_ns, max_gap_s) -> map_from_camera.
+
+    :param camera_frame: frame_id of the images.
+    :raises InputError: when the bag lacks the poses, or TF from what they are of to the camera.
+    """
+    if options.tf:
+        return bag.transforms().lookup(*options.tf)
+    track = bag.truth(options.pose)
+    tracked = options.pose_of or track.child_frame_id or camera_frame
+    if tracked == camera_frame:
+        return track.at
+    try:
+        mounting = bag.transforms().lookup(tracked, camera_frame)
+    except InputError as error:
+        raise InputError(f'{bag.path}: the poses are of {tracked!r}, the images of '
+                         f"{camera_frame!r}: {error}; if the poses are the camera's, give "
+                         f'--pose-of {camera_frame}') from error
+
+    def at(time_ns: int, max_gap_s: float) -> Pose | None:
+        map_from_tracked, tracked_from_camera = track.at(time_ns, max_gap_s), mounting(
+            time_ns, max_gap_s)
+        if map_from_tracked is None or tracked_from_camera is None:
+            return None
+        return map_from_tracked @ tracked_from_camera
+
+    return at
+
+
+def _checked(message: Message, camera: Camera) -> RgbImage:
+    """Return the image; :raises InputError: when it is broken or not of the camera's size."""
+    image = frame_from_message(message).image
+    height, width, _ = image.shape
+    if (width, height) != camera.size:
+        raise InputError(f'an image has to be {camera.width}x{camera.height} as camera_info says. '
+                         f'Received: {width}x{height}')
+    return image
+
+
+def save_image(message: Message, image: RgbImage, path: Path) -> Path:
+    """
+    Write an image without loss: the bytes of a compressed message, else PNG.
+
+    :param path: without suffix.
+    :returns: the file.
+    """
+    kind = getattr(message, 'format', '').rpartition(';')[2].split()
+    suffix = SUFFIXES.get(kind[0].lower()) if kind else None
+    file = path.with_suffix(suffix or '.png')
+    if suffix:
+        file.write_bytes(bytes(message.data))
+    elif not cv2.imwrite(str(file), cv2.cvtColor(image, cv2.COLOR_RGB2BGR), PNG_FLAGS):
+        raise OSError(28, 'the image cannot be written', str(file))
+    return file
+
+
+def paired(
+        bag: BagReader, options: argparse.Namespace, result: Result,
+        camera: Camera) -> Iterator[tuple[Message, RgbImage, Pose]]:
+    """Yield each usable image with its pose, and count the others."""
+    topic = bag.image_topic(options.image)
+    lookup: Lookup | None = None
+    messages = tqdm(bag.messages(topic), total=bag.count(topic), desc=bag.path.name, unit='img',
+                    disable=None)
+    for index, message in enumerate(messages):
+        lookup = lookup or camera_lookup(bag, options, message.header.frame_id.lstrip('/'))
+        result.counts['images'] += 1
+        if index % options.every:
+            result.counts['skipped'] += 1
+            continue
+        pose = lookup(stamp_ns(message.header.stamp), options.max_gap)
+        if pose is None:
+            result.counts['without pose'] += 1
+            continue
+        try:
+            yield message, _checked(message, camera), pose
+        except InputError as error:
+            result.counts['bad'] += 1
+            result.first_bad = result.first_bad or str(error)
+
+
+def add_bag(
+        path: Path, folder: Path, sequence: str, share: float, options: argparse.Namespace,
+        result: Result) -> None:
+    """
+    Write a bag's images into `folder`/`sequence` and append their rows to the result.
+
+    :param share: of the time that is for testing, 0 to 1.
+    :raises InputError: when the bag cannot be used, or has another camera than those before.
+    """
+    with BagReader(path) as bag:
+        camera = bag.camera(options.camera_info, bag.image_topic(options.image))
+        if result.camera not in (None, camera):
+            raise InputError(f'{path}: all bags have to have the same camera, {result.camera}. '
+                             f'Received: {camera}')
+        result.camera = camera
+        block_s = options.block or max(bag.duration_s / BLOCKS, 1e-3)
+        (folder / sequence).mkdir()
+        start_ns: int | None = None
+        for message, image, pose in paired(bag, options, result, camera):
+            time_ns = stamp_ns(message.header.stamp)
+            start_ns = time_ns if start_ns is None else start_ns
+            split = 'test' if is_test(
+                (time_ns - start_ns) / NS_PER_S, block_s, share) else 'train'
+            number = sum(map(len, result.rows.values()))
+            file = save_image(message, image, folder / sequence / f'frame{number:06d}')
+            result.rows[split].append((f'{sequence}/{file.name}', pose))
+
+
+def write_dataset(folder: Path, options: argparse.Namespace) -> Result:
+    """
+    Fill a folder with the dataset.
+
+    :raises InputError: when a split would be empty.
+    """
+    result = Result()
+    bags = [(path, options.share) for path in options.bag]
+    bags += [(path, 1.0) for path in options.test_bag]
+    for number, (path, share) in enumerate(bags, 1):
+        add_bag(path, folder, f'seq{number}', share, options, result)
+    if not any(result.rows.values()):
+        raise InputError('expected at least one image with a pose. Received: ' + result.summary
+                         + '; do the stamps of both come from the same clock (--max-gap)?')
+    wanted = ['train'] * (options.share < 1) + ['test'] * any(share for _, share in bags)
+    for split in wanted:
+        if not result.rows[split]:
+            raise InputError(f'expected images in the {split} split. Received: {result.summary}; '
+                             'give a shorter --block, or another --test-share')
+    for split, rows in result.rows.items():
+        if rows:
+            write_cambridge(folder / f'dataset_{split}.txt', rows)
+    assert result.camera is not None  # each bag has set it
+    (folder / CAMERA_FILE).write_text(json.dumps(result.camera.to_mapping(), indent=1) + '\n')
+    return result
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f'expected 0 to 1. Received: {text}')
+    return value
+
+
+def _count(text: str) -> int:
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError(f'expected at least 1. Received: {text}')
+    return int(text)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    result = argparse.ArgumentParser(
+        prog='python -m training.make_dataset', description=__doc__)
+    result.add_argument('--bag', type=Path, nargs='+', required=True,
+                        help='bags to learn from: rosbag2 folder, .mcap, .db3 or ROS 1 .bag')
+    result.add_argument('--test-bag', type=Path, nargs='+', default=[], metavar='BAG',
+                        help='bags of other walks, for testing only')
+    result.add_argument('--image', metavar='TOPIC', help='default: the only image topic')
+    result.add_argument('--camera-info', metavar='TOPIC', help='default: the one beside the image')
+    poses = result.add_mutually_exclusive_group(required=True)
+    poses.add_argument('--pose', metavar='TOPIC',
+                       help='PoseStamped, PoseWithCovarianceStamped, Odometry, TransformStamped')
+    poses.add_argument('--tf', nargs=2, metavar=('PARENT', 'CHILD'),
+                       help="frames: the map and the camera's optical frame (z forward)")
+    result.add_argument('--pose-of', metavar='FRAME',
+                        help='what --pose is of; TF leads from there to the camera (default: '
+                             'its child_frame_id, else the camera)')
+    result.add_argument('--out', type=Path, required=True, help='folder of the new dataset')
+    result.add_argument('--max-gap', type=positive, default=DEFAULT_MAX_GAP_S, metavar='S',
+                        help='between the poses round an image, seconds (default: '
+                             f'{DEFAULT_MAX_GAP_S})')
+    result.add_argument('--every', type=_count, default=1, metavar='N',
+                        help='take each Nth image (default: 1)')
+    result.add_argument('--test-share', dest='share', type=_share, metavar='X',
+                        help='of the time of --bag for testing, 0 to 1 (default: 0.2; 0 with '
+                             '--test-bag)')
+    result.add_argument('--block', type=positive, metavar='S',
+                        help='blocks in which time is shared out, seconds (default: a tenth of '
+                             'the bag)')
+    result.add_argument('--force', action='store_true', help='replace an existing dataset')
+    return result
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write the dataset; nothing is left behind where that fails."""
+    options = parser().parse_args(argv)
+    if options.share is None:
+        options.share = 0.0 if options.test_bag else 0.2
+    check_new(options.out, force=options.force)
+    with new_folder(options.out, force=options.force) as folder:
+        result = write_dataset(folder, options)
+    print(f'{options.out}: {result.summary}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(run_cli(main))
