@@ -24,11 +24,10 @@ from posenet_ros.errors import InputError
 from posenet_ros.messages import Frame
 from posenet_ros.pose import Pose
 import pytest
+from test_make_bag import write_dataset
 from training import make_bag
 from training.datasets import load_rgb, read_dataset
 from training.make_dataset import is_test, main
-
-from test.test_make_bag import write_dataset
 
 CAMERA = Camera(24, 18, 20.0, 20.0, 11.5, 8.5)
 START_NS = 1_700_000_000_000_000_000
