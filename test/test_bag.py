@@ -26,6 +26,8 @@ from posenet_ros.messages import Frame, ImageError
 from posenet_ros.pose import Pose
 from posenet_ros.tracks import interpolate, Track
 import pytest
+from rosbags.rosbag1 import Writer as Writer1
+from rosbags.typesys import get_typestore, Stores
 
 CAMERA = Camera(32, 24, 30.0, 31.0, 15.5, 11.5, (0.1, -0.05, 0.0, 0.0, 0.01))
 START_NS = 1_700_000_000_000_000_000
@@ -222,6 +224,29 @@ def test_a_bad_image_stops_frames(tmp_path: Path) -> None:
         with pytest.raises(ImageError, match='32FC1'):
             list(bag.frames())
         assert len(list(bag.messages('/image'))) == 2
+
+
+def test_ros_1_bags(tmp_path: Path) -> None:
+    """Bags of ROS 1 give the same frames, camera and truth."""
+    types = get_typestore(Stores.ROS1_NOETIC)
+    frame, pose = picture(1), turned(0.3, 1)
+    messages = {
+        '/image': image_message(frame), '/camera_info': camera_message(CAMERA, START_NS, 'c'),
+        '/pose': pose_message(pose, frame.stamp_ns, 'map')}
+    with Writer1(tmp_path / 'old.bag') as writer:
+        for topic, message in messages.items():
+            kind = message.__msgtype__
+            connection = writer.add_connection(topic, kind, typestore=types)
+            message.header = types.types['std_msgs/msg/Header'](
+                0, message.header.stamp, message.header.frame_id)
+            if kind.endswith('CameraInfo'):  # its matrices have upper-case names there
+                message.D, message.K, message.R, message.P = (
+                    message.d, message.k, message.r, message.p)
+            writer.write(connection, START_NS, types.serialize_ros1(message, kind))
+    with BagReader(tmp_path / 'old.bag') as bag:
+        np.testing.assert_array_equal(next(bag.frames()).image, frame.image)
+        assert bag.camera() == CAMERA
+        assert_close(bag.truth().at(frame.stamp_ns), pose)
 
 
 def test_missing_bags(tmp_path: Path) -> None:
