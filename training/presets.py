@@ -174,5 +174,5 @@ def load_preset(name: str, overrides: Sequence[str] = ()) -> Preset:
         key, equals, value = override.partition('=')
         if not equals:
             raise InputError(f'--set has to be key=value. Received: {override!r}')
-        mapping |= _typed({key: yaml.safe_load(value)}, f'--set {override}')
+        mapping |= _typed(_mapping(f'{key}: {value}', '--set'), f'--set {override}')
     return from_mapping(Preset, mapping, str(file) + (' and --set' if overrides else ''))

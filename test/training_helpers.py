@@ -1,0 +1,90 @@
+"""Tiny datasets for the tests of the training: a textured wall, walked past."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+from posenet_ros.camera import Camera
+from posenet_ros.pose import Pose
+
+CAMERA = Camera(96, 72, 80.0, 80.0, 47.5, 35.5)
+WALL_M = 6.0  # its distance from the path
+PIXELS_PER_M = 24.0
+# x right, y down, z forward in a map with z up, looking along +y
+MAP_FROM_CAMERA = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
+
+
+def wall_texture() -> np.ndarray:
+    """Return the wall's picture, 24 m wide and 12 m high: blobs of random colour."""
+    coarse = np.random.default_rng(5).integers(0, 256, (24, 48, 3), np.uint8)
+    size = int(24 * PIXELS_PER_M), int(12 * PIXELS_PER_M)
+    return cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC)
+
+
+def wall_view(map_from_camera: Pose, camera: Camera = CAMERA) -> np.ndarray:
+    """Return the picture of the wall, exact to the interpolation."""
+    # texture (u, v) -> wall point x = u / p - 12, y = WALL_M, z = 6 - v / p
+    wall = np.array([[1 / PIXELS_PER_M, 0, -12], [0, 0, WALL_M], [0, -1 / PIXELS_PER_M, 6],
+                     [0, 0, 1]])
+    homography = camera.matrix @ map_from_camera.inverse().matrix[:3] @ wall
+    return cv2.warpPerspective(wall_texture(), homography, camera.size, flags=cv2.INTER_AREA)
+
+
+def walk(count: int, seed: int) -> list[Pose]:
+    """Return poses along the wall that look at it, give or take a few degrees."""
+    rng = np.random.default_rng(seed)
+    poses = []
+    for x in np.linspace(-4, 4, count):
+        turn, _ = cv2.Rodrigues(np.radians(rng.uniform(-4, 4, 3)))
+        position = np.array([x, 0.3 * np.sin(x), 0]) + rng.uniform(-0.1, 0.1, 3)
+        poses.append(Pose.from_rotation(MAP_FROM_CAMERA @ turn, position))
+    return poses
+
+
+def cambridge_line(name: str, pose: Pose) -> str:
+    """Return the line of `dataset_train.txt`: camera_from_map, w first."""
+    x, y, z, w = pose.inverse().quat_xyzw
+    numbers = [*pose.translation_m, w, x, y, z]
+    return f'{name} ' + ' '.join(f'{n:.9f}' for n in numbers)
+
+
+def write_cambridge(folder: Path, sequences: int = 3, count: int = 12,
+                    with_camera: bool = True) -> dict[str, Pose]:
+    """
+    Write a dataset in Cambridge layout; the last walk is the test split.
+
+    :returns: the pose of each image by its name.
+    """
+    poses, lines = {}, {'train': [], 'test': []}
+    for s in range(sequences + 1):
+        split = 'test' if s == sequences else 'train'
+        (folder / f'seq{s + 1}').mkdir(parents=True)
+        for i, pose in enumerate(walk(count, s)):
+            name = f'seq{s + 1}/frame{i:05}.png'
+            cv2.imwrite(str(folder / name), wall_view(pose)[..., ::-1])
+            lines[split].append(cambridge_line(name, pose))
+            poses[name] = pose
+    for split, rows in lines.items():
+        header = 'Visual Landmark Dataset V1\nImageFile, Camera Position [X Y Z W P Q R]\n\n'
+        (folder / f'dataset_{split}.txt').write_text(header + '\n'.join(rows) + '\n')
+    if with_camera:
+        (folder / 'camera.json').write_text(json.dumps(CAMERA.to_mapping()))
+    return poses
+
+
+def use_tiny_backbone() -> None:
+    """Replace the backbones by three layers in this process, so that training takes seconds."""
+    import keras
+    from posenet_ros import backbones
+
+    def features(config: object, images: object) -> tuple[object, tuple[()]]:
+        x = keras.layers.Rescaling(1 / 64, -2)(images)
+        for filters in (8, 16):
+            x = keras.layers.Conv2D(filters, 5, 4, padding='same', activation='relu',
+                                    name=f'conv{filters}')(x)
+        return keras.layers.BatchNormalization(momentum=0.5)(x), ()
+
+    backbones.features = features
