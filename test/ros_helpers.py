@@ -135,7 +135,8 @@ class Peer:
     def __init__(self, domain: int, node_name: str = '/relocaliser') -> None:
         self._context = Context()
         rclpy.init(context=self._context, domain_id=domain, args=[])
-        self.node = rclpy.create_node('peer', context=self._context, start_parameter_services=False)
+        self.node = rclpy.create_node(
+            'peer', context=self._context, start_parameter_services=False)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
         self._name = node_name

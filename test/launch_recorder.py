@@ -1,0 +1,180 @@
+"""
+Resolve launch files where launch_ros is not installed: PyPI does not have it.
+
+It knows the few actions and substitutions that our launch files use, resolves them as launch
+does, and gives the command lines that launch would start. Where launch_ros is installed, the
+tests use that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+import importlib.util
+from pathlib import Path
+import sys
+from types import ModuleType
+from typing import Any
+from unittest.mock import patch
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass
+class Context:
+    """What is known while a description is visited."""
+
+    configurations: dict[str, str]
+    arguments: dict[str, str] = field(default_factory=dict)
+    ros_arguments: list[str] = field(default_factory=list)
+    commands: list[list[str]] = field(default_factory=list)
+
+
+Substitution = Callable[[Context], str]
+Action = Callable[[Context], None]
+
+
+def text(value: Any, context: Context) -> str:  # noqa: ANN401
+    """Return a string, a substitution or a list of them as text."""
+    if isinstance(value, list | tuple):
+        return ''.join(text(part, context) for part in value)
+    return value(context) if callable(value) else str(value)
+
+
+def LaunchConfiguration(name: str) -> Substitution:  # noqa: N802
+    return lambda context: context.configurations[name]
+
+
+def PathJoinSubstitution(parts: Sequence[Any]) -> Substitution:  # noqa: N802
+    return lambda context: str(Path(*(text(part, context) for part in parts)))
+
+
+def FindPackageShare(name: str) -> Substitution:  # noqa: N802
+    assert name == 'posenet_ros'
+    return lambda context: str(ROOT)  # launch/ and config/ lie there as in the installed share
+
+
+def NotEqualsSubstitution(left: Any, right: Any) -> Substitution:  # noqa: ANN401, N802
+    return lambda context: str(text(left, context) != text(right, context)).lower()
+
+
+def IfElseSubstitution(condition: Any, yes: Any, no: Any) -> Substitution:  # noqa: ANN401, N802
+    return lambda context: text(yes if text(condition, context) == 'true' else no, context)
+
+
+def IfCondition(value: Any) -> Substitution:  # noqa: ANN401, N802
+    return lambda context: text(value, context)
+
+
+def LaunchDescription(actions: Sequence[Action]) -> Action:  # noqa: N802
+    def visit(context: Context) -> None:
+        for action in actions:
+            action(context)
+    return visit
+
+
+def GroupAction(actions: Sequence[Action]) -> Action:  # noqa: N802
+    def visit(context: Context) -> None:
+        before = list(context.ros_arguments)
+        LaunchDescription(actions)(context)
+        context.ros_arguments = before  # a group is a scope
+    return visit
+
+
+def DeclareLaunchArgument(  # noqa: N802
+        name: str, *, description: str, default_value: Any = None) -> Action:  # noqa: ANN401
+    def visit(context: Context) -> None:
+        context.arguments.setdefault(name, description)
+        if name not in context.configurations:
+            assert default_value is not None, f'the argument {name} is required'
+            context.configurations[name] = text(default_value, context)
+    return visit
+
+
+def SetParameter(name: str, value: Any,  # noqa: ANN401, N802
+                 condition: Substitution | None = None) -> Action:
+    def visit(context: Context) -> None:
+        if condition is None or condition(context) == 'true':
+            context.ros_arguments += ['-p', f'{name}:={text(value, context)}']
+    return visit
+
+
+def SetParametersFromFile(path: Any) -> Action:  # noqa: ANN401, N802
+    return lambda context: context.ros_arguments.extend(['--params-file', text(path, context)])
+
+
+def Node(package: str, executable: str, namespace: Any = '', output: str = '',  # noqa: ANN401, N802
+         remappings: Sequence[tuple[Any, Any]] = (), ros_arguments: Sequence[Any] = (),
+         arguments: Sequence[Any] = (), on_exit: object = None) -> Action:
+    def visit(context: Context) -> None:
+        assert package == 'posenet_ros'
+        command = [sys.executable, str(ROOT / 'scripts' / executable)]
+        command += [text(part, context) for part in arguments]
+        command += ['--ros-args', *(text(part, context) for part in ros_arguments)]
+        if text(namespace, context):
+            command += ['-r', f'__ns:=/{text(namespace, context).strip("/")}']
+        for source, target in remappings:
+            command += ['-r', f'{text(source, context)}:={text(target, context)}']
+        context.commands.append([*command, *context.ros_arguments])
+    return visit
+
+
+def PythonLaunchDescriptionSource(path: Substitution) -> Substitution:  # noqa: N802
+    return path
+
+
+def IncludeLaunchDescription(source: Substitution) -> Action:  # noqa: N802
+    return lambda context: load(Path(source(context)))(context)
+
+
+def Shutdown() -> None:  # noqa: N802
+    """Stand for the action that ends the launch."""
+
+
+MODULES = {
+    'launch': ['LaunchDescription'],
+    'launch.actions': ['DeclareLaunchArgument', 'GroupAction', 'IncludeLaunchDescription',
+                       'Shutdown'],
+    'launch.conditions': ['IfCondition'],
+    'launch.launch_description_sources': ['PythonLaunchDescriptionSource'],
+    'launch.substitutions': ['IfElseSubstitution', 'LaunchConfiguration', 'NotEqualsSubstitution',
+                             'PathJoinSubstitution'],
+    'launch_ros': [],
+    'launch_ros.actions': ['Node', 'SetParameter', 'SetParametersFromFile'],
+    'launch_ros.substitutions': ['FindPackageShare'],
+}
+
+
+@contextmanager
+def _modules() -> Iterator[None]:
+    """Let launch files import the functions above as launch and launch_ros."""
+    modules = {name: ModuleType(name) for name in MODULES}
+    for name, members in MODULES.items():
+        for member in members:
+            setattr(modules[name], member, globals()[member])
+    with patch.dict(sys.modules, modules):
+        yield
+
+
+def load(path: Path) -> Action:
+    """Return the description that a launch file makes."""
+    spec = importlib.util.spec_from_file_location(path.stem.replace('.', '_'), path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    with _modules():
+        spec.loader.exec_module(module)
+        return module.generate_launch_description()  # type: ignore[no-any-return]
+
+
+def resolve(path: Path, arguments: Mapping[str, object]) -> Context:
+    """
+    Return what a launch file comes to.
+
+    :param arguments: as given on the command line of `ros2 launch`.
+    :returns: the context: declared arguments with descriptions, and the commands.
+    """
+    context = Context({name: str(value) for name, value in arguments.items()})
+    load(path)(context)
+    return context

@@ -1,0 +1,127 @@
+"""The launch files: what they declare, and that the node they start does as it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, ExitStack
+from importlib.util import find_spec
+from pathlib import Path
+import signal
+import sys
+import time
+
+import pytest
+
+pytest.importorskip('rclpy')
+pytest.importorskip('tensorflow')
+
+from posenet_ros.messages import stamp_ns
+from rcl_interfaces.msg import ParameterValue
+from rcl_interfaces.srv import GetParameters
+import yaml
+
+from test.launch_recorder import resolve
+from test.ros_helpers import (
+    image_message,
+    Peer,
+    peer_of,
+    Process,
+    running,
+    write_mean_colour_model,
+)
+
+LAUNCH = Path(__file__).resolve().parents[1] / 'launch'
+DOMAIN = 96
+HAS_LAUNCH_ROS = find_spec('launch_ros') is not None
+REAL = """
+import sys
+from launch import LaunchDescription, LaunchService
+from launch.actions import IncludeLaunchDescription
+from launch.launch_description_sources import AnyLaunchDescriptionSource
+pairs = [argument.split(':=', 1) for argument in sys.argv[2:]]
+service = LaunchService()
+service.include_launch_description(LaunchDescription([IncludeLaunchDescription(
+    AnyLaunchDescriptionSource(sys.argv[1]), launch_arguments=pairs)]))
+sys.exit(service.run())
+"""
+
+
+@pytest.fixture(scope='module')
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_mean_colour_model(tmp_path_factory.mktemp('model') / 'tiny')
+
+
+@contextmanager
+def launched(name: str, domain: int, folder: Path, **arguments: object) -> Iterator[list[Process]]:
+    """Start a launch file: with launch_ros where it is installed, else its commands."""
+    file = LAUNCH / name
+    commands = [[sys.executable, '-c', REAL, str(file),
+                 *(f'{key}:={value}' for key, value in arguments.items())]]
+    if not HAS_LAUNCH_ROS:
+        commands = resolve(file, arguments).commands
+    with ExitStack() as stack:
+        yield [stack.enter_context(running(command, domain, folder / f'log{i}.txt'))
+               for i, command in enumerate(commands)]
+
+
+def parameter(peer: Peer, name: str) -> str | bool:
+    """Return a parameter of the node."""
+    response = peer.call(GetParameters, 'get_parameters', GetParameters.Request(names=[name]))
+    value: ParameterValue = response.values[0]
+    return str(value.string_value) if value.type == 4 else bool(value.bool_value)
+
+
+@pytest.mark.parametrize(('name', 'own'), [
+    ('relocalise.launch.py', set()), ('replay.launch.py', {'bag', 'rate', 'loop'})])
+def test_every_argument_is_declared_and_described(name: str, own: set[str]) -> None:
+    arguments = resolve(LAUNCH / name, {'bag': 'b'}).arguments
+    assert set(arguments) == own | {
+        'model', 'image', 'camera_info', 'params_file', 'namespace', 'tf_mode', 'use_sim_time',
+        'log_level'}
+    assert all(arguments.values())
+
+
+def test_the_arguments_become_the_command_line() -> None:
+    command = resolve(LAUNCH / 'relocalise.launch.py', {
+        'model': 'folder', 'image': '/cam/image', 'camera_info': '/cam/info', 'namespace': 'robot',
+        'tf_mode': 'none', 'use_sim_time': 'true', 'log_level': 'debug',
+        'params_file': 'own.yaml'}).commands[0]
+    assert command[1].endswith('relocaliser')
+    assert command[2:] == [
+        '--ros-args', '--log-level', 'debug', '-r', '__ns:=/robot', '-r', 'image:=/cam/image',
+        '-r', 'camera_info:=/cam/info', '--params-file', 'own.yaml', '-p', 'use_sim_time:=true',
+        '-p', 'model:=folder', '-p', 'tf_mode:=none']
+
+
+def test_what_is_not_given_is_left_to_the_parameter_file() -> None:
+    command = resolve(LAUNCH / 'relocalise.launch.py', {}).commands[0]
+    assert not any(part.startswith(('model:=', 'tf_mode:=')) for part in command)
+    file = Path(command[command.index('--params-file') + 1])
+    assert 'ros__parameters' in yaml.safe_load(file.read_text())['/**']
+
+
+def test_replay_starts_the_player_with_the_bags_time() -> None:
+    node, player = resolve(LAUNCH / 'replay.launch.py', {
+        'bag': 'walk.mcap', 'rate': '2', 'loop': 'true'}).commands
+    assert 'use_sim_time:=true' in node
+    assert player[2:] == ['walk.mcap', '--rate', '2', '--clock', '--loop', '--ros-args']
+
+
+def test_the_launched_node_does_as_it_is_told(model: Path, tmp_path: Path) -> None:
+    own = tmp_path / 'own.yaml'
+    own.write_text('/**:\n  ros__parameters: {map_frame: court, tf_mode: none, model: nowhere}\n')
+    with launched('relocalise.launch.py', DOMAIN, tmp_path, model=model, namespace='robot',
+                  params_file=own, image='/image') as processes, \
+            peer_of(DOMAIN, '/robot/relocaliser') as peer:
+        peer.wait_active()
+        assert parameter(peer, 'map_frame') == 'court'
+        assert parameter(peer, 'tf_mode') == 'none'
+        assert parameter(peer, 'use_sim_time') is False
+        stamp = time.time_ns()
+        poses = peer.send(image_message(stamp))
+        assert [stamp_ns(pose.header.stamp) for pose in poses] == [stamp]
+        assert poses[0].header.frame_id == 'court'
+        assert peer.transforms == []
+        for process in processes:
+            code, _ = process.end(signal.SIGINT)
+            assert code == 0, process.output()
