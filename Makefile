@@ -11,7 +11,7 @@ TENSORFLOW ?=
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 INTERFACES := $(shell find ros_from_pypi -type f -not -path "*pycache*" 2>/dev/null)
-INSTALLED := setup.py package.xml $(wildcard launch/* config/* scripts/*)
+INSTALLED := setup.py package.xml $(wildcard launch/* config/* scripts/* posenet_ros/*.*)
 
 .PHONY: demo test bench install clean prerequisites
 
@@ -45,7 +45,8 @@ $(VENV)/.ros: $(INTERFACES) $(VENV)/.requirements
 	@touch $@
 
 $(VENV)/.installed: $(INSTALLED) $(VENV)/.ros
-	@$(PIP) --no-deps --no-build-isolation --editable .
+	@$(PIP) --no-deps --no-build-isolation --force-reinstall .
+	@rm -rf build posenet_ros.egg-info
 	@touch $@
 
 $(VENV)/.installed-test: requirements-test.txt $(VENV)/.installed
