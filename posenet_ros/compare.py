@@ -1,0 +1,188 @@
+"""Set reports side by side: medians, paired differences and whether they are more than chance."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+import csv
+from dataclasses import dataclass
+import json
+from pathlib import Path
+import sys
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from posenet_ros.errors import InputError, run_cli
+from posenet_ros.metrics import block_length, RECALL_LIMITS
+from posenet_ros.output import new_folder
+from posenet_ros.report import REPORT_FILE
+from posenet_ros.report_page import markdown_table, number, percent, Row, text_table
+
+Array = NDArray[np.float64]
+
+PUBLISHED = Path(__file__).with_name('published.json')
+FLIPS = 10000
+UNITS = {'translation_m': 'm', 'rotation_deg': 'deg'}
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """
+    A report read back.
+
+    :param errors: frame name -> metres and degrees, infinite without an accepted answer.
+    """
+
+    name: str
+    report: Mapping[str, Any]
+    errors: Mapping[str, tuple[float, float]]
+
+
+def read_report(folder: Path) -> Scored:
+    """
+    Read report.json and frames.csv of a report folder.
+
+    :raises InputError: naming the file that is missing or damaged.
+    """
+    for name in (REPORT_FILE, 'frames.csv'):
+        if not (folder / name).is_file():
+            raise InputError(f'{folder / name} is missing: a folder made by evaluate is expected')
+    try:
+        report = json.loads((folder / REPORT_FILE).read_text(encoding='utf-8'))
+        with (folder / 'frames.csv').open(newline='', encoding='utf-8') as file:
+            errors = {row['name']: _errors(row) for row in csv.DictReader(file)}
+        report['frames']['total'], report['recall'], report['translation_m']
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f'{folder} is no whole report: {error!r}') from error
+    return Scored(folder.resolve().name, report, errors)
+
+
+def _errors(row: Mapping[str, str]) -> tuple[float, float]:
+    if row['outcome'] != 'accepted':
+        return np.inf, np.inf
+    return float(row['translation_error_m']), float(row['rotation_error_deg'])
+
+
+def ranks(values: Array) -> Array:
+    """Return the ranks from 1, equal values sharing the mean of theirs."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    return np.asarray(((ends - counts + 1 + ends) / 2)[inverse], np.float64)
+
+
+def differences(first: Array, second: Array) -> Array:
+    """Return second minus first; 0 where both failed, infinite where one did."""
+    failed = np.isinf(first) & np.isinf(second)
+    with np.errstate(invalid='ignore'):
+        return np.where(failed, 0.0, second - first)
+
+
+def chance(difference: Array, seed: int = 0) -> float:
+    """
+    Return how likely differences as one-sided as these are when neither method is better.
+
+    The signed-rank statistic (Wilcoxon 1945) against random flips of sign, of whole blocks of
+    n^(1/3) neighbouring frames, for neighbours of a walk err alike.
+
+    :param difference: (N,) second minus first, in the order of recording; may be infinite.
+    :returns: two-sided p-value.
+    """
+    moved = difference[difference != 0]
+    if not moved.size:
+        return 1.0
+    signed = np.sign(moved) * ranks(np.abs(moved))
+    block = block_length(len(signed))
+    sums = np.add.reduceat(signed, np.arange(0, len(signed), block))
+    signs = np.random.default_rng(seed).choice((-1.0, 1.0), (FLIPS, len(sums)))
+    extreme = np.abs(signs @ sums) >= abs(sums.sum()) - 1e-9
+    return float((extreme.sum() + 1) / (FLIPS + 1))
+
+
+def pair(first: Scored, second: Scored) -> dict[str, Any]:
+    """
+    Compare two reports frame by frame.
+
+    :raises InputError: when they have no frame in common.
+    """
+    common = [name for name in first.errors if name in second.errors]
+    if not common:
+        raise InputError(f'expected frames that {first.name} and {second.name} both have. '
+                         f'Received: {len(first.errors)} and {len(second.errors)} frames, '
+                         'none with the same name')
+    result: dict[str, Any] = {'first': first.name, 'second': second.name, 'frames': len(common)}
+    for i, key in enumerate(UNITS):
+        a, b = (np.array([report.errors[name][i] for name in common])
+                for report in (first, second))
+        difference = differences(a, b)
+        both = difference[np.isfinite(a) & np.isfinite(b)]
+        result[key] = {
+            'median_difference': float(np.median(both)) if both.size else None,
+            'second_better': float(np.mean(difference < 0)), 'p_value': chance(difference)}
+    return result
+
+
+def published_rows(scene: str) -> list[Row]:
+    """Return what papers report of a scene, as rows of :func:`side_by_side`."""
+    rows = json.loads(PUBLISHED.read_text(encoding='utf-8'))[scene]
+    unknown = ['-'] * (1 + len(RECALL_LIMITS))
+    return [(f'published: {row["method"]} ({row["year"]})', number(row['translation_m']),
+             number(row['rotation_deg']), *unknown) for row in rows]
+
+
+def side_by_side(reports: Sequence[Scored]) -> list[Row]:
+    """Return the table of medians and recalls, a row a report."""
+    words = [f'{m:g} m, {d:g} deg' for m, d in RECALL_LIMITS.values()]
+    rows: list[Row] = [('report', 'median (m)', 'median (deg)', 'frames', *words)]
+    for scored in reports:
+        medians = [scored.report[key] and scored.report[key]['median'] for key in UNITS]
+        rows.append((scored.name, *map(number, medians), str(scored.report['frames']['total']),
+                     *map(percent, scored.report['recall'].values())))
+    return rows
+
+
+def paired_rows(pairs: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Return the table of paired differences, two rows a pair."""
+    rows: list[Row] = [('frame by frame', 'frames', 'median difference', 'better in', 'p-value')]
+    for item in pairs:
+        for key, unit in UNITS.items():
+            values = item[key]
+            rows.append((f'{item["second"]} against {item["first"]}', str(item['frames']),
+                         number(values['median_difference'], unit),
+                         percent(values['second_better']), f'{values["p_value"]:.4f}'))
+    return rows
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    scenes = sorted(json.loads(PUBLISHED.read_text(encoding='utf-8')))
+    result = argparse.ArgumentParser(
+        prog='python -m posenet_ros.evaluate compare', description=__doc__)
+    result.add_argument('reports', nargs='+', type=Path, metavar='REPORT',
+                        help='report folders; each is compared with the first')
+    result.add_argument('--published', choices=scenes,
+                        help='show what papers report of this scene, marked as published')
+    result.add_argument('--out', type=Path, metavar='FOLDER',
+                        help='write compare.md and compare.json there')
+    result.add_argument('--force', action='store_true', help='replace an existing folder')
+    return result
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Compare reports with the first one, print the tables and write them where asked."""
+    options = parser().parse_args(argv)
+    reports = [read_report(folder) for folder in options.reports]
+    pairs = [pair(reports[0], other) for other in reports[1:]]
+    published = published_rows(options.published) if options.published else []
+    tables = [[*side_by_side(reports), *published], *([paired_rows(pairs)] if pairs else [])]
+    print('\n\n'.join(map(text_table, tables)))
+    if options.out:
+        with new_folder(options.out, force=options.force) as folder:
+            (folder / 'compare.md').write_text('\n\n'.join(map(markdown_table, tables)) + '\n')
+            (folder / 'compare.json').write_text(json.dumps({
+                'reports': {r.name: r.report for r in reports}, 'pairs': pairs}, indent=2) + '\n')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(run_cli(main))
