@@ -13,7 +13,7 @@ import pytest
 from training.datasets import load_rgb, read_dataset
 from training.loop import hold_out
 
-from test.training_helpers import CAMERA, cambridge_line, walk, write_cambridge
+from test.training_helpers import cambridge_line, CAMERA, walk, write_cambridge
 
 
 @pytest.fixture

@@ -116,15 +116,14 @@ def hold_out(dataset: Dataset, share: float) -> tuple[Dataset, Dataset]:
 
 class Batches(keras.utils.PyDataset):
     """
-    Augmented batches, the same again for the same seed and epoch, prepared in threads.
+    Augmented batches, the same again for the same seed and `epoch`, prepared in threads.
 
-    :param epoch: the epoch to start with, when a training is resumed.
+    Keras counts no epochs for a dataset: whoever trains sets `epoch` before each.
     """
 
-    def __init__(self, images: Images, augmenter: Augmenter, batch: int, seed: int,
-                 epoch: int = 0) -> None:
+    def __init__(self, images: Images, augmenter: Augmenter, batch: int, seed: int) -> None:
         super().__init__(workers=2, max_queue_size=8)
-        self.images, self.augmenter, self.seed, self.epoch = images, augmenter, seed, epoch
+        self.images, self.augmenter, self.seed, self.epoch = images, augmenter, seed, 0
         self.batch = min(batch, len(images.poses))
 
     def __len__(self) -> int:
@@ -137,10 +136,6 @@ class Batches(keras.utils.PyDataset):
         pairs = [self.augmenter(self.images.bases[i], self.images.poses[i], self.epoch, int(i),
                                 None if rhos is None else rhos[i]) for i in chosen]
         return np.stack([image for image, _ in pairs]), targets([pose for _, pose in pairs])
-
-    def on_epoch_end(self) -> None:
-        """Go on to the next epoch's order and augmentation."""
-        self.epoch += 1
 
 
 def targets(poses: Sequence[Pose]) -> dict[str, NDArray[np.float32]]:

@@ -131,15 +131,16 @@ class Training:
         batches = Batches(self.images, augmenter, preset.batch, preset.seed)
         trainer = make_trainer(preset, self.config, len(batches))
         history = restore(trainer, self.work, self.identity) if resume else []
-        batches.epoch = len(history)
-        callbacks = [StopOnNaN(preset.learning_rate),
+        callbacks = [keras.callbacks.LambdaCallback(
+                         on_epoch_begin=lambda epoch, logs: setattr(batches, 'epoch', epoch)),
+                     StopOnNaN(preset.learning_rate),
                      Validate(trainer, self.held, self.preprocess),
                      Checkpoint(trainer, self.work, self.identity, history)]
         if preset.patience:
             callbacks.append(keras.callbacks.EarlyStopping('val_position_m', 0, preset.patience))
         if len(history) < preset.epochs:
             trainer.fit(batches, epochs=preset.epochs, initial_epoch=len(history),
-                        callbacks=callbacks, verbose=1 if sys.stdout.isatty() else 2)
+                        callbacks=callbacks, shuffle=False, verbose=1 if sys.stdout.isatty() else 2)
         draw_curves(history, self.work / CURVES_FILE)
         return trainer
 

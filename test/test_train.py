@@ -1,0 +1,199 @@
+"""Training end to end on a tiny data set: model folder, resume, NaN, bad input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+import csv
+from pathlib import Path
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+from posenet_ros import backbones
+from posenet_ros.artifact import load
+from posenet_ros.engine import load_engine
+from posenet_ros.errors import InputError, PoseNetError
+from posenet_ros.metrics import translation_errors_m
+from posenet_ros.preprocess import Preprocess
+import pytest
+from training import train
+from training.augment import Augmentation, Augmenter
+from training.datasets import load_rgb, read_dataset
+from training.loop import Batches, load_images
+
+from test.training_helpers import CAMERA, use_tiny_backbone, write_cambridge
+
+TINY = ('weights=none', 'input_width=48', 'input_height=36', 'pooling=spatial', 'head_width=64',
+        'epochs=3', 'batch=8', 'yaw_deg=3', 'colour=0.2', 'dropout=0.2', 'ema=0.5',
+        'validation=0.3')
+
+
+@pytest.fixture(scope='module')
+def court(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp('data') / 'court'
+    write_cambridge(folder)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Train a tiny network, and describe images by their mean colour."""
+    monkeypatch.setattr(backbones, 'features', backbones.features)
+    use_tiny_backbone()
+    monkeypatch.setattr(train, 'feature_extractor', lambda *_: MeanColour())
+    yield
+
+
+class MeanColour:
+    def predict(self, images: np.ndarray, **_: object) -> np.ndarray:
+        return images.mean(axis=(1, 2))
+
+
+def arguments(court: Path, out: Path, *settings: str, more: tuple[str, ...] = ()) -> list[str]:
+    pairs = [part for setting in (*TINY, *settings) for part in ('--set', setting)]
+    return ['--preset', 'smoke', '--data', str(court), '--out', str(out), *pairs, *more]
+
+
+def log(out: Path) -> list[dict[str, str]]:
+    with (out / 'log.csv').open() as file:
+        return [{k: v for k, v in row.items() if k != 'seconds'} for row in csv.DictReader(file)]
+
+
+@pytest.fixture(scope='module')
+def trained(court: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Train once with everything switched on."""
+    out = tmp_path_factory.mktemp('models') / 'model'
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backbones, 'features', backbones.features)
+        use_tiny_backbone()
+        patch.setattr(train, 'feature_extractor', lambda *_: MeanColour())
+        assert train.main(arguments(court, out)) == 0
+    return out
+
+
+def test_a_model_folder_is_written_and_answers(trained: Path, court: Path) -> None:
+    artifact = load(trained)
+    assert artifact.camera == CAMERA
+    assert len(artifact.train.names) == 36
+    assert artifact.train.descriptors.shape == (36, 3)
+    assert artifact.provenance['dataset_sha256'] == read_dataset(court, 'train').digest()
+    assert artifact.provenance['preset']['epochs'] == 3
+    assert artifact.provenance['validation']['images'] == 12
+    assert set(artifact.provenance['versions']) >= {'keras', 'numpy', 'posenet_ros'}
+    assert artifact.scene.bounds_min_m[0] == pytest.approx(-4, abs=0.2)
+    image = artifact.preprocess(load_rgb(court / artifact.train.names[0]), CAMERA)
+    answer = load_engine(artifact, 'litert').predict(image[np.newaxis])
+    assert translation_errors_m(answer.position_m, artifact.train.positions_m[:1])[0] < 20
+    assert (trained / 'curves.png').stat().st_size > 5000
+    assert len(log(trained)) == 3
+    assert not trained.with_name('model.training').exists()
+
+
+def test_it_learns(court: Path, tmp_path: Path) -> None:
+    more = ('epochs=30', 'yaw_deg=0', 'dropout=0', 'learning_rate=3e-3', 'batch=6', 'ema=0')
+    assert train.main(arguments(court, tmp_path / 'model', *more)) == 0
+    rows = log(tmp_path / 'model')
+    assert float(rows[-1]['loss']) < 0.7 * float(rows[0]['loss'])
+    artifact = load(tmp_path / 'model')
+    constant = np.median(np.linalg.norm(
+        artifact.train.positions_m - artifact.train.positions_m.mean(0), axis=1))
+    assert artifact.provenance['validation']['position_m'] < 0.8 * constant
+
+
+KILLED = """
+import sys
+from posenet_ros.errors import run_cli
+from test.training_helpers import use_tiny_backbone
+from training import train
+use_tiny_backbone()
+sys.exit(run_cli(lambda: train.main(sys.argv[1:])))
+"""
+
+
+def test_killed_and_resumed_gives_the_same_curve(court: Path, trained: Path,
+                                                  tmp_path: Path) -> None:
+    out = tmp_path / 'model'
+    work = tmp_path / 'model.training'
+    command = [sys.executable, '-c', KILLED, *arguments(court, out)]
+    process = subprocess.Popen(command, cwd=Path(__file__).parent.parent,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (work / 'checkpoint.npz').exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not out.exists()
+    with pytest.raises(InputError, match='--resume goes on'):
+        train.main(arguments(court, out))
+    with pytest.raises(InputError, match=r'same preset .*batch 4 instead of 8'):
+        train.main(arguments(court, out, 'batch=4', more=('--resume',)))
+    assert train.main(arguments(court, out, more=('--resume',))) == 0
+    for resumed, whole in zip(log(out), log(trained), strict=True):
+        for key, value in whole.items():
+            assert float(resumed[key]) == pytest.approx(float(value), rel=1e-3), key
+
+
+def test_ctrl_c_leaves_the_last_epoch_and_no_model(
+        court: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(self: Batches, index: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Batches, '__getitem__', interrupted)
+    assert train.main(arguments(court, tmp_path / 'model')) == 1
+    assert '--resume goes on' in capsys.readouterr().out
+    assert not (tmp_path / 'model').exists()
+
+
+def test_nan_stops_with_the_step_and_the_advice(court: Path, tmp_path: Path) -> None:
+    settings = ('optimizer=sgd', 'learning_rate=1e18', 'warmup_epochs=0')
+    with pytest.raises(PoseNetError, match=r'NaN or infinite in epoch 1, step \d.*learning_rate'):
+        train.main(arguments(court, tmp_path / 'model', *settings))
+    assert not (tmp_path / 'model').exists()
+
+
+def test_resume_without_a_checkpoint_is_an_error(court: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match='nothing to resume'):
+        train.main(arguments(court, tmp_path / 'model', more=('--resume',)))
+
+
+def test_an_existing_model_is_refused_before_any_work(court: Path, tmp_path: Path) -> None:
+    (tmp_path / 'model').mkdir()
+    with pytest.raises(InputError, match='exists already'):
+        train.main(arguments(court, tmp_path / 'model'))
+
+
+def test_images_smaller_than_the_input_are_made_larger_to_cover_it(court: Path) -> None:
+    dataset = read_dataset(court, 'train').subset(range(2))
+    assert load_images(dataset, Preprocess(128, 128), False).bases.shape == (2, 128, 171, 3)
+    with pytest.raises(InputError, match='have to cover the network input'):
+        load_images(dataset, Preprocess(128, 128, short_side=64), False)
+
+
+def test_one_position_is_an_error(court: Path, tmp_path: Path) -> None:
+    lines = (court / 'dataset_train.txt').read_text().splitlines()
+    folder = tmp_path / 'court'
+    folder.mkdir()
+    for name in ('seq1', 'seq2', 'seq3', 'camera.json'):
+        (folder / name).symlink_to(court / name)
+    still = [line.split()[0] + ' 1 2 3 1 0 0 0' for line in lines[3:]]
+    (folder / 'dataset_train.txt').write_text('\n'.join(lines[:3] + still))
+    with pytest.raises(InputError, match='same position'):
+        train.main(arguments(folder, tmp_path / 'model'))
+
+
+def test_batches_are_the_same_again_and_change_with_the_epoch(court: Path) -> None:
+    dataset = read_dataset(court, 'train')
+    images = load_images(dataset, Preprocess(48, 36), False)
+    augmenter = Augmenter(Augmentation(yaw_deg=3), Preprocess(48, 36).base_camera(CAMERA),
+                          Preprocess(48, 36).input_camera(CAMERA))
+    first, again = (Batches(images, augmenter, 8, 0) for _ in range(2))
+    later = Batches(images, augmenter, 8, 0)
+    later.epoch = 1
+    assert len(first) == 4
+    assert np.array_equal(first[2][0], again[2][0])
+    first.epoch = 1
+    assert not np.array_equal(first[2][0], again[2][0])
+    assert np.array_equal(first[2][1]['position'], later[2][1]['position'])
