@@ -108,7 +108,7 @@ def test_the_camera_comes_from_text_file_or_the_scene_s_name(tmp_path: Path) -> 
     with pytest.raises(InputError, match='--camera has to be FX'):
         read_dataset(plain, 'train', '70,71')
     (plain / 'camera.json').write_text('{"fx": 1}')
-    with pytest.raises(InputError, match='camera.json has to hold'):
+    with pytest.raises(InputError, match=r'camera\.json has to hold'):
         read_dataset(plain, 'train')
     (plain / 'camera.json').write_text(json.dumps(CAMERA.scaled(48, 36).to_mapping()))
     with pytest.raises(InputError, match='size of the images, 96x72'):
@@ -139,7 +139,7 @@ def test_seven_scenes(tmp_path: Path) -> None:
             cv2.imwrite(f'{stem}.color.png', np.zeros((48, 64, 3), np.uint8))
             np.savetxt(f'{stem}.pose.txt', pose.matrix)
     dataset = read_dataset(tmp_path, 'test')
-    assert [s.name for s in dataset.samples][0] == 'seq-02/frame-000000.color.png'
+    assert dataset.samples[0].name == 'seq-02/frame-000000.color.png'
     np.testing.assert_allclose(dataset.samples[1].map_from_camera.matrix, poses[1].matrix,
                                atol=1e-6)
     assert dataset.camera.fx == pytest.approx(58.5)
@@ -180,7 +180,7 @@ def test_validation_is_whole_sequences_or_blocks(tmp_path: Path) -> None:
     assert len(held.samples) in (9, 10)
     assert len(kept.samples) + len(held.samples) == 50
     numbers = [int(s.name[-9:-4]) for s in held.samples]
-    assert sum(b - a > 1 for a, b in zip(numbers, numbers[1:], strict=False)) == 4  # 5 blocks
+    assert sum(np.diff(numbers) > 1) == 4  # 5 blocks
     few = read_dataset(tmp_path / 'one', 'train').subset(range(3))
     with pytest.raises(InputError, match='at least 8 images'):
         hold_out(few, 0.2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 import csv
 from pathlib import Path
 import signal
@@ -38,16 +37,18 @@ def court(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """Train a tiny network, and describe images by their mean colour."""
     monkeypatch.setattr(backbones, 'features', backbones.features)
     use_tiny_backbone()
     monkeypatch.setattr(train, 'feature_extractor', lambda *_: MeanColour())
-    yield
 
 
 class MeanColour:
+    """Stands in for the pretrained features."""
+
     def predict(self, images: np.ndarray, **_: object) -> np.ndarray:
+        """Return (N, 3)."""
         return images.mean(axis=(1, 2))
 
 

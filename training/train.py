@@ -140,7 +140,8 @@ class Training:
             callbacks.append(keras.callbacks.EarlyStopping('val_position_m', 0, preset.patience))
         if len(history) < preset.epochs:
             trainer.fit(batches, epochs=preset.epochs, initial_epoch=len(history),
-                        callbacks=callbacks, shuffle=False, verbose=1 if sys.stdout.isatty() else 2)
+                        callbacks=callbacks, shuffle=False,
+                        verbose=1 if sys.stdout.isatty() else 2)
         draw_curves(history, self.work / CURVES_FILE)
         return trainer
 
