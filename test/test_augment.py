@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from helpers import cameras, poses
 from hypothesis import given
 from hypothesis import strategies as st
 import numpy as np
@@ -12,9 +13,7 @@ from posenet_ros.pose import Pose
 import pytest
 from training import depth
 from training.augment import Augmentation, Augmenter, rotation_from_angles, turned
-
-from test.helpers import cameras, poses
-from test.training_helpers import CAMERA, walk, WALL_M, wall_view
+from training_helpers import CAMERA, walk, WALL_M, wall_view
 
 TARGET = CAMERA.cropped(12, 8, 72, 56)
 POSE = walk(9, 0)[4]

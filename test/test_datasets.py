@@ -12,8 +12,7 @@ from posenet_ros.pose import Pose
 import pytest
 from training.datasets import load_rgb, read_dataset
 from training.loop import hold_out
-
-from test.training_helpers import cambridge_line, CAMERA, walk, write_cambridge
+from training_helpers import cambridge_line, CAMERA, walk, write_cambridge
 
 
 @pytest.fixture

@@ -21,8 +21,7 @@ from training import train
 from training.augment import Augmentation, Augmenter
 from training.datasets import load_rgb, read_dataset
 from training.loop import Batches, load_images
-
-from test.training_helpers import CAMERA, use_tiny_backbone, write_cambridge
+from training_helpers import CAMERA, use_tiny_backbone, write_cambridge
 
 TINY = ('weights=none', 'input_width=48', 'input_height=36', 'pooling=spatial', 'head_width=64',
         'epochs=3', 'batch=8', 'yaw_deg=3', 'colour=0.2', 'dropout=0.2', 'ema=0.5',
@@ -105,9 +104,10 @@ def test_it_learns(court: Path, tmp_path: Path) -> None:
 
 KILLED = """
 import sys
+sys.path[:0] = ['.', 'test']
 from posenet_ros.errors import run_cli
-from test.training_helpers import use_tiny_backbone
 from training import train
+from training_helpers import use_tiny_backbone
 use_tiny_backbone()
 sys.exit(run_cli(lambda: train.main(sys.argv[1:])))
 """
