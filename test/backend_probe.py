@@ -1,0 +1,64 @@
+"""
+Build, run and train a tiny network on the Keras backend of KERAS_BACKEND.
+
+Called by test_network.py: `python backend_probe.py FOLDER`. The first backend writes the weights
+and the images into FOLDER, the others read them; each writes its outputs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+import sys
+
+import keras
+import numpy as np
+from posenet_ros.config import NetworkConfig
+from posenet_ros.network import build
+from posenet_ros.pretrained import load_lite0
+
+CONFIGS = {
+    'lite': NetworkConfig(input_width=64, input_height=32, pooling='spatial', head_width=8),
+    'posenet': NetworkConfig(backbone='posenet', input_width=96, input_height=80,
+                             rotation='quaternion', head_width=8)}
+
+
+def outputs(name: str, config: NetworkConfig, folder: Path) -> dict[str, np.ndarray]:
+    """Return the outputs for the shared weights and images, by name."""
+    keras.utils.set_random_seed(1)
+    model = build(config, auxiliary=True)
+    if config.backbone == 'efficientnet_lite0':
+        load_lite0(model)  # random weights let hardly anything through so many layers
+    weights = folder / f'{name}.weights.h5'
+    if not weights.exists():
+        model.save_weights(weights)
+    model.load_weights(weights)
+    shape = (2, config.input_height, config.input_width, 3)
+    images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    results = {key: keras.ops.convert_to_numpy(value)
+               for key, value in model(images, training=False).items()}
+    if config.backbone == 'posenet':  # training one takes long enough
+        train(model, images, results)
+    return {f'{name}_{key}': value for key, value in results.items()}
+
+
+def train(model: keras.Model, images: np.ndarray, results: dict[str, np.ndarray]) -> None:
+    """Take two steps; stop the process when a loss is not finite."""
+    model.compile(keras.optimizers.SGD(1e-4), dict.fromkeys(results, 'mse'))
+    targets = {key: np.ones_like(value) for key, value in results.items()}
+    losses = model.fit(images, targets, epochs=2, verbose=0).history['loss']
+    if not np.isfinite(losses).all():
+        raise SystemExit(f'losses are not finite. Received: {losses}')
+
+
+def main() -> int:
+    """Write the outputs of every configuration."""
+    folder = Path(sys.argv[1])
+    results: dict[str, np.ndarray] = {}
+    for name, config in CONFIGS.items():
+        results |= outputs(name, config, folder)
+    np.savez(folder / f'{keras.backend.backend()}.npz', **results)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
