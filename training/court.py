@@ -12,17 +12,27 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-
 from training.renderer import Surface
 from training.sprites import jet, lamp, statue, tree
 from training.textures import (
-    ashlar, bgr, box, brick, Facade, fractal, Image, PIXELS_PER_M, pointed_arch, round_arch, slate,
-    tinted)
+    ashlar,
+    bgr,
+    brick,
+    Facade,
+    fractal,
+    Image,
+    PIXELS_PER_M,
+    pointed_arch,
+    round_arch,
+    slate,
+    tinted,
+)
 
 Array = NDArray[np.float64]
 
 EAST, NORTH = 20.0, 15.0  # half sizes of the court
 GROUND_PIXELS_PER_M = 48
+FOUNTAIN = -3.0, 7.5
 LIMESTONE, PORTLAND, CLUNCH, BRICK, SLATE = 'cdb78f', 'd8d2c2', 'bfae8c', '9a5b45', '6f7276'
 DOWN = np.array([0.0, 0.0, -1.0])
 
@@ -359,32 +369,33 @@ def ground(rng: np.random.Generator) -> Surface:
     width_m, height_m = 2 * EAST + 2, 2 * NORTH + 2
     scale = GROUND_PIXELS_PER_M
     rows, columns = round(height_m * scale), round(width_m * scale)
-    x = np.linspace(-width_m / 2, width_m / 2, columns)[None]
-    y = np.linspace(height_m / 2, -height_m / 2, rows)[:, None]
-    fine = rng.standard_normal((rows, columns)).astype(np.float32)
+    x = np.linspace(-width_m / 2, width_m / 2, columns, dtype=np.float32)[None]
+    y = np.linspace(height_m / 2, -height_m / 2, rows, dtype=np.float32)[:, None]
+    fine = rng.standard_normal((rows, columns), np.float32)
     blades = cv2.GaussianBlur(fine, (0, 0), 0.8, sigmaY=1.4)
     broad = fractal(rows, columns, rng, 5 * scale, 5)
-    stripes = np.sign(np.sin((x + y) * np.pi / 1.6)) * 0.045
-    lawn = tinted(bgr('6f8f45'), 1 + 0.4 * blades + 0.07 * broad + stripes.astype(np.float32))
-    gravel = tinted(bgr('c2b08d'), 1 + 0.13 * fine + 0.06 * broad)
-    paving = flagstones(rows, columns, rng)
-    border = np.minimum(EAST - abs(x), NORTH - abs(y)) + 0 * broad
-    walk = np.minimum(abs(x + 0 * y), abs(y - 1.5 + 0 * x)) + 0.04 * broad
-    circle = np.hypot(x + 3, y - 7.5) + 0.03 * broad
-    image = lawn
-    for mask, layer in ((walk < 1.15, gravel), (circle < 4.0, gravel), (border < 3.2, paving)):
-        image = np.where(mask[..., None], layer, image)
-    soil = tinted(bgr('54432f'), 1 + 0.2 * fine + 0.1 * broad)
-    flowers = rng.random((rows, columns)) < 0.02
-    image = np.where((border < 0.7 + 0.05 * broad)[..., None], soil, image)
+    stripes = np.sign(np.sin((x + y) * np.float32(np.pi / 1.6))) * np.float32(0.05)
+    image = tinted(bgr('75874e'), 1 + 0.4 * blades + 0.08 * broad + stripes)
+    border = np.minimum(EAST - abs(x), NORTH - abs(y))
+    walk = np.minimum(abs(x), abs(y - 1.5)) + 0.04 * broad
+    circle = np.hypot(x - FOUNTAIN[0], y - FOUNTAIN[1]) + 0.03 * broad
+    gravel = (walk < 1.15) | (circle < 4)
+    cv2.copyTo(tinted(bgr('c2b08d'), 1 + 0.13 * fine + 0.06 * broad), as_mask(gravel), image)
+    cv2.copyTo(flagstones(rows, columns, rng), as_mask(border < 3.2), image)
+    cv2.copyTo(tinted(bgr('54432f'), 1 + 0.2 * fine + 0.1 * broad),
+               as_mask(border < 0.7 + 0.05 * broad), image)
     edge = (abs(walk - 1.15) < 0.05) & (border > 3.2) & (circle > 4)
     edge |= (abs(circle - 4.0) < 0.05) & (walk > 1.15)
-    image = (image * np.where(edge, 0.62, 1)[..., None]).astype(np.uint8)
-    occlusion = 1 - 0.45 * np.exp(-np.maximum(border, 0) / 0.9)
-    image = (image * occlusion[..., None]).astype(np.uint8)
-    del flowers
+    shade = np.where(edge, np.float32(0.62), np.float32(1))
+    shade *= 1 - 0.45 * np.exp(-np.maximum(border, 0) / np.float32(0.9))
+    image = cv2.multiply(image, cv2.merge([shade] * 3), dtype=cv2.CV_8U)
     return Surface(np.array([-width_m / 2, height_m / 2, 0]), np.array([1.0, 0, 0]),
                    np.array([0, -1.0, 0]), width_m, height_m, opaque(image))
+
+
+def as_mask(where: NDArray[np.bool_]) -> Image:
+    """Return 255 where true."""
+    return where.astype(np.uint8) * np.uint8(255)
 
 
 def flagstones(rows: int, columns: int, rng: np.random.Generator) -> Image:

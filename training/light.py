@@ -8,7 +8,6 @@ from functools import cached_property
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
 from posenet_ros.camera import Camera
 from posenet_ros.pose import Pose
 from training.textures import fractal, Image

@@ -7,14 +7,13 @@ and tested against a buffer of inverse depths, which is affine in the image for 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
 from posenet_ros.camera import Camera
 from posenet_ros.pose import Pose
 from training.light import Light
@@ -86,11 +85,17 @@ class Texture:
     A lit texture with its reductions, halved independently along both sides.
 
     A replicated and a transparent texel surround each, so that edges fade over a pixel.
+
+    :param source: returns the (H, W, 4) BGRA texture; called once it is in view.
     """
 
-    def __init__(self, image: Image) -> None:
-        self._image = image
+    def __init__(self, source: Callable[[], Image]) -> None:
+        self._source = source
         self._levels: dict[tuple[int, int], Image] = {}
+
+    @cached_property
+    def _image(self) -> Image:
+        return self._source()
 
     def level(self, columns: int, rows: int) -> Image:
         """Return the padded texture, reduced `columns` and `rows` times by two."""
@@ -117,6 +122,11 @@ class View:
     def projection(self) -> Array:
         """(3, 4) projection matrix, world metres to pixels."""
         return self.camera.matrix @ self.map_from_camera.inverse().matrix[:3]
+
+    @cached_property
+    def rays(self) -> Array:
+        """(3, 3) matrix from homogeneous pixels to directions in the world, of depth 1."""
+        return self.map_from_camera.rotation @ np.linalg.inv(self.camera.matrix)
 
     @property
     def position(self) -> Array:
@@ -153,26 +163,37 @@ def clipped(polygon: Array, heights: Array) -> Array:
 
 def visible_panels(view: View, surfaces: Sequence[Surface]) -> Iterable[Panel]:
     """Find the panels in front of the camera, inside the image and facing it."""
-    size = np.array(view.camera.size)
-    for index, surface in enumerate(surfaces):
-        facing = surface.front @ (view.position - surface.origin_m)
-        if facing <= 0 and not surface.two_sided:
-            continue
-        panels = surface.panels
-        projected = view.homogeneous(panels)
-        for corners, world in zip(projected, panels, strict=True):
-            heights = corners[:, 2] - NEAR_M
-            if heights.max() <= 0:
-                continue
-            if heights.min() <= 0:
-                corners = clipped(corners, heights)
-                world = clipped(world, heights)
-            pixels = corners[:, :2] / corners[:, 2:]
-            low = np.maximum(np.floor(pixels.min(0)) - 1, 0)
-            high = np.minimum(np.ceil(pixels.max(0)) + 2, size)
-            if (low < high).all():
-                (x0, y0), (x1, y1) = low.astype(int), high.astype(int)
-                yield Panel(index, (x0, y0), (x1, y1), world.mean(0), corners[:, 2].mean())
+    world = np.concatenate([surface.panels for surface in surfaces])
+    owner = np.repeat(np.arange(len(surfaces)), [len(surface.panels) for surface in surfaces])
+    fronts = np.array([surface.front for surface in surfaces])
+    origins = np.array([surface.origin_m for surface in surfaces])
+    facing = ((view.position - origins) * fronts).sum(1) > 0
+    facing |= [surface.two_sided for surface in surfaces]
+    projected = view.homogeneous(world)
+    depths = projected[..., 2]
+    ahead = facing[owner] & (depths.max(1) > NEAR_M)
+    whole = ahead & (depths.min(1) > NEAR_M)
+    pixels = projected[..., :2] / np.where(whole[:, None], depths, 1)[..., None]
+    low, high = pixels.min(1), pixels.max(1)
+    outside = (high < 0).any(1) | (low > view.camera.size).any(1)
+    for i in np.flatnonzero(ahead & ~(whole & outside)):
+        panel = _panel(view, int(owner[i]), world[i], projected[i])
+        if panel is not None:
+            yield panel
+
+
+def _panel(view: View, surface: int, world: Array, corners: Array) -> Panel | None:
+    """Return what is in view of a panel of (4, 3) world and homogeneous pixel corners."""
+    heights = corners[:, 2] - NEAR_M
+    if heights.min() <= 0:
+        corners, world = clipped(corners, heights), clipped(world, heights)
+    pixels = corners[:, :2] / corners[:, 2:]
+    low = np.maximum(np.floor(pixels.min(0)) - 1, 0)
+    high = np.minimum(np.ceil(pixels.max(0)) + 2, view.camera.size)
+    if (low >= high).any():
+        return None
+    (x0, y0), (x1, y1) = low.astype(int).tolist(), high.astype(int).tolist()
+    return Panel(surface, (x0, y0), (x1, y1), world.mean(0), float(corners[:, 2].mean()))
 
 
 class Canvas:
@@ -209,34 +230,32 @@ class Canvas:
     def _homography(
             self, surface: Surface, texture: Texture, centre: Array) -> tuple[Array, Image]:
         """Return the image-from-texel homography and the mip level for a point's distance."""
-        steps = np.array([np.zeros(3), surface.across, surface.down]) * 0.02
-        points = self.view.homogeneous(centre + steps)
-        pixels = points[:, :2] / points[:, 2:]
-        scale = np.linalg.norm(pixels[1:] - pixels[0], axis=1) / 0.02  # pixels per metre
+        projection = self.view.projection
+        axes = np.array([surface.across, surface.down, surface.origin_m]).T
+        axes = projection[:, :3] @ axes  # homogeneous pixels per metre along the surface
+        axes[:, 2] += projection[:, 3]
+        x, y, depth = self.view.homogeneous(centre)
+        slopes = (axes[:2, :2] - np.outer((x, y), axes[2, :2]) / depth) / depth
+        scale = np.sqrt((slopes * slopes).sum(0)) + 1e-9  # pixels per metre
         height, width = surface.albedo.shape[:2]
         texels = np.array([width / surface.width_m, height / surface.height_m])
-        halvings = np.round(np.log2(texels / np.maximum(scale, 1e-6)) - 0.15)
-        columns, rows = np.clip(halvings, 0, MAX_LEVEL).astype(int)
+        halvings = np.rint(np.log2(texels / scale) - 0.15)
+        columns, rows = np.clip(halvings, 0, MAX_LEVEL).astype(int).tolist()
         level = texture.level(columns, rows)
         rows, columns = level.shape[0] - 4, level.shape[1] - 4
-        across = surface.across * (surface.width_m / columns)
-        down = surface.down * (surface.height_m / rows)
-        corner = surface.origin_m - 1.5 * (across + down)  # centre of texel 0 is 1.5 outside
-        world = np.column_stack([across, down, corner])
-        homography = self.view.projection[:, :3] @ world
-        homography[:, 2] += self.view.projection[:, 3]
-        return homography, level
+        axes[:, 0] *= surface.width_m / columns
+        axes[:, 1] *= surface.height_m / rows
+        axes[:, 2] -= 1.5 * (axes[:, 0] + axes[:, 1])  # two texels of padding, half to the centre
+        return axes, level
 
     def _inverse_depth(
             self, surface: Surface, x0: int, y0: int, x1: int, y1: int) -> NDArray[np.float32]:
         """Return 1 / z of the plane in a window, (rows, columns)."""
-        rotation = self.view.map_from_camera.rotation
-        normal = rotation.T @ surface.front  # in the camera's frame
-        distance = surface.front @ (surface.origin_m - self.view.position)
-        plane = np.linalg.solve(self.view.camera.matrix.T, normal) / (distance or 1e-9)
-        across = plane[0] * np.arange(x0, x1) + plane[2]
-        down = plane[1] * np.arange(y0, y1)
-        return np.add.outer(down.astype(np.float32), across.astype(np.float32))
+        distance = float(surface.front @ (surface.origin_m - self.view.position))
+        a, b, c = surface.front @ self.view.rays / (distance or 1e-9)
+        across = (a * np.arange(x0, x1) + c).astype(np.float32)
+        down = (b * np.arange(y0, y1)).astype(np.float32)
+        return np.add.outer(down, across)
 
 
 def draw_surfaces(
@@ -250,4 +269,4 @@ def draw_surfaces(
 def lit_texture(surface: Surface, light: Light, shadow: NDArray[np.float32] | None) -> Texture:
     """Return the surface's texture under a light."""
     normal = surface.front if surface.normal is None else surface.normal
-    return Texture(light.lit(surface.albedo, normal, shadow, surface.haze))
+    return Texture(lambda: light.lit(surface.albedo, normal, shadow, surface.haze))

@@ -8,7 +8,7 @@ The folder gets `dataset_train.txt`, `dataset_test.txt`, `seqN/frameNNNNN.jpg`, 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 import hashlib
 import json
@@ -21,13 +21,11 @@ import sys
 import time
 
 import cv2
-from tqdm import tqdm
-
 from posenet_ros.camera import Camera
 from posenet_ros.errors import InputError, run_cli
 from posenet_ros.output import check_new, new_folder
 from posenet_ros.pose import Pose, wxyz_from_xyzw
-from training.court import Court
+from tqdm import tqdm
 from training.stage import make_court, Stage
 from training.walks import FRAME_RATE_HZ, Walk, walks
 
@@ -104,29 +102,41 @@ def pose_line(name: str, map_from_camera: Pose) -> str:
     return ' '.join([name, *(f'{number:.9f}' for number in numbers)]) + '\n'
 
 
-class _Worker:
-    """What a process keeps from frame to frame: the court and the current sequence."""
+class Worker:
+    """
+    What a process keeps from frame to frame: the court and the current sequence.
 
-    court: Court
-    stage: Stage | None = None
-    settings: Settings
-    folder: Path
+    :param folder: of the dataset; the sequences' folders exist.
+    """
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self.settings, self.folder = settings, folder
+        self.court = make_court(settings.seed)
+        self.stage: Stage | None = None
+
+    def render(self, walk: Walk, index: int) -> Path:
+        """Write a frame and return its path."""
+        if self.stage is None or self.stage.walk != walk:
+            self.stage = None  # frees the last sequence's textures first
+            self.stage = Stage(self.court, walk, self.settings.camera, self.settings.seed)
+        options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+        _, data = cv2.imencode('.jpg', self.stage.image(index), options)
+        path = self.folder / frame_name(walk, index)
+        path.write_bytes(data)
+        return path
+
+
+_worker: Worker  # of this process of the pool
 
 
 def _start(settings: Settings, folder: Path) -> None:
+    global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the pool
-    _Worker.settings, _Worker.folder = settings, folder
-    _Worker.court = make_court(settings.seed)
+    _worker = Worker(settings, folder)
 
 
 def _render(job: tuple[Walk, int]) -> None:
-    walk, index = job
-    if _Worker.stage is None or _Worker.stage.walk != walk:
-        _Worker.stage = None  # frees the last sequence's textures first
-        _Worker.stage = Stage(_Worker.court, walk, _Worker.settings.camera, _Worker.settings.seed)
-    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-    _, data = cv2.imencode('.jpg', _Worker.stage.image(index), options)
-    (_Worker.folder / frame_name(walk, index)).write_bytes(data)
+    _worker.render(*job)
 
 
 def _render_all(settings: Settings, folder: Path, processes: int) -> None:
@@ -139,9 +149,10 @@ def _render_all(settings: Settings, folder: Path, processes: int) -> None:
             pass
 
 
-def _lines(walk: Walk) -> Iterator[str]:
-    for index in range(walk.frames):
-        yield pose_line(frame_name(walk, index), walk.pose(index / FRAME_RATE_HZ))
+def pose_lines(walk: Walk) -> str:
+    """Return the dataset's lines of a walk."""
+    return ''.join(pose_line(frame_name(walk, index), walk.pose(index / FRAME_RATE_HZ))
+                   for index in range(walk.frames))
 
 
 def write_scene(
@@ -161,11 +172,12 @@ def write_scene(
             (folder / walk.name).mkdir()
         _render_all(settings, folder, processes)
         for split in ('train', 'test'):
-            lines = [line for walk in sequences if walk.split == split for line in _lines(walk)]
-            (folder / f'dataset_{split}.txt').write_text(HEADER + ''.join(lines))
+            text = ''.join(pose_lines(walk) for walk in sequences if walk.split == split)
+            (folder / f'dataset_{split}.txt').write_text(HEADER + text)
         camera = json.dumps(settings.camera.to_mapping(), indent=1)
         (folder / CAMERA_FILE).write_text(camera + '\n')
-        scene = {**asdict(settings), 'frame_rate_hz': FRAME_RATE_HZ, 'digest': settings.digest(),
+        scene = {**asdict(settings), 'frame_rate_hz': FRAME_RATE_HZ,
+                 'digest': settings.digest(),
                  'sequences': {walk.name: walk.split for walk in sequences}}
         (folder / SCENE_FILE).write_text(json.dumps(scene, indent=1) + '\n')
 
@@ -200,7 +212,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     check_new(args.out, force=args.force)
     start = time.monotonic()
     write_scene(args.out, settings, force=args.force)
-    print(f'{args.out}: {settings.frames} images of {settings.width}x{settings.height} '  # noqa: T201
+    print(f'{args.out}: {settings.frames} images of {settings.width}x{settings.height} '
           f'in {time.monotonic() - start:.0f} s')
     return 0
 

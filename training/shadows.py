@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
 from training.renderer import clipped, Surface
 
 Array = NDArray[np.float64]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
 from training.textures import bgr, Color, fractal, Image
 
 STRIDE_PHASES = 8

@@ -8,7 +8,6 @@ from functools import cached_property
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
 from posenet_ros.camera import Camera
 from training.court import Billboard, build, Court
 from training.light import Light
@@ -97,7 +96,7 @@ class Stage:
 
     def _sprite(self, image: Image, haze: float = 0.0, strength: float = 0.62) -> Texture:
         normal = strength * self.light.direction + (0, 0, 0.15)
-        return Texture(self.light.lit(image, normal, None, haze))
+        return Texture(lambda: self.light.lit(image, normal, None, haze))
 
     def image(self, index: int) -> Image:
         """Return the (height, width, 3) BGR frame of that index."""
@@ -151,7 +150,7 @@ class Stage:
         y, x = np.mgrid[-1:1:32j, -1:1:32j]
         image = np.zeros((32, 32, 4), np.uint8)
         image[..., 3] = 150 * np.clip(1.05 - np.hypot(x, y), 0, 1) ** 0.8
-        return Texture(image)
+        return Texture(lambda: image)
 
     def _blob(self, position: Array) -> tuple[Surface, Texture]:
         """Return the dark spot where feet meet the ground."""
@@ -175,7 +174,7 @@ class Stage:
         surface = Surface(corner, across, down, board.width_m, board.height_m, image)
         key = -1, id(board.image), False, False
         if key not in self._strides:
-            self._strides[key] = Texture(image)
+            self._strides[key] = Texture(lambda: image)
         return surface, self._strides[key]
 
     def _photograph(self, image: Image, index: int) -> Image:

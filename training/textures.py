@@ -32,18 +32,22 @@ def fractal(
     :param cell: size of the largest blobs, pixels.
     :param stretch: how much taller than wide the blobs are.
     """
-    total = np.zeros((height, width), np.float32)
-    for octave in range(octaves):
+    total = np.zeros((1, 1), np.float32)
+    for octave in range(octaves):  # each is added at a size that is enough for its blobs
         size = cell / 2 ** octave
         shape = int(height / size / stretch) + 2, int(width / size) + 2
+        enough = min(width, 4 * shape[1]), min(height, 4 * shape[0])
         coarse = rng.standard_normal(shape).astype(np.float32)
-        total += cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC) / 1.6 ** octave
-    return (total - total.mean()) / (total.std() + 1e-6)
+        total = cv2.resize(total, enough, interpolation=cv2.INTER_CUBIC)
+        total += cv2.resize(coarse, enough, interpolation=cv2.INTER_CUBIC) / 1.6 ** octave
+    total = (total - total.mean()) / (total.std() + 1e-6)
+    return cv2.resize(total, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def tinted(color: Color, shade: Field) -> Image:
     """Return the colour multiplied by a shade around 1."""
-    return np.clip(np.asarray(color, np.float32) * shade[..., None], 0, 255).astype(np.uint8)
+    shade = np.maximum(shade, 0).astype(np.float32)
+    return cv2.merge([cv2.convertScaleAbs(shade, alpha=channel) for channel in color])
 
 
 def masonry(
@@ -75,11 +79,10 @@ def masonry(
             joints[top:bottom, x:x + thick] = 1
     shade += 0.06 * fractal(height, width, rng, 4 * PIXELS_PER_M, 7)
     shade += 0.05 * np.minimum(fractal(height, width, rng, 1.2 * PIXELS_PER_M, 3, 6), 0)
-    image = tinted(color, shade).astype(np.float32)
-    image += hue[..., None] * (-40, 5, 60)
-    joints = (joint * joints)[..., None]
-    image = image * (1 - joints) + joints * np.asarray(mortar, np.float32)
-    return np.clip(image, 0, 255).astype(np.uint8)
+    joints *= joint
+    channels = [cv2.convertScaleAbs((shade * c + hue * h) * (1 - joints) + joints * m)
+                for c, h, m in zip(color, (-40, 5, 60), mortar, strict=True)]
+    return cv2.merge(channels)
 
 
 def ashlar(height: int, width: int, rng: np.random.Generator, code: str) -> Image:
@@ -317,7 +320,7 @@ class Facade:
             px = x + i * (right - x) / 9
             self.line([(px, sill), (px, top)], 0.03, tuple(0.6 * c for c in bgr(wood)))  # type: ignore[arg-type]
         for z in (0.25, 0.75):
-            self.line([(x, sill + z * (top - sill))] + [(right, sill + z * (top - sill))], 0.07,
+            self.line([(x, sill + z * (top - sill)), (right, sill + z * (top - sill))], 0.07,
                       bgr('2a211b'))
         self.line([((x + right) / 2, sill), ((x + right) / 2, top)], 0.05, bgr('1d1712'))
         drawn = self.image[window].copy()
