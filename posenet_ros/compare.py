@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.errors import InputError, run_cli
-from posenet_ros.metrics import block_length, RECALL_LIMITS
+from posenet_ros.metrics import block_length, ranks, RECALL_LIMITS
 from posenet_ros.output import new_folder
 from posenet_ros.report import REPORT_FILE
-from posenet_ros.report_page import markdown_table, number, percent, Row, text_table
+from posenet_ros.tables import markdown_table, number, percent, Row, text_table
 
 Array = NDArray[np.float64]
 
@@ -62,13 +62,6 @@ def _errors(row: Mapping[str, str]) -> tuple[float, float]:
     if row['outcome'] != 'accepted':
         return np.inf, np.inf
     return float(row['translation_error_m']), float(row['rotation_error_deg'])
-
-
-def ranks(values: Array) -> Array:
-    """Return the ranks from 1, equal values sharing the mean of theirs."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    return np.asarray(((ends - counts + 1 + ends) / 2)[inverse], np.float64)
 
 
 def differences(first: Array, second: Array) -> Array:

@@ -20,12 +20,13 @@ from posenet_ros.errors import InputError, PoseNetError, run_cli
 from posenet_ros.gate import Gate, GateConfig
 from posenet_ros.output import check_new
 from posenet_ros.relocaliser import Relocaliser
-from posenet_ros.report import build_report, describe_model, FrameResult
+from posenet_ros.report import build_report, describe_model
 from posenet_ros.report_files import write_report
-from posenet_ros.report_page import summary_line, tables, text_table
-from posenet_ros.runner import Describe, run
+from posenet_ros.results import FrameResult
+from posenet_ros.runner import Album, Describe, run
 from posenet_ros.scoring import Match, match_files, PoseFiles, read_train
 from posenet_ros.sources import open_bag, open_dataset, Source, Topics
+from posenet_ros.tables import summary_line, tables, text_table
 from posenet_ros.tracks import DEFAULT_MAX_GAP_S
 from posenet_ros.trajectories import Format
 from tqdm import tqdm
@@ -128,10 +129,11 @@ def evaluate(
         relocaliser.check_camera(source.camera)
     warm_up(relocaliser, artifact)
     describe, reason = describer(artifact)
+    album = Album()
     results = run(source.shots, source.camera, relocaliser,
-                  Gate(gate_config, artifact.scene), artifact.train, describe)
-    frames = list(tqdm(results, total=source.total, unit='frame', desc='evaluate',
-                       disable=None, dynamic_ncols=True))
+                  Gate(gate_config, artifact.scene), artifact.train, album, describe)
+    frames = album.mount(list(tqdm(results, total=source.total, unit='frame', desc='evaluate',
+                                   disable=None, dynamic_ncols=True)))
     check_matched(frames, source)
     if reason:
         source.data['nearest_train_image'] = f'not computed: {reason}'

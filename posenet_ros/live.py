@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from posenet_ros.gate import Verdict
 from posenet_ros.messages import pose_from_message, pose_from_transform, stamp_ns
 from posenet_ros.pose import Pose
-from posenet_ros.report import FrameResult
+from posenet_ros.results import FrameResult
 import rclpy
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor

@@ -118,6 +118,13 @@ def recall(translations_m: ArrayLike, rotations_deg: ArrayLike) -> dict[str, flo
             for name, (metres, degrees) in RECALL_LIMITS.items()}
 
 
+def ranks(values: Array) -> Array:
+    """Return the ranks from 1, equal values sharing the mean of theirs."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    return np.asarray(((ends - counts + 1 + ends) / 2)[inverse], np.float64)
+
+
 def block_length(count: int) -> int:
     """
     Return how many neighbouring frames to resample as one.

@@ -10,7 +10,9 @@ from typing import Any, TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.artifact import TrainIndex
-from posenet_ros.report import Errors, FrameResult, positions
+from posenet_ros.relations import BINS, WORDS
+from posenet_ros.results import Errors, FrameResult, positions
+from posenet_ros.tables import BASELINE_WORDS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,10 +20,9 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 TRUTH, ESTIMATE, FAILURE, TRAINING = '#1f2937', '#2563eb', '#dc2626', '#cbd5e1'
-BASELINE_STYLES: Mapping[str, tuple[str, str, str]] = {  # colour, line, words
-    'nearest_train_image': ('#d97706', '-', 'nearest training image'),
-    'nearest_train_position': ('#059669', '--', 'nearest training position (oracle)'),
-    'constant': ('#9ca3af', '-', 'constant pose')}
+BASELINE_STYLES: Mapping[str, tuple[str, str]] = {  # colour, line
+    'nearest_train_image': ('#d97706', '-'), 'nearest_train_position': ('#059669', '--'),
+    'constant': ('#9ca3af', '-')}
 STYLE = {
     'font.family': 'sans-serif', 'font.size': 10, 'svg.fonttype': 'none',
     'svg.hashsalt': 'posenet_ros', 'axes.spines.top': False, 'axes.spines.right': False,
@@ -32,6 +33,7 @@ STYLE = {
 LATENCY_WORDS = {  # the stages that a histogram is drawn of, the first that was timed
     'end_to_end': 'from publishing the image to receiving its pose',
     'total': 'decoding, preparing and inference'}
+SMALLEST = 1e-3  # metres or degrees, where a logarithmic axis ends
 MOST_POINTS = 3000  # drawn as shapes; more become one picture inside the SVG
 
 
@@ -164,10 +166,11 @@ def cumulative(errors: Errors, baselines: Mapping[str, Errors | None]) -> str:
     out: list[str] = []
     with _figure(out, size=(9, 3.8), columns=2) as (figure, axes):
         for i, (axis, unit) in enumerate(zip(axes, ('m', 'deg'), strict=True)):
-            for name, (colour, line, words) in BASELINE_STYLES.items():
+            for name, (colour, line) in BASELINE_STYLES.items():
                 known = baselines.get(name)
                 if known is not None:
-                    _draw_cumulative(axis, known[i], color=colour, linestyle=line, label=words)
+                    _draw_cumulative(axis, known[i], color=colour, linestyle=line,
+                                     label=BASELINE_WORDS[name])
             _draw_cumulative(axis, errors[i], color=ESTIMATE, linewidth=2.2, label='estimate')
             axis.set_xscale('log')
             axis.xaxis.set_major_formatter(lambda v, _: f'{v:g}')
@@ -184,8 +187,27 @@ def _draw_cumulative(axis: Axes, errors: Array, **style: str | float) -> None:
     """Draw a step for each frame; failures never come, so the curve ends below 100 %."""
     finite = np.sort(errors[np.isfinite(errors)])
     # a logarithmic axis has no 0: exact answers stand at its left end
-    finite = np.maximum(finite, 1e-3)
+    finite = np.maximum(finite, SMALLEST)
     axis.step(finite, np.arange(1, len(finite) + 1) / len(errors), where='post', **style)
+
+
+def relation_views(errors_m: Array, known: Mapping[str, Array]) -> str:
+    """Draw the position's error over what else is known of each frame."""
+    out: list[str] = []
+    with _figure(out, size=(9, 3.2), columns=len(known)) as (_, axes):
+        for axis, (key, values) in zip(np.atleast_1d(axes), known.items(), strict=True):
+            good = np.isfinite(errors_m) & np.isfinite(values)
+            x, y = values[good], np.maximum(errors_m[good], SMALLEST)
+            axis.plot(x, y, '.', color=ESTIMATE, markersize=3, alpha=0.4,
+                      rasterized=len(x) > MOST_POINTS)
+            for i in np.array_split(np.argsort(x, kind='stable'), BINS):
+                if i.size:
+                    axis.plot(x[i[[0, -1]]], [np.median(y[i])] * 2, '-', color=TRUTH, linewidth=2)
+            axis.set_yscale('log')
+            axis.yaxis.set_major_formatter(lambda v, _: f'{v:g}')
+            axis.set_xlabel(WORDS[key].replace(' (', '\n('))
+        np.atleast_1d(axes)[0].set_ylabel('error (m), logarithmic')
+    return out[0]
 
 
 def latency_histogram(frames: Sequence[FrameResult]) -> str | None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 import platform
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,6 @@ from posenet_ros import __version__
 from posenet_ros.artifact import LoadedArtifact, TrainIndex
 from posenet_ros.baselines import constant_pose, errors_of_training_poses, nearest_positions
 from posenet_ros.errors import InputError
-from posenet_ros.gate import Verdict
 from posenet_ros.metrics import (
     calibration,
     median_interval,
@@ -24,84 +22,15 @@ from posenet_ros.metrics import (
     Summary,
     translation_errors_m,
 )
-from posenet_ros.pose import Pose
+from posenet_ros.relations import relations
+from posenet_ros.results import Errors, frame_errors, FrameResult, positions, quaternions
 
 Array = NDArray[np.float64]
-Errors: TypeAlias = 'tuple[Array, Array]'  # metres, degrees
 
 REPORT_FILE = 'report.json'
 BASELINES = ('constant', 'nearest_train_position', 'nearest_train_image')
 PACKAGES = ('numpy', 'opencv-python-headless', 'ai-edge-litert', 'tensorflow', 'tensorflow-cpu',
             'keras', 'rosbags')
-
-
-@dataclass(frozen=True, eq=False)
-class FrameResult:
-    """
-    One image, what was answered and what was true.
-
-    :param name: the image's name, or its number in a bag.
-    :param stamp_ns: when it was taken, nanoseconds.
-    :param truth: map_from_camera.
-    :param estimate: map_from_camera; None when there was no answer or it was no pose.
-    :param covariance: (6, 6) of the estimate, None when unknown.
-    :param verdict: what the gate said; None when no gate was asked.
-    :param reasons: why there is no answer, or why the gate did not accept it.
-    :param sequence: the part of the recording that it belongs to.
-    :param latency_ms: duration of each stage, milliseconds.
-    :param nearest_image: index of the most similar training image, None when not computed.
-    """
-
-    name: str
-    stamp_ns: int
-    truth: Pose
-    estimate: Pose | None = None
-    covariance: Array | None = None
-    verdict: Verdict | None = None
-    reasons: tuple[str, ...] = ()
-    sequence: str = ''
-    latency_ms: Mapping[str, float] = field(default_factory=dict)
-    nearest_image: int | None = None
-
-    @property
-    def accepted(self) -> bool:
-        """Whether there is an answer that no gate rejected."""
-        return self.estimate is not None and self.verdict in (None, Verdict.ACCEPTED)
-
-    @property
-    def outcome(self) -> str:
-        """The gate's word, or `dropped` for a frame without an answer."""
-        if self.estimate is None:
-            return 'dropped'
-        return (self.verdict or Verdict.ACCEPTED).value
-
-
-def positions(poses: Sequence[Pose]) -> Array:
-    """Return (N, 3) metres."""
-    return np.array([pose.translation_m for pose in poses]).reshape(-1, 3)
-
-
-def quaternions(poses: Sequence[Pose]) -> Array:
-    """Return (N, 4) xyzw."""
-    return np.array([pose.quat_xyzw for pose in poses]).reshape(-1, 4)
-
-
-def raw_errors(frames: Sequence[FrameResult]) -> Errors:
-    """Return metres and degrees of each frame, infinite where there is no estimate."""
-    index = [i for i, frame in enumerate(frames) if frame.estimate is not None]
-    estimates = [f.estimate for f in frames if f.estimate is not None]
-    truths = [frames[i].truth for i in index]
-    metres, degrees = np.full((2, len(frames)), np.inf)
-    metres[index] = translation_errors_m(positions(estimates), positions(truths))
-    degrees[index] = rotation_errors_deg(quaternions(estimates), quaternions(truths))
-    return metres, degrees
-
-
-def frame_errors(frames: Sequence[FrameResult]) -> Errors:
-    """Return metres and degrees of each frame, infinite where nothing was accepted."""
-    rejected = np.array([not frame.accepted for frame in frames], dtype=bool)
-    metres, degrees = raw_errors(frames)
-    return np.where(rejected, np.inf, metres), np.where(rejected, np.inf, degrees)
 
 
 def summarise(errors: Array) -> dict[str, float] | None:
@@ -240,6 +169,7 @@ def build_report(
         'baselines': {name: _medians(errors) for name, errors in baselines.items()},
         'latency_ms': _latencies(frames),
         'calibration': _calibration(frames),
+        'relations': relations(frames, train, timed=data.get('stamps') != 'rows'),
         'sequences': {name: scores(group) for name, group in sequences.items()},
         'model': dict(model),
         'data': {'created': f'{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}', **data},

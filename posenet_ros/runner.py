@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from heapq import heappop, heappush
 from itertools import islice
 from time import perf_counter
 from typing import TypeVar
@@ -20,7 +21,7 @@ from posenet_ros.gate import Gate
 from posenet_ros.image_decoding import ImageError
 from posenet_ros.preprocess import Image
 from posenet_ros.relocaliser import Relocaliser
-from posenet_ros.report import FrameResult
+from posenet_ros.results import FrameResult
 from posenet_ros.sources import Shot
 
 A = TypeVar('A')
@@ -41,6 +42,36 @@ class Prepared:
     network_input: Image | None = None
     reason: str = ''
     latency_ms: dict[str, float] = field(default_factory=dict)
+
+
+class Album:
+    """
+    The pictures of the worst answers, and of no others, for memory has an end.
+
+    :param size: how many.
+    """
+
+    def __init__(self, size: int = 12) -> None:
+        self._size = size
+        self._heap: list[tuple[float, int, str, Image]] = []
+        self._looked = 0
+
+    def look(self, result: FrameResult, picture: Image | None) -> None:
+        """Keep the picture if the answer is among the worst so far."""
+        if result.estimate is None or picture is None:
+            return
+        error_m = float(np.linalg.norm(
+            result.estimate.translation_m - result.truth.translation_m))
+        self._looked += 1  # decides between equals, as pictures cannot be compared
+        heappush(self._heap, (error_m, self._looked, result.name, picture))
+        if len(self._heap) > self._size:
+            heappop(self._heap)
+
+    def mount(self, frames: Iterable[FrameResult]) -> list[FrameResult]:
+        """Return the frames, the worst with their pictures."""
+        pictures = {name: picture for _, _, name, picture in self._heap}
+        return [replace(frame, picture=pictures[frame.name]) if frame.name in pictures else frame
+                for frame in frames]
 
 
 def ordered_map(
@@ -109,14 +140,16 @@ def answer(prepared: Prepared, relocaliser: Relocaliser, gate: Gate) -> FrameRes
 
 
 def _answers(
-        prepared: Iterable[Prepared], relocaliser: Relocaliser,
-        gate: Gate) -> Iterator[tuple[FrameResult, Image | None]]:
+        prepared: Iterable[Prepared], relocaliser: Relocaliser, gate: Gate,
+        album: Album) -> Iterator[tuple[FrameResult, Image | None]]:
     sequence = None
     for item in prepared:
         if item.shot.sequence != sequence:
             gate.reset()
             sequence = item.shot.sequence
-        yield answer(item, relocaliser, gate), item.network_input
+        result = answer(item, relocaliser, gate)
+        album.look(result, item.network_input)
+        yield result, item.network_input
 
 
 def _with_nearest(
@@ -132,15 +165,17 @@ def _with_nearest(
 
 def run(
         shots: Iterable[Shot], camera: Camera | None, relocaliser: Relocaliser, gate: Gate,
-        train: TrainIndex, describe: Describe | None = None) -> Iterator[FrameResult]:
+        train: TrainIndex, album: Album, describe: Describe | None = None
+        ) -> Iterator[FrameResult]:
     """
     Yield the result of each image, in order.
 
     :param camera: of the images; None means the model's.
+    :param album: keeps the pictures of the worst.
     :param describe: makes the descriptors of `train`; None leaves the nearest image out.
     """
     prepared = ordered_map(lambda shot: prepare(shot, relocaliser, camera), shots)
-    answers = _answers(prepared, relocaliser, gate)
+    answers = _answers(prepared, relocaliser, gate, album)
     if describe is None:
         return (result for result, _ in answers)
     return _with_nearest(answers, train, describe)

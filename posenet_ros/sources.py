@@ -22,6 +22,7 @@ from posenet_ros.tracks import DEFAULT_MAX_GAP_S
 from posenet_ros.trajectories import read_cambridge, TrackedPose
 
 CAMERA_FILE = 'camera.json'
+PAUSE_S, PAUSE_FACTOR = 0.8, 5  # a pause lasts so long, and so many times the step before
 ROW_NS = 10**9  # a dataset has no stamps: its rows stand a second apart
 
 
@@ -120,22 +121,44 @@ def _decode(message: Message) -> Image:
     return frame_from_message(message).image
 
 
+class Parts:
+    """Names the parts of a recording, which a pause divides."""
+
+    def __init__(self) -> None:
+        self._number = 1
+        self._last_ns: int | None = None
+        self._gap_s = float('inf')
+
+    def of(self, time_ns: int) -> str:
+        """Return the part of the image taken next, at this time."""
+        if self._last_ns is not None:
+            gap_s = (time_ns - self._last_ns) / 1e9
+            if gap_s > max(PAUSE_S, PAUSE_FACTOR * self._gap_s):
+                self._number += 1
+            elif gap_s > 0:
+                self._gap_s = gap_s
+        self._last_ns = time_ns
+        return f'part{self._number}'
+
+
 def _bag_shots(bag: BagReader, topic: str, topics: Topics, data: dict[str, Any]) -> Iterator[Shot]:
     """Yield the images that have a truth, and count the others into `data`."""
     track = bag.truth(topics.truth)
     data.update(truth_frame=track.frame_id, truth_messages=len(track),
                 truth_rejected=track.rejected)
+    parts = Parts()
     try:
         for message in bag.messages(topic):
             number = data['images']
             data['images'] += 1
             time_ns = stamp_ns(message.header.stamp)
+            part = parts.of(time_ns)
             truth = track.at(time_ns, topics.max_gap_s)
             if truth is None:
                 data['without_truth'] += 1
                 continue
             yield Shot(f'image{number:06d}', time_ns, truth,
-                       partial(_decode, message))
+                       partial(_decode, message), part)
     except InputError as error:  # cut off: what is whole counts, the report says what is lost
         data['damage'] = str(error)
 

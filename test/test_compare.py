@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 from posenet_ros import compare, evaluate, report_files
-from posenet_ros.compare import chance, differences, pair, ranks, read_report
+from posenet_ros.compare import chance, differences, pair, read_report
 from posenet_ros.errors import InputError, run_cli
 from posenet_ros.pose import Pose
-from posenet_ros.report import build_report, FrameResult
+from posenet_ros.report import build_report
 from posenet_ros.report_files import write_report
+from posenet_ros.results import FrameResult
 import pytest
 
 COUNT = 60
@@ -30,11 +31,6 @@ def make(folder: Path, errors_m: np.ndarray) -> Path:
 @pytest.fixture(autouse=True)
 def _no_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report_files, 'html_page', lambda *arguments: '<html>')
-
-
-def test_ranks_share_ties() -> None:
-    np.testing.assert_array_equal(ranks(np.array([3.0, 1, 3, 7])), [2.5, 1, 2.5, 4])
-    np.testing.assert_array_equal(ranks(np.array([np.inf, 1, np.inf])), [2.5, 1, 2.5])
 
 
 def test_failures_count_in_differences() -> None:

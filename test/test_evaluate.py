@@ -15,7 +15,9 @@ from posenet_ros.errors import InputError, run_cli
 from posenet_ros.messages import Frame
 from posenet_ros.pose import Pose
 from posenet_ros.relocaliser import Prediction
-from posenet_ros.runner import ordered_map
+from posenet_ros.results import FrameResult
+from posenet_ros.runner import Album, ordered_map
+from posenet_ros.sources import Parts
 from posenet_ros.trajectories import write_cambridge
 import pytest
 
@@ -233,6 +235,25 @@ def test_descriptors_of_another_kind_leave_the_baseline_out(model: Path) -> None
     describe, reason = evaluate.describer(load(model))
     assert describe is None
     assert 'EfficientNet-Lite0' in reason
+
+
+def test_album_keeps_the_worst_only() -> None:
+    album = Album(2)
+    frames = [FrameResult(str(x), 1, Pose(), Pose(np.array([x, 0, 0]))) for x in (3, 9, 1, 7)]
+    for frame in frames:
+        album.look(frame, np.full((2, 2, 3), int(frame.name), np.uint8))
+    album.look(FrameResult('dropped', 1, Pose()), None)
+    kept = [frame.name for frame in album.mount(frames) if frame.picture is not None]
+    assert kept == ['9', '7']
+
+
+def test_pause_divides_a_recording() -> None:
+    parts = Parts()
+    times_s = [0, 0.1, 0.2, 1.3, 1.4, 1.5, 5.0, 5.1]
+    assert [parts.of(round(t * 1e9)) for t in times_s] == [
+        'part1'] * 3 + ['part2'] * 3 + ['part3'] * 2
+    slow = Parts()
+    assert {slow.of(round(2e9 * i)) for i in range(5)} == {'part1'}
 
 
 def test_ordered_map_keeps_the_order_and_reads_only_a_little_ahead() -> None:

@@ -16,6 +16,7 @@ from posenet_ros.errors import InputError
 from posenet_ros.metrics import (
     calibration,
     median_interval,
+    ranks,
     recall,
     rotation_errors_deg,
     rotation_vectors_rad,
@@ -113,6 +114,11 @@ def test_interval_is_wider_where_neighbours_err_alike() -> None:
     alone = np.random.default_rng(4).exponential(size=1000)
     alike = np.sort(alone)
     assert np.ptp(median_interval(alike)) > np.ptp(median_interval(alone))
+
+
+def test_ranks_share_ties() -> None:
+    np.testing.assert_array_equal(ranks(np.array([3.0, 1, 3, 7])), [2.5, 1, 2.5, 4])
+    np.testing.assert_array_equal(ranks(np.array([np.inf, 1, np.inf])), [2.5, 1, 2.5])
 
 
 def test_calibration_of_errors_that_are_as_predicted() -> None:

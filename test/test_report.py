@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 import json
 from pathlib import Path
 import re
 
+import jsonschema
 import numpy as np
+import posenet_ros
 from posenet_ros.artifact import TrainIndex
 from posenet_ros.errors import InputError
 from posenet_ros.gate import Verdict
 from posenet_ros.plots import latency_histogram, up_axis
 from posenet_ros.pose import diagonal_covariance, Pose, xyzw_from_wxyz
-from posenet_ros.report import BASELINES, build_report, FrameResult
+from posenet_ros.relations import motion
+from posenet_ros.report import BASELINES, build_report
 from posenet_ros.report_files import write_report
-from posenet_ros.report_page import markdown_table, number, text_table
+from posenet_ros.results import FrameResult
+from posenet_ros.tables import markdown_table, number, text_table
 from posenet_ros.trajectories import read_poses
 import pytest
 from transforms3d.quaternions import axangle2quat
@@ -59,6 +64,25 @@ def test_numbers_of_a_known_walk() -> None:
     assert set(report['baselines']) == set(BASELINES)
     assert report['baselines']['nearest_train_image'] is None
     assert report['calibration']['translation']['coverage']['1_sigma'] == pytest.approx(51 / 60)
+
+
+def schema() -> dict:
+    return json.loads((Path(posenet_ros.__file__).parent / 'report.schema.json').read_text())
+
+
+@pytest.mark.parametrize('frames', [
+    walk(), walk(1), [FrameResult('a', 1, pose(0))],
+    [FrameResult('a', 1, pose(0), pose(9), verdict=Verdict.STALE)]])
+def test_report_fits_its_schema(frames: list[FrameResult]) -> None:
+    jsonschema.Draft202012Validator.check_schema(schema())
+    jsonschema.validate(json.loads(json.dumps(report_of(frames), allow_nan=False)), schema())
+
+
+def test_schema_can_fail() -> None:
+    report = report_of(walk())
+    del report['recall']['5m_10deg']
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(report, schema())
 
 
 def test_design_keys_are_all_there() -> None:
@@ -126,7 +150,7 @@ def test_page_is_whole_and_needs_no_network(tmp_path: Path) -> None:
     frames[0] = FrameResult('<b>', 1, pose(0))
     write_report(tmp_path / 'report', report_of(frames), frames, train_index())
     page = (tmp_path / 'report' / 'report.html').read_text()
-    assert page.count('<svg') == 5
+    assert page.count('<svg') == 6
     links = re.findall(r'(?:src|href)="([^"]*)"', page)
     assert all(link.startswith(('#', 'data:')) for link in links)
     assert '<b>' not in re.findall(r'<pre>(.*)</pre>', page, re.DOTALL)[0]
@@ -162,6 +186,49 @@ def test_up_is_z_unless_another_axis_is_clearly_flatter() -> None:
     assert up_axis(ground * (10, 10, 0.3)) == 2
     assert up_axis(ground * (10, 0.3, 10)) == 1
     assert up_axis(ground * (10, 0.8, 1)) == 2
+
+
+def test_relations_of_a_walk_whose_error_grows_with_its_speed() -> None:
+    x = np.cumsum(np.arange(40.0) / 10)
+    frames = [FrameResult(f'{i}', (i + 1) * 10**8, pose(x[i]), pose(x[i] + i))
+              for i in range(40)]
+    report = report_of(frames)['relations']
+    speed = report['speed_m_s']
+    assert speed['rank_correlation']['translation_m'] == pytest.approx(1)
+    assert speed['bins'][0]['from'] == pytest.approx(1)
+    assert speed['bins'][-1]['to'] == pytest.approx(39)
+    assert [b['frames'] for b in speed['bins']] == [8, 8, 8, 8, 7]
+    assert report['turning_deg_s'] is None
+    assert report['sigma_m'] is None
+    assert report['distance_m'] is not None
+    rows = build_report(frames, train_index(), {}, {'stamps': 'rows'})['relations']
+    assert rows['speed_m_s'] is None
+
+
+def test_speed_stops_at_the_end_of_a_sequence() -> None:
+    speed, turning = motion(walk())
+    assert np.isnan(speed[[0, 10]]).all()
+    np.testing.assert_allclose(np.delete(speed, [0, 10]), 1)
+    assert np.nanmax(turning) == 0
+
+
+def test_relation_with_the_predicted_sigma() -> None:
+    frames = [replace(frame, covariance=diagonal_covariance((i + 1,) * 3, (1,) * 3))
+              for i, frame in enumerate(walk())]
+    sigma = report_of(frames)['relations']['sigma_m']
+    assert sigma['rank_correlation']['translation_m'] == pytest.approx(1)
+    assert sigma['bins'][0]['from'] == pytest.approx(np.sqrt(3))
+
+
+def test_worst_answers_come_first_with_their_pictures(tmp_path: Path) -> None:
+    frames = walk()
+    frames[19] = replace(frames[19], picture=np.zeros((8, 8, 3), np.uint8))
+    write_report(tmp_path / 'r', report_of(frames), frames, None)
+    cards = (tmp_path / 'r' / 'report.html').read_text().split('<div class="card">')[1:]
+    assert len(cards) == 12
+    assert 'seq2/019.png' in cards[0]
+    assert 'data:image/jpeg;base64,' in cards[0]
+    assert 'image not kept' in cards[1]
 
 
 def test_nothing_timed_draws_no_histogram() -> None:

@@ -25,13 +25,13 @@ from posenet_ros.report import (
     baseline_errors,
     build_report,
     describe_model,
-    frame_errors,
-    FrameResult,
 )
 from posenet_ros.report_files import write_report
-from posenet_ros.report_page import text_table
+from posenet_ros.results import frame_errors, FrameResult
 from posenet_ros.ros_environment import prepare
 from posenet_ros.sources import open_bag, Topics
+from posenet_ros.tables import text_table
+from training.scene import is_current, Settings
 
 STARTUP_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0
@@ -48,7 +48,8 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     result.add_argument('--out', type=Path, default=Path('demo'), help='folder of the results')
     result.add_argument('--preset', default='demo', help='preset of training.train')
-    result.add_argument('--frames', type=int, help='frames of the scene; default: its own')
+    result.add_argument('--frames', type=int, default=Settings.frames,
+                        help='images of the scene, a quarter of them for the test')
     result.add_argument('--domain', type=int, default=int(os.environ.get('ROS_DOMAIN_ID', 87)),
                         help='ROS_DOMAIN_ID of the live part, which stays on this machine')
     return result
@@ -90,9 +91,12 @@ def started(*arguments: object) -> Iterator[subprocess.Popen[bytes]]:
 
 def make_inputs(out: Path, options: argparse.Namespace) -> None:
     """Make scene, network and bag; scene and bag are used again where they are the same."""
-    frames = ['--frames', options.frames] if options.frames else []
     say(1, 'a synthetic college court, walked several times')
-    stage('training.scene', '--out', out / 'court', *frames, '--reuse')
+    settings = Settings(frames=options.frames)
+    if is_current(out / 'court', settings):
+        print(f'{out / "court"} is up to date')
+    else:
+        stage('training.scene', '--out', out / 'court', '--frames', options.frames, '--force')
     say(2, 'training a network on the training walks')
     stage('training.train', '--preset', options.preset, '--data', out / 'court',
           '--out', out / 'model', '--force')

@@ -1,0 +1,138 @@
+"""The report's numbers as tables of text, for a terminal, HTML and Markdown alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from posenet_ros.metrics import RECALL_LIMITS
+from posenet_ros.relations import WORDS
+
+Row = Sequence[str]
+
+BASELINE_WORDS: Mapping[str, str] = {
+    'nearest_train_image': 'nearest training image',
+    'nearest_train_position': 'nearest training position (oracle)',
+    'constant': 'constant pose'}
+
+
+def number(value: float | None, unit: str = '') -> str:
+    """Return three significant digits, and a dash for nothing."""
+    if value is None:
+        return '-'
+    text = f'{value:.0f}' if abs(value) >= 1000 else f'{value:#.3g}'.rstrip('.')
+    return f'{text} {unit}'.strip()
+
+
+def percent(share: float) -> str:
+    """Return a share in per cent."""
+    return f'{100 * share:.1f} %'
+
+
+def error_rows(report: Mapping[str, Any]) -> list[Row]:
+    """Return the table of error statistics: head, then one row a unit."""
+    names = ('median', 'mean', 'p75', 'p90', 'p95', 'max')
+    rows: list[Row] = [('error of accepted answers', *names)]
+    for key, words, unit in (('translation_m', 'translation', 'm'),
+                             ('rotation_deg', 'rotation', 'deg')):
+        values = report[key] or {}
+        rows.append((f'{words} ({unit})', *(number(values.get(name)) for name in names)))
+    return rows
+
+
+def method_rows(report: Mapping[str, Any]) -> list[Row]:
+    """Return the table that sets the estimate beside the baselines."""
+    rows: list[Row] = [('median error', 'translation (m)', 'rotation (deg)')]
+    own = [report[key] and report[key]['median'] for key in ('translation_m', 'rotation_deg')]
+    rows.append(('estimate', number(own[0]), number(own[1])))
+    for name, words in BASELINE_WORDS.items():
+        medians = report['baselines'][name] or {}
+        rows.append((words, number(medians.get('translation_m')),
+                     number(medians.get('rotation_deg'))))
+    return rows
+
+
+def recall_rows(report: Mapping[str, Any]) -> list[Row]:
+    """Return the table of recalls, over all and for each sequence."""
+    words = [f'{m:g} m, {d:g} deg' for m, d in RECALL_LIMITS.values()]
+    rows: list[Row] = [('recall of all frames within', *words, 'median (m)', 'median (deg)',
+                        'frames')]
+    groups = {'all': report, **report['sequences']} if len(report['sequences']) > 1 else {
+        'all': report}
+    for name, group in groups.items():
+        own = [group[key] and group[key]['median'] for key in ('translation_m', 'rotation_deg')]
+        rows.append((name or '(no name)', *map(percent, group['recall'].values()),
+                     *map(number, own), str(group['frames']['total'])))
+    return rows
+
+
+def latency_rows(report: Mapping[str, Any]) -> list[Row]:
+    """Return the table of latencies, empty when nothing was timed."""
+    stages = report['latency_ms']
+    if not stages:
+        return []
+    return [('latency (ms)', 'p50', 'p95', 'p99'),
+            *((stage, *map(number, values.values())) for stage, values in stages.items())]
+
+
+def calibration_rows(report: Mapping[str, Any]) -> list[Row]:
+    """Return the table of coverages, empty when no covariance was predicted."""
+    known = report['calibration']
+    if not known:
+        return []
+    rows: list[Row] = [('errors within the predicted', '1 sigma', '2 sigma', '3 sigma',
+                        'mean NEES (3 degrees of freedom)')]
+    for name in ('translation', 'rotation', 'expected'):
+        rows.append((name, *map(percent, known[name]['coverage'].values()),
+                     number(known[name]['nees_mean'])))
+    return rows
+
+
+def outcome_rows(report: Mapping[str, Any]) -> list[Row]:
+    """Return the table of what became of the frames, empty when all were accepted."""
+    outcomes, total = report['outcomes'], report['frames']['total']
+    if outcomes == {'accepted': total}:
+        return []
+    rows: list[Row] = [('what the gate said', 'frames', 'share')]
+    return rows + [(name.replace('_', ' '), str(count), percent(count / total))
+                   for name, count in sorted(outcomes.items(), key=lambda item: -item[1])]
+
+
+def relation_rows(report: Mapping[str, Any]) -> list[Row]:
+    """Return the table of what the error goes with, empty when nothing is known."""
+    known = {key: value for key, value in report['relations'].items() if value}
+    if not known:
+        return []
+    rows: list[Row] = [('the error goes with (rank correlation)', 'translation', 'rotation')]
+    return rows + [(WORDS[key], *(f'{value:+.2f}' for value in relation[
+        'rank_correlation'].values())) for key, relation in known.items()]
+
+
+def tables(report: Mapping[str, Any]) -> list[list[Row]]:
+    """Return the report's tables that are not empty, each a head and rows."""
+    makers = (method_rows, error_rows, recall_rows, outcome_rows, relation_rows, latency_rows,
+              calibration_rows)
+    return [rows for rows in (make(report) for make in makers) if rows]
+
+
+def text_table(rows: Sequence[Row]) -> str:
+    """Return a table for a terminal: the first column to the left, the others to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = ['  '.join(cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width)
+                       in enumerate(zip(row, widths, strict=True))) for row in rows]
+    return '\n'.join([lines[0], '-' * len(lines[0]), *lines[1:]])
+
+
+def markdown_table(rows: Sequence[Row]) -> str:
+    """Return a table in Markdown."""
+    rule = ['---', *['---:'] * (len(rows[0]) - 1)]
+    return '\n'.join('| ' + ' | '.join(row) + ' |' for row in (rows[0], rule, *rows[1:]))
+
+
+def summary_line(report: Mapping[str, Any]) -> str:
+    """Return one line that tells what was evaluated with what."""
+    model = report['model'].get('name') or report['model'].get('folder') or 'poses from a file'
+    frames = report['frames']
+    return (f'{model}: {frames["total"]} frames with truth, {frames["estimated"]} answered, '
+            f'{frames["accepted"]} accepted, {frames["dropped"]} without an answer. '
+            f'{report["data"]["created"]}')
