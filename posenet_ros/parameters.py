@@ -59,9 +59,19 @@ class Parameters:
     camera_frame: str = _parameter(
         '', "Camera's TF frame (optical: z forward); empty means the image's frame_id.")
     tf_mode: str = _parameter(
-        'map_to_camera', 'Transform to broadcast. map_to_camera makes the camera a child of '
-        'map_frame, so it is for cameras that have no other parent.',
+        'map_to_camera', 'Transform to broadcast. map_to_odom is for robots with odometry '
+        '(REP-105); map_to_base makes base_frame a child of map_frame, map_to_camera the camera: '
+        'each for a frame that has no other parent.',
         choices=(mode.value for mode in TfMode))
+    base_frame: str = _parameter('base_link', "The robot's frame, for map_to_base.")
+    odom_frame: str = _parameter('odom', 'Frame of the odometry, for map_to_odom.')
+    tf_timeout: float = _parameter(
+        0.2, "How long an estimate waits for the transforms of its image's time, seconds.",
+        limits=(0.0, 60.0))
+    tf_publish_rate: float = _parameter(
+        20.0, 'How often map_to_odom is broadcast, Hz.', limits=(0.1, 1000.0))
+    transform_tolerance: float = _parameter(
+        0.1, 'How far into the future the stamp of map_to_odom is, seconds.', limits=(0.0, 60.0))
     map_from_dataset_xyz: tuple[float, ...] = _parameter(
         (0.0, 0.0, 0.0), "Origin of the training dataset's frame in map_frame, metres.")
     map_from_dataset_quat_xyzw: tuple[float, ...] = _parameter(

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import time
 from typing import Protocol
 
-from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped, TransformStamped
+from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
 from posenet_ros import artifact
 from posenet_ros.answer import Answer, answer, Job, warm_up
 from posenet_ros.camera import Camera
@@ -19,18 +19,17 @@ from posenet_ros.messages import (
     camera_from_message,
     fill_covariance,
     fill_pose,
-    fill_transform,
     set_stamp,
 )
-from posenet_ros.parameters import Parameters, TfMode
+from posenet_ros.parameters import Parameters
 from posenet_ros.pose import PoseEstimate
 from posenet_ros.relocaliser import Relocaliser
+from posenet_ros.transforms import Transforms
 from posenet_ros.worker import Worker
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from rclpy.qos import HistoryPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, Image
-from tf2_ros import TransformBroadcaster
 
 IMAGE_QOS = QoSProfile(
     history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -39,7 +38,6 @@ QOS_OVERRIDES = QoSOverridingOptions((
     QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH, QoSPolicyKind.RELIABILITY,
     QoSPolicyKind.DURABILITY))
 STOP_TIMEOUT_S = 0.5  # SIGINT has to end the node within a second
-TF_MODES = (TfMode.NONE, TfMode.MAP_TO_CAMERA)
 
 
 class Report(Protocol):
@@ -74,10 +72,6 @@ class Session:
         self._camera_problem = ''
         self._last_stamp_ns = 0
         self._answers: deque[Answer] = deque()
-        if TfMode(values.tf_mode) not in TF_MODES:
-            raise InputError(f'parameter tf_mode has to be one of '
-                             f'{", ".join(mode.value for mode in TF_MODES)} in this version. '
-                             f'Received: {values.tf_mode!r}')
         self._load()
         with ExitStack() as stack:
             self._connect(stack)
@@ -106,8 +100,7 @@ class Session:
         self._poses = self._publisher(stack, PoseStamped, '~/pose')
         self._poses_with_covariance = self._publisher(
             stack, PoseWithCovarianceStamped, '~/pose_with_covariance')
-        self._broadcaster = TransformBroadcaster(node)
-        stack.callback(node.destroy_publisher, self._broadcaster.pub_tf)
+        self._transforms = Transforms(node, stack, self._values, self._report.warn)
         self._answered = node.create_guard_condition(self._take_answers)
         stack.callback(node.destroy_guard_condition, self._answered)
         self._worker = Worker(self._answer_in_thread)
@@ -131,6 +124,7 @@ class Session:
         """Drop the image that waits; the one that is being worked on is of a past era."""
         self.active = False
         self._era += 1
+        self._transforms.clear()
         if self._worker.clear():
             self._diagnostics.count('dropped')
 
@@ -187,6 +181,7 @@ class Session:
         stamp_ns = result.frame.stamp_ns
         if stamp_ns < self._last_stamp_ns:
             self._gate.reset()
+            self._transforms.time_jumped_back()
             self._diagnostics.count('time jumps back')
             seconds = (self._last_stamp_ns - stamp_ns) / 1e9
             self._report.warn('time jumped back', f'by {seconds:.3f} s, as a looped bag does: '
@@ -212,17 +207,8 @@ class Session:
         fill_covariance(with_covariance.pose, estimate.covariance)
         self._poses.publish(pose)
         self._poses_with_covariance.publish(with_covariance)
-        if self._values.tf_mode == TfMode.MAP_TO_CAMERA.value:
-            self._broadcast(pose, estimate, camera_frame)
+        self._transforms.update(estimate.map_from_camera, camera_frame, stamp_ns)
         self._diagnostics.count('answered')
-
-    def _broadcast(self, pose: PoseStamped, estimate: PoseEstimate, camera_frame: str) -> None:
-        if not camera_frame:
-            self._report.warn('no transform', "the image's frame_id is empty: set camera_frame")
-            return
-        transform = TransformStamped(header=pose.header, child_frame_id=camera_frame)
-        fill_transform(transform.transform, estimate.map_from_camera)
-        self._broadcaster.sendTransform(transform)
 
     def _note_latency(self, result: Answer, stamp_ns: int) -> None:
         for stage, seconds in result.stages_s.items():

@@ -1,0 +1,147 @@
+"""What the node broadcasts on /tf: one class for each `tf_mode`."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from contextlib import ExitStack
+import time
+from typing import NamedTuple
+
+from geometry_msgs.msg import TransformStamped
+from posenet_ros.errors import InputError
+from posenet_ros.messages import fill_transform, pose_from_transform, set_stamp
+from posenet_ros.parameters import Parameters, TfMode
+from posenet_ros.pose import Pose
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.time import Time
+from tf2_ros import Buffer, TransformBroadcaster, TransformException, TransformListener
+
+RETRY_PERIOD_S = 0.01
+WAITING = 10  # estimates that wait for transforms, at most
+
+
+class Located(NamedTuple):
+    """An accepted estimate that waits for a transform, until a time on the monotonic clock."""
+
+    map_from_camera: Pose
+    camera_frame: str
+    stamp_ns: int
+    until_s: float
+
+
+Warn = Callable[[str, str], None]
+
+
+class Transforms:
+    """
+    Broadcast accepted estimates as the mode says.
+
+    In the modes `map_to_base` and `map_to_odom` an estimate is composed with the transform
+    between the camera and that frame at the time of its image; where it is not there yet, the
+    estimate waits for it, without holding up anything else.
+
+    :param stack: gets what has to be undone.
+    :param values: the frames, `tf_timeout`, `tf_publish_rate` and `transform_tolerance`.
+    :param warn: is told (what, why) when a transform cannot be had.
+    """
+
+    def __init__(self, node: Node, stack: ExitStack, values: Parameters, warn: Warn) -> None:
+        self._node, self._values, self._warn = node, values, warn
+        self._mode = TfMode(values.tf_mode)
+        self._waiting: deque[Located] = deque(maxlen=WAITING)
+        self._missing_since_s: float | None = None
+        self._map_from_odom: Pose | None = None
+        if self._mode is TfMode.NONE:
+            return
+        self._broadcaster = TransformBroadcaster(node)
+        stack.callback(node.destroy_publisher, self._broadcaster.pub_tf)
+        if self._mode is TfMode.MAP_TO_CAMERA:
+            return
+        self._buffer = Buffer()
+        listener = TransformListener(self._buffer, node)
+        stack.callback(listener.unregister)
+        self._retry = node.create_timer(
+            RETRY_PERIOD_S, self._compose_waiting, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self._retry.cancel()
+        stack.callback(node.destroy_timer, self._retry)
+        if self._mode is TfMode.MAP_TO_ODOM:
+            timer = node.create_timer(1.0 / values.tf_publish_rate, self._broadcast_odom)
+            stack.callback(node.destroy_timer, timer)
+
+    def clear(self) -> None:
+        """Forget every estimate; nothing is broadcast until the next."""
+        self._waiting.clear()
+        self._map_from_odom = None
+
+    def time_jumped_back(self) -> None:
+        """Forget the odometry of the time before, too."""
+        self.clear()
+        if self._mode in (TfMode.MAP_TO_BASE, TfMode.MAP_TO_ODOM):
+            self._buffer.clear()
+
+    def update(self, map_from_camera: Pose, camera_frame: str, stamp_ns: int) -> None:
+        """
+        Take an accepted estimate.
+
+        :param camera_frame: TF frame of the camera.
+        :param stamp_ns: time of its image, nanoseconds.
+        """
+        camera_frame = camera_frame.lstrip('/')
+        if self._mode is not TfMode.NONE and not camera_frame:
+            self._warn('no transform', "the image's frame_id is empty: set camera_frame")
+            return
+        if self._mode is TfMode.MAP_TO_CAMERA:
+            self._send(map_from_camera, camera_frame, stamp_ns)
+        elif self._mode is not TfMode.NONE:
+            until_s = time.monotonic() + self._values.tf_timeout
+            self._waiting.append(Located(map_from_camera, camera_frame, stamp_ns, until_s))
+            self._compose_waiting()
+
+    def _compose_waiting(self) -> None:
+        """Compose what waits, in order; give up what has waited for too long."""
+        while self._waiting:
+            located = self._waiting[0]
+            try:
+                self._compose(located)
+            except (TransformException, InputError) as error:
+                if time.monotonic() < located.until_s:
+                    self._retry.reset()  # look again soon
+                    return
+                self._report_missing(str(error))
+            self._waiting.popleft()
+        self._retry.cancel()
+
+    def _compose(self, located: Located) -> None:
+        """Raise TransformException where the transform is not there (yet)."""
+        to_base = self._mode is TfMode.MAP_TO_BASE
+        child = self._values.base_frame if to_base else self._values.odom_frame
+        found = self._buffer.lookup_transform(
+            located.camera_frame, child, Time(nanoseconds=located.stamp_ns))
+        map_from_child = located.map_from_camera @ pose_from_transform(found.transform)
+        self._missing_since_s = None
+        if to_base:
+            self._send(map_from_child, child, located.stamp_ns)
+        else:
+            self._map_from_odom = map_from_child
+            self._broadcast_odom()
+
+    def _report_missing(self, reason: str) -> None:
+        now_s = time.monotonic()
+        self._missing_since_s = self._missing_since_s or now_s - self._values.tf_timeout
+        self._warn('no transform', f'{reason}; missing for {now_s - self._missing_since_s:.1f} s')
+
+    def _broadcast_odom(self) -> None:
+        """Send the last map to odom for now and a little later, as REP-105 has it."""
+        now_ns = self._node.get_clock().now().nanoseconds
+        if self._map_from_odom is not None and now_ns:  # zero: simulated time has not begun
+            self._send(self._map_from_odom, self._values.odom_frame,
+                       now_ns + round(self._values.transform_tolerance * 1e9))
+
+    def _send(self, map_from_child: Pose, child: str, stamp_ns: int) -> None:
+        message = TransformStamped(child_frame_id=child)
+        message.header.frame_id = self._values.map_frame
+        set_stamp(message.header.stamp, stamp_ns)
+        fill_transform(message.transform, map_from_child)
+        self._broadcaster.sendTransform(message)

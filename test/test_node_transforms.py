@@ -1,0 +1,187 @@
+"""The node's transforms over DDS, against products computed by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+import time
+
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy')
+pytest.importorskip('tensorflow')
+
+from geometry_msgs.msg import TransformStamped
+from posenet_ros.messages import fill_transform, pose_from_transform, set_stamp, stamp_ns
+from posenet_ros.pose import Pose
+from tf2_ros import StaticTransformBroadcaster, TransformBroadcaster
+
+from test.ros_helpers import (
+    image_message,
+    node_command,
+    Peer,
+    peer_of,
+    running,
+    SCALE_M,
+    values_of,
+    write_mean_colour_model,
+)
+
+DOMAIN = 100
+SECOND = 1_000_000_000
+COLOUR = (51, 102, 204)
+DATASET_FROM_CAMERA = Pose(np.array(COLOUR) / 255 * SCALE_M)
+QUAT_XYZW = np.array([0.5, -0.5, 0.5, 0.5])  # a dataset whose "up" is not z
+MAP_FROM_DATASET = Pose(np.array([1.0, -2.0, 0.5]), QUAT_XYZW)
+MAP_FROM_CAMERA = MAP_FROM_DATASET @ DATASET_FROM_CAMERA
+BASE_FROM_CAMERA = Pose(np.array([0.3, 0.1, 0.4]), np.array([-0.5, 0.5, -0.5, 0.5]))
+
+
+@pytest.fixture(scope='module')
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_mean_colour_model(tmp_path_factory.mktemp('model') / 'tiny')
+
+
+def odom_from_base(seconds: float) -> Pose:
+    """Return where a turning robot is; linear in position and angle, as TF interpolates."""
+    half = 0.2 * seconds
+    return Pose(np.array([2.0 * seconds, -seconds, 0.0]),
+                np.array([0.0, 0.0, np.sin(half), np.cos(half)]))
+
+
+class Robot:
+    """Publishes the robot's own transforms."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._dynamic = TransformBroadcaster(peer.node)
+        self._static = StaticTransformBroadcaster(peer.node)
+
+    def mount_camera(self) -> None:
+        """Say where the camera is on the robot."""
+        self._static.sendTransform(_message('base_link', 'camera_optical', BASE_FROM_CAMERA, 0))
+
+    def move(self, start_ns: int, seconds: float) -> None:
+        """Say where the robot is at a time after the start."""
+        self._dynamic.sendTransform(_message(
+            'odom', 'base_link', odom_from_base(seconds), start_ns + round(seconds * SECOND)))
+
+
+def _message(parent: str, child: str, pose: Pose, time_ns: int) -> TransformStamped:
+    message = TransformStamped(child_frame_id=child)
+    message.header.frame_id = parent
+    set_stamp(message.header.stamp, time_ns)
+    fill_transform(message.transform, pose)
+    return message
+
+
+@contextmanager
+def relocaliser(mode: str, domain: int, model: Path, folder: Path,
+                **values: object) -> Iterator[Peer]:
+    """Run the node in a TF mode and tilt its map."""
+    command = node_command(
+        model=model, tf_mode=mode, map_from_dataset_xyz=MAP_FROM_DATASET.translation_m.tolist(),
+        map_from_dataset_quat_xyzw=QUAT_XYZW.tolist(), **values)
+    with running(command, domain, folder / 'log.txt'), peer_of(domain) as peer:
+        peer.wait_active()
+        yield peer
+
+
+def sent(peer: Peer, child: str) -> list[TransformStamped]:
+    """Return what the node has broadcast for a frame."""
+    return [t for message in peer.transforms for t in message.transforms
+            if t.child_frame_id == child and t.header.frame_id == 'map']
+
+
+def assert_same(message: TransformStamped, expected: Pose) -> None:
+    """Compare a message with a pose."""
+    np.testing.assert_allclose(
+        pose_from_transform(message.transform).matrix, expected.matrix, atol=1e-4)
+
+
+def test_map_to_base_is_composed_with_where_the_camera_is(model: Path, tmp_path: Path) -> None:
+    with relocaliser('map_to_base', DOMAIN, model, tmp_path) as peer:
+        stamp = time.time_ns()
+        assert len(peer.send(image_message(stamp, COLOUR))) == 1  # the pose needs no transform
+        said = peer.reported('no transform', 'does not exist')
+        assert 'missing for' in said
+        assert sent(peer, 'base_link') == []
+        Robot(peer).mount_camera()
+        peer.spin_for(0.5)
+        stamp = time.time_ns()
+        pose = peer.send(image_message(stamp, COLOUR))[0]
+        np.testing.assert_allclose(
+            [pose.pose.position.x, pose.pose.position.y, pose.pose.position.z],
+            MAP_FROM_CAMERA.translation_m, atol=1e-4)
+        assert peer.wait_until(lambda: sent(peer, 'base_link'))
+        message = sent(peer, 'base_link')[0]
+        assert stamp_ns(message.header.stamp) == stamp
+        assert_same(message, MAP_FROM_CAMERA @ BASE_FROM_CAMERA.inverse())
+
+
+def test_map_to_odom_is_composed_at_the_images_time_and_repeated(
+        model: Path, tmp_path: Path) -> None:
+    with relocaliser('map_to_odom', DOMAIN + 1, model, tmp_path, tf_timeout=1.0) as peer:
+        robot = Robot(peer)
+        robot.mount_camera()
+        peer.spin_for(0.5)
+        start = time.time_ns()
+        for seconds in (0.0, 0.1):
+            robot.move(start, seconds)
+        peer.send(image_message(start + round(0.14 * SECOND), COLOUR))
+        peer.spin_for(0.3)
+        assert sent(peer, 'odom') == []  # the odometry of the image's time is not there yet
+        robot.move(start, 0.2)
+        assert peer.wait_until(lambda: sent(peer, 'odom'))
+        expected = MAP_FROM_CAMERA @ BASE_FROM_CAMERA.inverse() @ odom_from_base(0.14).inverse()
+        assert_same(sent(peer, 'odom')[0], expected)
+        before = len(sent(peer, 'odom'))
+        peer.spin_for(1.0)
+        repeated = sent(peer, 'odom')[before:]
+        assert 15 <= len(repeated) <= 25  # 20 Hz
+        ahead = [stamp_ns(m.header.stamp) - time.time_ns() for m in repeated[-1:]]
+        assert 0 < ahead[0] < 0.12 * SECOND  # now + 0.1 s
+        for message in repeated:
+            assert_same(message, expected)
+        assert peer.change('deactivate')
+        before = len(sent(peer, 'odom'))
+        peer.spin_for(0.3)
+        assert len(sent(peer, 'odom')) == before
+
+
+def test_missing_odometry_holds_up_no_pose_and_recovers(model: Path, tmp_path: Path) -> None:
+    with relocaliser('map_to_odom', DOMAIN + 2, model, tmp_path, tf_timeout=0.1) as peer:
+        robot = Robot(peer)
+        robot.mount_camera()
+        start = time.time_ns()
+        robot.move(start, 0.0)
+        peer.spin_for(0.5)
+        stamps = [start + round(i / 30 * SECOND) for i in range(1, 31)]
+        for stamp in stamps:
+            peer.images.publish(image_message(stamp, COLOUR))
+            peer.spin_for(1 / 30)
+        assert peer.wait_until(lambda: len(peer.poses) >= 20)
+        assert 'at time' in peer.reported('no transform', 'extrapolation')
+        assert sent(peer, 'odom') == []
+        robot.move(start, 1.0)
+        robot.move(start, 2.0)
+        peer.send(image_message(start + SECOND, COLOUR))
+        assert peer.wait_until(lambda: sent(peer, 'odom'))
+        assert_same(sent(peer, 'odom')[-1], MAP_FROM_CAMERA @ BASE_FROM_CAMERA.inverse()
+                    @ odom_from_base(1.0).inverse())
+        assert values_of(peer.status())['state'] == 'active'
+
+
+def test_a_loop_of_transforms_is_reported(model: Path, tmp_path: Path) -> None:
+    with relocaliser('map_to_base', DOMAIN + 3, model, tmp_path) as peer:
+        robot = TransformBroadcaster(peer.node)
+        peer.spin_for(0.3)
+        stamp = time.time_ns()
+        for parent, child in (('camera_optical', 'base_link'), ('base_link', 'camera_optical')):
+            robot.sendTransform(_message(parent, child, Pose(), stamp))
+        robot.sendTransform(_message('elsewhere', 'thing', Pose(), stamp))
+        peer.spin_for(0.3)
+        assert len(peer.send(image_message(stamp, COLOUR, frame_id='thing'))) == 1
+        assert peer.reported('no transform', 'loop')
+        assert sent(peer, 'base_link') == []
