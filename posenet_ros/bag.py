@@ -181,15 +181,19 @@ class BagReader:
             count += 1
             yield RawMessage(connection.topic, time_ns, data)
 
-    def messages(self, topic: str) -> Iterator[Message]:
-        """Yield the decoded messages of a topic."""
+    def timed_messages(self, topic: str) -> Iterator[tuple[int, Message]]:
+        """Yield the time of recording (ns) and the decoded message of each of a topic."""
         kind = self.topics[topic]
         for index, raw in enumerate(self.raw_messages([topic])):
             try:
                 message: Any = self._reader.deserialize(raw.data, kind)
             except Exception as error:
                 raise self._damaged(error, f' in message {index} of {topic}') from error
-            yield message
+            yield raw.time_ns, message
+
+    def messages(self, topic: str) -> Iterator[Message]:
+        """Yield the decoded messages of a topic."""
+        return (message for _, message in self.timed_messages(topic))
 
     def frames(self, topic: str | None = None) -> Iterator[Frame]:
         """

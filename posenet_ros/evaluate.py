@@ -3,91 +3,37 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.util import find_spec
 import os
 from pathlib import Path
 import sys
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from posenet_ros import compare
 from posenet_ros.answer import warm_up
-from posenet_ros.artifact import load, LoadedArtifact
-from posenet_ros.engine import ENGINES, load_engine
+from posenet_ros.artifact import load, LoadedArtifact, TrainIndex
+from posenet_ros.engine import load_engine
 from posenet_ros.errors import InputError, PoseNetError, run_cli
+from posenet_ros.evaluate_options import parser
 from posenet_ros.gate import Gate, GateConfig
 from posenet_ros.output import check_new
+from posenet_ros.recorded import ask_node, join, read_answers
 from posenet_ros.relocaliser import Relocaliser
 from posenet_ros.report import build_report, describe_model
 from posenet_ros.report_files import write_report
 from posenet_ros.results import FrameResult
 from posenet_ros.runner import Album, Describe, run
-from posenet_ros.scoring import Match, match_files, PoseFiles, read_train
+from posenet_ros.scoring import match_files, PoseFiles, read_train
 from posenet_ros.sources import open_bag, open_dataset, Source, Topics
 from posenet_ros.tables import summary_line, tables, text_table
-from posenet_ros.tracks import DEFAULT_MAX_GAP_S
-from posenet_ros.trajectories import Format
 from tqdm import tqdm
 
-EPILOG = '"evaluate compare A B" sets reports side by side; see "evaluate compare --help".'
+Evaluation: TypeAlias = 'tuple[dict[str, Any], list[FrameResult], TrainIndex | None]'
 FEATURES = 1280  # of EfficientNet-Lite0, with which training describes its images
-
-
-def parser() -> argparse.ArgumentParser:
-    """Return the command line."""
-    result = argparse.ArgumentParser(
-        prog='python -m posenet_ros.evaluate', description=__doc__, epilog=EPILOG)
-    source = result.add_mutually_exclusive_group(required=True)
-    source.add_argument('--bag', type=Path, help='rosbag2 folder, .mcap, .db3 or ROS 1 .bag')
-    source.add_argument('--data', type=Path, metavar='FOLDER',
-                        help='dataset folder in Cambridge layout')
-    source.add_argument('--poses', type=Path, metavar='FILE',
-                        help='poses of any method, in Cambridge, TUM or KITTI form')
-    result.add_argument('--out', type=Path, required=True, metavar='FOLDER',
-                        help='folder of the report, made new')
-    result.add_argument('--force', action='store_true', help='replace an existing report')
-    result.add_argument('--max-truth-gap', type=float, default=DEFAULT_MAX_GAP_S, metavar='S',
-                        help='what lies between two truths further apart than this has none, '
-                        'seconds (default %(default)s)')
-    _add_model(result.add_argument_group('with --bag and --data'))
-    _add_topics(result.add_argument_group('with --bag', 'topics default to the only one'))
-    _add_files(result.add_argument_group('with --poses'))
-    return result
-
-
-def _add_model(group: argparse._ArgumentGroup) -> None:
-    group.add_argument('--model', type=Path, metavar='FOLDER',
-                       help='model folder, made by training.train')
-    group.add_argument('--split', choices=('train', 'test'), default='test',
-                       help='which file of the dataset (default %(default)s)')
-    group.add_argument('--engine', choices=ENGINES, default='auto',
-                       help='auto, the default, is TensorFlow where there is an NVIDIA GPU, '
-                       'else LiteRT')
-    group.add_argument('--max-distance', type=float, metavar='M',
-                       default=GateConfig.max_distance_m, help='the gate rejects answers further '
-                       'outside the trained area than this, metres; 0, the default, is off')
-
-
-def _add_topics(group: argparse._ArgumentGroup) -> None:
-    group.add_argument('--image-topic', metavar='TOPIC', help='Image or CompressedImage')
-    group.add_argument('--camera-info-topic', metavar='TOPIC', help='CameraInfo of the images')
-    group.add_argument('--truth-topic', metavar='TOPIC', help='PoseStamped, '
-                       'PoseWithCovarianceStamped, Odometry or TransformStamped: map from camera')
-
-
-def _add_files(group: argparse._ArgumentGroup) -> None:
-    forms = [form.value for form in Format]
-    group.add_argument('--truth', type=Path, metavar='FILE', help='poses that are right')
-    group.add_argument('--train', type=Path, metavar='FILE',
-                       help='poses that the method was trained on, for the baselines')
-    group.add_argument('--format', choices=forms, help='form of --poses; default: by content')
-    group.add_argument('--truth-format', choices=forms,
-                       help='form of --truth and --train; default: by content')
-    group.add_argument('--match', choices=[match.value for match in Match],
-                       help='how rows belong together; default: by name where both have names, '
-                       'else by stamp, else by row')
 
 
 def describer(artifact: LoadedArtifact) -> tuple[Describe | None, str]:
@@ -102,15 +48,21 @@ def describer(artifact: LoadedArtifact) -> tuple[Describe | None, str]:
     return lambda images: np.asarray(extractor.predict_on_batch(images)), ''
 
 
+def topics_of(options: argparse.Namespace) -> Topics:
+    """Return the topics that were asked for."""
+    return Topics(
+        options.image_topic, options.camera_info_topic, options.truth_topic,
+        tuple(options.truth_tf) if options.truth_tf else None, options.map_frame,
+        options.max_truth_gap)
+
+
 @contextmanager
 def open_source(options: argparse.Namespace) -> Iterator[Source]:
     """Open the bag or the dataset that was asked for."""
     if options.data is not None:
         yield open_dataset(options.data, options.split)
         return
-    topics = Topics(options.image_topic, options.camera_info_topic, options.truth_topic,
-                    options.max_truth_gap)
-    with open_bag(options.bag, topics) as source:
+    with open_bag(options.bag, topics_of(options)) as source:
         yield source
 
 
@@ -170,35 +122,55 @@ def show(report: dict[str, Any], folder: Path) -> None:
     print(f'\nreport: {folder / "report.html"}')
 
 
-def _format(name: str | None) -> Format | None:
-    return Format(name) if name else None
-
-
-def score_files(options: argparse.Namespace) -> tuple[dict[str, Any], list[FrameResult]]:
-    """Score poses from files and write the report."""
+def score_files(options: argparse.Namespace) -> Evaluation:
+    """Score poses from files."""
     if options.truth is None:
         raise InputError('--poses has to come with --truth FILE. Received: none')
     files = PoseFiles(
-        options.poses, options.truth, options.train, _format(options.format),
-        _format(options.truth_format), Match(options.match) if options.match else None,
-        options.max_truth_gap)
+        options.poses, options.truth, options.train, options.format, options.truth_format,
+        options.match, options.max_truth_gap)
     frames, data = match_files(files)
     train = read_train(files)
-    report = build_report(frames, train, {'name': options.poses.stem}, data)
-    write_report(options.out, report, frames, train, force=options.force)
-    return report, frames
+    return build_report(frames, train, {'name': options.poses.stem}, data), frames, train
 
 
-def run_model(options: argparse.Namespace) -> tuple[dict[str, Any], list[FrameResult]]:
-    """Run the model over the bag or dataset and write the report."""
+def score_answers(options: argparse.Namespace) -> Evaluation:
+    """Score what a relocaliser published: live, or recorded in a bag."""
+    if options.bag is None:
+        raise InputError('--live and --estimate-topic have to come with --bag BAG. Received: none')
+    artifact = load(options.model) if options.model else None
+    model = describe_model(artifact) if artifact else {'name': options.node}
+    sent, frame_id = None, ''
+    if options.live:
+        answers, sent = ask_node(options.bag, options.node)
+    else:
+        answers, frame_id = read_answers(
+            options.estimates or options.bag, options.estimate_topic)
+    topics = topics_of(options)
+    with open_bag(options.bag, replace(topics, map_frame=topics.map_frame or frame_id)) as source:
+        frames = join(source.shots, answers, sent)
+        check_matched(frames, source)
+    data = {**source.data, 'kind': 'live' if options.live else 'recorded',
+            'answers': len(answers)}
+    train = artifact.train if artifact else None
+    return build_report(frames, train, model, data), frames, train
+
+
+def run_model(options: argparse.Namespace) -> Evaluation:
+    """Run the model over the bag or dataset."""
     if options.model is None:
         raise InputError('--bag and --data have to come with --model FOLDER. Received: none')
     artifact = load(options.model)
     gate_config = GateConfig(options.max_distance)
     with open_source(options) as source:
         report, frames = evaluate(artifact, source, options.engine, gate_config)
-    write_report(options.out, report, frames, artifact.train, force=options.force)
-    return report, frames
+    return report, frames, artifact.train
+
+
+def _way(options: argparse.Namespace) -> Callable[[argparse.Namespace], Evaluation]:
+    if options.poses is not None:
+        return score_files
+    return score_answers if options.live or options.estimate_topic else run_model
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -208,7 +180,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return compare.main(arguments[1:])
     options = parser().parse_args(arguments)
     check_new(options.out, force=options.force)
-    report, frames = score_files(options) if options.poses else run_model(options)
+    report, frames, train = _way(options)(options)
+    write_report(options.out, report, frames, train, force=options.force)
     show(report, options.out)
     if not report['frames']['accepted']:
         raise PoseNetError(f'no frame has an accepted answer; the first: {frames[0].reasons}')

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 import io
+from textwrap import fill
 from typing import Any, TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from posenet_ros.artifact import TrainIndex
 from posenet_ros.relations import BINS, WORDS
 from posenet_ros.results import Errors, FrameResult, positions
-from posenet_ros.tables import BASELINE_WORDS
+from posenet_ros.tables import BASELINE_WORDS, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -133,17 +134,17 @@ def error_along_path(frames: Sequence[FrameResult], errors: Errors) -> str:
     many = len(frames) > MOST_POINTS
     with _figure(out, size=(9, 4.6), rows=2) as (_, axes):
         for axis, values, unit in zip(axes, errors, ('m', 'deg'), strict=True):
-            number = np.arange(len(values))
+            index = np.arange(len(values))
             good = np.isfinite(values)
-            axis.plot(number[good], values[good], '.', color=ESTIMATE, markersize=4,
+            axis.plot(index[good], values[good], '.', color=ESTIMATE, markersize=4,
                       rasterized=many)
             if good.any():
                 median = float(np.median(values[good]))
                 axis.axhline(median, color=TRUTH, linewidth=1, linestyle='--',
-                             label=f'median {median:.3g} {unit}')
+                             label=f'median {number(median, unit)}')
                 axis.legend(loc='upper right')
             if not good.all():
-                axis.plot(number[~good], np.ones(int((~good).sum())), 'x', color=FAILURE,
+                axis.plot(index[~good], np.ones(int((~good).sum())), 'x', color=FAILURE,
                           transform=axis.get_xaxis_transform(), clip_on=False, rasterized=many)
             _mark_sequences(axis, frames)
             axis.set_ylim(bottom=0)
@@ -205,7 +206,7 @@ def relation_views(errors_m: Array, known: Mapping[str, Array]) -> str:
                     axis.plot(x[i[[0, -1]]], [np.median(y[i])] * 2, '-', color=TRUTH, linewidth=2)
             axis.set_yscale('log')
             axis.yaxis.set_major_formatter(lambda v, _: f'{v:g}')
-            axis.set_xlabel(WORDS[key].replace(' (', '\n('))
+            axis.set_xlabel(fill(WORDS[key], 24))
         np.atleast_1d(axes)[0].set_ylabel('error (m), logarithmic')
     return out[0]
 

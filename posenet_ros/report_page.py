@@ -44,8 +44,7 @@ th:first-child, td:first-child { text-align: left; } thead th { border-bottom: 2
 tr.own td { font-weight: 600; color: #2563eb; }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: .8rem; }
 .card { border: 1px solid #e2e8f0; border-radius: .5rem; overflow: hidden; font-size: .85rem; }
-.card img { width: 100%; display: block; } .card p { margin: .5rem .7rem; }
-.card i { display: block; padding: 3rem .7rem; background: #f1f5f9; text-align: center; }
+.card img { width: 100%; display: block; } .card p { margin: .5rem .7rem; overflow-wrap: anywhere; }
 svg { width: 100%; height: auto; } pre { overflow-x: auto; background: #f8fafc; padding: 1rem; }
 </style></head><body>
 $body
@@ -86,7 +85,7 @@ def _tiles(report: Mapping[str, Any]) -> str:
 
 def _picture(frame: FrameResult) -> str:
     if frame.picture is None:
-        return '<i>image not kept</i>'
+        return ''
     _, jpeg = cv2.imencode('.jpg', frame.picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
     data = base64.b64encode(jpeg.tobytes()).decode()
     return f'<img alt="{escape(frame.name)}" src="data:image/jpeg;base64,{data}">'
@@ -124,7 +123,7 @@ def _sections(
     latency = latency_histogram(frames)
     if latency:
         yield 'Latency', '', latency
-    yield ('The worst answers', 'As the network saw them, the furthest off first.',
+    yield ('The worst answers', 'The furthest off first, as the network saw them.',
            _worst(frames))
 
 

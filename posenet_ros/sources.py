@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ from posenet_ros.errors import InputError
 from posenet_ros.messages import frame_from_message, Message, stamp_ns
 from posenet_ros.pose import Pose
 from posenet_ros.preprocess import Image
-from posenet_ros.tracks import DEFAULT_MAX_GAP_S
+from posenet_ros.tracks import DEFAULT_MAX_GAP_S, Lookup
 from posenet_ros.trajectories import read_cambridge, TrackedPose
 
 CAMERA_FILE = 'camera.json'
@@ -32,6 +32,7 @@ class Shot:
     One image that has a truth.
 
     :param load: decodes it, (H, W, 3) RGB; raises ImageError when the image is bad.
+    :param recorded_ns: when the bag recorded it.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Shot:
     truth: Pose
     load: Callable[[], Image]
     sequence: str = ''
+    recorded_ns: int = 0
 
 
 @dataclass(eq=False)
@@ -103,12 +105,17 @@ class Topics:
     """
     Which topics of a bag to use; None finds the only one of its type.
 
+    :param truth_tf: parent and child frame of TF that give the truth, in place of a topic.
+    :param map_frame: the frame in which the model answers; truth in another is brought there
+        by TF. Empty takes the truth as it is.
     :param max_gap_s: how far apart two truths may be for an image between them, seconds.
     """
 
     image: str | None = None
     camera_info: str | None = None
     truth: str | None = None
+    truth_tf: tuple[str, str] | None = None
+    map_frame: str = ''
     max_gap_s: float = DEFAULT_MAX_GAP_S
 
 
@@ -141,26 +148,67 @@ class Parts:
         return f'part{self._number}'
 
 
-def _bag_shots(bag: BagReader, topic: str, topics: Topics, data: dict[str, Any]) -> Iterator[Shot]:
-    """Yield the images that have a truth, and count the others into `data`."""
+def _chain(*lookups: Lookup) -> Lookup:
+    """Return the lookup of the product."""
+    def at(stamp_ns: int, max_gap_s: float) -> Pose | None:
+        whole = Pose()
+        for lookup in lookups:
+            part = lookup(stamp_ns, max_gap_s)
+            if part is None:
+                return None
+            whole = whole @ part
+        return whole
+    return at
+
+
+def truth_lookup(
+        bag: BagReader, topics: Topics, camera_frame: str, data: dict[str, Any]) -> Lookup:
+    """
+    Return map_from_camera by time: the topic's poses, joined by TF with the map and the camera.
+
+    :param camera_frame: frame_id of the images.
+    :param data: is told what was used.
+    :raises InputError: when TF does not join the frames of a truth that is of another one.
+    """
+    if topics.truth_tf is not None:
+        data['truth'] = 'tf ' + ' '.join(topics.truth_tf)
+        return bag.transforms().lookup(*topics.truth_tf)
     track = bag.truth(topics.truth)
     data.update(truth_frame=track.frame_id, truth_messages=len(track),
                 truth_rejected=track.rejected)
+    chain: list[Lookup] = [track.at]
+    if topics.map_frame and track.frame_id not in ('', topics.map_frame):
+        chain.insert(0, bag.transforms().lookup(topics.map_frame, track.frame_id))
+    if track.child_frame_id not in ('', camera_frame):
+        chain.append(bag.transforms().lookup(track.child_frame_id, camera_frame))
+    return _chain(*chain)
+
+
+def _bag_shots(bag: BagReader, topic: str, topics: Topics, data: dict[str, Any]) -> Iterator[Shot]:
+    """Yield the images that have a truth, and count the others into `data`."""
     parts = Parts()
-    try:
-        for message in bag.messages(topic):
-            number = data['images']
-            data['images'] += 1
-            time_ns = stamp_ns(message.header.stamp)
-            part = parts.of(time_ns)
-            truth = track.at(time_ns, topics.max_gap_s)
-            if truth is None:
-                data['without_truth'] += 1
-                continue
-            yield Shot(f'image{number:06d}', time_ns, truth,
-                       partial(_decode, message), part)
-    except InputError as error:  # cut off: what is whole counts, the report says what is lost
-        data['damage'] = str(error)
+    truth_at: Lookup | None = None
+    messages = bag.timed_messages(topic)
+    while True:
+        try:
+            recorded_ns, message = next(messages)
+        except StopIteration:
+            return
+        except InputError as error:  # cut off: what is whole counts, the report says what is lost
+            data['damage'] = str(error)
+            return
+        if truth_at is None:
+            truth_at = truth_lookup(bag, topics, message.header.frame_id, data)
+        number = data['images']
+        data['images'] += 1
+        time_ns = stamp_ns(message.header.stamp)
+        part = parts.of(time_ns)
+        truth = truth_at(time_ns, topics.max_gap_s)
+        if truth is None:
+            data['without_truth'] += 1
+            continue
+        yield Shot(f'image{number:06d}', time_ns, truth, partial(_decode, message), part,
+                   recorded_ns)
 
 
 @contextmanager
@@ -172,8 +220,9 @@ def open_bag(path: Path, topics: Topics) -> Iterator[Source]:
     """
     with BagReader(path) as bag:
         topic = bag.image_topic(topics.image)
-        truth = bag.truth_topic(topics.truth)
+        truth = '/tf' if topics.truth_tf else bag.truth_topic(topics.truth)
         camera = bag.camera(topics.camera_info, topic) if _has_camera(bag, topics) else None
         data = {'name': path.resolve().name, 'kind': 'bag', 'stamps': 'recorded', 'images': 0,
                 'without_truth': 0, 'image_topic': topic, 'truth_topic': truth}
-        yield Source(_bag_shots(bag, topic, topics, data), bag.count(topic), camera, data)
+        yield Source(_bag_shots(bag, topic, replace(topics, truth=truth), data),
+                     bag.count(topic), camera, data)

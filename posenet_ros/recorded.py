@@ -1,0 +1,134 @@
+"""Answers that a running relocaliser gave, set against the truth of a bag."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+import subprocess
+import sys
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+from posenet_ros.bag import BagReader
+from posenet_ros.errors import InputError, PoseNetError
+from posenet_ros.messages import Message, pose_from_message, stamp_ns
+from posenet_ros.pose import Pose
+from posenet_ros.results import FrameResult
+from posenet_ros.ros_environment import prepare
+from posenet_ros.sources import Shot
+
+NODE_TIMEOUT_S = 10.0
+LAST_ANSWER_S = 5.0
+NO_ANSWER = 'no pose with the stamp of this image'
+
+
+@dataclass(frozen=True, eq=False)
+class Said:
+    """
+    One pose that was published.
+
+    :param pose: map_from_camera; None when the message held none.
+    :param arrived_ns: when it was recorded or received.
+    """
+
+    pose: Pose | None
+    arrived_ns: int
+    covariance: NDArray[np.float64] | None = field(default=None)
+
+
+def _said(message: Message, arrived_ns: int) -> Said:
+    """Read a PoseStamped or PoseWithCovarianceStamped."""
+    inner = message.pose
+    covariance = None
+    if hasattr(inner, 'covariance'):
+        covariance = np.array(inner.covariance, np.float64).reshape(6, 6)
+        inner = inner.pose
+    try:
+        return Said(pose_from_message(inner), arrived_ns, covariance)
+    except InputError:
+        return Said(None, arrived_ns)
+
+
+def read_answers(path: Path, topic: str) -> tuple[dict[int, Said], str]:
+    """
+    Read the poses that a relocaliser published, from a bag that recorded them.
+
+    :param topic: PoseStamped or PoseWithCovarianceStamped.
+    :returns: by stamp (ns), of several with one stamp the first; and the frame they are in.
+    :raises InputError: when the bag has no such topic.
+    """
+    answers: dict[int, Said] = {}
+    frame_id = ''
+    with BagReader(path) as bag:
+        for recorded_ns, message in bag.timed_messages(bag.truth_topic(topic)):
+            frame_id = message.header.frame_id
+            answers.setdefault(stamp_ns(message.header.stamp), _said(message, recorded_ns))
+    return answers, frame_id
+
+
+def join(shots: Iterable[Shot], answers: Mapping[int, Said],
+         sent_ns: Mapping[int, int] | None = None) -> list[FrameResult]:
+    """
+    Set answers against the truth, by the stamp of the image.
+
+    :param sent_ns: when each image was published, on the clock of `arrived_ns`; None takes the
+        time at which the bag recorded it. Images that are not in it are left out.
+    """
+    return [_result(shot, answers.get(shot.stamp_ns),
+                    shot.recorded_ns if sent_ns is None else sent_ns[shot.stamp_ns])
+            for shot in shots if sent_ns is None or shot.stamp_ns in sent_ns]
+
+
+def _result(shot: Shot, said: Said | None, sent_ns: int) -> FrameResult:
+    if said is None or said.pose is None:
+        reason = NO_ANSWER if said is None else 'the pose is none (NaN, or its quaternion)'
+        return FrameResult(shot.name, shot.stamp_ns, shot.truth, reasons=(reason,),
+                           sequence=shot.sequence)
+    return FrameResult(
+        shot.name, shot.stamp_ns, shot.truth, said.pose, said.covariance, sequence=shot.sequence,
+        latency_ms={'end_to_end': (said.arrived_ns - sent_ns) / 1e6})
+
+
+def read_sent(log: Path) -> dict[int, int]:
+    """Return stamp -> time of publishing (both ns) from the log of posenet_ros.replay."""
+    rows = np.loadtxt(log, delimiter=',', skiprows=1, dtype=np.int64, ndmin=2)
+    return {int(stamp): int(sent) for stamp, sent in rows}
+
+
+def play(bag: Path, log: Path) -> dict[int, int]:
+    """
+    Play a bag at its recorded rate in a process of its own.
+
+    :param log: file for the times of publishing.
+    :returns: stamp -> when the image was published, on the monotonic clock, both ns.
+    :raises PoseNetError: when the player fails; it has said why.
+    """
+    command = [sys.executable, '-m', 'posenet_ros.replay', str(bag), '--log', str(log)]
+    done = subprocess.run(command, check=False)
+    if done.returncode:
+        raise PoseNetError(f'the player ended with exit code {done.returncode}, see above')
+    return read_sent(log)
+
+
+def ask_node(bag: Path, node: str) -> tuple[dict[int, Said], dict[int, int]]:
+    """
+    Play a bag to a relocaliser that runs, and listen to it.
+
+    :param node: its full name, as `/relocaliser`.
+    :returns: what it said, and stamp -> when each image was published (ns).
+    :raises InputError: when no such node runs.
+    """
+    prepare()
+    from posenet_ros.live import Listener  # imports ROS, so only here
+    with TemporaryDirectory() as folder, Listener(node) as listener:
+        if not listener.wait(lambda _: bool(listener.publishers(f'{node}/pose')), NODE_TIMEOUT_S):
+            raise InputError(f'expected a running relocaliser that publishes {node}/pose. '
+                             'Received: none; start it first, or give its name by --node')
+        sent = play(bag, Path(folder, 'sent.csv'))
+        listener.wait(lambda heard: len(heard.poses) >= len(sent), LAST_ANSWER_S)
+        heard = listener.heard
+    said = {stamp: Said(pose, heard.arrived_ns[stamp], heard.covariances.get(stamp))
+            for stamp, pose in heard.poses.items()}
+    return said, sent
