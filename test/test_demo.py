@@ -1,0 +1,86 @@
+"""The demo: what it promises is checked, and an interrupt leaves nothing running."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+from posenet_ros.errors import PoseNetError
+import psutil
+import pytest
+from training.demo import check, read_sent, stage, started
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def report(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return the part of a report that the demo checks, of a good run."""
+    return {
+        'frames': {'total': 300, 'estimated': 299},
+        'baselines': {'constant': {'translation_m': 5.0, 'rotation_deg': 40.0}},
+        'translation_m': {'median': 0.6}, 'rotation_deg': {'median': 4.0}, **changes}
+
+
+def test_a_good_result_passes() -> None:
+    check(report())
+
+
+@pytest.mark.parametrize('changes', [
+    {'frames': {'total': 300, 'estimated': 296}},
+    {'translation_m': {'median': 1.01}},
+    {'rotation_deg': {'median': 8.1}}])
+def test_a_result_worse_than_promised_fails(changes: dict[str, Any]) -> None:
+    with pytest.raises(PoseNetError, match='expected'):
+        check(report(**changes))
+
+
+def test_the_log_of_the_player_is_read(tmp_path: Path) -> None:
+    log = tmp_path / 'sent.csv'
+    log.write_text('stamp_ns,sent_monotonic_ns\n1700000000000000000,5\n1700000000100000000,7\n')
+    assert read_sent(log) == {1700000000000000000: 5, 1700000000100000000: 7}
+
+
+def test_a_stage_that_fails_ends_the_demo_with_a_line() -> None:
+    with pytest.raises(PoseNetError, match=r'posenet_ros.replay" failed with exit code 2'):
+        stage('posenet_ros.replay', '/nowhere')
+
+
+def test_a_process_ends_with_its_block() -> None:
+    with started('http.server', '0') as process:
+        assert process.poll() is None
+    assert process.poll() is not None
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_no_process_and_nothing_half_written(
+        tmp_path: Path, number: signal.Signals) -> None:
+    """SIGTERM goes to the demo alone, so it has to end its children itself."""
+    process = subprocess.Popen(
+        [sys.executable, '-m', 'training.demo', '--out', tmp_path / 'demo', '--domain', '88'],
+        cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    children = wait_for_grandchildren(process)
+    if number is signal.SIGINT:
+        os.killpg(process.pid, number)  # as Ctrl-C in a terminal does
+    else:
+        process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1, errors
+    assert psutil.wait_procs(children, timeout=10)[1] == []
+    assert not [p for p in (tmp_path / 'demo').iterdir() if p.name != 'court']
+    assert not (tmp_path / 'demo' / 'court').exists()
+
+
+def wait_for_grandchildren(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """Return the demo's children once the scene has started its own processes."""
+    end_s = time.monotonic() + 60
+    while time.monotonic() < end_s and process.poll() is None:
+        children = psutil.Process(process.pid).children(recursive=True)
+        if len(children) >= 3:
+            return children
+        time.sleep(0.1)
+    raise AssertionError('the demo started no processes')
