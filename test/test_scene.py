@@ -18,7 +18,6 @@ from posenet_ros.camera import Camera
 from posenet_ros.errors import InputError, run_cli
 from posenet_ros.pose import Pose, xyzw_from_wxyz
 import pytest
-from training.court import Court
 from training.light import Light
 from training.renderer import Canvas, draw_surfaces, Surface, Texture, View
 from training.scene import (
@@ -32,6 +31,7 @@ from training.scene import (
     write_scene,
 )
 from training.shadows import shadow_maps
+from training.structure import Court
 from training.walks import optical_rotation, Walk, walks
 
 Array = NDArray[np.float64]
@@ -84,21 +84,35 @@ def find_markers(image: NDArray[np.uint8]) -> tuple[Array, Array]:
     return np.array(centres).reshape(-1, 2), np.array(areas)
 
 
+def unhidden(eye: Array, rims: Array, court: Court) -> Array:
+    """Return those markers to all of whose rim the eye's rays meet no other surface."""
+    rays = 1.1 * rims - 0.1 * rims.mean(1, keepdims=True) - eye
+    clear = np.ones(len(rims), bool)
+    for surface in court.surfaces:
+        reach = surface.front @ (surface.origin_m - eye) / (rays @ surface.front)
+        hit = eye + reach[..., None] * rays - surface.origin_m
+        u, v = np.moveaxis(hit @ np.linalg.pinv([surface.across, surface.down]), -1, 0)
+        inside = (u > 0) & (u < surface.width_m) & (v > 0) & (v < surface.height_m)
+        clear &= ~(inside & (reach > 0) & (reach < 0.999)).any(1)
+    return rims[clear]
+
+
 def matched(camera: Camera, pose: Pose, rims: Array, image: NDArray[np.uint8]
             ) -> tuple[Array, Array]:
     """
     Return the centres (N, 3) and pixels (N, 2) of the markers that are wholly in view.
 
     A blob belongs to the marker that is projected next to it, if its area is that of the
-    marker's projected rim: pedestrians, lamps and buttresses cover parts of others.
+    marker's projected rim: pedestrians cover parts of others.
     """
     rims = rims[pose.inverse().apply(rims)[..., 2].min(1) > 1]
     pixels = camera.project(pose.inverse().apply(rims).reshape(-1, 3)).reshape(*rims.shape[:2], 2)
     expected = [cv2.contourArea(rim.astype(np.float32)) for rim in pixels]
     found, seen = [], []
     for centre, area in zip(*find_markers(image), strict=True):
-        nearest = np.linalg.norm(pixels.mean(1) - centre, axis=1).argmin()
-        if abs(area / expected[nearest] - 1) < 0.04:
+        gaps = np.linalg.norm(pixels.mean(1) - centre, axis=1)
+        nearest = gaps.argmin()  # farther off it is a purple coat
+        if gaps[nearest] < 5 and abs(area / expected[nearest] - 1) < 0.06:
             found.append(rims[nearest].mean(0))
             seen.append(centre)
     return np.array(found).reshape(-1, 3), np.array(seen).reshape(-1, 2)
@@ -128,10 +142,11 @@ def test_markers_are_where_the_written_pose_projects_them(
     for index in (25, 60, 130):
         image = cv2.imread(str(worker.render(walk, index)))
         pose = read_pose(lines[index])
-        known, seen = matched(camera, pose, points, image)
-        assert len(known) >= 6
+        rims = unhidden(pose.translation_m, points, worker.court)
+        known, seen = matched(camera, pose, rims, image)
+        assert len(known) >= 15
         errors = np.linalg.norm(camera.project(pose.inverse().apply(known)) - seen, axis=1)
-        assert np.median(errors) < 0.15
+        assert np.median(errors) < 0.2
         assert errors.max() < 0.5
         check_pnp(camera, pose, known, seen)
 

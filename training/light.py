@@ -119,9 +119,8 @@ class Light:
         color = color + 70 * glow * min(self.sun, 1)
         # a layer of clouds on a plane above the world
         scale = (110 / (up + 0.09)).astype(np.float32)
-        density = cv2.remap(self._clouds, (rays[..., 0] * scale).astype(np.float32) % 512,
-                            (rays[..., 1] * scale).astype(np.float32) % 512, cv2.INTER_LINEAR,
-                            borderMode=cv2.BORDER_WRAP)
+        density = cv2.remap(self._clouds, rays[..., 0] * scale, rays[..., 1] * scale,
+                            cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
         cover = np.clip((density - 1.6 + 2.6 * self.clouds) * 0.9, 0, 1)[..., None]
         tone = 244 - 46 * self.clouds - 26 * np.clip(density, 0, 2)[..., None] * self.clouds
         cloud = tone * np.array([1.0, 0.985, 0.975]) * self.balance

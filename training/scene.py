@@ -78,8 +78,8 @@ class Settings:
         return code.hexdigest()
 
 
-_SOURCES = ('court', 'light', 'renderer', 'scene', 'shadows', 'sprites', 'stage', 'textures',
-            'walks')
+_SOURCES = ('buildings', 'court', 'facade', 'garden', 'light', 'plants', 'renderer', 'scene',
+            'shadows', 'sprites', 'stage', 'structure', 'textures', 'walks')
 
 
 def is_current(folder: Path, settings: Settings) -> bool:

@@ -9,11 +9,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.camera import Camera
-from training.court import Billboard, build, Court
+from training.court import build
 from training.light import Light
 from training.renderer import Canvas, draw_surfaces, lit_texture, Surface, Texture, View
 from training.shadows import shadow_maps
 from training.sprites import person, PERSON_SIZE_M, STRIDE_PHASES
+from training.structure import Billboard, Court
 from training.textures import Image
 from training.walks import FRAME_RATE_HZ, Walk
 
@@ -23,12 +24,12 @@ PEOPLE = 16
 NEAREST_PERSON_M = 2.5
 STRIDE_M = 1.45
 #                azimuth, elevation, sun, ambient, warmth, clouds, exposure, noise, shutter
-LIGHTS = (Light(302, 34, 1.05, 0.42, 0.10, 0.20, 1.00, 2.0, 1 / 200),
+LIGHTS = (Light(302, 34, 1.15, 0.36, 0.10, 0.20, 1.00, 2.0, 1 / 200),
           Light(250, 60, 0.12, 0.86, -0.35, 0.95, 0.92, 3.0, 1 / 60),
-          Light(222, 31, 1.10, 0.38, 0.45, 0.35, 1.06, 2.0, 1 / 125),
-          Light(268, 52, 0.75, 0.55, -0.10, 0.55, 1.22, 2.5, 1 / 100),
-          Light(205, 21, 1.00, 0.36, 0.75, 0.30, 0.90, 3.5, 1 / 80),
-          Light(286, 43, 0.92, 0.46, 0.25, 0.45, 1.08, 2.5, 1 / 100))
+          Light(222, 31, 1.20, 0.33, 0.45, 0.35, 1.04, 2.0, 1 / 125),
+          Light(268, 52, 0.80, 0.52, -0.10, 0.55, 1.20, 2.5, 1 / 100),
+          Light(205, 21, 1.15, 0.32, 0.75, 0.30, 0.92, 3.5, 1 / 80),
+          Light(286, 43, 1.02, 0.40, 0.25, 0.45, 1.06, 2.5, 1 / 100))
 
 # ends of the ways that people walk along, metres, and how far they stray from them
 _WAYS = (((-17, 1.5), (17, 1.5), 0.8), ((0.6, -12), (0.6, 12), 0.4), ((-17, 13), (17, 13), 0.7),
