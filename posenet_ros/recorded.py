@@ -19,7 +19,7 @@ from posenet_ros.results import FrameResult
 from posenet_ros.ros_environment import prepare
 from posenet_ros.sources import Shot
 
-NODE_TIMEOUT_S = 10.0
+NODE_TIMEOUT_S = 20.0
 LAST_ANSWER_S = 5.0
 NO_ANSWER = 'no pose with the stamp of this image'
 

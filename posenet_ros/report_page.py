@@ -44,7 +44,8 @@ th:first-child, td:first-child { text-align: left; } thead th { border-bottom: 2
 tr.own td { font-weight: 600; color: #2563eb; }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: .8rem; }
 .card { border: 1px solid #e2e8f0; border-radius: .5rem; overflow: hidden; font-size: .85rem; }
-.card img { width: 100%; display: block; } .card p { margin: .5rem .7rem; overflow-wrap: anywhere; }
+.card img { width: 100%; display: block; }
+.card p { margin: .5rem .7rem; overflow-wrap: anywhere; }
 svg { width: 100%; height: auto; } pre { overflow-x: auto; background: #f8fafc; padding: 1rem; }
 </style></head><body>
 $body

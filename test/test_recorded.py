@@ -1,0 +1,187 @@
+"""What a relocaliser said, live or in a bag, set against truth from topics and TF."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+import subprocess
+import sys
+
+import numpy as np
+from posenet_ros import evaluate, report_files
+from posenet_ros.bag_writer import (
+    BagWriter,
+    camera_message,
+    header,
+    image_message,
+    make,
+    new_bag,
+    pose_message,
+    transform_message,
+)
+from posenet_ros.errors import run_cli
+from posenet_ros.messages import Frame
+from posenet_ros.pose import Pose, xyzw_from_wxyz
+import pytest
+from transforms3d.euler import euler2quat
+
+from test.helpers import CAMERA
+from test.ros_helpers import environment, node_command, running, SCALE_M, write_mean_colour_model
+
+COUNT, STEP_NS = 10, 10**8
+DOMAIN = 76
+BASE_FROM_CAMERA = Pose(np.array([0.2, 0, 1.1]), np.array([-0.5, 0.5, -0.5, 0.5]))
+MAP_FROM_ODOM = Pose(np.array([3.0, -2, 0]), xyzw_from_wxyz(euler2quat(0, 0, 0.7)))
+
+
+def truth(i: int) -> Pose:
+    return Pose(np.array([i, 2.0, 0.5]), xyzw_from_wxyz(euler2quat(0.1, 0.2, i / 20)))
+
+
+def write_image(bag: BagWriter, i: int, colour: int = 0) -> int:
+    time_ns = (i + 1) * STEP_NS
+    image = np.full((CAMERA.height, CAMERA.width, 3), colour, np.uint8)
+    bag.write('/camera/image_raw', image_message(Frame(image, time_ns, 'camera')), time_ns)
+    bag.write('/camera/camera_info', camera_message(CAMERA, time_ns, 'camera'), time_ns)
+    return time_ns
+
+
+def odometry(pose: Pose, time_ns: int, frame_id: str, child_frame_id: str) -> object:
+    inner = make('geometry_msgs/msg/PoseWithCovariance', pose_message(pose, 0, '').pose,
+                 np.zeros(36))
+    zero = make('geometry_msgs/msg/Vector3', 0.0, 0.0, 0.0)
+    twist = make('geometry_msgs/msg/TwistWithCovariance',
+                 make('geometry_msgs/msg/Twist', zero, zero), np.zeros(36))
+    return make('nav_msgs/msg/Odometry', header(time_ns, frame_id), child_frame_id, inner, twist)
+
+
+def run(*arguments: str | Path) -> int:
+    return run_cli(lambda: evaluate.main([str(a) for a in arguments]))
+
+
+def read(folder: Path) -> dict:
+    return json.loads((folder / 'report.json').read_text())
+
+
+@pytest.fixture
+def _no_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report_files, 'html_page', lambda *arguments: '<html>')
+
+
+def write_recording(path: Path, truth_frame: str = 'map') -> Path:
+    """Write truth and answers 0.3 m off, 20 ms late; image 4 is not answered, 6 with NaN."""
+    off = Pose(np.array([0.3, 0, 0]))
+    with new_bag(path) as bag:
+        for i in range(COUNT):
+            time_ns = write_image(bag, i)
+            bag.write('/truth', pose_message(truth(i), time_ns, truth_frame), time_ns)
+            if i == 4:
+                continue
+            answer = pose_message(off @ truth(i), time_ns, 'map')
+            if i == 6:
+                answer.pose.position.x = float('nan')
+            bag.write('/relocaliser/pose', answer, time_ns + 20_000_000)
+    return path
+
+
+@pytest.mark.usefixtures('_no_page')
+def test_recorded_answers(tmp_path: Path) -> None:
+    bag = write_recording(tmp_path / 'bag')
+    assert run('--bag', bag, '--truth-topic', '/truth', '--estimate-topic', '/relocaliser/pose',
+               '--out', tmp_path / 'r') == 0
+    report = read(tmp_path / 'r')
+    assert report['frames'] == {'total': 10, 'estimated': 8, 'accepted': 8, 'dropped': 2}
+    assert report['translation_m']['max'] == pytest.approx(0.3)
+    assert report['latency_ms']['end_to_end']['p99'] == pytest.approx(20)
+    assert report['data']['kind'] == 'recorded'
+
+
+@pytest.mark.usefixtures('_no_page')
+def test_truth_in_a_frame_that_tf_does_not_join_is_refused(
+        tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    bag = write_recording(tmp_path / 'bag', 'world')
+    assert run('--bag', bag, '--truth-topic', '/truth', '--estimate-topic', '/relocaliser/pose',
+               '--out', tmp_path / 'r') == 2
+    assert "TF has to join 'map' and 'world'" in capsys.readouterr().err
+    assert not (tmp_path / 'r').exists()
+
+
+def write_robot(path: Path) -> Path:
+    """Write the truth as odometry of the base, which TF joins with the map and the camera."""
+    with new_bag(path) as bag:
+        bag.write_transforms('/tf_static', [
+            transform_message(BASE_FROM_CAMERA, 1, 'base_link', 'camera')], 1)
+        for i in range(COUNT):
+            time_ns = write_image(bag, i)
+            odom_from_base = MAP_FROM_ODOM.inverse() @ truth(i) @ BASE_FROM_CAMERA.inverse()
+            bag.write('/odom', odometry(odom_from_base, time_ns, 'odom', 'base_link'), time_ns)
+            bag.write('/relocaliser/pose', pose_message(truth(i), time_ns, 'map'), time_ns)
+            bag.write_transforms('/tf', [
+                transform_message(MAP_FROM_ODOM, time_ns, 'map', 'odom'),
+                transform_message(odom_from_base, time_ns, 'odom', 'base_link')], time_ns)
+    return path
+
+
+@pytest.mark.parametrize('truth_options', [
+    ('--truth-topic', '/odom'), ('--truth-tf', 'map', 'camera')])
+@pytest.mark.usefixtures('_no_page')
+def test_truth_of_the_base_in_odom_is_brought_to_the_camera_in_the_map(
+        tmp_path: Path, truth_options: tuple[str, ...]) -> None:
+    bag = write_robot(tmp_path / 'bag')
+    assert run('--bag', bag, *truth_options, '--estimate-topic', '/relocaliser/pose',
+               '--out', tmp_path / 'r') == 0
+    report = read(tmp_path / 'r')
+    assert report['frames']['accepted'] == COUNT
+    assert report['translation_m']['max'] < 1e-9
+    assert report['rotation_deg']['max'] < 1e-6
+
+
+@pytest.mark.parametrize('arguments', [('--live',), ('--estimate-topic', '/pose')])
+def test_answers_need_a_bag(
+        tmp_path: Path, capsys: pytest.CaptureFixture, arguments: tuple[str, ...]) -> None:
+    assert run('--data', tmp_path, *arguments, '--out', tmp_path / 'r') == 2
+    assert '--bag BAG' in capsys.readouterr().err
+
+
+def rows(folder: Path) -> dict[str, dict[str, str]]:
+    with (folder / 'frames.csv').open(newline='') as file:
+        return {row['name']: row for row in csv.DictReader(file)}
+
+
+def evaluate_process(domain: int, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, '-m', 'posenet_ros.evaluate', *map(str, arguments)]
+    return subprocess.run(command, env=environment(domain), capture_output=True, text=True,
+                          timeout=90, check=False)
+
+
+def test_live_and_offline_give_the_same_poses(tmp_path: Path) -> None:
+    model = write_mean_colour_model(tmp_path / 'model')
+    with new_bag(tmp_path / 'bag') as bag:
+        for i in range(COUNT):
+            time_ns = write_image(bag, i, 20 * i)
+            pose = Pose(np.full(3, 20 * i / 255 * SCALE_M))
+            bag.write('/truth', pose_message(pose, time_ns, 'map'), time_ns)
+    command = node_command(model=model, remaps=(
+        'image:=/camera/image_raw', 'camera_info:=/camera/camera_info'))
+    common = ('--bag', tmp_path / 'bag', '--model', model)
+    with running(command, DOMAIN, tmp_path / 'node.log'):
+        live = evaluate_process(DOMAIN, '--live', *common, '--out', tmp_path / 'live')
+    assert live.returncode == 0, live.stderr
+    offline = evaluate_process(DOMAIN, *common, '--out', tmp_path / 'offline')
+    assert offline.returncode == 0, offline.stderr
+    said, computed = rows(tmp_path / 'live'), rows(tmp_path / 'offline')
+    answered = [name for name, row in said.items() if row['outcome'] == 'accepted']
+    assert len(answered) >= COUNT - 1
+    for name in answered:
+        for key in ('x', 'y', 'z', 'qx', 'qy', 'qz', 'qw'):
+            assert float(said[name][key]) == pytest.approx(float(computed[name][key]), abs=1e-5)
+    assert read(tmp_path / 'live')['latency_ms']['end_to_end']['p50'] > 0
+
+
+def test_no_node_is_an_error(tmp_path: Path) -> None:
+    script = ('from pathlib import Path; from posenet_ros import recorded; '
+              'recorded.NODE_TIMEOUT_S = 0.5; recorded.ask_node(Path("bag"), "/relocaliser")')
+    done = subprocess.run([sys.executable, '-c', script], env=environment(DOMAIN + 1), cwd=tmp_path,
+                          capture_output=True, text=True, timeout=60, check=False)
+    assert 'expected a running relocaliser' in done.stderr.splitlines()[-1]
