@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 import time
 from typing import Any
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 from posenet_ros.artifact import Artifact
 from posenet_ros.camera import Camera
 from posenet_ros.errors import InputError
 from posenet_ros.messages import Frame, frame_from_message
 from posenet_ros.pose import PoseEstimate
+from posenet_ros.preprocess import Image
 from posenet_ros.relocaliser import Relocaliser
 
 
@@ -23,12 +27,14 @@ class Job:
 
     :param message: sensor_msgs/Image or CompressedImage.
     :param camera: of its images; None means the model's, at the image's size.
+    :param warp_into: the camera to warp the image into; None leaves it as it is.
     :param received_s: when it came, on the monotonic clock.
     :param era: number of the activation that it belongs to.
     """
 
     message: Any
     camera: Camera | None
+    warp_into: Camera | None
     received_s: float
     era: int
 
@@ -58,7 +64,7 @@ def answer(relocaliser: Relocaliser, job: Job) -> Answer:
     try:
         frame = frame_from_message(job.message)
         decoded = time.monotonic()
-        network_input = relocaliser.prepare(frame.image, job.camera)
+        network_input = _prepare(relocaliser, job, frame.image)
     except InputError as error:
         return Answer(job, bad=str(error))
     except Exception as error:  # the thread has to live on
@@ -71,6 +77,35 @@ def answer(relocaliser: Relocaliser, job: Job) -> Answer:
     stages_s = {'wait': start - job.received_s, 'decode': decoded - start,
                 'prepare': prepared - decoded, 'infer': time.monotonic() - prepared}
     return Answer(job, frame, estimate, stages_s=stages_s)
+
+
+def _prepare(relocaliser: Relocaliser, job: Job, image: Image) -> Image:
+    if job.camera and job.warp_into:
+        image = warped(image, job.camera, job.warp_into)
+        return relocaliser.prepare(image, job.warp_into)
+    return relocaliser.prepare(image, job.camera)
+
+
+def warped(image: Image, camera: Camera, target: Camera) -> Image:
+    """
+    Return what another camera at the same place would see; black where `camera` sees nothing.
+
+    :param image: (height, width, 3) RGB of `camera`, 8 bits.
+    :param target: the other camera, without distortion.
+    :raises InputError: when the image does not have the size of `camera`.
+    """
+    if image.shape[:2] != (camera.height, camera.width):
+        raise InputError(f'the image has to be {camera.width}x{camera.height}, as its camera_info '
+                         f'says. Received: {image.shape[1]}x{image.shape[0]}')
+    maps = _warp_maps(camera, target)
+    return np.asarray(cv2.remap(image, *maps, cv2.INTER_LINEAR), np.uint8)
+
+
+@lru_cache(maxsize=2)
+def _warp_maps(camera: Camera, target: Camera) -> tuple[NDArray[Any], NDArray[Any]]:
+    return cv2.initUndistortRectifyMap(
+        camera.matrix, np.array(camera.distortion), np.eye(3), target.matrix, target.size,
+        cv2.CV_16SC2)
 
 
 def warm_up(relocaliser: Relocaliser, artifact: Artifact) -> None:

@@ -51,6 +51,13 @@ class Diagnostics:
     _warnings: dict[str, str] = field(default_factory=dict)
     _last: tuple[float, Counter[str]] | None = None
 
+    def clear(self) -> None:
+        """Count from zero."""
+        self.counts.clear()
+        self.verdicts.clear()
+        self._latencies_s.clear()
+        self._last = None
+
     def count(self, what: str) -> None:
         """Count an event: received, answered, dropped, bad..."""
         self.counts[what] += 1

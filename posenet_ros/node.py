@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import fields
+import gc
 import signal
 import sys
 import time
@@ -79,7 +80,7 @@ class RelocaliserNode(LifecycleNode):  # type: ignore[misc] # ROS has no types
         """Answer images from now on."""
         assert self._session
         self._diagnostics.error = ''
-        self._session.active = True
+        self._session.activate()
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -107,7 +108,8 @@ class RelocaliserNode(LifecycleNode):  # type: ignore[misc] # ROS has no types
         """Free what configure made."""
         if self._session:
             self._session.close()
-        self._session = None
+            self._session = None
+            gc.collect()  # callbacks refer back to the session; free the network now
 
     def fail(self, reason: str) -> None:
         """Deactivate because the network failed; cleanup and configure start it again."""

@@ -11,7 +11,7 @@ import numpy as np
 from posenet_ros.errors import InputError
 from posenet_ros.gate import GateConfig
 from posenet_ros.pose import Pose
-from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 import rclpy.exceptions
 from rclpy.lifecycle import LifecycleNode
 
@@ -63,6 +63,24 @@ class Parameters:
         '(REP-105); map_to_base makes base_frame a child of map_frame, map_to_camera the camera: '
         'each for a frame that has no other parent.',
         choices=(mode.value for mode in TfMode))
+    image_transport: str = _parameter(
+        'raw', 'raw: sensor_msgs/Image on the topic image; compressed: CompressedImage (JPEG, '
+        'PNG) on image/compressed.', choices=('raw', 'compressed'))
+    image_reliability: str = _parameter(
+        'best_effort', 'Quality of service that is asked of the images.',
+        choices=('best_effort', 'reliable'))
+    image_durability: str = _parameter(
+        'volatile', 'Quality of service that is asked of the images.',
+        choices=('volatile', 'transient_local'))
+    image_depth: int = _parameter(
+        1, 'Images that the middleware keeps; only the latest is answered.', limits=(1, 100))
+    image_timeout: float = _parameter(
+        2.0, 'Warn when no image came for so long, seconds; 0 switches it off.',
+        limits=(0.0, 3600.0))
+    camera_info_policy: str = _parameter(
+        'refuse', "When camera_info is not the model's camera. refuse: answer no image; rectify: "
+        "warp the images into the model's camera, black where they see less; ignore: take "
+        "camera_info for the model's camera.", choices=('refuse', 'rectify', 'ignore'))
     base_frame: str = _parameter('base_link', "The robot's frame, for map_to_base.")
     odom_frame: str = _parameter('odom', 'Frame of the odometry, for map_to_odom.')
     tf_timeout: float = _parameter(
@@ -76,6 +94,8 @@ class Parameters:
         (0.0, 0.0, 0.0), "Origin of the training dataset's frame in map_frame, metres.")
     map_from_dataset_quat_xyzw: tuple[float, ...] = _parameter(
         (0.0, 0.0, 0.0, 1.0), "Rotation of the dataset's frame in map_frame, x y z w.")
+    path_length: int = _parameter(
+        1000, 'Poses in ~/path, at most.', limits=(1, 100000))
     max_distance_m: float = _parameter(
         0.0, 'Reject poses that are further than this outside the trained area, metres; '
         '0 switches it off.', limits=(0.0, 1e6))
@@ -115,7 +135,10 @@ def _descriptor(item: Field[Any]) -> ParameterDescriptor:
         additional_constraints=_allowed(item))
     if item.metadata['limits']:
         low, high = item.metadata['limits']
-        descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
+        if isinstance(item.default, int):
+            descriptor.integer_range = [IntegerRange(from_value=low, to_value=high, step=1)]
+        else:
+            descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
     return descriptor
 
 
@@ -159,7 +182,7 @@ def read(node: LifecycleNode, changes: Mapping[str, Any] | None = None) -> Param
     for name, value in values.items():
         if value is None:
             raise InputError(f'parameter {name} cannot be removed')
-        if not isinstance(value, str | bool | float):
+        if not isinstance(value, str | bool | int | float):
             values[name] = tuple(value)
     return Parameters(**values)
 
@@ -173,7 +196,8 @@ def unknown(node: LifecycleNode) -> list[str]:
 def _type_name(item: Field[Any]) -> str:
     if isinstance(item.default, tuple):
         return f'{len(item.default)} decimal numbers'
-    return {str: 'a string', bool: 'true or false', float: 'a decimal number'}[type(item.default)]
+    return {str: 'a string', bool: 'true or false', float: 'a decimal number',
+            int: 'a whole number'}[type(item.default)]
 
 
 def markdown_table() -> str:

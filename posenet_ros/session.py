@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 import time
-from typing import Protocol
+from typing import Any, Protocol
 
-from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
 from posenet_ros import artifact
 from posenet_ros.answer import Answer, answer, Job, warm_up
 from posenet_ros.camera import Camera
@@ -15,28 +14,19 @@ from posenet_ros.diagnostics import Diagnostics
 from posenet_ros.engine import load_engine
 from posenet_ros.errors import InputError
 from posenet_ros.gate import Gate
-from posenet_ros.messages import (
-    camera_from_message,
-    fill_covariance,
-    fill_pose,
-    set_stamp,
-)
+from posenet_ros.inputs import Inputs
+from posenet_ros.messages import camera_from_message, Frame
+from posenet_ros.outputs import Outputs
 from posenet_ros.parameters import Parameters
 from posenet_ros.pose import PoseEstimate
 from posenet_ros.relocaliser import Relocaliser
 from posenet_ros.transforms import Transforms
 from posenet_ros.worker import Worker
-from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
-from rclpy.qos import HistoryPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolicy
-from rclpy.qos_overriding_options import QoSOverridingOptions
-from sensor_msgs.msg import CameraInfo, Image
+from rclpy.exceptions import InvalidHandle
+from rclpy.lifecycle import LifecycleNode
+from sensor_msgs.msg import CameraInfo
+from std_srvs.srv import SetBool, Trigger
 
-IMAGE_QOS = QoSProfile(
-    history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-POSE_QOS = QoSProfile(depth=10)
-QOS_OVERRIDES = QoSOverridingOptions((
-    QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH, QoSPolicyKind.RELIABILITY,
-    QoSPolicyKind.DURABILITY))
 STOP_TIMEOUT_S = 0.5  # SIGINT has to end the node within a second
 
 
@@ -66,10 +56,11 @@ class Session:
                  report: Report) -> None:
         self._node, self._values, self._diagnostics = node, values, diagnostics
         self._report = report
-        self.active = False
+        self._active, self._enabled = False, True
         self._era = 0
         self._camera: Camera | None = None
         self._camera_problem = ''
+        self._warp_into: Camera | None = None
         self._last_stamp_ns = 0
         self._answers: deque[Answer] = deque()
         self._load()
@@ -86,6 +77,7 @@ class Session:
         engine = load_engine(loaded, values.engine)
         map_from_dataset = values.map_from_dataset()
         self._relocaliser = Relocaliser(engine.predict, loaded, map_from_dataset)
+        self._model_camera = loaded.camera
         self._gate = Gate(values.gate_config(), loaded.scene, map_from_dataset)
         warm_up(self._relocaliser, loaded)
         self._diagnostics.facts = {
@@ -95,68 +87,117 @@ class Session:
             f'{values.model} ({loaded.digest[:12]}) runs with {engine.name} on {engine.device}')
 
     def _connect(self, stack: ExitStack) -> None:
-        """Make publishers, thread and subscriptions; they go in the reverse order."""
+        """Make publishers, thread, services and subscriptions; they go in the reverse order."""
         node = self._node
-        self._poses = self._publisher(stack, PoseStamped, '~/pose')
-        self._poses_with_covariance = self._publisher(
-            stack, PoseWithCovarianceStamped, '~/pose_with_covariance')
+        self._outputs = Outputs(node, stack, self._values)
         self._transforms = Transforms(node, stack, self._values, self._report.warn)
         self._answered = node.create_guard_condition(self._take_answers)
         stack.callback(node.destroy_guard_condition, self._answered)
         self._worker = Worker(self._answer_in_thread)
         stack.callback(self._stop_worker)
-        for kind, topic, callback in ((Image, 'image', self._on_image),
-                                      (CameraInfo, 'camera_info', self._on_camera_info)):
-            subscription = node.create_subscription(
-                kind, topic, callback, IMAGE_QOS, qos_overriding_options=QOS_OVERRIDES)
-            stack.callback(node.destroy_subscription, subscription)
-
-    def _publisher(self, stack: ExitStack, kind: type, topic: str) -> LifecyclePublisher:
-        publisher = self._node.create_lifecycle_publisher(kind, topic, POSE_QOS)
-        stack.callback(self._node.destroy_lifecycle_publisher, publisher)
-        return publisher
+        for kind, name, callback in ((Trigger, '~/relocalise', self._on_relocalise),
+                                     (Trigger, '~/reset', self._on_reset),
+                                     (SetBool, '~/set_enabled', self._on_set_enabled)):
+            stack.callback(node.destroy_service, node.create_service(kind, name, callback))
+        self._inputs = Inputs(node, stack, self._values, self._on_image, self._on_camera_info,
+                              self._report.warn)
 
     def _stop_worker(self) -> None:
         if not self._worker.stop(STOP_TIMEOUT_S):
             self._node.get_logger().warning('the network is busy: its thread ends when it is done')
 
+    # ---- switching
+
+    def activate(self) -> None:
+        """Answer images, unless ~/set_enabled says otherwise."""
+        self._active = True
+        self._inputs.expect(self._enabled)
+
     def deactivate(self) -> None:
-        """Drop the image that waits; the one that is being worked on is of a past era."""
-        self.active = False
-        self._era += 1
-        self._transforms.clear()
-        if self._worker.clear():
-            self._diagnostics.count('dropped')
+        """Answer no more images."""
+        self._active = False
+        self._inputs.expect(False)
+        self._drop()
 
     def close(self) -> None:
         """Disconnect the topics and end the thread."""
         self.deactivate()
         self._stack.close()
 
-    def _on_image(self, message: Image) -> None:
-        if not self.active:
-            return
+    def _drop(self) -> None:
+        """Drop the image that waits, and the one that is being worked on: it is of a past era."""
+        self._era += 1
+        self._transforms.clear()
+        if self._worker.clear():
+            self._diagnostics.count('dropped')
+
+    def _on_relocalise(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self._gate.reset()
+        response.success, response.message = True, 'the next pose that is good will be accepted'
+        return response
+
+    def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self._forget()
+        self._drop()
+        self._diagnostics.clear()
+        response.success, response.message = True, 'poses, path, transforms and counts forgotten'
+        return response
+
+    def _on_set_enabled(self, request: SetBool.Request,
+                        response: SetBool.Response) -> SetBool.Response:
+        self._enabled = bool(request.data)
+        self._inputs.expect(self._active and self._enabled)
+        if not self._enabled:
+            self._drop()
+        response.success = True
+        response.message = 'images are answered' if self._enabled else 'images are ignored'
+        return response
+
+    def _forget(self) -> None:
+        self._gate.reset()
+        self._outputs.clear()
+        self._transforms.time_jumped_back()
+        self._last_stamp_ns = 0
+
+    # ---- images in
+
+    def _on_image(self, message: Any) -> None:  # noqa: ANN401 - a raw or compressed image
         self._diagnostics.count('received')
         if self._camera_problem:
             self._bad_image(self._camera_problem)
-        elif self._worker.give(Job(message, self._camera, time.monotonic(), self._era)):
+            return
+        job = Job(message, self._camera, self._warp_into, time.monotonic(), self._era)
+        if self._worker.give(job):
             self._diagnostics.count('dropped')
 
     def _on_camera_info(self, message: CameraInfo) -> None:
+        if self._values.camera_info_policy == 'ignore':
+            return
         try:
             camera = camera_from_message(message)
         except InputError as error:
             self._report.warn('camera_info', f"{error}. The model's camera is assumed")
             return
+        if camera != self._camera or self._camera_problem:
+            self._use_camera(camera)
+
+    def _use_camera(self, camera: Camera) -> None:
+        self._camera, self._camera_problem, self._warp_into = camera, '', None
         try:
             self._relocaliser.check_camera(camera)
-            self._camera, self._camera_problem = camera, ''
         except InputError as error:
-            self._camera_problem = str(error)
+            if self._values.camera_info_policy == 'rectify':
+                self._warp_into = self._model_camera.undistorted()
+                self._report.warn('camera_info', f'images are warped: {error}')
+            else:
+                self._camera_problem = str(error)
 
     def _answer_in_thread(self, job: Job) -> None:
         self._answers.append(answer(self._relocaliser, job))
-        self._answered.trigger()
+        with suppress(InvalidHandle):  # a network that was busy for too long when we closed
+            self._answered.trigger()
+
+    # ---- answers out
 
     def _take_answers(self) -> None:
         while self._answers:
@@ -167,7 +208,7 @@ class Session:
                 self._report.fail(f'the network failed: {type(result.failure).__name__}: '
                                   f'{result.failure}')
             elif result.frame and result.estimate:
-                self._judge(result, result.estimate)
+                self._judge(result, result.frame, result.estimate)
             else:
                 self._bad_image(result.bad)
 
@@ -175,40 +216,32 @@ class Session:
         self._diagnostics.count('bad')
         self._report.warn('bad image', reason)
 
-    def _judge(self, result: Answer, estimate: PoseEstimate) -> None:
+    def _judge(self, result: Answer, frame: Frame, estimate: PoseEstimate) -> None:
         """Publish what the gate accepts."""
-        assert result.frame
-        stamp_ns = result.frame.stamp_ns
-        if stamp_ns < self._last_stamp_ns:
-            self._gate.reset()
-            self._transforms.time_jumped_back()
-            self._diagnostics.count('time jumps back')
-            seconds = (self._last_stamp_ns - stamp_ns) / 1e9
-            self._report.warn('time jumped back', f'by {seconds:.3f} s, as a looped bag does: '
-                              'the past is forgotten')
-        self._last_stamp_ns = stamp_ns
-        decision = self._gate.decide(estimate, stamp_ns)
+        self._notice_time(frame.stamp_ns)
+        decision = self._gate.decide(estimate, frame.stamp_ns)
         self._diagnostics.verdicts[decision.verdict.value] += 1
         if decision.accepted:
-            self._publish(estimate, stamp_ns, self._values.camera_frame or result.frame.frame_id)
-            self._note_latency(result, stamp_ns)
+            self._outputs.publish(estimate, frame.stamp_ns)
+            self._transforms.update(
+                estimate.map_from_camera, self._values.camera_frame or frame.frame_id,
+                frame.stamp_ns)
+            self._diagnostics.count('answered')
+            self._note_latency(result, frame.stamp_ns)
         else:
             self._diagnostics.count('rejected')
             self._report.warn(f'pose {decision.verdict.value}', '; '.join(decision.reasons))
+        self._outputs.publish_picture(frame, estimate, decision)
 
-    def _publish(self, estimate: PoseEstimate, stamp_ns: int, camera_frame: str) -> None:
-        """Publish a pose with its image's stamp."""
-        pose = PoseStamped()
-        pose.header.frame_id = self._values.map_frame
-        set_stamp(pose.header.stamp, stamp_ns)
-        fill_pose(pose.pose, estimate.map_from_camera)
-        with_covariance = PoseWithCovarianceStamped(header=pose.header)
-        with_covariance.pose.pose = pose.pose
-        fill_covariance(with_covariance.pose, estimate.covariance)
-        self._poses.publish(pose)
-        self._poses_with_covariance.publish(with_covariance)
-        self._transforms.update(estimate.map_from_camera, camera_frame, stamp_ns)
-        self._diagnostics.count('answered')
+    def _notice_time(self, stamp_ns: int) -> None:
+        """Begin anew when a bag does."""
+        if stamp_ns < self._last_stamp_ns:
+            seconds = (self._last_stamp_ns - stamp_ns) / 1e9
+            self._forget()
+            self._diagnostics.count('time jumps back')
+            self._report.warn('time jumped back', f'by {seconds:.3f} s, as a looped bag does: '
+                              'the past is forgotten')
+        self._last_stamp_ns = stamp_ns
 
     def _note_latency(self, result: Answer, stamp_ns: int) -> None:
         for stage, seconds in result.stages_s.items():

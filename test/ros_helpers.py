@@ -153,6 +153,10 @@ class Peer:
         self.node.create_subscription(kind, topic, kept.append, 100)
         return kept
 
+    def keep(self, kind: type, name: str) -> list[Any]:
+        """Keep what the node publishes under its own name from now on."""
+        return self._keep(kind, f'{self._name}/{name}')
+
     def close(self) -> None:
         """Leave the graph."""
         self._executor.shutdown()
@@ -207,9 +211,12 @@ class Peer:
         return list(self.poses[before:])
 
     def wait_active(self) -> None:
-        """Wait until the node is active and connected to the images."""
+        """Wait until the node is active and connected, both ways."""
         assert self.wait_until(lambda: self.state() == 'active', 30.0), 'the node is not active'
         assert self.wait_until(lambda: self.images.get_subscription_count() > 0), 'no subscriber'
+        pose = f'{self._name}/pose'
+        assert self.wait_until(lambda: self.node.count_publishers(pose) > 0), 'no publisher'
+        self.spin_for(0.3)  # nothing says when the other side has found our subscriptions
 
     def status(self, timeout_s: float = 5.0) -> DiagnosticStatus:
         """Return the next diagnostic status."""

@@ -17,7 +17,7 @@ ROS = {'rclpy', 'tf2_ros', 'cv_bridge', 'launch', 'ament_index_python', 'sensor_
        'geometry_msgs', 'rosidl_runtime_py'}
 FRAMEWORKS = {'keras', 'tensorflow'}
 USES_ROS = {'node', 'parameters', 'player', 'live', 'ros_environment', 'publishing', 'transforms',
-            'session'}
+            'session', 'inputs', 'outputs'}
 USES_FRAMEWORK = {'network', 'pretrained', 'backbones', 'googlenet', 'heads', 'efficientnet',
                   'engine'}
 

@@ -48,8 +48,9 @@ def test_declaring_gives_the_defaults(context: Context) -> None:
         descriptor: ParameterDescriptor = node.describe_parameter(item.name)
         assert descriptor.description == item.metadata['description']
         assert descriptor.read_only == item.metadata['read_only']
-        assert bool(descriptor.floating_point_range) == bool(
-            item.metadata['limits']) == isinstance(item.default, float)
+        ranges = [*descriptor.floating_point_range, *descriptor.integer_range]
+        number = isinstance(item.default, int | float) and not isinstance(item.default, bool)
+        assert bool(ranges) == bool(item.metadata['limits']) == number
     node.destroy_node()
 
 
@@ -73,7 +74,8 @@ def test_the_readme_shows_the_table() -> None:
 @pytest.mark.parametrize(('name', 'value'), [
     ('tf_mode', 'sideways'), ('engine', 'magic'), ('map_frame', ''), ('map_frame', '/'),
     ('map_from_dataset_xyz', (1.0, 2.0)), ('map_from_dataset_quat_xyzw', (0.0, 0.0, 0.0, 2.0)),
-    ('max_distance_m', -1.0)])
+    ('max_distance_m', -1.0), ('image_transport', 'theora'), ('camera_info_policy', 'guess'),
+    ('image_reliability', 'perfect'), ('image_durability', 'eternal')])
 def test_a_bad_value_is_refused_by_name(name: str, value: object) -> None:
     stem = re.escape(name.removesuffix('_xyz').removesuffix('_quat_xyzw'))
     with pytest.raises(InputError, match=f'{stem}.*Received'):
@@ -83,6 +85,7 @@ def test_a_bad_value_is_refused_by_name(name: str, value: object) -> None:
 @pytest.mark.parametrize(('name', 'value', 'said'), [
     ('map_frame', 3, 'a string'), ('max_distance_m', 3, 'a decimal number, 0 to 1e\\+06'),
     ('max_distance_m', -3.0, '.*0 to 1e'), ('autostart', 'yes', 'true or false'),
+    ('image_depth', 0, 'a whole number, 1 to 100'), ('image_depth', 2.5, 'a whole number'),
     ('map_from_dataset_xyz', 'here', '3 decimal numbers')])
 def test_a_wrong_type_or_range_at_the_start_is_refused(
         context: Context, name: str, value: object, said: str) -> None:

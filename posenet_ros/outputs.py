@@ -1,0 +1,106 @@
+"""What the node publishes of an answer: poses, the path, and a picture to look at."""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from contextlib import ExitStack
+import time
+
+import cv2
+from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
+from nav_msgs.msg import Path
+import numpy as np
+from posenet_ros.gate import Decision
+from posenet_ros.messages import fill_covariance, fill_pose, Frame, set_stamp
+from posenet_ros.parameters import Parameters
+from posenet_ros.pose import Pose, PoseEstimate
+from posenet_ros.preprocess import Image
+from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import Image as ImageMessage
+
+POSE_QOS = QoSProfile(depth=10)
+DEBUG_QOS = QoSProfile(depth=1)
+PATH_PERIOD_S = 0.5
+DEBUG_WIDTH = 640
+GREEN, RED = (0, 255, 0), (255, 0, 0)
+
+
+class Outputs:
+    """
+    Publish answers; the path and the picture only while someone listens.
+
+    :param stack: gets what has to be undone.
+    """
+
+    def __init__(self, node: LifecycleNode, stack: ExitStack, values: Parameters) -> None:
+        self._node, self._stack, self._map_frame = node, stack, values.map_frame
+        self._poses = self._publisher(PoseStamped, '~/pose', POSE_QOS)
+        self._with_covariance = self._publisher(
+            PoseWithCovarianceStamped, '~/pose_with_covariance', POSE_QOS)
+        self._paths = self._publisher(Path, '~/path', DEBUG_QOS)
+        self._pictures = self._publisher(ImageMessage, '~/debug_image', DEBUG_QOS)
+        self._path: deque[PoseStamped] = deque(maxlen=values.path_length)
+        self._path_sent_s = 0.0
+
+    def _publisher(self, kind: type, topic: str, qos: QoSProfile) -> LifecyclePublisher:
+        publisher = self._node.create_lifecycle_publisher(kind, topic, qos)
+        self._stack.callback(self._node.destroy_lifecycle_publisher, publisher)
+        return publisher
+
+    def clear(self) -> None:
+        """Begin a new path."""
+        self._path.clear()
+
+    def publish(self, estimate: PoseEstimate, stamp_ns: int) -> None:
+        """Publish an accepted estimate with its image's stamp, nanoseconds."""
+        pose = PoseStamped()
+        pose.header.frame_id = self._map_frame
+        set_stamp(pose.header.stamp, stamp_ns)
+        fill_pose(pose.pose, estimate.map_from_camera)
+        with_covariance = PoseWithCovarianceStamped(header=pose.header)
+        with_covariance.pose.pose = pose.pose
+        fill_covariance(with_covariance.pose, estimate.covariance)
+        self._poses.publish(pose)
+        self._with_covariance.publish(with_covariance)
+        self._path.append(pose)
+        self._publish_path()
+
+    def _publish_path(self) -> None:
+        due = time.monotonic() - self._path_sent_s >= PATH_PERIOD_S
+        if due and self._paths.get_subscription_count():
+            self._path_sent_s = time.monotonic()
+            self._paths.publish(Path(header=self._path[-1].header, poses=list(self._path)))
+
+    def publish_picture(self, frame: Frame, estimate: PoseEstimate, decision: Decision) -> None:
+        """Publish the image with the pose and the verdict drawn in."""
+        if not self._pictures.get_subscription_count():
+            return
+        picture = annotated(frame.image, estimate.map_from_camera, decision)
+        height, width = picture.shape[:2]
+        message = ImageMessage(height=height, width=width, encoding='rgb8', step=3 * width,
+                               data=array('B', picture.tobytes()))
+        message.header.frame_id = frame.frame_id
+        set_stamp(message.header.stamp, frame.stamp_ns)
+        self._pictures.publish(message)
+
+
+def annotated(image: Image, map_from_camera: Pose, decision: Decision) -> Image:
+    """
+    Return a copy, at most 640 pixels wide, with the pose and the verdict drawn in.
+
+    :param image: (height, width, 3) RGB.
+    """
+    scale = min(1.0, DEBUG_WIDTH / image.shape[1])
+    picture = np.ascontiguousarray(
+        cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        if scale < 1 else image.copy(), dtype=np.uint8)
+    x, y, z = map_from_camera.translation_m
+    lines = [f'{x:.2f} {y:.2f} {z:.2f} m', decision.verdict.value, *decision.reasons]
+    for i, line in enumerate(lines, 1):
+        colour = GREEN if decision.accepted else RED
+        place, size = (6, 20 * i), 0.5
+        cv2.putText(picture, line, place, cv2.FONT_HERSHEY_SIMPLEX, size, (0, 0, 0), 3)
+        cv2.putText(picture, line, place, cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1)
+    return picture
