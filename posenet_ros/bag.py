@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from posenet_ros.camera import Camera
 from posenet_ros.errors import InputError
+from posenet_ros.mended import MendedPath
 from posenet_ros.messages import (
     camera_from_message,
     Frame,
@@ -59,32 +60,51 @@ def typestore() -> Typestore:
     return get_typestore(Stores.ROS2_JAZZY)
 
 
+def _opened(path: Any) -> AnyReader:  # noqa: ANN401 - what rosbags calls RPath
+    reader = AnyReader([path], default_typestore=typestore())
+    reader.open()
+    return reader
+
+
 class BagReader:
     """
     A bag opened for reading; use it as a context manager.
 
     :param path: rosbag2 folder, .mcap, .db3 or ROS 1 .bag file.
+    :param mend: read an .mcap file that was cut off as far as it is whole; `damage` then says
+        what is lost.
     :raises InputError: when it is missing, no bag, or damaged; also from each method that reads.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, *, mend: bool = False) -> None:
         self.path = Path(path)
-        self._reader = self._open()
+        self.damage = ''
+        self._reader = self._open(mend=mend)
 
-    def _open(self) -> AnyReader:
+    def _open(self, *, mend: bool) -> AnyReader:
         if not self.path.exists():
             raise InputError(f'{self.path}: no such bag')
         if self.path.is_dir() and not (self.path / 'metadata.yaml').exists():
             raise InputError(f'{self.path}: a bag folder has to hold metadata.yaml. Received: '
                              'none; give a .mcap or .db3 file, or run "ros2 bag reindex"')
-        path = _Folder(self.path) if self.path.is_dir() else self.path
         try:
-            reader = AnyReader([path], default_typestore=typestore())
-            reader.open()
+            return _opened(_Folder(self.path) if self.path.is_dir() else self.path)
         except PermissionError:
             raise
         except Exception as error:  # rosbags lets out whatever a damaged file causes
+            if mend:
+                return self._open_mended(error)
             raise self._damaged(error) from error
+
+    def _open_mended(self, error: Exception) -> AnyReader:
+        """Open what is whole of an .mcap file that was cut off."""
+        mended = MendedPath(self.path)
+        try:
+            reader = _opened(mended)
+            next(reader.messages())  # the metadata may promise messages that are not there
+        except Exception:
+            raise self._damaged(error) from error
+        self.damage = f'{self.path}: {mended.lost()}'
         return reader
 
     def _damaged(self, error: Exception, after: str = '') -> InputError:

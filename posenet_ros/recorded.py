@@ -61,7 +61,7 @@ def read_answers(path: Path, topic: str) -> tuple[dict[int, Said], str]:
     """
     answers: dict[int, Said] = {}
     frame_id = ''
-    with BagReader(path) as bag:
+    with BagReader(path, mend=True) as bag:
         for recorded_ns, message in bag.timed_messages(bag.truth_topic(topic)):
             frame_id = message.header.frame_id
             answers.setdefault(stamp_ns(message.header.stamp), _said(message, recorded_ns))

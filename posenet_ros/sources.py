@@ -184,10 +184,11 @@ def truth_lookup(
     return _chain(*chain)
 
 
-def _bag_shots(bag: BagReader, topic: str, topics: Topics, data: dict[str, Any]) -> Iterator[Shot]:
+def _bag_shots(
+        bag: BagReader, topic: str, truth_at: Lookup, topics: Topics,
+        data: dict[str, Any]) -> Iterator[Shot]:
     """Yield the images that have a truth, and count the others into `data`."""
     parts = Parts()
-    truth_at: Lookup | None = None
     messages = bag.timed_messages(topic)
     while True:
         try:
@@ -197,8 +198,6 @@ def _bag_shots(bag: BagReader, topic: str, topics: Topics, data: dict[str, Any])
         except InputError as error:  # cut off: what is whole counts, the report says what is lost
             data['damage'] = str(error)
             return
-        if truth_at is None:
-            truth_at = truth_lookup(bag, topics, message.header.frame_id, data)
         number = data['images']
         data['images'] += 1
         time_ns = stamp_ns(message.header.stamp)
@@ -211,6 +210,12 @@ def _bag_shots(bag: BagReader, topic: str, topics: Topics, data: dict[str, Any])
                    recorded_ns)
 
 
+def _camera_frame(bag: BagReader, topic: str) -> str:
+    """Return the frame_id of the first image."""
+    first = next(iter(bag.messages(topic)), None)
+    return '' if first is None else str(first.header.frame_id)
+
+
 @contextmanager
 def open_bag(path: Path, topics: Topics) -> Iterator[Source]:
     """
@@ -218,11 +223,15 @@ def open_bag(path: Path, topics: Topics) -> Iterator[Source]:
 
     :raises InputError: when it is no bag, or has no such topic (the message lists those it has).
     """
-    with BagReader(path) as bag:
+    with BagReader(path, mend=True) as bag:
         topic = bag.image_topic(topics.image)
         truth = '/tf' if topics.truth_tf else bag.truth_topic(topics.truth)
         camera = bag.camera(topics.camera_info, topic) if _has_camera(bag, topics) else None
         data = {'name': path.resolve().name, 'kind': 'bag', 'stamps': 'recorded', 'images': 0,
-                'without_truth': 0, 'image_topic': topic, 'truth_topic': truth}
-        yield Source(_bag_shots(bag, topic, replace(topics, truth=truth), data),
-                     bag.count(topic), camera, data)
+                'without_truth': 0, 'image_topic': topic, 'truth_topic': truth,
+                **({'damage': bag.damage} if bag.damage else {})}
+        # a file without an index is read by one reader at a time: the truth first, then the images
+        truth_at = truth_lookup(
+            bag, replace(topics, truth=truth), _camera_frame(bag, topic), data)
+        yield Source(_bag_shots(bag, topic, truth_at, topics, data), bag.count(topic), camera,
+                     data)

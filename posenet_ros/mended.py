@@ -1,0 +1,124 @@
+"""MCAP files that a crash or a full disk cut off: what is whole can be read."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+MAGIC = b'\x89MCAP0\r\n'
+DATA_END = 0x0F
+# an empty footer record: no summary, so a reader scans the file from its beginning
+FOOTER = b'\x02' + (20).to_bytes(8, 'little') + bytes(20) + MAGIC
+
+
+def whole_length(path: Path) -> int:
+    """
+    Return how many bytes of an MCAP file are whole records, magic included.
+
+    Records are an opcode, the length in 8 bytes, and the content (mcap.dev/spec).
+    """
+    size = path.stat().st_size
+    with path.open('rb') as file:
+        if file.read(len(MAGIC)) != MAGIC:
+            return 0
+        end = len(MAGIC)
+        while len(head := file.read(9)) == 9 and head[0] != DATA_END:
+            after = end + 9 + int.from_bytes(head[1:], 'little')
+            if after > size:
+                break
+            end = after
+            file.seek(end)
+    return end
+
+
+class _Spliced(io.RawIOBase):
+    """The beginning of a file, followed by other bytes."""
+
+    def __init__(self, path: Path, length: int, tail: bytes) -> None:
+        self._file = path.open('rb')
+        self._length, self._tail, self._position = length, tail, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        size = self._length + len(self._tail)
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: size}[whence]
+        self._position = start + offset
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any writable buffer
+        if self._position < self._length:
+            self._file.seek(self._position)
+            data = self._file.read(min(len(buffer), self._length - self._position))
+        else:
+            start = self._position - self._length
+            data = self._tail[start:start + len(buffer)]
+        buffer[:len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+class MendedPath:
+    """
+    A path as rosbags takes it (its protocol RPath) whose .mcap files end as they should.
+
+    :param path: an .mcap file, or the folder of a bag.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __str__(self) -> str:
+        return str(self._path)
+
+    def __truediv__(self, key: Any) -> MendedPath:  # noqa: ANN401 - as RPath has it
+        return MendedPath(self._path / str(key))
+
+    def exists(self) -> bool:
+        """Return whether it exists."""
+        return self._path.exists()
+
+    def is_dir(self) -> bool:
+        """Return whether it is a folder."""
+        return self._path.is_dir()
+
+    def read_text(self, encoding: str | None = None) -> str:
+        """Return the content of a text file."""
+        return self._path.read_text(encoding)
+
+    def stat(self, *, follow_symlinks: bool = True) -> Any:  # noqa: ANN401 - os.stat_result
+        """Return the state of the file."""
+        return self._path.stat(follow_symlinks=follow_symlinks)
+
+    def open(self, *args: Any, **kwargs: Any) -> BinaryIO:  # noqa: ANN401 - as RPath has it
+        """Open the file: an .mcap file as its whole records and a footer."""
+        if self._path.suffix != '.mcap':
+            return cast('BinaryIO', self._path.open(*args, **kwargs))
+        spliced = _Spliced(self._path, whole_length(self._path), FOOTER)
+        return cast('BinaryIO', io.BufferedReader(spliced, 1 << 16))
+
+    @property
+    def stem(self) -> str:
+        """The last part of the path, without its suffix."""
+        return self._path.stem
+
+    @property
+    def suffix(self) -> str:
+        """The suffix of a file; a folder has none, whatever its name."""
+        return '' if self._path.is_dir() else self._path.suffix
+
+    def lost(self) -> str:
+        """Return in words how much of the bag is not whole."""
+        files = [self._path] if self._path.is_file() else sorted(self._path.glob('*.mcap'))
+        size = sum(file.stat().st_size for file in files)
+        whole = sum(map(whole_length, files))
+        return f'cut off: {whole} of {size} bytes are whole, {size - whole} are lost'
