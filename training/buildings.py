@@ -64,10 +64,11 @@ def chapel(court: Court, rng: np.random.Generator) -> None:
     gable.lancet(3.0, 10.2, 6, 16.4, 5, trim)
     gable.cut([(-1, height - 1), (-1, 20), (13, 20), (13, height - 1), (6, height + 2.5)])
     court.wall((start, NORTH + 12), 0, 'W', gable)
+    spire = ashlar(300, 80, rng, 'c4b08a')
     for x in (start, start + width):
         turret = shaft(1.5, 19.5, rng, 'd0bb93')
         court.prism(polygon(x, NORTH + 0.3, 1.5, 8), 0, turret)
-        court.cone(polygon(x, NORTH + 0.3, 1.25, 8), 19.0, 3.6, turret.image)
+        court.cone(polygon(x, NORTH + 0.3, 1.25, 8), 19.0, 3.6, spire)
 
 
 def low_range(court: Court, rng: np.random.Generator) -> None:

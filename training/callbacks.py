@@ -72,7 +72,7 @@ class Validate(keras.callbacks.Callback):
             rotation_errors_deg(quats, self.images.quats_xyzw)))
         for name in ('sx', 'sq'):
             if hasattr(self.trainer, name):
-                logs[name] = float(getattr(self.trainer, name))
+                logs[name] = float(keras.ops.convert_to_numpy(getattr(self.trainer, name)))
 
 
 class Checkpoint(keras.callbacks.Callback):

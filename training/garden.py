@@ -75,7 +75,7 @@ def ground(rng: np.random.Generator) -> Surface:
     shade *= 1 - 0.45 * np.exp(-np.maximum(border, 0) / np.float32(0.9))
     image = cv2.multiply(image, cv2.merge([shade] * 3), dtype=cv2.CV_8U)
     return Surface(np.array([-width_m / 2, height_m / 2, 0]), np.array([1.0, 0, 0]),
-                   np.array([0, -1.0, 0]), width_m, height_m, opaque(image))
+                   np.array([0, -1.0, 0]), width_m, height_m, opaque(image), floor=True)
 
 
 def beds(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -188,7 +188,11 @@ def make_optimizer(preset: Preset, steps: int) -> keras.optimizers.Optimizer:
 
 
 def make_trainer(preset: Preset, config: NetworkConfig, steps: int) -> PoseTrainer:
-    """Return a compiled trainer, built so that a checkpoint can be put into it."""
+    """
+    Return a compiled trainer, built so that a checkpoint can be put into it.
+
+    To be called in the scope of :class:`training.devices.Devices`.
+    """
     trainer = PoseTrainer(make_network(preset, config), preset.loss, preset.form, preset.beta,
                           preset.sx, preset.sq)
     trainer.compile(make_optimizer(preset, steps), jit_compile=preset.xla)
@@ -217,5 +221,8 @@ def averaged(trainer: PoseTrainer) -> Iterator[None]:
 def predict(trainer: PoseTrainer, images: Images, preprocess: Preprocess) -> tuple[Any, Any]:
     """Return positions (N, 3), metres, and quaternions (N, 4) of the images, as the node sees."""
     inputs = np.stack([preprocess.crop(base) for base in images.bases])
-    outputs = trainer.network.predict(inputs, batch_size=VALIDATION_BATCH, verbose=0)
-    return outputs['position'], outputs['quat_xyzw']
+    found = [trainer.network(inputs[i:i + VALIDATION_BATCH], training=False)
+             for i in range(0, len(inputs), VALIDATION_BATCH)]
+    position, quat = (np.concatenate([keras.ops.convert_to_numpy(part[key]) for part in found])
+                      for key in ('position', 'quat_xyzw'))
+    return position, quat

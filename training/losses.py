@@ -94,7 +94,7 @@ class PoseTrainer(keras.Model):
         for prefix in prefixes(y_pred):
             weight = AUXILIARY_WEIGHT if prefix else 1.0
             total = total + weight * self._combine(*pose_errors(y, y_pred, self.form, prefix))
-        return total
+        return self._aggregate_additional_loss(total)  # a share of it, on several devices
 
     def _combine(self, position: Any, rotation: Any) -> Any:  # noqa: ANN401
         if self.loss_kind == 'beta':

@@ -40,7 +40,7 @@ def tree(rng: np.random.Generator, width_m: float, height_m: float, code: str,
 def _clump(pen: Pen, rng: np.random.Generator, x: float, z: float, size: float, color: Color,
            height: float, order: float) -> None:
     """Draw a clump of leaves, lighter on top and in front."""
-    leaves = rng.normal(0, 1, (26, 3)) * (0.5 * size, 0.5 * size, 0.09)
+    leaves = np.clip(rng.normal(0, 1, (26, 3)), -1.6, 1.6) * (0.5 * size, 0.5 * size, 0.09)
     radii = np.maximum(size * pen.scale * rng.uniform(0.05, 0.17, (26, 2)), 1).astype(int)
     for (dx, dz, jitter), radius in zip(leaves, radii, strict=True):
         tone = 0.5 + 0.3 * order + 0.18 * height + 0.25 * dz / size + jitter

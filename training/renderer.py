@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+import math
 
 import cv2
 import numpy as np
@@ -23,7 +24,8 @@ Array = NDArray[np.float64]
 
 NEAR_M = 0.3
 PANEL_M = 4.0  # planes choose their mip level in panels of about this size
-MAX_LEVEL = 6
+LEVELS_PER_OCTAVE = 2  # more of them hide where panels of different levels meet
+MAX_LEVEL = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +41,7 @@ class Surface:
     :param albedo: (H, W, 4) BGRA texture that covers it exactly.
     :param two_sided: seen from behind as well.
     :param haze: how much of the sky's haze lies before it, 0..1.
-    :param normal: (3,) overrides the geometric normal in the lighting.
+    :param floor: drawn before all others, so that shadows can lie on it.
     """
 
     origin_m: Array
@@ -50,7 +52,7 @@ class Surface:
     albedo: Image
     two_sided: bool = False
     haze: float = 0.0
-    normal: Array | None = None
+    floor: bool = False
 
     @cached_property
     def front(self) -> Array:
@@ -72,7 +74,8 @@ class Surface:
     def panels(self) -> Array:
         """(N, 4, 3) corners of the panels in the world, metres."""
         columns = max(round(self.width_m / PANEL_M), 1)
-        rows = max(round(self.height_m / PANEL_M), 1)
+        tall = 3 if self.down[2] else 1  # up a wall the distance hardly changes
+        rows = max(round(self.height_m / PANEL_M / tall), 1)
         u, v = np.meshgrid(np.arange(columns), np.arange(rows))
         loop = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
         u = (u.reshape(-1, 1) + loop[:, 0]) * self.width_m / columns
@@ -82,7 +85,7 @@ class Surface:
 
 class Texture:
     """
-    A lit texture with its reductions, halved independently along both sides.
+    A lit texture with its reductions, independently along both sides.
 
     A replicated and a transparent texel surround each, so that edges fade over a pixel.
 
@@ -98,11 +101,12 @@ class Texture:
         return self._source()
 
     def level(self, columns: int, rows: int) -> Image:
-        """Return the padded texture, reduced `columns` and `rows` times by two."""
+        """Return the padded texture, reduced by that many levels."""
         key = columns, rows
         if key not in self._levels:
             height, width = self._image.shape[:2]
-            size = max(width >> columns, 1), max(height >> rows, 1)
+            size = (max(round(width / 2 ** (columns / LEVELS_PER_OCTAVE)), 1),
+                    max(round(height / 2 ** (rows / LEVELS_PER_OCTAVE)), 1))
             image = cv2.resize(self._image, size, interpolation=cv2.INTER_AREA)
             image = cv2.copyMakeBorder(image, 2, 2, 2, 2, cv2.BORDER_REPLICATE)
             for edge in (image[0], image[-1], image[:, 0], image[:, -1]):
@@ -196,6 +200,19 @@ def _panel(view: View, surface: int, world: Array, corners: Array) -> Panel | No
     return Panel(surface, (x0, y0), (x1, y1), world.mean(0), float(corners[:, 2].mean()))
 
 
+def _level(step: list[float], point: list[float], texels_per_m: float) -> int:
+    """
+    Return the level along a side of a texture that has about a texel for a pixel at a point.
+
+    :param step: homogeneous pixels of a metre along that side.
+    :param point: homogeneous pixels of the point.
+    """
+    x, y, depth = point
+    shift = math.hypot(step[0] - step[2] * x / depth, step[1] - step[2] * y / depth)
+    octaves = math.log2(texels_per_m * depth / (shift + 1e-9)) - 0.1
+    return min(max(round(LEVELS_PER_OCTAVE * octaves), 0), MAX_LEVEL)
+
+
 class Canvas:
     """
     An image with a buffer of inverse depths.
@@ -219,7 +236,7 @@ class Canvas:
         alpha = cv2.extractChannel(patch, 3)
         alpha *= depth > buffer
         self._blend(self.image[y0:y1, x0:x1], patch, alpha)
-        np.copyto(buffer, depth, where=alpha > 127)
+        np.copyto(buffer, depth, where=alpha > 200)  # a faint edge must not hide its neighbour
 
     @staticmethod
     def _blend(target: Image, patch: Image, alpha: Image) -> None:
@@ -234,14 +251,10 @@ class Canvas:
         axes = np.array([surface.across, surface.down, surface.origin_m]).T
         axes = projection[:, :3] @ axes  # homogeneous pixels per metre along the surface
         axes[:, 2] += projection[:, 3]
-        x, y, depth = self.view.homogeneous(centre)
-        slopes = (axes[:2, :2] - np.outer((x, y), axes[2, :2]) / depth) / depth
-        scale = np.sqrt((slopes * slopes).sum(0)) + 1e-9  # pixels per metre
+        point = self.view.homogeneous(centre).tolist()
         height, width = surface.albedo.shape[:2]
-        texels = np.array([width / surface.width_m, height / surface.height_m])
-        halvings = np.rint(np.log2(texels / scale) - 0.15)
-        columns, rows = np.clip(halvings, 0, MAX_LEVEL).astype(int).tolist()
-        level = texture.level(columns, rows)
+        level = texture.level(_level(axes[:, 0].tolist(), point, width / surface.width_m),
+                              _level(axes[:, 1].tolist(), point, height / surface.height_m))
         rows, columns = level.shape[0] - 4, level.shape[1] - 4
         axes[:, 0] *= surface.width_m / columns
         axes[:, 1] *= surface.height_m / rows
@@ -261,12 +274,12 @@ class Canvas:
 def draw_surfaces(
         canvas: Canvas, surfaces: Sequence[Surface], textures: Sequence[Texture]) -> None:
     """Draw all surfaces, far ones first, so that soft edges blend with what is behind."""
-    panels = sorted(visible_panels(canvas.view, surfaces), key=lambda p: -p.depth)
+    panels = sorted(visible_panels(canvas.view, surfaces),
+                    key=lambda panel: (not surfaces[panel.surface].floor, -panel.depth))
     for panel in panels:
         canvas.draw(surfaces[panel.surface], textures[panel.surface], panel)
 
 
 def lit_texture(surface: Surface, light: Light, shadow: NDArray[np.float32] | None) -> Texture:
     """Return the surface's texture under a light."""
-    normal = surface.front if surface.normal is None else surface.normal
-    return Texture(lambda: light.lit(surface.albedo, normal, shadow, surface.haze))
+    return Texture(lambda: light.lit(surface.albedo, surface.front, shadow, surface.haze))

@@ -133,7 +133,7 @@ class Stage:
             self._strides[key] = self._sprite(surface.albedo, strength=0.0 if shaded else 0.62)
         parts = [(surface, self._strides[key]), self._blob(position)]
         if not shaded and self.light.sun > 0.3:
-            parts.append(self._shadow(board, phase))
+            parts.append(self._shadow(board, number, phase))
         return parts
 
     def _shaded(self, position: Array) -> bool:
@@ -161,7 +161,7 @@ class Stage:
                           np.zeros((32, 32, 4), np.uint8))
         return surface, self._black
 
-    def _shadow(self, board: Billboard, phase: int) -> tuple[Surface, Texture]:
+    def _shadow(self, board: Billboard, number: int, phase: int) -> tuple[Surface, Texture]:
         """Return what a walker's outline leaves on the ground."""
         sun = self.light.direction
         down = np.array([sun[0], sun[1], 0]) / sun[2]  # along the ground, from the head's shadow
@@ -169,14 +169,18 @@ class Stage:
         across = -across if np.cross(down, across)[2] < 0 else across
         x, y, _ = board.position_m
         corner = np.array([x, y, 0.02]) - board.width_m / 2 * across - board.height_m * down
-        image = board.image.copy()
-        image[..., :3] = (40, 34, 26)
-        image[..., 3] = image[..., 3] * min(0.55 * self.light.sun, 0.6)
-        surface = Surface(corner, across, down, board.width_m, board.height_m, image)
-        key = -1, id(board.image), False, False
+        surface = Surface(corner, across, down, board.width_m, board.height_m, board.image)
+        key = -1 - number, phase, False, False
         if key not in self._strides:
-            self._strides[key] = Texture(lambda: image)
+            self._strides[key] = Texture(lambda: self._darkness(board.image))
         return surface, self._strides[key]
+
+    def _darkness(self, image: Image) -> Image:
+        """Return what the shadow of an outline lays over the ground."""
+        dark = np.empty_like(image)
+        dark[..., :3] = (40, 34, 26)
+        dark[..., 3] = image[..., 3] * min(0.55 * self.light.sun, 0.6)
+        return dark
 
     def _photograph(self, image: Image, index: int) -> Image:
         """Add what lens, shutter, exposure control and sensor do."""

@@ -7,25 +7,19 @@ from collections.abc import Sequence
 from dataclasses import asdict
 import os
 from pathlib import Path
-import platform
 import shutil
-import subprocess
 import sys
+import tempfile
 import time
-from typing import Any
 
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
 
-import cv2
 import keras
-import numpy as np
-from posenet_ros import __version__
-from posenet_ros.artifact import Artifact, Calibration, save, Scene, TrainIndex
+from posenet_ros.artifact import save
 from posenet_ros.config import NetworkConfig
 from posenet_ros.errors import InputError, run_cli
-from posenet_ros.metrics import rotation_errors_deg, rotation_vectors_rad, translation_errors_m
 from posenet_ros.output import check_new, new_folder
-from posenet_ros.pretrained import feature_extractor
+from training import devices
 from training.augment import Augmenter
 from training.callbacks import (
     Checkpoint,
@@ -42,7 +36,6 @@ from training.loop import (
     averaged,
     Batches,
     hold_out,
-    Images,
     load_images,
     make_trainer,
     network_config,
@@ -51,55 +44,9 @@ from training.loop import (
 )
 from training.losses import PoseTrainer
 from training.presets import load_preset, names, Preset
+from training.result import make_artifact, medians, provenance
 
 DEPTH_FILE = 'depth.npy'
-ONE_SIGMA = 68.27  # per cent of a normal distribution
-SMALLEST_SIGMA = 1e-4
-
-
-def calibrate(positions_m: Any, quats_xyzw: Any, truth: Images) -> Calibration:  # noqa: ANN401
-    """Return the sigma on each axis that 68 % of the validation errors stay within."""
-    moved = np.abs(positions_m - truth.positions_m)
-    turned = np.abs(rotation_vectors_rad(quats_xyzw, truth.quats_xyzw))
-    sigmas = [tuple(float(max(s, SMALLEST_SIGMA)) for s in np.percentile(e, ONE_SIGMA, axis=0))
-              for e in (moved, turned)]
-    return Calibration(*sigmas)
-
-
-def medians(positions_m: Any, quats_xyzw: Any, truth: Images) -> dict[str, float]:  # noqa: ANN401
-    """Return the median errors."""
-    return {
-        'position_m': float(np.median(translation_errors_m(positions_m, truth.positions_m))),
-        'rotation_deg': float(np.median(rotation_errors_deg(quats_xyzw, truth.quats_xyzw)))}
-
-
-def _commit() -> str:
-    """Return the commit of this code, empty outside a git repository."""
-    result = subprocess.run(['git', 'rev-parse', 'HEAD'], cwd=Path(__file__).parent,
-                            capture_output=True, text=True, check=False)
-    return result.stdout.strip()
-
-
-def provenance(preset: Preset, digest: str, validation: dict[str, Any],
-               seconds: float) -> dict[str, Any]:
-    """Return where a model comes from."""
-    return {
-        'preset': asdict(preset), 'dataset_sha256': digest, 'commit': _commit(),
-        'seed': preset.seed, 'validation': validation, 'training_seconds': round(seconds, 1),
-        'machine': f'{platform.machine()}, {os.cpu_count()} cores',
-        'versions': {'posenet_ros': __version__, 'python': platform.python_version(),
-                     'keras': keras.__version__, 'backend': keras.backend.backend(),
-                     'numpy': np.__version__, 'opencv': cv2.__version__}}
-
-
-def train_index(dataset: Dataset, preset: Preset, images: Images) -> TrainIndex:
-    """Return all training poses with the pretrained features of their images."""
-    preprocess = preset.preprocess()
-    inputs = np.stack([preprocess.crop(base) for base in images.bases])
-    features = feature_extractor(preset.input_width, preset.input_height)
-    return TrainIndex(
-        tuple(s.name for s in dataset.samples), dataset.positions_m, dataset.quats_xyzw,
-        features.predict(inputs, batch_size=64, verbose=0).astype(np.float16))
 
 
 class Training:
@@ -109,8 +56,9 @@ class Training:
     :param work: folder of the checkpoint and the log, beside the model.
     """
 
-    def __init__(self, preset: Preset, dataset: Dataset, work: Path) -> None:
-        self.preset, self.dataset, self.work = preset, dataset, work
+    def __init__(self, preset: Preset, dataset: Dataset, work: Path,
+                 on: devices.Devices) -> None:
+        self.preset, self.dataset, self.work, self.on = preset, dataset, work, on
         self.preprocess = preset.preprocess()
         kept, held = hold_out(dataset, preset.validation)
         _say(f'training on {len(kept.samples)} images, validation on {len(held.samples)} '
@@ -122,54 +70,60 @@ class Training:
         self.held = load_images(held, self.preprocess, verbose=False)
         self.identity = {'preset': asdict(preset), 'data set': dataset.digest()}
 
-    def fit(self, resume: bool) -> PoseTrainer:
-        """Train, or go on from the last whole epoch; the averaged weights are left in place."""
-        preset = self.preset
+    def _batches(self) -> Batches:
         camera = self.dataset.camera
-        augmenter = Augmenter(preset.augmentation(), self.preprocess.base_camera(camera),
-                              self.preprocess.input_camera(camera), preset.seed)
-        batches = Batches(self.images, augmenter, preset.batch, preset.seed)
-        trainer = make_trainer(preset, self.config, len(batches))
-        history = restore(trainer, self.work, self.identity) if resume else []
-        callbacks = [keras.callbacks.LambdaCallback(
-                         on_epoch_begin=lambda epoch, logs: setattr(batches, 'epoch', epoch)),
-                     StopOnNaN(preset.learning_rate),
-                     Validate(trainer, self.held, self.preprocess),
-                     Checkpoint(trainer, self.work, self.identity, history)]
-        if preset.patience:
-            callbacks.append(keras.callbacks.EarlyStopping('val_position_m', 0, preset.patience))
-        if len(history) < preset.epochs:
-            trainer.fit(batches, epochs=preset.epochs, initial_epoch=len(history),
-                        callbacks=callbacks, shuffle=False,
+        augmenter = Augmenter(self.preset.augmentation(), self.preprocess.base_camera(camera),
+                              self.preprocess.input_camera(camera), self.preset.seed)
+        return Batches(self.images, augmenter, self.preset.batch, self.preset.seed)
+
+    def _callbacks(self, trainer: PoseTrainer, batches: Batches, history: list[dict[str, float]],
+                   tensorboard: Path | None) -> list[keras.callbacks.Callback]:
+        """Return them in order: the later ones use what the earlier ones add to the logs."""
+        found = [keras.callbacks.LambdaCallback(
+                     on_epoch_begin=lambda epoch, logs: setattr(batches, 'epoch', epoch)),
+                 StopOnNaN(self.preset.learning_rate),
+                 Validate(trainer, self.held, self.preprocess),
+                 Checkpoint(trainer, self.work, self.identity, history)]
+        if self.preset.patience:
+            found.append(keras.callbacks.EarlyStopping('val_position_m', 0, self.preset.patience))
+        if tensorboard and self.on.chief:
+            found.append(keras.callbacks.TensorBoard(tensorboard))
+        return found
+
+    def fit(self, resume: Path | None = None, tensorboard: Path | None = None) -> PoseTrainer:
+        """
+        Train, or go on from the last whole epoch.
+
+        :param resume: folder of the checkpoint to go on from.
+        :param tensorboard: folder of its logs.
+        """
+        epochs, batches = self.preset.epochs, self._batches()
+        with self.on.scope():
+            trainer = make_trainer(self.preset, self.config, len(batches))
+        history = restore(trainer, resume, self.identity) if resume else []
+        if len(history) < epochs:
+            trainer.fit(batches, epochs=epochs, initial_epoch=len(history), shuffle=False,
+                        callbacks=self._callbacks(trainer, batches, history, tensorboard),
                         verbose=1 if sys.stdout.isatty() else 2)
         draw_curves(history, self.work / CURVES_FILE)
         return trainer
 
     def save(self, trainer: PoseTrainer, out: Path, seconds: float, force: bool) -> None:
         """Write the model folder from the averaged weights, and say what the validation gave."""
-        with averaged(trainer):
+        keras.config.set_dtype_policy('float32')  # whatever it was trained in
+        with averaged(trainer), new_folder(out, force=force) as folder:
             found = predict(trainer, self.held, self.preprocess)
-            self._write(trainer, found, out, seconds, force)
-        result = medians(*found, self.held)
-        _say(f'validation medians: {result["position_m"]:.2f} m, '
-             f'{result["rotation_deg"]:.2f} deg on {len(self.held.poses)} held-out training '
-             f'images; {seconds:.0f} s; model in {out}')
-
-    def _write(self, trainer: PoseTrainer, found: tuple[Any, Any], out: Path, seconds: float,
-               force: bool) -> None:
-        keras.config.set_dtype_policy('float32')
-        dataset, positions = self.dataset, self.dataset.positions_m
-        validation = {**medians(*found, self.held), 'images': len(self.held.poses)}
-        everything = load_images(dataset, self.preprocess, verbose=False)
-        artifact = Artifact(
-            self.config, self.preprocess, dataset.camera,
-            Scene(tuple(positions.min(0).tolist()), tuple(positions.max(0).tolist())),
-            calibrate(*found, self.held), train_index(dataset, self.preset, everything),
-            provenance(self.preset, self.identity['data set'], validation, seconds))
-        with new_folder(out, force=force) as folder:
+            result = medians(*found, self.held)
+            about = provenance(self.preset, self.identity['data set'],
+                               {**result, 'images': len(self.held.poses)}, seconds)
+            artifact = make_artifact(self.preset, self.config, self.dataset, self.held, found,
+                                     about)
             save(artifact, folder, lambda to: write_network(trainer.network, self.config, to))
             for name in (LOG_FILE, CURVES_FILE):
                 shutil.copy(self.work / name, folder / name)
+        _say(f'validation medians: {result["position_m"]:.2f} m, '
+             f'{result["rotation_deg"]:.2f} deg on {len(self.held.poses)} held-out training '
+             f'images; {seconds:.0f} s; model in {out}')
 
 
 def _say(text: str) -> None:
@@ -189,6 +143,10 @@ def parser() -> argparse.ArgumentParser:
                         help='change a setting of the preset; may be repeated')
     result.add_argument('--camera', help='FX or FX,FY,CX,CY of the images, pixels, where the '
                         'dataset has no camera.json')
+    result.add_argument('--strategy', default='none', help='none: one device; mirrored: all GPUs '
+                        'of this machine; multiworker: several machines, listed in TF_CONFIG')
+    result.add_argument('--tensorboard', type=Path, metavar='DIR', help='write logs for '
+                        'TensorBoard there')
     result.add_argument('--resume', action='store_true', help='go on where a training of the '
                         'same preset and data stopped')
     result.add_argument('--force', action='store_true', help='replace an existing model folder')
@@ -210,16 +168,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     started = time.perf_counter()
     preset = load_preset(arguments.preset, arguments.settings)
-    check_new(arguments.out, force=arguments.force)
+    on = devices.choose(arguments.strategy)
+    check_new(arguments.out, force=arguments.force or not on.chief)
     dataset = read_dataset(arguments.data, 'train', arguments.camera)
-    _say('\n'.join(dataset.summary()))
-    work = arguments.out.absolute().with_name(arguments.out.name + '.training')
-    prepare_work(work, arguments.resume, arguments.force)
+    _say('\n'.join([*dataset.summary(), on.text]))
     keras.utils.set_random_seed(preset.seed)
     keras.config.set_dtype_policy(preset.precision)
-    training = Training(preset, dataset, work)
+    work = arguments.out.absolute().with_name(arguments.out.name + '.training')
+    if not on.chief:
+        with tempfile.TemporaryDirectory() as other:
+            Training(preset, dataset, Path(other), on).fit(work if arguments.resume else None)
+        return 0
+    prepare_work(work, arguments.resume, arguments.force)
+    training = Training(preset, dataset, work, on)
     try:
-        trainer = training.fit(arguments.resume)
+        trainer = training.fit(work if arguments.resume else None, arguments.tensorboard)
     except KeyboardInterrupt:
         _say(f'stopped: the same command with --resume goes on; {work} has the last whole epoch')
         return 1
