@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, fields
 from enum import Enum, unique
+from typing import NamedTuple
 
 import numpy as np
 from posenet_ros.artifact import Scene
 from posenet_ros.errors import InputError
 from posenet_ros.pose import Pose, PoseEstimate
+
+VELOCITY_WINDOW_NS = 1_000_000_000  # single answers are too noisy to take a velocity from two
 
 
 @unique
@@ -18,6 +22,8 @@ class Verdict(Enum):
     ACCEPTED = 'accepted'
     OUT_OF_BOUNDS = 'out_of_bounds'
     STALE = 'stale'
+    UNCERTAIN = 'uncertain'
+    JUMP = 'jump'
 
 
 @dataclass(frozen=True)
@@ -41,19 +47,45 @@ class Decision:
 @dataclass(frozen=True)
 class GateConfig:
     """
-    Limits of the gate.
+    Limits of the gate; 0 switches a check off.
 
     :param max_distance_m: how far outside the box of the training positions a pose may be,
-        metres; 0 switches this check off.
+        metres.
+    :param max_sigma_m: largest standard deviation of the position along any direction, metres.
+    :param max_sigma_deg: largest standard deviation of the rotation about any axis, degrees.
+    :param max_jump_m: how far a pose may be from where the last accepted one has moved to by
+        odometry, or at the velocity of the last second where there is none, metres.
+    :param max_jump_deg: how far its rotation may be from there, degrees.
+    :param reaccept_frames: so many poses in a row that jumped, but agree with each other, are
+        believed: the robot was carried, or the last accepted pose was wrong.
+    :param max_age_s: oldest image whose pose is still of use, seconds.
     :raises InputError: on a negative limit.
     """
 
     max_distance_m: float = 0.0
+    max_sigma_m: float = 0.0
+    max_sigma_deg: float = 0.0
+    max_jump_m: float = 0.0
+    max_jump_deg: float = 0.0
+    reaccept_frames: int = 5
+    max_age_s: float = 0.0
 
     def __post_init__(self) -> None:
-        if not self.max_distance_m >= 0:
-            raise InputError('max_distance_m has to be 0 (off) or more. '
-                             f'Received: {self.max_distance_m}')
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if not value >= 0:
+                raise InputError(f'{item.name} has to be 0 (off) or more. Received: {value}')
+        if self.reaccept_frames < 1:
+            raise InputError(f'reaccept_frames has to be at least 1. Received: '
+                             f'{self.reaccept_frames}')
+
+
+class Track(NamedTuple):
+    """A pose at a time, with what odometry said then."""
+
+    stamp_ns: int
+    map_from_camera: Pose
+    odom_from_camera: Pose | None
 
 
 class Gate:
@@ -70,28 +102,51 @@ class Gate:
         self._config = config
         self._scene = scene
         self._dataset_from_map = (map_from_dataset or Pose()).inverse()
-        self._last_stamp_ns: int | None = None
+        self.reset()
 
     def reset(self) -> None:
-        """Forget the past, as after a bag that starts again."""
-        self._last_stamp_ns = None
+        """Forget the past, as after a bag that starts again: no pose is too far from it."""
+        self._last_stamp_ns: int | None = None
+        self._accepted: deque[Track] = deque()
+        self._candidates: list[Track] = []
 
-    def decide(self, estimate: PoseEstimate, stamp_ns: int) -> Decision:
+    def seed(self, map_from_camera: Pose, stamp_ns: int,
+             odom_from_camera: Pose | None = None) -> None:
+        """Say where the camera is: poses are compared with that from now on."""
+        self.reset()
+        self._accepted.append(Track(stamp_ns, map_from_camera, odom_from_camera))
+
+    def decide(self, estimate: PoseEstimate, stamp_ns: int, *,
+               odom_from_camera: Pose | None = None, age_s: float = 0.0) -> Decision:
         """
         Return the verdict on an estimate and remember an accepted one.
 
         :param stamp_ns: time of the image, nanoseconds.
+        :param odom_from_camera: where odometry sees the camera at that time, if it does.
+        :param age_s: how long ago the image was taken, seconds.
         """
-        reason = self._stale(stamp_ns)
-        if reason:
-            return Decision(Verdict.STALE, (reason,))
-        reason = self._out_of_bounds(estimate)
-        if reason:
-            return Decision(Verdict.OUT_OF_BOUNDS, (reason,))
-        self._last_stamp_ns = stamp_ns
+        track = Track(stamp_ns, estimate.map_from_camera, odom_from_camera)
+        for verdict, reason in (
+                (Verdict.STALE, self._stale(stamp_ns, age_s)),
+                (Verdict.OUT_OF_BOUNDS, self._out_of_bounds(estimate)),
+                (Verdict.UNCERTAIN, self._uncertain(estimate)),
+                (Verdict.JUMP, self._jump(track))):
+            if reason:
+                return Decision(verdict, (reason,))
+        self._accept(track)
         return Decision(Verdict.ACCEPTED)
 
-    def _stale(self, stamp_ns: int) -> str:
+    def _accept(self, track: Track) -> None:
+        self._last_stamp_ns = track.stamp_ns
+        self._candidates.clear()
+        self._accepted.append(track)
+        while track.stamp_ns - self._accepted[0].stamp_ns > VELOCITY_WINDOW_NS:
+            self._accepted.popleft()
+
+    def _stale(self, stamp_ns: int, age_s: float) -> str:
+        if self._config.max_age_s and age_s > self._config.max_age_s:
+            return (f'the image is {age_s:.3f} s old, the limit is '
+                    f'{self._config.max_age_s:g} s')
         if self._last_stamp_ns is None or stamp_ns > self._last_stamp_ns:
             return ''
         return f'the image is {(self._last_stamp_ns - stamp_ns) / 1e9:.3f} s older than the last'
@@ -104,3 +159,60 @@ class Gate:
         if not limit or distance <= limit:
             return ''
         return f'{distance:.1f} m outside the trained area, the limit is {limit:g} m'
+
+    def _uncertain(self, estimate: PoseEstimate) -> str:
+        sigma_m, sigma_rad = (
+            float(np.sqrt(np.linalg.eigvalsh(estimate.covariance[part, part]).max()))
+            for part in (slice(0, 3), slice(3, 6)))
+        return _beyond('standard deviation', sigma_m, self._config.max_sigma_m,
+                       np.degrees(sigma_rad), self._config.max_sigma_deg)
+
+    def _jump(self, track: Track) -> str:
+        """Return how far a pose jumped, unless enough of them agree that it did not."""
+        reason = self._too_far(track, self._accepted)
+        if not reason:
+            return ''
+        if self._candidates and self._too_far(track, self._candidates):
+            self._candidates.clear()  # it agrees with neither: begin anew
+        self._candidates.append(track)
+        if len(self._candidates) < self._config.reaccept_frames:
+            return reason
+        self._accepted = deque(self._candidates[:-1])
+        return ''
+
+    def _too_far(self, track: Track, past: deque[Track] | list[Track]) -> str:
+        if not past or not (self._config.max_jump_m or self._config.max_jump_deg):
+            return ''
+        step = predicted(past, track).inverse() @ track.map_from_camera
+        angle_rad = 2 * np.arccos(min(1.0, float(step.quat_xyzw[3])))
+        return _beyond('jump', float(np.linalg.norm(step.translation_m)), self._config.max_jump_m,
+                       np.degrees(angle_rad), self._config.max_jump_deg)
+
+
+def predicted(past: deque[Track] | list[Track], track: Track) -> Pose:
+    """
+    Return where the last pose of `past` has moved to at the time of `track`.
+
+    By odometry where both have it; else at the mean velocity of `past`, for as long as that was
+    observed and no longer, and without turning.
+    """
+    last = past[-1]
+    if last.odom_from_camera and track.odom_from_camera:
+        return (last.map_from_camera @ last.odom_from_camera.inverse()
+                @ track.odom_from_camera)
+    first = past[0]
+    observed_ns = last.stamp_ns - first.stamp_ns
+    if observed_ns <= 0:
+        return last.map_from_camera
+    share = min((track.stamp_ns - last.stamp_ns) / observed_ns, 1.0)
+    moved = last.map_from_camera.translation_m - first.map_from_camera.translation_m
+    return Pose(last.map_from_camera.translation_m + share * moved,
+                last.map_from_camera.quat_xyzw)
+
+
+def _beyond(what: str, metres: float, max_m: float, degrees: float, max_deg: float) -> str:
+    """Return what is beyond its limit; a limit of 0 is none."""
+    parts = [f'{value:.2f} {unit}, the limit is {limit:g} {unit}'
+             for value, limit, unit in ((metres, max_m, 'm'), (degrees, max_deg, 'deg'))
+             if limit and value > limit]
+    return f'{what} of {"; ".join(parts)}' if parts else ''

@@ -99,6 +99,23 @@ class Parameters:
     max_distance_m: float = _parameter(
         0.0, 'Reject poses that are further than this outside the trained area, metres; '
         '0 switches it off.', limits=(0.0, 1e6))
+    max_sigma_m: float = _parameter(
+        0.0, 'Reject poses whose position has a larger standard deviation, metres; 0: off.',
+        limits=(0.0, 1e6))
+    max_sigma_deg: float = _parameter(
+        0.0, 'Reject poses whose rotation has a larger standard deviation, degrees; 0: off.',
+        limits=(0.0, 180.0))
+    max_jump_m: float = _parameter(
+        0.0, 'Reject poses that are further from the last one, moved on by odometry (map_to_odom) '
+        'or at its velocity, metres; 0: off.', limits=(0.0, 1e6))
+    max_jump_deg: float = _parameter(
+        0.0, 'Reject poses that are turned further from there, degrees; 0: off.',
+        limits=(0.0, 180.0))
+    reaccept_frames: int = _parameter(
+        5, 'Believe a jump when so many poses in a row agree on it.', limits=(1, 1000))
+    max_age_s: float = _parameter(
+        0.0, 'Reject poses of images that are older than this, seconds; 0: off.',
+        limits=(0.0, 3600.0))
 
     def __post_init__(self) -> None:
         for item in fields(self):
@@ -126,7 +143,7 @@ class Parameters:
 
     def gate_config(self) -> GateConfig:
         """Return the gate's limits."""
-        return GateConfig(self.max_distance_m)
+        return GateConfig(**{item.name: getattr(self, item.name) for item in fields(GateConfig)})
 
 
 def _descriptor(item: Field[Any]) -> ParameterDescriptor:

@@ -7,6 +7,7 @@ from contextlib import ExitStack, suppress
 import time
 from typing import Any, Protocol
 
+from geometry_msgs.msg import PoseWithCovarianceStamped
 from posenet_ros import artifact
 from posenet_ros.answer import Answer, answer, Job, warm_up
 from posenet_ros.camera import Camera
@@ -15,7 +16,7 @@ from posenet_ros.engine import load_engine
 from posenet_ros.errors import InputError
 from posenet_ros.gate import Gate
 from posenet_ros.inputs import Inputs
-from posenet_ros.messages import camera_from_message, Frame
+from posenet_ros.messages import camera_from_message, Frame, pose_from_message
 from posenet_ros.outputs import Outputs
 from posenet_ros.parameters import Parameters
 from posenet_ros.pose import PoseEstimate
@@ -24,9 +25,11 @@ from posenet_ros.transforms import Transforms
 from posenet_ros.worker import Worker
 from rclpy.exceptions import InvalidHandle
 from rclpy.lifecycle import LifecycleNode
+from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo
 from std_srvs.srv import SetBool, Trigger
 
+INITIAL_POSE_QOS = QoSProfile(depth=1)
 STOP_TIMEOUT_S = 0.5  # SIGINT has to end the node within a second
 
 
@@ -61,6 +64,7 @@ class Session:
         self._camera: Camera | None = None
         self._camera_problem = ''
         self._warp_into: Camera | None = None
+        self._camera_frame = values.camera_frame
         self._last_stamp_ns = 0
         self._answers: deque[Answer] = deque()
         self._load()
@@ -99,6 +103,9 @@ class Session:
                                      (Trigger, '~/reset', self._on_reset),
                                      (SetBool, '~/set_enabled', self._on_set_enabled)):
             stack.callback(node.destroy_service, node.create_service(kind, name, callback))
+        initial = node.create_subscription(
+            PoseWithCovarianceStamped, 'initialpose', self._on_initial_pose, INITIAL_POSE_QOS)
+        stack.callback(node.destroy_subscription, initial)
         self._inputs = Inputs(node, stack, self._values, self._on_image, self._on_camera_info,
                               self._report.warn)
 
@@ -142,6 +149,26 @@ class Session:
         self._diagnostics.clear()
         response.success, response.message = True, 'poses, path, transforms and counts forgotten'
         return response
+
+    def _on_initial_pose(self, message: PoseWithCovarianceStamped) -> None:
+        """Seed the gate with where the robot is said to be, as RViz and nav2 say it."""
+        try:
+            if message.header.frame_id.lstrip('/') != self._values.map_frame:
+                raise InputError(f'its frame has to be {self._values.map_frame}. '
+                                 f'Received: {message.header.frame_id!r}')
+            map_from_base = pose_from_message(message.pose.pose)
+            base_from_camera = self._transforms.base_from_camera(self._camera_frame)
+            if base_from_camera is None:
+                raise InputError(f'the transform from {self._values.base_frame} to '
+                                 f'{self._camera_frame or "the camera"} is needed; tf_mode has to '
+                                 'be map_to_base or map_to_odom')
+        except InputError as error:
+            self._report.warn('initial pose refused', str(error))
+            return
+        now_ns = self._node.get_clock().now().nanoseconds
+        self._gate.seed(map_from_base @ base_from_camera, now_ns,
+                        self._transforms.odom_from_camera(self._camera_frame, 0))
+        self._node.get_logger().info('poses are compared with the initial pose from now on')
 
     def _on_set_enabled(self, request: SetBool.Request,
                         response: SetBool.Response) -> SetBool.Response:
@@ -219,15 +246,17 @@ class Session:
     def _judge(self, result: Answer, frame: Frame, estimate: PoseEstimate) -> None:
         """Publish what the gate accepts."""
         self._notice_time(frame.stamp_ns)
-        decision = self._gate.decide(estimate, frame.stamp_ns)
+        self._camera_frame = self._values.camera_frame or frame.frame_id.lstrip('/')
+        age_s = (self._node.get_clock().now().nanoseconds - frame.stamp_ns) / 1e9
+        decision = self._gate.decide(
+            estimate, frame.stamp_ns, age_s=age_s,
+            odom_from_camera=self._transforms.odom_from_camera(self._camera_frame, frame.stamp_ns))
         self._diagnostics.verdicts[decision.verdict.value] += 1
         if decision.accepted:
             self._outputs.publish(estimate, frame.stamp_ns)
-            self._transforms.update(
-                estimate.map_from_camera, self._values.camera_frame or frame.frame_id,
-                frame.stamp_ns)
+            self._transforms.update(estimate.map_from_camera, self._camera_frame, frame.stamp_ns)
             self._diagnostics.count('answered')
-            self._note_latency(result, frame.stamp_ns)
+            self._note_latency(result, age_s)
         else:
             self._diagnostics.count('rejected')
             self._report.warn(f'pose {decision.verdict.value}', '; '.join(decision.reasons))
@@ -243,10 +272,9 @@ class Session:
                               'the past is forgotten')
         self._last_stamp_ns = stamp_ns
 
-    def _note_latency(self, result: Answer, stamp_ns: int) -> None:
+    def _note_latency(self, result: Answer, age_s: float) -> None:
         for stage, seconds in result.stages_s.items():
             self._diagnostics.add_latency(stage, seconds)
         self._diagnostics.add_latency(
             'received to published', time.monotonic() - result.job.received_s)
-        age_s = (self._node.get_clock().now().nanoseconds - stamp_ns) / 1e9
         self._diagnostics.add_latency('stamp to published', age_s)

@@ -81,6 +81,25 @@ class Transforms:
         if self._mode in (TfMode.MAP_TO_BASE, TfMode.MAP_TO_ODOM):
             self._buffer.clear()
 
+    def odom_from_camera(self, camera_frame: str, stamp_ns: int) -> Pose | None:
+        """Return what odometry says of the camera at a time, if it is known already."""
+        if self._mode is not TfMode.MAP_TO_ODOM:
+            return None
+        return self._known(self._values.odom_frame, camera_frame, stamp_ns)
+
+    def base_from_camera(self, camera_frame: str) -> Pose | None:
+        """Return the latest place of the camera on the robot, if it is known."""
+        return self._known(self._values.base_frame, camera_frame, 0)
+
+    def _known(self, target: str, source: str, stamp_ns: int) -> Pose | None:
+        if self._mode not in (TfMode.MAP_TO_BASE, TfMode.MAP_TO_ODOM):
+            return None
+        try:
+            found = self._buffer.lookup_transform(target, source, Time(nanoseconds=stamp_ns))
+            return pose_from_transform(found.transform)
+        except (TransformException, InputError):
+            return None
+
     def update(self, map_from_camera: Pose, camera_frame: str, stamp_ns: int) -> None:
         """
         Take an accepted estimate.

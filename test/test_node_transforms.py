@@ -13,9 +13,16 @@ import pytest
 pytest.importorskip('rclpy')
 pytest.importorskip('tensorflow')
 
-from geometry_msgs.msg import TransformStamped
-from posenet_ros.messages import fill_transform, pose_from_transform, set_stamp, stamp_ns
+from geometry_msgs.msg import PoseWithCovarianceStamped, TransformStamped
+from posenet_ros.messages import (
+    fill_pose,
+    fill_transform,
+    pose_from_transform,
+    set_stamp,
+    stamp_ns,
+)
 from posenet_ros.pose import Pose
+from std_srvs.srv import Trigger
 from tf2_ros import StaticTransformBroadcaster, TransformBroadcaster
 
 from test.ros_helpers import (
@@ -185,3 +192,36 @@ def test_a_loop_of_transforms_is_reported(model: Path, tmp_path: Path) -> None:
         assert len(peer.send(image_message(stamp, COLOUR, frame_id='thing'))) == 1
         assert peer.reported('no transform', 'loop')
         assert sent(peer, 'base_link') == []
+
+
+def test_jumps_are_rejected_and_the_initial_pose_decides(model: Path, tmp_path: Path) -> None:
+    with relocaliser('map_to_base', DOMAIN + 4, model, tmp_path, max_jump_m=1.0,
+                     reaccept_frames=3) as peer:
+        Robot(peer).mount_camera()
+        initial = peer.node.create_publisher(PoseWithCovarianceStamped, 'initialpose', 1)
+        assert peer.wait_until(initial.get_subscription_count)
+        peer.spin_for(0.3)
+        other = tuple(255 - value for value in COLOUR)
+        assert len(peer.send(image_message(time.time_ns(), COLOUR))) == 1
+        assert peer.send(image_message(time.time_ns(), other), timeout_s=0.5) == []
+        assert peer.reported('pose jump', 'the limit is 1 m')
+
+        message = PoseWithCovarianceStamped()
+        message.header.frame_id = 'odom'
+        initial.publish(message)
+        assert 'has to be map' in peer.reported('initial pose refused', 'odom')
+        message.header.frame_id = 'map'
+        map_from_camera = MAP_FROM_DATASET @ Pose(np.array(other) / 255 * SCALE_M)
+        fill_pose(message.pose.pose, map_from_camera @ BASE_FROM_CAMERA.inverse())
+        initial.publish(message)
+        peer.spin_for(0.3)
+        assert len(peer.send(image_message(time.time_ns(), other))) == 1
+        assert peer.send(image_message(time.time_ns(), COLOUR), timeout_s=0.5) == []
+
+        assert peer.call(Trigger, 'relocalise', Trigger.Request()).success
+        assert len(peer.send(image_message(time.time_ns(), COLOUR))) == 1  # whatever it is
+        for expected in (0, 0, 1):  # carried: the third one that agrees is believed
+            stamp = time.time_ns()
+            assert len(peer.send(image_message(stamp, other), timeout_s=0.5)) == expected
+        values = values_of(peer.status())
+        assert (values['verdict accepted'], values['verdict jump']) == ('4', '4')
