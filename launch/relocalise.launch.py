@@ -8,6 +8,7 @@ from launch_ros.actions import Node, SetParameter, SetParametersFromFile
 from launch_ros.substitutions import FindPackageShare
 
 DEFAULTS = [FindPackageShare('posenet_ros'), 'config', 'relocalise.yaml']
+RVIZ = [FindPackageShare('posenet_ros'), 'config', 'relocalise.rviz']
 
 
 def set_if_given(name: str) -> SetParameter:
@@ -40,6 +41,7 @@ def generate_launch_description() -> LaunchDescription:
         DeclareLaunchArgument(
             'log_level', default_value='info',
             description='debug, info, warn, error or fatal'),
+        DeclareLaunchArgument('rviz', default_value='false', description='start RViz, too'),
         GroupAction([
             SetParametersFromFile(LaunchConfiguration('params_file')),
             SetParameter('use_sim_time', LaunchConfiguration('use_sim_time')),
@@ -51,5 +53,10 @@ def generate_launch_description() -> LaunchDescription:
                 remappings=[('image', LaunchConfiguration('image')),
                             ('camera_info', LaunchConfiguration('camera_info'))],
                 ros_arguments=['--log-level', LaunchConfiguration('log_level')]),
+            Node(
+                package='rviz2', executable='rviz2',
+                namespace=LaunchConfiguration('namespace'),
+                arguments=['-d', PathJoinSubstitution(RVIZ)],
+                condition=IfCondition(LaunchConfiguration('rviz'))),
         ]),
     ])

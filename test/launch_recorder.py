@@ -31,6 +31,7 @@ class Context:
     commands: list[list[str]] = field(default_factory=list)
 
 
+LaunchContext = Context
 Substitution = Callable[[Context], str]
 Action = Callable[[Context], None]
 
@@ -42,8 +43,18 @@ def text(value: Any, context: Context) -> str:  # noqa: ANN401
     return value(context) if callable(value) else str(value)
 
 
-def LaunchConfiguration(name: str) -> Substitution:  # noqa: N802
-    return lambda context: context.configurations[name]
+@dataclass(frozen=True)
+class LaunchConfiguration:
+    """The value of an argument."""
+
+    name: str
+
+    def __call__(self, context: Context) -> str:  # noqa: D102
+        return self.perform(context)
+
+    def perform(self, context: Context) -> str:
+        """Return the value."""
+        return context.configurations[self.name]
 
 
 def PathJoinSubstitution(parts: Sequence[Any]) -> Substitution:  # noqa: N802
@@ -76,9 +87,9 @@ def LaunchDescription(actions: Sequence[Action]) -> Action:  # noqa: N802
 
 def GroupAction(actions: Sequence[Action]) -> Action:  # noqa: N802
     def visit(context: Context) -> None:
-        before = list(context.ros_arguments)
+        before = list(context.ros_arguments), dict(context.configurations)
         LaunchDescription(actions)(context)
-        context.ros_arguments = before  # a group is a scope
+        context.ros_arguments, context.configurations = before  # a group is a scope
     return visit
 
 
@@ -106,10 +117,13 @@ def SetParametersFromFile(path: Any) -> Action:  # noqa: ANN401, N802
 
 def Node(package: str, executable: str, namespace: Any = '', output: str = '',  # noqa: ANN401, N802
          remappings: Sequence[tuple[Any, Any]] = (), ros_arguments: Sequence[Any] = (),
-         arguments: Sequence[Any] = (), on_exit: object = None) -> Action:
+         arguments: Sequence[Any] = (), on_exit: object = None,
+         condition: Substitution | None = None) -> Action:
     def visit(context: Context) -> None:
-        assert package == 'posenet_ros'
-        command = [sys.executable, str(ROOT / 'scripts' / executable)]
+        if condition and condition(context) != 'true':
+            return
+        own = package == 'posenet_ros'
+        command = [sys.executable, str(ROOT / 'scripts' / executable)] if own else [executable]
         command += [text(part, context) for part in arguments]
         command += ['--ros-args', *(text(part, context) for part in ros_arguments)]
         if text(namespace, context):
@@ -124,8 +138,16 @@ def PythonLaunchDescriptionSource(path: Substitution) -> Substitution:  # noqa: 
     return path
 
 
-def IncludeLaunchDescription(source: Substitution) -> Action:  # noqa: N802
-    return lambda context: load(Path(source(context)))(context)
+def IncludeLaunchDescription(  # noqa: N802
+        source: Substitution, launch_arguments: Sequence[tuple[str, str]] = ()) -> Action:
+    def visit(context: Context) -> None:
+        context.configurations.update(launch_arguments)
+        load(Path(source(context)))(context)
+    return visit
+
+
+def OpaqueFunction(function: Callable[[Context], Sequence[Action]]) -> Action:  # noqa: N802
+    return lambda context: LaunchDescription(function(context))(context)
 
 
 def Shutdown() -> None:  # noqa: N802
@@ -133,9 +155,9 @@ def Shutdown() -> None:  # noqa: N802
 
 
 MODULES = {
-    'launch': ['LaunchDescription'],
+    'launch': ['LaunchContext', 'LaunchDescription'],
     'launch.actions': ['DeclareLaunchArgument', 'GroupAction', 'IncludeLaunchDescription',
-                       'Shutdown'],
+                       'OpaqueFunction', 'Shutdown'],
     'launch.conditions': ['IfCondition'],
     'launch.launch_description_sources': ['PythonLaunchDescriptionSource'],
     'launch.substitutions': ['IfElseSubstitution', 'LaunchConfiguration', 'NotEqualsSubstitution',

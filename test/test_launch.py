@@ -72,12 +72,13 @@ def parameter(peer: Peer, name: str) -> str | bool:
 
 
 @pytest.mark.parametrize(('name', 'own'), [
-    ('relocalise.launch.py', set()), ('replay.launch.py', {'bag', 'rate', 'loop'})])
+    ('relocalise.launch.py', set()), ('replay.launch.py', {'bag', 'rate', 'loop'}),
+    ('cameras.launch.py', {'cameras'})])
 def test_every_argument_is_declared_and_described(name: str, own: set[str]) -> None:
-    arguments = resolve(LAUNCH / name, {'bag': 'b'}).arguments
+    arguments = resolve(LAUNCH / name, {'bag': 'b', 'cameras': 'a'}).arguments
     assert set(arguments) == own | {
         'model', 'image', 'camera_info', 'params_file', 'namespace', 'tf_mode', 'use_sim_time',
-        'log_level'}
+        'log_level', 'rviz'}
     assert all(arguments.values())
 
 
@@ -105,6 +106,26 @@ def test_replay_starts_the_player_with_the_bags_time() -> None:
         'bag': 'walk.mcap', 'rate': '2', 'loop': 'true'}).commands
     assert 'use_sim_time:=true' in node
     assert player[2:] == ['walk.mcap', '--rate', '2', '--clock', '--loop', '--ros-args']
+
+
+def test_rviz_is_started_on_demand_with_a_file_that_exists() -> None:
+    commands = resolve(LAUNCH / 'relocalise.launch.py', {'rviz': 'true'}).commands
+    assert [command[0] for command in commands] == [sys.executable, 'rviz2']
+    content = yaml.safe_load(Path(commands[1][2]).read_text())
+    topics = [display['Topic']['Value'] for display in content['Visualization Manager']['Displays']
+              if 'Topic' in display]
+    assert topics == ['relocaliser/path', 'relocaliser/pose_with_covariance',
+                      'relocaliser/debug_image']
+
+
+def test_each_camera_gets_a_node_in_its_namespace() -> None:
+    commands = resolve(LAUNCH / 'cameras.launch.py', {
+        'cameras': 'front, rear', 'model': 'm'}).commands
+    assert len(commands) == 2
+    for command, name in zip(commands, ('front', 'rear'), strict=True):
+        assert f'__ns:=/{name}' in command
+        assert {'image:=image_raw', 'camera_info:=camera_info', 'model:=m', 'tf_mode:=none'
+                } <= set(command)
 
 
 def test_the_launched_node_does_as_it_is_told(model: Path, tmp_path: Path) -> None:
