@@ -35,6 +35,7 @@ LATENCY_WORDS = {  # the stages that a histogram is drawn of, the first that was
     'end_to_end': 'from publishing the image to receiving its pose',
     'total': 'decoding, preparing and inference'}
 SMALLEST = 1e-3  # metres or degrees, where a logarithmic axis ends
+MOST_STEPS, MOST_MARKS = 1000, 20  # points of a cumulative curve, names of sequences
 MOST_POINTS = 3000  # drawn as shapes; more become one picture inside the SVG
 
 
@@ -77,6 +78,7 @@ def _gaps(points: Array, sequences: Sequence[str]) -> Array:
 def _draw_path(
         axis: Axes, frames: Sequence[FrameResult], train: TrainIndex | None,
         across: tuple[int, int]) -> None:
+    from matplotlib.collections import LineCollection
     a, b = across
     truth = positions([f.truth for f in frames])
     many = len(frames) > MOST_POINTS
@@ -84,12 +86,13 @@ def _draw_path(
         axis.plot(train.positions_m[:, a], train.positions_m[:, b], '.', color=TRAINING,
                   markersize=4, label=f'training positions ({len(train.names)})', rasterized=many)
     line = _gaps(truth, [f.sequence for f in frames])
-    axis.plot(line[:, a], line[:, b], '-', color=TRUTH, linewidth=1.4, label='truth')
+    axis.plot(line[:, a], line[:, b], '-', color=TRUTH, linewidth=1.4, label='truth',
+              rasterized=many)
     answered = [i for i, f in enumerate(frames) if f.accepted]
     given = positions([f.estimate for f in frames if f.accepted and f.estimate is not None])
-    joins = np.stack([truth[answered], given, np.full_like(given, np.nan)], 1).reshape(-1, 3)
-    axis.plot(joins[:, a], joins[:, b], '-', color=ESTIMATE, linewidth=0.6, alpha=0.45,
-              rasterized=many)
+    joins = np.stack([truth[answered], given], axis=1)[..., [a, b]]  # (N, 2 ends, 2)
+    axis.add_collection(LineCollection(
+        list(joins), colors=ESTIMATE, linewidths=0.6, alpha=0.45, rasterized=many))
     axis.plot(given[:, a], given[:, b], 'o', color=ESTIMATE, markersize=3,
               label=f'estimate ({len(given)}), joined to its truth', rasterized=many)
     failed = [i for i, f in enumerate(frames) if not f.accepted]
@@ -154,12 +157,13 @@ def error_along_path(frames: Sequence[FrameResult], errors: Errors) -> str:
 
 
 def _mark_sequences(axis: Axes, frames: Sequence[FrameResult]) -> None:
-    for i, frame in enumerate(frames):
-        if i == 0 or frame.sequence != frames[i - 1].sequence:
-            axis.axvline(i - 0.5, color='#94a3b8', linewidth=0.8)
-            axis.annotate(frame.sequence, (i, 1), (2, 4), annotation_clip=False, fontsize=8,
-                          xycoords=axis.get_xaxis_transform(), textcoords='offset points',
-                          color='#475569')
+    starts = [i for i, frame in enumerate(frames)
+              if i == 0 or frame.sequence != frames[i - 1].sequence]
+    for i in starts if len(starts) <= MOST_MARKS else ():
+        axis.axvline(i - 0.5, color='#94a3b8', linewidth=0.8)
+        axis.annotate(frames[i].sequence, (i, 1), (2, 4), annotation_clip=False, fontsize=8,
+                      xycoords=axis.get_xaxis_transform(), textcoords='offset points',
+                      color='#475569')
 
 
 def cumulative(errors: Errors, baselines: Mapping[str, Errors | None]) -> str:
@@ -189,7 +193,9 @@ def _draw_cumulative(axis: Axes, errors: Array, **style: str | float) -> None:
     finite = np.sort(errors[np.isfinite(errors)])
     # a logarithmic axis has no 0: exact answers stand at its left end
     finite = np.maximum(finite, SMALLEST)
-    axis.step(finite, np.arange(1, len(finite) + 1) / len(errors), where='post', **style)
+    count = min(len(finite), MOST_STEPS)
+    shown = np.linspace(0, len(finite) - 1, count).round().astype(int)
+    axis.step(finite[shown], (shown + 1) / len(errors), where='post', **style)
 
 
 def relation_views(errors_m: Array, known: Mapping[str, Array]) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import json
 from pathlib import Path
+import time
+import weakref
 
 import cv2
 import numpy as np
@@ -12,12 +15,14 @@ from posenet_ros import evaluate, report_files
 from posenet_ros.artifact import load
 from posenet_ros.bag_writer import camera_message, image_message, new_bag, pose_message
 from posenet_ros.errors import InputError, run_cli
+from posenet_ros.gate import Gate, GateConfig
 from posenet_ros.messages import Frame
 from posenet_ros.pose import Pose
-from posenet_ros.relocaliser import Prediction
+from posenet_ros.relocaliser import Prediction, Relocaliser
 from posenet_ros.results import FrameResult
 from posenet_ros.runner import Album, ordered_map
-from posenet_ros.sources import Parts
+from posenet_ros.runner import run as run_model
+from posenet_ros.sources import Parts, Shot
 from posenet_ros.trajectories import write_cambridge
 import pytest
 
@@ -269,6 +274,49 @@ def test_ordered_map_keeps_the_order_and_reads_only_a_little_ahead() -> None:
     assert [next(results) for _ in range(3)] == [0, 2, 4]
     assert taken <= 3 + 4
     assert list(results) == list(range(6, 200, 2))
+
+
+class SlowEngine(GreyEngine):
+    """A network that takes 5 ms and no processor."""
+
+    def predict(self, batch: np.ndarray) -> Prediction:
+        """Return a pose an image."""
+        time.sleep(0.005)
+        return super().predict(batch)
+
+
+def run_slowly(count: int, load: Callable[[], np.ndarray]) -> float:
+    """Return how long a run over `count` images takes, seconds."""
+    settings = tiny_artifact()
+    shots = [Shot(str(i), i + 1, Pose(), load) for i in range(count)]
+    start = time.perf_counter()
+    results = run_model(shots, None, Relocaliser(SlowEngine().predict, settings),
+                        Gate(GateConfig(), settings.scene), settings.train, Album())
+    assert sum(1 for _ in results) == count
+    return time.perf_counter() - start
+
+
+def test_decoding_and_inference_overlap() -> None:
+    def load() -> np.ndarray:
+        time.sleep(0.008)  # two threads decode, so 4 ms an image
+        return picture(0)
+
+    assert run_slowly(100, load) < 0.008 * 100  # one after the other it would be 1.3 s
+
+
+def test_memory_does_not_grow_with_the_bag() -> None:
+    alive: list[weakref.ref] = []
+    most = 0
+
+    def load() -> np.ndarray:
+        nonlocal most
+        image = picture(0)
+        alive.append(weakref.ref(image))
+        most = max(most, sum(known() is not None for known in alive))
+        return image
+
+    run_slowly(200, load)
+    assert most <= 4  # those that are being decoded
 
 
 def test_ordered_map_hands_on_an_error() -> None:
