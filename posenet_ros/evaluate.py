@@ -18,7 +18,7 @@ from posenet_ros.answer import warm_up
 from posenet_ros.artifact import load, LoadedArtifact, TrainIndex
 from posenet_ros.engine import load_engine
 from posenet_ros.errors import InputError, PoseNetError, run_cli
-from posenet_ros.evaluate_options import parser
+from posenet_ros.evaluate_options import gate_config, parser
 from posenet_ros.gate import Gate, GateConfig
 from posenet_ros.output import check_new
 from posenet_ros.recorded import ask_node, join, read_answers
@@ -68,7 +68,7 @@ def open_source(options: argparse.Namespace) -> Iterator[Source]:
 
 def evaluate(
         artifact: LoadedArtifact, source: Source, engine_name: str,
-        gate_config: GateConfig) -> tuple[dict[str, Any], list[FrameResult]]:
+        limits: GateConfig) -> tuple[dict[str, Any], list[FrameResult]]:
     """
     Run a model over a source, with a progress bar.
 
@@ -83,7 +83,7 @@ def evaluate(
     describe, reason = describer(artifact)
     album = Album()
     results = run(source.shots, source.camera, relocaliser,
-                  Gate(gate_config, artifact.scene), artifact.train, album, describe)
+                  Gate(limits, artifact.scene), artifact.train, album, describe)
     frames = album.mount(list(tqdm(results, total=source.total, unit='frame', desc='evaluate',
                                    disable=None, dynamic_ncols=True)))
     check_matched(frames, source)
@@ -161,9 +161,9 @@ def run_model(options: argparse.Namespace) -> Evaluation:
     if options.model is None:
         raise InputError('--bag and --data have to come with --model FOLDER. Received: none')
     artifact = load(options.model)
-    gate_config = GateConfig(options.max_distance)
+    limits = gate_config(options.gate)
     with open_source(options) as source:
-        report, frames = evaluate(artifact, source, options.engine, gate_config)
+        report, frames = evaluate(artifact, source, options.engine, limits)
     return report, frames, artifact.train
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from posenet_ros.config import from_mapping
 from posenet_ros.engine import ENGINES
+from posenet_ros.errors import InputError
 from posenet_ros.gate import GateConfig
 from posenet_ros.scoring import Match
 from posenet_ros.tracks import DEFAULT_MAX_GAP_S
@@ -49,9 +53,9 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
     group.add_argument('--engine', choices=ENGINES, default='auto',
                        help='auto, the default, is TensorFlow where there is an NVIDIA GPU, '
                        'else LiteRT')
-    group.add_argument('--max-distance', type=float, metavar='M',
-                       default=GateConfig.max_distance_m, help='the gate rejects answers further '
-                       'outside the trained area than this, metres; 0, the default, is off')
+    group.add_argument('--gate', action='append', default=[], metavar='KEY=VALUE',
+                       help="a limit of the gate, as the node's parameter of that name: "
+                       f'{", ".join(f.name for f in fields(GateConfig))}; all are off by default')
 
 
 def _add_topics(group: argparse._ArgumentGroup) -> None:
@@ -91,3 +95,17 @@ def _add_files(group: argparse._ArgumentGroup) -> None:
     group.add_argument('--match', type=Match, choices=list(Match), metavar='BY',
                        help='how rows belong together; default: by name where both have names, '
                        'else by stamp, else by row (name, stamp, row)')
+
+
+def gate_config(settings: Sequence[str]) -> GateConfig:
+    """
+    Return the gate's limits from `KEY=VALUE` words.
+
+    :raises InputError: on an unknown key or a value that is no number.
+    """
+    pairs = [setting.partition('=') for setting in settings]
+    try:
+        values = {key: float(value) for key, _, value in pairs}
+    except ValueError as error:
+        raise InputError(f'--gate has to be KEY=NUMBER. Received: {" ".join(settings)}') from error
+    return from_mapping(GateConfig, values, '--gate')

@@ -83,6 +83,9 @@ def open_dataset(folder: Path, split: str) -> Source:
     :param split: `train` or `test`.
     :raises InputError: naming file and line on a bad row or an image that is not there.
     """
+    if folder.suffix == '.zip':
+        raise InputError(f'{folder}: expected a folder. Received: a zip; unpack it first: '
+                         f'unzip {folder.name}')
     file = folder / f'dataset_{split}.txt'
     rows = read_cambridge(file)
     for row in rows:

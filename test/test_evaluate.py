@@ -229,6 +229,24 @@ def test_existing_report_is_refused_before_any_work(
     assert '--force' in capsys.readouterr().err
 
 
+def test_gate_limits_are_those_of_the_node(
+        model: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    arguments = ('--model', model, '--data', data, '--out', tmp_path / 'r', '--gate')
+    assert run(*arguments, 'max_sigma_m=0.1') == 1
+    assert read(tmp_path / 'r')['outcomes'] == {'uncertain': 12}
+    assert run(*arguments, 'max_sigma=1', '--force') == 2
+    assert "unknown key 'max_sigma'" in capsys.readouterr().err
+    assert run(*arguments, 'max_sigma_m=small', '--force') == 2
+    assert 'KEY=NUMBER' in capsys.readouterr().err
+
+
+def test_zip_is_not_unpacked_unasked(
+        model: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert run('--model', model, '--data', tmp_path / 'KingsCollege.zip',
+               '--out', tmp_path / 'r') == 2
+    assert 'unzip KingsCollege.zip' in capsys.readouterr().err
+
+
 def test_other_camera_is_refused(
         model: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     (data / 'camera.json').write_text(json.dumps({**CAMERA.to_mapping(), 'fx': 90.0}))
