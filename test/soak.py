@@ -1,0 +1,228 @@
+"""
+Run the node for a long time and hurt it: `python -m test.soak --minutes 20`.
+
+A player loops a bag (so time jumps back at each turn) while bad images, bursts, pauses, a stopped
+and a killed player come in between. Prints what came of it; exit code 1 when a pose had a stamp
+that no image had, the node died, memory grew, or it took more than two frames to recover.
+"""
+
+from __future__ import annotations
+
+import argparse
+from array import array
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+import itertools
+import os
+from pathlib import Path
+import signal
+import sys
+import tempfile
+import time
+
+import numpy as np
+from posenet_ros.bag_writer import image_message, new_bag
+from posenet_ros.errors import run_cli
+from posenet_ros.messages import Frame, stamp_ns
+from posenet_ros.ros_environment import prepare
+import psutil
+
+DOMAIN = 130
+SECOND = 1_000_000_000
+START = 1_600_000_000 * SECOND
+RATE_HZ = 30
+BAG_SECONDS = 20
+CALM_S = 3.0  # between two faults
+RECOVERY_FRAMES = 2
+MAX_SLOPE_MB_PER_HOUR = 1.0
+WARM_UP_S = 60.0
+
+
+def write_bag(path: Path) -> list[int]:
+    """Write a walk of tiny images. Returns their stamps."""
+    from test.helpers import CAMERA
+
+    stamps = [START + i * SECOND // RATE_HZ for i in range(BAG_SECONDS * RATE_HZ)]
+    with new_bag(path) as writer:
+        for i, stamp in enumerate(stamps):
+            pixels = np.full((CAMERA.height, CAMERA.width, 3), i % 100, np.uint8)
+            writer.write('/image', image_message(Frame(pixels, stamp, 'camera')), stamp)
+    return stamps
+
+
+class Soak:
+    """A node, a player and a peer that watches both."""
+
+    def __init__(self, stack: ExitStack, folder: Path) -> None:
+        from test.ros_helpers import node_command, peer_of, running, write_mean_colour_model
+
+        self.stamps = write_bag(folder / 'walk')
+        model = write_mean_colour_model(folder / 'model')
+        self._start = lambda command, name: stack.enter_context(
+            running(command, DOMAIN, folder / name))
+        self._replay = [sys.executable, '-m', 'posenet_ros.replay', str(folder / 'walk'),
+                        '--loop', '--clock']
+        self._names = (f'player{i}.txt' for i in itertools.count())
+        self.node = self._start(node_command(model=model, use_sim_time='true'), 'node.txt')
+        self.peer = stack.enter_context(peer_of(DOMAIN))
+        self.process = psutil.Process(self.node.popen.pid)
+        self.images: list[tuple[float, int]] = []  # arrival, stamp
+        self.memory: list[tuple[float, int]] = []  # time, bytes
+        self.latencies_s: list[float] = []
+        self.poses = 0
+        self.wrong_stamps = 0
+        self._recovering_since_s: float | None = None
+        self.recoveries: dict[str, int] = {}  # fault -> frames, the worst
+        self.fault = 'start'
+        self._watch()
+        self.player = self._start(self._replay, next(self._names))
+        self.peer.wait_active()
+
+    def _watch(self) -> None:
+        from geometry_msgs.msg import PoseStamped
+        from rclpy.qos import qos_profile_sensor_data
+        from sensor_msgs.msg import Image
+
+        node = self.peer.node
+        node.create_subscription(
+            Image, 'image', lambda m: self.images.append(
+                (time.monotonic(), stamp_ns(m.header.stamp))), qos_profile_sensor_data)
+        node.create_subscription(PoseStamped, '/relocaliser/pose', self._on_pose, 100)
+        node.create_timer(1.0, lambda: self.memory.append(
+            (time.monotonic(), self.process.memory_info().rss)))
+
+    def _on_pose(self, message: object) -> None:
+        now_s, stamp = time.monotonic(), stamp_ns(message.header.stamp)
+        self.poses += 1
+        self.wrong_stamps += not START <= stamp <= self.stamps[-1]
+        arrived = next((s for s, t in reversed(self.images[-90:]) if t == stamp), None)
+        if arrived is None:
+            return
+        self.latencies_s.append(now_s - arrived)
+        if self._recovering_since_s is not None and arrived > self._recovering_since_s:
+            since = [s for s, _ in self.images if s > self._recovering_since_s]
+            frames = since.index(arrived) + 1
+            self.recoveries[self.fault] = max(frames, self.recoveries.get(self.fault, 0))
+            self._recovering_since_s = None
+
+    def calm(self, seconds: float = CALM_S) -> None:
+        """Let it run, and note after how many frames it answers again."""
+        self._recovering_since_s = time.monotonic()
+        self.peer.spin_for(seconds)
+        del self.images[:-3 * RATE_HZ]
+        for kept in (self.peer.poses, self.peer.with_covariance, self.peer.transforms):
+            kept.clear()
+        del self.peer.diagnostics[:-2]
+
+    # ---- faults
+
+    def bad_images(self) -> None:
+        """Send a second of images that contradict themselves."""
+        from test.ros_helpers import image_message
+
+        for i in range(RATE_HZ):
+            message = image_message(START + i)
+            message.data = array('B', os.urandom(i))
+            message.encoding = ('rgb8', '', 'nonsense', '32FC1')[i % 4]
+            self.peer.images.publish(message)
+            self.peer.spin_for(1 / RATE_HZ)
+
+    def burst(self) -> None:
+        """Send two hundred good images at once."""
+        from test.ros_helpers import image_message
+
+        for i in range(200):
+            self.peer.images.publish(image_message(START + i, (1, 1, 1)))
+        self.peer.spin_for(0.3)  # until it has arrived
+
+    def time_jumps(self) -> None:
+        """Send images from far back and from far ahead."""
+        from test.ros_helpers import image_message
+
+        for stamp in (START, self.stamps[-1], START + SECOND):
+            self.peer.images.publish(image_message(stamp))
+            self.peer.spin_for(0.2)
+
+    def stopped_player(self) -> None:
+        """Stop the player for two seconds: it then sends what is late at once."""
+        self.player.popen.send_signal(signal.SIGSTOP)
+        self.peer.spin_for(2.0)
+        self.player.popen.send_signal(signal.SIGCONT)
+        self.peer.spin_for(0.3)
+
+    def killed_player(self) -> None:
+        """Kill the player and start another."""
+        self.player.end(signal.SIGKILL)
+        self.peer.spin_for(2.5)
+        self.player = self._start(self._replay, next(self._names))
+        before = len(self.images)
+        self.peer.wait_until(lambda: len(self.images) > before, 30.0)
+
+    def faults(self) -> list[Callable[[], None]]:
+        """Return everything that is done to it."""
+        return [self.bad_images, self.burst, self.time_jumps, self.stopped_player,
+                self.killed_player]
+
+
+def slope_mb_per_hour(memory: Sequence[tuple[float, int]]) -> float:
+    """Return how fast memory grows after the warm-up."""
+    later = [(s, size) for s, size in memory if s - memory[0][0] > WARM_UP_S]
+    if len(later) < 30:
+        return 0.0
+    seconds, sizes = np.array(later, dtype=float).T
+    return float(np.polyfit(seconds - seconds[0], sizes / 1e6, 1)[0] * 3600)
+
+
+def report(soak: Soak, faults: Counter[str], lives: bool) -> bool:
+    """Print the figures. Returns whether all is well."""
+    from test.ros_helpers import values_of
+
+    values = values_of(soak.peer.diagnostics[-1].status[0])
+    slope = slope_mb_per_hour(soak.memory)
+    latencies_ms = 1e3 * np.array(soak.latencies_s or [np.nan])
+    lines = {
+        'frames': ', '.join(f'{key.split()[1]} {value}' for key, value in values.items()
+                            if key.startswith('images ')),
+        'verdicts': ', '.join(f'{key.split()[1]} {value}' for key, value in values.items()
+                              if key.startswith('verdict ')),
+        'time jumps back': values.get('time jumps back', '0'),
+        'faults': ', '.join(f'{name} {count}' for name, count in faults.items()),
+        'poses with a stamp of no image': str(soak.wrong_stamps),
+        'frames to recover, worst': ', '.join(
+            f'{name} {frames}' for name, frames in soak.recoveries.items()),
+        'latency p50 / p99 / worst': ' / '.join(
+            f'{value:.1f}' for value in (*np.percentile(latencies_ms, (50, 99)),
+                                         latencies_ms.max())) + ' ms',
+        'memory': f'{soak.memory[-1][1] / 1e6:.0f} MB, slope {slope:+.2f} MB/h',
+        'node': 'alive' if lives else 'dead'}
+    for name, line in lines.items():
+        print(f'{name:32} {line}')
+    return (lives and not soak.wrong_stamps and slope < MAX_SLOPE_MB_PER_HOUR
+            and max(soak.recoveries.values()) <= RECOVERY_FRAMES)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the soak."""
+    parser = argparse.ArgumentParser(prog='python -m test.soak', description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--minutes', type=float, default=20.0, help='how long (default: 20)')
+    minutes = parser.parse_args(argv).minutes
+    prepare()
+    faults: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        soak = Soak(stack, Path(folder))
+        end_s = time.monotonic() + 60 * minutes
+        for fault in itertools.cycle(soak.faults()):
+            if time.monotonic() > end_s or soak.node.popen.poll() is not None:
+                break
+            soak.calm()
+            soak.fault = fault.__name__
+            fault()
+            faults[fault.__name__] += 1
+        soak.calm()
+        return 0 if report(soak, faults, soak.node.popen.poll() is None) else 1
+
+
+if __name__ == '__main__':
+    sys.exit(run_cli(main))
