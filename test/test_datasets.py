@@ -171,7 +171,7 @@ def test_tum(tmp_path: Path) -> None:
 
 def test_validation_is_whole_sequences_or_blocks(tmp_path: Path) -> None:
     write_cambridge(tmp_path / 'three')
-    kept, held = hold_out(read_dataset(tmp_path / 'three', 'train'), 0.2)
+    kept, held = hold_out(read_dataset(tmp_path / 'three', 'train'), 0.3)
     assert {s.sequence for s in kept.samples} == {'seq2', 'seq3'}
     assert {s.sequence for s in held.samples} == {'seq1'}
     write_cambridge(tmp_path / 'one', sequences=1, count=50)

@@ -10,7 +10,6 @@ import sys
 import time
 
 import numpy as np
-from posenet_ros import backbones
 from posenet_ros.artifact import load
 from posenet_ros.engine import load_engine
 from posenet_ros.errors import InputError, PoseNetError
@@ -37,18 +36,8 @@ def court(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Train a tiny network, and describe images by their mean colour."""
-    monkeypatch.setattr(backbones, 'features', backbones.features)
-    use_tiny_backbone()
-    monkeypatch.setattr(train, 'feature_extractor', lambda *_: MeanColour())
-
-
-class MeanColour:
-    """Stands in for the pretrained features."""
-
-    def predict(self, images: np.ndarray, **_: object) -> np.ndarray:
-        """Return (N, 3)."""
-        return images.mean(axis=(1, 2))
+    """Train a tiny network."""
+    use_tiny_backbone(monkeypatch.setattr)
 
 
 def arguments(court: Path, out: Path, *settings: str, more: tuple[str, ...] = ()) -> list[str]:
@@ -66,9 +55,7 @@ def trained(court: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Train once with everything switched on."""
     out = tmp_path_factory.mktemp('models') / 'model'
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(backbones, 'features', backbones.features)
-        use_tiny_backbone()
-        patch.setattr(train, 'feature_extractor', lambda *_: MeanColour())
+        use_tiny_backbone(patch.setattr)
         assert train.main(arguments(court, out)) == 0
     return out
 

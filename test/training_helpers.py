@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import json
 from pathlib import Path
 
@@ -75,10 +76,23 @@ def write_cambridge(folder: Path, sequences: int = 3, count: int = 12,
     return poses
 
 
-def use_tiny_backbone() -> None:
-    """Replace the backbones by three layers in this process, so that training takes seconds."""
+class MeanColour:
+    """Stands in for the pretrained features."""
+
+    def predict(self, images: np.ndarray, **_: object) -> np.ndarray:
+        """Return (N, 3)."""
+        return images.mean(axis=(1, 2))
+
+
+def use_tiny_backbone(replace: Callable[[object, str, object], None] = setattr) -> None:
+    """
+    Replace the networks by tiny ones, so that training takes seconds.
+
+    :param replace: `setattr`, or monkeypatch's for the length of a test.
+    """
     import keras
     from posenet_ros import backbones
+    from training import result
 
     def features(config: object, images: object) -> tuple[object, tuple[()]]:
         x = keras.layers.Rescaling(1 / 64, -2)(images)
@@ -87,4 +101,5 @@ def use_tiny_backbone() -> None:
                                     name=f'conv{filters}')(x)
         return keras.layers.BatchNormalization(momentum=0.5)(x), ()
 
-    backbones.features = features
+    replace(backbones, 'features', features)
+    replace(result, 'feature_extractor', lambda *_: MeanColour())

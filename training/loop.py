@@ -107,7 +107,7 @@ def hold_out(dataset: Dataset, share: float) -> tuple[Dataset, Dataset]:
     sequences = np.array([s.sequence for s in dataset.samples])
     chosen = _smallest_sequences(sequences, wanted)
     held = np.isin(sequences, chosen)
-    if len(np.unique(sequences)) < 3 or held.sum() > max(2 * wanted, count // 4):
+    if len(np.unique(sequences)) < 3 or held.sum() > 1.5 * wanted + 1:
         blocks = min(VALIDATION_BLOCKS, wanted)
         place = (np.arange(count) * blocks / count) % 1  # within its part, 0..1
         held = np.abs(place - 0.5) < wanted / count / 2

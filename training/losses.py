@@ -74,6 +74,7 @@ class PoseTrainer(keras.Model):
                  beta: float = 500.0, sx: float = 0.0, sq: float = -3.0) -> None:
         super().__init__()
         self.network = network
+        self.several_workers = False
         self.loss_kind, self.form, self.beta = loss, form, beta
         if loss == 'learned':
             self.sx = self._scalar('sx', sx)
@@ -86,6 +87,16 @@ class PoseTrainer(keras.Model):
     def call(self, inputs: Any, training: bool | None = None) -> Any:  # noqa: ANN401
         """Run the network inside."""
         return self.network(inputs, training=training)
+
+    def _maybe_symbolic_build(self, *args: object, **kwargs: object) -> None:
+        """Do nothing: the trainer is built already, and Keras 3.15 cannot with several workers."""
+
+    def train_step(self, *args: Any) -> Any:  # noqa: ANN401
+        """Take a step; Keras 3.15 averages over workers only what has an axis to do it along."""
+        logs = super().train_step(*args)
+        if not self.several_workers:
+            return logs
+        return {key: ops.reshape(value, (1,)) for key, value in logs.items()}
 
     def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None,  # noqa: ANN401
                      sample_weight: Any = None, training: bool = True) -> Any:  # noqa: ANN401

@@ -100,6 +100,7 @@ class Training:
         epochs, batches = self.preset.epochs, self._batches()
         with self.on.scope():
             trainer = make_trainer(self.preset, self.config, len(batches))
+        trainer.several_workers = self.on.several_workers
         history = restore(trainer, resume, self.identity) if resume else []
         if len(history) < epochs:
             trainer.fit(batches, epochs=epochs, initial_epoch=len(history), shuffle=False,

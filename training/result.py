@@ -1,0 +1,86 @@
+"""The model folder that a training ends with: calibration, provenance, training index."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+import os
+from pathlib import Path
+import platform
+import subprocess
+from typing import Any
+
+import cv2
+import keras
+import numpy as np
+from posenet_ros import __version__
+from posenet_ros.artifact import Artifact, Calibration, Scene, TrainIndex
+from posenet_ros.config import NetworkConfig
+from posenet_ros.metrics import rotation_errors_deg, rotation_vectors_rad, translation_errors_m
+from posenet_ros.pretrained import feature_extractor
+from training.datasets import Dataset
+from training.loop import Images, load_images
+from training.presets import Preset
+
+ONE_SIGMA = 68.27  # per cent of a normal distribution
+SMALLEST_SIGMA = 1e-4
+
+
+def calibrate(positions_m: Any, quats_xyzw: Any, truth: Images) -> Calibration:  # noqa: ANN401
+    """Return the sigma on each axis that 68 % of the validation errors stay within."""
+    moved = np.abs(positions_m - truth.positions_m)
+    turned = np.abs(rotation_vectors_rad(quats_xyzw, truth.quats_xyzw))
+    sigmas = [tuple(float(max(s, SMALLEST_SIGMA)) for s in np.percentile(e, ONE_SIGMA, axis=0))
+              for e in (moved, turned)]
+    return Calibration(*sigmas)
+
+
+def medians(positions_m: Any, quats_xyzw: Any, truth: Images) -> dict[str, float]:  # noqa: ANN401
+    """Return the median errors."""
+    return {
+        'position_m': float(np.median(translation_errors_m(positions_m, truth.positions_m))),
+        'rotation_deg': float(np.median(rotation_errors_deg(quats_xyzw, truth.quats_xyzw)))}
+
+
+def _commit() -> str:
+    """Return the commit of this code, empty outside a git repository."""
+    result = subprocess.run(['git', 'rev-parse', 'HEAD'], cwd=Path(__file__).parent,
+                            capture_output=True, text=True, check=False)
+    return result.stdout.strip()
+
+
+def provenance(preset: Preset, digest: str, validation: dict[str, Any],
+               seconds: float) -> dict[str, Any]:
+    """Return where a model comes from."""
+    return {
+        'preset': asdict(preset), 'dataset_sha256': digest, 'commit': _commit(),
+        'seed': preset.seed, 'validation': validation, 'training_seconds': round(seconds, 1),
+        'machine': f'{platform.machine()}, {os.cpu_count()} cores',
+        'versions': {'posenet_ros': __version__, 'python': platform.python_version(),
+                     'keras': keras.__version__, 'backend': keras.backend.backend(),
+                     'numpy': np.__version__, 'opencv': cv2.__version__}}
+
+
+def train_index(dataset: Dataset, preset: Preset, images: Images) -> TrainIndex:
+    """Return all training poses with the pretrained features of their images."""
+    preprocess = preset.preprocess()
+    inputs = np.stack([preprocess.crop(base) for base in images.bases])
+    features = feature_extractor(preset.input_width, preset.input_height)
+    return TrainIndex(
+        tuple(s.name for s in dataset.samples), dataset.positions_m, dataset.quats_xyzw,
+        features.predict(inputs, batch_size=64, verbose=0).astype(np.float16))
+
+
+def make_artifact(preset: Preset, config: NetworkConfig, dataset: Dataset, held: Images,
+                  found: tuple[Any, Any], about: dict[str, Any]) -> Artifact:
+    """
+    Return what a model folder holds besides the network.
+
+    :param dataset: all training samples, those held out among them.
+    :param held: the validation images, `found` the positions and quaternions answered for them.
+    :param about: the provenance.
+    """
+    positions, preprocess = dataset.positions_m, preset.preprocess()
+    everything = load_images(dataset, preprocess, verbose=False)
+    scene = Scene(tuple(positions.min(0).tolist()), tuple(positions.max(0).tolist()))
+    return Artifact(config, preprocess, dataset.camera, scene, calibrate(*found, held),
+                    train_index(dataset, preset, everything), about)
