@@ -303,7 +303,7 @@ def board(y: float, color: tuple[int, int, int], half: float) -> Surface:
 
 def flat(surface: Surface) -> Texture:
     """Return the surface's texture without light."""
-    return Texture(lambda: surface.albedo)
+    return Texture(surface, lambda albedo: albedo)
 
 
 def test_the_nearer_surface_hides_the_farther() -> None:

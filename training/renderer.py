@@ -71,6 +71,23 @@ class Surface:
         return np.array([self.point(0, 0), self.point(w, 0), self.point(w, h), self.point(0, h)])
 
     @cached_property
+    def _mips(self) -> list[Image]:
+        return [self.albedo]
+
+    def reduced(self, columns: int, rows: int) -> Image:
+        """Return the albedo with its sides reduced by that many levels."""
+        octave = min(columns, rows) // LEVELS_PER_OCTAVE
+        while len(self._mips) <= octave:
+            self._mips.append(_resized(self._mips[-1], *self._size(len(self._mips))))
+        halvings = columns / LEVELS_PER_OCTAVE, rows / LEVELS_PER_OCTAVE
+        return _resized(self._mips[octave], self._size(halvings[0])[0], self._size(halvings[1])[1])
+
+    def _size(self, halvings: float) -> tuple[int, int]:
+        """Return the texture's width and height, halved that often."""
+        height, width = self.albedo.shape[:2]
+        return max(round(width / 2 ** halvings), 1), max(round(height / 2 ** halvings), 1)
+
+    @cached_property
     def panels(self) -> Array:
         """(N, 4, 3) corners of the panels in the world, metres."""
         columns = max(round(self.width_m / PANEL_M), 1)
@@ -83,31 +100,31 @@ class Surface:
         return self.origin_m + u[..., None] * self.across + v[..., None] * self.down
 
 
+def _resized(image: Image, width: int, height: int) -> Image:
+    if image.shape[:2] == (height, width):
+        return image
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
 class Texture:
     """
-    A lit texture with its reductions, independently along both sides.
+    A surface's texture under a light, reduced as far as its distance asks for.
 
-    A replicated and a transparent texel surround each, so that edges fade over a pixel.
+    A replicated and a transparent texel surround each level, so that edges fade over a pixel.
 
-    :param source: returns the (H, W, 4) BGRA texture; called once it is in view.
+    :param surface: gives the albedo.
+    :param paint: puts a (H, W, 4) albedo into its light.
     """
 
-    def __init__(self, source: Callable[[], Image]) -> None:
-        self._source = source
+    def __init__(self, surface: Surface, paint: Callable[[Image], Image]) -> None:
+        self._surface, self._paint = surface, paint
         self._levels: dict[tuple[int, int], Image] = {}
-
-    @cached_property
-    def _image(self) -> Image:
-        return self._source()
 
     def level(self, columns: int, rows: int) -> Image:
         """Return the padded texture, reduced by that many levels."""
         key = columns, rows
         if key not in self._levels:
-            height, width = self._image.shape[:2]
-            size = (max(round(width / 2 ** (columns / LEVELS_PER_OCTAVE)), 1),
-                    max(round(height / 2 ** (rows / LEVELS_PER_OCTAVE)), 1))
-            image = cv2.resize(self._image, size, interpolation=cv2.INTER_AREA)
+            image = self._paint(self._surface.reduced(*key))
             image = cv2.copyMakeBorder(image, 2, 2, 2, 2, cv2.BORDER_REPLICATE)
             for edge in (image[0], image[-1], image[:, 0], image[:, -1]):
                 edge[..., 3] = 0
@@ -253,8 +270,11 @@ class Canvas:
         axes[:, 2] += projection[:, 3]
         point = self.view.homogeneous(centre).tolist()
         height, width = surface.albedo.shape[:2]
-        level = texture.level(_level(axes[:, 0].tolist(), point, width / surface.width_m),
-                              _level(axes[:, 1].tolist(), point, height / surface.height_m))
+        columns = _level(axes[:, 0].tolist(), point, width / surface.width_m)
+        rows = _level(axes[:, 1].tolist(), point, height / surface.height_m)
+        if surface.floor:  # seen along neither side for long, and too large for many levels
+            columns = rows = (columns + rows) // 2
+        level = texture.level(columns, rows)
         rows, columns = level.shape[0] - 4, level.shape[1] - 4
         axes[:, 0] *= surface.width_m / columns
         axes[:, 1] *= surface.height_m / rows
@@ -282,4 +302,5 @@ def draw_surfaces(
 
 def lit_texture(surface: Surface, light: Light, shadow: NDArray[np.float32] | None) -> Texture:
     """Return the surface's texture under a light."""
-    return Texture(lambda: light.lit(surface.albedo, surface.front, shadow, surface.haze))
+    return Texture(
+        surface, lambda albedo: light.lit(albedo, surface.front, shadow, surface.haze))

@@ -34,7 +34,7 @@ HEADER = 'Visual Landmark Dataset V1\nImageFile, Camera Position [X Y Z W P Q R]
 FRAMES_RANGE = 12, 100_000
 SIDE_RANGE = 64, 4096
 JPEG_QUALITY = 92
-MAX_PROCESSES = 4  # each holds about 500 MB of textures
+MAX_PROCESSES = 4  # each holds about 460 MB
 _FOCAL_LENGTH = 0.72  # of the larger side: 70 degrees
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import cv2
 import numpy as np
@@ -70,6 +70,14 @@ def people(rng: np.random.Generator) -> list[Person]:
     return crowd
 
 
+def darkness(strength: float, outline: Image) -> Image:
+    """Return what the shadow of an outline lays over the ground, BGRA."""
+    image = np.empty_like(outline)
+    image[..., :3] = (40, 34, 26)
+    image[..., 3] = outline[..., 3] * strength
+    return image
+
+
 class Stage:
     """
     Everything in a sequence that does not depend on the frame.
@@ -92,12 +100,12 @@ class Stage:
         self.shade = shadows[0]
         self.textures = [lit_texture(s, self.light, m)
                          for s, m in zip(court.surfaces, shadows, strict=False)]
-        self.billboards = [self._sprite(b.image, b.haze) for b in court.billboards]
+        self.billboards = [self._sprite(b.facing(far)) for b in court.billboards]
         self._strides: dict[tuple[int, int, bool, bool], Texture] = {}
 
-    def _sprite(self, image: Image, haze: float = 0.0, strength: float = 0.62) -> Texture:
-        normal = strength * self.light.direction + (0, 0, 0.15)
-        return Texture(lambda: self.light.lit(image, normal, None, haze))
+    def _sprite(self, board: Surface, strength: float = 0.62) -> Texture:
+        light, normal = self.light, strength * self.light.direction + (0, 0, 0.15)
+        return Texture(board, lambda albedo: light.lit(albedo, normal, None, board.haze))
 
     def image(self, index: int) -> Image:
         """Return the (height, width, 3) BGR frame of that index."""
@@ -130,7 +138,7 @@ class Stage:
         key = number, phase, mirrored, shaded
         surface = board.facing(view.position, mirrored=mirrored)
         if key not in self._strides:
-            self._strides[key] = self._sprite(surface.albedo, strength=0.0 if shaded else 0.62)
+            self._strides[key] = self._sprite(surface, 0.0 if shaded else 0.62)
         parts = [(surface, self._strides[key]), self._blob(position)]
         if not shaded and self.light.sun > 0.3:
             parts.append(self._shadow(board, number, phase))
@@ -147,19 +155,19 @@ class Stage:
         return bool(self.shade[row, column] > 0.5)
 
     @cached_property
-    def _black(self) -> Texture:
+    def _spot(self) -> Image:
         y, x = np.mgrid[-1:1:32j, -1:1:32j]
         image = np.zeros((32, 32, 4), np.uint8)
         image[..., 3] = 150 * np.clip(1.05 - np.hypot(x, y), 0, 1) ** 0.8
-        return Texture(lambda: image)
+        return image
 
     def _blob(self, position: Array) -> tuple[Surface, Texture]:
         """Return the dark spot where feet meet the ground."""
         size = 0.9
         corner = np.array([position[0] - size / 2, position[1] + size / 2, 0.012])
         surface = Surface(corner, np.array([1.0, 0, 0]), np.array([0, -1.0, 0]), size, size,
-                          np.zeros((32, 32, 4), np.uint8))
-        return surface, self._black
+                          self._spot)
+        return surface, Texture(surface, lambda albedo: albedo)
 
     def _shadow(self, board: Billboard, number: int, phase: int) -> tuple[Surface, Texture]:
         """Return what a walker's outline leaves on the ground."""
@@ -172,15 +180,9 @@ class Stage:
         surface = Surface(corner, across, down, board.width_m, board.height_m, board.image)
         key = -1 - number, phase, False, False
         if key not in self._strides:
-            self._strides[key] = Texture(lambda: self._darkness(board.image))
+            strength = min(0.55 * self.light.sun, 0.6)
+            self._strides[key] = Texture(surface, partial(darkness, strength))
         return surface, self._strides[key]
-
-    def _darkness(self, image: Image) -> Image:
-        """Return what the shadow of an outline lays over the ground."""
-        dark = np.empty_like(image)
-        dark[..., :3] = (40, 34, 26)
-        dark[..., 3] = image[..., 3] * min(0.55 * self.light.sun, 0.6)
-        return dark
 
     def _photograph(self, image: Image, index: int) -> Image:
         """Add what lens, shutter, exposure control and sensor do."""
