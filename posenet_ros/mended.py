@@ -108,12 +108,12 @@ class MendedPath:
 
     @property
     def stem(self) -> str:
-        """The last part of the path, without its suffix."""
+        """Return the last part of the path, without its suffix."""
         return self._path.stem
 
     @property
     def suffix(self) -> str:
-        """The suffix of a file; a folder has none, whatever its name."""
+        """Return the suffix of a file; a folder has none, whatever its name."""
         return '' if self._path.is_dir() else self._path.suffix
 
     def lost(self) -> str:

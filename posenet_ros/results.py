@@ -53,7 +53,7 @@ class FrameResult:
 
     @property
     def outcome(self) -> str:
-        """The gate's word, or `dropped` for a frame without an answer."""
+        """Return the gate's word, or `dropped` for a frame without an answer."""
         if self.estimate is None:
             return 'dropped'
         return (self.verdict or Verdict.ACCEPTED).value

@@ -50,7 +50,7 @@ class TrackedPose:
 
     @property
     def sequence(self) -> str:
-        """The folder that the name begins with, `seq7` of `seq7/frame00001.png`."""
+        """Return the folder that the name begins with, `seq7` of `seq7/frame00001.png`."""
         return self.name.rsplit('/', 1)[0] if '/' in self.name else ''
 
 

@@ -182,6 +182,7 @@ def test_live_and_offline_give_the_same_poses(tmp_path: Path) -> None:
 def test_no_node_is_an_error(tmp_path: Path) -> None:
     script = ('from pathlib import Path; from posenet_ros import recorded; '
               'recorded.NODE_TIMEOUT_S = 0.5; recorded.ask_node(Path("bag"), "/relocaliser")')
-    done = subprocess.run([sys.executable, '-c', script], env=environment(DOMAIN + 1), cwd=tmp_path,
-                          capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, '-c', script], env=environment(DOMAIN + 1), cwd=tmp_path,
+        capture_output=True, text=True, timeout=60, check=False)
     assert 'expected a running relocaliser' in done.stderr.splitlines()[-1]
