@@ -83,38 +83,20 @@ class MendedPath:
     def __truediv__(self, key: Any) -> MendedPath:  # noqa: ANN401 - as RPath has it
         return MendedPath(self._path / str(key))
 
-    def exists(self) -> bool:
-        """Return whether it exists."""
-        return self._path.exists()
-
-    def is_dir(self) -> bool:
-        """Return whether it is a folder."""
-        return self._path.is_dir()
-
-    def read_text(self, encoding: str | None = None) -> str:
-        """Return the content of a text file."""
-        return self._path.read_text(encoding)
-
-    def stat(self, *, follow_symlinks: bool = True) -> Any:  # noqa: ANN401 - os.stat_result
-        """Return the state of the file."""
-        return self._path.stat(follow_symlinks=follow_symlinks)
-
-    def open(self, *args: Any, **kwargs: Any) -> BinaryIO:  # noqa: ANN401 - as RPath has it
-        """Open the file: an .mcap file as its whole records and a footer."""
-        if self._path.suffix != '.mcap':
-            return cast('BinaryIO', self._path.open(*args, **kwargs))
-        spliced = _Spliced(self._path, whole_length(self._path), FOOTER)
-        return cast('BinaryIO', io.BufferedReader(spliced, 1 << 16))
-
-    @property
-    def stem(self) -> str:
-        """Return the last part of the path, without its suffix."""
-        return self._path.stem
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a Path has
+        return self._opened if name == 'open' else getattr(self._path, name)
 
     @property
     def suffix(self) -> str:
         """Return the suffix of a file; a folder has none, whatever its name."""
         return '' if self._path.is_dir() else self._path.suffix
+
+    def _opened(self, *args: Any, **kwargs: Any) -> BinaryIO:  # noqa: ANN401 - as RPath has it
+        """Open the file: an .mcap file as its whole records and a footer."""
+        if self._path.suffix != '.mcap':
+            return cast('BinaryIO', self._path.open(*args, **kwargs))
+        spliced = _Spliced(self._path, whole_length(self._path), FOOTER)
+        return cast('BinaryIO', io.BufferedReader(spliced, 1 << 16))
 
     def lost(self) -> str:
         """Return in words how much of the bag is not whole."""

@@ -83,7 +83,7 @@ class Summary:
     p75: float
     p90: float
     p95: float
-    max: float
+    largest: float
 
     @classmethod
     def from_errors(cls, errors: ArrayLike) -> Summary:
@@ -102,8 +102,10 @@ class Summary:
                    float(p95), float(array.max()))
 
     def to_mapping(self) -> dict[str, float]:
-        """Return the statistics by name."""
-        return asdict(self)
+        """Return the statistics by the names of the report."""
+        values = asdict(self)
+        values['max'] = values.pop('largest')
+        return values
 
 
 def recall(translations_m: ArrayLike, rotations_deg: ArrayLike) -> dict[str, float]:

@@ -9,6 +9,7 @@ import threading
 import weakref
 
 import cv2
+from helpers import CAMERA, tiny_artifact, write_stand_in_network
 import numpy as np
 from posenet_ros import artifact as artifacts
 from posenet_ros import evaluate, report_files
@@ -25,8 +26,6 @@ from posenet_ros.runner import run as run_model
 from posenet_ros.sources import Parts, Shot
 from posenet_ros.trajectories import write_cambridge
 import pytest
-
-from test.helpers import CAMERA, tiny_artifact, write_stand_in_network
 
 COUNT = 12
 STEP_NS = 10**8
@@ -306,6 +305,8 @@ def test_images_are_decoded_while_the_network_runs() -> None:
     count, decoded = 10, threading.Semaphore(0)
 
     class WaitingEngine(GreyEngine):
+        """A network that waits for the next image."""
+
         def predict(self, batch: np.ndarray) -> Prediction:
             """Return a pose only once another image is decoded; a loop would never get on."""
             assert decoded.acquire(timeout=20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from helpers import poses, unit_quaternions
 from hypothesis import given
 from hypothesis import strategies as st
 import numpy as np
@@ -27,8 +28,6 @@ from posenet_ros.pose import Pose, xyzw_from_wxyz
 import pytest
 from transforms3d.axangles import axangle2mat
 from transforms3d.quaternions import axangle2quat
-
-from test.helpers import poses, unit_quaternions
 
 IDENTITY = np.array([0.0, 0, 0, 1])
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import subprocess
 import sys
 
+from helpers import CAMERA
 import numpy as np
 from posenet_ros import evaluate, report_files
 from posenet_ros.bag_writer import (
@@ -24,10 +25,8 @@ from posenet_ros.errors import run_cli
 from posenet_ros.messages import Frame
 from posenet_ros.pose import Pose, xyzw_from_wxyz
 import pytest
+from ros_helpers import environment, node_command, running, SCALE_M, write_mean_colour_model
 from transforms3d.euler import euler2quat
-
-from test.helpers import CAMERA
-from test.ros_helpers import environment, node_command, running, SCALE_M, write_mean_colour_model
 
 COUNT, STEP_NS = 10, 10**8
 DOMAIN = 76

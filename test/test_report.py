@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 import re
 
+from helpers import tiny_artifact
 import jsonschema
 import numpy as np
 import posenet_ros
@@ -24,8 +25,6 @@ from posenet_ros.tables import markdown_table, number, text_table
 from posenet_ros.trajectories import read_poses
 import pytest
 from transforms3d.quaternions import axangle2quat
-
-from test.helpers import tiny_artifact
 
 STATISTICS = {'median', 'mean', 'p75', 'p90', 'p95', 'max'}
 

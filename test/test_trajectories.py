@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from helpers import poses
 from hypothesis import given
 from hypothesis import strategies as st
 import numpy as np
@@ -18,8 +19,6 @@ from posenet_ros.trajectories import (
     write_tum,
 )
 import pytest
-
-from test.helpers import poses
 
 HEADER = 'Visual Landmark Dataset V1\nImageFile, Camera Position [X Y Z W P Q R]\n\n'
 GOOD = 'seq1/frame00001.png 1 2 3 1 0 0 0\n'
