@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 from posenet_ros.errors import InputError, run_cli
 from posenet_ros.metrics import block_length, ranks, RECALL_LIMITS
 from posenet_ros.output import new_folder
+from posenet_ros.plots import cumulative_curves
 from posenet_ros.report import REPORT_FILE
+from posenet_ros.report_page import comparison_page
+from posenet_ros.results import Errors
 from posenet_ros.tables import markdown_table, number, percent, Row, text_table
 
 Array = NDArray[np.float64]
@@ -146,6 +149,15 @@ def paired_rows(pairs: Sequence[Mapping[str, Any]]) -> list[Row]:
     return rows
 
 
+def _curves(reports: Sequence[Scored]) -> str:
+    """Draw the cumulative errors of all reports."""
+    curves: list[tuple[Errors, dict[str, str | float]]] = []
+    for i, scored in enumerate(reports):
+        metres, degrees = np.array(list(scored.errors.values())).T
+        curves.append(((metres, degrees), {'label': scored.name, 'color': f'C{i}'}))
+    return cumulative_curves(curves)
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     scenes = sorted(json.loads(PUBLISHED.read_text(encoding='utf-8')))
@@ -156,7 +168,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument('--published', choices=scenes,
                         help='show what papers report of this scene, marked as published')
     result.add_argument('--out', type=Path, metavar='FOLDER',
-                        help='write compare.md and compare.json there')
+                        help='write compare.html, compare.md and compare.json there')
     result.add_argument('--force', action='store_true', help='replace an existing folder')
     return result
 
@@ -170,7 +182,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     tables = [[*side_by_side(reports), *published], *([paired_rows(pairs)] if pairs else [])]
     print('\n\n'.join(map(text_table, tables)))
     if options.out:
+        page = comparison_page(tables, _curves(reports))
         with new_folder(options.out, force=options.force) as folder:
+            (folder / 'compare.html').write_text(page, encoding='utf-8')
             (folder / 'compare.md').write_text('\n\n'.join(map(markdown_table, tables)) + '\n')
             (folder / 'compare.json').write_text(json.dumps({
                 'reports': {r.name: r.report for r in reports}, 'pairs': pairs}, indent=2) + '\n')

@@ -168,15 +168,23 @@ def _mark_sequences(axis: Axes, frames: Sequence[FrameResult]) -> None:
 
 def cumulative(errors: Errors, baselines: Mapping[str, Errors | None]) -> str:
     """Draw the share of all frames within an error, beside the baselines."""
+    curves: list[tuple[Errors, dict[str, str | float]]] = [
+        (errors, {'color': ESTIMATE, 'linewidth': 2.2, 'label': 'estimate'})]
+    for name, (colour, line) in BASELINE_STYLES.items():
+        known = baselines.get(name)
+        if known is not None:
+            curves.append((known, {'color': colour, 'linestyle': line,
+                                   'label': BASELINE_WORDS[name]}))
+    return cumulative_curves(curves)
+
+
+def cumulative_curves(curves: Sequence[tuple[Errors, dict[str, str | float]]]) -> str:
+    """Draw the share of all frames within an error, for several methods with their styles."""
     out: list[str] = []
     with _figure(out, size=(9, 3.8), columns=2) as (figure, axes):
         for i, (axis, unit) in enumerate(zip(axes, ('m', 'deg'), strict=True)):
-            for name, (colour, line) in BASELINE_STYLES.items():
-                known = baselines.get(name)
-                if known is not None:
-                    _draw_cumulative(axis, known[i], color=colour, linestyle=line,
-                                     label=BASELINE_WORDS[name])
-            _draw_cumulative(axis, errors[i], color=ESTIMATE, linewidth=2.2, label='estimate')
+            for errors, style in curves[::-1]:  # the first one on top
+                _draw_cumulative(axis, errors[i], **style)
             axis.set_xscale('log')
             axis.xaxis.set_major_formatter(lambda v, _: f'{v:g}')
             axis.set_xlabel(f'error ({unit}), logarithmic')

@@ -128,6 +128,14 @@ def _sections(
            _worst(frames))
 
 
+def comparison_page(all_rows: Sequence[Sequence[Row]], curves: str) -> str:
+    """Return compare.html: tables and the curves of all reports."""
+    parts = ['<h1>Reports side by side</h1>', *(
+        f'<h2>{escape(rows[0][0].capitalize())}</h2>{_html_table(rows)}' for rows in all_rows),
+        f'<h2>How many frames are how far off</h2>{curves}']
+    return PAGE.substitute(title='Reports side by side', body='\n'.join(parts))
+
+
 def html_page(
         report: Mapping[str, Any], frames: Sequence[FrameResult],
         train: TrainIndex | None) -> str:

@@ -85,6 +85,9 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     content = json.loads((tmp_path / 'out' / 'compare.json').read_text())
     assert set(content['reports']) == {'base', 'half', 'double'}
     assert [p['translation_m']['second_better'] for p in content['pairs']] == [1, 0]
+    page = (tmp_path / 'out' / 'compare.html').read_text()
+    assert page.count('<svg') == 1
+    assert 'double against base' in page
     assert '| half |' in (tmp_path / 'out' / 'compare.md').read_text()
 
 
