@@ -26,6 +26,7 @@ Array = NDArray[np.float64]
 
 PUBLISHED = Path(__file__).with_name('published.json')
 FLIPS = 10000
+SAME = 1e-6  # metres and degrees: what frames.csv rounds
 UNITS = {'translation_m': 'm', 'rotation_deg': 'deg'}
 
 
@@ -68,10 +69,11 @@ def _errors(row: Mapping[str, str]) -> tuple[float, float]:
 
 
 def differences(first: Array, second: Array) -> Array:
-    """Return second minus first; 0 where both failed, infinite where one did."""
+    """Return second minus first; 0 where both failed or are equal, infinite where one failed."""
     failed = np.isinf(first) & np.isinf(second)
     with np.errstate(invalid='ignore'):
-        return np.where(failed, 0.0, second - first)
+        equal = np.abs(second - first) < SAME
+        return np.where(failed | equal, 0.0, second - first)
 
 
 def chance(difference: Array, seed: int = 0) -> float:

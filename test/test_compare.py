@@ -34,8 +34,9 @@ def _no_page(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_failures_count_in_differences() -> None:
-    result = differences(np.array([1, np.inf, 1, np.inf]), np.array([3, 1, np.inf, np.inf]))
-    np.testing.assert_array_equal(result, [2, -np.inf, np.inf, 0])
+    result = differences(np.array([1, np.inf, 1, np.inf, 5]),
+                         np.array([3, 1, np.inf, np.inf, 5 + 1e-8]))
+    np.testing.assert_array_equal(result, [2, -np.inf, np.inf, 0, 0])
 
 
 def test_chance_is_large_where_there_is_no_difference() -> None:
