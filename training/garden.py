@@ -121,7 +121,7 @@ def furniture(court: Court, rng: np.random.Generator) -> None:
         bgr('7d9498'), 1 + 0.15 * fractal(128, 128, rng, 20))))
     court.billboards.append(Billboard((-3, 7.5, 1.3), 2.4, 3.0, jet(rng)))
     court.billboards.append(Billboard((11, 6.5, 0), 1.6, 7.0, statue(rng)))
-    for x, y in ((-1.6, 3.1), (1.6, 3.1), (-15.5, 3.1), (15.2, 3.1), (1.6, 11.2), (-1.6, -9)):
+    for x, y in ((-1.6, 3.1), (1.6, 3.1), (-15.5, 3.1), (15.2, 3.1), (1.6, 11.2), (-1.6, -12.6)):
         court.billboards.append(Billboard((x, y, 0), 0.6, 3.6, lamp()))
     for x, y, width, height, code in (
             (-12.5, 8.8, 4.6, 5.6, '7b9a4a'), (6.2, 10.3, 1.7, 5.2, '3f5f36'),
