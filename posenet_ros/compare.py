@@ -120,12 +120,26 @@ def pair(first: Scored, second: Scored) -> dict[str, Any]:
     return result
 
 
-def published_rows(scene: str) -> list[Row]:
-    """Return what papers report of a scene, as rows of :func:`side_by_side`."""
-    rows = json.loads(PUBLISHED.read_text(encoding='utf-8'))[scene]
+def read_published(scene: str) -> list[dict[str, Any]]:
+    """Return what papers report of a scene."""
+    rows: list[dict[str, Any]] = json.loads(PUBLISHED.read_text(encoding='utf-8'))[scene]
+    return rows
+
+
+def _label(row: Mapping[str, Any]) -> str:
+    return f'published: {row["method"]} ({row["year"]})'
+
+
+def published_rows(published: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Return the figures of papers, with their own digits, as rows of :func:`side_by_side`."""
     unknown = ['-'] * (1 + len(RECALL_LIMITS))
-    return [(f'published: {row["method"]} ({row["year"]})', number(row['translation_m']),
-             number(row['rotation_deg']), *unknown) for row in rows]
+    return [(_label(row), *(f'{row[key]:g}' for key in UNITS), *unknown) for row in published]
+
+
+def source_rows(published: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Return the table of where the figures of papers stand."""
+    return [('published figures, not measured here', 'source'),
+            *((_label(row), row['source']) for row in published)]
 
 
 def side_by_side(reports: Sequence[Scored]) -> list[Row]:
@@ -180,8 +194,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     reports = [read_report(folder) for folder in options.reports]
     pairs = [pair(reports[0], other) for other in reports[1:]]
-    published = published_rows(options.published) if options.published else []
-    tables = [[*side_by_side(reports), *published], *([paired_rows(pairs)] if pairs else [])]
+    published = read_published(options.published) if options.published else []
+    tables = [[*side_by_side(reports), *published_rows(published)],
+              *([paired_rows(pairs)] if pairs else []),
+              *([source_rows(published)] if published else [])]
     print('\n\n'.join(map(text_table, tables)))
     if options.out:
         page = comparison_page(tables, _curves(reports))
