@@ -1,5 +1,6 @@
 # make demo   everything from nothing: install, scene, training, bag, live node, report
 # make test   everything that checks the project
+# make test-kilted   the node's tests with the wheels of ROS 2 Kilted, fed by a Jazzy player
 # make bench  the speed of each stage and engine
 #
 # PYTHON=python3.12       the Python to make the virtual environment with (3.11 to 3.13)
@@ -13,13 +14,16 @@ PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 INTERFACES := $(shell find ros_from_pypi -type f -not -path "*pycache*" 2>/dev/null)
 INSTALLED := setup.py package.xml $(wildcard launch/* config/* scripts/* posenet_ros/*.*)
 
-.PHONY: demo test bench install clean prerequisites
+.PHONY: demo test test-kilted bench install clean prerequisites
 
 demo: $(VENV)/.installed
 	@$(RUN) -m training.demo
 
 test: $(VENV)/.installed-test
 	@$(RUN) -m pytest
+
+test-kilted: $(VENV)/.installed
+	@PYTHON='$(PYTHON)' VENV='$(VENV)' sh ros_from_pypi/test_kilted.sh
 
 bench: $(VENV)/.installed-test
 	@$(RUN) -m training.bench

@@ -21,6 +21,11 @@ if [ ! -f "$headers/Python.h" ]; then
     export CMAKE_ARGS="-DPython3_INCLUDE_DIR=$headers -DPython_INCLUDE_DIR=$headers"
 fi
 cp -r "$here" "$work/packages"  # builds leave files behind: keep them out of the source tree
+if [ "${ROS_FROM_PYPI:-jazzy}" = kilted ]; then  # what differs between the distributions' wheels
+    sed -i -e 's/ros-jazzy-fastrtps-cmake-module/ros-kilted-ament-cmake-ros-core/' \
+        -e 's/ros-jazzy-python-cmake-module/ros-python-cmake-module/' \
+        -e 's/ros-jazzy/ros-kilted/g' "$work"/packages/*/pyproject.toml
+fi
 for package in "$work"/packages/*/; do
     "$python" -m pip install --quiet --disable-pip-version-check "$package"
 done

@@ -63,9 +63,18 @@ def write_mean_colour_model(folder: Path) -> Path:
     return folder
 
 
-def environment(domain: int) -> dict[str, str]:
-    """Return the environment of a process that sees this machine and its domain only."""
-    return {**os.environ, 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+def environment(domain: int, python: str = sys.executable) -> dict[str, str]:
+    """
+    Return the environment of a process that sees this machine and its domain only.
+
+    :param python: that of another environment must not find the libraries of this one's ROS.
+    """
+    inherited = dict(os.environ)
+    if python != sys.executable:
+        for name in ('LD_LIBRARY_PATH', '_ROS_WHEELS_BOOTSTRAP_COMPLETE', 'AMENT_PREFIX_PATH',
+                     'FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE'):
+            inherited.pop(name, None)
+    return {**inherited, 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
             'ROS_DOMAIN_ID': str(domain), 'PYTHONPATH': str(ROOT), 'PYTHONUNBUFFERED': '1'}
 
 
@@ -75,8 +84,9 @@ class Process:
     def __init__(self, command: Sequence[str | Path], domain: int, log: Path) -> None:
         self.log = log
         with log.open('wb') as file:
+            words = [str(part) for part in command]
             self.popen = subprocess.Popen(
-                [str(part) for part in command], env=environment(domain), stdout=file,
+                words, env=environment(domain, words[0]), stdout=file,
                 stderr=subprocess.STDOUT, cwd=log.parent)
 
     def output(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+import os
 from pathlib import Path
 import signal
 import sys
@@ -75,8 +76,9 @@ def peer(model: Path, tmp_path: Path) -> Iterator[Peer]:
 
 
 def player(bag: Path, *options: str) -> list[str]:
-    """Return the command line of the player."""
-    return [sys.executable, '-m', 'posenet_ros.replay', str(bag), '--clock', *options]
+    """Return the command line of the player; PLAYER_PYTHON may be that of another ROS."""
+    python = os.environ.get('PLAYER_PYTHON', sys.executable)
+    return [python, '-m', 'posenet_ros.replay', str(bag), '--clock', *options]
 
 
 def answered(peer: Peer) -> list[int]:
