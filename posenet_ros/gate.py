@@ -92,14 +92,14 @@ class Gate:
     """
     Judge estimates one after the other.
 
-    :param config: the limits.
+    :param config: the limits; they may be changed at any time.
     :param scene: where the network was trained, in the dataset's frame.
     :param map_from_dataset: the same transform that the estimates were moved with.
     """
 
     def __init__(self, config: GateConfig, scene: Scene,
                  map_from_dataset: Pose | None = None) -> None:
-        self._config = config
+        self.config = config
         self._scene = scene
         self._dataset_from_map = (map_from_dataset or Pose()).inverse()
         self.reset()
@@ -144,15 +144,15 @@ class Gate:
             self._accepted.popleft()
 
     def _stale(self, stamp_ns: int, age_s: float) -> str:
-        if self._config.max_age_s and age_s > self._config.max_age_s:
+        if self.config.max_age_s and age_s > self.config.max_age_s:
             return (f'the image is {age_s:.3f} s old, the limit is '
-                    f'{self._config.max_age_s:g} s')
+                    f'{self.config.max_age_s:g} s')
         if self._last_stamp_ns is None or stamp_ns > self._last_stamp_ns:
             return ''
         return f'the image is {(self._last_stamp_ns - stamp_ns) / 1e9:.3f} s older than the last'
 
     def _out_of_bounds(self, estimate: PoseEstimate) -> str:
-        limit = self._config.max_distance_m
+        limit = self.config.max_distance_m
         position = self._dataset_from_map.apply(estimate.map_from_camera.translation_m)
         nearest = np.clip(position, self._scene.bounds_min_m, self._scene.bounds_max_m)
         distance = float(np.linalg.norm(position - nearest))
@@ -164,8 +164,8 @@ class Gate:
         sigma_m, sigma_rad = (
             float(np.sqrt(np.linalg.eigvalsh(estimate.covariance[part, part]).max()))
             for part in (slice(0, 3), slice(3, 6)))
-        return _beyond('standard deviation', sigma_m, self._config.max_sigma_m,
-                       np.degrees(sigma_rad), self._config.max_sigma_deg)
+        return _beyond('standard deviation', sigma_m, self.config.max_sigma_m,
+                       np.degrees(sigma_rad), self.config.max_sigma_deg)
 
     def _jump(self, track: Track) -> str:
         """Return how far a pose jumped, unless enough of them agree that it did not."""
@@ -175,18 +175,18 @@ class Gate:
         if self._candidates and self._too_far(track, self._candidates):
             self._candidates.clear()  # it agrees with neither: begin anew
         self._candidates.append(track)
-        if len(self._candidates) < self._config.reaccept_frames:
+        if len(self._candidates) < self.config.reaccept_frames:
             return reason
         self._accepted = deque(self._candidates[:-1])
         return ''
 
     def _too_far(self, track: Track, past: deque[Track] | list[Track]) -> str:
-        if not past or not (self._config.max_jump_m or self._config.max_jump_deg):
+        if not past or not (self.config.max_jump_m or self.config.max_jump_deg):
             return ''
         step = predicted(past, track).inverse() @ track.map_from_camera
         angle_rad = 2 * np.arccos(min(1.0, float(step.quat_xyzw[3])))
-        return _beyond('jump', float(np.linalg.norm(step.translation_m)), self._config.max_jump_m,
-                       np.degrees(angle_rad), self._config.max_jump_deg)
+        return _beyond('jump', float(np.linalg.norm(step.translation_m)), self.config.max_jump_m,
+                       np.degrees(angle_rad), self.config.max_jump_deg)
 
 
 def predicted(past: deque[Track] | list[Track], track: Track) -> Pose:

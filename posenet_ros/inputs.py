@@ -56,10 +56,9 @@ class Inputs:
         self.topic = f'{base}/compressed' if compressed else base
         self._subscribe(CompressedImage if compressed else Image, self.topic, self._take_image)
         self._subscribe(CameraInfo, 'camera_info', on_camera_info)
-        if values.image_timeout:
-            timer = node.create_timer(
-                WATCH_PERIOD_S, self._watch, clock=Clock(clock_type=ClockType.STEADY_TIME))
-            stack.callback(node.destroy_timer, timer)
+        timer = node.create_timer(
+            WATCH_PERIOD_S, self._watch, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        stack.callback(node.destroy_timer, timer)
 
     def _subscribe(self, kind: type, topic: str, callback: Callback) -> None:
         subscription = self._node.create_subscription(
@@ -68,6 +67,10 @@ class Inputs:
             event_callbacks=SubscriptionEventCallbacks(
                 incompatible_qos=lambda event: self._report_mismatch(topic, event)))
         self._stack.callback(self._node.destroy_subscription, subscription)
+
+    def change(self, values: Parameters) -> None:
+        """Take another time to wait for images."""
+        self._values = values
 
     def expect(self, expected: bool) -> None:
         """Say whether images are expected from now on."""
@@ -86,10 +89,11 @@ class Inputs:
                    f'asked for, so nothing comes from it: set {advice}')
 
     def _watch(self) -> None:
-        if self._last_s is None:
+        limit_s = self._values.image_timeout
+        if self._last_s is None or not limit_s:
             return
         silence_s = time.monotonic() - self._last_s
-        if silence_s > self._values.image_timeout:
+        if silence_s > limit_s:
             publishers = self._node.count_publishers(self.topic)
             self._warn('no image', f'on {self.topic} for {silence_s:.1f} s; it has {publishers} '
                        f'publisher{"" if publishers == 1 else "s"}')

@@ -128,14 +128,17 @@ class RelocaliserNode(LifecycleNode):  # type: ignore[misc] # ROS has no types
     def _check_changes(self, changes: list[Parameter]) -> SetParametersResult:
         known = {item.name for item in fields(Parameters)}
         values = {change.name: change.value for change in changes if change.name in known}
-        if values and self._session:
+        fixed = sorted(set(values) & parameters.fixed_names())
+        if fixed and self._session:
             return SetParametersResult(
-                successful=False, reason=f'{next(iter(values))} can be changed only while the '
-                'node is not configured: clean it up first')
+                successful=False, reason=f'{fixed[0]} can be changed only while the node is not '
+                'configured: clean it up first')
         try:
-            parameters.read(self, values)
+            checked = parameters.read(self, values)
         except InputError as error:
             return SetParametersResult(successful=False, reason=str(error))
+        if self._session:
+            self._session.change(checked)
         return SetParametersResult(successful=True)
 
     def _publish_status(self) -> None:

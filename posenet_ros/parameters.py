@@ -8,14 +8,13 @@ from enum import Enum, unique
 from typing import Any
 
 import numpy as np
+from posenet_ros.engine import ENGINES
 from posenet_ros.errors import InputError
 from posenet_ros.gate import GateConfig
 from posenet_ros.pose import Pose
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 import rclpy.exceptions
 from rclpy.lifecycle import LifecycleNode
-
-ENGINES = ('auto', 'litert', 'tensorflow')
 
 
 @unique
@@ -31,11 +30,11 @@ class TfMode(Enum):
 def _parameter(
         default: str | bool | float | tuple[float, ...], description: str, *,
         choices: Iterable[str] = (), limits: tuple[float, float] | None = None,
-        read_only: bool = False) -> Any:  # noqa: ANN401
-    """Return a dataclass field that carries what ROS wants to know of a parameter."""
+        read_only: bool = False, live: bool = False) -> Any:  # noqa: ANN401
+    """Return a dataclass field that carries what ROS wants to know; `live`: can be changed."""
     return field(default=default, metadata={
         'description': description, 'choices': tuple(choices), 'limits': limits,
-        'read_only': read_only})
+        'read_only': read_only, 'live': live})
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,8 @@ class Parameters:
     """
     What the node is told from outside.
 
-    They are read when the node is configured; to change one later, clean up first.
+    They are read when the node is configured. Those that are `live` can be changed at any time,
+    the others only while the node is not configured.
 
     :raises InputError: on a value that is not allowed, naming the parameter.
     """
@@ -76,7 +76,7 @@ class Parameters:
         1, 'Images that the middleware keeps; only the latest is answered.', limits=(1, 100))
     image_timeout: float = _parameter(
         2.0, 'Warn when no image came for so long, seconds; 0 switches it off.',
-        limits=(0.0, 3600.0))
+        limits=(0.0, 3600.0), live=True)
     camera_info_policy: str = _parameter(
         'refuse', "When camera_info is not the model's camera. refuse: answer no image; rectify: "
         "warp the images into the model's camera, black where they see less; ignore: take "
@@ -85,11 +85,12 @@ class Parameters:
     odom_frame: str = _parameter('odom', 'Frame of the odometry, for map_to_odom.')
     tf_timeout: float = _parameter(
         0.2, "How long an estimate waits for the transforms of its image's time, seconds.",
-        limits=(0.0, 60.0))
+        limits=(0.0, 60.0), live=True)
     tf_publish_rate: float = _parameter(
         20.0, 'How often map_to_odom is broadcast, Hz.', limits=(0.1, 1000.0))
     transform_tolerance: float = _parameter(
-        0.1, 'How far into the future the stamp of map_to_odom is, seconds.', limits=(0.0, 60.0))
+        0.1, 'How far into the future the stamp of map_to_odom is, seconds.',
+        limits=(0.0, 60.0), live=True)
     map_from_dataset_xyz: tuple[float, ...] = _parameter(
         (0.0, 0.0, 0.0), "Origin of the training dataset's frame in map_frame, metres.")
     map_from_dataset_quat_xyzw: tuple[float, ...] = _parameter(
@@ -98,24 +99,24 @@ class Parameters:
         1000, 'Poses in ~/path, at most.', limits=(1, 100000))
     max_distance_m: float = _parameter(
         0.0, 'Reject poses that are further than this outside the trained area, metres; '
-        '0 switches it off.', limits=(0.0, 1e6))
+        '0 switches it off.', limits=(0.0, 1e6), live=True)
     max_sigma_m: float = _parameter(
         0.0, 'Reject poses whose position has a larger standard deviation, metres; 0: off.',
-        limits=(0.0, 1e6))
+        limits=(0.0, 1e6), live=True)
     max_sigma_deg: float = _parameter(
         0.0, 'Reject poses whose rotation has a larger standard deviation, degrees; 0: off.',
-        limits=(0.0, 180.0))
+        limits=(0.0, 180.0), live=True)
     max_jump_m: float = _parameter(
         0.0, 'Reject poses that are further from the last one, moved on by odometry (map_to_odom) '
-        'or at its velocity, metres; 0: off.', limits=(0.0, 1e6))
+        'or at its velocity, metres; 0: off.', limits=(0.0, 1e6), live=True)
     max_jump_deg: float = _parameter(
         0.0, 'Reject poses that are turned further from there, degrees; 0: off.',
-        limits=(0.0, 180.0))
+        limits=(0.0, 180.0), live=True)
     reaccept_frames: int = _parameter(
-        5, 'Believe a jump when so many poses in a row agree on it.', limits=(1, 1000))
+        5, 'Believe a jump when so many poses in a row agree on it.', limits=(1, 1000), live=True)
     max_age_s: float = _parameter(
         0.0, 'Reject poses of images that are older than this, seconds; 0: off.',
-        limits=(0.0, 3600.0))
+        limits=(0.0, 3600.0), live=True)
 
     def __post_init__(self) -> None:
         for item in fields(self):
@@ -222,9 +223,15 @@ def markdown_table() -> str:
     lines = ['| parameter | default | meaning |', '| --- | --- | --- |']
     for item in fields(Parameters):
         allowed = f' ({_allowed(item)})' if _allowed(item) else ''
+        allowed += ' \\*' if item.metadata['live'] else ''
         default = str(_as_ros(item.default)).lower() if item.default != '' else "''"
         lines.append(f'| `{item.name}` | `{default}` | {item.metadata["description"]}{allowed} |')
-    return '\n'.join(lines) + '\n'
+    return '\n'.join([*lines, '', r'\* can be changed while the node runs.']) + '\n'
+
+
+def fixed_names() -> set[str]:
+    """Return the names of the parameters that cannot be changed while the node is configured."""
+    return {item.name for item in fields(Parameters) if not item.metadata['live']}
 
 
 def help_text() -> str:

@@ -126,6 +126,13 @@ class Session:
         self._inputs.expect(False)
         self._drop()
 
+    def change(self, values: Parameters) -> None:
+        """Take parameters of which only live ones have changed."""
+        self._values = values
+        self._gate.config = values.gate_config()
+        self._transforms.change(values)
+        self._inputs.change(values)
+
     def close(self) -> None:
         """Disconnect the topics and end the thread."""
         self.deactivate()

@@ -70,6 +70,10 @@ class Transforms:
             timer = node.create_timer(1.0 / values.tf_publish_rate, self._broadcast_odom)
             stack.callback(node.destroy_timer, timer)
 
+    def change(self, values: Parameters) -> None:
+        """Take other times to wait and to look ahead."""
+        self._values = values
+
     def clear(self) -> None:
         """Forget every estimate; nothing is broadcast until the next."""
         self._waiting.clear()

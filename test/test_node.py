@@ -197,6 +197,18 @@ def test_images_of_another_camera_are_refused_until_the_right_one_is_back(
 def test_a_parameter_is_refused_with_a_reason(peer: Peer) -> None:
     assert peer.set_parameter('map_frame', 'world') == (
         False, 'map_frame can be changed only while the node is not configured: clean it up first')
+    taken, reason = peer.set_parameter('max_jump_m', -1.0)
+    assert not taken
+    assert 'out of range' in reason
+
+
+def test_limits_can_be_changed_while_it_runs(peer: Peer, clock: Callable[[], int]) -> None:
+    far = (255, 255, 255)  # 10 10 10 m; the model was trained within 5 m
+    assert len(peer.send(image_message(clock(), far))) == 1
+    assert peer.set_parameter('max_distance_m', 1.0) == (True, '')
+    assert peer.send(image_message(clock(), far), timeout_s=0.5) == []
+    assert peer.set_parameter('max_distance_m', 0.0) == (True, '')
+    assert len(peer.send(image_message(clock(), far))) == 1
 
 
 def test_the_whole_lifecycle(peer: Peer, clock: Callable[[], int]) -> None:
