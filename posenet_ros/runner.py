@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from itertools import islice
 from time import perf_counter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -158,7 +158,10 @@ def _with_nearest(
     """Find the most similar training image of each, a batch at a time."""
     while batch := list(islice(answers, BATCH)):
         inputs = [image for _, image in batch if image is not None]
-        found = iter(nearest_images(train, describe(np.stack(inputs)))) if inputs else iter(())
+        found: Iterator[Any] = iter(())
+        if inputs:  # always a full batch: another size would compile the network again
+            full = np.stack([*inputs, *inputs[:1] * (BATCH - len(inputs))])
+            found = iter(nearest_images(train, describe(full)))
         for result, image in batch:
             yield result if image is None else replace(result, nearest_image=int(next(found)))
 

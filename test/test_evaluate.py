@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 import json
 from pathlib import Path
 import threading
@@ -17,7 +18,7 @@ from posenet_ros.artifact import load
 from posenet_ros.bag_writer import camera_message, image_message, new_bag, pose_message
 from posenet_ros.errors import InputError, run_cli
 from posenet_ros.gate import Gate, GateConfig
-from posenet_ros.messages import Frame
+from posenet_ros.messages import Frame, ImageError
 from posenet_ros.pose import Pose
 from posenet_ros.relocaliser import Prediction, Relocaliser
 from posenet_ros.results import FrameResult
@@ -267,6 +268,29 @@ def test_album_keeps_the_worst_only() -> None:
     album.look(FrameResult('dropped', 1, Pose()), None)
     kept = [frame.name for frame in album.mount(frames) if frame.picture is not None]
     assert kept == ['9', '7']
+
+
+def test_nearest_training_image_is_found_in_batches_of_one_size() -> None:
+    settings = tiny_artifact()
+    shapes = []
+
+    def describe(images: np.ndarray) -> np.ndarray:
+        shapes.append(images.shape)
+        index = images.reshape(len(images), -1)[:, 0] % len(settings.train.names)
+        return settings.train.descriptors[index]
+
+    def bad() -> np.ndarray:
+        raise ImageError('bad')
+
+    loads = [partial(np.full, (48, 64, 3), i, np.uint8) for i in range(20)]
+    loads[3] = bad
+    shots = [Shot(str(i), i + 1, Pose(), load) for i, load in enumerate(loads)]
+    results = list(run_model(shots, None, Relocaliser(GreyEngine().predict, settings),
+                             Gate(GateConfig(), settings.scene), settings.train, Album(),
+                             describe))
+    assert [r.nearest_image for r in results] == [
+        None if i == 3 else i % 5 for i in range(20)]
+    assert len(set(shapes)) == 1
 
 
 def test_pause_divides_a_recording() -> None:
