@@ -4,6 +4,7 @@ The model folder: everything inference needs, checked when it is loaded.
     artifact.json        settings, camera, calibration, provenance, SHA-256 of the other files
     network.weights.h5   Keras weights of the inference network
     network.tflite       the same network for LiteRT (CPU, no TensorFlow needed)
+    network.int8.tflite  the same with 8-bit weights, where that is as good and faster
     train.npz            training poses and image descriptors, for the evaluator's baselines
 """
 
@@ -28,8 +29,10 @@ FORMAT_VERSION = 1
 ARTIFACT_FILE = 'artifact.json'
 WEIGHTS_FILE = 'network.weights.h5'
 LITERT_FILE = 'network.tflite'
+INT8_FILE = 'network.int8.tflite'
 TRAIN_FILE = 'train.npz'
 FILES = (WEIGHTS_FILE, LITERT_FILE, TRAIN_FILE)
+OPTIONAL_FILES = (INT8_FILE,)
 KEYS = ('format_version', 'network', 'preprocess', 'camera', 'scene', 'calibration',
         'provenance', 'sha256')
 
@@ -155,7 +158,8 @@ def save(artifact: Artifact, folder: Path, write_network: Callable[[Path], None]
         'scene': asdict(artifact.scene),
         'calibration': asdict(artifact.calibration),
         'provenance': dict(artifact.provenance),
-        'sha256': {name: _sha256(folder / name) for name in FILES},
+        'sha256': {name: _sha256(folder / name) for name in FILES + OPTIONAL_FILES
+                   if name in FILES or (folder / name).is_file()},
     }
     (folder / ARTIFACT_FILE).write_text(json.dumps(content, indent=2) + '\n')
 
@@ -217,7 +221,9 @@ def _check_keys(content: Mapping[str, Any], file: Path) -> None:
 
 def _check_files(hashes: Mapping[str, str], folder: Path) -> None:
     """Compare each file with its hash."""
-    for name in FILES:
+    for name in FILES + OPTIONAL_FILES:
+        if name in OPTIONAL_FILES and name not in hashes and not (folder / name).exists():
+            continue
         if name not in hashes:
             raise InputError(f"{folder / ARTIFACT_FILE}: the key 'sha256.{name}' is missing")
         if not (folder / name).is_file():

@@ -1,13 +1,13 @@
 """
 Run a model folder's network: LiteRT on the CPU, TensorFlow on an NVIDIA GPU.
 
-Importing this module imports neither; both engines give the same poses (tested to 1e-4 m).
+Importing this module imports neither; in float32 both give the same poses (tested to 1e-4 m).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.util import find_spec
 import os
@@ -18,12 +18,14 @@ import warnings
 
 import numpy as np
 from numpy.typing import NDArray
-from posenet_ros.artifact import LITERT_FILE, LoadedArtifact, WEIGHTS_FILE
+from posenet_ros.artifact import INT8_FILE, LITERT_FILE, LoadedArtifact, WEIGHTS_FILE
 from posenet_ros.config import NetworkConfig
 from posenet_ros.errors import InputError
+from posenet_ros.quiet import quiet_stderr
 from posenet_ros.relocaliser import Prediction
 
 ENGINES = ('auto', 'tensorflow', 'litert')
+PRECISIONS = ('float32', 'float16', 'int8')
 LITERT_THREADS = 4  # more threads do not speed up one image
 
 
@@ -53,20 +55,23 @@ class LiteRtEngine:
     """
     A .tflite file on the CPU, without TensorFlow.
 
+    :param threads: how many it computes with; 0 means one a core, at most LITERT_THREADS.
     :raises InputError: when ai-edge-litert is not installed or the file is no network.
     """
 
     name = 'litert'
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, threads: int = 0) -> None:
         try:
             from ai_edge_litert.interpreter import Interpreter
         except ImportError as error:
             raise InputError('the engine litert needs the package ai-edge-litert. '
                              'Install it: pip install ai-edge-litert') from error
-        threads = min(len(os.sched_getaffinity(0)), LITERT_THREADS)
+        threads = threads or min(len(os.sched_getaffinity(0)), LITERT_THREADS)
         try:
-            interpreter = Interpreter(model_path=str(path), num_threads=threads)
+            with quiet_stderr():
+                interpreter = Interpreter(model_path=str(path), num_threads=threads)
+                interpreter.allocate_tensors()
             self._run = interpreter.get_signature_runner()
         except (ValueError, RuntimeError) as error:
             raise InputError(f'{path} is no network that LiteRT can run: {error}') from error
@@ -83,34 +88,59 @@ class TensorFlowEngine:
     """
     The Keras network as one compiled function: with XLA on a GPU, without on the CPU.
 
+    8-bit images go to the device in one copy, positions and quaternions come back in another.
+
+    :param half: compute in float16 (the pose layers stay in float32); for GPUs.
     :raises InputError: when TensorFlow is not installed or the weights do not fit.
     """
 
     name = 'tensorflow'
 
-    def __init__(self, config: NetworkConfig, weights: Path) -> None:
+    def __init__(self, config: NetworkConfig, weights: Path, half: bool = False) -> None:
         tensorflow = _import_tensorflow()
         gpus = _gpus(tensorflow)
+        if half and not gpus:
+            raise InputError('the precision float16 needs an NVIDIA GPU that TensorFlow sees. '
+                             'Received: none; use float32')
         from posenet_ros.network import build
-        model = build(config)
+        with _dtype_policy('mixed_float16' if half else 'float32'):
+            model = build(config)
         load_weights(model, weights)
-        self._run: Callable[..., Any] = tensorflow.function(
-            lambda images: model(images, training=False), jit_compile=bool(gpus))
+
+        def run(images: Any) -> Any:  # noqa: ANN401
+            outputs = model(images, training=False)
+            return tensorflow.concat([outputs['position'], outputs['quat_xyzw']], axis=-1)
+
+        # XLA on a CPU is slower than none
+        self._run: Callable[..., Any] = tensorflow.function(run, jit_compile=bool(gpus))
         self._constant = tensorflow.constant
-        self.device = _device_name(tensorflow, gpus)
+        self.device = _device_name(tensorflow, gpus) + (', float16' if half else '')
 
     def predict(self, batch: NDArray[np.uint8]) -> Prediction:
         """Estimate poses in one call (each new N compiles once); see :meth:`Engine.predict`."""
-        return prediction(self._run(self._constant(batch)))
+        poses = self._run(self._constant(batch)).numpy()
+        return prediction({'position': poses[:, :3], 'quat_xyzw': poses[:, 3:]})
+
+
+@contextmanager
+def _dtype_policy(name: str) -> Iterator[None]:
+    """Build networks in this precision for the time of a block."""
+    import keras
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def _import_tensorflow() -> ModuleType:
     if os.environ.setdefault('KERAS_BACKEND', 'tensorflow') != 'tensorflow':
         raise InputError('the engine tensorflow needs KERAS_BACKEND=tensorflow (or unset). '
                          f'Received: {os.environ["KERAS_BACKEND"]}')
-    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
     try:
-        return import_module('tensorflow')
+        with quiet_stderr():
+            return import_module('tensorflow')
     except ImportError as error:
         raise InputError('the engine tensorflow needs TensorFlow and Keras. Install them: pip '
                          'install tensorflow-cpu keras (tensorflow[and-cuda] for a GPU), or use '
@@ -154,25 +184,38 @@ def has_nvidia_gpu() -> bool:
         '/proc/driver/nvidia/version', '/dev/nvidiactl', '/dev/nvhost-gpu', '/dev/dxg'))
 
 
-def _resolve(engine: str) -> str:
-    """Return the engine's name for `auto`: TensorFlow if it sees a GPU, else LiteRT."""
-    if engine not in ENGINES:
-        raise InputError(f'engine has to be one of {", ".join(ENGINES)}. Received: {engine!r}')
-    if engine != 'auto':
-        return engine
+def _resolve(engine: str, precision: str = 'float32') -> str:
+    """Return the engine's name for `auto`: what the precision needs, else what is fastest."""
+    for name, value, known in (('engine', engine, ENGINES), ('precision', precision, PRECISIONS)):
+        if value not in known:
+            raise InputError(f'{name} has to be one of {", ".join(known)}. Received: {value!r}')
+    needed = {'float16': 'tensorflow', 'int8': 'litert'}.get(precision)
+    if needed and engine not in ('auto', needed):
+        raise InputError(f'the precision {precision} is one of the engine {needed}. '
+                         f'Received: engine {engine!r}')
+    if needed or engine != 'auto':
+        return needed or engine
     if has_nvidia_gpu() and find_spec('tensorflow') and find_spec('keras'):
         return 'tensorflow' if _gpus(_import_tensorflow()) else 'litert'
     return 'litert'
 
 
-def load_engine(artifact: LoadedArtifact, engine: str = 'auto') -> Engine:
+def load_engine(
+        artifact: LoadedArtifact, engine: str = 'auto', precision: str = 'float32') -> Engine:
     """
     Load a model folder's network.
 
     :param engine: `litert`, `tensorflow`, or `auto`: TensorFlow where it sees an NVIDIA GPU,
         else LiteRT.
+    :param precision: `float32`; `float16` for TensorFlow on a GPU; `int8` for LiteRT, where the
+        model folder offers it (training.export has measured that it is as good, and faster).
     :raises InputError: on an unknown engine, a missing package, or files that do not fit.
     """
-    if _resolve(engine) == 'tensorflow':
-        return TensorFlowEngine(artifact.network, artifact.folder / WEIGHTS_FILE)
-    return LiteRtEngine(artifact.folder / LITERT_FILE)
+    if _resolve(engine, precision) == 'tensorflow':
+        return TensorFlowEngine(artifact.network, artifact.folder / WEIGHTS_FILE,
+                                precision == 'float16')
+    file = artifact.folder / (INT8_FILE if precision == 'int8' else LITERT_FILE)
+    if precision == 'int8' and not file.is_file():
+        raise InputError(f'{artifact.folder} offers no int8: it was less accurate or no faster '
+                         'than float32 (see provenance in artifact.json), or was not tried')
+    return LiteRtEngine(file)

@@ -75,8 +75,9 @@ loaded.predict(np.zeros((1, 96, 64, 3), np.uint8))
 assert loaded.name == 'litert', loaded.name
 assert not {{'keras', 'tensorflow'}} & set(sys.modules)
 """
-    subprocess.run([sys.executable, '-c', code], check=True,
-                   cwd=Path(engine.__file__).parent.parent)
+    result = subprocess.run([sys.executable, '-c', code], check=True, capture_output=True,
+                            cwd=Path(engine.__file__).parent.parent)
+    assert result.stderr == b''  # nothing of TensorFlow Lite's delegates
 
 
 def test_auto_takes_tensorflow_only_where_it_sees_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,6 +90,27 @@ def test_auto_takes_tensorflow_only_where_it_sees_a_gpu(monkeypatch: pytest.Monk
 def test_an_unknown_engine_is_refused_with_the_known_ones() -> None:
     with pytest.raises(InputError, match=r'auto, tensorflow, litert\. Received: .onnx.'):
         engine._resolve('onnx')
+
+
+@pytest.mark.parametrize(('name', 'precision', 'expected'), [
+    ('auto', 'int8', 'litert'), ('auto', 'float16', 'tensorflow'), ('litert', 'int8', 'litert')])
+def test_a_precision_chooses_the_engine_that_has_it(
+        name: str, precision: str, expected: str) -> None:
+    assert engine._resolve(name, precision) == expected
+
+
+@pytest.mark.parametrize(('name', 'precision', 'message'), [
+    ('tensorflow', 'int8', "engine litert. Received: engine 'tensorflow'"),
+    ('litert', 'float16', "engine tensorflow. Received: engine 'litert'"),
+    ('auto', 'float64', "float32, float16, int8. Received: 'float64'"),
+    ('auto', 'float16', 'needs an NVIDIA GPU'),
+    ('auto', 'int8', 'offers no int8')])
+def test_a_precision_that_is_not_to_be_had_says_why(
+        artifact: Folder, monkeypatch: pytest.MonkeyPatch, name: str, precision: str,
+        message: str) -> None:
+    monkeypatch.setattr(engine, '_gpus', lambda _: [])
+    with pytest.raises(InputError, match=message):
+        engine.load_engine(artifact, name, precision)
 
 
 @pytest.mark.parametrize(('name', 'package'), [
@@ -130,7 +152,8 @@ def test_export_refuses_poses_that_differ() -> None:
 
 
 def test_export_command_converts_weights_alone(artifact: Folder, tmp_path: Path) -> None:
-    export._convert_elsewhere(CONFIG, artifact.folder / WEIGHTS_FILE, tmp_path / 'again.tflite')
+    export._convert_elsewhere(CONFIG, artifact.folder / WEIGHTS_FILE, tmp_path / 'again.tflite',
+                              int8=False)
     images = random_images(CONFIG, 1)
     again = engine.LiteRtEngine(tmp_path / 'again.tflite').predict(images)
     first = engine.load_engine(artifact, 'litert').predict(images)

@@ -45,10 +45,11 @@ def load_network(config: NetworkConfig, weights: Path) -> keras.Model:
     return model
 
 
-def convert(model: keras.Model) -> bytes:
+def convert(model: keras.Model, int8: bool = False) -> bytes:
     """
     Return a network as a LiteRT file that takes one uint8 image `image`.
 
+    :param int8: 8-bit weights, and activations quantised as they come (dynamic range).
     :raises InputError: when TensorFlow, which converts, is missing.
     """
     try:
@@ -63,18 +64,28 @@ def convert(model: keras.Model) -> bytes:
         input_signature=[tensorflow.TensorSpec((1, *model.input_shape[1:]), 'uint8', 'image')])
     converter = tensorflow.lite.TFLiteConverter.from_concrete_functions(
         [module.run.get_concrete_function()], module)
+    if int8:
+        converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
     return bytes(converter.convert())
 
 
-def _convert_elsewhere(config: NetworkConfig, weights: Path, out: Path) -> None:
+def _convert_elsewhere(config: NetworkConfig, weights: Path, out: Path, int8: bool) -> None:
     """Convert in a process of the TensorFlow backend, which the converter needs."""
     command = [sys.executable, '-m', 'training.export', '--network', json.dumps(asdict(config)),
-               '--weights', str(weights), '--out', str(out)]
+               '--weights', str(weights), '--out', str(out), *(['--int8'] if int8 else [])]
     result = subprocess.run(command, env={**os.environ, 'KERAS_BACKEND': 'tensorflow'},
                             cwd=Path(__file__).parent.parent, capture_output=True, text=True)
     if result.returncode:
         lines = result.stderr.strip().splitlines() or ['']
         raise PoseNetError(f'the export for LiteRT failed: {lines[-1]}')
+
+
+def write_litert(config: NetworkConfig, weights: Path, out: Path, int8: bool = False) -> None:
+    """Convert the weights of WEIGHTS_FILE to a LiteRT file, whatever backend Keras runs on."""
+    if keras.backend.backend() == 'tensorflow':
+        out.write_bytes(convert(load_network(config, weights), int8))
+    else:
+        _convert_elsewhere(config, weights, out, int8)
 
 
 def check_same(keras_poses: Prediction, litert_poses: Prediction, config: NetworkConfig) -> None:
@@ -105,11 +116,8 @@ def write_network(model: keras.Model, config: NetworkConfig, folder: Path) -> No
     """
     weights, litert = folder / WEIGHTS_FILE, folder / LITERT_FILE
     without_auxiliary(model).save_weights(weights)
+    write_litert(config, weights, litert)
     network = load_network(config, weights)
-    if keras.backend.backend() == 'tensorflow':
-        litert.write_bytes(convert(network))
-    else:
-        _convert_elsewhere(config, weights, litert)
     shape = (CHECKED_IMAGES, config.input_height, config.input_width, 3)
     images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     poses = {key: keras.ops.convert_to_numpy(value)
@@ -124,9 +132,11 @@ def main(argv: Sequence[str] | None = None) -> int:
                         help='the settings of the network, as JSON ("network" of artifact.json)')
     parser.add_argument('--weights', type=Path, required=True, help='its .weights.h5 file')
     parser.add_argument('--out', type=Path, required=True, help='the .tflite file to write')
+    parser.add_argument('--int8', action='store_true', help='with 8-bit weights')
     arguments = parser.parse_args(argv)
     config = from_mapping(NetworkConfig, json.loads(arguments.network), '--network')
-    arguments.out.write_bytes(convert(load_network(config, arguments.weights)))
+    arguments.out.write_bytes(
+        convert(load_network(config, arguments.weights), arguments.int8))
     return 0
 
 

@@ -1,0 +1,143 @@
+"""
+Offer a network with 8-bit weights, where it is as accurate as in float32 and faster.
+
+Training does this at its end; this command does it to a model folder that has none.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+import shutil
+import sys
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from posenet_ros.artifact import Artifact, INT8_FILE, LITERT_FILE, load, save, WEIGHTS_FILE
+from posenet_ros.config import from_mapping, NetworkConfig
+from posenet_ros.engine import LiteRtEngine
+from posenet_ros.errors import InputError, run_cli
+from posenet_ros.metrics import rotation_errors_deg, translation_errors_m
+from posenet_ros.output import new_folder
+from posenet_ros.relocaliser import Prediction
+from training.datasets import Dataset, read_dataset
+from training.export import write_litert
+from training.loop import hold_out, load_images
+from training.presets import Preset
+
+MOST_WORSE = 1.02  # of the median error in float32
+MOST_TIME = 0.9  # of the time in float32
+TIMED_RUNS = 20
+
+
+def medians(found: Prediction, positions_m: NDArray[Any],
+            quats_xyzw: NDArray[Any]) -> dict[str, float]:
+    """Return the median errors."""
+    return {
+        'position_m': float(np.median(translation_errors_m(found.position_m, positions_m))),
+        'rotation_deg': float(np.median(rotation_errors_deg(found.quat_xyzw, quats_xyzw)))}
+
+
+def time_share(engine: LiteRtEngine, reference: LiteRtEngine, image: NDArray[np.uint8]) -> float:
+    """
+    Return the time of an engine as a share of the other's: CPU time, by turns.
+
+    :param engine: and `reference`: with one thread each.
+    :param image: (1, height, width, 3).
+    """
+    best = [np.inf, np.inf]
+    for _ in range(TIMED_RUNS):
+        for i, one in enumerate((engine, reference)):
+            start = time.thread_time()
+            one.predict(image)
+            best[i] = min(best[i], time.thread_time() - start)
+    return float(best[0] / best[1])
+
+
+def offer_int8(config: NetworkConfig, folder: Path, inputs: NDArray[np.uint8],
+               positions_m: NDArray[Any], quats_xyzw: NDArray[Any]) -> dict[str, Any]:
+    """
+    Add INT8_FILE to a folder that has WEIGHTS_FILE and LITERT_FILE, if it is worth having.
+
+    It is when both medians on the validation images stay within 2 % of those in float32, and it
+    takes at most 90 % of the time on this machine.
+
+    :param inputs: (N, height, width, 3) validation images, `positions_m` and `quats_xyzw` their
+        true poses.
+    :returns: what was measured, for the provenance: medians, share of the time, whether offered.
+    """
+    file = folder / INT8_FILE
+    write_litert(config, folder / WEIGHTS_FILE, file, int8=True)
+    int8, float32 = (LiteRtEngine(path, threads=1) for path in (file, folder / LITERT_FILE))
+    found, expected = (medians(engine.predict(inputs), positions_m, quats_xyzw)
+                       for engine in (int8, float32))
+    share = time_share(int8, float32, inputs[:1])
+    offered = share <= MOST_TIME and all(
+        found[key] <= MOST_WORSE * expected[key] for key in expected)
+    if not offered:
+        file.unlink()
+    return {'offered': offered, **found, 'float32': expected, 'time_share': round(share, 3)}
+
+
+def sentence(measured: Mapping[str, Any]) -> str:
+    """Return what was measured, for the terminal."""
+    reference = measured['float32']
+    return (f'int8 {"offered" if measured["offered"] else "not offered"}: validation medians '
+            f'{measured["position_m"]:.3f} m, {measured["rotation_deg"]:.3f} deg (float32: '
+            f'{reference["position_m"]:.3f} m, {reference["rotation_deg"]:.3f} deg), '
+            f'{measured["time_share"]:.0%} of the time')
+
+
+def validation_set(artifact: Artifact, dataset: Dataset) -> Dataset:
+    """
+    Return the images that were held out when the model was trained.
+
+    :raises InputError: when it was trained on another dataset.
+    """
+    about = artifact.provenance
+    if about.get('dataset_sha256') != dataset.digest():
+        raise InputError('--data has to be the dataset that the model was trained on, whose '
+                         f'digest is {about.get("dataset_sha256")}. Received: {dataset.digest()}')
+    preset = from_mapping(Preset, about['preset'], 'provenance.preset of artifact.json')
+    return hold_out(dataset, preset.validation)[1]
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line's description."""
+    result = argparse.ArgumentParser(prog='python -m training.int8', description=__doc__)
+    result.add_argument('--model', type=Path, required=True, help='model folder; replaced when '
+                        'all is done')
+    result.add_argument('--data', type=Path, required=True, help='dataset that it was trained on')
+    result.add_argument('--camera', help='FX or FX,FY,CX,CY, as for training.train')
+    return result
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line."""
+    options = parser().parse_args(argv)
+    loaded = load(options.model)
+    held = validation_set(loaded, read_dataset(options.data, 'train', options.camera))
+    images = load_images(held, loaded.preprocess)
+    inputs = np.stack([loaded.preprocess.crop(base) for base in images.bases])
+    about = dict(loaded.provenance)
+    artifact = Artifact(**{f.name: getattr(loaded, f.name) for f in fields(Artifact)
+                           if f.name != 'provenance'}, provenance=about)
+
+    def write(folder: Path) -> None:
+        for file in options.model.iterdir():
+            shutil.copy(file, folder)
+        about['int8'] = offer_int8(loaded.network, folder, inputs, images.positions_m,
+                                   images.quats_xyzw)
+
+    with new_folder(options.model, force=True) as folder:
+        save(artifact, folder, write)
+    print(sentence(about['int8']))
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(run_cli(main))
