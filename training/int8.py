@@ -24,9 +24,9 @@ from posenet_ros.errors import InputError, run_cli
 from posenet_ros.metrics import rotation_errors_deg, translation_errors_m
 from posenet_ros.output import new_folder
 from posenet_ros.relocaliser import Prediction
-from training.datasets import Dataset, read_dataset
+from training.datasets import Dataset, load_rgb, read_dataset
 from training.export import write_litert
-from training.loop import hold_out, load_images
+from training.loop import hold_out
 from training.presets import Preset
 
 MOST_WORSE = 1.02  # of the median error in float32
@@ -103,7 +103,7 @@ def validation_set(artifact: Artifact, dataset: Dataset) -> Dataset:
         raise InputError('--data has to be the dataset that the model was trained on, whose '
                          f'digest is {about.get("dataset_sha256")}. Received: {dataset.digest()}')
     preset = from_mapping(Preset, about['preset'], 'provenance.preset of artifact.json')
-    return hold_out(dataset, preset.validation)[1]
+    return dataset.subset(hold_out(dataset, preset.validation)[1])
 
 
 def parser() -> argparse.ArgumentParser:
@@ -121,8 +121,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     loaded = load(options.model)
     held = validation_set(loaded, read_dataset(options.data, 'train', options.camera))
-    images = load_images(held, loaded.preprocess)
-    inputs = np.stack([loaded.preprocess.crop(base) for base in images.bases])
+    inputs = np.stack([loaded.preprocess(load_rgb(sample.path), held.camera)
+                       for sample in held.samples])
     about = dict(loaded.provenance)
     artifact = Artifact(**{f.name: getattr(loaded, f.name) for f in fields(Artifact)
                            if f.name != 'provenance'}, provenance=about)
@@ -130,8 +130,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     def write(folder: Path) -> None:
         for file in options.model.iterdir():
             shutil.copy(file, folder)
-        about['int8'] = offer_int8(loaded.network, folder, inputs, images.positions_m,
-                                   images.quats_xyzw)
+        about['int8'] = offer_int8(loaded.network, folder, inputs, held.positions_m,
+                                   held.quats_xyzw)
 
     with new_folder(options.model, force=True) as folder:
         save(artifact, folder, write)
