@@ -8,19 +8,16 @@ import time
 from typing import Any, Protocol
 
 from geometry_msgs.msg import PoseWithCovarianceStamped
-from posenet_ros import artifact
-from posenet_ros.answer import Answer, answer, Job, warm_up
+from posenet_ros.answer import Answer, answer, Job
 from posenet_ros.camera import Camera
 from posenet_ros.diagnostics import Diagnostics
-from posenet_ros.engine import load_engine
 from posenet_ros.errors import InputError
-from posenet_ros.gate import Gate
 from posenet_ros.inputs import Inputs
+from posenet_ros.loading import load
 from posenet_ros.messages import camera_from_message, Frame, pose_from_message
 from posenet_ros.outputs import Outputs
 from posenet_ros.parameters import Parameters
 from posenet_ros.pose import PoseEstimate
-from posenet_ros.relocaliser import Relocaliser
 from posenet_ros.transforms import Transforms
 from posenet_ros.worker import Worker
 from rclpy.exceptions import InvalidHandle
@@ -67,28 +64,15 @@ class Session:
         self._camera_frame = values.camera_frame
         self._last_stamp_ns = 0
         self._answers: deque[Answer] = deque()
-        self._load()
+        model = load(values.model, values.engine, values.map_from_dataset(), values.gate_config())
+        self._relocaliser, self._gate = model.relocaliser, model.gate
+        self._model_camera = model.camera
+        diagnostics.facts = {**model.facts, 'tf_mode': values.tf_mode}
+        node.get_logger().info(
+            '{model} ({model hash:.12}) runs with {engine} on {device}'.format_map(model.facts))
         with ExitStack() as stack:
             self._connect(stack)
             self._stack = stack.pop_all()
-
-    def _load(self) -> None:
-        values = self._values
-        if not values.model:
-            raise InputError('parameter model has to be a model folder. Received: nothing; give '
-                             'one with -p model:=FOLDER')
-        loaded = artifact.load(values.model)
-        engine = load_engine(loaded, values.engine)
-        map_from_dataset = values.map_from_dataset()
-        self._relocaliser = Relocaliser(engine.predict, loaded, map_from_dataset)
-        self._model_camera = loaded.camera
-        self._gate = Gate(values.gate_config(), loaded.scene, map_from_dataset)
-        warm_up(self._relocaliser, loaded)
-        self._diagnostics.facts = {
-            'model': values.model, 'model hash': loaded.digest, 'engine': engine.name,
-            'device': engine.device, 'tf_mode': values.tf_mode}
-        self._node.get_logger().info(
-            f'{values.model} ({loaded.digest[:12]}) runs with {engine.name} on {engine.device}')
 
     def _connect(self, stack: ExitStack) -> None:
         """Make publishers, thread, services and subscriptions; they go in the reverse order."""

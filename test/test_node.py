@@ -281,9 +281,9 @@ def test_a_bad_model_fails_configure_and_names_the_file(model: Path, tmp_path: P
 
 SLOW = """
 import sys, time
-from posenet_ros import node, session
+from posenet_ros import loading, node
 
-real = session.load_engine
+real = loading.load_engine
 
 class Slow:
     name, device = 'slow', 'CPU'
@@ -297,7 +297,7 @@ class Slow:
             raise RuntimeError('out of memory')
         return self.engine.predict(batch)
 
-session.load_engine = lambda *a: Slow(real(*a))
+loading.load_engine = lambda *a: Slow(real(*a))
 sys.exit(node.main(['relocaliser', *sys.argv[1:]]))
 """
 
@@ -333,6 +333,7 @@ def test_a_slow_network_answers_the_latest_image_and_a_failing_one_deactivates(
         assert peer.change('cleanup')
         assert peer.change('configure')
         assert peer.change('activate')
+        peer.wait_active()
         assert len(peer.send(image_message(time.time_ns()))) == 1
         code, seconds = process.end()
         assert (code, seconds < 1.0) == (0, True)

@@ -1,0 +1,49 @@
+"""Make a relocaliser and its gate out of a model folder, ready for the first image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from posenet_ros import artifact
+from posenet_ros.answer import warm_up
+from posenet_ros.camera import Camera
+from posenet_ros.engine import load_engine
+from posenet_ros.errors import InputError
+from posenet_ros.gate import Gate, GateConfig
+from posenet_ros.pose import Pose
+from posenet_ros.relocaliser import Relocaliser
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """
+    A model that is ready.
+
+    :param camera: of the training images.
+    :param facts: what the diagnostics say of it.
+    """
+
+    relocaliser: Relocaliser
+    gate: Gate
+    camera: Camera
+    facts: dict[str, str]
+
+
+def load(model: str, engine: str, map_from_dataset: Pose, limits: GateConfig) -> Loaded:
+    """
+    Load a model folder and warm its network up.
+
+    :param engine: `auto`, `litert` or `tensorflow`.
+    :raises InputError: when the folder is not usable, naming the file and the key.
+    """
+    if not model:
+        raise InputError('parameter model has to be a model folder. Received: nothing; give one '
+                         'with -p model:=FOLDER')
+    loaded = artifact.load(model)
+    network = load_engine(loaded, engine)
+    relocaliser = Relocaliser(network.predict, loaded, map_from_dataset)
+    warm_up(relocaliser, loaded)
+    return Loaded(
+        relocaliser, Gate(limits, loaded.scene, map_from_dataset), loaded.camera,
+        {'model': model, 'model hash': loaded.digest, 'engine': network.name,
+         'device': network.device})
