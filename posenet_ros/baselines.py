@@ -22,9 +22,9 @@ def constant_pose(train: TrainIndex) -> tuple[Array, Array]:
     """
     step = -(-len(train.quats_xyzw) // MOST_CANDIDATES)
     candidates = train.quats_xyzw[::step]
-    angles = [np.median(rotation_errors_deg(np.broadcast_to(quat, train.quats_xyzw.shape),
-                                            train.quats_xyzw)) for quat in candidates]
-    return np.median(train.positions_m, axis=0), candidates[int(np.argmin(angles))]
+    # the angle falls with |q.q'|, so the smallest median angle has the largest median of that
+    nearness = [np.median(np.abs(train.quats_xyzw @ quat)) for quat in candidates]
+    return np.median(train.positions_m, axis=0), candidates[int(np.argmax(nearness))]
 
 
 def nearest_positions(train: TrainIndex, positions_m: ArrayLike) -> NDArray[np.intp]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from helpers import poses, unit_quaternions
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 import numpy as np
 from posenet_ros.artifact import TrainIndex
@@ -52,6 +52,7 @@ def test_rotation_error_is_twice_the_arc_cosine() -> None:
     np.testing.assert_allclose(rotation_errors_deg([turned(90)], [IDENTITY]), 90)
 
 
+@settings(deadline=None)
 @given(unit_quaternions(), unit_quaternions(), unit_quaternions())
 def test_rotation_error_is_a_metric(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> None:
     ab, ba = rotation_errors_deg([a], [b])[0], rotation_errors_deg([b], [a])[0]
@@ -64,6 +65,7 @@ def test_rotation_error_is_a_metric(a: np.ndarray, b: np.ndarray, c: np.ndarray)
     assert ab <= rotation_errors_deg([a], [c])[0] + rotation_errors_deg([c], [b])[0] + 1e-9
 
 
+@settings(deadline=None)
 @given(poses(), poses())
 def test_rotation_vector_turns_the_truth_into_the_estimate(estimate: Pose, truth: Pose) -> None:
     vector = rotation_vectors_rad([estimate.quat_xyzw], [truth.quat_xyzw])[0]
@@ -95,6 +97,7 @@ def test_recall_needs_both_limits() -> None:
     assert recall([0.1, 100], [90, 0.1])['5m_10deg'] == 0
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=60))
 def test_interval_encloses_no_more_than_the_errors(errors: list[float]) -> None:
     low, high = median_interval(errors, resamples=50)

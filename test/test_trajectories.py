@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from helpers import poses
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 import numpy as np
 from posenet_ros.errors import InputError
@@ -40,6 +40,7 @@ def test_cambridge_rotation_is_world_to_camera(tmp_path: Path) -> None:
     assert (row.name, row.sequence, row.line) == ('seq7/a.png', 'seq7', 4)
 
 
+@settings(deadline=None, max_examples=30)  # each example writes a file
 @given(st.lists(poses(), min_size=1, max_size=5))
 def test_cambridge_round_trip(tmp_path_factory: pytest.TempPathFactory, truth: list[Pose]) -> None:
     file = tmp_path_factory.mktemp('cambridge') / 'dataset_test.txt'
@@ -49,6 +50,7 @@ def test_cambridge_round_trip(tmp_path_factory: pytest.TempPathFactory, truth: l
         np.testing.assert_allclose(row.pose.matrix, pose.matrix, atol=1e-7)
 
 
+@settings(deadline=None, max_examples=30)  # each example writes a file
 @given(st.lists(st.tuples(st.integers(0, 2**62), poses()), min_size=1, max_size=5))
 def test_tum_round_trip_is_exact(
         tmp_path_factory: pytest.TempPathFactory, truth: list[tuple[int, Pose]]) -> None:
@@ -61,6 +63,7 @@ def test_tum_round_trip_is_exact(
         np.testing.assert_allclose(row.pose.quat_xyzw, pose.quat_xyzw, atol=1e-15)
 
 
+@settings(deadline=None, max_examples=30)  # each example writes a file
 @given(poses())
 def test_kitti_rows_are_matrices(tmp_path_factory: pytest.TempPathFactory, pose: Pose) -> None:
     row = ' '.join(f'{v:.17g}' for v in pose.matrix[:3].ravel())
