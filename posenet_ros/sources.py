@@ -10,11 +10,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import cv2
 from posenet_ros.bag import BagReader
 from posenet_ros.camera import Camera
 from posenet_ros.config import from_mapping
 from posenet_ros.errors import InputError
+from posenet_ros.image_files import read_image
 from posenet_ros.messages import frame_from_message, Message, stamp_ns
 from posenet_ros.pose import Pose
 from posenet_ros.preprocess import Image
@@ -60,20 +60,12 @@ class Source:
     data: dict[str, Any] = field(default_factory=dict)
 
 
-def _load_file(path: Path, where: str) -> Image:
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
-    if image is None:
-        raise InputError(f'{where}: the image {path} has to be readable. Received: '
-                         + ('a damaged file' if path.exists() else 'no such file'))
-    return image  # type: ignore[return-value]
-
-
 def _dataset_shots(folder: Path, file: Path, rows: list[TrackedPose]) -> Iterator[Shot]:
     for i, row in enumerate(rows, 1):
         path, where = folder / row.name, f'{file}:{row.line}'
         if row.pose is not None:
             yield Shot(row.name, i * ROW_NS, row.pose,
-                       partial(_load_file, path, where), row.sequence)
+                       partial(read_image, path, where), row.sequence)
 
 
 def open_dataset(folder: Path, split: str) -> Source:

@@ -10,10 +10,11 @@ import numpy as np
 from posenet_ros.bag import BagReader
 from posenet_ros.camera import Camera
 from posenet_ros.errors import InputError
+from posenet_ros.image_files import read_image
 from posenet_ros.pose import Pose
 from posenet_ros.trajectories import write_cambridge
 import pytest
-from training.datasets import CAMERA_FILE, load_rgb, read_dataset
+from training.datasets import CAMERA_FILE, read_dataset
 from training.make_bag import main, START_NS
 
 CAMERA = Camera(40, 30, 35.0, 36.0, 19.0, 14.0, (0.1, 0.0, 0.0, 0.01))
@@ -60,7 +61,7 @@ def test_the_bag_holds_the_dataset(data: Path, tmp_path: Path, options: tuple[st
         assert truth.frame_id == 'map'
     assert len(frames) == len(dataset.samples)
     for frame, sample in zip(frames, dataset.samples, strict=True):
-        np.testing.assert_array_equal(frame.image, load_rgb(sample.path))
+        np.testing.assert_array_equal(frame.image, read_image(sample.path))
         pose = truth.at(frame.stamp_ns)
         assert pose is not None
         np.testing.assert_allclose(pose.matrix, sample.map_from_camera.matrix, atol=1e-6)

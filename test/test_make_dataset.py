@@ -21,12 +21,13 @@ from posenet_ros.bag_writer import (
 )
 from posenet_ros.camera import Camera
 from posenet_ros.errors import InputError
+from posenet_ros.image_files import read_image
 from posenet_ros.messages import Frame
 from posenet_ros.pose import Pose
 import pytest
 from test_make_bag import write_dataset
 from training import make_bag
-from training.datasets import load_rgb, read_dataset
+from training.datasets import read_dataset
 from training.make_dataset import is_test, main
 
 CAMERA = Camera(24, 18, 20.0, 20.0, 11.5, 8.5)
@@ -111,7 +112,7 @@ def test_every_image_gets_the_pose_at_its_stamp(
     for index, sample in enumerate(dataset.samples):
         expected = truth(index / 10 + 0.05) @ mounting
         np.testing.assert_allclose(sample.map_from_camera.matrix, expected.matrix, atol=1e-6)
-        np.testing.assert_array_equal(load_rgb(sample.path), picture(index).image)
+        np.testing.assert_array_equal(read_image(sample.path), picture(index).image)
 
 
 def test_blocks_of_time_are_for_testing(
@@ -230,4 +231,4 @@ def test_dataset_to_bag_and_back(tmp_path: Path) -> None:
     for one, other in zip(before.samples, back.samples, strict=True):
         np.testing.assert_allclose(
             one.map_from_camera.matrix, other.map_from_camera.matrix, atol=1e-6)
-        np.testing.assert_array_equal(load_rgb(one.path), load_rgb(other.path))
+        np.testing.assert_array_equal(read_image(one.path), read_image(other.path))

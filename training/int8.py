@@ -21,10 +21,11 @@ from posenet_ros.artifact import Artifact, INT8_FILE, LITERT_FILE, load, save, W
 from posenet_ros.config import from_mapping, NetworkConfig
 from posenet_ros.engine import LiteRtEngine
 from posenet_ros.errors import InputError, run_cli
+from posenet_ros.image_files import read_image
 from posenet_ros.metrics import rotation_errors_deg, translation_errors_m
 from posenet_ros.output import new_folder
 from posenet_ros.relocaliser import Prediction
-from training.datasets import Dataset, load_rgb, read_dataset
+from training.datasets import Dataset, read_dataset
 from training.export import write_litert
 from training.loop import hold_out
 from training.presets import Preset
@@ -121,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     loaded = load(options.model)
     held = validation_set(loaded, read_dataset(options.data, 'train', options.camera))
-    inputs = np.stack([loaded.preprocess(load_rgb(sample.path), held.camera)
+    inputs = np.stack([loaded.preprocess(read_image(sample.path), held.camera)
                        for sample in held.samples])
     about = dict(loaded.provenance)
     artifact = Artifact(**{f.name: getattr(loaded, f.name) for f in fields(Artifact)

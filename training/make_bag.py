@@ -25,12 +25,13 @@ from posenet_ros.bag_writer import (
     transform_message,
 )
 from posenet_ros.errors import run_cli
+from posenet_ros.image_files import read_image
 from posenet_ros.messages import Frame, Message, NS_PER_S
 from posenet_ros.output import check_new
 from posenet_ros.pose import Pose
 from posenet_ros.replay import not_negative, positive
 from tqdm import tqdm
-from training.datasets import Dataset, load_rgb, read_dataset, Sample, SPLITS
+from training.datasets import Dataset, read_dataset, Sample, SPLITS
 
 IMAGE_TOPIC = '/camera/image_raw'
 CAMERA_TOPIC = '/camera/camera_info'
@@ -64,7 +65,7 @@ def image_of(sample: Sample, time_ns: int, *, compressed: bool) -> Message:
     if compressed and kind:
         data = np.fromfile(sample.path, np.uint8)
         return compressed_message(data, kind, time_ns, CAMERA_FRAME)
-    return image_message(Frame(load_rgb(sample.path), time_ns, CAMERA_FRAME))
+    return image_message(Frame(read_image(sample.path), time_ns, CAMERA_FRAME))
 
 
 def write_samples(
