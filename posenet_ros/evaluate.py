@@ -21,12 +21,12 @@ from posenet_ros.errors import InputError, PoseNetError, run_cli
 from posenet_ros.evaluate_options import gate_config, parser
 from posenet_ros.gate import Gate, GateConfig
 from posenet_ros.output import check_new
-from posenet_ros.recorded import ask_node, join, read_answers
+from posenet_ros.recorded import ask_node, differences, join, read_answers
 from posenet_ros.relocaliser import Relocaliser
 from posenet_ros.report import build_report, describe_model
 from posenet_ros.report_files import write_report
 from posenet_ros.results import FrameResult
-from posenet_ros.runner import Album, Describe, run
+from posenet_ros.runner import Album, Describe, run, unanswered
 from posenet_ros.scoring import match_files, PoseFiles, read_train
 from posenet_ros.sources import open_bag, open_dataset, Source, Topics
 from posenet_ros.tables import summary_line, tables, text_table
@@ -139,7 +139,6 @@ def score_answers(options: argparse.Namespace) -> Evaluation:
     if options.bag is None:
         raise InputError('--live and --estimate-topic have to come with --bag BAG. Received: none')
     artifact = load(options.model) if options.model else None
-    model = describe_model(artifact) if artifact else {'name': options.node}
     sent, frame_id = None, ''
     if options.live:
         answers, sent = ask_node(options.bag, options.node)
@@ -148,12 +147,17 @@ def score_answers(options: argparse.Namespace) -> Evaluation:
             options.estimates or options.bag, options.estimate_topic)
     topics = topics_of(options)
     with open_bag(options.bag, replace(topics, map_frame=topics.map_frame or frame_id)) as source:
-        frames = join(source.shots, answers, sent)
-        check_matched(frames, source)
+        offline = (evaluate(artifact, source, options.engine, gate_config(options.gate))[1]
+                   if artifact else list(map(unanswered, source.shots)))
+        check_matched(offline, source)
+    frames = join(offline, answers, sent)
     data = {**source.data, 'kind': 'live' if options.live else 'recorded',
             'answers': len(answers)}
-    train = artifact.train if artifact else None
-    return build_report(frames, train, model, data), frames, train
+    if artifact is None:
+        return build_report(frames, None, {'name': options.node}, data), frames, None
+    data['largest_difference_to_offline'] = differences(frames, offline)
+    return build_report(frames, artifact.train, describe_model(artifact), data), frames, \
+        artifact.train
 
 
 def run_model(options: argparse.Namespace) -> Evaluation:

@@ -40,7 +40,8 @@ def parser() -> argparse.ArgumentParser:
     _add_model(result.add_argument_group('with --bag and --data'))
     _add_topics(result.add_argument_group('with --bag', 'topics default to the only one'))
     _add_answers(result.add_argument_group(
-        'with --bag, in place of running the model', '--model then only gives the baselines'))
+        'with --bag: score what was published',
+        '--model is then for the baselines, and to compare with what it computes offline'))
     _add_files(result.add_argument_group('with --poses'))
     return result
 

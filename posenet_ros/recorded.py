@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 import subprocess
 import sys
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from posenet_ros.bag import BagReader
 from posenet_ros.errors import InputError, PoseNetError
 from posenet_ros.messages import Message, pose_from_message, stamp_ns
+from posenet_ros.metrics import rotation_errors_deg, translation_errors_m
 from posenet_ros.pose import Pose
-from posenet_ros.results import FrameResult
+from posenet_ros.results import FrameResult, positions, quaternions
 from posenet_ros.ros_environment import prepare
-from posenet_ros.sources import Shot
 
 NODE_TIMEOUT_S = 20.0
 LAST_ANSWER_S = 5.0
@@ -68,27 +68,41 @@ def read_answers(path: Path, topic: str) -> tuple[dict[int, Said], str]:
     return answers, frame_id
 
 
-def join(shots: Iterable[Shot], answers: Mapping[int, Said],
+def join(frames: Iterable[FrameResult], answers: Mapping[int, Said],
          sent_ns: Mapping[int, int] | None = None) -> list[FrameResult]:
     """
-    Set answers against the truth, by the stamp of the image.
+    Put what a relocaliser said in place of each frame's own answer, by the stamp of the image.
 
     :param sent_ns: when each image was published, on the clock of `arrived_ns`; None takes the
         time at which the bag recorded it. Images that are not in it are left out.
     """
-    return [_result(shot, answers.get(shot.stamp_ns),
-                    shot.recorded_ns if sent_ns is None else sent_ns[shot.stamp_ns])
-            for shot in shots if sent_ns is None or shot.stamp_ns in sent_ns]
+    return [_joined(frame, answers.get(frame.stamp_ns),
+                    frame.recorded_ns if sent_ns is None else sent_ns[frame.stamp_ns])
+            for frame in frames if sent_ns is None or frame.stamp_ns in sent_ns]
 
 
-def _result(shot: Shot, said: Said | None, sent_ns: int) -> FrameResult:
+def _joined(frame: FrameResult, said: Said | None, sent_ns: int) -> FrameResult:
+    frame = replace(frame, estimate=None, covariance=None, verdict=None, reasons=(),
+                    latency_ms={})
     if said is None or said.pose is None:
         reason = NO_ANSWER if said is None else 'the pose is none (NaN, or its quaternion)'
-        return FrameResult(shot.name, shot.stamp_ns, shot.truth, reasons=(reason,),
-                           sequence=shot.sequence)
-    return FrameResult(
-        shot.name, shot.stamp_ns, shot.truth, said.pose, said.covariance, sequence=shot.sequence,
-        latency_ms={'end_to_end': (said.arrived_ns - sent_ns) / 1e6})
+        return replace(frame, reasons=(reason,))
+    return replace(frame, estimate=said.pose, covariance=said.covariance,
+                   latency_ms={'end_to_end': (said.arrived_ns - sent_ns) / 1e6})
+
+
+def differences(
+        frames: Sequence[FrameResult], offline: Iterable[FrameResult]) -> dict[str, float]:
+    """Return how far what was said is from what the model computes offline, at most."""
+    computed = {frame.name: frame.estimate for frame in offline}
+    pairs = [(f.estimate, computed[f.name]) for f in frames if f.estimate]
+    both = [(a, b) for a, b in pairs if a and b]
+    if not both:
+        return {'frames': 0}
+    said, own = (list(poses) for poses in zip(*both, strict=True))
+    return {'frames': len(both),
+            'translation_m': float(translation_errors_m(positions(said), positions(own)).max()),
+            'rotation_deg': float(rotation_errors_deg(quaternions(said), quaternions(own)).max())}
 
 
 def read_sent(log: Path) -> dict[int, int]:

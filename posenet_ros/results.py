@@ -31,6 +31,7 @@ class FrameResult:
     :param sequence: the part of the recording that it belongs to.
     :param latency_ms: duration of each stage, milliseconds.
     :param nearest_image: index of the most similar training image, None when not computed.
+    :param recorded_ns: when the bag recorded the image; 0 when unknown.
     :param picture: (H, W, 3) RGB, what the network saw; kept of the worst frames only.
     """
 
@@ -44,6 +45,7 @@ class FrameResult:
     sequence: str = ''
     latency_ms: Mapping[str, float] = field(default_factory=dict)
     nearest_image: int | None = None
+    recorded_ns: int = 0
     picture: NDArray[np.uint8] | None = None
 
     @property

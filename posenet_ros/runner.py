@@ -120,10 +120,16 @@ def prepare(shot: Shot, relocaliser: Relocaliser, camera: Camera | None) -> Prep
     return Prepared(shot, network_input, latency_ms=latency)
 
 
+def unanswered(shot: Shot) -> FrameResult:
+    """Return an image as a frame without an answer."""
+    return FrameResult(shot.name, shot.stamp_ns, shot.truth, sequence=shot.sequence,
+                       recorded_ns=shot.recorded_ns)
+
+
 def answer(prepared: Prepared, relocaliser: Relocaliser, gate: Gate) -> FrameResult:
     """Estimate the pose of one prepared image and ask the gate."""
     shot = prepared.shot
-    result = FrameResult(shot.name, shot.stamp_ns, shot.truth, sequence=shot.sequence)
+    result = unanswered(shot)
     if prepared.network_input is None:
         return replace(result, reasons=(prepared.reason,))
     start = perf_counter()

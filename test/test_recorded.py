@@ -175,7 +175,11 @@ def test_live_and_offline_give_the_same_poses(tmp_path: Path) -> None:
     for name in answered:
         for key in ('x', 'y', 'z', 'qx', 'qy', 'qz', 'qw'):
             assert float(said[name][key]) == pytest.approx(float(computed[name][key]), abs=1e-5)
-    assert read(tmp_path / 'live')['latency_ms']['end_to_end']['p50'] > 0
+    report = read(tmp_path / 'live')
+    assert report['latency_ms']['end_to_end']['p50'] > 0
+    assert report['data']['largest_difference_to_offline'] == {
+        'frames': len(answered), 'translation_m': pytest.approx(0, abs=1e-5),
+        'rotation_deg': pytest.approx(0, abs=1e-5)}
 
 
 def test_no_node_is_an_error(tmp_path: Path) -> None:
