@@ -62,7 +62,8 @@ def answer(relocaliser: Relocaliser, job: Job) -> Answer:
     """Decode, prepare and estimate; raises nothing, so it can run in a thread of its own."""
     start = time.monotonic()
     try:
-        frame = frame_from_message(job.message)
+        reduction = None if job.warp_into else relocaliser.reduction
+        frame = frame_from_message(job.message, reduction)
         decoded = time.monotonic()
         network_input = _prepare(relocaliser, job, frame.image)
     except InputError as error:

@@ -20,7 +20,12 @@ RgbImage = NDArray[np.uint8]
 Pixels = NDArray[Any]
 BytesLike = Any  # anything with the buffer protocol: array.array, bytes, NumPy array
 
+Reduction = Callable[[int, int], int]  # (width, height) -> 1, 2, 4... times smaller will do
+
 JPEG_START, JPEG_SCAN, JPEG_END = b'\xff\xd8', b'\xff\xda', b'\xff\xd9'
+JPEG_SIZE = frozenset(range(0xc0, 0xd0)) - {0xc4, 0xc8, 0xcc}  # the markers before the size
+REDUCED = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4,
+           8: cv2.IMREAD_REDUCED_COLOR_8}
 
 
 class ImageError(InputError):
@@ -84,7 +89,8 @@ def decode_raw(
     return _rgb(rows.reshape(height, width, layout.channels), layout.to_rgb)
 
 
-def decode_compressed(data: BytesLike, image_format: str = '') -> RgbImage:
+def decode_compressed(data: BytesLike, image_format: str = '',
+                      reduction: Reduction | None = None) -> RgbImage:
     """
     Decode the file in a sensor_msgs/CompressedImage, usually JPEG or PNG.
 
@@ -92,13 +98,18 @@ def decode_compressed(data: BytesLike, image_format: str = '') -> RgbImage:
 
     :param data: the file's bytes.
     :param image_format: the message's `format`, as `jpeg` or `rgb8; jpeg compressed bgr8`.
+    :param reduction: tells for a JPEG's (width, height) by how much smaller it may be decoded,
+        which costs less than to decode it and to halve it; it divides both.
     :returns: (H, W, 3) RGB.
     :raises ImageError: when the file is empty, cut off, of an unknown kind or a depth image.
     """
     if 'compressedDepth' in image_format:
         raise ImageError(_colour_expected(image_format))
     flat = np.frombuffer(data, dtype=np.uint8)
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+    size = jpeg_size(flat) if reduction else None
+    factor = reduction(*size) if reduction and size else 1
+    flags = cv2.IMREAD_IGNORE_ORIENTATION | REDUCED.get(
+        factor, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     image = None if _is_cut_off(flat) else _decoded(lambda: cv2.imdecode(flat, flags))
     if image is None:
         raise ImageError('the data of a compressed image have to be a whole JPEG or PNG file. '
@@ -107,6 +118,19 @@ def decode_compressed(data: BytesLike, image_format: str = '') -> RgbImage:
     if image.dtype != np.uint8 and not image_format.startswith('mono16'):
         raise ImageError(_colour_expected(f'{image.dtype} pixels, format {image_format!r}'))
     return _rgb(image, cv2.COLOR_BGR2RGB)
+
+
+def jpeg_size(data: NDArray[np.uint8]) -> tuple[int, int] | None:
+    """Return width and height from a JPEG's header; None where there is none."""
+    at = len(JPEG_START)
+    if data[:at].tobytes() != JPEG_START:
+        return None
+    while len(head := data[at:at + 9].tobytes()) == 9 and head[0] == 0xff:
+        if head[1] in JPEG_SIZE:
+            return int.from_bytes(head[7:9], 'big'), int.from_bytes(head[5:7], 'big')
+        # two bytes of marker and its segment; 0xff may be repeated before a marker
+        at += 1 if head[1] == 0xff else 2 + int.from_bytes(head[2:4], 'big')
+    return None
 
 
 def _layout(encoding: str) -> Encoding:

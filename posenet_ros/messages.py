@@ -14,7 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from posenet_ros.camera import Camera
 from posenet_ros.errors import InputError
-from posenet_ros.image_decoding import decode_compressed, decode_raw, ImageError, RgbImage
+from posenet_ros.image_decoding import (
+    decode_compressed,
+    decode_raw,
+    ImageError,
+    Reduction,
+    RgbImage,
+)
 from posenet_ros.pose import Pose
 
 __all__ = [
@@ -59,25 +65,27 @@ def set_stamp(stamp: Message, time_ns: int) -> None:
     stamp.sec, stamp.nanosec = divmod(int(time_ns), NS_PER_S)
 
 
-def frame_from_message(msg: Message) -> Frame:
+def frame_from_message(msg: Message, reduction: Reduction | None = None) -> Frame:
     """
     Decode a sensor_msgs/Image or sensor_msgs/CompressedImage.
 
     :param msg: the message; one without `encoding` is taken for a CompressedImage.
+    :param reduction: tells by how much smaller a JPEG of a size may be decoded; see
+        :func:`posenet_ros.image_decoding.decode_compressed`.
     :raises ImageError: when it contradicts itself, has no stamp, or is not a colour or grey image.
     """
     time_ns = stamp_ns(msg.header.stamp)
     if time_ns <= 0 or not 0 <= msg.header.stamp.nanosec < NS_PER_S:
         raise ImageError('the stamp of an image has to be the time when it was taken. Received: '
                          f'{msg.header.stamp.sec} s {msg.header.stamp.nanosec} ns')
-    return Frame(_image(msg), time_ns, str(msg.header.frame_id))
+    return Frame(_image(msg, reduction), time_ns, str(msg.header.frame_id))
 
 
-def _image(msg: Message) -> RgbImage:
+def _image(msg: Message, reduction: Reduction | None) -> RgbImage:
     if hasattr(msg, 'encoding'):
         return decode_raw(
             msg.data, msg.encoding, (msg.width, msg.height), msg.step, msg.is_bigendian)
-    return decode_compressed(msg.data, msg.format)
+    return decode_compressed(msg.data, msg.format, reduction)
 
 
 def camera_from_message(msg: Message) -> Camera:

@@ -102,6 +102,10 @@ class Relocaliser:
         """
         return self._artifact.preprocess(image, camera or self.camera_of(image))
 
+    def reduction(self, width: int, height: int) -> int:
+        """Return by how much smaller an image of this size may be decoded for `prepare`."""
+        return self._artifact.preprocess.reduction(width, height)
+
     def estimate(self, network_input: Image) -> PoseEstimate:
         """
         Return the pose in the map.
