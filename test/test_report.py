@@ -20,6 +20,7 @@ from posenet_ros.pose import diagonal_covariance, Pose, xyzw_from_wxyz
 from posenet_ros.relations import motion
 from posenet_ros.report import BASELINES, build_report
 from posenet_ros.report_files import write_report
+from posenet_ros.report_page import html_page
 from posenet_ros.results import FrameResult
 from posenet_ros.tables import markdown_table, number, text_table
 from posenet_ros.trajectories import read_poses
@@ -154,6 +155,14 @@ def test_page_is_whole_and_needs_no_network(tmp_path: Path) -> None:
     assert all(link.startswith(('#', 'data:')) for link in links)
     assert '<b>' not in re.findall(r'<pre>(.*)</pre>', page, re.DOTALL)[0]
     assert '0.95' in page or '1.00' in page
+
+
+@pytest.mark.parametrize('frames', [
+    [FrameResult('a', 1, pose(0))],
+    [FrameResult('a', 1, pose(0), pose(1e7)), FrameResult('b', 2, pose(1), pose(1))]])
+@pytest.mark.filterwarnings('error')
+def test_page_of_hardly_anything(frames: list[FrameResult]) -> None:
+    assert '</html>' in html_page(report_of(frames), frames, train_index())
 
 
 def test_report_that_exists_is_kept_unless_forced(tmp_path: Path) -> None:
