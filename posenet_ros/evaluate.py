@@ -184,6 +184,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return compare.main(arguments[1:])
     options = parser().parse_args(arguments)
     check_new(options.out, force=options.force)
+    if not find_spec('matplotlib'):
+        raise PoseNetError('the report needs matplotlib. Install it: pip install matplotlib')
     report, frames, train = _way(options)(options)
     write_report(options.out, report, frames, train, force=options.force)
     show(report, options.out)
