@@ -193,6 +193,9 @@ def run(argv: Sequence[str] | None = None) -> int:
         executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
+    except rclpy_implementation.RCLError:
+        if rclpy.ok():  # else the signal came in the middle of a callback
+            raise
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):  # launch and terminal both send one
             signal.signal(number, signal.SIG_IGN)

@@ -319,9 +319,10 @@ def test_a_slow_network_answers_the_latest_image_and_a_failing_one_deactivates(
             peer.wait_until(lambda: False, 1 / 30)
             ages += [time.monotonic() - sent[stamp_ns(pose.header.stamp)]
                      for pose in peer.poses[before:]]
-        assert 3 < len(ages) / (time.monotonic() - start) < 6  # 5 Hz, less a slow machine
-        # at most: waiting for the image before, then its own time
-        assert max(ages) < 0.2 + 0.2 + 0.15
+        assert 2 < len(ages) / (time.monotonic() - start) < 6  # 5 Hz, less a slow machine
+        # waiting for the image before, then its own time; a queue would come to 1.7 s
+        assert np.median(ages) < 0.2 + 0.2 + 0.1
+        assert max(ages) < 1.0
         peer.spin_for(1.2)
         values = values_of(peer.status())
         assert int(values['images received']) == (
@@ -337,3 +338,18 @@ def test_a_slow_network_answers_the_latest_image_and_a_failing_one_deactivates(
         assert len(peer.send(image_message(time.time_ns()))) == 1
         code, seconds = process.end()
         assert (code, seconds < 1.0) == (0, True)
+
+
+def test_a_signal_at_any_moment_ends_it_with_exit_code_0(model: Path, tmp_path: Path) -> None:
+    command = node_command(model=model, image_timeout=0.0)
+    with peer_of(DOMAIN + 3) as peer:
+        for i in range(6):
+            with running(command, DOMAIN + 3, tmp_path / f'log{i}.txt') as process:
+                if i < 2:  # while it loads
+                    assert peer.wait_until(lambda: 'relocaliser' in peer.node.get_node_names())
+                else:  # in the middle of answers
+                    assert peer.wait_until(peer.images.get_subscription_count, 30.0)
+                    for _ in range(30):
+                        peer.images.publish(image_message(time.time_ns()))
+                code, _ = process.end((signal.SIGINT, signal.SIGTERM)[i % 2])
+                assert code == 0, process.output()
