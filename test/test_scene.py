@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 import itertools
 import json
 from pathlib import Path
@@ -188,7 +187,8 @@ def test_layout(scene: Path) -> None:
     assert cv2.imread(str(scene / names[0])).shape == (SMALL.height, SMALL.width, 3)
     camera = json.loads((scene / 'camera.json').read_text())
     assert Camera.from_mapping(camera) == SMALL.camera
-    assert json.loads((scene / 'scene.json').read_text())['frame_rate_hz'] == 10
+    assert json.loads((scene / 'scene.json').read_text())['frame_rate_hz'] == {
+        'train': 2.5, 'test': 10}
 
 
 def test_is_current(scene: Path, tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ def test_walks(seed: int) -> None:
               for x, y, _ in positions['test']]
     assert min(inside) > 0
     gaps = np.linalg.norm(positions['test'][:, None] - positions['train'], axis=-1).min(1)
-    assert 0.2 < np.median(gaps) < 1.2
+    assert 0.15 < np.median(gaps) < 1.2  # lines of its own, on ground that was walked before
     middle = positions['train'].mean(0)
     assert np.median(np.linalg.norm(positions['test'] - middle, axis=1)) > 4
     headings = np.array([pose.rotation[:2, 2] for pose in poses['test']])
@@ -274,13 +274,13 @@ def test_walks(seed: int) -> None:
     assert np.median(np.degrees(np.arccos(cosines))) > 20
 
 
-def track(walk: Walk) -> Iterator[Pose]:
-    """Return the poses of a walk, after a check that a person can walk and turn like that."""
-    poses = [walk.pose(index / 10) for index in range(walk.frames)]
+def track(walk: Walk) -> list[Pose]:
+    """Return the poses of a walk's images, after a check that a person can walk like that."""
+    poses = [walk.pose(index / 10) for index in range(int(10 * walk.time_s(walk.frames)))]
     for a, b in itertools.pairwise(poses):
         assert 0.05 < np.linalg.norm(b.translation_m - a.translation_m) < 0.2
         assert abs(a.quat_xyzw @ b.quat_xyzw) > np.cos(np.radians(8) / 2)
-    return iter(poses)
+    return [walk.pose(walk.time_s(index)) for index in range(walk.frames)]
 
 
 def test_pose_line_is_centre_and_world_to_camera() -> None:

@@ -27,7 +27,7 @@ from posenet_ros.output import check_new, new_folder
 from posenet_ros.pose import Pose, wxyz_from_xyzw
 from tqdm import tqdm
 from training.stage import make_court, Stage
-from training.walks import FRAME_RATE_HZ, Walk, walks
+from training.walks import TEST_RATE_HZ, TRAIN_RATE_HZ, Walk, walks
 
 SCENE_FILE, CAMERA_FILE = 'scene.json', 'camera.json'
 HEADER = 'Visual Landmark Dataset V1\nImageFile, Camera Position [X Y Z W P Q R]\n\n'
@@ -151,7 +151,7 @@ def _render_all(settings: Settings, folder: Path, processes: int) -> None:
 
 def pose_lines(walk: Walk) -> str:
     """Return the dataset's lines of a walk."""
-    return ''.join(pose_line(frame_name(walk, index), walk.pose(index / FRAME_RATE_HZ))
+    return ''.join(pose_line(frame_name(walk, index), walk.pose(walk.time_s(index)))
                    for index in range(walk.frames))
 
 
@@ -176,7 +176,8 @@ def write_scene(
             (folder / f'dataset_{split}.txt').write_text(HEADER + text)
         camera = json.dumps(settings.camera.to_mapping(), indent=1)
         (folder / CAMERA_FILE).write_text(camera + '\n')
-        scene = {**asdict(settings), 'frame_rate_hz': FRAME_RATE_HZ,
+        scene = {**asdict(settings),
+                 'frame_rate_hz': {'train': TRAIN_RATE_HZ, 'test': TEST_RATE_HZ},
                  'digest': settings.digest(),
                  'sequences': {walk.name: walk.split for walk in sequences}}
         (folder / SCENE_FILE).write_text(json.dumps(scene, indent=1) + '\n')
@@ -196,7 +197,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--out', type=Path, required=True, help='folder of the dataset')
     parser.add_argument('--frames', type=int, default=Settings.frames,
                         help=f'images, {FRAMES_RANGE[0]} to {FRAMES_RANGE[1]}, a quarter of them '
-                             f'for the test; {FRAME_RATE_HZ:.0f} are a second of walking')
+                             f'for the test, at {TEST_RATE_HZ:g} a second of walking; '
+                             f'those to train on at {TRAIN_RATE_HZ:g}')
     parser.add_argument('--size', default=f'{Settings.width}x{Settings.height}',
                         help='WIDTHxHEIGHT of the images, pixels')
     parser.add_argument('--seed', type=int, default=Settings.seed,

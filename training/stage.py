@@ -16,7 +16,7 @@ from training.shadows import shadow_maps
 from training.sprites import person, PERSON_SIZE_M, STRIDE_PHASES
 from training.structure import Billboard, Court
 from training.textures import Image
-from training.walks import FRAME_RATE_HZ, Walk
+from training.walks import Walk
 
 Array = NDArray[np.float64]
 
@@ -109,7 +109,7 @@ class Stage:
 
     def image(self, index: int) -> Image:
         """Return the (height, width, 3) BGR frame of that index."""
-        time_s = index / FRAME_RATE_HZ
+        time_s = self.walk.time_s(index)
         view = View(self.camera, self.walk.pose(time_s))
         canvas = Canvas(view, self.light.sky(self.camera, view.map_from_camera))
         surfaces, textures = list(self.court.surfaces), list(self.textures)
@@ -189,7 +189,7 @@ class Stage:
         kernel = self._motion(index)
         if kernel is not None:
             image = cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REPLICATE)
-        time_s = index / FRAME_RATE_HZ
+        time_s = self.walk.time_s(index)
         gain = 1 + 0.05 * np.sin(0.35 * time_s + self.seed[1])
         image = cv2.multiply(image, self._vignette, scale=gain / 255)
         rng = np.random.default_rng((*self.seed, 2, index))
@@ -214,7 +214,7 @@ class Stage:
 
     def _motion(self, index: int) -> NDArray[np.float32] | None:
         """Return the kernel of the image's shift while the shutter is open; it is symmetric."""
-        time_s, half = index / FRAME_RATE_HZ, self.light.shutter_s / 2
+        time_s, half = self.walk.time_s(index), self.light.shutter_s / 2
         before, after = self.walk.pose(time_s - half), self.walk.pose(time_s + half)
         ahead = after.rotation.T @ before.rotation[:, 2]
         shift = np.array([self.camera.fx, self.camera.fy]) * ahead[:2] / ahead[2]

@@ -11,7 +11,8 @@ from posenet_ros.pose import Pose
 
 Array = NDArray[np.float64]
 
-FRAME_RATE_HZ = 10.0
+TEST_RATE_HZ = 10.0
+TRAIN_RATE_HZ = 2.5  # more ground for as many images; the pictures of a faster rate are alike
 CENTRE_M = (0.0, -4.5)  # of the area that is walked
 HALF_SIZE_M = (9.0, 6.0)
 FACING_DEG = 90.0  # the gaze wanders about north, counter-clockwise from world x
@@ -26,6 +27,7 @@ class Walk:
     :param name: the sequence's folder.
     :param split: `train` or `test`.
     :param frames: number of images.
+    :param rate_hz: images a second.
     :param extent: share of the walked area that the path reaches, 0..1.
     :param ratio: frequencies of the Lissajous curve along x and y.
     :param phase: its phases, turns.
@@ -36,11 +38,16 @@ class Walk:
     name: str
     split: str
     frames: int
+    rate_hz: float
     extent: float
     ratio: tuple[float, float]
     phase: tuple[float, float]
     gaze_s: tuple[float, float]
     seed: int
+
+    def time_s(self, index: int) -> float:
+        """Return when an image is taken, seconds since the walk's start."""
+        return index / self.rate_hz
 
     @cached_property
     def _phases(self) -> Array:
@@ -54,7 +61,7 @@ class Walk:
     @cached_property
     def _track(self) -> tuple[Array, Array]:
         """Return the length walked and the (N, 2) path."""
-        turns = np.arange(0, 1 + 0.002 * self.frames, 0.0005)
+        turns = np.arange(0, 1 + 0.02 * self.time_s(self.frames), 0.0005)
         points = self._curve(turns)
         steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
         return np.append(0, np.cumsum(steps)), points
@@ -118,7 +125,8 @@ def walks(frames: int, seed: int) -> tuple[Walk, ...]:
     def walk(number: int, split: str, count: int, spec: tuple) -> Walk:  # type: ignore[type-arg]
         extent, ratio, phase, gaze = spec
         shifted = (phase[0] + offset, phase[1] + 0.618 * offset)
-        return Walk(f'seq{number}', split, count, extent, ratio, shifted, gaze,
+        rate_hz = TRAIN_RATE_HZ if split == 'train' else TEST_RATE_HZ
+        return Walk(f'seq{number}', split, count, rate_hz, extent, ratio, shifted, gaze,
                     1000 * seed + number)
 
     train = [walk(i + 1, 'train', counts[i], spec) for i, spec in enumerate(_TRAIN)]
