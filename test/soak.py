@@ -64,6 +64,7 @@ class Soak:
         self._replay = [sys.executable, '-m', 'posenet_ros.replay', str(folder / 'walk'),
                         '--loop', '--clock']
         self._names = (f'player{i}.txt' for i in itertools.count())
+        self._stamps = itertools.count(START + 1, 7)  # such as no image of the bag has
         self.node = self._start(node_command(model=model, use_sim_time='true'), 'node.txt')
         self.peer = stack.enter_context(peer_of(DOMAIN))
         self.process = psutil.Process(self.node.popen.pid)
@@ -122,7 +123,7 @@ class Soak:
         from test.ros_helpers import image_message
 
         for i in range(RATE_HZ):
-            message = image_message(START + i)
+            message = image_message(next(self._stamps))
             message.data = array('B', os.urandom(i))
             message.encoding = ('rgb8', '', 'nonsense', '32FC1')[i % 4]
             self.peer.images.publish(message)
@@ -132,16 +133,16 @@ class Soak:
         """Send two hundred good images at once."""
         from test.ros_helpers import image_message
 
-        for i in range(200):
-            self.peer.images.publish(image_message(START + i, (1, 1, 1)))
+        for _ in range(200):
+            self.peer.images.publish(image_message(next(self._stamps), (1, 1, 1)))
         self.peer.spin_for(0.3)  # until it has arrived
 
     def time_jumps(self) -> None:
         """Send images from far back and from far ahead."""
         from test.ros_helpers import image_message
 
-        for stamp in (START, self.stamps[-1], START + SECOND):
-            self.peer.images.publish(image_message(stamp))
+        for ahead in (0, BAG_SECONDS * SECOND // 2, SECOND):
+            self.peer.images.publish(image_message(next(self._stamps) + ahead))
             self.peer.spin_for(0.2)
 
     def stopped_player(self) -> None:
