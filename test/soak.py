@@ -157,8 +157,8 @@ class Soak:
         self.player.end(signal.SIGKILL)
         self.peer.spin_for(2.5)
         self.player = self._start(self._replay, next(self._names))
-        before = len(self.images)
-        self.peer.wait_until(lambda: len(self.images) > before, 30.0)
+        before = self.poses  # we and the node do not discover the new one at the same time
+        self.peer.wait_until(lambda: self.poses > before, 30.0)
 
     def faults(self) -> list[Callable[[], None]]:
         """Return everything that is done to it."""
