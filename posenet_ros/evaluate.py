@@ -152,7 +152,8 @@ def score_answers(options: argparse.Namespace) -> Evaluation:
         check_matched(offline, source)
     frames = join(offline, answers, sent)
     data = {**source.data, 'kind': 'live' if options.live else 'recorded',
-            'answers': len(answers)}
+            'answers': len(answers),
+            'transforms': sum(said.transform is not None for said in answers.values())}
     if artifact is None:
         return build_report(frames, None, {'name': options.node}, data), frames, None
     data['largest_difference_to_offline'] = differences(frames, offline)

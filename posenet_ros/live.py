@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from threading import Thread
 import time
 from types import TracebackType
@@ -12,10 +12,8 @@ from types import TracebackType
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
 import numpy as np
 from numpy.typing import NDArray
-from posenet_ros.gate import Verdict
 from posenet_ros.messages import pose_from_message, pose_from_transform, stamp_ns
 from posenet_ros.pose import Pose
-from posenet_ros.results import FrameResult
 import rclpy
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -32,7 +30,7 @@ class Heard:
 
     :param poses: stamp -> map_from_camera.
     :param covariances: stamp -> (6, 6).
-    :param transforms: stamp -> map_from_camera as broadcast on /tf.
+    :param transforms: stamp -> the transform of that stamp on /tf.
     :param arrived_ns: stamp -> when the pose arrived, on the monotonic clock, which all
         processes of a machine share.
     """
@@ -48,12 +46,10 @@ class Listener:
     Subscribe to a relocaliser in a thread of its own; use it as a context manager.
 
     :param node: full name of the relocaliser's node.
-    :param camera_frame: the child frame whose transforms are collected.
     """
 
-    def __init__(self, node: str = '/relocaliser', camera_frame: str = 'camera') -> None:
+    def __init__(self, node: str = '/relocaliser') -> None:
         self.heard = Heard()
-        self._camera_frame = camera_frame
         self._context = Context()
         rclpy.init(context=self._context)
         self._node = rclpy.create_node('posenet_listener', context=self._context)
@@ -105,30 +101,5 @@ class Listener:
 
     def _on_transforms(self, message: TFMessage) -> None:
         for transform in message.transforms:
-            if transform.child_frame_id == self._camera_frame:
-                self.heard.transforms[stamp_ns(transform.header.stamp)] = pose_from_transform(
-                    transform.transform)
-
-
-def live_results(
-        frames: Sequence[FrameResult], heard: Heard,
-        sent_ns: Mapping[int, int]) -> list[FrameResult]:
-    """
-    Return the frames that were sent, with what the live node answered in place of the estimate.
-
-    :param frames: results of the same images offline, for names and baselines.
-    :param sent_ns: stamp -> when the image was published, on the monotonic clock.
-    """
-    return [_live_result(frame, heard, sent_ns[frame.stamp_ns]) for frame in frames
-            if frame.stamp_ns in sent_ns]
-
-
-def _live_result(frame: FrameResult, heard: Heard, sent_ns: int) -> FrameResult:
-    stamp = frame.stamp_ns
-    if stamp not in heard.poses:
-        return replace(frame, estimate=None, covariance=None, verdict=None,
-                       reasons=('the node published no pose',), latency_ms={})
-    return replace(
-        frame, estimate=heard.poses[stamp], covariance=heard.covariances.get(stamp),
-        verdict=Verdict.ACCEPTED, reasons=(),
-        latency_ms={'end_to_end': (heard.arrived_ns[stamp] - sent_ns) / 1e6})
+            self.heard.transforms[stamp_ns(transform.header.stamp)] = pose_from_transform(
+                transform.transform)

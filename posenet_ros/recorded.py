@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 import subprocess
 import sys
@@ -31,11 +31,13 @@ class Said:
 
     :param pose: map_from_camera; None when the message held none.
     :param arrived_ns: when it was recorded or received.
+    :param transform: what /tf had of the same stamp, None when nothing or not listened to.
     """
 
     pose: Pose | None
     arrived_ns: int
-    covariance: NDArray[np.float64] | None = field(default=None)
+    covariance: NDArray[np.float64] | None = None
+    transform: Pose | None = None
 
 
 def _said(message: Message, arrived_ns: int) -> Said:
@@ -143,6 +145,6 @@ def ask_node(bag: Path, node: str) -> tuple[dict[int, Said], dict[int, int]]:
         sent = play(bag, Path(folder, 'sent.csv'))
         listener.wait(lambda heard: len(heard.poses) >= len(sent), LAST_ANSWER_S)
         heard = listener.heard
-    said = {stamp: Said(pose, heard.arrived_ns[stamp], heard.covariances.get(stamp))
-            for stamp, pose in heard.poses.items()}
+    said = {stamp: Said(pose, heard.arrived_ns[stamp], heard.covariances.get(stamp),
+                        heard.transforms.get(stamp)) for stamp, pose in heard.poses.items()}
     return said, sent

@@ -13,7 +13,7 @@ from typing import Any
 from posenet_ros.errors import PoseNetError
 import psutil
 import pytest
-from training.demo import check, read_sent, stage, started
+from training.demo import check, stage, started
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -37,12 +37,6 @@ def test_a_good_result_passes() -> None:
 def test_a_result_worse_than_promised_fails(changes: dict[str, Any]) -> None:
     with pytest.raises(PoseNetError, match='expected'):
         check(report(**changes))
-
-
-def test_the_log_of_the_player_is_read(tmp_path: Path) -> None:
-    log = tmp_path / 'sent.csv'
-    log.write_text('stamp_ns,sent_monotonic_ns\n1700000000000000000,5\n1700000000100000000,7\n')
-    assert read_sent(log) == {1700000000000000000: 5, 1700000000100000000: 7}
 
 
 def test_a_stage_that_fails_ends_the_demo_with_a_line() -> None:

@@ -10,7 +10,7 @@ import sys
 
 from helpers import CAMERA
 import numpy as np
-from posenet_ros import evaluate, report_files
+from posenet_ros import evaluate, recorded, report_files
 from posenet_ros.bag_writer import (
     BagWriter,
     camera_message,
@@ -189,3 +189,9 @@ def test_no_node_is_an_error(tmp_path: Path) -> None:
         [sys.executable, '-c', script], env=environment(DOMAIN + 1), cwd=tmp_path,
         capture_output=True, text=True, timeout=60, check=False)
     assert 'expected a running relocaliser' in done.stderr.splitlines()[-1]
+
+
+def test_the_log_of_the_player_is_read(tmp_path: Path) -> None:
+    log = tmp_path / 'sent.csv'
+    log.write_text('stamp_ns,sent_monotonic_ns\n1700000000000000000,5\n1700000000100000000,7\n')
+    assert recorded.read_sent(log) == {1700000000000000000: 5, 1700000000100000000: 7}

@@ -21,21 +21,14 @@ from typing import Any
 import numpy as np
 from posenet_ros.artifact import load
 from posenet_ros.errors import PoseNetError, run_cli
-from posenet_ros.report import (
-    baseline_errors,
-    build_report,
-    describe_model,
-)
+from posenet_ros.report import baseline_errors
 from posenet_ros.report_files import write_report
 from posenet_ros.results import frame_errors, FrameResult
 from posenet_ros.ros_environment import prepare
-from posenet_ros.sources import open_bag, Topics
 from posenet_ros.tables import text_table
 from training.scene import is_current, Settings
 
-STARTUP_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0
-LAST_ANSWER_S = 5.0
 MIN_ANSWERED = 0.99
 MAX_SHARE_OF_CONSTANT = 0.2
 ROWS = {'nearest_train_image': 'nearest training image', 'constant': 'constant pose'}
@@ -105,59 +98,24 @@ def make_inputs(out: Path, options: argparse.Namespace) -> None:
           '--out', out / 'bag', '--force')
 
 
-def read_sent(log: Path) -> dict[int, int]:
-    """Return stamp -> time of publishing (both ns) from the player's log."""
-    rows = np.loadtxt(log, delimiter=',', skiprows=1, dtype=np.int64, ndmin=2)
-    return {int(stamp): int(sent) for stamp, sent in rows}
-
-
-def replay_live(out: Path) -> tuple[Any, dict[int, int]]:
+def evaluate_live(out: Path) -> tuple[dict[str, Any], list[FrameResult]]:
     """
-    Start the node and the player as processes of their own and listen to the node.
+    Start the node, play the bag to it, pair its answers with the truth, write the report.
 
-    :returns: what was heard, and stamp -> time of publishing of each image (ns).
     :raises PoseNetError: when the node or the player fails.
     """
-    from posenet_ros.live import Listener  # imports ROS, so only here
-    log = out / 'sent.csv'
-    log.unlink(missing_ok=True)
+    from posenet_ros import evaluate
     node = ('posenet_ros.node', '--ros-args', '-p', f'model:={out / "model"}',
             '-r', 'image:=/camera/image_raw', '-r', 'camera_info:=/camera/camera_info',
             '--log-level', 'warn')
-    with Listener() as listener, started(*node) as process:
-        await_pose_publisher(listener, process)
-        stage('posenet_ros.replay', out / 'bag', '--log', log)
-        sent = read_sent(log)
-        listener.wait(lambda heard: len(heard.poses) >= len(sent), LAST_ANSWER_S)
+    arguments = ['--live', '--model', out / 'model', '--bag', out / 'bag', '--out', out / 'report']
+    with started(*node) as process:
+        report, frames, train = evaluate.score_answers(
+            evaluate.parser().parse_args(list(map(str, arguments))))
         if process.poll() is not None:
             raise PoseNetError(f'the node ended with exit code {process.returncode}, see above')
-        return listener.heard, sent
-
-
-def await_pose_publisher(listener: Any, process: subprocess.Popen[bytes]) -> None:  # noqa: ANN401
-    """Wait until the node is configured, that is, offers its poses."""
-    end_s = time.monotonic() + STARTUP_TIMEOUT_S
-    while not listener.publishers('/relocaliser/pose'):
-        if process.poll() is not None or time.monotonic() > end_s:
-            raise PoseNetError('the node did not start, see above')
-        time.sleep(0.1)
-
-
-def evaluate_live(out: Path) -> tuple[dict[str, Any], list[FrameResult]]:
-    """Replay the bag through the live node, pair its answers with the truth, write the report."""
-    from posenet_ros import evaluate
-    from posenet_ros.gate import GateConfig
-    from posenet_ros.live import live_results
-    heard, sent = replay_live(out)
     say(5, 'the report')
-    artifact = load(out / 'model')
-    with open_bag(out / 'bag', Topics()) as source:
-        _, offline = evaluate.evaluate(artifact, source, 'auto', GateConfig())
-        frames = live_results(offline, heard, sent)
-        data = {**source.data, 'kind': 'live', 'sent': len(sent),
-                'transforms': len(heard.transforms)}
-    report = build_report(frames, artifact.train, describe_model(artifact), data)
-    write_report(out / 'report', report, frames, artifact.train, force=True)
+    write_report(out / 'report', report, frames, train, force=True)
     return report, frames
 
 
