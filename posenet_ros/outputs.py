@@ -16,9 +16,11 @@ from posenet_ros.messages import fill_covariance, fill_pose, Frame, set_stamp
 from posenet_ros.parameters import Parameters
 from posenet_ros.pose import Pose, PoseEstimate
 from posenet_ros.preprocess import Image
+from posenet_ros.smoothing import Smoother, SmootherConfig
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image as ImageMessage
+from std_msgs.msg import Header
 
 POSE_QOS = QoSProfile(depth=10)
 DEBUG_QOS = QoSProfile(depth=1)
@@ -41,6 +43,12 @@ class Outputs:
             PoseWithCovarianceStamped, '~/pose_with_covariance', POSE_QOS)
         self._paths = self._publisher(Path, '~/path', DEBUG_QOS)
         self._pictures = self._publisher(ImageMessage, '~/debug_image', DEBUG_QOS)
+        self._smoother: Smoother | None = None
+        if values.smoothing_acceleration:
+            self._smoother = Smoother(SmootherConfig(
+                values.smoothing_acceleration, values.smoothing_angular_acceleration))
+            self._smoothed = self._publisher(
+                PoseWithCovarianceStamped, '~/pose_smoothed', POSE_QOS)
         self._path: deque[PoseStamped] = deque(maxlen=values.path_length)
         self._path_sent_s = 0.0
 
@@ -50,8 +58,10 @@ class Outputs:
         return publisher
 
     def clear(self) -> None:
-        """Begin a new path."""
+        """Begin a new path, and to smooth anew."""
         self._path.clear()
+        if self._smoother:
+            self._smoother.reset()
 
     def publish(self, estimate: PoseEstimate, stamp_ns: int) -> None:
         """Publish an accepted estimate with its image's stamp, nanoseconds."""
@@ -59,11 +69,11 @@ class Outputs:
         pose.header.frame_id = self._map_frame
         set_stamp(pose.header.stamp, stamp_ns)
         fill_pose(pose.pose, estimate.map_from_camera)
-        with_covariance = PoseWithCovarianceStamped(header=pose.header)
-        with_covariance.pose.pose = pose.pose
-        fill_covariance(with_covariance.pose, estimate.covariance)
         self._poses.publish(pose)
-        self._with_covariance.publish(with_covariance)
+        self._with_covariance.publish(_with_covariance(pose.header, estimate))
+        if self._smoother:
+            smooth = self._smoother.update(estimate, stamp_ns)
+            self._smoothed.publish(_with_covariance(pose.header, smooth))
         self._path.append(pose)
         self._publish_path()
 
@@ -84,6 +94,13 @@ class Outputs:
         message.header.frame_id = frame.frame_id
         set_stamp(message.header.stamp, frame.stamp_ns)
         self._pictures.publish(message)
+
+
+def _with_covariance(header: Header, estimate: PoseEstimate) -> PoseWithCovarianceStamped:
+    message = PoseWithCovarianceStamped(header=header)
+    fill_pose(message.pose.pose, estimate.map_from_camera)
+    fill_covariance(message.pose, estimate.covariance)
+    return message
 
 
 def annotated(image: Image, map_from_camera: Pose, decision: Decision) -> Image:

@@ -97,6 +97,11 @@ class Parameters:
         (0.0, 0.0, 0.0, 1.0), "Rotation of the dataset's frame in map_frame, x y z w.")
     path_length: int = _parameter(
         1000, 'Poses in ~/path, at most.', limits=(1, 100000))
+    smoothing_acceleration: float = _parameter(
+        0.0, 'Publish ~/pose_smoothed, of a Kalman filter whose camera changes its velocity by '
+        'so much in a second, m/s; 0: off.', limits=(0.0, 1000.0))
+    smoothing_angular_acceleration: float = _parameter(
+        1.0, 'The same of its angular velocity, rad/s.', limits=(0.001, 1000.0))
     max_distance_m: float = _parameter(
         0.0, 'Reject poses that are further than this outside the trained area, metres; '
         '0 switches it off.', limits=(0.0, 1e6), live=True)

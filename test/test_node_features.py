@@ -15,6 +15,7 @@ import pytest
 pytest.importorskip('rclpy')
 pytest.importorskip('tensorflow')
 
+from geometry_msgs.msg import PoseWithCovarianceStamped
 from nav_msgs.msg import Path as PathMessage
 from posenet_ros.messages import frame_from_message, set_stamp, stamp_ns
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -61,7 +62,9 @@ def position(pose: object) -> np.ndarray:
 
 def test_services_and_pictures(model: Path, tmp_path: Path) -> None:
     with relocaliser(DOMAIN, model, tmp_path, max_distance_m=1.0, path_length=3,
-                     map_frame='court') as (_, peer):
+                     map_frame='court', smoothing_acceleration=1.0) as (_, peer):
+        smoothed = peer.keep(PoseWithCovarianceStamped, 'pose_smoothed')
+        peer.spin_for(0.5)
         assert len(peer.send(image_message(time.time_ns(), COLOUR))) == 1
         disabled = peer.call(SetBool, 'set_enabled', SetBool.Request(data=False))
         assert (disabled.success, disabled.message) == (True, 'images are ignored')
@@ -85,6 +88,9 @@ def test_services_and_pictures(model: Path, tmp_path: Path) -> None:
         shown = [stamp_ns(pose.header.stamp) for pose in paths[-1].poses]
         assert 1 <= len(shown) <= 3
         assert shown == stamps[stamps.index(shown[-1]) + 1 - len(shown):][:len(shown)]
+
+        assert [stamp_ns(m.header.stamp) for m in smoothed[-6:]] == stamps
+        assert smoothed[-1].pose.covariance[0] < peer.with_covariance[-1].pose.covariance[0]
 
         pictures.clear()
         far = image_message(time.time_ns(), (255, 255, 255))  # 10 10 10 m; trained to 5 m
