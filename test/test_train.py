@@ -13,12 +13,13 @@ import numpy as np
 from posenet_ros.artifact import load
 from posenet_ros.engine import load_engine
 from posenet_ros.errors import InputError, PoseNetError
+from posenet_ros.image_files import read_image
 from posenet_ros.metrics import translation_errors_m
 from posenet_ros.preprocess import Preprocess
 import pytest
 from training import train
 from training.augment import Augmentation, Augmenter
-from training.datasets import load_rgb, read_dataset
+from training.datasets import read_dataset
 from training.loop import Batches, load_images
 from training_helpers import CAMERA, use_tiny_backbone, write_cambridge
 
@@ -70,7 +71,7 @@ def test_a_model_folder_is_written_and_answers(trained: Path, court: Path) -> No
     assert artifact.provenance['validation']['images'] == 12
     assert set(artifact.provenance['versions']) >= {'keras', 'numpy', 'posenet_ros'}
     assert artifact.scene.bounds_min_m[0] == pytest.approx(-4, abs=0.2)
-    image = artifact.preprocess(load_rgb(court / artifact.train.names[0]), CAMERA)
+    image = artifact.preprocess(read_image(court / artifact.train.names[0]), CAMERA)
     answer = load_engine(artifact, 'litert').predict(image[np.newaxis])
     assert translation_errors_m(answer.position_m, artifact.train.positions_m[:1])[0] < 20
     assert (trained / 'curves.png').stat().st_size > 5000
@@ -87,6 +88,22 @@ def test_it_learns(court: Path, tmp_path: Path) -> None:
     constant = np.median(np.linalg.norm(
         artifact.train.positions_m - artifact.train.positions_m.mean(0), axis=1))
     assert artifact.provenance['validation']['position_m'] < 0.8 * constant
+
+
+def test_features_of_frozen_layers_can_be_kept(court: Path, tmp_path: Path) -> None:
+    settings = ('trainable_from=conv16', 'kept_versions=3', 'shift=0.05', 'epochs=8', 'batch=6',
+                'learning_rate=3e-3', 'dropout=0')
+    assert train.main(arguments(court, tmp_path / 'model', *settings)) == 0
+    rows = log(tmp_path / 'model')
+    assert float(rows[-1]['loss']) < float(rows[0]['loss'])
+    artifact = load(tmp_path / 'model')
+    # the model folder has the whole network: its answers are those of the validation
+    assert artifact.provenance['validation']['position_m'] == pytest.approx(
+        float(rows[-1]['val_position_m']), rel=0.02)
+    with pytest.raises(InputError, match='kept_versions is out of range'):
+        train.main(arguments(court, tmp_path / 'other', 'kept_versions=3'))
+    with pytest.raises(InputError, match='trainable_from has to be a layer'):
+        train.main(arguments(court, tmp_path / 'other', 'trainable_from=conv17'))
 
 
 KILLED = """
@@ -155,9 +172,9 @@ def test_an_existing_model_is_refused_before_any_work(court: Path, tmp_path: Pat
 
 def test_images_smaller_than_the_input_are_made_larger_to_cover_it(court: Path) -> None:
     dataset = read_dataset(court, 'train').subset(range(2))
-    assert load_images(dataset, Preprocess(128, 128), False).bases.shape == (2, 128, 171, 3)
+    assert load_images(dataset, Preprocess(128, 128)).bases.shape == (2, 128, 171, 3)
     with pytest.raises(InputError, match='have to cover the network input'):
-        load_images(dataset, Preprocess(128, 128, short_side=64), False)
+        load_images(dataset, Preprocess(128, 128, short_side=64))
 
 
 def test_one_position_is_an_error(court: Path, tmp_path: Path) -> None:
@@ -174,7 +191,7 @@ def test_one_position_is_an_error(court: Path, tmp_path: Path) -> None:
 
 def test_batches_are_the_same_again_and_change_with_the_epoch(court: Path) -> None:
     dataset = read_dataset(court, 'train')
-    images = load_images(dataset, Preprocess(48, 36), False)
+    images = load_images(dataset, Preprocess(48, 36))
     augmenter = Augmenter(Augmentation(yaw_deg=3), Preprocess(48, 36).base_camera(CAMERA),
                           Preprocess(48, 36).input_camera(CAMERA))
     first, again = (Batches(images, augmenter, 8, 0) for _ in range(2))

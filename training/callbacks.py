@@ -16,7 +16,7 @@ import numpy as np
 from posenet_ros.errors import InputError, PoseNetError
 from posenet_ros.metrics import rotation_errors_deg, translation_errors_m
 from posenet_ros.preprocess import Preprocess
-from training.loop import averaged, Images, predict
+from training.loop import averaged, Images, network_inputs, run
 from training.losses import PoseTrainer
 
 CHECKPOINT_FILE = 'checkpoint.npz'
@@ -53,8 +53,10 @@ class Validate(keras.callbacks.Callback):
 
     def __init__(self, trainer: PoseTrainer, images: Images, preprocess: Preprocess) -> None:
         super().__init__()
-        self.trainer, self.images, self.preprocess = trainer, images, preprocess
-        self.started = 0.0
+        self.trainer, self.images, self.started = trainer, images, 0.0
+        self.inputs: Any = network_inputs(images, preprocess)
+        if trainer.frozen:
+            self.inputs = run(trainer.frozen, self.inputs)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Start the clock."""
@@ -65,11 +67,11 @@ class Validate(keras.callbacks.Callback):
         assert logs is not None
         logs['seconds'] = time.perf_counter() - self.started
         with averaged(self.trainer):
-            positions, quats = predict(self.trainer, self.images, self.preprocess)
+            found = run(self.trainer.trained, self.inputs)
         logs['val_position_m'] = float(np.median(
-            translation_errors_m(positions, self.images.positions_m)))
+            translation_errors_m(found['position'], self.images.positions_m)))
         logs['val_rotation_deg'] = float(np.median(
-            rotation_errors_deg(quats, self.images.quats_xyzw)))
+            rotation_errors_deg(found['quat_xyzw'], self.images.quats_xyzw)))
         for name in ('sx', 'sq'):
             if hasattr(self.trainer, name):
                 logs[name] = float(keras.ops.convert_to_numpy(getattr(self.trainer, name)))

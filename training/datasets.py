@@ -8,13 +8,12 @@ Landmarks here, 7-Scenes and TUM RGB-D in :mod:`training.readers`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 import hashlib
 import json
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
@@ -73,7 +72,7 @@ class Dataset:
         """(N, 4) unit quaternions of map_from_camera."""
         return np.array([s.map_from_camera.quat_xyzw for s in self.samples])
 
-    def subset(self, indices: Sequence[int] | NDArray[np.int64]) -> Dataset:
+    def subset(self, indices: Iterable[int]) -> Dataset:
         """Return the dataset of those samples."""
         chosen = tuple(self.samples[i] for i in indices)
         return Dataset(self.name, chosen, self.camera, self.rejected)
@@ -119,20 +118,6 @@ def up_axis(dataset: Dataset) -> str:
     up = -np.mean([s.map_from_camera.rotation[:, 1] for s in dataset.samples], axis=0)
     axis = int(np.abs(up).argmax())
     return f'{"+" if up[axis] > 0 else "-"}{"xyz"[axis]}'
-
-
-def load_rgb(path: Path) -> NDArray[np.uint8]:
-    """
-    Read an image file.
-
-    :returns: (height, width, 3) RGB, 8 bits.
-    :raises InputError: when the file is no readable image.
-    """
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
-    if image is None:
-        raise InputError(f'{path} has to be a readable image. Received: '
-                         f'{"a damaged file" if path.exists() else "no such file"}')
-    return image  # type: ignore[return-value]
 
 
 def read_camera(text: str | None, folder: Path, size: tuple[int, int]) -> Camera:

@@ -25,7 +25,7 @@ NEAREST_DISPARITY = 0.2  # of the image width, at the usual baseline
 MAX_ANGLE_DEG = 25.0
 REACH = 20  # how many frames away a neighbour may be
 BASELINES = (1.0, 2.2)  # wanted distances of the neighbours, in usual steps between frames
-WINDOW = 9  # pixels that are compared together
+WINDOW = 5  # pixels that are compared together
 COST_LIMIT = 40.0  # a larger difference says nothing more: something is hidden or moved
 FAR_BIAS = 4.0  # where all planes agree alike (sky), take a far one
 THREADS = 2
@@ -67,8 +67,8 @@ def inverse_depths(camera: Camera, step_m: float) -> Array:
 def _prepared(base: NDArray[np.uint8]) -> Floats:
     """Return grey values without their local mean and contrast, so that light matters less."""
     grey = cv2.cvtColor(base, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    centred = grey - cv2.blur(grey, (21, 21))
-    return centred / (np.sqrt(cv2.blur(centred * centred, (21, 21))) + 8) * 40
+    centred = grey - cv2.blur(grey, (11, 11))
+    return centred / (np.sqrt(cv2.blur(centred * centred, (11, 11))) + 8) * 40
 
 
 def _cost(reference: Floats, other: Floats, homography: Array) -> Floats:
@@ -109,19 +109,22 @@ def estimate(bases: NDArray[np.uint8], poses: Sequence[Pose], sequences: Sequenc
 
     :param bases: (N, height, width, 3) of `camera`, in walking order.
     :param progress: is called with the number done.
-    :returns: (N, height, width), 1/m.
+    :returns: (N, height, width), 1/m; estimated at half that size, which takes a quarter.
     """
     step_m = usual_step_m(poses, sequences)
     result = np.zeros(bases.shape[:3], np.float32)
     if step_m == 0:
         return result
+    small = camera.scaled(camera.width // 2, camera.height // 2)
     planes = inverse_depths(camera, step_m)
-    prepared = [_prepared(base) for base in bases]
+    prepared = [_prepared(cv2.resize(base, small.size, interpolation=cv2.INTER_AREA))
+                for base in bases]
 
     def one(index: int) -> None:
         others = neighbours(index, poses, sequences, step_m)
         if others:
-            result[index] = sweep(index, others, prepared, poses, camera, planes)
+            rho = sweep(index, others, prepared, poses, small, planes)
+            result[index] = cv2.resize(rho, camera.size, interpolation=cv2.INTER_LINEAR)
 
     with ThreadPoolExecutor(THREADS) as pool:
         for done, _ in enumerate(pool.map(one, range(len(bases))), 1):

@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.config import NetworkConfig
 from posenet_ros.errors import InputError
+from posenet_ros.image_files import read_image
 from posenet_ros.network import build
 from posenet_ros.pose import Pose
 from posenet_ros.preprocess import Preprocess
 from posenet_ros.pretrained import load_initial_weights
 from training import depth
 from training.augment import Augmenter
-from training.datasets import Dataset, load_rgb, Sample
+from training.datasets import Dataset, Sample
 from training.losses import PoseTrainer
 from training.presets import Preset
 
@@ -29,6 +30,7 @@ FEWEST_IMAGES = 8
 FLATTEST = 0.02  # smallest scale of an axis, as a share of the largest
 THREADS = 4
 VALIDATION_BATCH = 64
+FEATURE_BATCH = 54
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,15 +50,20 @@ class Images:
     quats_xyzw: NDArray[np.float32]
     rhos: NDArray[np.float32] | None = None
 
+    def take(self, indices: NDArray[np.intp]) -> Images:
+        """Return the images of those indices, without depths."""
+        return Images(self.bases[indices], tuple(self.poses[i] for i in indices),
+                      self.positions_m[indices], self.quats_xyzw[indices])
 
-def load_images(dataset: Dataset, preprocess: Preprocess, verbose: bool = True) -> Images:
+
+def load_images(dataset: Dataset, preprocess: Preprocess) -> Images:
     """Read all images of a dataset once, resized to base images."""
     def base(sample: Sample) -> NDArray[np.uint8]:
-        return preprocess.base(load_rgb(sample.path), dataset.camera)
+        return preprocess.base(read_image(sample.path), dataset.camera)
 
     camera = preprocess.base_camera(dataset.camera)
     bases = np.empty((len(dataset.samples), camera.height, camera.width, 3), np.uint8)
-    bar = keras.utils.Progbar(len(bases), unit_name='image', verbose=int(verbose))
+    bar = keras.utils.Progbar(len(bases), unit_name='image')
     with ThreadPoolExecutor(THREADS) as pool:
         for i, image in enumerate(pool.map(base, dataset.samples)):
             bases[i] = image
@@ -91,12 +98,12 @@ def _smallest_sequences(sequences: NDArray[np.str_], wanted: int) -> list[str]:
     return chosen
 
 
-def hold_out(dataset: Dataset, share: float) -> tuple[Dataset, Dataset]:
+def hold_out(dataset: Dataset, share: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """
     Split off validation samples: the smallest whole sequences, else evenly spaced blocks.
 
     :param share: of the samples, about.
-    :returns: what is left to train on, and the validation samples.
+    :returns: indices of what is left to train on, and of the validation samples.
     :raises InputError: on fewer than 8 samples.
     """
     count = len(dataset.samples)
@@ -111,7 +118,7 @@ def hold_out(dataset: Dataset, share: float) -> tuple[Dataset, Dataset]:
         blocks = min(VALIDATION_BLOCKS, wanted)
         place = (np.arange(count) * blocks / count) % 1  # within its part, 0..1
         held = np.abs(place - 0.5) < wanted / count / 2
-    return dataset.subset(np.flatnonzero(~held)), dataset.subset(np.flatnonzero(held))
+    return np.flatnonzero(~held), np.flatnonzero(held)
 
 
 class Batches(keras.utils.PyDataset):
@@ -131,11 +138,61 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[Any, dict[str, Any]]:
         order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.images.poses))
-        chosen = order[index * self.batch:(index + 1) * self.batch]
+        return self.augmented(order[index * self.batch:(index + 1) * self.batch], self.epoch)
+
+    def augmented(self, chosen: NDArray[np.intp], epoch: int) -> tuple[Any, dict[str, Any]]:
+        """Return the inputs and targets of those images, as they are in that epoch."""
         rhos = self.images.rhos
-        pairs = [self.augmenter(self.images.bases[i], self.images.poses[i], self.epoch, int(i),
+        pairs = [self.augmenter(self.images.bases[i], self.images.poses[i], epoch, int(i),
                                 None if rhos is None else rhos[i]) for i in chosen]
         return np.stack([image for image, _ in pairs]), targets([pose for _, pose in pairs])
+
+
+class KeptBatches(keras.utils.PyDataset):
+    """
+    Batches of features that were computed once, of a random version of each image.
+
+    :param features: (versions, N, h, w, channels) float16.
+    :param y: targets, (versions, N, ...) each.
+    """
+
+    def __init__(self, features: NDArray[np.float16], y: dict[str, NDArray[np.float32]],
+                 batch: int, seed: int) -> None:
+        super().__init__()
+        self.features, self.y, self.seed, self.epoch = features, y, seed, 0
+        self.batch = min(batch, features.shape[1])
+
+    def __len__(self) -> int:
+        return self.features.shape[1] // self.batch
+
+    def __getitem__(self, index: int) -> tuple[Any, dict[str, Any]]:
+        versions, count = self.features.shape[:2]
+        rng = np.random.default_rng([self.seed, self.epoch])
+        order, version = rng.permutation(count), rng.integers(versions, size=count)
+        i = order[index * self.batch:(index + 1) * self.batch]
+        return (self.features[version[i], i].astype(np.float32),
+                {key: value[version[i], i] for key, value in self.y.items()})
+
+
+def keep_features(frozen: keras.Model, batches: Batches, versions: int) -> KeptBatches:
+    """
+    Put augmented versions of all images through the layers that are not trained.
+
+    :param frozen: these layers, from images to features.
+    """
+    count = len(batches.images.poses)
+    features = np.empty((versions, count, *frozen.output.shape[1:]), np.float16)
+    y: dict[str, Any] = {'position': np.empty((versions, count, 3), np.float32),
+                         'quat_xyzw': np.empty((versions, count, 4), np.float32)}
+    bar = keras.utils.Progbar(versions * count, unit_name='version')
+    for version, start in np.ndindex(versions, -(-count // FEATURE_BATCH)):
+        part = np.arange(start * FEATURE_BATCH, min((start + 1) * FEATURE_BATCH, count))
+        images, poses = batches.augmented(part, version)
+        features[version, part] = frozen.predict_on_batch(images)
+        for key, values in poses.items():
+            y[key][version, part] = values
+        bar.add(len(part))
+    return KeptBatches(features, y, batches.batch, batches.seed)
 
 
 def targets(poses: Sequence[Pose]) -> dict[str, NDArray[np.float32]]:
@@ -193,10 +250,16 @@ def make_trainer(preset: Preset, config: NetworkConfig, steps: int) -> PoseTrain
 
     To be called in the scope of :class:`training.devices.Devices`.
     """
-    trainer = PoseTrainer(make_network(preset, config), preset.loss, preset.form, preset.beta,
-                          preset.sx, preset.sq)
+    network = make_network(preset, config)
+    frozen, trained = None, network
+    if preset.kept_versions:
+        cut = network.get_layer(preset.trainable_from).input
+        frozen = keras.Model(network.input, cut)  # first: the next line gives layers two inputs
+        trained = keras.Model(cut, network.output)
+    trainer = PoseTrainer(network, preset.loss, preset.form, preset.beta, preset.sx, preset.sq,
+                          frozen, trained)
     trainer.compile(make_optimizer(preset, steps), jit_compile=preset.xla)
-    trainer(np.zeros((1, config.input_height, config.input_width, 3), np.uint8))
+    trainer(np.zeros((1, *trained.input.shape[1:]), trained.input.dtype))
     trainer.optimizer.build(trainer.trainable_variables)
     return trainer
 
@@ -218,11 +281,14 @@ def averaged(trainer: PoseTrainer) -> Iterator[None]:
             variable.assign(value)
 
 
-def predict(trainer: PoseTrainer, images: Images, preprocess: Preprocess) -> tuple[Any, Any]:
-    """Return positions (N, 3), metres, and quaternions (N, 4) of the images, as the node sees."""
-    inputs = np.stack([preprocess.crop(base) for base in images.bases])
-    found = [trainer.network(inputs[i:i + VALIDATION_BATCH], training=False)
-             for i in range(0, len(inputs), VALIDATION_BATCH)]
-    position, quat = (np.concatenate([keras.ops.convert_to_numpy(part[key]) for part in found])
-                      for key in ('position', 'quat_xyzw'))
-    return position, quat
+def network_inputs(images: Images, preprocess: Preprocess) -> NDArray[np.uint8]:
+    """Return the images as the node will give them to the network, (N, height, width, 3)."""
+    return np.stack([preprocess.crop(base) for base in images.bases])
+
+
+def run(model: keras.Model, inputs: NDArray[Any]) -> Any:  # noqa: ANN401
+    """Return a model's answers for all inputs; unlike Keras's predict, on any tf.distribute."""
+    parts = [keras.tree.map_structure(
+        keras.ops.convert_to_numpy, model(inputs[i:i + VALIDATION_BATCH], training=False))
+        for i in range(0, len(inputs), VALIDATION_BATCH)]
+    return keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *parts)

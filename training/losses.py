@@ -68,12 +68,17 @@ class PoseTrainer(keras.Model):
     :param form: `l1`, `l2` or `huber`.
     :param beta: weight of the rotation, with `beta`.
     :param sx: start of the learned log-variance of the position; `sq` that of the rotation.
+    :param frozen: the part of the network whose outputs are kept, and `trained` the rest, which
+        is trained from them; None trains from images.
     """
 
     def __init__(self, network: keras.Model, loss: str = 'learned', form: str = 'l1',
-                 beta: float = 500.0, sx: float = 0.0, sq: float = -3.0) -> None:
+                 beta: float = 500.0, sx: float = 0.0, sq: float = -3.0,
+                 frozen: keras.Model | None = None,
+                 trained: keras.Model | None = None) -> None:
         super().__init__()
         self.network = network
+        self.frozen, self.trained = frozen, trained or network
         self.several_workers = False
         self.loss_kind, self.form, self.beta = loss, form, beta
         if loss == 'learned':
@@ -85,8 +90,8 @@ class PoseTrainer(keras.Model):
                                initializer=keras.initializers.Constant(value))
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:  # noqa: ANN401
-        """Run the network inside."""
-        return self.network(inputs, training=training)
+        """Run the part that is trained."""
+        return self.trained(inputs, training=training)
 
     def _maybe_symbolic_build(self, *args: object, **kwargs: object) -> None:
         """Do nothing: the trainer is built already, and Keras 3.15 cannot with several workers."""

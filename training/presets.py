@@ -27,6 +27,8 @@ class Preset:
     :param about: one line: what the preset is for.
     :param weights: `pretrained`, `none` or a .weights.h5 file, see posenet_ros.pretrained.
     :param trainable_from: first layer that is trained, by name; those before stay as they are.
+    :param kept_versions: how many augmented versions of each image are put through the layers
+        before `trainable_from` once, in the beginning, instead of new ones in each epoch (0).
     :param short_side: of the base image, pixels; see posenet_ros.preprocess.
     :param loss: `beta` (with `beta`) or `learned` (which starts at `sx` and `sq`).
     :param form: `l1`, `l2` or `huber`.
@@ -44,6 +46,7 @@ class Preset:
     backbone: str = 'efficientnet_lite0'
     weights: str = 'pretrained'
     trainable_from: str = ''
+    kept_versions: int = 0
     input_width: int = 224
     input_height: int = 224
     short_side: int = 0
@@ -85,6 +88,8 @@ class Preset:
         self.augmentation(), self.preprocess(), self.network()  # each checks its own part
         checks = {
             'loss': self.loss in LOSSES, 'form': self.form in FORMS, 'beta': self.beta > 0,
+            'kept_versions': self.kept_versions == 0 or (
+                0 < self.kept_versions <= 1000 and self.trainable_from != ''),
             'epochs': self.epochs >= 1, 'batch': self.batch >= 1,
             'optimizer': self.optimizer in OPTIMIZERS, 'learning_rate': self.learning_rate > 0,
             'momentum': 0 <= self.momentum < 1, 'weight_decay': 0 <= self.weight_decay < 1,

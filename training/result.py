@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 import os
 from pathlib import Path
@@ -18,27 +19,27 @@ from posenet_ros.config import NetworkConfig
 from posenet_ros.metrics import rotation_errors_deg, rotation_vectors_rad, translation_errors_m
 from posenet_ros.pretrained import feature_extractor
 from training.datasets import Dataset
-from training.loop import Images, load_images
+from training.loop import Images, network_inputs
 from training.presets import Preset
 
 ONE_SIGMA = 68.27  # per cent of a normal distribution
 SMALLEST_SIGMA = 1e-4
 
 
-def calibrate(positions_m: Any, quats_xyzw: Any, truth: Images) -> Calibration:  # noqa: ANN401
+def calibrate(found: Mapping[str, Any], truth: Images) -> Calibration:
     """Return the sigma on each axis that 68 % of the validation errors stay within."""
-    moved = np.abs(positions_m - truth.positions_m)
-    turned = np.abs(rotation_vectors_rad(quats_xyzw, truth.quats_xyzw))
+    moved = np.abs(found['position'] - truth.positions_m)
+    turned = np.abs(rotation_vectors_rad(found['quat_xyzw'], truth.quats_xyzw))
     sigmas = [tuple(float(max(s, SMALLEST_SIGMA)) for s in np.percentile(e, ONE_SIGMA, axis=0))
               for e in (moved, turned)]
     return Calibration(*sigmas)
 
 
-def medians(positions_m: Any, quats_xyzw: Any, truth: Images) -> dict[str, float]:  # noqa: ANN401
+def medians(found: Mapping[str, Any], truth: Images) -> dict[str, float]:
     """Return the median errors."""
-    return {
-        'position_m': float(np.median(translation_errors_m(positions_m, truth.positions_m))),
-        'rotation_deg': float(np.median(rotation_errors_deg(quats_xyzw, truth.quats_xyzw)))}
+    position = translation_errors_m(found['position'], truth.positions_m)
+    rotation = rotation_errors_deg(found['quat_xyzw'], truth.quats_xyzw)
+    return {'position_m': float(np.median(position)), 'rotation_deg': float(np.median(rotation))}
 
 
 def _commit() -> str:
@@ -62,25 +63,22 @@ def provenance(preset: Preset, digest: str, validation: dict[str, Any],
 
 def train_index(dataset: Dataset, preset: Preset, images: Images) -> TrainIndex:
     """Return all training poses with the pretrained features of their images."""
-    preprocess = preset.preprocess()
-    inputs = np.stack([preprocess.crop(base) for base in images.bases])
+    inputs = network_inputs(images, preset.preprocess())
     features = feature_extractor(preset.input_width, preset.input_height)
     return TrainIndex(
         tuple(s.name for s in dataset.samples), dataset.positions_m, dataset.quats_xyzw,
         features.predict(inputs, batch_size=64, verbose=0).astype(np.float16))
 
 
-def make_artifact(preset: Preset, config: NetworkConfig, dataset: Dataset, held: Images,
-                  found: tuple[Any, Any], about: dict[str, Any]) -> Artifact:
+def make_artifact(preset: Preset, config: NetworkConfig, dataset: Dataset, images: Images,
+                  calibration: Calibration, about: dict[str, Any]) -> Artifact:
     """
     Return what a model folder holds besides the network.
 
-    :param dataset: all training samples, those held out among them.
-    :param held: the validation images, `found` the positions and quaternions answered for them.
+    :param dataset: all training samples, those held out among them; `images` theirs.
     :param about: the provenance.
     """
-    positions, preprocess = dataset.positions_m, preset.preprocess()
-    everything = load_images(dataset, preprocess, verbose=False)
+    positions = dataset.positions_m
     scene = Scene(tuple(positions.min(0).tolist()), tuple(positions.max(0).tolist()))
-    return Artifact(config, preprocess, dataset.camera, scene, calibrate(*found, held),
-                    train_index(dataset, preset, everything), about)
+    return Artifact(config, preset.preprocess(), dataset.camera, scene, calibration,
+                    train_index(dataset, preset, images), about)

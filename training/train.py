@@ -36,15 +36,18 @@ from training.loop import (
     averaged,
     Batches,
     hold_out,
+    keep_features,
+    KeptBatches,
     load_images,
     make_trainer,
     network_config,
-    predict,
+    network_inputs,
+    run,
     with_depths,
 )
 from training.losses import PoseTrainer
 from training.presets import load_preset, names, Preset
-from training.result import make_artifact, medians, provenance
+from training.result import calibrate, make_artifact, medians, provenance
 
 DEPTH_FILE = 'depth.npy'
 
@@ -61,13 +64,14 @@ class Training:
         self.preset, self.dataset, self.work, self.on = preset, dataset, work, on
         self.preprocess = preset.preprocess()
         kept, held = hold_out(dataset, preset.validation)
-        _say(f'training on {len(kept.samples)} images, validation on {len(held.samples)} '
-             f'({", ".join(sorted({s.sequence for s in held.samples}))})')
-        self.config: NetworkConfig = network_config(preset, kept.positions_m)
-        self.images = load_images(kept, self.preprocess)
+        _say(f'training on {len(kept)} images, validation on {len(held)} '
+             f'({", ".join(sorted({dataset.samples[i].sequence for i in held}))})')
+        self.config: NetworkConfig = network_config(preset, dataset.positions_m[kept])
+        self.everything = load_images(dataset, self.preprocess)
+        self.images, self.held = self.everything.take(kept), self.everything.take(held)
         if preset.shift:
-            self.images = with_depths(self.images, kept, self.preprocess, work / DEPTH_FILE)
-        self.held = load_images(held, self.preprocess, verbose=False)
+            self.images = with_depths(self.images, dataset.subset(kept), self.preprocess,
+                                      work / DEPTH_FILE)
         self.identity = {'preset': asdict(preset), 'data set': dataset.digest()}
 
     def _batches(self) -> Batches:
@@ -76,7 +80,8 @@ class Training:
                               self.preprocess.input_camera(camera), self.preset.seed)
         return Batches(self.images, augmenter, self.preset.batch, self.preset.seed)
 
-    def _callbacks(self, trainer: PoseTrainer, batches: Batches, history: list[dict[str, float]],
+    def _callbacks(self, trainer: PoseTrainer, batches: Batches | KeptBatches,
+                   history: list[dict[str, float]],
                    tensorboard: Path | None) -> list[keras.callbacks.Callback]:
         """Return them in order: the later ones use what the earlier ones add to the logs."""
         found = [keras.callbacks.LambdaCallback(
@@ -97,10 +102,13 @@ class Training:
         :param resume: folder of the checkpoint to go on from.
         :param tensorboard: folder of its logs.
         """
-        epochs, batches = self.preset.epochs, self._batches()
+        epochs = self.preset.epochs
+        batches: Batches | KeptBatches = self._batches()
         with self.on.scope():
             trainer = make_trainer(self.preset, self.config, len(batches))
         trainer.several_workers = self.on.several_workers
+        if trainer.frozen:
+            batches = keep_features(trainer.frozen, batches, self.preset.kept_versions)
         history = restore(trainer, resume, self.identity) if resume else []
         if len(history) < epochs:
             trainer.fit(batches, epochs=epochs, initial_epoch=len(history), shuffle=False,
@@ -113,12 +121,12 @@ class Training:
         """Write the model folder from the averaged weights, and say what the validation gave."""
         keras.config.set_dtype_policy('float32')  # whatever it was trained in
         with averaged(trainer), new_folder(out, force=force) as folder:
-            found = predict(trainer, self.held, self.preprocess)
-            result = medians(*found, self.held)
+            found = run(trainer.network, network_inputs(self.held, self.preprocess))
+            result = medians(found, self.held)
             about = provenance(self.preset, self.identity['data set'],
                                {**result, 'images': len(self.held.poses)}, seconds)
-            artifact = make_artifact(self.preset, self.config, self.dataset, self.held, found,
-                                     about)
+            artifact = make_artifact(self.preset, self.config, self.dataset, self.everything,
+                                     calibrate(found, self.held), about)
             save(artifact, folder, lambda to: write_network(trainer.network, self.config, to))
             for name in (LOG_FILE, CURVES_FILE):
                 shutil.copy(self.work / name, folder / name)
