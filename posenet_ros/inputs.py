@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import time
 from typing import Any
 
-from posenet_ros.parameters import Parameters
+from posenet_ros.parameters import overrides, Parameters
 from rclpy.clock import Clock, ClockType
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
@@ -22,9 +22,8 @@ from rclpy.qos import (
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-QOS_OVERRIDES = QoSOverridingOptions((
-    QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH, QoSPolicyKind.RELIABILITY,
-    QoSPolicyKind.DURABILITY))
+OVERRIDABLE = (QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH, QoSPolicyKind.RELIABILITY,
+               QoSPolicyKind.DURABILITY)
 WATCH_PERIOD_S = 0.25
 
 Callback = Callable[[Any], None]
@@ -36,6 +35,18 @@ def image_qos(values: Parameters) -> QoSProfile:
         history=HistoryPolicy.KEEP_LAST, depth=values.image_depth,
         reliability=ReliabilityPolicy[values.image_reliability.upper()],
         durability=DurabilityPolicy[values.image_durability.upper()])
+
+
+def qos_overrides(node: Node, topic: str) -> QoSOverridingOptions:
+    """
+    Return those policies of a subscription that the user overrides (`qos_overrides.TOPIC...`).
+
+    Only those: a policy once declared keeps its first value, whatever image_* says later.
+    """
+    given = [name for name in overrides(node) if name.startswith(f'qos_overrides.{topic}.')]
+    return QoSOverridingOptions([
+        kind for kind in OVERRIDABLE
+        if f'qos_overrides.{topic}.subscription.{kind.name.lower()}' in given])
 
 
 class Inputs:
@@ -61,9 +72,10 @@ class Inputs:
         stack.callback(node.destroy_timer, timer)
 
     def _subscribe(self, kind: type, topic: str, callback: Callback) -> None:
+        topic = self._node.resolve_topic_name(topic)
         subscription = self._node.create_subscription(
             kind, topic, callback, image_qos(self._values),
-            qos_overriding_options=QOS_OVERRIDES,
+            qos_overriding_options=qos_overrides(self._node, topic),
             event_callbacks=SubscriptionEventCallbacks(
                 incompatible_qos=lambda event: self._report_mismatch(topic, event)))
         self._stack.callback(self._node.destroy_subscription, subscription)

@@ -212,8 +212,12 @@ def read(node: LifecycleNode, changes: Mapping[str, Any] | None = None) -> Param
 
 def unknown(node: LifecycleNode) -> list[str]:
     """Return the names that were given at start and that nothing declared: typing errors."""
-    given = node._parameter_overrides  # rclpy has no public way to ask
-    return sorted(name for name in given if not node.has_parameter(name))
+    return sorted(name for name in overrides(node) if not node.has_parameter(name))
+
+
+def overrides(node: LifecycleNode) -> set[str]:
+    """Return the names that were given at start, on the command line or in a file."""
+    return set(node._parameter_overrides)  # rclpy has no public way to ask
 
 
 def _type_name(item: Field[Any]) -> str:

@@ -100,6 +100,11 @@ class Process:
         return self.popen.wait(timeout_s), time.monotonic() - start
 
 
+def patience_s() -> float:
+    """Return how long a second may last on a machine that does other things, too."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 @contextmanager
 def running(command: Sequence[str | Path], domain: int, log: Path) -> Iterator[Process]:
     """Run a process; it is killed at the end where the test has not ended it."""

@@ -147,6 +147,22 @@ def test_silence_and_quality_of_service_are_reported(model: Path, tmp_path: Path
         unreliable = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
         peer.node.create_publisher(Image, 'image', unreliable)
         assert 'image_reliability to best_effort' in peer.reported('QoS mismatch', '/image')
+        assert peer.change('deactivate')
+        assert peer.change('cleanup')
+        assert peer.set_parameter('image_reliability', 'best_effort') == (True, '')
+        assert peer.set_parameter('image_depth', 3) == (True, '')
+        assert peer.change('configure')
+        assert peer.wait_until(lambda: peer.node.get_subscriptions_info_by_topic('/image'))
+        profile = peer.node.get_subscriptions_info_by_topic('/image')[0].qos_profile
+        assert profile.reliability == ReliabilityPolicy.BEST_EFFORT
+
+
+def test_ros_own_overrides_of_the_quality_of_service_count(model: Path, tmp_path: Path) -> None:
+    override = {'qos_overrides./image.subscription.reliability': 'reliable'}
+    with relocaliser(DOMAIN + 6, model, tmp_path, **override) as (process, peer):
+        profile = peer.node.get_subscriptions_info_by_topic('/image')[0].qos_profile
+        assert profile.reliability == ReliabilityPolicy.RELIABLE
+        assert 'unknown' not in process.output()
 
 
 def test_two_nodes_do_not_disturb_each_other(model: Path, tmp_path: Path) -> None:
