@@ -1,0 +1,86 @@
+"""The benchmark runs, and its arithmetic is right; its figures are those of the machine."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+import subprocess
+import sys
+import time
+
+import keras
+from posenet_ros.config import NetworkConfig
+from posenet_ros.network import build
+import pytest
+from training import bench, bench_engines
+from training.timing import by_turns, memory_mb
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_quick_measures_every_part(tmp_path: Path) -> None:
+    pytest.importorskip('rclpy')
+    out = tmp_path / 'bench.json'
+    command = [sys.executable, '-m', 'training.bench', '--quick', '--out', str(out)]
+    start = time.monotonic()
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300,
+                          env={**os.environ, 'ROS_DOMAIN_ID': '97'})
+    assert done.returncode == 0, done.stderr
+    result = json.loads(out.read_text())
+    found = result['networks']['smoke']
+    assert set(found['engines']) >= {'LiteRT', 'LiteRT, int8', 'TensorFlow',
+                                     'Keras, model.predict'}
+    for values in found['engines'].values():
+        assert 0 < values['cpu_min'] <= values['cpu']
+        assert 0 < values['wall_p50'] <= values['wall_p99']
+        assert values['share_of_peak'] == pytest.approx(found['limit_ms'] / values['cpu_min'])
+    assert found['engines']['Keras, model.predict']['to_predict'] == 1
+    assert 0 < found['start']['litert']['cpu_s'] < 60
+    assert 30 < found['start']['litert']['memory_mb']['most'] < 400
+    assert set(result['images']['640x480']) >= {'decode rgb8', 'prepare', 'prepare, plain'}
+    live = result['live'][0]
+    assert 0 < live['answered'] <= live['sent'] == 60
+    assert live['age_p50_ms'] <= live['age_p99_ms']
+    assert {'decode', 'prepare', 'infer'} <= set(live['stages_ms'])
+    for words in ('one thread', 'process start to first pose', 'image path', '30 Hz over DDS'):
+        assert words in done.stdout
+    if os.getloadavg()[0] < 2:
+        assert time.monotonic() - start < 60
+
+
+def test_a_part_that_fails_ends_the_benchmark_with_its_reason(
+        capfd: pytest.CaptureFixture[str]) -> None:
+    assert bench.run_cli(lambda: bench.part(
+        'bench_images', Path('/nowhere/part.json'), '--model', '/nowhere')) == 1
+    assert '/nowhere/artifact.json is missing' in capfd.readouterr().err
+
+
+def test_arithmetic_of_posenet_is_the_published() -> None:
+    config = NetworkConfig(backbone='posenet', rotation='quaternion', head_width=2048)
+    # GoogLeNet: 1.5 G multiply-adds (Szegedy et al. 2015, section 1)
+    assert bench_engines.gflop(build(config)) == pytest.approx(3.17, abs=0.02)
+
+
+def test_arithmetic_of_each_kind_of_layer() -> None:
+    image = keras.Input((8, 10, 3))
+    x = keras.layers.Conv2D(4, 3, padding='same')(image)  # 2 * 80 * 27 * 4
+    x = keras.layers.DepthwiseConv2D(5, strides=2, padding='same')(x)  # 2 * 20 * 4 * 25
+    x = keras.layers.Dense(6)(keras.layers.Flatten()(x))  # 2 * 80 * 6
+    assert bench_engines.gflop(keras.Model(image, x)) * 1e9 == 17280 + 4000 + 960
+
+
+def test_times_are_of_the_function_alone() -> None:
+    times = by_turns({'sleep': lambda: time.sleep(0.02), 'work': lambda: sum(range(200_000))}, 5)
+    assert times['sleep']['wall_p50'] >= 20
+    assert times['sleep']['cpu_min'] < 5
+    assert times['work']['cpu_min'] > 0.3
+    assert times['work']['cpu_min'] <= times['work']['cpu']
+
+
+def test_memory_is_that_of_the_process() -> None:
+    before = memory_mb()
+    kept = bytearray(64 << 20)
+    assert memory_mb()['now'] - before['now'] > 60
+    assert memory_mb()['most'] >= memory_mb()['now'] - 1
+    del kept
