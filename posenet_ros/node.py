@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import fields
 import gc
 import signal
@@ -183,15 +184,22 @@ def run(argv: Sequence[str] | None = None) -> int:
         ).parse_args(remove_ros_args(arguments)[1:])
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # while loading, too
     prepare()
-    rclpy.init(args=arguments)
+    with suppress(KeyboardInterrupt):
+        _serve(arguments)
+    return 0
+
+
+def _serve(arguments: Sequence[str]) -> None:
+    """Spin the node, and free everything at the end, whatever ends it."""
     node = None
     try:
+        rclpy.init(args=list(arguments))
         node = RelocaliserNode()
         node.autostart()
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
+    except ExternalShutdownException:
         pass
     except rclpy_implementation.RCLError:
         if rclpy.ok():  # else the signal came in the middle of a callback
@@ -203,7 +211,6 @@ def run(argv: Sequence[str] | None = None) -> int:
             node.close()
             node.destroy_node()
         rclpy.try_shutdown()
-    return 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -140,6 +140,12 @@ def test_another_camera_is_warped_into_the_models(model: Path, tmp_path: Path) -
         np.testing.assert_allclose(position(peer.send(message)[0]), COLOUR, atol=1)
 
 
+def asked_of(peer: Peer) -> list[ReliabilityPolicy]:
+    """Return the reliability that the subscribers of the images ask for."""
+    return [info.qos_profile.reliability
+            for info in peer.node.get_subscriptions_info_by_topic('/image')]
+
+
 def test_silence_and_quality_of_service_are_reported(model: Path, tmp_path: Path) -> None:
     with relocaliser(DOMAIN + 3, model, tmp_path, image_timeout=0.5,
                      image_reliability='reliable') as (_, peer):
@@ -152,16 +158,13 @@ def test_silence_and_quality_of_service_are_reported(model: Path, tmp_path: Path
         assert peer.set_parameter('image_reliability', 'best_effort') == (True, '')
         assert peer.set_parameter('image_depth', 3) == (True, '')
         assert peer.change('configure')
-        assert peer.wait_until(lambda: peer.node.get_subscriptions_info_by_topic('/image'))
-        profile = peer.node.get_subscriptions_info_by_topic('/image')[0].qos_profile
-        assert profile.reliability == ReliabilityPolicy.BEST_EFFORT
+        assert peer.wait_until(lambda: asked_of(peer) == [ReliabilityPolicy.BEST_EFFORT])
 
 
 def test_ros_own_overrides_of_the_quality_of_service_count(model: Path, tmp_path: Path) -> None:
     override = {'qos_overrides./image.subscription.reliability': 'reliable'}
     with relocaliser(DOMAIN + 6, model, tmp_path, **override) as (process, peer):
-        profile = peer.node.get_subscriptions_info_by_topic('/image')[0].qos_profile
-        assert profile.reliability == ReliabilityPolicy.RELIABLE
+        assert asked_of(peer) == [ReliabilityPolicy.RELIABLE]
         assert 'unknown' not in process.output()
 
 
