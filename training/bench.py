@@ -26,7 +26,7 @@ from posenet_ros.output import check_new
 from posenet_ros.tables import text_table
 
 LIVE = ((1, '640x480'), (1, '1920x1080'), (2, '640x480'), (4, '640x480'))
-ENGINES = ('litert', 'tensorflow')
+STARTED = ('litert', 'node', 'tensorflow')
 DOMAIN = '89'
 
 
@@ -94,7 +94,7 @@ def live_rows(live: Sequence[Mapping[str, Any]]) -> list[list[str]]:
 
 def start_rows(networks: Mapping[str, Any]) -> list[list[str]]:
     """Return the table of what each engine costs until its first pose."""
-    rows = [['process start to first pose', 'CPU s', 'wall s', 'memory MB']]
+    rows = [['process start to the first pose (node: ready)', 'CPU s', 'wall s', 'memory MB']]
     return rows + [[f'{name}, {engine}', f'{v["cpu_s"]:.2f}', f'{v["wall_s"]:.2f}',
                     f'{v["memory_mb"]["most"]:.0f}']
                    for name, found in networks.items() for engine, v in found['start'].items()]
@@ -144,8 +144,8 @@ def measure(folder: Path, presets: Sequence[str], seconds: float, quick: bool
         print(f'== {name}', flush=True)
         model = folder / name
         found = part('bench_engines', out, '--preset', name, '--model', model, *flag)
-        found['start'] = {engine: part('bench_start', out, '--model', model, '--engine', engine)
-                          for engine in ENGINES[:1 if quick else None]}
+        found['start'] = {what: part('bench_start', out, '--model', model, '--of', what)
+                          for what in (STARTED[:2] if quick else STARTED)}
         result['networks'][name] = found
     model = folder / presets[0]
     print('== images', flush=True)

@@ -25,7 +25,7 @@ from posenet_ros.camera import Camera
 from posenet_ros.errors import PoseNetError, run_cli
 from posenet_ros.ros_environment import prepare
 from training.bench_images import picture
-from training.timing import memory_mb
+from training.timing import cpu_s, memory_mb
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0
@@ -131,12 +131,6 @@ def diagnostics(node: Any) -> dict[str, str]:  # noqa: ANN401
     node.create_subscription(DiagnosticArray, '/diagnostics', lambda message: values.update(
         {item.key: item.value for item in message.status[0].values}), 10)
     return values
-
-
-def cpu_s(pid: int) -> float:
-    """Return the CPU time that a process has taken, seconds."""
-    fields = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
 def steady(cameras: Cameras, listeners: Sequence[Any], options: argparse.Namespace

@@ -1,4 +1,4 @@
-"""What an engine costs from process start to its first pose; a part of `training.bench`."""
+"""What an engine or a node costs until it is ready; a part of `training.bench`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from collections.abc import Sequence
 import json
 import os
 from pathlib import Path
+import subprocess
 import sys
 import time
+from typing import Any
 
 import numpy as np
 from posenet_ros.artifact import load
 from posenet_ros.engine import load_engine
-from posenet_ros.errors import run_cli
-from training.timing import memory_mb
+from posenet_ros.errors import PoseNetError, run_cli
+from training.timing import cpu_s, memory_mb
+
+READY = 'runs with'  # in the node's log when the network has been loaded and warmed up
 
 
 def age_s() -> float:
@@ -23,18 +27,46 @@ def age_s() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) - started / os.sysconf('SC_CLK_TCK')
 
 
+def node(model: Path) -> dict[str, Any]:
+    """
+    Start a node and return what it took until it had loaded and warmed up its network.
+
+    It is active right after that; without discovery, which takes DDS up to seconds.
+    """
+    command = [sys.executable, '-m', 'posenet_ros.node', '--ros-args', '-p', f'model:={model}',
+               '-p', 'engine:=litert']
+    start = time.monotonic()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                          text=True) as process:
+        assert process.stderr
+        try:
+            lines = []
+            for line in process.stderr:
+                lines.append(line)
+                if READY in line:
+                    return {'wall_s': time.monotonic() - start, 'cpu_s': cpu_s(process.pid),
+                            'memory_mb': memory_mb(process.pid)}
+        finally:
+            process.terminate()
+    raise PoseNetError(f'the node did not become ready: {"".join(lines)[-500:]}')
+
+
+def engine(model: Path, name: str) -> dict[str, Any]:
+    """Load an engine in this process and return what it has taken until the first pose."""
+    artifact = load(model)
+    size = artifact.preprocess.height, artifact.preprocess.width
+    load_engine(artifact, name).predict(np.zeros((1, *size, 3), np.uint8))
+    return {'wall_s': age_s(), 'cpu_s': time.process_time(), 'memory_mb': memory_mb()}
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and write JSON; training.bench calls this."""
     parser = argparse.ArgumentParser(prog='python -m training.bench_start', description=__doc__)
     parser.add_argument('--model', type=Path, required=True, help='model folder')
-    parser.add_argument('--engine', required=True, help='litert or tensorflow')
+    parser.add_argument('--of', required=True, help='litert, tensorflow or node')
     parser.add_argument('--out', type=Path, required=True, help='JSON file to write')
     options = parser.parse_args(argv)
-    artifact = load(options.model)
-    size = artifact.preprocess.height, artifact.preprocess.width
-    engine = load_engine(artifact, options.engine)
-    engine.predict(np.zeros((1, *size, 3), np.uint8))
-    found = {'wall_s': age_s(), 'cpu_s': time.process_time(), 'memory_mb': memory_mb()}
+    found = node(options.model) if options.of == 'node' else engine(options.model, options.of)
     options.out.write_text(json.dumps(found))
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+import os
 from pathlib import Path
 import time
 
@@ -52,3 +53,9 @@ def memory_mb(pid: int | str = 'self') -> Summary:
                  Path(f'/proc/{pid}/status').read_text().splitlines() if ':' in line)
     return {'now': int(lines['VmRSS'].split()[0]) / 1024,
             'most': int(lines['VmHWM'].split()[0]) / 1024}
+
+
+def cpu_s(pid: int) -> float:
+    """Return the CPU time that a process has taken, seconds."""
+    fields = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
