@@ -16,7 +16,8 @@ import numpy as np
 from posenet_ros.errors import InputError, PoseNetError
 from posenet_ros.metrics import rotation_errors_deg, translation_errors_m
 from posenet_ros.preprocess import Preprocess
-from training.loop import averaged, Images, network_inputs, run
+from training.devices import keep_memory
+from training.loop import averaged, Batches, Images, KeptBatches, network_inputs, run
 from training.losses import PoseTrainer
 
 CHECKPOINT_FILE = 'checkpoint.npz'
@@ -26,6 +27,23 @@ CURVES_FILE = 'curves.png'
 
 class NotANumberError(PoseNetError):
     """The loss became NaN or infinite."""
+
+
+class Prepare(keras.callbacks.Callback):
+    """Tell the batches which epoch it is, for Keras does not; and keep memory."""
+
+    def __init__(self, batches: Batches | KeptBatches) -> None:
+        super().__init__()
+        self.batches = batches
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Set the epoch."""
+        self.batches.epoch = epoch
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Undo what TensorFlow did when it made the epoch's dataset."""
+        if batch == 0:
+            keep_memory()
 
 
 class StopOnNaN(keras.callbacks.Callback):

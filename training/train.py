@@ -26,6 +26,7 @@ from training.callbacks import (
     CURVES_FILE,
     draw_curves,
     LOG_FILE,
+    Prepare,
     restore,
     StopOnNaN,
     Validate,
@@ -84,9 +85,7 @@ class Training:
                    history: list[dict[str, float]],
                    tensorboard: Path | None) -> list[keras.callbacks.Callback]:
         """Return them in order: the later ones use what the earlier ones add to the logs."""
-        found = [keras.callbacks.LambdaCallback(
-                     on_epoch_begin=lambda epoch, logs: setattr(batches, 'epoch', epoch)),
-                 StopOnNaN(self.preset.learning_rate),
+        found = [Prepare(batches), StopOnNaN(self.preset.learning_rate),
                  Validate(trainer, self.held, self.preprocess),
                  Checkpoint(trainer, self.work, self.identity, history)]
         if self.preset.patience:
