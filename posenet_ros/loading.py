@@ -29,21 +29,22 @@ class Loaded:
     facts: dict[str, str]
 
 
-def load(model: str, engine: str, map_from_dataset: Pose, limits: GateConfig) -> Loaded:
+def load(model: str, engine: str, precision: str, map_from_dataset: Pose,
+         limits: GateConfig) -> Loaded:
     """
     Load a model folder and warm its network up.
 
-    :param engine: `auto`, `litert` or `tensorflow`.
+    :param engine: `auto`, `litert` or `tensorflow`; with `precision` as load_engine has them.
     :raises InputError: when the folder is not usable, naming the file and the key.
     """
     if not model:
         raise InputError('parameter model has to be a model folder. Received: nothing; give one '
                          'with -p model:=FOLDER')
     loaded = artifact.load(model)
-    network = load_engine(loaded, engine)
+    network = load_engine(loaded, engine, precision)
     relocaliser = Relocaliser(network.predict, loaded, map_from_dataset)
     warm_up(relocaliser, loaded)
     return Loaded(
         relocaliser, Gate(limits, loaded.scene, map_from_dataset), loaded.camera,
         {'model': model, 'model hash': loaded.digest, 'engine': network.name,
-         'device': network.device})
+         'precision': precision, 'device': network.device})

@@ -8,7 +8,7 @@ from enum import Enum, unique
 from typing import Any
 
 import numpy as np
-from posenet_ros.engine import ENGINES
+from posenet_ros.engine import ENGINES, PRECISIONS
 from posenet_ros.errors import InputError
 from posenet_ros.gate import GateConfig
 from posenet_ros.pose import Pose
@@ -52,6 +52,10 @@ class Parameters:
     engine: str = _parameter(
         'auto', 'What runs the network. auto: TensorFlow where there is a GPU, else LiteRT.',
         choices=ENGINES)
+    precision: str = _parameter(
+        'float32', 'What the network computes in. float16: on a GPU; int8: on the CPU, where the '
+        'model folder offers it because it was measured to be as good and faster.',
+        choices=PRECISIONS)
     autostart: bool = _parameter(
         True, 'Configure and activate at start; false leaves that to a lifecycle manager.',
         read_only=True)

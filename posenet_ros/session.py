@@ -64,7 +64,8 @@ class Session:
         self._camera_frame = values.camera_frame
         self._last_stamp_ns = 0
         self._answers: deque[Answer] = deque()
-        model = load(values.model, values.engine, values.map_from_dataset(), values.gate_config())
+        model = load(values.model, values.engine, values.precision, values.map_from_dataset(),
+                     values.gate_config())
         self._relocaliser, self._gate = model.relocaliser, model.gate
         self._model_camera = model.camera
         diagnostics.facts = {**model.facts, 'tf_mode': values.tf_mode}
