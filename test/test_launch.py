@@ -15,11 +15,15 @@ import pytest
 pytest.importorskip('rclpy')
 pytest.importorskip('tensorflow')
 
-from posenet_ros.messages import stamp_ns
+import numpy as np
+from posenet_ros.bag_writer import image_message as bag_image
+from posenet_ros.bag_writer import new_bag
+from posenet_ros.messages import Frame, stamp_ns
 from rcl_interfaces.msg import ParameterValue
 from rcl_interfaces.srv import GetParameters
 import yaml
 
+from test.helpers import CAMERA
 from test.launch_recorder import resolve
 from test.ros_helpers import (
     image_message,
@@ -146,3 +150,20 @@ def test_the_launched_node_does_as_it_is_told(model: Path, tmp_path: Path) -> No
         for process in processes:
             code, _ = process.end(signal.SIGINT)
             assert code == 0, process.output()
+
+
+def test_replay_plays_a_bag_to_the_node(model: Path, tmp_path: Path) -> None:
+    stamps = [1_600_000_000_000_000_000 + i * 100_000_000 for i in range(60)]
+    with new_bag(tmp_path / 'walk') as writer:
+        for stamp in stamps:
+            pixels = np.full((CAMERA.height, CAMERA.width, 3), 50, np.uint8)
+            writer.write('/camera/image_raw', bag_image(Frame(pixels, stamp, 'camera')), stamp)
+    with peer_of(DOMAIN + 1) as peer, launched(
+            'replay.launch.py', DOMAIN + 1, tmp_path, model=model, bag=tmp_path / 'walk',
+            rate=2) as processes:
+        player = processes[-1]  # with launch_ros the only one: it ends when the player does
+        assert peer.wait_until(lambda: player.popen.poll() is not None, 60.0)
+        assert player.popen.returncode == 0, player.output()
+        answered = {stamp_ns(pose.header.stamp) for pose in peer.poses}
+        assert answered <= set(stamps)
+        assert len(answered) > 20  # discovery takes a while on a busy machine
