@@ -64,7 +64,7 @@ class Inputs:
         self._last_s: float | None = None  # None while nothing is expected
         base = node.resolve_topic_name('image')
         compressed = values.image_transport == 'compressed'
-        self.topic = f'{base}/compressed' if compressed else base
+        self.topic = f'{base.removesuffix("/compressed")}/compressed' if compressed else base
         self._subscribe(CompressedImage if compressed else Image, self.topic, self._take_image)
         self._subscribe(CameraInfo, 'camera_info', on_camera_info)
         timer = node.create_timer(

@@ -103,11 +103,13 @@ def test_services_and_pictures(model: Path, tmp_path: Path) -> None:
         assert (values['verdict out_of_bounds'], values['images rejected']) == ('1', '1')
 
 
-@pytest.mark.parametrize('extension', ['png', 'jpg'])
-def test_compressed_images(model: Path, tmp_path: Path, extension: str) -> None:
-    command = node_command(model=model, image_transport='compressed')
+@pytest.mark.parametrize(('extension', 'remap'), [
+    ('png', 'image:=/camera/image_raw'), ('jpg', 'image:=/camera/image_raw/compressed')])
+def test_compressed_images(model: Path, tmp_path: Path, extension: str, remap: str) -> None:
+    command = node_command(model=model, image_transport='compressed', remaps=[remap])
     with running(command, DOMAIN + 1, tmp_path / 'log.txt'), peer_of(DOMAIN + 1) as peer:
-        publisher = peer.node.create_publisher(CompressedImage, 'image/compressed', 5)
+        publisher = peer.node.create_publisher(
+            CompressedImage, '/camera/image_raw/compressed', 5)
         assert peer.wait_until(publisher.get_subscription_count)
         peer.spin_for(0.5)
         pixels = np.full((CAMERA.height, CAMERA.width, 3), COLOUR[::-1], np.uint8)
