@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -56,7 +57,13 @@ def offer(network: Path, inputs: NDArray[np.uint8], noise_m: float) -> dict[str,
     truth = found.position_m + np.random.default_rng(0).normal(0, noise_m, (9, 3))
     quats = found.quat_xyzw + np.random.default_rng(1).normal(0, noise_m, (9, 4))
     quats /= np.linalg.norm(quats, axis=1, keepdims=True)
-    return int8.offer_int8(CONFIG, network, inputs, truth, quats)
+    return int8.offer_int8(CONFIG, network, inputs,
+                           SimpleNamespace(positions_m=truth, quats_xyzw=quats))
+
+
+def test_networks_with_depthwise_convolutions_are_not_tried() -> None:
+    assert not int8.may_be_faster(build(CONFIG))
+    assert int8.may_be_faster(build(NetworkConfig(backbone='posenet', head_width=8)))
 
 
 def test_offered_where_it_is_as_good_and_faster(

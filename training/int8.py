@@ -13,8 +13,9 @@ from pathlib import Path
 import shutil
 import sys
 import time
-from typing import Any
+from typing import Any, Protocol
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.artifact import Artifact, INT8_FILE, LITERT_FILE, load, save, WEIGHTS_FILE
@@ -22,25 +23,35 @@ from posenet_ros.config import from_mapping, NetworkConfig
 from posenet_ros.engine import LiteRtEngine
 from posenet_ros.errors import InputError, run_cli
 from posenet_ros.image_files import read_image
-from posenet_ros.metrics import rotation_errors_deg, translation_errors_m
 from posenet_ros.output import new_folder
-from posenet_ros.relocaliser import Prediction
 from training.datasets import Dataset, read_dataset
 from training.export import write_litert
 from training.loop import hold_out
 from training.presets import Preset
+from training.result import medians
 
 MOST_WORSE = 1.02  # of the median error in float32
 MOST_TIME = 0.9  # of the time in float32
 TIMED_RUNS = 20
 
 
-def medians(found: Prediction, positions_m: NDArray[Any],
-            quats_xyzw: NDArray[Any]) -> dict[str, float]:
-    """Return the median errors."""
-    return {
-        'position_m': float(np.median(translation_errors_m(found.position_m, positions_m))),
-        'rotation_deg': float(np.median(rotation_errors_deg(found.quat_xyzw, quats_xyzw)))}
+class Truth(Protocol):
+    """The true poses of validation images: a Dataset, or Images."""
+
+    @property
+    def positions_m(self) -> NDArray[Any]:
+        """(N, 3), metres."""
+        ...
+
+    @property
+    def quats_xyzw(self) -> NDArray[Any]:
+        """(N, 4)."""
+        ...
+
+
+def may_be_faster(model: keras.Model) -> bool:
+    """Tell whether int8 is worth a try: LiteRT's depthwise convolutions are slower in it."""
+    return not any(isinstance(layer, keras.layers.DepthwiseConv2D) for layer in model.layers)
 
 
 def time_share(engine: LiteRtEngine, reference: LiteRtEngine, image: NDArray[np.uint8]) -> float:
@@ -60,22 +71,22 @@ def time_share(engine: LiteRtEngine, reference: LiteRtEngine, image: NDArray[np.
 
 
 def offer_int8(config: NetworkConfig, folder: Path, inputs: NDArray[np.uint8],
-               positions_m: NDArray[Any], quats_xyzw: NDArray[Any]) -> dict[str, Any]:
+               truth: Truth) -> dict[str, Any]:
     """
     Add INT8_FILE to a folder that has WEIGHTS_FILE and LITERT_FILE, if it is worth having.
 
     It is when both medians on the validation images stay within 2 % of those in float32, and it
     takes at most 90 % of the time on this machine.
 
-    :param inputs: (N, height, width, 3) validation images, `positions_m` and `quats_xyzw` their
-        true poses.
+    :param inputs: (N, height, width, 3) validation images.
     :returns: what was measured, for the provenance: medians, share of the time, whether offered.
     """
     file = folder / INT8_FILE
     write_litert(config, folder / WEIGHTS_FILE, file, int8=True)
     int8, float32 = (LiteRtEngine(path, threads=1) for path in (file, folder / LITERT_FILE))
-    found, expected = (medians(engine.predict(inputs), positions_m, quats_xyzw)
-                       for engine in (int8, float32))
+    answers = (engine.predict(inputs) for engine in (int8, float32))
+    found, expected = (medians({'position': a.position_m, 'quat_xyzw': a.quat_xyzw}, truth)
+                       for a in answers)
     share = time_share(int8, float32, inputs[:1])
     offered = share <= MOST_TIME and all(
         found[key] <= MOST_WORSE * expected[key] for key in expected)
@@ -131,8 +142,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     def write(folder: Path) -> None:
         for file in options.model.iterdir():
             shutil.copy(file, folder)
-        about['int8'] = offer_int8(loaded.network, folder, inputs, held.positions_m,
-                                   held.quats_xyzw)
+        about['int8'] = offer_int8(loaded.network, folder, inputs, held)
 
     with new_folder(options.model, force=True) as folder:
         save(artifact, folder, write)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import asdict
-import os
 from pathlib import Path
 import shutil
 import sys
 import tempfile
 import time
 
-os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+from posenet_ros.quiet import quiet_stderr
 
-import keras
+with quiet_stderr():
+    import keras
 from posenet_ros.artifact import save
 from posenet_ros.config import NetworkConfig
 from posenet_ros.errors import InputError, run_cli
@@ -33,6 +33,7 @@ from training.callbacks import (
 )
 from training.datasets import Dataset, read_dataset
 from training.export import write_network
+from training.int8 import may_be_faster, offer_int8, sentence
 from training.loop import (
     averaged,
     Batches,
@@ -120,18 +121,27 @@ class Training:
         """Write the model folder from the averaged weights, and say what the validation gave."""
         keras.config.set_dtype_policy('float32')  # whatever it was trained in
         with averaged(trainer), new_folder(out, force=force) as folder:
-            found = run(trainer.network, network_inputs(self.held, self.preprocess))
+            inputs = network_inputs(self.held, self.preprocess)
+            found = run(trainer.network, inputs)
             result = medians(found, self.held)
             about = provenance(self.preset, self.identity['data set'],
                                {**result, 'images': len(self.held.poses)}, seconds)
             artifact = make_artifact(self.preset, self.config, self.dataset, self.everything,
                                      calibrate(found, self.held), about)
-            save(artifact, folder, lambda to: write_network(trainer.network, self.config, to))
+
+            def write(to: Path) -> None:
+                write_network(trainer.network, self.config, to)
+                if may_be_faster(trainer.network):
+                    about['int8'] = offer_int8(self.config, to, inputs, self.held)
+
+            save(artifact, folder, write)
             for name in (LOG_FILE, CURVES_FILE):
                 shutil.copy(self.work / name, folder / name)
         _say(f'validation medians: {result["position_m"]:.2f} m, '
              f'{result["rotation_deg"]:.2f} deg on {len(self.held.poses)} held-out training '
              f'images; {seconds:.0f} s; model in {out}')
+        if 'int8' in about:
+            _say(sentence(about['int8']))
 
 
 def _say(text: str) -> None:
