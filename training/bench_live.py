@@ -117,7 +117,7 @@ class Cameras:
 
 def command_of(options: argparse.Namespace, number: int) -> list[object]:
     """Return the command line of the node of a camera."""
-    ros = ['--ros-args', '-r', f'__ns:=/cam{number}', '--log-level', 'warn']
+    ros = ['--ros-args', '-r', f'__ns:=/cam{number}', '--log-level', 'error']
     if options.echo:
         return ['training.bench_live', '--as-echo', *ros]
     return ['posenet_ros.node', *ros, '-p', f'model:={options.model}',
@@ -154,6 +154,8 @@ def steady(cameras: Cameras, listeners: Sequence[Any], options: argparse.Namespa
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Start the nodes, feed them, and return ages, shares, memory and the nodes' own stages."""
     from posenet_ros.live import Listener
+    from rclpy.logging import LoggingSeverity, set_logger_level
+    set_logger_level('rcl.logging_rosout', LoggingSeverity.ERROR)  # several listeners, one name
     width, height = map(int, options.size.split('x'))
     cameras = Cameras(options.nodes, load(options.model).camera.scaled(width, height))
     with ExitStack() as stack:
