@@ -9,6 +9,7 @@ from dataclasses import fields
 import gc
 import signal
 import sys
+from threading import Event
 import time
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -32,6 +33,7 @@ from rclpy.utilities import remove_ros_args
 DIAGNOSTICS_QOS = QoSProfile(depth=10)
 DIAGNOSTICS_PERIOD_S = 1.0
 WARNING_PERIOD_S = 5.0
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class RelocaliserNode(LifecycleNode):  # type: ignore[misc] # ROS has no types
@@ -182,7 +184,6 @@ def run(argv: Sequence[str] | None = None) -> int:
         'node. ROS arguments: --ros-args -p NAME:=VALUE -r FROM:=TO --params-file FILE',
         epilog=parameters.help_text(), formatter_class=argparse.RawDescriptionHelpFormatter,
         ).parse_args(remove_ros_args(arguments)[1:])
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # while loading, too
     prepare()
     with suppress(KeyboardInterrupt):
         _serve(arguments)
@@ -191,7 +192,14 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 def _serve(arguments: Sequence[str]) -> None:
     """Spin the node, and free everything at the end, whatever ends it."""
-    node = None
+    node, signalled = None, Event()
+
+    def interrupt(*_: object) -> None:
+        signalled.set()
+        raise KeyboardInterrupt
+
+    for number in SIGNALS:
+        signal.signal(number, interrupt)
     try:
         rclpy.init(args=list(arguments))
         node = RelocaliserNode()
@@ -201,11 +209,11 @@ def _serve(arguments: Sequence[str]) -> None:
         executor.spin()
     except ExternalShutdownException:
         pass
-    except rclpy_implementation.RCLError:
-        if rclpy.ok():  # else the signal came in the middle of a callback
+    except Exception:
+        if rclpy.ok() and not signalled.is_set():  # else it came in the middle of something
             raise
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):  # launch and terminal both send one
+        for number in SIGNALS:  # launch and the terminal both send one
             signal.signal(number, signal.SIG_IGN)
         if node:
             node.close()

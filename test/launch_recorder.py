@@ -115,7 +115,8 @@ def SetParametersFromFile(path: Any) -> Action:  # noqa: ANN401, N802
     return lambda context: context.ros_arguments.extend(['--params-file', text(path, context)])
 
 
-def Node(package: str, executable: str, namespace: Any = '', output: str = '',  # noqa: ANN401, N802
+def Node(package: str, executable: str,  # noqa: N802
+         namespace: Any = '', output: str = '',  # noqa: ANN401
          remappings: Sequence[tuple[Any, Any]] = (), ros_arguments: Sequence[Any] = (),
          arguments: Sequence[Any] = (), on_exit: object = None,
          condition: Substitution | None = None) -> Action:

@@ -15,11 +15,13 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
+from helpers import CAMERA, tiny_artifact
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 import numpy as np
 from posenet_ros import artifact as artifacts
 from posenet_ros.messages import set_stamp
+import pytest
 from rcl_interfaces.srv import SetParameters
 import rclpy
 from rclpy.context import Context
@@ -27,8 +29,6 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
-
-from test.helpers import CAMERA, tiny_artifact
 
 ROOT = Path(__file__).resolve().parents[1]
 SCALE_M = 10.0
@@ -44,6 +44,7 @@ def write_mean_colour_model(folder: Path) -> Path:
     The position is the mean R G B as shares of 1, times 10 m; the rotation is none. So a test
     knows which pose belongs to which image, and the network is a real LiteRT file.
     """
+    pytest.importorskip('tensorflow')
     import keras
     from training.export import convert
 

@@ -41,7 +41,7 @@ WARM_UP_S = 60.0
 
 def write_bag(path: Path) -> list[int]:
     """Write a walk of tiny images. Returns their stamps."""
-    from test.helpers import CAMERA
+    from helpers import CAMERA
 
     stamps = [START + i * SECOND // RATE_HZ for i in range(BAG_SECONDS * RATE_HZ)]
     with new_bag(path) as writer:
@@ -55,7 +55,7 @@ class Soak:
     """A node, a player and a peer that watches both."""
 
     def __init__(self, stack: ExitStack, folder: Path) -> None:
-        from test.ros_helpers import node_command, peer_of, running, write_mean_colour_model
+        from ros_helpers import node_command, peer_of, running, write_mean_colour_model
 
         self.stamps = write_bag(folder / 'walk')
         model = write_mean_colour_model(folder / 'model')
@@ -79,6 +79,7 @@ class Soak:
         self._watch()
         self.player = self._start(self._replay, next(self._names))
         self.peer.wait_active()
+        self.peer.wait_until(lambda: self.poses, 30.0)
 
     def _watch(self) -> None:
         from geometry_msgs.msg import PoseStamped
@@ -120,7 +121,7 @@ class Soak:
 
     def bad_images(self) -> None:
         """Send a second of images that contradict themselves."""
-        from test.ros_helpers import image_message
+        from ros_helpers import image_message
 
         for i in range(RATE_HZ):
             message = image_message(next(self._stamps))
@@ -131,15 +132,15 @@ class Soak:
 
     def burst(self) -> None:
         """Send two hundred good images at once."""
-        from test.ros_helpers import image_message
+        from ros_helpers import image_message
 
         for _ in range(200):
             self.peer.images.publish(image_message(next(self._stamps), (1, 1, 1)))
-        self.peer.spin_for(0.3)  # until it has arrived
+        self.peer.spin_for(1.0)  # until it has arrived
 
     def time_jumps(self) -> None:
         """Send images from far back and from far ahead."""
-        from test.ros_helpers import image_message
+        from ros_helpers import image_message
 
         for ahead in (0, BAG_SECONDS * SECOND // 2, SECOND):
             self.peer.images.publish(image_message(next(self._stamps) + ahead))
@@ -150,12 +151,13 @@ class Soak:
         self.player.popen.send_signal(signal.SIGSTOP)
         self.peer.spin_for(2.0)
         self.player.popen.send_signal(signal.SIGCONT)
-        self.peer.spin_for(0.3)
+        self.peer.spin_for(1.0)
 
     def killed_player(self) -> None:
         """Kill the player and start another."""
         self.player.end(signal.SIGKILL)
         self.peer.spin_for(2.5)
+        self.images.clear()  # the next one begins with the same stamps
         self.player = self._start(self._replay, next(self._names))
         before = self.poses  # we and the node do not discover the new one at the same time
         self.peer.wait_until(lambda: self.poses > before, 30.0)
@@ -177,7 +179,7 @@ def slope_mb_per_hour(memory: Sequence[tuple[float, int]]) -> float:
 
 def report(soak: Soak, faults: Counter[str], lives: bool) -> bool:
     """Print the figures. Returns whether all is well."""
-    from test.ros_helpers import values_of
+    from ros_helpers import values_of
 
     values = values_of(soak.peer.diagnostics[-1].status[0])
     slope = slope_mb_per_hour(soak.memory)
@@ -209,6 +211,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--minutes', type=float, default=20.0, help='how long (default: 20)')
     minutes = parser.parse_args(argv).minutes
+    sys.path.insert(0, str(Path(__file__).parent))
     prepare()
     faults: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:

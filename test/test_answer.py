@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from types import SimpleNamespace
 
+from helpers import CAMERA, random_image, tiny_artifact
 from hypothesis import given, settings
 from hypothesis import strategies as st
 import numpy as np
@@ -15,8 +16,6 @@ from posenet_ros.image_decoding import ENCODINGS
 from posenet_ros.messages import camera_from_message
 from posenet_ros.relocaliser import Prediction, Relocaliser
 import pytest
-
-from test.helpers import CAMERA, random_image, tiny_artifact
 
 INTEGERS = st.integers(-2, 70) | st.integers(-2**31, 2**32)
 FLOATS = st.floats() | st.floats(-100, 100)

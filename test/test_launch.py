@@ -10,22 +10,16 @@ import signal
 import sys
 import time
 
-import pytest
-
-pytest.importorskip('rclpy')
-pytest.importorskip('tensorflow')
-
+from helpers import CAMERA
+from launch_recorder import resolve
 import numpy as np
 from posenet_ros.bag_writer import image_message as bag_image
 from posenet_ros.bag_writer import new_bag
 from posenet_ros.messages import Frame, stamp_ns
+import pytest
 from rcl_interfaces.msg import ParameterValue
 from rcl_interfaces.srv import GetParameters
-import yaml
-
-from test.helpers import CAMERA
-from test.launch_recorder import resolve
-from test.ros_helpers import (
+from ros_helpers import (
     image_message,
     Peer,
     peer_of,
@@ -33,6 +27,7 @@ from test.ros_helpers import (
     running,
     write_mean_colour_model,
 )
+import yaml
 
 LAUNCH = Path(__file__).resolve().parents[1] / 'launch'
 DOMAIN = 96

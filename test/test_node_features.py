@@ -8,22 +8,15 @@ from pathlib import Path
 import time
 
 import cv2
+from geometry_msgs.msg import PoseWithCovarianceStamped
+from helpers import CAMERA
+from nav_msgs.msg import Path as PathMessage
 import numpy as np
+from posenet_ros.messages import frame_from_message, set_stamp, stamp_ns
 import psutil
 import pytest
-
-pytest.importorskip('rclpy')
-pytest.importorskip('tensorflow')
-
-from geometry_msgs.msg import PoseWithCovarianceStamped
-from nav_msgs.msg import Path as PathMessage
-from posenet_ros.messages import frame_from_message, set_stamp, stamp_ns
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
-from std_srvs.srv import SetBool, Trigger
-
-from test.helpers import CAMERA
-from test.ros_helpers import (
+from ros_helpers import (
     image_message,
     node_command,
     Peer,
@@ -34,6 +27,8 @@ from test.ros_helpers import (
     values_of,
     write_mean_colour_model,
 )
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_srvs.srv import SetBool, Trigger
 
 DOMAIN = 110
 COLOUR = (51, 102, 120)

@@ -8,18 +8,13 @@ from pathlib import Path
 import signal
 import sys
 
+from helpers import CAMERA
 import numpy as np
-import pytest
-
-pytest.importorskip('rclpy')
-pytest.importorskip('tensorflow')
-
 from posenet_ros.bag_writer import image_message, new_bag, transform_message
 from posenet_ros.messages import Frame, pose_from_transform, stamp_ns
 from posenet_ros.pose import Pose
-
-from test.helpers import CAMERA
-from test.ros_helpers import (
+import pytest
+from ros_helpers import (
     node_command,
     Peer,
     peer_of,

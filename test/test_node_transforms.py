@@ -7,13 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 import time
 
-import numpy as np
-import pytest
-
-pytest.importorskip('rclpy')
-pytest.importorskip('tensorflow')
-
 from geometry_msgs.msg import PoseWithCovarianceStamped, TransformStamped
+import numpy as np
 from posenet_ros.messages import (
     fill_pose,
     fill_transform,
@@ -22,10 +17,8 @@ from posenet_ros.messages import (
     stamp_ns,
 )
 from posenet_ros.pose import Pose
-from std_srvs.srv import Trigger
-from tf2_ros import StaticTransformBroadcaster, TransformBroadcaster
-
-from test.ros_helpers import (
+import pytest
+from ros_helpers import (
     image_message,
     node_command,
     Peer,
@@ -35,6 +28,8 @@ from test.ros_helpers import (
     values_of,
     write_mean_colour_model,
 )
+from std_srvs.srv import Trigger
+from tf2_ros import StaticTransformBroadcaster, TransformBroadcaster
 
 DOMAIN = 100
 SECOND = 1_000_000_000

@@ -7,14 +7,11 @@ from dataclasses import fields, replace
 from pathlib import Path
 import re
 
-import pytest
-
-pytest.importorskip('rclpy')
-
 from posenet_ros import parameters
 from posenet_ros.errors import InputError
 from posenet_ros.parameters import Parameters
 from posenet_ros.ros_environment import prepare
+import pytest
 from rcl_interfaces.msg import ParameterDescriptor
 import rclpy
 from rclpy.context import Context

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from helpers import poses
 from hypothesis import given, settings
 import numpy as np
 from posenet_ros.errors import InputError
@@ -13,8 +14,6 @@ from posenet_ros.smoothing import (
     vector_from_rotation,
 )
 import pytest
-
-from test.helpers import poses
 
 PERIOD_NS = 100_000_000
 SIGMA_M, SIGMA_RAD = (0.5, 0.4, 0.1), (0.03, 0.02, 0.06)
@@ -37,7 +36,7 @@ def noisy(pose: Pose, random: np.random.Generator) -> PoseEstimate:
 
 
 def errors(estimate: PoseEstimate, pose: Pose) -> np.ndarray:
-    """Return the errors (6,), metres and radians about the fixed axes."""
+    """Return the six errors, metres and radians about the fixed axes."""
     return np.concatenate([
         estimate.map_from_camera.translation_m - pose.translation_m,
         vector_from_rotation(estimate.map_from_camera.rotation @ pose.rotation.T)])

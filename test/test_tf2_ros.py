@@ -6,21 +6,17 @@ Expected values are computed by hand, with posenet_ros.pose.
 
 from __future__ import annotations
 
+from geometry_msgs.msg import TransformStamped
+from helpers import poses
 from hypothesis import given, settings
 from hypothesis import strategies as st
 import numpy as np
-import pytest
-
-pytest.importorskip('rclpy')
-
-from geometry_msgs.msg import TransformStamped
 from posenet_ros.messages import fill_transform, pose_from_transform, set_stamp, stamp_ns
 from posenet_ros.pose import Pose
+import pytest
 from rclpy.duration import Duration
 from rclpy.time import Time
 import tf2_ros
-
-from test.helpers import poses
 
 SECOND = 1_000_000_000
 LATEST = Time()

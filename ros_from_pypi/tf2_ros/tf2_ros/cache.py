@@ -90,7 +90,7 @@ class TimeCache:
 
     @property
     def latest_ns(self) -> int:
-        """The newest stamp, nanoseconds."""
+        """Return the newest stamp, nanoseconds."""
         return self._stamps[-1]
 
     def insert(self, sample: Sample) -> bool:
