@@ -79,7 +79,8 @@ def image_rows(found: Mapping[str, Any]) -> list[list[str]]:
 def live_rows(live: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     """Return the table of the nodes over DDS."""
     rows = [['30 Hz over DDS', 'answered', 'age p50 ms', 'p99', 'of transport + infer',
-             'first pose s', '(CPU s)', 'MB']]
+             'CPU ms an answer', 'first pose s', '(CPU s)', 'MB',
+             'of it DDS']]
     for run in live:
         base = transport(live, run) + run['stages_ms'].get('infer', float('nan'))
         rows.append([
@@ -87,8 +88,10 @@ def live_rows(live: Sequence[Mapping[str, Any]]) -> list[list[str]]:
             f'{run["answered"]}/{run["sent"]}', f'{run["age_p50_ms"]:.1f}',
             f'{run["age_p99_ms"]:.1f}',
             '-' if base != base else f'{run["age_p50_ms"] / base:.2f}',
-            f'{max(run["first_pose_s"]):.2f}', f'{max(run["first_pose_cpu_s"]):.2f}',
-            f'{max(m["most"] for m in run["memory_mb"]):.0f}'])
+            f'{run["cpu_ms_per_answer"]:.1f}', f'{max(run["first_pose_s"]):.2f}',
+            f'{max(run["first_pose_cpu_s"]):.2f}',
+            f'{max(m["most"] for m in run["memory_mb"]):.0f}',
+            f'{max(m["shared"] for m in run["memory_mb"]):.0f}'])
     return rows
 
 

@@ -133,11 +133,12 @@ def diagnostics(node: Any) -> dict[str, str]:  # noqa: ANN401
     return values
 
 
-def steady(cameras: Cameras, listeners: Sequence[Any], options: argparse.Namespace
-           ) -> dict[str, Any]:
+def steady(cameras: Cameras, listeners: Sequence[Any], pids: Sequence[int],
+           options: argparse.Namespace) -> dict[str, Any]:
     """Feed the nodes for a while; return how many images were answered, and how old they were."""
     cameras.publish_for(SETTLE_S, options.rate)
     before = [set(sent) for sent in cameras.sent_ns]
+    cpu_before_s = sum(map(cpu_s, pids))
     cameras.publish_for(options.seconds, options.rate)
     time.sleep(SETTLE_S)
     ages, total = [], 0
@@ -148,7 +149,8 @@ def steady(cameras: Cameras, listeners: Sequence[Any], options: argparse.Namespa
                  if stamp in arrived]
     p50, p99 = np.percentile(ages, (50, 99)) if ages else (np.nan, np.nan)
     return {'sent': total, 'answered': len(ages), 'age_p50_ms': float(p50),
-            'age_p99_ms': float(p99)}
+            'age_p99_ms': float(p99),
+            'cpu_ms_per_answer': 1e3 * (sum(map(cpu_s, pids)) - cpu_before_s) / max(len(ages), 1)}
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
@@ -172,7 +174,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         first_s = [min(listener.heard.arrived_ns.values()) / NS - begun_s
                    for listener in listeners]
         result = {'first_pose_s': first_s, 'first_pose_cpu_s': [cpu_s(pid) for pid in pids],
-                  **steady(cameras, listeners, options),
+                  **steady(cameras, listeners, pids, options),
                   'memory_mb': [memory_mb(pid) for pid in pids]}
     return {'size': options.size, 'nodes': options.nodes, 'rate_hz': options.rate,
             'echo': options.echo, **result, 'load': os.getloadavg()[0],

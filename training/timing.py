@@ -45,14 +45,16 @@ def summary(pairs: np.ndarray) -> Summary:
 
 def memory_mb(pid: int | str = 'self') -> Summary:
     """
-    Return the memory of a process: now, and at most until now.
+    Return the resident memory of a process: now, at most until now, and shared with others now.
 
-    Shared libraries count in full, so the sum over processes is too high.
+    `shared` is what DDS passes images through: of the node's own and of its camera's process.
+    Libraries and the model's file count in full, so the sum over processes is too high.
     """
     lines = dict(line.split(':', 1) for line in
                  Path(f'/proc/{pid}/status').read_text().splitlines() if ':' in line)
     return {'now': int(lines['VmRSS'].split()[0]) / 1024,
-            'most': int(lines['VmHWM'].split()[0]) / 1024}
+            'most': int(lines['VmHWM'].split()[0]) / 1024,
+            'shared': int(lines['RssShmem'].split()[0]) / 1024}
 
 
 def cpu_s(pid: int) -> float:
