@@ -60,7 +60,7 @@ def draw_errors(axis: Axes, demo: Path) -> None:
                   label=f'{unit} (median {np.nanmedian(values):.2f})')
     axis.set(xscale='log', ylim=(0, 100), xlabel='error', ylabel='frames (%)',
              title='how many frames are how far off')
-    axis.legend(frameon=False, loc='lower right')
+    axis.legend(frameon=False, loc='upper left')
 
 
 def main(argv: Sequence[str] | None = None) -> int:
