@@ -229,7 +229,7 @@ def _check_files(hashes: Mapping[str, str], folder: Path) -> None:
         if not (folder / name).is_file():
             raise InputError(f'{folder / name} is missing: copy or train the model again')
         if _sha256(folder / name) != hashes[name]:
-            raise InputError(f"{folder / name} is damaged: its SHA-256 is not that of the key "
+            raise InputError(f'{folder / name} is damaged: its SHA-256 is not that of the key '
                              f"'sha256.{name}' in {ARTIFACT_FILE}: copy or train it again")
 
 

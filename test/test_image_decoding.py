@@ -9,8 +9,7 @@ from posenet_ros.camera import Camera
 from posenet_ros.image_decoding import decode_compressed, jpeg_size
 from posenet_ros.preprocess import Preprocess
 import pytest
-
-from test.test_preprocess import natural_image
+from test_preprocess import natural_image
 
 
 def encoded(image: NDArray[np.uint8], suffix: str, *flags: int) -> NDArray[np.uint8]:

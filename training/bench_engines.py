@@ -58,7 +58,9 @@ def product() -> Run:
     return lambda: run(a).numpy()
 
 
-def onnx_runs(model: Any, image: np.ndarray) -> tuple[dict[str, Run], dict[str, str]]:  # noqa: ANN401
+def onnx_runs(
+        model: Any, image: np.ndarray,  # noqa: ANN401
+        ) -> tuple[dict[str, Run], dict[str, str]]:
     """Return the network in ONNX Runtime and OpenVINO where they are installed, else why not."""
     missing = {name: 'not installed' for name in ('tf2onnx', 'onnxruntime', 'openvino')
                if not find_spec(name)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, ExitStack, suppress
 import json
 import os
@@ -96,7 +96,8 @@ class Cameras:
                               data=array('B', picture(width, height).tobytes()))
         self.sent_ns: list[dict[int, int]] = [{} for _ in range(count)]
 
-    def publish_for(self, seconds: float, rate_hz: float, done: Any = None) -> None:  # noqa: ANN401
+    def publish_for(self, seconds: float, rate_hz: float,
+                    done: Callable[[], bool] | None = None) -> None:
         """Publish at a rate; stop early when `done()` is true."""
         start = time.monotonic()
         for i in range(round(seconds * rate_hz)):
