@@ -16,7 +16,7 @@ from posenet_ros.quiet import quiet_stderr
 
 with quiet_stderr():
     import keras
-import numpy as np
+import numpy as np  # noqa: I100 - after the quiet import
 from posenet_ros.artifact import Artifact, Calibration, load, save, Scene, TrainIndex
 from posenet_ros.camera import Camera
 from posenet_ros.engine import has_nvidia_gpu, load_engine

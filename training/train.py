@@ -15,7 +15,7 @@ from posenet_ros.quiet import quiet_stderr
 
 with quiet_stderr():
     import keras
-from posenet_ros.artifact import save
+from posenet_ros.artifact import save  # noqa: I100 - after the quiet import
 from posenet_ros.config import NetworkConfig
 from posenet_ros.errors import InputError, run_cli
 from posenet_ros.output import check_new, new_folder
