@@ -19,8 +19,9 @@ from posenet_ros.preprocess import Preprocess
 import pytest
 from training import train
 from training.augment import Augmentation, Augmenter
+from training.batches import Batches
 from training.datasets import read_dataset
-from training.loop import Batches, load_images
+from training.loop import load_images
 from training_helpers import CAMERA, use_tiny_backbone, write_cambridge
 
 TINY = ('weights=none', 'input_width=48', 'input_height=36', 'pooling=spatial', 'head_width=64',

@@ -16,8 +16,9 @@ import numpy as np
 from posenet_ros.errors import InputError, PoseNetError
 from posenet_ros.metrics import rotation_errors_deg, translation_errors_m
 from posenet_ros.preprocess import Preprocess
+from training.batches import Batches, KeptBatches
 from training.devices import keep_memory
-from training.loop import averaged, Batches, Images, KeptBatches, network_inputs, run
+from training.loop import averaged, Images, network_inputs, run
 from training.losses import PoseTrainer
 
 CHECKPOINT_FILE = 'checkpoint.npz'

@@ -21,6 +21,7 @@ from posenet_ros.errors import InputError, run_cli
 from posenet_ros.output import check_new, new_folder
 from training import devices
 from training.augment import Augmenter
+from training.batches import Batches, keep_features, KeptBatches
 from training.callbacks import (
     Checkpoint,
     CURVES_FILE,
@@ -36,10 +37,7 @@ from training.export import write_network
 from training.int8 import may_be_faster, offer_int8, sentence
 from training.loop import (
     averaged,
-    Batches,
     hold_out,
-    keep_features,
-    KeptBatches,
     load_images,
     make_trainer,
     network_config,
