@@ -10,7 +10,7 @@ import numpy as np
 from posenet_ros.camera import Camera
 from posenet_ros.errors import InputError
 from posenet_ros.pose import Pose
-from posenet_ros.relocaliser import Prediction, Relocaliser
+from posenet_ros.relocaliser import Predict, Prediction, Relocaliser
 import pytest
 
 TURN_Z = Pose(np.array([10.0, 0, 0]), np.array([0, 0, np.sqrt(0.5), np.sqrt(0.5)]))
@@ -21,7 +21,8 @@ def always(position: tuple[float, ...]) -> Relocaliser:
     return Relocaliser(predict_always(position), tiny_artifact(), TURN_Z)
 
 
-def predict_always(position: tuple[float, ...], quat: tuple[float, ...] = (0, 0, 0, 1)):  # noqa: ANN201
+def predict_always(
+        position: tuple[float, ...], quat: tuple[float, ...] = (0, 0, 0, 1)) -> Predict:
     """Return a network that always says the same."""
     def predict(batch: np.ndarray) -> Prediction:
         assert batch.shape == (1, 32, 32, 3)

@@ -125,7 +125,7 @@ class Augmenter:
         image = cv2.warpPerspective(
             base, turned(self.camera, window, rotation), window.size, flags=cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_CONSTANT, borderValue=border)
-        return image, map_from_camera @ Pose.from_rotation(rotation.T)  # type: ignore[return-value]
+        return image, map_from_camera @ Pose.from_rotation(rotation.T)
 
     def _window(self, rng: np.random.Generator) -> tuple[int, int]:
         """Return the left and top of the crop."""
@@ -162,7 +162,7 @@ class Augmenter:
         start = int(rng.integers(NOISE_BANK - image.size))
         noise = self._noise[start:start + image.size].reshape(image.shape)
         sigma = rng.uniform(0, self.settings.noise)
-        return cv2.addWeighted(image, 1, noise, sigma / 32, 0, dtype=cv2.CV_8U)  # type: ignore[call-overload,no-any-return]
+        return cv2.addWeighted(image, 1, noise, sigma / 32, 0, dtype=cv2.CV_8U)
 
 
 def recoloured(image: Image, strength: float, rng: np.random.Generator) -> Image:
@@ -176,7 +176,7 @@ def recoloured(image: Image, strength: float, rng: np.random.Generator) -> Image
     levels = (np.arange(256) / 255)[:, np.newaxis] ** exponent * gain  # (256, 3)
     levels = (levels - 0.5) * contrast + 0.5 + 0.15 * strength * rng.uniform(-1, 1)
     table = np.clip(np.round(levels * 255), 0, 255).astype(np.uint8)
-    return cv2.LUT(image, table[np.newaxis])  # type: ignore[return-value]
+    return cv2.LUT(image, table[np.newaxis])
 
 
 def relit(image: Image, strength: float, rng: np.random.Generator) -> Image:
@@ -184,7 +184,7 @@ def relit(image: Image, strength: float, rng: np.random.Generator) -> Image:
     field = np.exp(0.6 * strength * rng.uniform(-1, 1, LIGHT_GRID)).astype(np.float32)
     size = image.shape[1], image.shape[0]
     smooth = cv2.resize(field, size, interpolation=cv2.INTER_LINEAR)
-    return cv2.multiply(image, cv2.merge([smooth] * 3), dtype=cv2.CV_8U)  # type: ignore[return-value]
+    return cv2.multiply(image, cv2.merge([smooth] * 3), dtype=cv2.CV_8U)
 
 
 def occluded(image: Image, most: int, rng: np.random.Generator) -> Image:

@@ -76,7 +76,7 @@ def _cost(reference: Floats, other: Floats, homography: Array) -> Floats:
     warped = cv2.warpPerspective(other, homography, size, borderValue=1e6,
                                  flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
     cost = np.minimum(np.abs(warped - reference), COST_LIMIT)
-    return cv2.blur(cost, (WINDOW, WINDOW))  # type: ignore[return-value]
+    return cv2.blur(cost, (WINDOW, WINDOW))
 
 
 def sweep(index: int, others: Sequence[int], prepared: Sequence[Floats], poses: Sequence[Pose],
@@ -99,7 +99,7 @@ def sweep(index: int, others: Sequence[int], prepared: Sequence[Floats], poses: 
         best = np.sort(each, axis=0)[:max(len(each) // 2, 1)]  # what hides it in some is ignored
         costs[n] = best.mean(axis=0) + FAR_BIAS * n / len(planes)
     nearest = planes[costs.argmin(axis=0)].astype(np.float32)
-    return cv2.blur(cv2.medianBlur(cv2.medianBlur(nearest, 5), 5), (3, 3))  # type: ignore[return-value]
+    return cv2.blur(cv2.medianBlur(cv2.medianBlur(nearest, 5), 5), (3, 3))
 
 
 def estimate(bases: NDArray[np.uint8], poses: Sequence[Pose], sequences: Sequence[str],
@@ -156,4 +156,4 @@ def moved_view(base: NDArray[np.uint8], rho: Floats, camera: Camera, target: Cam
         depth = rays[2] + near * shift[2]
         u, v = (rays[0] + near * shift[0]) / depth, (rays[1] + near * shift[1]) / depth
     return cv2.remap(base, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT,
-                     borderValue=tuple(int(c) for c in border))  # type: ignore[return-value]
+                     borderValue=tuple(int(c) for c in border))

@@ -64,7 +64,7 @@ class Settings:
 
     @property
     def camera(self) -> Camera:
-        """The pinhole camera of all images."""
+        """Return the pinhole camera of all images."""
         focal = _FOCAL_LENGTH * max(self.width, self.height)
         return Camera(self.width, self.height, focal, focal, (self.width - 1) / 2,
                       (self.height - 1) / 2)

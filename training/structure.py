@@ -120,8 +120,9 @@ def side(length: float, sides: int) -> float:
     return 2 * length * float(np.sin(np.pi / sides))
 
 
-def disc(x: float, y: float, z: float, half: float, outer: float, inner: float,
-          material: Image) -> Surface:
+def disc(
+        x: float, y: float, z: float, half: float, outer: float, inner: float,
+        material: Image) -> Surface:
     """Return a level octagonal ring."""
     scale = material.shape[0] / (2 * half)
     alpha = np.zeros(material.shape[:2], np.uint8)
