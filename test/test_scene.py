@@ -76,8 +76,10 @@ def find_markers(image: NDArray[np.uint8]) -> tuple[Array, Array]:
         if label and area > 40 and inside:
             rows, columns = np.mgrid[y - 2:y + h + 2, x - 2:x + w + 2]
             part = np.where(np.isin(labels[rows, columns], (0, label)), magenta[rows, columns], 0)
-            part = part / np.percentile(part[part > 25], 80)
-            part = np.clip(2 * part - 0.5, 0, 1)  # the edge; not the shade inside
+            peak = np.percentile(part[part > 25], 80)
+            if peak < 60:  # markers have 110 and more, a purple coat 30
+                continue
+            part = np.clip(2 * part / peak - 0.5, 0, 1)  # the edge; not the shade inside
             centres.append(((part * columns).sum() / part.sum(), (part * rows).sum() / part.sum()))
             areas.append(part.sum())
     return np.array(centres).reshape(-1, 2), np.array(areas)
