@@ -118,8 +118,8 @@ sys.exit(run_cli(lambda: train.main(sys.argv[1:])))
 """
 
 
-def test_killed_and_resumed_gives_the_same_curve(court: Path, trained: Path,
-                                                  tmp_path: Path) -> None:
+def test_killed_and_resumed_gives_the_same_curve(
+        court: Path, trained: Path, tmp_path: Path) -> None:
     out = tmp_path / 'model'
     work = tmp_path / 'model.training'
     command = [sys.executable, '-c', KILLED, *arguments(court, out)]
