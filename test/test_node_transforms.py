@@ -141,7 +141,7 @@ def test_map_to_odom_is_composed_at_the_images_time_and_repeated(
         before = len(sent(peer, 'odom'))
         peer.spin_for(1.0)
         repeated = sent(peer, 'odom')[before:]
-        assert 5 <= len(repeated) <= 25  # 20 Hz, of which a busy machine leaves some out
+        assert 15 <= len(repeated) <= 25  # 20 Hz
         ahead = [stamp_ns(m.header.stamp) - time.time_ns() for m in repeated[-1:]]
         assert 0 < ahead[0] < 0.12 * SECOND  # now + 0.1 s
         for message in repeated:

@@ -267,7 +267,7 @@ def test_walks(seed: int) -> None:
               for x, y, _ in positions['test']]
     assert min(inside) > 0
     gaps = np.linalg.norm(positions['test'][:, None] - positions['train'], axis=-1).min(1)
-    assert 0.15 < np.median(gaps) < 1.2  # lines of its own, on ground that was walked before
+    assert 0.2 < np.median(gaps) < 1.2  # lines of its own, on ground that was walked before
     middle = positions['train'].mean(0)
     assert np.median(np.linalg.norm(positions['test'] - middle, axis=1)) > 4
     headings = np.array([pose.rotation[:2, 2] for pose in poses['test']])
