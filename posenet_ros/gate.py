@@ -22,6 +22,7 @@ class Verdict(Enum):
     ACCEPTED = 'accepted'
     OUT_OF_BOUNDS = 'out_of_bounds'
     STALE = 'stale'
+    OUT_OF_PLACE = 'out_of_place'
     UNCERTAIN = 'uncertain'
     JUMP = 'jump'
 
@@ -59,6 +60,8 @@ class GateConfig:
     :param reaccept_frames: so many poses in a row that jumped, but agree with each other, are
         believed: the robot was carried, or the last accepted pose was wrong.
     :param max_age_s: oldest image whose pose is still of use, seconds.
+    :param max_place_score: how little an image may look like the trained place; 1 is the limit
+        that was set when the model was trained. Models without a place score are not judged.
     :raises InputError: on a negative limit.
     """
 
@@ -69,6 +72,7 @@ class GateConfig:
     max_jump_deg: float = 0.0
     reaccept_frames: int = 5
     max_age_s: float = 0.0
+    max_place_score: float = 0.0
 
     def __post_init__(self) -> None:
         for item in fields(self):
@@ -128,6 +132,7 @@ class Gate:
         track = Track(stamp_ns, estimate.map_from_camera, odom_from_camera)
         for verdict, reason in (
                 (Verdict.STALE, self._stale(stamp_ns, age_s)),
+                (Verdict.OUT_OF_PLACE, self._out_of_place(estimate)),
                 (Verdict.OUT_OF_BOUNDS, self._out_of_bounds(estimate)),
                 (Verdict.UNCERTAIN, self._uncertain(estimate)),
                 (Verdict.JUMP, self._jump(track))):
@@ -150,6 +155,12 @@ class Gate:
         if self._last_stamp_ns is None or stamp_ns > self._last_stamp_ns:
             return ''
         return f'the image is {(self._last_stamp_ns - stamp_ns) / 1e9:.3f} s older than the last'
+
+    def _out_of_place(self, estimate: PoseEstimate) -> str:
+        limit, score = self.config.max_place_score, estimate.place_score
+        if not limit or score is None or score <= limit:
+            return ''
+        return f'the image is not of the trained place: score {score:.2f}, the limit is {limit:g}'
 
     def _out_of_bounds(self, estimate: PoseEstimate) -> str:
         limit = self.config.max_distance_m

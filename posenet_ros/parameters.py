@@ -126,6 +126,9 @@ class Parameters:
     max_age_s: float = _parameter(
         0.0, 'Reject poses of images that are older than this, seconds; 0: off.',
         limits=(0.0, 3600.0), live=True)
+    max_place_score: float = _parameter(
+        1.0, 'Reject images that look less like the trained place; 1 is the limit that was set '
+        'when the model was trained; 0: off.', limits=(0.0, 1e6), live=True)
 
     def __post_init__(self) -> None:
         for item in fields(self):

@@ -153,11 +153,14 @@ class PoseEstimate:
     :param map_from_camera: pose of the camera (optical convention: x right, y down, z forward).
     :param covariance: (6, 6) in the map frame: x y z in m^2, then the rotation about the fixed
         axes x y z in rad^2 (as in geometry_msgs/PoseWithCovariance).
+    :param place_score: how little the image looks like the trained place; 1 is as little as the
+        model allows. None when the model cannot tell.
     :raises InputError: when the covariance is not symmetric positive semi-definite.
     """
 
     map_from_camera: Pose
     covariance: Array
+    place_score: float | None = None
 
     def __post_init__(self) -> None:
         covariance = _vector(self.covariance, (6, 6), 'covariance')

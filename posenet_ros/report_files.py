@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from posenet_ros.artifact import TrainIndex
 from posenet_ros.output import new_folder
 from posenet_ros.pose import Pose
@@ -18,13 +19,23 @@ from posenet_ros.trajectories import write_tum
 
 COLUMNS = ('name', 'sequence', 'stamp_ns', 'outcome', 'translation_error_m', 'rotation_error_deg',
            'x', 'y', 'z', 'qx', 'qy', 'qz', 'qw', 'true_x', 'true_y', 'true_z', 'true_qx',
-           'true_qy', 'true_qz', 'true_qw', 'reasons')
+           'true_qy', 'true_qz', 'true_qw', 'reasons', 'place_score', 'sigma_x_m', 'sigma_y_m',
+           'sigma_z_m', 'sigma_roll_deg', 'sigma_pitch_deg', 'sigma_yaw_deg')
 
 
 def _numbers(pose: Pose | None) -> list[str]:
     if pose is None:
         return [''] * 7
     return [f'{value:.9g}' for value in (*pose.translation_m, *pose.quat_xyzw)]
+
+
+def _certainty(frame: FrameResult) -> list[str]:
+    """Return the place score and the six standard deviations, empty where unknown."""
+    score = '' if frame.place_score is None else f'{frame.place_score:.9g}'
+    if frame.covariance is None:
+        return [score, *[''] * 6]
+    sigmas = np.sqrt(np.diag(frame.covariance))
+    return [score, *(f'{value:.9g}' for value in (*sigmas[:3], *np.degrees(sigmas[3:])))]
 
 
 def write_csv(path: Path, frames: Sequence[FrameResult]) -> None:
@@ -38,6 +49,7 @@ def write_csv(path: Path, frames: Sequence[FrameResult]) -> None:
             writer.writerow([
                 frame.name, frame.sequence, frame.stamp_ns, frame.outcome, *errors,
                 *_numbers(frame.estimate), *_numbers(frame.truth), '; '.join(frame.reasons),
+                *_certainty(frame),
                 *(f'{frame.latency_ms[s]:.3f}' if s in frame.latency_ms else '' for s in stages)])
 
 

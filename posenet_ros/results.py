@@ -26,6 +26,8 @@ class FrameResult:
     :param truth: map_from_camera.
     :param estimate: map_from_camera; None when there was no answer or it was no pose.
     :param covariance: (6, 6) of the estimate, None when unknown.
+    :param place_score: as of a PoseEstimate: above 1 the image is not of the trained place; None
+        when unknown.
     :param verdict: what the gate said; None when no gate was asked.
     :param reasons: why there is no answer, or why the gate did not accept it.
     :param sequence: the part of the recording that it belongs to.
@@ -47,6 +49,7 @@ class FrameResult:
     nearest_image: int | None = None
     recorded_ns: int = 0
     picture: NDArray[np.uint8] | None = None
+    place_score: float | None = None
 
     @property
     def accepted(self) -> bool:

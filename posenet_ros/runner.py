@@ -141,7 +141,7 @@ def answer(prepared: Prepared, relocaliser: Relocaliser, gate: Gate) -> FrameRes
     decision = gate.decide(estimate, shot.stamp_ns)
     return replace(
         result, estimate=estimate.map_from_camera, covariance=estimate.covariance,
-        verdict=decision.verdict, reasons=decision.reasons,
+        place_score=estimate.place_score, verdict=decision.verdict, reasons=decision.reasons,
         latency_ms={**latency, 'total': sum(latency.values())})
 
 

@@ -35,6 +35,17 @@ def test_the_distance_check_can_be_off() -> None:
     assert Gate(GateConfig(0.0), SCENE).decide(estimate(1e6), 1).accepted
 
 
+@pytest.mark.parametrize(('score', 'limit', 'verdict'), [
+    (1.2, 1.0, Verdict.OUT_OF_PLACE), (0.8, 1.0, Verdict.ACCEPTED), (1.2, 2.0, Verdict.ACCEPTED),
+    (1.2, 0.0, Verdict.ACCEPTED), (None, 1.0, Verdict.ACCEPTED)])
+def test_an_image_of_another_place_is_rejected(
+        score: float | None, limit: float, verdict: Verdict) -> None:
+    gate = Gate(GateConfig(max_place_score=limit), SCENE)
+    decision = gate.decide(PoseEstimate(Pose(), np.eye(6), score), 1)
+    assert decision.verdict is verdict
+    assert decision.accepted or 'score 1.20, the limit is 1' in decision.reasons[0]
+
+
 @given(poses())
 def test_the_area_moves_with_the_map(map_from_dataset: Pose) -> None:
     gate = Gate(GateConfig(0.5), SCENE, map_from_dataset)

@@ -140,6 +140,8 @@ def test_files_of_a_report(tmp_path: Path) -> None:
     assert len(rows) == 20
     assert float(rows[7]['translation_error_m']) == pytest.approx(0.7)
     assert (rows[5]['outcome'], rows[5]['x']) == ('dropped', '')
+    assert (rows[5]['sigma_x_m'], rows[5]['place_score']) == ('', '')
+    assert float(rows[7]['sigma_yaw_deg']) == pytest.approx(np.degrees(0.1))
     estimates, truths = (read_poses(folder / f'{n}.tum') for n in ('estimate', 'truth'))
     assert [e.stamp_ns for e in estimates] == [t.stamp_ns for t in truths]
     assert len(estimates) == 19
