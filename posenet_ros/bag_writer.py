@@ -26,6 +26,7 @@ from rosbags.interfaces import (
 )
 from rosbags.rosbag2 import StoragePlugin, Writer
 
+TRUTH_FRAME = 'ground_truth_camera'  # child of the true transforms: no frame that a node makes
 STORAGES = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}
 FOREVER = QosTime(2147483647, 4294967295)
 # `ros2 bag play` republishes static transforms to late subscribers only with this profile.

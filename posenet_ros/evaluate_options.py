@@ -28,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
     source = result.add_mutually_exclusive_group(required=True)
     source.add_argument('--bag', type=Path, help='rosbag2 folder, .mcap, .db3 or ROS 1 .bag')
     source.add_argument('--data', type=Path, metavar='FOLDER',
-                        help='dataset folder in Cambridge layout')
+                        help='dataset folder: Cambridge Landmarks, 7-Scenes or TUM RGB-D')
     source.add_argument('--poses', type=Path, metavar='FILE',
                         help='poses of any method, in Cambridge, TUM or KITTI form')
     result.add_argument('--out', type=Path, required=True, metavar='FOLDER',

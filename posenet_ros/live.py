@@ -12,6 +12,7 @@ from types import TracebackType
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.bag_writer import TRUTH_FRAME
 from posenet_ros.messages import pose_from_message, pose_from_transform, stamp_ns
 from posenet_ros.pose import Pose
 import rclpy
@@ -101,5 +102,7 @@ class Listener:
 
     def _on_transforms(self, message: TFMessage) -> None:
         for transform in message.transforms:
+            if transform.child_frame_id == TRUTH_FRAME:
+                continue  # the player says that, not the relocaliser
             self.heard.transforms[stamp_ns(transform.header.stamp)] = pose_from_transform(
                 transform.transform)

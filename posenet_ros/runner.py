@@ -108,7 +108,7 @@ def prepare(shot: Shot, relocaliser: Relocaliser, camera: Camera | None) -> Prep
     """
     start = perf_counter()
     try:
-        image = shot.load()
+        image = shot.load(relocaliser.reduction)
     except ImageError as error:
         return Prepared(shot, reason=str(error))
     decoded = perf_counter()

@@ -6,22 +6,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-import json
 from pathlib import Path
 from typing import Any
 
 from posenet_ros.bag import BagReader
 from posenet_ros.camera import Camera
-from posenet_ros.config import from_mapping
 from posenet_ros.errors import InputError
+from posenet_ros.image_decoding import Reduction
 from posenet_ros.image_files import read_image
 from posenet_ros.messages import frame_from_message, Message, stamp_ns
 from posenet_ros.pose import Pose
 from posenet_ros.preprocess import Image
+from posenet_ros.readers import camera_in_file, check, Line, read_lines
 from posenet_ros.tracks import DEFAULT_MAX_GAP_S, Lookup
-from posenet_ros.trajectories import read_cambridge, TrackedPose
 
-CAMERA_FILE = 'camera.json'
 PAUSE_S, PAUSE_FACTOR = 0.8, 5  # a pause lasts so long, and so many times the step before
 ROW_NS = 10**9  # a dataset has no stamps: its rows stand a second apart
 
@@ -31,14 +29,15 @@ class Shot:
     """
     One image that has a truth.
 
-    :param load: decodes it, (H, W, 3) RGB; raises ImageError when the image is bad.
+    :param load: decodes it, (H, W, 3) RGB, a JPEG as much smaller as the function given to it
+        allows; raises ImageError when the image is bad.
     :param recorded_ns: when the bag recorded it.
     """
 
     name: str
     stamp_ns: int
     truth: Pose
-    load: Callable[[], Image]
+    load: Callable[[Reduction | None], Image]
     sequence: str = ''
     recorded_ns: int = 0
 
@@ -60,39 +59,42 @@ class Source:
     data: dict[str, Any] = field(default_factory=dict)
 
 
-def _dataset_shots(folder: Path, file: Path, rows: list[TrackedPose]) -> Iterator[Shot]:
-    for i, row in enumerate(rows, 1):
-        path, where = folder / row.name, f'{file}:{row.line}'
-        if row.pose is not None:
-            yield Shot(row.name, i * ROW_NS, row.pose,
-                       partial(read_image, path, where), row.sequence)
+def _dataset_shots(lines: list[Line]) -> Iterator[Shot]:
+    for i, line in enumerate(lines, 1):
+        if line.pose is not None:
+            yield Shot(line.name, i * ROW_NS, line.pose,
+                       partial(read_image, line.path, line.where), line.sequence)
+
+
+def _checked(lines: list[Line]) -> int:
+    """
+    Return how many images have no truth.
+
+    :raises InputError: naming file and line on a bad row or an image that is not there.
+    """
+    seen: dict[str, str] = {}
+    for line in lines:
+        try:
+            if not line.unmatched:
+                check(line, seen)
+        except InputError as error:
+            raise InputError(f'{line.where}: {error}') from error
+        if not line.path.is_file():
+            raise InputError(f'{line.where}: the image {line.path} is missing')
+    return sum(line.unmatched for line in lines)
 
 
 def open_dataset(folder: Path, split: str) -> Source:
     """
-    Open one split of a folder in Cambridge layout.
+    Open one split of a dataset, in one of the layouts of :mod:`posenet_ros.readers`.
 
     :param split: `train` or `test`.
     :raises InputError: naming file and line on a bad row or an image that is not there.
     """
-    if folder.suffix == '.zip':
-        raise InputError(f'{folder}: expected a folder. Received: a zip; unpack it first: '
-                         f'unzip {folder.name}')
-    file = folder / f'dataset_{split}.txt'
-    rows = read_cambridge(file)
-    for row in rows:
-        if not (folder / row.name).is_file():
-            raise InputError(f'{file}:{row.line}: the image {folder / row.name} is missing')
-    camera = None
-    if (folder / CAMERA_FILE).exists():
-        where = folder / CAMERA_FILE
-        try:
-            camera = from_mapping(Camera, json.loads(where.read_text()), str(where))
-        except ValueError as error:
-            raise InputError(f'{where} is damaged: {error}') from error
+    lines = read_lines(folder, split)
     data = {'name': f'{folder.resolve().name} ({split})', 'kind': 'dataset', 'stamps': 'rows',
-            'images': len(rows), 'without_truth': 0}
-    return Source(_dataset_shots(folder, file, rows), len(rows), camera, data)
+            'images': len(lines), 'without_truth': _checked(lines)}
+    return Source(_dataset_shots(lines), len(lines), camera_in_file(folder), data)
 
 
 @dataclass(frozen=True)
@@ -119,8 +121,8 @@ def _has_camera(bag: BagReader, topics: Topics) -> bool:
         kind.endswith('/CameraInfo') for kind in bag.topics.values())
 
 
-def _decode(message: Message) -> Image:
-    return frame_from_message(message).image
+def _decode(message: Message, reduction: Reduction | None) -> Image:
+    return frame_from_message(message, reduction).image
 
 
 class Parts:

@@ -150,17 +150,19 @@ def detect_format(path: Path) -> Format:
                      f'Received: {" ".join(first)[:80]!r}')
 
 
-def _rows(
-        path: Path, form: Format, rejected: list[str] | None,
-        normalise: bool) -> Iterator[TrackedPose]:
+def rows_of(
+        path: Path, form: Format,
+        normalise: bool = False) -> Iterator[tuple[str, TrackedPose | InputError]]:
+    """
+    Yield file:line and the row that is there, or what is wrong with it.
+
+    :raises InputError: when the file is missing or no text.
+    """
     for line, text in _data_lines(path):
         try:
-            yield ROW_READERS[form](text, line, normalise)
+            yield f'{path}:{line}', ROW_READERS[form](text, line, normalise)
         except InputError as error:
-            message = f'{path}:{line}: {error}'
-            if rejected is None:
-                raise InputError(message) from error
-            rejected.append(message)
+            yield f'{path}:{line}', error
 
 
 def read_poses(
@@ -175,37 +177,20 @@ def read_poses(
     :raises InputError: naming file and line on a malformed row, a non-unit quaternion or a camera
         beyond 1e8 m; on a file without rows.
     """
-    rows = list(_rows(path, form or detect_format(path), rejected, normalise))
-    if not rows:
-        raise InputError(f'{path}: expected at least one pose. Received: none'
-                         + (f' ({rejected[-1]})' if rejected else ''))
-    return rows
-
-
-def read_cambridge(path: Path, rejected: list[str] | None = None) -> list[TrackedPose]:
-    """
-    Read `dataset_train.txt` or `dataset_test.txt` of a set in Cambridge layout.
-
-    :param rejected: where to put one message for each bad row; None makes a bad row an error.
-    :returns: rows in the order of the file, each with a name and a pose.
-    :raises InputError: naming file and line on a malformed row, a name that comes twice, NaN, a
-        non-unit quaternion or a camera beyond 1e8 m; on a file without good rows.
-    """
-    seen: dict[str, int] = {}
-    good = []
-    for row in read_poses(path, Format.CAMBRIDGE, rejected):
-        reason = ('a pose has to be finite. Received: NaN' if row.pose is None else
-                  f'the image {row.name} is in line {seen[row.name]} already'
-                  if row.name in seen else '')
-        if reason and rejected is None:
-            raise InputError(f'{path}:{row.line}: {reason}')
-        if reason and rejected is not None:
-            rejected.append(f'{path}:{row.line}: {reason}')
+    good: list[TrackedPose] = []
+    bad: list[str] = []
+    for where, row in rows_of(path, form or detect_format(path), normalise):
+        if isinstance(row, TrackedPose):
+            good.append(row)
             continue
-        seen[row.name] = row.line
-        good.append(row)
+        bad.append(f'{where}: {row}')
+        if rejected is None:
+            raise InputError(bad[-1]) from row
     if not good:
-        raise InputError(f'{path}: expected at least one good pose. Received: none')
+        raise InputError(f'{path}: expected at least one pose. Received: none'
+                         + (f' ({bad[-1]})' if bad else ''))
+    if rejected is not None:
+        rejected += bad
     return good
 
 

@@ -50,15 +50,16 @@ GOOD = '1 2 3 1 0 0 0'
 
 
 @pytest.mark.parametrize(('line', 'reason'), [
-    ('seq1/frame00000.png 1 2 3', 'has to be "image X Y Z W P Q R"'),
-    ('seq1/frame00000.png 1 2 3 one 0 0 0', 'has to be "image X Y Z W P Q R"'),
+    ('seq1/frame00000.png 1 2 3', 'an image name and X Y Z W P Q R. Received: 3 numbers'),
+    ('seq1/frame00000.png 1 2 3 one 0 0 0', 'an image name and X Y Z W P Q R. Received: '),
     (f'seq1/none.png {GOOD}', 'none.png is missing'),
     (f'seq1/text.png {GOOD}', 'text.png is not readable'),
     (f'seq1/small.png {GOOD}', 'is 48x36, not 96x72'),
     (f'seq1/frame00000.png {GOOD}', 'is a duplicate of'),
-    ('seq1/new.png nan 2 3 1 0 0 0', 'not finite'),
+    ('seq1/new.png nan 2 3 1 0 0 0', 'has to be finite'),
     ('seq1/new.png 1 2 3 1 0 0 0.5', 'length 1'),
-    ('seq1/new.png 1e9 2 3 1 0 0 0', 'm out'),
+    ('seq1/new.png 1e9 2 3 1 0 0 0', 'within 1e+08 m'),
+    ('seq1/new.png 1e6 2 3 1 0 0 0', 'm out'),
 ])
 def test_a_bad_line_is_rejected_with_file_and_number(court: Path, line: str, reason: str) -> None:
     image = np.zeros((72, 96, 3), np.uint8)
@@ -129,15 +130,22 @@ def test_the_digest_changes_with_poses_and_pixels(court: Path) -> None:
     assert read_dataset(court, 'train').digest() != before
 
 
-def test_seven_scenes(tmp_path: Path) -> None:
+def write_seven_scenes(folder: Path) -> list[Pose]:
+    """Write three images in each split; return their poses."""
     poses = walk(3, 0)
+    folder.mkdir(exist_ok=True)
     for split, number in (('Train', 1), ('Test', 2)):
-        (tmp_path / f'{split}Split.txt').write_text(f'sequence{number}\n')
-        (tmp_path / f'seq-{number:02}').mkdir()
+        (folder / f'{split}Split.txt').write_text(f'sequence{number}\n')
+        (folder / f'seq-{number:02}').mkdir()
         for i, pose in enumerate(poses):
-            stem = tmp_path / f'seq-{number:02}' / f'frame-{i:06}'
+            stem = folder / f'seq-{number:02}' / f'frame-{i:06}'
             cv2.imwrite(f'{stem}.color.png', np.zeros((48, 64, 3), np.uint8))
             np.savetxt(f'{stem}.pose.txt', pose.matrix)
+    return poses
+
+
+def test_seven_scenes(tmp_path: Path) -> None:
+    poses = write_seven_scenes(tmp_path)
     dataset = read_dataset(tmp_path, 'test')
     assert dataset.samples[0].name == 'seq-02/frame-000000.color.png'
     np.testing.assert_allclose(dataset.samples[1].map_from_camera.matrix, poses[1].matrix,
@@ -147,8 +155,9 @@ def test_seven_scenes(tmp_path: Path) -> None:
     assert '4x4' in read_dataset(tmp_path, 'train', max_rejected=0.5).rejected[0]
 
 
-def test_tum(tmp_path: Path) -> None:
-    folder = tmp_path / 'rgbd_dataset_freiburg1_desk'
+def write_tum(parent: Path) -> Path:
+    """Write 411 images, the last without a pose near in time."""
+    folder = parent / 'rgbd_dataset_freiburg1_desk'
     (folder / 'rgb').mkdir(parents=True)
     cv2.imwrite(str(folder / 'rgb/a.png'), np.zeros((480, 640, 3), np.uint8))
     truth, images = ['# timestamp tx ty tz qx qy qz qw'], []
@@ -159,6 +168,11 @@ def test_tum(tmp_path: Path) -> None:
     images.append('1000.0 rgb/a.png')
     (folder / 'rgb.txt').write_text('\n'.join(images))
     (folder / 'groundtruth.txt').write_text('\n'.join(truth))
+    return folder
+
+
+def test_tum(tmp_path: Path) -> None:
+    folder = write_tum(tmp_path)
     train, test = (read_dataset(folder, split) for split in ('train', 'test'))
     assert (len(train.samples), len(test.samples)) == (360, 50)
     assert test.samples[0].map_from_camera.translation_m[0] == 350
@@ -188,6 +202,8 @@ def test_validation_is_whole_sequences_or_blocks(tmp_path: Path) -> None:
 def test_read_image_is_rgb_and_names_a_bad_file(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / 'red.png'), np.full((4, 4, 3), (0, 0, 255), np.uint8))
     assert read_image(tmp_path / 'red.png')[0, 0].tolist() == [255, 0, 0]
+    cv2.imwrite(str(tmp_path / 'deep.png'), np.full((4, 4, 3), (0, 0, 65535), np.uint16))
+    assert read_image(tmp_path / 'deep.png')[0, 0].tolist() == [255, 0, 0]
     with pytest.raises(InputError, match=r'none.png .*no such file'):
         read_image(tmp_path / 'none.png')
 

@@ -60,7 +60,7 @@ def picture(i: int) -> np.ndarray:
 
 @pytest.fixture
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(evaluate, 'load_engine', lambda artifact, engine: GreyEngine())
+    monkeypatch.setattr(evaluate, 'load_engine', lambda *_: GreyEngine())
     # the page takes a second to draw, and test_report.py looks at it
     monkeypatch.setattr(report_files, 'html_page', lambda *arguments: '<html>')
     (tmp_path / 'model').mkdir()
@@ -208,7 +208,8 @@ def test_network_that_gives_nan_fails_and_says_so(
 @pytest.mark.parametrize(('line', 'why'), [
     ('seq1/absent.png 0 0 0 1 0 0 0', 'is missing'),
     ('seq1/000.png 0 0 nan 1 0 0 0', 'NaN'),
-    ('seq1/damaged.png 0 0 0 1 0 0 0', 'damaged file')])
+    ('seq1/damaged.png 0 0 0 1 0 0 0', 'damaged file'),
+    ('seq1/000.png 0 0 0 1 0 0 0', 'is a duplicate of')])
 def test_bad_dataset_line_is_named(
         model: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture, line: str,
         why: str) -> None:
@@ -287,12 +288,12 @@ def test_nearest_training_image_is_found_in_batches_of_one_size() -> None:
         index = images.reshape(len(images), -1)[:, 0] % len(settings.train.names)
         return settings.train.descriptors[index]
 
-    def bad() -> np.ndarray:
-        raise ImageError('bad')
+    def load(i: int, _: object) -> np.ndarray:
+        if i == 3:
+            raise ImageError('bad')
+        return np.full((48, 64, 3), i, np.uint8)
 
-    loads = [partial(np.full, (48, 64, 3), i, np.uint8) for i in range(20)]
-    loads[3] = bad
-    shots = [Shot(str(i), i + 1, Pose(), load) for i, load in enumerate(loads)]
+    shots = [Shot(str(i), i + 1, Pose(), partial(load, i)) for i in range(20)]
     results = list(run_model(shots, None, Relocaliser(GreyEngine().predict, settings),
                              Gate(GateConfig(), settings.scene), settings.train, Album(),
                              describe))
@@ -325,7 +326,7 @@ def test_ordered_map_keeps_the_order_and_reads_only_a_little_ahead() -> None:
     assert list(results) == list(range(6, 200, 2))
 
 
-def run_engine(count: int, load: Callable[[], np.ndarray], engine: GreyEngine) -> None:
+def run_engine(count: int, load: Callable[[object], np.ndarray], engine: GreyEngine) -> None:
     settings = tiny_artifact()
     shots = [Shot(str(i), i + 1, Pose(), load) for i in range(count)]
     results = run_model(shots, None, Relocaliser(engine.predict, settings),
@@ -346,7 +347,7 @@ def test_images_are_decoded_while_the_network_runs() -> None:
 
     first = iter([True])
 
-    def load() -> np.ndarray:
+    def load(_: object) -> np.ndarray:
         if not next(first, False):
             decoded.release()
         return picture(0)
@@ -359,7 +360,7 @@ def test_memory_does_not_grow_with_the_bag() -> None:
     alive: list[weakref.ref] = []
     most = 0
 
-    def load() -> np.ndarray:
+    def load(_: object) -> np.ndarray:
         nonlocal most
         image = picture(0)
         alive.append(weakref.ref(image))

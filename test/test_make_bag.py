@@ -67,6 +67,21 @@ def test_the_bag_holds_the_dataset(data: Path, tmp_path: Path, options: tuple[st
         np.testing.assert_allclose(pose.matrix, sample.map_from_camera.matrix, atol=1e-6)
 
 
+def test_the_truth_is_on_tf_as_well(data: Path, tmp_path: Path) -> None:
+    """A frame of its own: with the camera's, the node's transform would be one of two parents."""
+    with BagReader(make(data, tmp_path / 'bag')) as bag:
+        truth, tree = bag.truth(), bag.transforms()
+        stamps = [frame.stamp_ns for frame in bag.frames()]
+    assert tree.frames == (
+        'base_link', 'camera_optical_frame', 'ground_truth_camera', 'map')
+    map_from_camera = tree.lookup('map', 'ground_truth_camera')
+    for stamp in stamps:
+        np.testing.assert_array_equal(
+            map_from_camera(stamp, 1.0).matrix, truth.at(stamp).matrix)
+    with pytest.raises(InputError, match='has to join'):
+        tree.lookup('map', 'camera_optical_frame')
+
+
 def test_stamps_are_even_with_a_pause_between_walks(data: Path, tmp_path: Path) -> None:
     with BagReader(make(data, tmp_path / 'bag', '--rate', '20', '--pause', '3')) as bag:
         seconds = [(f.stamp_ns - START_NS) / 1e9 for f in bag.frames()]
@@ -91,7 +106,8 @@ def test_one_dataset_makes_one_bag(data: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(('arguments', 'expected'), [
     (['--split', 'train'], 'dataset_train.txt'),
     (['--out', '{data}'], '--force'),
-    (['--data', '{data}/none'], 'none')])
+    (['--data', '{data}/none'], 'none'),
+    (['--data', '{data}/KingsCollege.zip'], 'unpack it first: unzip KingsCollege.zip')])
 def test_bad_input_leaves_nothing(
         data: Path, tmp_path: Path, arguments: list[str], expected: str) -> None:
     words = ['--data', str(data), '--out', str(tmp_path / 'bag'), *arguments]

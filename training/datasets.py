@@ -1,8 +1,7 @@
 """
 Datasets: a folder of images with poses becomes samples, and every bad line is reported.
 
-A reader yields :class:`Line`; this module checks them all the same way. Layouts: Cambridge
-Landmarks here, 7-Scenes and TUM RGB-D in :mod:`training.readers`.
+The layouts are those of :mod:`posenet_ros.readers`: Cambridge Landmarks, 7-Scenes, TUM RGB-D.
 """
 
 from __future__ import annotations
@@ -11,23 +10,21 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 import hashlib
-import json
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
+from posenet_ros import readers
 from posenet_ros.camera import Camera
 from posenet_ros.errors import InputError
 from posenet_ros.pose import Pose
-from training import readers
-from training.readers import Line
+from posenet_ros.readers import CAMERA_FILE, camera_in_file, Line
 
 Array = NDArray[np.float64]
 
 SPLITS = ('train', 'test')
-CAMERA_FILE = 'camera.json'
-MAX_POSITION_M = 1e5  # Great Court has positions 1e9 m out
+MAX_POSITION_M = 1e5  # beyond that, 32 bits are too coarse
 MAX_REJECTED = 0.1
 
 
@@ -131,20 +128,12 @@ def read_camera(text: str | None, folder: Path, size: tuple[int, int]) -> Camera
     """
     if text is not None:
         return _camera_from_text(text, size)
-    file = folder / CAMERA_FILE
-    if not file.exists():
-        known = readers.known_camera(folder, size)
-        if known is None:
-            raise InputError(f'{folder}: the camera is not known: add a {CAMERA_FILE} or give '
-                             '--camera FX,FY,CX,CY (or FX alone), pixels')
-        return known
-    try:
-        camera = Camera.from_mapping(json.loads(file.read_text()))
-    except (ValueError, TypeError, AttributeError) as error:
-        raise InputError(f'{file} has to hold width, height, fx, fy, cx, cy and distortion. '
-                         f'Received: {error}') from error
+    camera = camera_in_file(folder) or readers.known_camera(folder, size)
+    if camera is None:
+        raise InputError(f'{folder}: the camera is not known: add a {CAMERA_FILE} or give '
+                         '--camera FX,FY,CX,CY (or FX alone), pixels')
     if camera.size != size:
-        raise InputError(f'{file}: the camera has to have the size of the images, '
+        raise InputError(f'{folder / CAMERA_FILE}: the camera has to have the size of the images, '
                          f'{size[0]}x{size[1]}. Received: {camera.width}x{camera.height}')
     return camera
 
@@ -174,22 +163,14 @@ def _image_size(path: Path) -> tuple[int, int]:
 
 def _check(line: Line, seen: dict[str, str], size: tuple[int, int] | None) -> Sample:
     """Return the sample of a line; :raises InputError: saying what is wrong with it."""
-    if line.error:
-        raise InputError(line.error)
-    values = np.array([*line.position_m, *line.quat_xyzw])
-    if not np.isfinite(values).all():
-        raise InputError(f'a value is not finite: {values.tolist()}')
-    if np.abs(values[:3]).max() > MAX_POSITION_M:
+    pose = readers.check(line, seen)
+    if np.abs(pose.translation_m).max() > MAX_POSITION_M:
         raise InputError(f'the position is over {MAX_POSITION_M:.0e} m out: '
-                         f'{values[:3].tolist()}')
-    if line.name in seen:
-        raise InputError(f'{line.name} is a duplicate of {seen[line.name]}')
-    pose = Pose(values[:3], values[3:])
+                         f'{pose.translation_m.tolist()}')
     found = _image_size(line.path)
     if size is not None and found != size:
         raise InputError(f'the image {line.path} is {found[0]}x{found[1]}, not '
                          f'{size[0]}x{size[1]} as the others')
-    seen[line.name] = line.where
     return Sample(line.path, line.name, pose, line.sequence)
 
 

@@ -3,7 +3,9 @@ Turn a split of a dataset into a rosbag2, to replay through the node or to evalu
 
 Topics: /camera/image_raw (rgb8; with --compressed the files as they are on
 /camera/image_raw/compressed), /camera/camera_info, /ground_truth/pose (map_from_camera at the
-image's stamp) and /tf_static (base_link, which stands at the camera, to the optical frame).
+image's stamp), /tf (the same: map to ground_truth_camera, a frame of its own, because the camera's
+frame gets its parent from the node) and /tf_static (base_link, which stands at the camera, to the
+optical frame).
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from posenet_ros.bag_writer import (
     pose_message,
     STORAGES,
     transform_message,
+    TRUTH_FRAME,
 )
 from posenet_ros.errors import run_cli
 from posenet_ros.image_files import read_image
@@ -79,7 +82,10 @@ def write_samples(
     for sample, time_ns in zip(bar, stamps, strict=True):
         image = image_of(sample, time_ns, compressed=compressed)
         topic = IMAGE_TOPIC if hasattr(image, 'encoding') else f'{IMAGE_TOPIC}/compressed'
-        bag.write(TRUTH_TOPIC, pose_message(sample.map_from_camera, time_ns, MAP_FRAME), time_ns)
+        pose = sample.map_from_camera
+        bag.write(TRUTH_TOPIC, pose_message(pose, time_ns, MAP_FRAME), time_ns)
+        bag.write_transforms(
+            '/tf', [transform_message(pose, time_ns, MAP_FRAME, TRUTH_FRAME)], time_ns)
         bag.write(CAMERA_TOPIC, camera_message(dataset.camera, time_ns, CAMERA_FRAME), time_ns)
         bag.write(topic, image, time_ns)
 

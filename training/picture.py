@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from posenet_ros.artifact import load
 from posenet_ros.errors import run_cli
 from posenet_ros.plots import ESTIMATE, TRAINING, TRUTH
-from posenet_ros.trajectories import read_cambridge
+from posenet_ros.trajectories import Format, read_poses
 
 FRAMES = (0.12, 0.45, 0.7, 0.95)  # of the test walk, from its start
 SIZE_IN = (13.0, 4.4)
@@ -31,7 +31,7 @@ def read_columns(file: Path, names: Sequence[str]) -> NDArray[np.float64]:
 
 def draw_frames(axis: Axes, court: Path) -> None:
     """Show four images of the test walk."""
-    rows = read_cambridge(court / 'dataset_test.txt')
+    rows = read_poses(court / 'dataset_test.txt', Format.CAMBRIDGE)
     picked = [rows[int(share * (len(rows) - 1))].name for share in FRAMES]
     images = [cv2.imread(str(court / name))[..., ::-1] for name in picked]
     axis.imshow(np.vstack([np.hstack(images[:2]), np.hstack(images[2:])]))

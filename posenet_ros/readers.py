@@ -1,21 +1,26 @@
 """
-Readers of dataset layouts: text files become lines with a pose, not yet checked.
+Readers of dataset layouts: text files become lines, each with a pose or with what is wrong.
 
-The convention of a file's pose is turned into `map_from_camera`, xyzw, here and nowhere else.
+The convention of a file's pose is turned into `map_from_camera` here or in
+:mod:`posenet_ros.trajectories`, and nowhere else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+import json
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from posenet_ros.camera import Camera
 from posenet_ros.errors import InputError
-from posenet_ros.pose import xyzw_from_wxyz
+from posenet_ros.pose import Pose, xyzw_from_wxyz
+from posenet_ros.trajectories import Format, rows_of
 from transforms3d.quaternions import mat2quat
 
+CAMERA_FILE = 'camera.json'
 CAMBRIDGE_SCENES = ('KingsCollege', 'OldHospital', 'ShopFacade', 'StMarysChurch', 'GreatCourt',
                     'Street')
 CAMBRIDGE_FOCAL = 1670 / 1920  # of the image width, by the scenes' own reconstructions
@@ -33,18 +38,33 @@ class Line:
     One image as a dataset's files name it.
 
     :param where: file and line number, for messages.
-    :param position_m: camera centre in the dataset's frame, metres.
-    :param quat_xyzw: rotation of map_from_camera.
+    :param pose: map_from_camera in the dataset's frame; None where it has none, or a bad one.
     :param error: what is wrong with the line; empty when it could be parsed.
+    :param unmatched: whether no pose was recorded at the image's time, which is no mistake.
     """
 
     where: str
     path: Path
     name: str
     sequence: str
-    position_m: tuple[float, ...] = ()
-    quat_xyzw: tuple[float, ...] = ()
+    pose: Pose | None = None
     error: str = ''
+    unmatched: bool = False
+
+
+def check(line: Line, seen: dict[str, str]) -> Pose:
+    """
+    Return the pose of a line.
+
+    :param seen: name -> where of the lines before; this one is added.
+    :raises InputError: when something is wrong with the line, or its image had a line before.
+    """
+    if line.pose is None:
+        raise InputError(line.error)
+    if line.name in seen:
+        raise InputError(f'{line.name} is a duplicate of {seen[line.name]}')
+    seen[line.name] = line.where
+    return line.pose
 
 
 def numbered(file: Path, comment: str = '#') -> Iterator[tuple[str, str]]:
@@ -58,32 +78,17 @@ def numbered(file: Path, comment: str = '#') -> Iterator[tuple[str, str]]:
             yield f'{file}:{number}', line.strip()
 
 
-def _cambridge_line(folder: Path, where: str, text: str) -> Line:
-    words = text.split()
-    name = words[0]
-    sequence = name.rpartition('/')[0] or folder.name
-    try:
-        numbers = [float(word) for word in words[1:]]
-    except ValueError:
-        numbers = []
-    if len(numbers) != 7:
-        return Line(where, folder / name, name, sequence,
-                    error=f'the line has to be "image X Y Z W P Q R". Received: {text[:80]!r}')
-    x, y, z, qw, qx, qy, qz = numbers
-    # the file's rotation is camera_from_map, w first: its conjugate is map_from_camera's
-    return Line(where, folder / name, name, sequence, (x, y, z), (-qx, -qy, -qz, qw))
-
-
-def _is_header(number: int, text: str) -> bool:
-    """Say whether one of the first three lines of a Cambridge file is no sample."""
-    return number < 3 and len(text.split()) != 8
-
-
 def cambridge(folder: Path, split: str) -> list[Line]:
     """Read `dataset_train.txt` or `dataset_test.txt` of the Cambridge Landmarks layout."""
-    found = list(numbered(folder / f'dataset_{split}.txt'))
-    return [_cambridge_line(folder, where, text) for where, text in found
-            if not _is_header(int(where.rpartition(':')[2]) - 1, text)]
+    lines = []
+    for where, row in rows_of(folder / f'dataset_{split}.txt', Format.CAMBRIDGE):
+        if isinstance(row, InputError):
+            lines.append(Line(where, folder, '', '', error=str(row)))
+            continue
+        error = 'a pose has to be finite. Received: NaN' if row.pose is None else ''
+        lines.append(Line(where, folder / row.name, row.name, row.sequence or folder.name,
+                          row.pose, error))
+    return lines
 
 
 def seven_scenes(folder: Path, split: str) -> list[Line]:
@@ -108,15 +113,20 @@ def _seven_scenes_line(folder: Path, image: Path, sequence: str) -> Line:
     name = image.relative_to(folder).as_posix()
     file = image.with_name(image.name.replace('.color.png', '.pose.txt'))
     try:
-        matrix = np.loadtxt(file)
-        if matrix.shape != (4, 4):
-            raise ValueError(f'shape {matrix.shape}')
+        pose = _pose_of_matrix(np.loadtxt(file))
     except (ValueError, OSError) as error:
         return Line(f'{file}:1', image, name, sequence,
                     error=f'the file has to hold 4x4 numbers. Received: {error}')
-    quat_xyzw = xyzw_from_wxyz(mat2quat(matrix[:3, :3])) if np.isfinite(matrix).all() \
-        else np.full(4, np.nan)
-    return Line(f'{file}:1', image, name, sequence, tuple(matrix[:3, 3]), tuple(quat_xyzw))
+    return Line(f'{file}:1', image, name, sequence, pose)
+
+
+def _pose_of_matrix(matrix: NDArray[np.float64]) -> Pose:
+    """Return the pose of a 4x4 matrix, its rotation a little off; else raise ValueError."""
+    if matrix.shape != (4, 4):
+        raise ValueError(f'shape {matrix.shape}')
+    if not np.isfinite(matrix).all():
+        raise ValueError('numbers that are not finite')
+    return Pose(matrix[:3, 3], xyzw_from_wxyz(mat2quat(matrix[:3, :3])))
 
 
 def _columns(file: Path, count: int) -> list[tuple[str, list[str]]]:
@@ -137,18 +147,24 @@ def tum(folder: Path, split: str) -> list[Line]:
     """
     truth = _columns(folder / 'groundtruth.txt', 8)
     values = np.array([[float(word) for word in words] for _, words in truth])
-    lines: list[Line] = []
-    for index, (where, words) in enumerate(_columns(folder / 'rgb.txt', 2)):
-        if (index // TUM_BLOCK % 8 == 7) != (split == 'test'):
-            continue
-        gaps = np.abs(values[:, 0] - float(words[0]))
-        nearest = int(gaps.argmin())
-        error = '' if gaps[nearest] <= TUM_MAX_GAP_S else (
-            f'no pose within {TUM_MAX_GAP_S} s; the nearest is {gaps[nearest]:.3f} s away')
-        row = values[nearest]
-        lines.append(Line(where, folder / words[1], words[1], f'block{index // TUM_BLOCK}',
-                          tuple(row[1:4]), tuple(row[4:8]), error))
-    return lines
+    return [_tum_line(folder, where, words, f'block{index // TUM_BLOCK}', values)
+            for index, (where, words) in enumerate(_columns(folder / 'rgb.txt', 2))
+            if (index // TUM_BLOCK % 8 == 7) == (split == 'test')]
+
+
+def _tum_line(folder: Path, where: str, words: Sequence[str], sequence: str,
+              truth: NDArray[np.float64]) -> Line:
+    """Return the line of `stamp file`, with the nearest of the (N, 8) rows of the truth."""
+    stamp, name = words
+    gaps = np.abs(truth[:, 0] - float(stamp))
+    row = truth[int(gaps.argmin())]
+    if gaps.min() > TUM_MAX_GAP_S:
+        return Line(where, folder / name, name, sequence, unmatched=True, error=(
+            f'no pose within {TUM_MAX_GAP_S} s; the nearest is {gaps.min():.3f} s away'))
+    try:
+        return Line(where, folder / name, name, sequence, Pose(row[1:4], row[4:8]))
+    except InputError as error:
+        return Line(where, folder / name, name, sequence, error=str(error))
 
 
 LAYOUTS: dict[str, tuple[Sequence[str], Callable[[Path, str], list[Line]]]] = {
@@ -161,8 +177,11 @@ def read_lines(folder: Path, split: str) -> list[Line]:
     """
     Read all lines of a split.
 
-    :raises InputError: when the folder is missing or its layout is unknown.
+    :raises InputError: when the folder is missing, a zip, or its layout is unknown.
     """
+    if folder.suffix == '.zip':
+        raise InputError(f'{folder}: expected a folder. Received: a zip; unpack it first: '
+                         f'unzip {folder.name}')
     if not folder.is_dir():
         raise InputError(f'the dataset folder {folder} is missing')
     for files, reader in LAYOUTS.values():
@@ -185,6 +204,22 @@ def _nvm_focal_px(file: Path) -> float:
     if not focal:
         raise InputError(f'{file} has to be an NVM_V3 file with cameras')
     return float(np.median(focal))
+
+
+def camera_in_file(folder: Path) -> Camera | None:
+    """
+    Return the camera of the folder's `camera.json`, None where there is none.
+
+    :raises InputError: when the file does not hold a camera.
+    """
+    file = folder / CAMERA_FILE
+    if not file.exists():
+        return None
+    try:
+        return Camera.from_mapping(json.loads(file.read_text()))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(f'{file} has to hold width, height, fx, fy, cx, cy and distortion. '
+                         f'Received: {error}') from error
 
 
 def known_camera(folder: Path, size: tuple[int, int]) -> Camera | None:
