@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 import time
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from posenet_ros.artifact import Artifact
 from posenet_ros.camera import Camera
 from posenet_ros.errors import InputError
+from posenet_ros.image_faults import Look
 from posenet_ros.messages import Frame, frame_from_message
 from posenet_ros.pose import PoseEstimate
 from posenet_ros.preprocess import Image
@@ -47,6 +48,7 @@ class Answer:
     :param frame: the decoded image; None when it is bad.
     :param bad: what was expected of the image and what came.
     :param failure: what the network raised.
+    :param look: what the image is like; None when nobody looked.
     :param stages_s: seconds that each stage took.
     """
 
@@ -55,17 +57,24 @@ class Answer:
     estimate: PoseEstimate | None = None
     bad: str = ''
     failure: Exception | None = None
+    look: Look | None = None
     stages_s: Mapping[str, float] = field(default_factory=dict)
 
 
-def answer(relocaliser: Relocaliser, job: Job) -> Answer:
-    """Decode, prepare and estimate; raises nothing, so it can run in a thread of its own."""
+def answer(relocaliser: Relocaliser, job: Job,
+           inspect: Callable[[Image], Look] | None = None) -> Answer:
+    """
+    Decode, prepare and estimate; raises nothing, so it can run in a thread of its own.
+
+    :param inspect: looks at the network's input for what is wrong with the camera.
+    """
     start = time.monotonic()
     try:
         reduction = None if job.warp_into else relocaliser.reduction
         frame = frame_from_message(job.message, reduction)
         decoded = time.monotonic()
         network_input = _prepare(relocaliser, job, frame.image)
+        look = inspect(network_input) if inspect else None
     except InputError as error:
         return Answer(job, bad=str(error))
     except Exception as error:  # the thread has to live on
@@ -77,7 +86,7 @@ def answer(relocaliser: Relocaliser, job: Job) -> Answer:
         return Answer(job, frame, failure=error)
     stages_s = {'wait': start - job.received_s, 'decode': decoded - start,
                 'prepare': prepared - decoded, 'infer': time.monotonic() - prepared}
-    return Answer(job, frame, estimate, stages_s=stages_s)
+    return Answer(job, frame, estimate, look=look, stages_s=stages_s)
 
 
 def _prepare(relocaliser: Relocaliser, job: Job, image: Image) -> Image:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from posenet_ros.artifact import Scene
 from posenet_ros.errors import InputError
+from posenet_ros.image_faults import Fault, FaultLimits, find_fault, ImageFault, Look
 from posenet_ros.pose import Pose, PoseEstimate
 
 VELOCITY_WINDOW_NS = 1_000_000_000  # single answers are too noisy to take a velocity from two
@@ -25,6 +26,11 @@ class Verdict(Enum):
     OUT_OF_PLACE = 'out_of_place'
     UNCERTAIN = 'uncertain'
     JUMP = 'jump'
+    COVERED = ImageFault.COVERED.value
+    DARK = ImageFault.DARK.value
+    OVEREXPOSED = ImageFault.OVEREXPOSED.value
+    FROZEN = ImageFault.FROZEN.value
+    BLURRED = ImageFault.BLURRED.value
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,11 @@ class GateConfig:
     :param max_age_s: oldest image whose pose is still of use, seconds.
     :param max_place_score: how little an image may look like the trained place; 1 is the limit
         that was set when the model was trained. Models without a place score are not judged.
+    :param reject_faulty_images: whether an image that is covered, dark, overexposed or frozen has
+        no pose.
+    :param reject_blurred_images: whether a blurred one has none.
+    :param max_identical_images: so many equal images in a row are a frozen camera's.
+    :param min_sharpness: an image below is blurred, see :class:`FaultLimits`.
     :raises InputError: on a negative limit.
     """
 
@@ -73,6 +84,10 @@ class GateConfig:
     reaccept_frames: int = 5
     max_age_s: float = 0.0
     max_place_score: float = 0.0
+    reject_faulty_images: bool = False
+    reject_blurred_images: bool = False
+    max_identical_images: int = 10
+    min_sharpness: float = 0.25
 
     def __post_init__(self) -> None:
         for item in fields(self):
@@ -120,15 +135,24 @@ class Gate:
         self.reset()
         self._accepted.append(Track(stamp_ns, map_from_camera, odom_from_camera))
 
+    def fault(self, look: Look | None) -> Fault | None:
+        """Return what is wrong with an image, whether or not that makes it rejected."""
+        limits = FaultLimits(self.config.max_identical_images, self.config.min_sharpness)
+        return find_fault(look, limits) if look else None
+
     def decide(self, estimate: PoseEstimate, stamp_ns: int, *,
-               odom_from_camera: Pose | None = None, age_s: float = 0.0) -> Decision:
+               odom_from_camera: Pose | None = None, age_s: float = 0.0,
+               fault: Fault | None = None) -> Decision:
         """
         Return the verdict on an estimate and remember an accepted one.
 
         :param stamp_ns: time of the image, nanoseconds.
         :param odom_from_camera: where odometry sees the camera at that time, if it does.
         :param age_s: how long ago the image was taken, seconds.
+        :param fault: what :meth:`fault` found.
         """
+        if fault and self._rejects(fault):
+            return Decision(Verdict(fault.kind.value), (fault.reason,))
         track = Track(stamp_ns, estimate.map_from_camera, odom_from_camera)
         for verdict, reason in (
                 (Verdict.STALE, self._stale(stamp_ns, age_s)),
@@ -147,6 +171,10 @@ class Gate:
         self._accepted.append(track)
         while track.stamp_ns - self._accepted[0].stamp_ns > VELOCITY_WINDOW_NS:
             self._accepted.popleft()
+
+    def _rejects(self, fault: Fault) -> bool:
+        return bool(self.config.reject_blurred_images if fault.kind is ImageFault.BLURRED
+                    else self.config.reject_faulty_images)
 
     def _stale(self, stamp_ns: int, age_s: float) -> str:
         if self.config.max_age_s and age_s > self.config.max_age_s:

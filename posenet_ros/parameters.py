@@ -129,6 +129,17 @@ class Parameters:
     max_place_score: float = _parameter(
         1.0, 'Reject images that look less like the trained place; 1 is the limit that was set '
         'when the model was trained; 0: off.', limits=(0.0, 1e6), live=True)
+    reject_faulty_images: bool = _parameter(
+        True, 'Give no pose for an image that is covered, dark, overexposed or frozen; false only '
+        'tells of it.', live=True)
+    reject_blurred_images: bool = _parameter(
+        False, 'Give no pose for a blurred image, either.', live=True)
+    max_identical_images: int = _parameter(
+        10, 'So many images in a row that are equal to the last pixel are a frozen camera; 0: off '
+        '(a simulation without noise).', limits=(0, 1000000), live=True)
+    min_sharpness: float = _parameter(
+        0.25, 'An image whose sharpness is below is blurred: good ones have 0.6 to 2, whatever '
+        'the light; 0: off.', limits=(0.0, 100.0), live=True)
 
     def __post_init__(self) -> None:
         for item in fields(self):

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.gate import Verdict
+from posenet_ros.image_faults import ImageFault
 from posenet_ros.metrics import rotation_errors_deg, translation_errors_m
 from posenet_ros.pose import Pose
 
@@ -34,6 +35,7 @@ class FrameResult:
     :param latency_ms: duration of each stage, milliseconds.
     :param nearest_image: index of the most similar training image, None when not computed.
     :param recorded_ns: when the bag recorded the image; 0 when unknown.
+    :param fault: what is wrong with the image, whether or not the gate minds.
     :param picture: (H, W, 3) RGB, what the network saw; kept of the worst frames only.
     """
 
@@ -50,6 +52,7 @@ class FrameResult:
     recorded_ns: int = 0
     picture: NDArray[np.uint8] | None = None
     place_score: float | None = None
+    fault: ImageFault | None = None
 
     @property
     def accepted(self) -> bool:

@@ -12,6 +12,7 @@ from posenet_ros.answer import Answer, answer, Job
 from posenet_ros.camera import Camera
 from posenet_ros.diagnostics import Diagnostics
 from posenet_ros.errors import InputError
+from posenet_ros.image_faults import Fault, Inspector, Look
 from posenet_ros.inputs import Inputs
 from posenet_ros.loading import load
 from posenet_ros.messages import camera_from_message, Frame, pose_from_message
@@ -64,6 +65,7 @@ class Session:
         self._camera_frame = values.camera_frame
         self._last_stamp_ns = 0
         self._answers: deque[Answer] = deque()
+        self._inspect = Inspector()  # used by the worker's thread only
         model = load(values.model, values.engine, values.precision, values.map_from_dataset(),
                      values.gate_config())
         self._relocaliser, self._gate = model.relocaliser, model.gate
@@ -212,7 +214,7 @@ class Session:
                 self._camera_problem = str(error)
 
     def _answer_in_thread(self, job: Job) -> None:
-        self._answers.append(answer(self._relocaliser, job))
+        self._answers.append(answer(self._relocaliser, job, self._inspect))
         with suppress(InvalidHandle):  # a network that was busy for too long when we closed
             self._answered.trigger()
 
@@ -240,8 +242,9 @@ class Session:
         self._notice_time(frame.stamp_ns)
         self._camera_frame = self._values.camera_frame or frame.frame_id.lstrip('/')
         age_s = (self._node.get_clock().now().nanoseconds - frame.stamp_ns) / 1e9
+        fault = self._notice_fault(result.look)
         decision = self._gate.decide(
-            estimate, frame.stamp_ns, age_s=age_s,
+            estimate, frame.stamp_ns, age_s=age_s, fault=fault,
             odom_from_camera=self._transforms.odom_from_camera(self._camera_frame, frame.stamp_ns))
         self._diagnostics.verdicts[decision.verdict.value] += 1
         if decision.accepted:
@@ -253,6 +256,14 @@ class Session:
             self._diagnostics.count('rejected')
             self._report.warn(f'pose {decision.verdict.value}', '; '.join(decision.reasons))
         self._outputs.publish_picture(frame, estimate, decision)
+
+    def _notice_fault(self, look: Look | None) -> Fault | None:
+        """Return what is wrong with an image, and tell of it by name."""
+        fault = self._gate.fault(look)
+        if fault:
+            self._diagnostics.count(f'images {fault.kind.value}')
+            self._report.warn(f'image {fault.kind.value}', fault.reason)
+        return fault
 
     def _notice_time(self, stamp_ns: int) -> None:
         """Begin anew when a bag does."""

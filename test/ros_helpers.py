@@ -121,9 +121,13 @@ def node_command(script: str = '', remaps: Sequence[str] = (), **values: object)
     """
     Return the command line of the node with these parameters.
 
+    The tests' images are of one colour, as no camera's are: the node takes them all the same,
+    unless `reject_faulty_images` is given.
+
     :param script: Python that runs in place of `python -m posenet_ros.node`.
     """
     start = ['-c', script] if script else ['-m', 'posenet_ros.node']
+    values = {'reject_faulty_images': 'false', **values}
     arguments = [part for name, value in values.items() for part in ('-p', f'{name}:={value}')]
     remapped = [part for remap in remaps for part in ('-r', remap)]
     return [sys.executable, *start, '--ros-args', *arguments, *remapped]

@@ -129,7 +129,8 @@ def test_each_camera_gets_a_node_in_its_namespace() -> None:
 
 def test_the_launched_node_does_as_it_is_told(model: Path, tmp_path: Path) -> None:
     own = tmp_path / 'own.yaml'
-    own.write_text('/**:\n  ros__parameters: {map_frame: court, tf_mode: none, model: nowhere}\n')
+    own.write_text('/**:\n  ros__parameters: {map_frame: court, tf_mode: none, model: nowhere, '
+                   'reject_faulty_images: false}\n')
     with launched('relocalise.launch.py', DOMAIN, tmp_path, model=model, namespace='robot',
                   params_file=own, image='/image') as processes, \
             peer_of(DOMAIN, '/robot/relocaliser') as peer:
@@ -153,9 +154,11 @@ def test_replay_plays_a_bag_to_the_node(model: Path, tmp_path: Path) -> None:
         for stamp in stamps:
             pixels = np.full((CAMERA.height, CAMERA.width, 3), 50, np.uint8)
             writer.write('/camera/image_raw', bag_image(Frame(pixels, stamp, 'camera')), stamp)
+    own = tmp_path / 'own.yaml'  # for images of one colour, as no camera's are
+    own.write_text('/**:\n  ros__parameters: {reject_faulty_images: false}\n')
     with peer_of(DOMAIN + 1) as peer, launched(
             'replay.launch.py', DOMAIN + 1, tmp_path, model=model, bag=tmp_path / 'walk',
-            rate=2) as processes:
+            rate=2, params_file=own) as processes:
         player = processes[-1]  # with launch_ros the only one: it ends when the player does
         assert peer.wait_until(lambda: player.popen.poll() is not None, 60.0)
         assert player.popen.returncode == 0, player.output()

@@ -122,7 +122,8 @@ def command_of(options: argparse.Namespace, number: int) -> list[object]:
     if options.echo:
         return ['training.bench_live', '--as-echo', *ros]
     return ['posenet_ros.node', *ros, '-p', f'model:={options.model}',
-            '-p', f'engine:={options.engine}', '-p', 'tf_mode:=none']
+            '-p', f'engine:={options.engine}', '-p', 'tf_mode:=none',
+            '-p', 'max_identical_images:=0']  # it is fed with one image, again and again
 
 
 def diagnostics(node: Any) -> dict[str, str]:  # noqa: ANN401
