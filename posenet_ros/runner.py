@@ -19,6 +19,7 @@ from posenet_ros.camera import Camera
 from posenet_ros.errors import InputError
 from posenet_ros.gate import Gate
 from posenet_ros.image_decoding import ImageError
+from posenet_ros.image_faults import Inspector
 from posenet_ros.preprocess import Image
 from posenet_ros.relocaliser import Relocaliser
 from posenet_ros.results import FrameResult
@@ -126,34 +127,39 @@ def unanswered(shot: Shot) -> FrameResult:
                        recorded_ns=shot.recorded_ns)
 
 
-def answer(prepared: Prepared, relocaliser: Relocaliser, gate: Gate) -> FrameResult:
+def answer(prepared: Prepared, relocaliser: Relocaliser, gate: Gate,
+           inspect: Inspector) -> FrameResult:
     """Estimate the pose of one prepared image and ask the gate."""
     shot = prepared.shot
     result = unanswered(shot)
     if prepared.network_input is None:
         return replace(result, reasons=(prepared.reason,))
     start = perf_counter()
+    fault = gate.fault(inspect(prepared.network_input))
+    inspected = perf_counter()
     try:
         estimate = relocaliser.estimate(prepared.network_input)
     except InputError as error:  # not finite: the network's failure, not the user's
         return replace(result, reasons=(str(error),))
-    latency = {**prepared.latency_ms, 'infer': _ms_since(start)}
-    decision = gate.decide(estimate, shot.stamp_ns)
+    latency = {**prepared.latency_ms, 'infer': _ms_since(inspected)}
+    latency['prepare'] = latency.get('prepare', 0.0) + 1000 * (inspected - start)
+    decision = gate.decide(estimate, shot.stamp_ns, fault=fault)
     return replace(
         result, estimate=estimate.map_from_camera, covariance=estimate.covariance,
         place_score=estimate.place_score, verdict=decision.verdict, reasons=decision.reasons,
+        fault=fault.kind if fault else None,
         latency_ms={**latency, 'total': sum(latency.values())})
 
 
 def _answers(
         prepared: Iterable[Prepared], relocaliser: Relocaliser, gate: Gate,
         album: Album) -> Iterator[tuple[FrameResult, Image | None]]:
-    sequence = None
+    sequence, inspect = None, Inspector()
     for item in prepared:
         if item.shot.sequence != sequence:
             gate.reset()
             sequence = item.shot.sequence
-        result = answer(item, relocaliser, gate)
+        result = answer(item, relocaliser, gate, inspect)
         album.look(result, item.network_input)
         yield result, item.network_input
 
