@@ -130,7 +130,7 @@ def network_config(preset: Preset, positions_m: NDArray[Any]) -> NetworkConfig:
 
 
 def make_network(preset: Preset, config: NetworkConfig) -> keras.Model:
-    """Build the network with its initial weights and its first layers frozen."""
+    """Build the network with its initial weights, and freeze what the preset says."""
     network = build(config, auxiliary=True)
     load_initial_weights(network, config, preset.weights)
     layers = [layer.name for layer in network.layers]
@@ -140,6 +140,9 @@ def make_network(preset: Preset, config: NetworkConfig) -> keras.Model:
                              f'{", ".join(layers[3:6])}. Received: {preset.trainable_from!r}')
         for layer in network.layers[:layers.index(preset.trainable_from)]:
             layer.trainable = False
+    if preset.frozen_norm:
+        for layer in network.layers:
+            layer.trainable &= not isinstance(layer, keras.layers.BatchNormalization)
     return network
 
 

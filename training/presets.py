@@ -27,6 +27,8 @@ class Preset:
     :param about: one line: what the preset is for.
     :param weights: `pretrained`, `none` or a .weights.h5 file, see posenet_ros.pretrained.
     :param trainable_from: first layer that is trained, by name; those before stay as they are.
+    :param frozen_norm: batch normalisation keeps its pretrained statistics and scales: those of a
+        batch would add noise to every metre that is answered.
     :param kept_versions: how many augmented versions of each image are put through the layers
         before `trainable_from` once, in the beginning, instead of new ones in each epoch (0).
     :param short_side: of the base image, pixels; see posenet_ros.preprocess.
@@ -46,6 +48,7 @@ class Preset:
     backbone: str = 'efficientnet_lite0'
     weights: str = 'pretrained'
     trainable_from: str = ''
+    frozen_norm: bool = False
     kept_versions: int = 0
     input_width: int = 224
     input_height: int = 224

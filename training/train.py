@@ -88,7 +88,8 @@ class Training:
                  Validate(trainer, self.held, self.preprocess),
                  Checkpoint(trainer, self.work, self.identity, history)]
         if self.preset.patience:
-            found.append(keras.callbacks.EarlyStopping('val_position_m', 0, self.preset.patience))
+            found.append(keras.callbacks.EarlyStopping(
+                'val_position_m', patience=self.preset.patience, mode='min'))
         if tensorboard and self.on.chief:
             found.append(keras.callbacks.TensorBoard(tensorboard))
         return found
