@@ -75,7 +75,7 @@ class LiteRtEngine:
             self._run = interpreter.get_signature_runner()
         except (ValueError, RuntimeError) as error:
             raise InputError(f'{path} is no network that LiteRT can run: {error}') from error
-        self.device = f'CPU, {threads} threads'
+        self.device = f'CPU, {threads} thread{"s" if threads > 1 else ""}'
 
     def predict(self, batch: NDArray[np.uint8]) -> Prediction:
         """Estimate poses one image after another; see :meth:`Engine.predict`."""
@@ -201,7 +201,8 @@ def _resolve(engine: str, precision: str = 'float32') -> str:
 
 
 def load_engine(
-        artifact: LoadedArtifact, engine: str = 'auto', precision: str = 'float32') -> Engine:
+        artifact: LoadedArtifact, engine: str = 'auto', precision: str = 'float32',
+        threads: int = 0) -> Engine:
     """
     Load a model folder's network.
 
@@ -209,6 +210,7 @@ def load_engine(
         else LiteRT.
     :param precision: `float32`; `float16` for TensorFlow on a GPU; `int8` for LiteRT, where the
         model folder offers it (training.export has measured that it is as good, and faster).
+    :param threads: of LiteRT, as :class:`LiteRtEngine` has them.
     :raises InputError: on an unknown engine, a missing package, or files that do not fit.
     """
     if _resolve(engine, precision) == 'tensorflow':
@@ -218,4 +220,4 @@ def load_engine(
     if precision == 'int8' and not file.is_file():
         raise InputError(f'{artifact.folder} offers no int8: it was less accurate or no faster '
                          'than float32 (see provenance in artifact.json), or was not tried')
-    return LiteRtEngine(file)
+    return LiteRtEngine(file, threads)

@@ -16,18 +16,19 @@ import numpy as np
 from posenet_ros import compare
 from posenet_ros.answer import warm_up
 from posenet_ros.artifact import load, LoadedArtifact, TrainIndex
-from posenet_ros.engine import load_engine
+from posenet_ros.dense import CROPS, DenseRelocaliser
 from posenet_ros.errors import InputError, PoseNetError, run_cli
 from posenet_ros.evaluate_options import gate_config, parser
-from posenet_ros.gate import Gate, GateConfig
+from posenet_ros.gate import Gate
 from posenet_ros.output import check_new
+from posenet_ros.pool import load_pool
 from posenet_ros.quiet import quiet_stderr
 from posenet_ros.recorded import ask_node, differences, join, read_answers
 from posenet_ros.relocaliser import Relocaliser
 from posenet_ros.report import build_report, describe_model
 from posenet_ros.report_files import write_report
 from posenet_ros.results import FrameResult
-from posenet_ros.runner import Album, Describe, run, unanswered
+from posenet_ros.runner import Album, Describe, run, unanswered, WORKERS
 from posenet_ros.scoring import match_files, PoseFiles, read_train
 from posenet_ros.sources import open_bag, open_dataset, Source, Topics
 from posenet_ros.tables import summary_line, tables, text_table
@@ -47,7 +48,9 @@ def describer(artifact: LoadedArtifact) -> tuple[Describe | None, str]:
     with quiet_stderr():
         from posenet_ros.pretrained import feature_extractor
     extractor = feature_extractor(artifact.preprocess.width, artifact.preprocess.height)
-    return lambda images: np.asarray(extractor.predict_on_batch(images)), ''
+    crop = artifact.preprocess.crop  # of a dense evaluation's images, which are whole
+    return lambda images: np.asarray(extractor.predict_on_batch(
+        np.stack([crop(image) for image in images]))), ''
 
 
 def topics_of(options: argparse.Namespace) -> Topics:
@@ -69,29 +72,34 @@ def open_source(options: argparse.Namespace) -> Iterator[Source]:
 
 
 def evaluate(
-        artifact: LoadedArtifact, source: Source, engine_name: str,
-        limits: GateConfig) -> tuple[dict[str, Any], list[FrameResult]]:
+        artifact: LoadedArtifact, source: Source,
+        options: argparse.Namespace) -> tuple[dict[str, Any], list[FrameResult]]:
     """
     Run a model over a source, with a progress bar.
 
+    :param options: engine, precision, dense and gate of the command line.
     :returns: the report's content and the results of the frames.
     :raises InputError: when the camera is not the model's, or no image has a truth.
     """
-    engine = load_engine(artifact, engine_name)
-    relocaliser = Relocaliser(engine.predict, artifact)
+    limits = gate_config(options.gate)
+    engine = load_pool(artifact, options.engine, options.precision)
+    kind = DenseRelocaliser if options.dense else Relocaliser
+    relocaliser = kind(engine.predict, artifact)
     if source.camera is not None:
         relocaliser.check_camera(source.camera)
     warm_up(relocaliser, artifact)
     describe, reason = describer(artifact)
     album = Album()
     results = run(source.shots, source.camera, relocaliser,
-                  Gate(limits, artifact.scene), artifact.train, album, describe)
+                  Gate(limits, artifact.scene), artifact.train, album, describe,
+                  max(engine.size, WORKERS))
     frames = album.mount(list(tqdm(results, total=source.total, unit='frame', desc='evaluate',
                                    disable=None, dynamic_ncols=True)))
     check_matched(frames, source)
     if reason:
         source.data['nearest_train_image'] = f'not computed: {reason}'
-    model = describe_model(artifact, engine=engine.name, device=engine.device)
+    model = describe_model(artifact, engine=engine.name, device=engine.device,
+                           precision=options.precision, crops=CROPS if options.dense else 1)
     return build_report(frames, artifact.train, model, source.data), frames
 
 
@@ -149,7 +157,7 @@ def score_answers(options: argparse.Namespace) -> Evaluation:
             options.estimates or options.bag, options.estimate_topic)
     topics = topics_of(options)
     with open_bag(options.bag, replace(topics, map_frame=topics.map_frame or frame_id)) as source:
-        offline = (evaluate(artifact, source, options.engine, gate_config(options.gate))[1]
+        offline = (evaluate(artifact, source, options)[1]
                    if artifact else list(map(unanswered, source.shots)))
         check_matched(offline, source)
     frames = join(offline, answers, sent)
@@ -168,9 +176,8 @@ def run_model(options: argparse.Namespace) -> Evaluation:
     if options.model is None:
         raise InputError('--bag and --data have to come with --model FOLDER. Received: none')
     artifact = load(options.model)
-    limits = gate_config(options.gate)
     with open_source(options) as source:
-        report, frames = evaluate(artifact, source, options.engine, limits)
+        report, frames = evaluate(artifact, source, options)
     return report, frames, artifact.train
 
 

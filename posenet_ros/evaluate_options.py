@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from posenet_ros.config import from_mapping
-from posenet_ros.engine import ENGINES
+from posenet_ros.engine import ENGINES, PRECISIONS
 from posenet_ros.errors import InputError
 from posenet_ros.gate import GateConfig
 from posenet_ros.scoring import Match
@@ -54,6 +54,10 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
     group.add_argument('--engine', choices=ENGINES, default='auto',
                        help='auto, the default, is TensorFlow where there is an NVIDIA GPU, '
                        'else LiteRT')
+    group.add_argument('--precision', choices=PRECISIONS, default='float32',
+                       help="as the node's parameter of that name (default %(default)s)")
+    group.add_argument('--dense', action='store_true', help='average over 128 crops of each '
+                       'image, as the 2015 paper does, for networks that see a crop of it')
     group.add_argument('--gate', action='append', default=[], metavar='KEY=VALUE',
                        help="a limit of the gate, as the node's parameter of that name: "
                        f'{", ".join(f.name for f in fields(GateConfig))}; all are off by default')

@@ -136,7 +136,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def describe_model(artifact: LoadedArtifact, **more: str) -> dict[str, Any]:
+def describe_model(artifact: LoadedArtifact, **more: str | int) -> dict[str, Any]:
     """Return what the report says of a model; `more` is for the engine and the like."""
     return {'folder': artifact.folder.name, 'digest': artifact.digest,
             'backbone': artifact.network.backbone, **more,

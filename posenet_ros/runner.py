@@ -1,4 +1,4 @@
-"""Run a model over images: decoding in threads, inference beside it, memory bounded."""
+"""Run a model over images: decoding and inference in threads, memory bounded."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from posenet_ros.errors import InputError
 from posenet_ros.gate import Gate
 from posenet_ros.image_decoding import ImageError
 from posenet_ros.image_faults import Inspector
+from posenet_ros.pose import PoseEstimate
 from posenet_ros.preprocess import Image
 from posenet_ros.relocaliser import Relocaliser
 from posenet_ros.results import FrameResult
@@ -30,17 +31,18 @@ B = TypeVar('B')
 
 Describe = Callable[[Image], NDArray[np.floating]]  # (B, H, W, 3) RGB to (B, D) features
 
-DECODERS = 2
-AHEAD = 8  # images decoded and not yet used
+WORKERS = 2  # at least; as many as the relocaliser can answer at a time, if more
 BATCH = 16
+AHEAD = 2 * BATCH  # images not yet judged: the workers go on while a batch is described
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """An image on its way: what the network is to see, or why it sees nothing."""
+    """An image on its way: what the network sees and says, or why it does not."""
 
     shot: Shot
     network_input: Image | None = None
+    estimate: PoseEstimate | None = None
     reason: str = ''
     latency_ms: dict[str, float] = field(default_factory=dict)
 
@@ -76,7 +78,7 @@ class Album:
 
 
 def ordered_map(
-        function: Callable[[A], B], items: Iterable[A], workers: int = DECODERS,
+        function: Callable[[A], B], items: Iterable[A], workers: int = WORKERS,
         ahead: int = AHEAD) -> Iterator[B]:
     """
     Yield function(item) in the order of the items, computed by threads ahead of time.
@@ -127,23 +129,30 @@ def unanswered(shot: Shot) -> FrameResult:
                        recorded_ns=shot.recorded_ns)
 
 
-def answer(prepared: Prepared, relocaliser: Relocaliser, gate: Gate,
-           inspect: Inspector) -> FrameResult:
-    """Estimate the pose of one prepared image and ask the gate."""
-    shot = prepared.shot
-    result = unanswered(shot)
+def infer(prepared: Prepared, relocaliser: Relocaliser) -> Prepared:
+    """Return it with the network's estimate."""
     if prepared.network_input is None:
-        return replace(result, reasons=(prepared.reason,))
+        return prepared
     start = perf_counter()
-    fault = gate.fault(inspect(prepared.network_input))
-    inspected = perf_counter()
     try:
         estimate = relocaliser.estimate(prepared.network_input)
     except InputError as error:  # not finite: the network's failure, not the user's
-        return replace(result, reasons=(str(error),))
-    latency = {**prepared.latency_ms, 'infer': _ms_since(inspected)}
-    latency['prepare'] = latency.get('prepare', 0.0) + 1000 * (inspected - start)
-    decision = gate.decide(estimate, shot.stamp_ns, fault=fault)
+        return replace(prepared, reason=str(error))
+    latency = {**prepared.latency_ms, 'infer': _ms_since(start)}
+    return replace(prepared, estimate=estimate, latency_ms=latency)
+
+
+def judge(answered: Prepared, gate: Gate, inspect: Inspector) -> FrameResult:
+    """Ask the gate about an estimate; to be called in the order of the images."""
+    result = unanswered(answered.shot)
+    start = perf_counter()
+    fault = None if answered.network_input is None else gate.fault(inspect(answered.network_input))
+    if answered.estimate is None:
+        return replace(result, reasons=(answered.reason,))
+    latency = {**answered.latency_ms}
+    latency['prepare'] = latency.get('prepare', 0.0) + _ms_since(start)
+    estimate = answered.estimate
+    decision = gate.decide(estimate, answered.shot.stamp_ns, fault=fault)
     return replace(
         result, estimate=estimate.map_from_camera, covariance=estimate.covariance,
         place_score=estimate.place_score, verdict=decision.verdict, reasons=decision.reasons,
@@ -152,14 +161,14 @@ def answer(prepared: Prepared, relocaliser: Relocaliser, gate: Gate,
 
 
 def _answers(
-        prepared: Iterable[Prepared], relocaliser: Relocaliser, gate: Gate,
+        answered: Iterable[Prepared], gate: Gate,
         album: Album) -> Iterator[tuple[FrameResult, Image | None]]:
     sequence, inspect = None, Inspector()
-    for item in prepared:
+    for item in answered:
         if item.shot.sequence != sequence:
             gate.reset()
             sequence = item.shot.sequence
-        result = answer(item, relocaliser, gate, inspect)
+        result = judge(item, gate, inspect)
         album.look(result, item.network_input)
         yield result, item.network_input
 
@@ -180,17 +189,19 @@ def _with_nearest(
 
 def run(
         shots: Iterable[Shot], camera: Camera | None, relocaliser: Relocaliser, gate: Gate,
-        train: TrainIndex, album: Album, describe: Describe | None = None
-        ) -> Iterator[FrameResult]:
+        train: TrainIndex, album: Album, describe: Describe | None = None,
+        workers: int = WORKERS) -> Iterator[FrameResult]:
     """
     Yield the result of each image, in order.
 
     :param camera: of the images; None means the model's.
     :param album: keeps the pictures of the worst.
     :param describe: makes the descriptors of `train`; None leaves the nearest image out.
+    :param workers: threads; the relocaliser is used by all of them at once.
     """
-    prepared = ordered_map(lambda shot: prepare(shot, relocaliser, camera), shots)
-    answers = _answers(prepared, relocaliser, gate, album)
+    answered = ordered_map(
+        lambda shot: infer(prepare(shot, relocaliser, camera), relocaliser), shots, workers)
+    answers = _answers(answered, gate, album)
     if describe is None:
         return (result for result, _ in answers)
     return _with_nearest(answers, train, describe)

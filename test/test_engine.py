@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+import os
 from pathlib import Path
 import subprocess
 import sys
@@ -10,7 +12,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from posenet_ros import engine
+from posenet_ros import engine, pool
 from posenet_ros.artifact import LITERT_FILE, WEIGHTS_FILE
 from posenet_ros.config import NetworkConfig
 from posenet_ros.errors import InputError, PoseNetError
@@ -62,11 +64,23 @@ def test_engines_give_the_poses_of_the_keras_model(model: keras.Model, artifact:
             assert np.abs(loaded.predict(image[None]).position_m - position).max() < 1e-4
 
 
+def test_a_pool_answers_threads_at_once_as_one_engine_does(
+        artifact: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, 'sched_getaffinity', lambda _: set(range(3)))
+    engines = pool.load_pool(artifact, 'litert', 'float32')
+    assert (engines.size, engines.device) == (3, 'CPU, 1 thread in each of 3 engines')
+    images = random_images(CONFIG, 12)
+    expected = engine.load_engine(artifact, 'litert', threads=1).predict(images).position_m
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda image: engines.predict(image[None]), images))
+    np.testing.assert_allclose([one.position_m[0] for one in found], expected, atol=1e-6)
+
+
 def test_auto_without_a_gpu_runs_litert_and_never_imports_tensorflow(artifact: Folder) -> None:
     code = f"""
 import sys, types
 import numpy as np
-from posenet_ros import engine
+from posenet_ros import engine, pool
 assert not {{'keras', 'tensorflow', 'ai_edge_litert'}} & set(sys.modules)
 engine.has_nvidia_gpu = lambda: False
 artifact = types.SimpleNamespace(folder=__import__('pathlib').Path({str(artifact.folder)!r}))

@@ -13,7 +13,7 @@ import cv2
 from helpers import CAMERA, tiny_artifact, write_stand_in_network
 import numpy as np
 from posenet_ros import artifact as artifacts
-from posenet_ros import evaluate, report_files
+from posenet_ros import evaluate, pool, report_files
 from posenet_ros.artifact import load
 from posenet_ros.bag_writer import camera_message, image_message, new_bag, pose_message
 from posenet_ros.errors import InputError, run_cli
@@ -60,7 +60,7 @@ def picture(i: int) -> np.ndarray:
 
 @pytest.fixture
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(evaluate, 'load_engine', lambda *_: GreyEngine())
+    monkeypatch.setattr(pool, 'load_engine', lambda *_, **__: GreyEngine())
     # the page takes a second to draw, and test_report.py looks at it
     monkeypatch.setattr(report_files, 'html_page', lambda *arguments: '<html>')
     (tmp_path / 'model').mkdir()
@@ -124,6 +124,16 @@ def test_bag_gives_the_same_as_the_dataset(model: Path, data: Path, tmp_path: Pa
     for key in ('frames', 'translation_m', 'rotation_deg', 'recall', 'baselines'):
         assert a[key] == b[key]
     assert a['data']['image_topic'] == '/camera/image_raw'
+
+
+def test_dense_gives_the_same_of_even_images_and_says_so(
+        model: Path, data: Path, tmp_path: Path) -> None:
+    common = ('--model', model, '--data', data, '--out')
+    assert run(*common, tmp_path / 'plain') == 0
+    assert run(*common, tmp_path / 'dense', '--dense') == 0
+    plain, dense = read(tmp_path / 'plain'), read(tmp_path / 'dense')
+    assert dense['translation_m'] == pytest.approx(plain['translation_m'])
+    assert (plain['model']['crops'], dense['model']['crops']) == (1, 128)
 
 
 def test_images_without_a_truth_are_counted_and_left_out(model: Path, tmp_path: Path) -> None:
