@@ -160,13 +160,16 @@ def _calibration(errors: Array, covariances: Array) -> dict[str, object]:
     """
     Compare (N, 3) errors with their (N, 3, 3) covariances.
 
-    Coverage pools the three axes; NEES is e' C^-1 e, whose mean is 3 when C is right.
+    Coverage pools the three axes, and is given for each; NEES is e' C^-1 e, whose mean is 3 when
+    C is right.
     """
     sigmas = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
-    inside = {f'{k}_sigma': float(np.mean(np.abs(errors) <= k * sigmas)) for k in (1, 2, 3)}
+    shares = np.array([np.mean(np.abs(errors) <= k * sigmas, axis=0) for k in (1, 2, 3)])
+    inside, *axes = (dict(zip(EXPECTED_COVERAGE, map(float, column), strict=True))
+                     for column in (shares.mean(axis=1), *shares.T))
     nees = np.einsum('ni,ni->n', errors, np.linalg.solve(covariances, errors[..., None])[..., 0])
-    return {'coverage': inside, 'nees_mean': float(nees.mean()),
-            'nees_median': float(np.median(nees))}
+    return {'coverage': inside, 'axes': dict(zip('xyz', axes, strict=True)),
+            'nees_mean': float(nees.mean()), 'nees_median': float(np.median(nees))}
 
 
 def calibration(
@@ -176,8 +179,9 @@ def calibration(
     Tell whether the predicted covariances describe the errors.
 
     :param covariances: (N, 6, 6) as in :class:`posenet_ros.pose.PoseEstimate`.
-    :returns: for translation and rotation the share of frames and axes within 1, 2 and 3 sigma
-        and the normalised squared error; beside them what a right covariance gives.
+    :returns: for translation and rotation the share of frames within 1, 2 and 3 sigma, of all
+        axes together and of each (x y z of the map; rotations about them), and the normalised
+        squared error; beside them what a right covariance gives.
     """
     matrices = np.asarray(covariances, dtype=np.float64).reshape(-1, 6, 6)
     moved = _rows(estimates_m, 3) - _rows(truths_m, 3)

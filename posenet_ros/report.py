@@ -24,6 +24,7 @@ from posenet_ros.metrics import (
 )
 from posenet_ros.relations import relations
 from posenet_ros.results import Errors, frame_errors, FrameResult, positions, quaternions
+from posenet_ros.trust import FALSE_POSE_M, trust
 
 Array = NDArray[np.float64]
 
@@ -145,7 +146,8 @@ def describe_model(artifact: LoadedArtifact, **more: str | int) -> dict[str, Any
 
 def build_report(
         frames: Sequence[FrameResult], train: TrainIndex | None,
-        model: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+        model: Mapping[str, Any], data: Mapping[str, Any], strays: Sequence[FrameResult] = (),
+        false_pose_m: float = FALSE_POSE_M) -> dict[str, Any]:
     """
     Return the content of report.json.
 
@@ -156,6 +158,8 @@ def build_report(
     :param train: training poses in the frame of the truth, for the baselines; None when unknown.
     :param model: what gave the answers, as from :func:`describe_model`.
     :param data: what was evaluated, in words and counts.
+    :param strays: results of images of other places; their truth has no meaning.
+    :param false_pose_m: an answer that is further off is a false one, metres.
     :raises InputError: when there are no frames, about which no number would be true.
     """
     if not frames:
@@ -169,6 +173,7 @@ def build_report(
         'baselines': {name: _medians(errors) for name, errors in baselines.items()},
         'latency_ms': _latencies(frames),
         'calibration': _calibration(frames),
+        **trust(frames, strays, false_pose_m),
         'relations': relations(frames, train, timed=data.get('stamps') != 'rows'),
         'sequences': {name: scores(group) for name, group in sequences.items()},
         'model': dict(model),
