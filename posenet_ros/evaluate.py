@@ -10,7 +10,7 @@ from importlib.util import find_spec
 import os
 from pathlib import Path
 import sys
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 from posenet_ros import compare
@@ -31,11 +31,20 @@ from posenet_ros.results import FrameResult
 from posenet_ros.runner import Album, Describe, run, unanswered, WORKERS
 from posenet_ros.scoring import match_files, PoseFiles, read_train
 from posenet_ros.sources import open_bag, open_dataset, Source, Topics
+from posenet_ros.strays import open_strays
 from posenet_ros.tables import summary_line, tables, text_table
 from tqdm import tqdm
 
-Evaluation: TypeAlias = 'tuple[dict[str, Any], list[FrameResult], TrainIndex | None]'
 FEATURES = 1280  # of EfficientNet-Lite0, with which training describes its images
+
+
+class Evaluation(NamedTuple):
+    """The report's content and what it is about; `strays` are of images of other places."""
+
+    report: dict[str, Any]
+    frames: list[FrameResult]
+    train: TrainIndex | None = None
+    strays: Sequence[FrameResult] = ()
 
 
 def describer(artifact: LoadedArtifact) -> tuple[Describe | None, str]:
@@ -72,16 +81,15 @@ def open_source(options: argparse.Namespace) -> Iterator[Source]:
 
 
 def evaluate(
-        artifact: LoadedArtifact, source: Source,
-        options: argparse.Namespace) -> tuple[dict[str, Any], list[FrameResult]]:
+        artifact: LoadedArtifact, source: Source, options: argparse.Namespace) -> Evaluation:
     """
     Run a model over a source, with a progress bar.
 
-    :param options: engine, precision, dense and gate of the command line.
-    :returns: the report's content and the results of the frames.
+    :param options: engine, precision, dense, gate and out_of_place of the command line.
     :raises InputError: when the camera is not the model's, or no image has a truth.
     """
     limits = gate_config(options.gate)
+    cv2.setNumThreads(1)  # the workers have the cores
     engine = load_pool(artifact, options.engine, options.precision)
     kind = DenseRelocaliser if options.dense else Relocaliser
     relocaliser = kind(engine.predict, artifact)
@@ -93,14 +101,37 @@ def evaluate(
     results = run(source.shots, source.camera, relocaliser,
                   Gate(limits, artifact.scene), artifact.train, album, describe,
                   max(engine.size, WORKERS))
-    frames = album.mount(list(tqdm(results, total=source.total, unit='frame', desc='evaluate',
-                                   disable=None, dynamic_ncols=True)))
+    frames = album.mount(list(_progress(results, source.total, 'evaluate')))
     check_matched(frames, source)
+    strays = run_strays(options.out_of_place, relocaliser, artifact, Gate(limits, artifact.scene))
     if reason:
         source.data['nearest_train_image'] = f'not computed: {reason}'
     model = describe_model(artifact, engine=engine.name, device=engine.device,
                            precision=options.precision, crops=CROPS if options.dense else 1)
-    return build_report(frames, artifact.train, model, source.data), frames
+    report = build_report(
+        frames, artifact.train, model, source.data, strays, options.false_pose)
+    return Evaluation(report, frames, artifact.train, strays)
+
+
+def _progress(
+        results: Iterator[FrameResult], total: int, words: str) -> Iterator[FrameResult]:
+    yield from tqdm(results, total=total, unit='frame', desc=words, disable=None,
+                    dynamic_ncols=True)
+
+
+def run_strays(paths: Sequence[Path], relocaliser: Relocaliser, artifact: LoadedArtifact,
+               gate: Gate) -> list[FrameResult]:
+    """
+    Run a model over images of other places; the truth of the results has no meaning.
+
+    :param paths: folders of images, or bags.
+    """
+    strays: list[FrameResult] = []
+    for path in paths:
+        with open_strays(path, artifact.camera) as source:
+            results = run(source.shots, None, relocaliser, gate, artifact.train, Album(0))
+            strays += _progress(results, source.total, path.name)
+    return strays
 
 
 def check_matched(frames: Sequence[FrameResult], source: Source) -> None:
@@ -141,7 +172,9 @@ def score_files(options: argparse.Namespace) -> Evaluation:
         options.match, options.max_truth_gap)
     frames, data = match_files(files)
     train = read_train(files)
-    return build_report(frames, train, {'name': options.poses.stem}, data), frames, train
+    report = build_report(
+        frames, train, {'name': options.poses.stem}, data, false_pose_m=options.false_pose)
+    return Evaluation(report, frames, train)
 
 
 def score_answers(options: argparse.Namespace) -> Evaluation:
@@ -157,18 +190,20 @@ def score_answers(options: argparse.Namespace) -> Evaluation:
             options.estimates or options.bag, options.estimate_topic)
     topics = topics_of(options)
     with open_bag(options.bag, replace(topics, map_frame=topics.map_frame or frame_id)) as source:
-        offline = (evaluate(artifact, source, options)[1]
-                   if artifact else list(map(unanswered, source.shots)))
-        check_matched(offline, source)
-    frames = join(offline, answers, sent)
+        offline = (evaluate(artifact, source, options) if artifact else
+                   Evaluation({}, list(map(unanswered, source.shots))))
+        check_matched(offline.frames, source)
+    frames = join(offline.frames, answers, sent)
     data = {**source.data, 'kind': 'live' if options.live else 'recorded',
             'answers': len(answers),
             'transforms': sum(said.transform is not None for said in answers.values())}
-    if artifact is None:
-        return build_report(frames, None, {'name': options.node}, data), frames, None
-    data['largest_difference_to_offline'] = differences(frames, offline)
-    return build_report(frames, artifact.train, describe_model(artifact), data), frames, \
-        artifact.train
+    model = {'name': options.node}
+    if artifact:
+        data['largest_difference_to_offline'] = differences(frames, offline.frames)
+        model = describe_model(artifact)
+    report = build_report(
+        frames, offline.train, model, data, offline.strays, options.false_pose)
+    return Evaluation(report, frames, offline.train, offline.strays)
 
 
 def run_model(options: argparse.Namespace) -> Evaluation:
@@ -177,8 +212,7 @@ def run_model(options: argparse.Namespace) -> Evaluation:
         raise InputError('--bag and --data have to come with --model FOLDER. Received: none')
     artifact = load(options.model)
     with open_source(options) as source:
-        report, frames = evaluate(artifact, source, options)
-    return report, frames, artifact.train
+        return evaluate(artifact, source, options)
 
 
 def _way(options: argparse.Namespace) -> Callable[[argparse.Namespace], Evaluation]:
@@ -196,8 +230,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     check_new(options.out, force=options.force)
     if not find_spec('matplotlib'):
         raise PoseNetError('the report needs matplotlib. Install it: pip install matplotlib')
-    report, frames, train = _way(options)(options)
-    write_report(options.out, report, frames, train, force=options.force)
+    report, frames, train, strays = _way(options)(options)
+    write_report(options.out, report, frames, train, strays, force=options.force)
     show(report, options.out)
     if not report['frames']['accepted']:
         raise PoseNetError(f'no frame has an accepted answer; the first: {frames[0].reasons}')

@@ -13,8 +13,10 @@ from posenet_ros.engine import ENGINES, PRECISIONS
 from posenet_ros.errors import InputError
 from posenet_ros.gate import GateConfig
 from posenet_ros.scoring import Match
+from posenet_ros.strays import MOST
 from posenet_ros.tracks import DEFAULT_MAX_GAP_S
 from posenet_ros.trajectories import Format
+from posenet_ros.trust import FALSE_POSE_M
 
 DESCRIPTION = ('Evaluate a model on a bag or a dataset, or score the poses of any method: '
                'makes a report.')
@@ -34,6 +36,9 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument('--out', type=Path, required=True, metavar='FOLDER',
                         help='folder of the report, made new')
     result.add_argument('--force', action='store_true', help='replace an existing report')
+    result.add_argument('--false-pose', type=float, default=FALSE_POSE_M, metavar='M',
+                        help='count accepted poses that are further off than this, metres '
+                        '(default %(default)s)')
     result.add_argument('--max-truth-gap', type=float, default=DEFAULT_MAX_GAP_S, metavar='S',
                         help='what lies between two truths further apart than this has none, '
                         'seconds (default %(default)s)')
@@ -58,6 +63,9 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
                        help="as the node's parameter of that name (default %(default)s)")
     group.add_argument('--dense', action='store_true', help='average over 128 crops of each '
                        'image, as the 2015 paper does, for networks that see a crop of it')
+    group.add_argument('--out-of-place', nargs='+', type=Path, default=[], metavar='PATH',
+                       help='folders of images, or bags, of other places: does the model know '
+                       f'that they are? (at most {MOST} images of each)')
     group.add_argument('--gate', action='append', default=[], metavar='KEY=VALUE',
                        help="a limit of the gate, as the node's parameter of that name: "
                        f'{", ".join(f.name for f in fields(GateConfig))}; all are off by default')

@@ -40,9 +40,9 @@ MOST_POINTS = 3000  # drawn as shapes; more become one picture inside the SVG
 
 
 @contextmanager
-def _figure(
+def drawing(
         out: list[str], size: tuple[float, float], rows: int = 1,
-        columns: int = 1) -> Iterator[Any]:
+        columns: int = 1, *, sharey: bool = True) -> Iterator[Any]:
     """Yield (figure, axes); the finished SVG is appended to `out`."""
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -51,7 +51,8 @@ def _figure(
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=size, layout='constrained')
         FigureCanvasSVG(figure)
-        yield figure, figure.subplots(rows, columns, sharex=rows > 1, sharey=columns > 1)
+        yield figure, figure.subplots(
+            rows, columns, sharex=rows > 1, sharey=sharey and columns > 1)
         buffer = io.StringIO()
         figure.savefig(buffer, format='svg', metadata={'Date': None, 'Creator': None}, dpi=150)
         text = buffer.getvalue()
@@ -113,7 +114,7 @@ def _view(frames: Sequence[FrameResult], train: TrainIndex | None, across: tuple
     (left, right), (low, high) = window
     height = float(np.clip(8.2 * (high - low) / (right - left), 1.6, 7.5)) + 0.9
     out: list[str] = []
-    with _figure(out, size=(9, height)) as (figure, axis):
+    with drawing(out, size=(9, height)) as (figure, axis):
         _draw_path(axis, frames, train, across)
         axis.set(xlim=window[0], ylim=window[1], xlabel=f'{"xyz"[across[0]]} (m)',
                  ylabel=f'{"xyz"[across[1]]} (m)')
@@ -135,7 +136,7 @@ def error_along_path(frames: Sequence[FrameResult], errors: Errors) -> str:
     """Draw both errors frame by frame; failures are crosses on the upper edge."""
     out: list[str] = []
     many = len(frames) > MOST_POINTS
-    with _figure(out, size=(9, 4.6), rows=2) as (_, axes):
+    with drawing(out, size=(9, 4.6), rows=2) as (_, axes):
         for axis, values, unit in zip(axes, errors, ('m', 'deg'), strict=True):
             index = np.arange(len(values))
             good = np.isfinite(values)
@@ -181,12 +182,13 @@ def cumulative(errors: Errors, baselines: Mapping[str, Errors | None]) -> str:
 def cumulative_curves(curves: Sequence[tuple[Errors, dict[str, str | float]]]) -> str:
     """Draw the share of all frames within an error, for several methods with their styles."""
     out: list[str] = []
-    with _figure(out, size=(9, 3.8), columns=2) as (figure, axes):
+    with drawing(out, size=(9, 3.8), columns=2) as (figure, axes):
         for i, (axis, unit) in enumerate(zip(axes, ('m', 'deg'), strict=True)):
             for errors, style in curves[::-1]:  # the first one on top
                 _draw_cumulative(axis, errors[i], **style)
             axis.set_xscale('log')
             axis.xaxis.set_major_formatter(lambda v, _: f'{v:g}')
+            axis.xaxis.set_minor_formatter('')  # its numbers would overlap
             axis.set_xlabel(f'error ({unit}), logarithmic')
             axis.set_ylim(0, 1)
             axis.yaxis.set_major_formatter(lambda v, _: f'{100 * v:.0f} %')
@@ -209,7 +211,7 @@ def _draw_cumulative(axis: Axes, errors: Array, **style: str | float) -> None:
 def relation_views(errors_m: Array, known: Mapping[str, Array]) -> str:
     """Draw the position's error over what else is known of each frame."""
     out: list[str] = []
-    with _figure(out, size=(9, 3.2), columns=len(known)) as (_, axes):
+    with drawing(out, size=(9, 3.2), columns=len(known)) as (_, axes):
         for axis, (key, values) in zip(np.atleast_1d(axes), known.items(), strict=True):
             good = np.isfinite(errors_m) & np.isfinite(values)
             x, y = values[good], np.maximum(errors_m[good], SMALLEST)
@@ -232,7 +234,7 @@ def latency_histogram(frames: Sequence[FrameResult]) -> str | None:
     if not durations.size:
         return None
     out: list[str] = []
-    with _figure(out, size=(9, 3)) as (_, axis):
+    with drawing(out, size=(9, 3)) as (_, axis):
         end = float(np.percentile(durations, 99.5)) * 1.1
         axis.hist(np.minimum(durations, end), bins=60, range=(0, end), color=ESTIMATE, alpha=0.8)
         for q, line in ((50, '-'), (95, '--'), (99, ':')):

@@ -53,9 +53,21 @@ def write_csv(path: Path, frames: Sequence[FrameResult]) -> None:
                 *(f'{frame.latency_ms[s]:.3f}' if s in frame.latency_ms else '' for s in stages)])
 
 
+def write_strays(path: Path, strays: Sequence[FrameResult]) -> None:
+    """Write one row an image of another place: where it was taken nobody knows."""
+    columns = ('name', 'sequence', 'outcome', *COLUMNS[6:13], *COLUMNS[20:])
+    with path.open('w', newline='', encoding='utf-8') as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        for stray in strays:
+            writer.writerow([stray.name, stray.sequence, stray.outcome, *_numbers(stray.estimate),
+                             '; '.join(stray.reasons), *_certainty(stray)])
+
+
 def write_report(
         folder: Path, report: Mapping[str, Any], frames: Sequence[FrameResult],
-        train: TrainIndex | None, *, force: bool = False) -> None:
+        train: TrainIndex | None, strays: Sequence[FrameResult] = (), *,
+        force: bool = False) -> None:
     """
     Write report.json, report.html, report.md, frames.csv, estimate.tum and truth.tum.
 
@@ -63,6 +75,7 @@ def write_report(
 
     :param report: what :func:`posenet_ros.report.build_report` returned for these frames.
     :param train: training poses for the plots, None when unknown.
+    :param strays: results of images of other places: there is an out_of_place.csv of them, too.
     :param force: replace a folder that exists.
     :raises InputError: when the folder exists and `force` is False.
     """
@@ -70,9 +83,12 @@ def write_report(
     with new_folder(folder, force=force) as new:
         (new / REPORT_FILE).write_text(
             json.dumps(report, indent=2, allow_nan=False) + '\n', encoding='utf-8')
-        (new / 'report.html').write_text(html_page(report, frames, train), encoding='utf-8')
+        page = html_page(report, frames, train, strays)
+        (new / 'report.html').write_text(page, encoding='utf-8')
         (new / 'report.md').write_text(markdown_page(report), encoding='utf-8')
         write_csv(new / 'frames.csv', frames)
+        if strays:
+            write_strays(new / 'out_of_place.csv', strays)
         write_tum(new / 'truth.tum', [(f.stamp_ns, f.truth) for f in accepted])
         write_tum(new / 'estimate.tum', [(f.stamp_ns, f.estimate) for f in accepted
                                          if f.estimate is not None])

@@ -23,6 +23,7 @@ from posenet_ros.relations import quantities
 from posenet_ros.report import baseline_errors
 from posenet_ros.results import frame_errors, FrameResult, raw_errors
 from posenet_ros.tables import markdown_table, number, percent, Row, summary_line, tables
+from posenet_ros.trust_plots import calibration_view, place_view, sparsification_view
 
 WORST = 12
 
@@ -104,8 +105,8 @@ def _worst(frames: Sequence[FrameResult]) -> str:
 
 
 def _sections(
-        report: Mapping[str, Any], frames: Sequence[FrameResult],
-        train: TrainIndex | None) -> Iterable[tuple[str, str, str]]:
+        report: Mapping[str, Any], frames: Sequence[FrameResult], train: TrainIndex | None,
+        strays: Sequence[FrameResult]) -> Iterable[tuple[str, str, str]]:
     """Yield heading, explanation and content."""
     errors = frame_errors(frames)
     above, side = path_views(frames, train)
@@ -121,11 +122,28 @@ def _sections(
     if known:
         yield ('What the error goes with', 'A dot a frame; steps are medians of a fifth of the '
                'frames each.', relation_views(errors[0], known))
+    yield from _trust_sections(report, frames, strays)
     latency = latency_histogram(frames)
     if latency:
         yield 'Latency', '', latency
     yield ('The worst answers', 'The furthest off first, as the network saw them.',
            _worst(frames))
+
+
+def _trust_sections(
+        report: Mapping[str, Any], frames: Sequence[FrameResult],
+        strays: Sequence[FrameResult]) -> Iterable[tuple[str, str, str]]:
+    """Yield what there is about how far the model's own word can be trusted."""
+    sections = (
+        ('Is the covariance right?', 'Dashed is what a right covariance gives: above it the '
+         'errors are smaller than the model says, below it larger. NEES is the squared error in '
+         'units of the covariance.', calibration_view(frames)),
+        ('Is it surest where it is right?', 'The errors when only the surest frames are kept, '
+         'beside those of an oracle that knows them.', sparsification_view(report)),
+        ('Does it know another place?', 'Scores of images of this and of other places, and which '
+         'share of both passes a limit on the score. Dotted: 95 % of this place.',
+         place_view(frames, strays)))
+    return ((heading, words, view) for heading, words, view in sections if view)
 
 
 def comparison_page(all_rows: Sequence[Sequence[Row]], curves: str) -> str:
@@ -137,14 +155,18 @@ def comparison_page(all_rows: Sequence[Sequence[Row]], curves: str) -> str:
 
 
 def html_page(
-        report: Mapping[str, Any], frames: Sequence[FrameResult],
-        train: TrainIndex | None) -> str:
-    """Return report.html: everything inside one file."""
+        report: Mapping[str, Any], frames: Sequence[FrameResult], train: TrainIndex | None,
+        strays: Sequence[FrameResult] = ()) -> str:
+    """
+    Return report.html: everything inside one file.
+
+    :param strays: results of images of other places.
+    """
     name = str(report['data'].get('name', 'poses'))
     parts = [f'<h1>Relocalisation on {escape(name)}</h1>',
              f'<p class="quiet">{escape(summary_line(report))}</p>', _tiles(report)]
     sections = [f'<h2>{escape(heading)}</h2><p class="quiet">{escape(words)}</p>{content}'
-                for heading, words, content in _sections(report, frames, train)]
+                for heading, words, content in _sections(report, frames, train, strays)]
     numbers = [f'<h2>{escape(rows[0][0].capitalize())}</h2>{_html_table(rows)}'
                for rows in tables(report)]
     parts += [sections[0], *numbers, *sections[1:]]

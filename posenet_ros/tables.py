@@ -7,6 +7,7 @@ from typing import Any
 
 from posenet_ros.metrics import RECALL_LIMITS
 from posenet_ros.relations import WORDS
+from posenet_ros.trust import KEPT
 
 Row = Sequence[str]
 
@@ -14,6 +15,7 @@ BASELINE_WORDS: Mapping[str, str] = {
     'nearest_train_image': 'nearest training image',
     'nearest_train_position': 'nearest training position (oracle)',
     'constant': 'constant pose'}
+SHOWN_KEPT = (1.0, 0.9, 0.8, 0.5)  # shares of the frames, the surest
 
 
 def number(value: float | None, unit: str = '') -> str:
@@ -85,7 +87,61 @@ def calibration_rows(report: Mapping[str, Any]) -> list[Row]:
     for name in ('translation', 'rotation', 'expected'):
         rows.append((name, *map(percent, known[name]['coverage'].values()),
                      number(known[name]['nees_mean'])))
+        rows += [(f'{name} {"about" if name == "rotation" else "along"} {axis}',
+                  *map(percent, shares.values()), '')
+                 for axis, shares in known[name].get('axes', {}).items()]
     return rows
+
+
+def sparsification_rows(report: Mapping[str, Any]) -> list[Row]:
+    """Return the table of errors of the surest frames, empty when none is surer."""
+    known = {key: value for key, value in (report['sparsification'] or {}).items() if value}
+    if not known:
+        return []
+    shown = [(i, share) for i, share in enumerate(KEPT) if share in SHOWN_KEPT][::-1]
+    rows: list[Row] = [('keeping the surest', *(f'{share:.0%}' for _, share in shown), 'AUSE')]
+    for key, words, unit in (('translation_m', 'translation', 'm'),
+                             ('rotation_deg', 'rotation', 'deg')):
+        if key in known:
+            rows += [(f'{words}, {name} ({unit})',
+                      *(number(known[key][statistic][i]) for i, _ in shown),
+                      number(known[key]['ause']) if statistic == 'mean' else '')
+                     for name, statistic in (('mean', 'mean'), ('p95', 'p95'))]
+    return rows
+
+
+def place_rows(report: Mapping[str, Any]) -> list[Row]:
+    """Return the table of the images of other places, empty when none were given."""
+    found = report['out_of_place']
+    if not found:
+        return []
+    rows: list[Row] = [('images of other places', 'frames', 'accepted', 'AUROC of the place score',
+                        'within its limit', 'accepted where 95 % of the good are')]
+    groups = {'all': found, **found['sources']} if len(found['sources']) > 1 else {'all': found}
+    for name, group in groups.items():
+        score = group['place_score']
+        words = ['-'] * 3 if score is None else [
+            f'{score["auroc"]:.4f}', percent(score['out_of_place_within_limit']),
+            percent(score['out_of_place_at_95'])]
+        rows.append((name, str(group['frames']), str(group['accepted']), *words))
+    return rows
+
+
+def false_pose_rows(report: Mapping[str, Any]) -> list[Row]:
+    """Return the table of answers that are far off, empty when there are none."""
+    found = report['false_poses']
+    if not found['estimated']:
+        return []
+    return [('false poses', 'frames', 'accepted'), (f'further off than {found["limit_m"]:g} m',
+            str(found['estimated']), str(found['accepted']))]
+
+
+def fault_rows(report: Mapping[str, Any]) -> list[Row]:
+    """Return the table of images in which something is wrong, empty when there are none."""
+    found, total = report['image_faults'], report['frames']['total']
+    return [('what is wrong with images', 'frames', 'share'), *(
+        (name, str(count), percent(count / total)) for name, count in found.items())
+        ] if found else []
 
 
 def outcome_rows(report: Mapping[str, Any]) -> list[Row]:
@@ -111,7 +167,7 @@ def relation_rows(report: Mapping[str, Any]) -> list[Row]:
 def tables(report: Mapping[str, Any]) -> list[list[Row]]:
     """Return the report's tables that are not empty, each a head and rows."""
     makers = (method_rows, error_rows, recall_rows, outcome_rows, relation_rows, latency_rows,
-              calibration_rows)
+              calibration_rows, sparsification_rows, false_pose_rows, place_rows, fault_rows)
     return [rows for rows in (make(report) for make in makers) if rows]
 
 

@@ -259,6 +259,30 @@ def test_gate_limits_are_those_of_the_node(
     assert 'KEY=NUMBER' in capsys.readouterr().err
 
 
+def test_images_of_other_places(
+        model: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    for i, size in enumerate([(64, 48), (90, 90), (300, 100)]):
+        (tmp_path / 'other' / 'deep').mkdir(parents=True, exist_ok=True)
+        noise = np.random.default_rng(i).integers(0, 256, (size[1], size[0], 3), np.uint8)
+        cv2.imwrite(str(tmp_path / 'other' / 'deep' / f'{i}.png'), noise)
+    bag = write_bag(tmp_path / 'bag', range(5), range(0))
+    arguments = ('--model', model, '--data', data, '--out', tmp_path / 'r', '--false-pose', '0.05',
+                 '--out-of-place', tmp_path / 'other', bag)
+    assert run(*arguments) == 0
+    report = read(tmp_path / 'r')
+    assert (report['frames']['total'], report['out_of_place']['frames']) == (12, 8)
+    assert report['out_of_place']['sources']['bag']['accepted'] == 5
+    assert report['false_poses'] == {'limit_m': 0.05, 'estimated': 12, 'accepted': 12}
+    assert report['image_faults'] == {'dark': 1, 'covered': 11}  # each is of one grey
+    rows = (tmp_path / 'r' / 'out_of_place.csv').read_text().splitlines()
+    assert [row.split(',')[0] for row in rows[1:3]] == ['other/deep/0.png', 'other/deep/1.png']
+    assert 'images of other places' in capsys.readouterr().out
+    assert run(*arguments, '--force', '--gate', 'reject_faulty_images=1') == 1
+    assert read(tmp_path / 'r')['outcomes'] == {'dark': 1, 'covered': 11}
+    assert run(*arguments[:-2], tmp_path / 'model', '--force') == 2
+    assert 'Received: no image' in capsys.readouterr().err
+
+
 def test_zip_is_not_unpacked_unasked(
         model: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert run('--model', model, '--data', tmp_path / 'KingsCollege.zip',

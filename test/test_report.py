@@ -152,7 +152,7 @@ def test_page_is_whole_and_needs_no_network(tmp_path: Path) -> None:
     frames[0] = FrameResult('<b>', 1, pose(0))
     write_report(tmp_path / 'report', report_of(frames), frames, train_index())
     page = (tmp_path / 'report' / 'report.html').read_text()
-    assert page.count('<svg') == 6
+    assert page.count('<svg') == 7
     links = re.findall(r'(?:src|href)="([^"]*)"', page)
     assert all(link.startswith(('#', 'data:')) for link in links)
     assert '<b>' not in re.findall(r'<pre>(.*)</pre>', page, re.DOTALL)[0]

@@ -15,6 +15,7 @@ from posenet_ros.gate import Verdict
 from posenet_ros.image_faults import ImageFault
 from posenet_ros.pose import diagonal_covariance, Pose
 from posenet_ros.report import build_report
+from posenet_ros.report_page import html_page, markdown_page
 from posenet_ros.results import FrameResult
 from posenet_ros.trust import auroc, false_poses, separation, sparsification, trust
 import pytest
@@ -108,6 +109,19 @@ def test_report_of_a_walk_and_of_other_places() -> None:
     assert other['sources']['near']['accepted'] == 5
     schema = json.loads((Path(posenet_ros.__file__).parent / 'report.schema.json').read_text())
     jsonschema.validate(json.loads(json.dumps(report, allow_nan=False)), schema)
+
+
+def test_the_page_shows_what_is_known() -> None:
+    frames = walk()
+    report = build_report(frames, None, {}, {}, strays())
+    page = html_page(report, frames, None, strays())
+    assert page.count('<svg') == 8
+    for words in ('Is the covariance right?', 'Is it surest where it is right?', 'NEES',
+                  'by an oracle', 'Does it know another place?', 'of other places (30)'):
+        assert words in page
+    assert 'AUROC' in markdown_page(report)
+    plain = [replace(frame, covariance=None) for frame in frames]
+    assert 'Is the covariance' not in html_page(build_report(plain, None, {}, {}), plain, None)
 
 
 def test_what_is_not_known_is_null() -> None:
