@@ -12,6 +12,7 @@ from pathlib import Path
 import sys
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 from posenet_ros import compare
 from posenet_ros.answer import warm_up
