@@ -13,6 +13,7 @@ import sys
 from typing import Any, NamedTuple
 
 import cv2
+import cv2
 import numpy as np
 from posenet_ros import compare
 from posenet_ros.answer import warm_up
@@ -90,6 +91,7 @@ def evaluate(
     :raises InputError: when the camera is not the model's, or no image has a truth.
     """
     limits = gate_config(options.gate)
+    cv2.setNumThreads(1)  # the workers have the cores
     cv2.setNumThreads(1)  # the workers have the cores
     engine = load_pool(artifact, options.engine, options.precision)
     kind = DenseRelocaliser if options.dense else Relocaliser

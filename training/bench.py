@@ -76,6 +76,17 @@ def image_rows(found: Mapping[str, Any]) -> list[list[str]]:
         for stage in stages)]
 
 
+def evaluate_rows(networks: Mapping[str, Any]) -> list[list[str]]:
+    """Return the table of the offline evaluation of 1080p JPEGs."""
+    rows = [['evaluate 1080p JPEG offline, images/s', 'decode alone', 'inference alone',
+             'evaluate', 'of the slower alone', 'of a loop', 'of all cores']]
+    return rows + [[name, *(f'{found["evaluate"][way]["images_per_s"]:.0f}' for way in (
+                        'decode alone', 'inference alone', 'evaluate')),
+                    *(f'{found["evaluate"][share]:.0%}' for share in (
+                        'of_the_slower', 'of_a_loop', 'of_the_limit'))]
+                   for name, found in networks.items()]
+
+
 def live_rows(live: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     """Return the table of the nodes over DDS."""
     rows = [['30 Hz over DDS', 'answered', 'age p50 ms', 'p99', 'of transport + infer',
@@ -114,6 +125,7 @@ def tables(result: Mapping[str, Any]) -> Iterator[list[list[str]]]:
     yield from (engine_rows(found) for found in result['networks'].values())
     yield start_rows(result['networks'])
     yield image_rows(result['images'])
+    yield evaluate_rows(result['networks'])
     yield live_rows(result['live'])
     yield from (gpu_rows(found) for found in result['networks'].values()
                 if found['gpu']['figures'])
@@ -149,6 +161,7 @@ def measure(folder: Path, presets: Sequence[str], seconds: float, quick: bool
         found = part('bench_engines', out, '--preset', name, '--model', model, *flag)
         found['start'] = {what: part('bench_start', out, '--model', model, '--of', what)
                           for what in (STARTED[:2] if quick else STARTED)}
+        found['evaluate'] = part('bench_evaluate', out, '--model', model, *flag)
         result['networks'][name] = found
     model = folder / presets[0]
     print('== images', flush=True)
