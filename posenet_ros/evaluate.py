@@ -13,7 +13,6 @@ import sys
 from typing import Any, NamedTuple
 
 import cv2
-import cv2
 import numpy as np
 from posenet_ros import compare
 from posenet_ros.answer import warm_up
@@ -91,7 +90,6 @@ def evaluate(
     :raises InputError: when the camera is not the model's, or no image has a truth.
     """
     limits = gate_config(options.gate)
-    cv2.setNumThreads(1)  # the workers have the cores
     cv2.setNumThreads(1)  # the workers have the cores
     engine = load_pool(artifact, options.engine, options.precision)
     kind = DenseRelocaliser if options.dense else Relocaliser
@@ -198,7 +196,7 @@ def score_answers(options: argparse.Namespace) -> Evaluation:
         check_matched(offline.frames, source)
     frames = join(offline.frames, answers, sent)
     data = {**source.data, 'kind': 'live' if options.live else 'recorded',
-            'answers': len(answers),
+            'answers': sum(said.arrived_ns > 0 for said in answers.values()),
             'transforms': sum(said.transform is not None for said in answers.values())}
     model = {'name': options.node}
     if artifact:

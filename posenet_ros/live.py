@@ -9,12 +9,14 @@ from threading import Thread
 import time
 from types import TracebackType
 
+from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.bag_writer import TRUTH_FRAME
 from posenet_ros.messages import pose_from_message, pose_from_transform, stamp_ns
 from posenet_ros.pose import Pose
+from posenet_ros.verdicts import Judged, judgements
 import rclpy
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -32,6 +34,7 @@ class Heard:
     :param poses: stamp -> map_from_camera.
     :param covariances: stamp -> (6, 6).
     :param transforms: stamp -> the transform of that stamp on /tf.
+    :param verdicts: stamp -> what the gate said, with the pose.
     :param arrived_ns: stamp -> when the pose arrived, on the monotonic clock, which all
         processes of a machine share.
     """
@@ -39,6 +42,7 @@ class Heard:
     poses: dict[int, Pose] = field(default_factory=dict)
     covariances: dict[int, NDArray[np.float64]] = field(default_factory=dict)
     transforms: dict[int, Pose] = field(default_factory=dict)
+    verdicts: dict[int, Judged] = field(default_factory=dict)
     arrived_ns: dict[int, int] = field(default_factory=dict)
 
 
@@ -57,6 +61,7 @@ class Listener:
         for kind, topic, callback in (
                 (PoseStamped, f'{node}/pose', self._on_pose),
                 (PoseWithCovarianceStamped, f'{node}/pose_with_covariance', self._on_covariance),
+                (DiagnosticArray, f'{node}/verdict', self._on_verdict),
                 (TFMessage, '/tf', self._on_transforms)):
             self._node.create_subscription(kind, topic, callback, QOS)
         self._executor = SingleThreadedExecutor(context=self._context)
@@ -99,6 +104,10 @@ class Listener:
     def _on_covariance(self, message: PoseWithCovarianceStamped) -> None:
         covariance = np.array(message.pose.covariance, dtype=np.float64).reshape(6, 6)
         self.heard.covariances[stamp_ns(message.header.stamp)] = covariance
+
+    def _on_verdict(self, message: DiagnosticArray) -> None:
+        for judged in judgements(message):
+            self.heard.verdicts[stamp_ns(message.header.stamp)] = judged
 
     def _on_transforms(self, message: TFMessage) -> None:
         for transform in message.transforms:

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import time
 
 import cv2
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
 from nav_msgs.msg import Path
 import numpy as np
@@ -17,6 +18,7 @@ from posenet_ros.parameters import Parameters
 from posenet_ros.pose import Pose, PoseEstimate
 from posenet_ros.preprocess import Image
 from posenet_ros.smoothing import Smoother, SmootherConfig
+from posenet_ros.verdicts import to_words
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image as ImageMessage
@@ -31,7 +33,7 @@ GREEN, RED = (0, 255, 0), (255, 0, 0)
 
 class Outputs:
     """
-    Publish answers; the path and the picture only while someone listens.
+    Publish answers; the path, the picture and the verdicts only while someone listens.
 
     :param stack: gets what has to be undone.
     """
@@ -42,6 +44,7 @@ class Outputs:
         self._with_covariance = self._publisher(
             PoseWithCovarianceStamped, '~/pose_with_covariance', POSE_QOS)
         self._paths = self._publisher(Path, '~/path', DEBUG_QOS)
+        self._verdicts = self._publisher(DiagnosticArray, '~/verdict', POSE_QOS)
         self._pictures = self._publisher(ImageMessage, '~/debug_image', DEBUG_QOS)
         self._smoother: Smoother | None = None
         if values.smoothing_acceleration:
@@ -82,6 +85,20 @@ class Outputs:
         if due and self._paths.get_subscription_count():
             self._path_sent_s = time.monotonic()
             self._paths.publish(Path(header=self._path[-1].header, poses=list(self._path)))
+
+    def publish_verdict(self, stamp_ns: int, estimate: PoseEstimate, decision: Decision) -> None:
+        """Publish what the gate said of the image with this stamp, nanoseconds."""
+        if not self._verdicts.get_subscription_count():
+            return
+        words = to_words(decision, estimate.map_from_camera)
+        message = DiagnosticArray(status=[DiagnosticStatus(
+            level=DiagnosticStatus.OK if decision.accepted else DiagnosticStatus.WARN,
+            name=f'{self._node.get_fully_qualified_name()}: verdict',
+            message=decision.verdict.value,
+            values=[KeyValue(key=key, value=value) for key, value in words.items()])])
+        message.header.frame_id = self._map_frame
+        set_stamp(message.header.stamp, stamp_ns)
+        self._verdicts.publish(message)
 
     def publish_picture(self, frame: Frame, estimate: PoseEstimate, decision: Decision) -> None:
         """Publish the image with the pose and the verdict drawn in."""

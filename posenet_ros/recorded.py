@@ -13,31 +13,36 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.bag import BagReader
 from posenet_ros.errors import InputError, PoseNetError
+from posenet_ros.gate import Decision
 from posenet_ros.messages import Message, pose_from_message, stamp_ns
 from posenet_ros.metrics import rotation_errors_deg, translation_errors_m
 from posenet_ros.pose import Pose
 from posenet_ros.results import FrameResult, positions, quaternions
 from posenet_ros.ros_environment import prepare
+from posenet_ros.verdicts import Judged, judgements
 
 NODE_TIMEOUT_S = 20.0
 LAST_ANSWER_S = 5.0
 NO_ANSWER = 'no pose with the stamp of this image'
+VERDICTS = ('diagnostic_msgs/msg/DiagnosticArray', 'diagnostic_msgs/DiagnosticArray')
 
 
 @dataclass(frozen=True, eq=False)
 class Said:
     """
-    One pose that was published.
+    One pose that was published, or withheld and told of on the topic of verdicts.
 
     :param pose: map_from_camera; None when the message held none.
-    :param arrived_ns: when it was recorded or received.
+    :param arrived_ns: when it was recorded or received; 0 for one that was withheld.
     :param transform: what /tf had of the same stamp, None when nothing or not listened to.
+    :param decision: what the gate said; None when not listened to.
     """
 
     pose: Pose | None
     arrived_ns: int
     covariance: NDArray[np.float64] | None = None
     transform: Pose | None = None
+    decision: Decision | None = None
 
 
 def _said(message: Message, arrived_ns: int) -> Said:
@@ -57,6 +62,8 @@ def read_answers(path: Path, topic: str) -> tuple[dict[int, Said], str]:
     """
     Read the poses that a relocaliser published, from a bag that recorded them.
 
+    Where the bag has its topic of verdicts as well, withheld poses are told from none.
+
     :param topic: PoseStamped or PoseWithCovarianceStamped.
     :returns: by stamp (ns), of several with one stamp the first; and the frame they are in.
     :raises InputError: when the bag has no such topic.
@@ -67,7 +74,27 @@ def read_answers(path: Path, topic: str) -> tuple[dict[int, Said], str]:
         for recorded_ns, message in bag.timed_messages(bag.truth_topic(topic)):
             frame_id = message.header.frame_id
             answers.setdefault(stamp_ns(message.header.stamp), _said(message, recorded_ns))
-    return answers, frame_id
+        return with_verdicts(answers, _verdicts(bag, topic)), frame_id
+
+
+def _verdicts(bag: BagReader, topic: str) -> dict[int, Judged]:
+    """Return by stamp what stands on the topic `verdict` beside that of the poses."""
+    beside = f'{topic.rpartition("/")[0]}/verdict'
+    if bag.topics.get(beside) not in VERDICTS:
+        return {}
+    return {stamp_ns(message.header.stamp): judged for message in bag.messages(beside)
+            for judged in judgements(message)}
+
+
+def with_verdicts(
+        answers: Mapping[int, Said], verdicts: Mapping[int, Judged]) -> dict[int, Said]:
+    """Return the answers with what the gate said of them, and those that it withheld."""
+    said = {stamp: replace(one, decision=verdicts[stamp].decision) if stamp in verdicts else one
+            for stamp, one in answers.items()}
+    withheld = {stamp: Said(judged.map_from_camera, 0, decision=judged.decision)
+                for stamp, judged in verdicts.items()
+                if stamp not in said and not judged.decision.accepted}
+    return said | withheld
 
 
 def join(frames: Iterable[FrameResult], answers: Mapping[int, Said],
@@ -89,8 +116,10 @@ def _joined(frame: FrameResult, said: Said | None, sent_ns: int) -> FrameResult:
     if said is None or said.pose is None:
         reason = NO_ANSWER if said is None else 'the pose is none (NaN, or its quaternion)'
         return replace(frame, reasons=(reason,))
-    return replace(frame, estimate=said.pose, covariance=said.covariance,
-                   latency_ms={'end_to_end': (said.arrived_ns - sent_ns) / 1e6})
+    if said.decision:
+        frame = replace(frame, verdict=said.decision.verdict, reasons=said.decision.reasons)
+    latency = {'end_to_end': (said.arrived_ns - sent_ns) / 1e6} if said.arrived_ns else {}
+    return replace(frame, estimate=said.pose, covariance=said.covariance, latency_ms=latency)
 
 
 def differences(
@@ -143,8 +172,9 @@ def ask_node(bag: Path, node: str) -> tuple[dict[int, Said], dict[int, int]]:
             raise InputError(f'expected a running relocaliser that publishes {node}/pose. '
                              'Received: none; start it first, or give its name by --node')
         sent = play(bag, Path(folder, 'sent.csv'))
-        listener.wait(lambda heard: len(heard.poses) >= len(sent), LAST_ANSWER_S)
+        listener.wait(lambda heard: len(heard.poses.keys() | heard.verdicts.keys()) >= len(sent),
+                      LAST_ANSWER_S)
         heard = listener.heard
     said = {stamp: Said(pose, heard.arrived_ns[stamp], heard.covariances.get(stamp),
                         heard.transforms.get(stamp)) for stamp, pose in heard.poses.items()}
-    return said, sent
+    return with_verdicts(said, heard.verdicts), sent

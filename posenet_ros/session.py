@@ -255,6 +255,7 @@ class Session:
         else:
             self._diagnostics.count('rejected')
             self._report.warn(f'pose {decision.verdict.value}', '; '.join(decision.reasons))
+        self._outputs.publish_verdict(frame.stamp_ns, estimate, decision)
         self._outputs.publish_picture(frame, estimate, decision)
 
     def _notice_fault(self, look: Look | None) -> Fault | None:

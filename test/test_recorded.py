@@ -21,9 +21,11 @@ from posenet_ros.bag_writer import (
     pose_message,
     transform_message,
 )
-from posenet_ros.errors import run_cli
+from posenet_ros.errors import InputError, run_cli
+from posenet_ros.gate import Decision, Verdict
 from posenet_ros.messages import Frame
 from posenet_ros.pose import Pose, xyzw_from_wxyz
+from posenet_ros.verdicts import from_words, to_words
 import pytest
 from ros_helpers import environment, node_command, running, SCALE_M, write_mean_colour_model
 from transforms3d.euler import euler2quat
@@ -96,6 +98,45 @@ def test_recorded_answers(tmp_path: Path) -> None:
     assert report['data']['kind'] == 'recorded'
 
 
+def verdict(decision: Decision, pose: Pose, time_ns: int) -> object:
+    words = [make('diagnostic_msgs/msg/KeyValue', *item)
+             for item in to_words(decision, pose).items()]
+    status = make('diagnostic_msgs/msg/DiagnosticStatus', 1, 'relocaliser', '', '', words)
+    return make('diagnostic_msgs/msg/DiagnosticArray', header(time_ns, 'map'), [status])
+
+
+@pytest.mark.usefixtures('_no_page')
+def test_recorded_verdicts_tell_withheld_poses_from_none(tmp_path: Path) -> None:
+    jump = Decision(Verdict.JUMP, ('jump of 7 m',))
+    with new_bag(tmp_path / 'bag') as bag:
+        for i in range(COUNT):
+            time_ns = write_image(bag, i)
+            bag.write('/truth', pose_message(truth(i), time_ns, 'map'), time_ns)
+            if i < 6:
+                bag.write('/relocaliser/pose', pose_message(truth(i), time_ns, 'map'), time_ns)
+            if 4 <= i < 9:
+                decision = jump if i >= 6 else Decision(Verdict.ACCEPTED)
+                bag.write('/relocaliser/verdict', verdict(decision, truth(i), time_ns), time_ns)
+    assert run('--bag', tmp_path / 'bag', '--truth-topic', '/truth', '--estimate-topic',
+               '/relocaliser/pose', '--out', tmp_path / 'r') == 0
+    report = read(tmp_path / 'r')
+    assert report['frames'] == {'total': 10, 'estimated': 9, 'accepted': 6, 'dropped': 1}
+    assert report['outcomes'] == {'accepted': 6, 'jump': 3, 'dropped': 1}
+    assert report['data']['answers'] == 6
+    withheld = rows(tmp_path / 'r')['image000007']
+    assert 'jump of 7 m' in withheld.values()
+    assert float(withheld['x']) == truth(7).translation_m[0]
+
+
+def test_a_verdict_that_is_not_known_is_an_error() -> None:
+    words = to_words(Decision(Verdict.STALE), truth(3))
+    np.testing.assert_allclose(
+        from_words(words).map_from_camera.matrix, truth(3).matrix, atol=1e-15)
+    assert from_words({**words, 'x': 'nan'}).map_from_camera is None
+    with pytest.raises(InputError, match='stale'):
+        from_words({**words, 'verdict': 'tired'})
+
+
 @pytest.mark.usefixtures('_no_page')
 def test_truth_in_a_frame_that_tf_does_not_join_is_refused(
         tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -161,7 +202,8 @@ def test_live_and_offline_give_the_same_poses(tmp_path: Path) -> None:
             time_ns = write_image(bag, i, 20 * i)
             pose = Pose(np.full(3, 20 * i / 255 * SCALE_M))
             bag.write('/truth', pose_message(pose, time_ns, 'map'), time_ns)
-    command = node_command(model=model, remaps=(
+    # the last image's pose is 3.6 m outside the trained area: withheld, which is not dropped
+    command = node_command(model=model, max_distance_m=3.0, remaps=(
         'image:=/camera/image_raw', 'camera_info:=/camera/camera_info'))
     common = ('--bag', tmp_path / 'bag', '--model', model)
     with running(command, DOMAIN, tmp_path / 'node.log'):
@@ -170,8 +212,10 @@ def test_live_and_offline_give_the_same_poses(tmp_path: Path) -> None:
     offline = evaluate_process(DOMAIN, *common, '--out', tmp_path / 'offline')
     assert offline.returncode == 0, offline.stderr
     said, computed = rows(tmp_path / 'live'), rows(tmp_path / 'offline')
-    answered = [name for name, row in said.items() if row['outcome'] == 'accepted']
-    assert len(answered) >= COUNT - 1
+    outcomes = [row['outcome'] for row in said.values()]
+    assert outcomes.count('accepted') >= COUNT - 2
+    assert outcomes[-1] == 'out_of_bounds'
+    answered = [name for name, row in said.items() if row['outcome'] != 'dropped']
     for name in answered:
         for key in ('x', 'y', 'z', 'qx', 'qy', 'qz', 'qw'):
             assert float(said[name][key]) == pytest.approx(float(computed[name][key]), abs=1e-5)
