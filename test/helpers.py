@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 import numpy as np
@@ -40,6 +41,15 @@ def random_image(camera: Camera, seed: int = 0) -> np.ndarray:
     """Return a (height, width, 3) RGB image of noise."""
     generator = np.random.default_rng(seed)
     return generator.integers(0, 256, (camera.height, camera.width, 3), np.uint8)
+
+
+def scene(seed: int = 0, size: tuple[int, int] = (224, 128)) -> np.ndarray:
+    """Return an RGB picture with structure of all sizes, as photographs have."""
+    rng = np.random.default_rng(seed)
+    width, height = size
+    layers = [cv2.resize(rng.normal(size=(max(height // n, 1), max(width // n, 1), 3)), size,
+                         interpolation=cv2.INTER_CUBIC) * n ** 0.5 for n in (1, 3, 9, 27)]
+    return np.clip(110 + 12 * sum(layers), 0, 255).astype(np.uint8)
 
 
 def tiny_artifact(train_count: int = 5) -> Artifact:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import cv2
-from helpers import tiny_artifact
+from helpers import scene, tiny_artifact
 import numpy as np
 from posenet_ros.answer import answer, Job
 from posenet_ros.bag_writer import image_message
@@ -18,15 +18,6 @@ LIMITS = FaultLimits(max_identical=3, min_sharpness=0.25)
 SIZE = (224, 128)
 RNG = np.random.default_rng(0)
 ESTIMATE = PoseEstimate(Pose(), np.eye(6))
-
-
-def scene(seed: int = 0, size: tuple[int, int] = SIZE) -> np.ndarray:
-    """Return a picture with structure of all sizes, as photographs have."""
-    rng = np.random.default_rng(seed)
-    width, height = size
-    layers = [cv2.resize(rng.normal(size=(max(height // n, 1), max(width // n, 1), 3)), size,
-                         interpolation=cv2.INTER_CUBIC) * n ** 0.5 for n in (1, 3, 9, 27)]
-    return np.clip(110 + 12 * sum(layers), 0, 255).astype(np.uint8)
 
 
 def noisy(image: np.ndarray, sigma: float = 3.0) -> np.ndarray:
