@@ -21,7 +21,8 @@ from training import train
 from training.augment import Augmentation, Augmenter
 from training.batches import Batches
 from training.datasets import read_dataset
-from training.loop import load_images
+from training.loop import load_images, make_network, network_config
+from training.presets import load_preset
 from training_helpers import CAMERA, use_tiny_backbone, write_cambridge
 
 TINY = ('weights=none', 'input_width=48', 'input_height=36', 'pooling=spatial', 'head_width=64',
@@ -203,3 +204,29 @@ def test_batches_are_the_same_again_and_change_with_the_epoch(court: Path) -> No
     first.epoch = 1
     assert not np.array_equal(first[2][0], again[2][0])
     assert np.array_equal(first[2][1]['position'], later[2][1]['position'])
+
+
+def test_it_stops_when_validation_gets_no_better(court: Path, tmp_path: Path) -> None:
+    assert train.main(arguments(court, tmp_path / 'model', 'epochs=60', 'patience=2',
+                                'learning_rate=1e-30', 'ema=0')) == 0
+    assert 2 < len(log(tmp_path / 'model')) < 30
+
+
+def test_logs_for_tensorboard_are_written(court: Path, tmp_path: Path) -> None:
+    folder = tmp_path / 'logs'
+    assert train.main(arguments(court, tmp_path / 'model', 'epochs=1',
+                                more=('--tensorboard', str(folder)))) == 0
+    events = list(folder.rglob('events.out.tfevents.*'))
+    assert any(b'epoch_position_m' in file.read_bytes() for file in events)
+
+
+def test_normalisation_can_stay_as_pretrained(
+        court: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()  # the tiny backbone has no normalisation
+    preset = load_preset('smoke', ['weights=none', 'frozen_norm=true'])
+    positions_m = read_dataset(court, 'train').positions_m
+    network = make_network(preset, network_config(preset, positions_m))
+    norms = [layer for layer in network.layers if 'bn' in layer.name and layer.weights]
+    assert norms
+    assert not any(layer.trainable for layer in norms)
+    assert network.get_layer('fc').trainable
