@@ -170,6 +170,24 @@ class PoseEstimate:
                              f'Received a smallest eigenvalue of {smallest:.3g}')
         object.__setattr__(self, 'covariance', covariance)
 
+    def moved_to(self, camera_from_base: Pose) -> PoseEstimate:
+        """
+        Return the estimate of another frame of the same rigid body, such as the robot's base.
+
+        A rotation error about the camera's origin displaces a base at the lever l by -[l]x of it:
+        the adjoint of the translation, for errors about the fixed axes (Barfoot, "State
+        estimation for robotics", 2017, section 7.1.4). The rotation error itself is the same.
+
+        :param camera_from_base: where that frame is, and exactly known.
+        :returns: its `map_from_camera` is map_from_base.
+        """
+        lever = self.map_from_camera.rotation @ camera_from_base.translation_m
+        adjoint = np.eye(6)
+        adjoint[:3, 3:] = np.cross(np.eye(3), lever).T  # column j is e_j x lever
+        covariance = adjoint @ self.covariance @ adjoint.T
+        return PoseEstimate(self.map_from_camera @ camera_from_base,
+                            (covariance + covariance.T) / 2, self.place_score)
+
 
 def diagonal_covariance(sigma_m: Sequence[float], sigma_rad: Sequence[float]) -> Array:
     """

@@ -13,6 +13,7 @@ from posenet_ros.pose import (
     wxyz_from_xyzw,
     xyzw_from_wxyz,
 )
+from posenet_ros.smoothing import rotation_from_vector, vector_from_rotation
 import pytest
 
 QUARTER_TURN_Z = Pose(np.array([1.0, 2.0, 3.0]), np.array([0, 0, np.sqrt(0.5), np.sqrt(0.5)]))
@@ -102,3 +103,26 @@ def test_diagonal_covariance_squares_its_sigmas() -> None:
 def test_a_covariance_that_is_none_is_refused() -> None:
     with pytest.raises(InputError, match='positive semi-definite'):
         PoseEstimate(Pose(), -np.eye(6))
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_the_covariance_of_the_base_is_that_of_samples(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    quats = random.normal(size=(2, 4))
+    map_from_camera, camera_from_base = (
+        Pose(random.normal(0, 3, 3), quat / np.linalg.norm(quat)) for quat in quats)
+    root = random.normal(size=(6, 6)) * ([[0.1]] * 3 + [[0.01]] * 3)
+    moved = PoseEstimate(map_from_camera, root @ root.T, 0.5).moved_to(camera_from_base)
+    assert same(moved.map_from_camera, map_from_camera @ camera_from_base)
+    assert moved.place_score == 0.5
+    samples = []
+    for error in random.normal(size=(4000, 6)) @ root.T:
+        turned = Pose.from_rotation(rotation_from_vector(error[3:]))
+        sampled = Pose((map_from_camera.translation_m + error[:3]),
+                       (turned @ map_from_camera).quat_xyzw) @ camera_from_base
+        samples.append([*(sampled.translation_m - moved.map_from_camera.translation_m),
+                        *vector_from_rotation(
+                            sampled.rotation @ moved.map_from_camera.rotation.T)])
+    scale = np.sqrt(np.diag(moved.covariance))
+    difference = (np.cov(np.array(samples).T) - moved.covariance) / np.outer(scale, scale)
+    assert np.abs(difference).max() < 0.08  # 4000 samples: a standard deviation is 0.02
