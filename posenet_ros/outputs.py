@@ -43,6 +43,9 @@ class Outputs:
         self._poses = self._publisher(PoseStamped, '~/pose', POSE_QOS)
         self._with_covariance = self._publisher(
             PoseWithCovarianceStamped, '~/pose_with_covariance', POSE_QOS)
+        if values.publish_base_pose:
+            self._base_poses = self._publisher(
+                PoseWithCovarianceStamped, '~/base_pose_with_covariance', POSE_QOS)
         self._paths = self._publisher(Path, '~/path', DEBUG_QOS)
         self._verdicts = self._publisher(DiagnosticArray, '~/verdict', POSE_QOS)
         self._pictures = self._publisher(ImageMessage, '~/debug_image', DEBUG_QOS)
@@ -79,6 +82,12 @@ class Outputs:
             self._smoothed.publish(_with_covariance(pose.header, smooth))
         self._path.append(pose)
         self._publish_path()
+
+    def publish_base(self, estimate: PoseEstimate, stamp_ns: int) -> None:
+        """Publish where the robot's base is, with the image's stamp, nanoseconds."""
+        header = Header(frame_id=self._map_frame)
+        set_stamp(header.stamp, stamp_ns)
+        self._base_poses.publish(_with_covariance(header, estimate))
 
     def _publish_path(self) -> None:
         due = time.monotonic() - self._path_sent_s >= PATH_PERIOD_S

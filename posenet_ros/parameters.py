@@ -85,8 +85,12 @@ class Parameters:
         'refuse', "When camera_info is not the model's camera. refuse: answer no image; rectify: "
         "warp the images into the model's camera, black where they see less; ignore: take "
         "camera_info for the model's camera.", choices=('refuse', 'rectify', 'ignore'))
-    base_frame: str = _parameter('base_link', "The robot's frame, for map_to_base.")
+    base_frame: str = _parameter(
+        'base_link', "The robot's frame, for map_to_base and publish_base_pose.")
     odom_frame: str = _parameter('odom', 'Frame of the odometry, for map_to_odom.')
+    publish_base_pose: bool = _parameter(
+        False, 'Publish ~/base_pose_with_covariance, too: where base_frame is. Filters such as '
+        "robot_localization take every pose for the base's.")
     tf_timeout: float = _parameter(
         0.2, "How long an estimate waits for the transforms of its image's time, seconds.",
         limits=(0.0, 60.0), live=True)

@@ -81,7 +81,8 @@ class Session:
         """Make publishers, thread, services and subscriptions; they go in the reverse order."""
         node = self._node
         self._outputs = Outputs(node, stack, self._values)
-        self._transforms = Transforms(node, stack, self._values, self._report.warn)
+        self._transforms = Transforms(
+            node, stack, self._values, self._report.warn, self._outputs.publish_base)
         self._answered = node.create_guard_condition(self._take_answers)
         stack.callback(node.destroy_guard_condition, self._answered)
         self._worker = Worker(self._answer_in_thread)
@@ -155,7 +156,7 @@ class Session:
             if base_from_camera is None:
                 raise InputError(f'the transform from {self._values.base_frame} to '
                                  f'{self._camera_frame or "the camera"} is needed; tf_mode has to '
-                                 'be map_to_base or map_to_odom')
+                                 'be map_to_base or map_to_odom, or publish_base_pose true')
         except InputError as error:
             self._report.warn('initial pose refused', str(error))
             return
@@ -249,7 +250,7 @@ class Session:
         self._diagnostics.verdicts[decision.verdict.value] += 1
         if decision.accepted:
             self._outputs.publish(estimate, frame.stamp_ns)
-            self._transforms.update(estimate.map_from_camera, self._camera_frame, frame.stamp_ns)
+            self._transforms.update(estimate, self._camera_frame, frame.stamp_ns)
             self._diagnostics.count('answered')
             self._note_latency(result, age_s)
         else:

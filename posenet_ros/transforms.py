@@ -1,4 +1,4 @@
-"""What the node broadcasts on /tf: one class for each `tf_mode`."""
+"""What the node broadcasts on /tf, by `tf_mode`, and where the robot's base is."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from geometry_msgs.msg import TransformStamped
 from posenet_ros.errors import InputError
 from posenet_ros.messages import fill_transform, pose_from_transform, set_stamp
 from posenet_ros.parameters import Parameters, TfMode
-from posenet_ros.pose import Pose
+from posenet_ros.pose import Pose, PoseEstimate
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.time import Time
@@ -25,40 +25,50 @@ WAITING = 10  # estimates that wait for transforms, at most
 class Located(NamedTuple):
     """An accepted estimate that waits for a transform, until a time on the monotonic clock."""
 
-    map_from_camera: Pose
+    estimate: PoseEstimate
     camera_frame: str
     stamp_ns: int
     until_s: float
 
 
 Warn = Callable[[str, str], None]
+Publish = Callable[[PoseEstimate, int], None]  # with the stamp, nanoseconds
 
 
 class Transforms:
     """
     Broadcast accepted estimates as the mode says.
 
-    In the modes `map_to_base` and `map_to_odom` an estimate is composed with the transform
-    between the camera and that frame at the time of its image; where it is not there yet, the
-    estimate waits for it, without holding up anything else.
+    In the modes `map_to_base` and `map_to_odom`, and for the pose of the base, an estimate is
+    composed with the transform between the camera and that frame at the time of its image; where
+    it is not there yet, the estimate waits for it, without holding up anything else.
 
     :param stack: gets what has to be undone.
     :param values: the frames, `tf_timeout`, `tf_publish_rate` and `transform_tolerance`.
     :param warn: is told (what, why) when a transform cannot be had.
+    :param publish_base: takes the estimates of the base, where `publish_base_pose` asks for them.
     """
 
-    def __init__(self, node: Node, stack: ExitStack, values: Parameters, warn: Warn) -> None:
+    def __init__(self, node: Node, stack: ExitStack, values: Parameters, warn: Warn,
+                 publish_base: Publish) -> None:
         self._node, self._values, self._warn = node, values, warn
-        self._mode = TfMode(values.tf_mode)
+        self._mode, self._publish_base = TfMode(values.tf_mode), publish_base
+        self._listens = values.publish_base_pose or self._mode in (
+            TfMode.MAP_TO_BASE, TfMode.MAP_TO_ODOM)
         self._waiting: deque[Located] = deque(maxlen=WAITING)
         self._missing_since_s: float | None = None
         self._map_from_odom: Pose | None = None
-        if self._mode is TfMode.NONE:
-            return
-        self._broadcaster = TransformBroadcaster(node)
-        stack.callback(node.destroy_publisher, self._broadcaster.pub_tf)
-        if self._mode is TfMode.MAP_TO_CAMERA:
-            return
+        if self._mode is not TfMode.NONE:
+            self._broadcaster = TransformBroadcaster(node)
+            stack.callback(node.destroy_publisher, self._broadcaster.pub_tf)
+        if self._listens:
+            self._listen(stack)
+        if self._mode is TfMode.MAP_TO_ODOM:
+            timer = node.create_timer(1.0 / values.tf_publish_rate, self._broadcast_odom)
+            stack.callback(node.destroy_timer, timer)
+
+    def _listen(self, stack: ExitStack) -> None:
+        node = self._node
         self._buffer = Buffer()
         listener = TransformListener(self._buffer, node)
         stack.callback(listener.unregister)
@@ -66,9 +76,6 @@ class Transforms:
             RETRY_PERIOD_S, self._compose_waiting, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._retry.cancel()
         stack.callback(node.destroy_timer, self._retry)
-        if self._mode is TfMode.MAP_TO_ODOM:
-            timer = node.create_timer(1.0 / values.tf_publish_rate, self._broadcast_odom)
-            stack.callback(node.destroy_timer, timer)
 
     def change(self, values: Parameters) -> None:
         """Take other times to wait and to look ahead."""
@@ -82,7 +89,7 @@ class Transforms:
     def time_jumped_back(self) -> None:
         """Forget the odometry of the time before, too."""
         self.clear()
-        if self._mode in (TfMode.MAP_TO_BASE, TfMode.MAP_TO_ODOM):
+        if self._listens:
             self._buffer.clear()
 
     def odom_from_camera(self, camera_frame: str, stamp_ns: int) -> Pose | None:
@@ -96,7 +103,7 @@ class Transforms:
         return self._known(self._values.base_frame, camera_frame, 0)
 
     def _known(self, target: str, source: str, stamp_ns: int) -> Pose | None:
-        if self._mode not in (TfMode.MAP_TO_BASE, TfMode.MAP_TO_ODOM):
+        if not self._listens:
             return None
         try:
             found = self._buffer.lookup_transform(target, source, Time(nanoseconds=stamp_ns))
@@ -104,7 +111,7 @@ class Transforms:
         except (TransformException, InputError):
             return None
 
-    def update(self, map_from_camera: Pose, camera_frame: str, stamp_ns: int) -> None:
+    def update(self, estimate: PoseEstimate, camera_frame: str, stamp_ns: int) -> None:
         """
         Take an accepted estimate.
 
@@ -112,14 +119,14 @@ class Transforms:
         :param stamp_ns: time of its image, nanoseconds.
         """
         camera_frame = camera_frame.lstrip('/')
-        if self._mode is not TfMode.NONE and not camera_frame:
+        if (self._mode is not TfMode.NONE or self._listens) and not camera_frame:
             self._warn('no transform', "the image's frame_id is empty: set camera_frame")
             return
         if self._mode is TfMode.MAP_TO_CAMERA:
-            self._send(map_from_camera, camera_frame, stamp_ns)
-        elif self._mode is not TfMode.NONE:
+            self._send(estimate.map_from_camera, camera_frame, stamp_ns)
+        if self._listens:
             until_s = time.monotonic() + self._values.tf_timeout
-            self._waiting.append(Located(map_from_camera, camera_frame, stamp_ns, until_s))
+            self._waiting.append(Located(estimate, camera_frame, stamp_ns, until_s))
             self._compose_waiting()
 
     def _compose_waiting(self) -> None:
@@ -138,17 +145,24 @@ class Transforms:
 
     def _compose(self, located: Located) -> None:
         """Raise TransformException where the transform is not there (yet)."""
-        to_base = self._mode is TfMode.MAP_TO_BASE
-        child = self._values.base_frame if to_base else self._values.odom_frame
+        odom = self._of(located, self._values.odom_frame) if self._mode is TfMode.MAP_TO_ODOM \
+            else None
+        base = self._of(located, self._values.base_frame) if (
+            self._mode is TfMode.MAP_TO_BASE or self._values.publish_base_pose) else None
+        self._missing_since_s = None
+        if odom:
+            self._map_from_odom = odom.map_from_camera
+            self._broadcast_odom()
+        if base and self._mode is TfMode.MAP_TO_BASE:
+            self._send(base.map_from_camera, self._values.base_frame, located.stamp_ns)
+        if base and self._values.publish_base_pose:
+            self._publish_base(base, located.stamp_ns)
+
+    def _of(self, located: Located, child: str) -> PoseEstimate:
+        """Return the estimate of another frame."""
         found = self._buffer.lookup_transform(
             located.camera_frame, child, Time(nanoseconds=located.stamp_ns))
-        map_from_child = located.map_from_camera @ pose_from_transform(found.transform)
-        self._missing_since_s = None
-        if to_base:
-            self._send(map_from_child, child, located.stamp_ns)
-        else:
-            self._map_from_odom = map_from_child
-            self._broadcast_odom()
+        return located.estimate.moved_to(pose_from_transform(found.transform))
 
     def _report_missing(self, reason: str) -> None:
         now_s = time.monotonic()

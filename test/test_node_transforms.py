@@ -12,11 +12,12 @@ import numpy as np
 from posenet_ros.messages import (
     fill_pose,
     fill_transform,
+    pose_from_message,
     pose_from_transform,
     set_stamp,
     stamp_ns,
 )
-from posenet_ros.pose import Pose
+from posenet_ros.pose import Pose, PoseEstimate
 import pytest
 from ros_helpers import (
     image_message,
@@ -100,6 +101,27 @@ def assert_same(message: TransformStamped, expected: Pose) -> None:
     """Compare a message with a pose."""
     np.testing.assert_allclose(
         pose_from_transform(message.transform).matrix, expected.matrix, atol=1e-4)
+
+
+def test_the_pose_of_the_base_comes_with_its_covariance(model: Path, tmp_path: Path) -> None:
+    with relocaliser('none', DOMAIN + 5, model, tmp_path, publish_base_pose='true') as peer:
+        of_base = peer.keep(PoseWithCovarianceStamped, 'base_pose_with_covariance')
+        Robot(peer).mount_camera()
+        peer.spin_for(0.5)
+        stamp = time.time_ns()
+        assert len(peer.send(image_message(stamp, COLOUR))) == 1
+        assert peer.wait_until(lambda: of_base and peer.with_covariance)
+        message, of_camera = of_base[0], peer.with_covariance[0]
+        assert (stamp_ns(message.header.stamp), message.header.frame_id) == (stamp, 'map')
+        expected = PoseEstimate(
+            MAP_FROM_CAMERA, np.reshape(of_camera.pose.covariance, (6, 6))).moved_to(
+                BASE_FROM_CAMERA.inverse())
+        np.testing.assert_allclose(pose_from_message(message.pose.pose).matrix,
+                                   expected.map_from_camera.matrix, atol=1e-4)
+        np.testing.assert_allclose(
+            np.reshape(message.pose.covariance, (6, 6)), expected.covariance, atol=1e-6)
+        assert np.abs(message.pose.covariance - of_camera.pose.covariance).max() > 1e-5
+        assert peer.transforms == [] or sent(peer, 'base_link') == []
 
 
 def test_map_to_base_is_composed_with_where_the_camera_is(model: Path, tmp_path: Path) -> None:
