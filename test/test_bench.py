@@ -44,12 +44,15 @@ def test_quick_measures_every_part(tmp_path: Path) -> None:
     slower = min(offline[f'{what} alone']['images_per_s'] for what in ('decode', 'inference'))
     assert offline['of_the_slower'] == pytest.approx(offline['evaluate']['images_per_s'] / slower)
     assert 0 < offline['of_the_limit'] < 1.1
+    rates = found['training']
+    assert rates['share'] == pytest.approx(
+        rates['pipeline_images_per_s'] / rates['memory_images_per_s'])
     live = result['live'][0]
     assert 0 < live['answered'] <= live['sent'] == 60
     assert live['age_p50_ms'] <= live['age_p99_ms']
     assert {'decode', 'prepare', 'infer'} <= set(live['stages_ms'])
     for words in ('one thread', 'process start to the first pose', 'image path', '30 Hz over DDS',
-                  'of the slower alone'):
+                  'of the slower alone', 'input pipeline'):
         assert words in done.stdout
     if os.getloadavg()[0] < 2:
         assert time.monotonic() - start < 60

@@ -87,6 +87,15 @@ def evaluate_rows(networks: Mapping[str, Any]) -> list[list[str]]:
                    for name, found in networks.items()]
 
 
+def training_rows(networks: Mapping[str, Any]) -> list[list[str]]:
+    """Return the table of the training's input pipeline."""
+    rows = [['training, images/s', 'batch', 'images in memory', 'input pipeline', 'share']]
+    return rows + [[name, f'{found["training"]["batch"]}',
+                    f'{found["training"]["memory_images_per_s"]:.0f}',
+                    f'{found["training"]["pipeline_images_per_s"]:.0f}',
+                    f'{found["training"]["share"]:.0%}'] for name, found in networks.items()]
+
+
 def live_rows(live: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     """Return the table of the nodes over DDS."""
     rows = [['30 Hz over DDS', 'answered', 'age p50 ms', 'p99', 'of transport + infer',
@@ -126,6 +135,7 @@ def tables(result: Mapping[str, Any]) -> Iterator[list[list[str]]]:
     yield start_rows(result['networks'])
     yield image_rows(result['images'])
     yield evaluate_rows(result['networks'])
+    yield training_rows(result['networks'])
     yield live_rows(result['live'])
     yield from (gpu_rows(found) for found in result['networks'].values()
                 if found['gpu']['figures'])
@@ -162,6 +172,7 @@ def measure(folder: Path, presets: Sequence[str], seconds: float, quick: bool
         found['start'] = {what: part('bench_start', out, '--model', model, '--of', what)
                           for what in (STARTED[:2] if quick else STARTED)}
         found['evaluate'] = part('bench_evaluate', out, '--model', model, *flag)
+        found['training'] = part('bench_training', out, '--preset', name, *flag)
         result['networks'][name] = found
     model = folder / presets[0]
     print('== images', flush=True)
