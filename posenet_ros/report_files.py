@@ -20,7 +20,7 @@ from posenet_ros.trajectories import write_tum
 COLUMNS = ('name', 'sequence', 'stamp_ns', 'outcome', 'translation_error_m', 'rotation_error_deg',
            'x', 'y', 'z', 'qx', 'qy', 'qz', 'qw', 'true_x', 'true_y', 'true_z', 'true_qx',
            'true_qy', 'true_qz', 'true_qw', 'reasons', 'place_score', 'sigma_x_m', 'sigma_y_m',
-           'sigma_z_m', 'sigma_roll_deg', 'sigma_pitch_deg', 'sigma_yaw_deg')
+           'sigma_z_m', 'sigma_roll_deg', 'sigma_pitch_deg', 'sigma_yaw_deg', 'image_fault')
 
 
 def _numbers(pose: Pose | None) -> list[str]:
@@ -30,12 +30,13 @@ def _numbers(pose: Pose | None) -> list[str]:
 
 
 def _certainty(frame: FrameResult) -> list[str]:
-    """Return the place score and the six standard deviations, empty where unknown."""
+    """Return the place score, six standard deviations and the image's fault, empty where none."""
     score = '' if frame.place_score is None else f'{frame.place_score:.9g}'
+    fault = frame.fault.value if frame.fault else ''
     if frame.covariance is None:
-        return [score, *[''] * 6]
+        return [score, *[''] * 6, fault]
     sigmas = np.sqrt(np.diag(frame.covariance))
-    return [score, *(f'{value:.9g}' for value in (*sigmas[:3], *np.degrees(sigmas[3:])))]
+    return [score, *(f'{value:.9g}' for value in (*sigmas[:3], *np.degrees(sigmas[3:]))), fault]
 
 
 def write_csv(path: Path, frames: Sequence[FrameResult]) -> None:

@@ -119,5 +119,7 @@ def test_the_table_of_a_model_that_fails_in_the_dark(
     found = {(row[0], row[1]): row[2:] for row in rows[2:]}
     assert found['as they are', ''][:4] == ['0.00', '100.0 %', '0.00', '0']
     # wrong, and called dark by the gate: no false pose
+    assert found['dark', '5'][-1] == 'dark'
     assert found['dark', '5'][:5] == ['9.00', '0.0 %', '-', str(COUNT), '0']
-    assert found['other', ''] == ['', '0.0 %', '', '1', '0']
+    assert found['other', ''] == [
+        '', '0.0 %', '', '1', '0', '', '', 'overexposed']

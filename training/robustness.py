@@ -11,6 +11,7 @@ out of place or with a fault have no pose. Images are spoilt as the network sees
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -38,7 +39,8 @@ from training.corrupt import corrupted, CORRUPTIONS, STRENGTHS
 NODE_GATE = ('max_place_score=1', 'reject_faulty_images=1')  # the node's defaults
 FEWEST = 5  # wrong answers, below which an AUROC would mean nothing
 HEAD: Row = ('images', 'strength', 'median (m)', 'accepted', 'their median (m)',
-             'over {limit:g} m', 'of these accepted', 'AUROC by place score', 'by sigma')
+             'over {limit:g} m', 'of these accepted', 'AUROC by place score', 'by sigma',
+             'mostly rejected as')
 
 
 class Bench:
@@ -108,6 +110,12 @@ def _wrong(frames: Sequence[FrameResult], limit_m: float) -> list[FrameResult]:
             if f.estimate is not None and metres > limit_m]
 
 
+def _why(frames: Sequence[FrameResult]) -> str:
+    """Return the commonest reason why frames were not accepted."""
+    outcomes = Counter(f.outcome for f in frames if not f.accepted)
+    return outcomes.most_common(1)[0][0].replace('_', ' ') if outcomes else ''
+
+
 def row(bench: Bench, name: str, strength: str, frames: Sequence[FrameResult]) -> Row:
     """Return the table's row of images that were taken in the trained place."""
     metres = raw_errors(frames)[0]
@@ -116,14 +124,15 @@ def row(bench: Bench, name: str, strength: str, frames: Sequence[FrameResult]) -
     return (name.replace('_', ' '), strength, number(float(np.median(metres))),
             percent(accepted.mean()),
             number(float(np.median(metres[accepted])) if accepted.any() else None),
-            str(len(wrong)), str(sum(f.accepted for f in wrong)), *_aurocs(bench.good, wrong))
+            str(len(wrong)), str(sum(f.accepted for f in wrong)), *_aurocs(bench.good, wrong),
+            _why(frames))
 
 
 def stray_row(bench: Bench, name: str, frames: Sequence[FrameResult]) -> Row:
     """Return the table's row of another place, where every accepted pose is a false one."""
     accepted = sum(f.accepted for f in frames)
     return (name, '', '', percent(accepted / len(frames)), '', str(len(frames)), str(accepted),
-            *_aurocs(bench.good, frames))
+            *_aurocs(bench.good, frames), _why(frames))
 
 
 def rows(bench: Bench, options: argparse.Namespace) -> Iterator[Row]:
@@ -152,7 +161,7 @@ def rows(bench: Bench, options: argparse.Namespace) -> Iterator[Row]:
     if inside.size and outside.size:
         share = separation(inside, outside)['out_of_place_at_95']
         yield ('other places that pass a score that lets 95 % of the images as they are pass', '',
-               '', percent(share), *[''] * 5)
+               '', percent(share), *[''] * 6)
 
 
 def parser() -> argparse.ArgumentParser:
