@@ -41,6 +41,13 @@ class Step(NamedTuple):
     estimate: PoseEstimate | None
 
 
+class Errors(NamedTuple):
+    """The (N, 6) errors of some estimates, and e' C^-1 e of each: 6 on average if C is right."""
+
+    values: Array
+    nees: Array
+
+
 @dataclass(frozen=True)
 class Odometry:
     """
@@ -74,6 +81,15 @@ def error_of(estimate: Pose, truth: Pose) -> Array:
     """Return the six errors: metres, and radians about the fixed axes."""
     return np.concatenate([estimate.translation_m - truth.translation_m,
                            vector_from_rotation(estimate.rotation @ truth.rotation.T)])
+
+
+def errors_of(estimates: Sequence[PoseEstimate], truths: Sequence[Pose]) -> Errors:
+    """Return the errors of estimates, and how they compare with the covariances."""
+    values = np.array([error_of(e.map_from_camera, truth)
+                       for e, truth in zip(estimates, truths, strict=True)])
+    nees = [error @ np.linalg.solve(e.covariance, error)
+            for error, e in zip(values, estimates, strict=True)]
+    return Errors(values, np.array(nees))
 
 
 def moved(estimate: PoseEstimate, step: PoseEstimate) -> PoseEstimate:
@@ -117,16 +133,22 @@ def fused(walk: Sequence[Step], odometry: Sequence[PoseEstimate],
 
 def fixed_covariance(walk: Sequence[Step]) -> Array:
     """Return the mean square of the errors that were made, on the diagonal."""
-    errors = [error_of(step.estimate.map_from_camera, step.truth)
-              for step in walk if step.estimate is not None]
-    return np.diag(np.mean(np.square(errors), axis=0))
+    return np.diag(np.mean(poses_alone(walk).values ** 2, axis=0))
 
 
-def compared(walk: Sequence[Step], seed: int = 0,
-             settings: Odometry | None = None) -> dict[str, Array]:
+def poses_alone(walk: Sequence[Step]) -> Errors:
+    """Return the errors of the poses as they came."""
+    known = [(step.estimate, step.truth) for step in walk if step.estimate is not None]
+    estimates, truths = zip(*known, strict=True)
+    return errors_of(estimates, truths)
+
+
+def compared(walk: Sequence[Step], seed: int = 0, settings: Odometry | None = None,
+             inflate: float = 1.0) -> dict[str, Errors]:
     """
-    Return (N, 6) errors along a walk of odometry, and fused with covariances of both kinds.
+    Return the errors along a walk of odometry, and fused with covariances of both kinds.
 
+    :param inflate: the filter takes every covariance for so much larger.
     :raises InputError: when hardly any pose is known.
     """
     known = sum(step.estimate is not None for step in walk)
@@ -135,12 +157,12 @@ def compared(walk: Sequence[Step], seed: int = 0,
     random, settings = np.random.default_rng(seed), settings or Odometry()
     odometry = [settings.step(a.truth, b.truth, random)
                 for a, b in pairwise(walk)]
-    fixed = fixed_covariance(walk)
+    fixed = inflate * fixed_covariance(walk)
     ways: dict[str, Callable[[PoseEstimate], Array] | None] = {
         'odometry alone': None, 'one covariance for all': lambda _: fixed,
-        'the covariance of each': lambda estimate: estimate.covariance}
-    return {name: np.array([error_of(state.map_from_camera, step.truth) for state, step in zip(
-        fused(walk, odometry, way), walk, strict=True)]) for name, way in ways.items()}
+        'the covariance of each': lambda estimate: inflate * estimate.covariance}
+    truths = [step.truth for step in walk]
+    return {name: errors_of(fused(walk, odometry, way), truths) for name, way in ways.items()}
 
 
 def read_walks(file: Path) -> Iterator[list[Step]]:
@@ -170,15 +192,18 @@ def _step(row: dict[str, str]) -> Step:
     return Step(pose(TRUTH), PoseEstimate(pose(ESTIMATE), covariance))
 
 
-def summary(errors: dict[str, Array]) -> list[Row]:
-    """Return a table of the errors of each way."""
-    table: list[Row] = [('error', 'median (m)', 'rms (m)', 'p95 (m)', 'median (deg)')]
-    for name, values in errors.items():
+def summary(errors: dict[str, list[Errors]]) -> list[Row]:
+    """Return a table of the errors of each way, over all walks."""
+    table: list[Row] = [('error', 'median (m)', 'rms (m)', 'p95 (m)', 'median (deg)',
+                         'mean NEES (6)')]
+    for name, parts in errors.items():
+        values, nees = (np.concatenate(column) for column in zip(*parts, strict=True))
         metres, degrees = (np.linalg.norm(part, axis=1)
                            for part in (values[:, :3], np.degrees(values[:, 3:])))
         table.append((name, *map(number, (
             float(np.median(metres)), float(np.sqrt(np.mean(metres ** 2))),
-            float(np.percentile(metres, 95)), float(np.median(degrees))))))
+            float(np.percentile(metres, 95)), float(np.median(degrees)),
+            float(nees.mean())))))
     return table
 
 
@@ -190,13 +215,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('--frames', type=Path, required=True, metavar='CSV',
                         help='frames.csv of posenet_ros.evaluate')
     parser.add_argument('--seed', type=int, default=0, help='of the odometry (default 0)')
+    parser.add_argument('--every', type=int, default=1, metavar='N',
+                        help='give the filter one of so many poses (default %(default)s): '
+                        'neighbours err alike, and it takes them for independent')
+    parser.add_argument('--inflate', type=float, default=1.0, metavar='F', help='the filter takes '
+                        'every covariance for so much larger (default %(default)s)')
     options = parser.parse_args(argv)
-    walks = list(read_walks(options.frames))
-    found = [compared(walk, options.seed) for walk in walks if len(walk) > 1]
-    poses = [error_of(step.estimate.map_from_camera, step.truth)
-             for walk in walks for step in walk if step.estimate is not None]
-    print(text_table(summary({'the poses alone': np.array(poses), **{
-        name: np.concatenate([errors[name] for errors in found]) for name in found[0]}})))
+    if options.every < 1 or not options.inflate > 0:
+        raise InputError('--every has to be 1 or more, --inflate above 0. '
+                         f'Received: {options.every}, {options.inflate:g}')
+    walks = [[step if i % options.every == 0 else Step(step.truth, None)
+              for i, step in enumerate(walk)] for walk in read_walks(options.frames)]
+    walks = [walk for walk in walks if len(walk) > 1]
+    found = [compared(walk, options.seed, inflate=options.inflate) for walk in walks]
+    print(text_table(summary({'the poses alone': [poses_alone(walk) for walk in walks], **{
+        name: [errors[name] for errors in found] for name in found[0]}})))
     return 0
 
 
