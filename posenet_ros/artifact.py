@@ -5,13 +5,15 @@ The model folder: everything inference needs, checked when it is loaded.
     network.weights.h5   Keras weights of the inference network
     network.tflite       the same network for LiteRT (CPU, no TensorFlow needed)
     network.int8.tflite  the same with 8-bit weights, where that is as good and faster
-    train.npz            training poses and image descriptors, for the evaluator's baselines
+    head.tflite          its last layers alone, for Monte-Carlo dropout
+    train.npz            training poses, image descriptors for the evaluator's baselines, and what
+                         images are compared with to tell whether they are of the place
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 import hashlib
 import json
 from pathlib import Path
@@ -25,14 +27,15 @@ from posenet_ros.config import from_mapping, NetworkConfig
 from posenet_ros.errors import InputError
 from posenet_ros.preprocess import Preprocess
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 1 had one covariance for all images; it is read as well
 ARTIFACT_FILE = 'artifact.json'
 WEIGHTS_FILE = 'network.weights.h5'
 LITERT_FILE = 'network.tflite'
 INT8_FILE = 'network.int8.tflite'
+HEAD_FILE = 'head.tflite'
 TRAIN_FILE = 'train.npz'
 FILES = (WEIGHTS_FILE, LITERT_FILE, TRAIN_FILE)
-OPTIONAL_FILES = (INT8_FILE,)
+OPTIONAL_FILES = (INT8_FILE, HEAD_FILE)
 KEYS = ('format_version', 'network', 'preprocess', 'camera', 'scene', 'calibration',
         'provenance', 'sha256')
 
@@ -53,37 +56,57 @@ class Scene:
 @dataclass(frozen=True)
 class Calibration:
     """
-    Standard deviation of the error on held-out training frames.
+    What held-out training frames told of the errors.
 
-    :param sigma_m: along x y z of the dataset's frame, metres.
-    :param sigma_rad: rotation about the fixed x y z, radians.
+    :param sigma_m: standard deviation along x y z of the dataset's frame, metres.
+    :param sigma_rad: of the rotation about the fixed x y z, radians.
+    :param scale: on each axis the factor from the error that the network expects of an image to
+        its standard deviation; empty when it expects none.
+    :param mc_scale: a further factor on each axis for the sum with the spread of Monte-Carlo
+        dropout, whose rate is `mc_rate`.
+    :param place_limit: unlikeness to the training images from which an image is of another
+        place; 0 when it cannot be told.
     """
 
     sigma_m: tuple[float, ...]
     sigma_rad: tuple[float, ...]
+    scale: tuple[float, ...] = ()
+    mc_scale: tuple[float, ...] = ()
+    mc_rate: float = 0.0
+    place_limit: float = 0.0
 
     def __post_init__(self) -> None:
         values = (*self.sigma_m, *self.sigma_rad)
         if len(values) != 6 or not np.isfinite(values).all() or min(values) <= 0:
             raise InputError('a calibration has to hold 3 + 3 positive sigmas. '
                              f'Received: {self.sigma_m}, {self.sigma_rad}')
+        for name in ('scale', 'mc_scale'):
+            factors = getattr(self, name)
+            if len(factors) not in (0, 6) or not all(0 < f < np.inf for f in factors):
+                raise InputError(f'{name} has to hold 6 positive factors or none. '
+                                 f'Received: {factors}')
+        if not (0 <= self.mc_rate < 1 and 0 <= self.place_limit < np.inf):
+            raise InputError('mc_rate has to be within 0 and 1, place_limit 0 or more. Received: '
+                             f'{self.mc_rate}, {self.place_limit}')
 
 
 @dataclass(frozen=True, eq=False)
 class TrainIndex:
     """
-    The training set in short, for baselines.
+    The training set in short, for baselines and to know its images again.
 
     :param names: N image names.
     :param positions_m: (N, 3) camera positions in the dataset's frame, metres.
     :param quats_xyzw: (N, 4) `map_from_camera` rotations.
     :param descriptors: (N, D) pretrained features of the images, float16; D may be 0.
+    :param places: (M, D') the network's own descriptors of them and of augmented versions.
     """
 
     names: tuple[str, ...]
     positions_m: NDArray[np.float64]
     quats_xyzw: NDArray[np.float64]
     descriptors: NDArray[np.float16]
+    places: NDArray[np.float16] = field(default_factory=lambda: np.empty((0, 0), np.float16))
 
     def __post_init__(self) -> None:
         n = len(self.names)
@@ -117,6 +140,12 @@ class Artifact:
             raise InputError(f'the preprocessing has to give the network input {expected}. '
                              f'Received: {(self.preprocess.width, self.preprocess.height)}')
         self.preprocess.base_camera(self.camera)
+        if self.calibration.place_limit and (
+                not len(self.train.places)
+                or self.train.places.shape[1] != self.network.descriptor_size):
+            raise InputError('to know the place there have to be descriptors of '
+                             f'{self.network.descriptor_size} numbers. Received: an array '
+                             f'{self.train.places.shape}')
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +178,8 @@ def save(artifact: Artifact, folder: Path, write_network: Callable[[Path], None]
     train = artifact.train
     np.savez(folder / TRAIN_FILE, names=np.array(train.names, dtype=np.str_),
              positions_m=train.positions_m, quats_xyzw=train.quats_xyzw,
-             descriptors=train.descriptors.astype(np.float16))
+             descriptors=train.descriptors.astype(np.float16),
+             places=train.places.astype(np.float16))
     content = {
         'format_version': FORMAT_VERSION,
         'network': asdict(artifact.network),
@@ -237,8 +267,9 @@ def _load_train(file: Path) -> TrainIndex:
     """Read train.npz; pickled content is refused."""
     try:
         with np.load(file, allow_pickle=False) as arrays:
+            places = {'places': arrays['places']} if 'places' in arrays else {}
             return TrainIndex(
                 tuple(str(name) for name in arrays['names']), arrays['positions_m'],
-                arrays['quats_xyzw'], arrays['descriptors'])
+                arrays['quats_xyzw'], arrays['descriptors'], **places)
     except (KeyError, ValueError, zipfile.BadZipFile) as error:
         raise InputError(f'{file} is damaged: {error}') from error

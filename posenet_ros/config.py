@@ -48,6 +48,8 @@ class NetworkConfig:
     :param pooling: `average` over the feature map, or `spatial` (keeps where things are).
     :param head_width: units of the fully connected layer before the pose.
     :param dropout: rate before the pose layer, in training only.
+    :param sigma_width: units of the layer that the expected error is made from; 0 leaves it out.
+    :param descriptor_size: of what is compared with the training images; 0 leaves it out.
     :param origin_m: centre of the training positions in the dataset's frame, metres; the network
         adds it, so outputs are metres in that frame.
     :param scale_m: the network multiplies its raw position by this, metres.
@@ -61,6 +63,8 @@ class NetworkConfig:
     pooling: str = 'average'
     head_width: int = 1024
     dropout: float = 0.2
+    sigma_width: int = 0
+    descriptor_size: int = 0
     origin_m: tuple[float, ...] = (0.0, 0.0, 0.0)
     scale_m: tuple[float, ...] = (1.0, 1.0, 1.0)
 
@@ -69,6 +73,7 @@ class NetworkConfig:
             'input_width': self.input_width >= 32, 'input_height': self.input_height >= 32,
             'rotation': self.rotation in ROTATIONS, 'pooling': self.pooling in POOLINGS,
             'head_width': self.head_width >= 1, 'dropout': 0 <= self.dropout < 1,
+            'sigma_width': self.sigma_width >= 0, 'descriptor_size': self.descriptor_size >= 0,
             'origin_m': len(self.origin_m) == 3,
             'scale_m': len(self.scale_m) == 3 and min(self.scale_m) > 0}
         for name, good in checks.items():

@@ -77,8 +77,10 @@ class DenseRelocaliser(Relocaliser):
 
         def mean(batch: Image) -> Prediction:
             found = predict(crops(batch[0], *size))
+            certainty = {key: values.mean(0, keepdims=True) for key in ('log_sigma', 'descriptor')
+                         if (values := getattr(found, key)) is not None}
             return Prediction(found.position_m.mean(0, keepdims=True),
-                              mean_quaternion(found.quat_xyzw)[np.newaxis])
+                              mean_quaternion(found.quat_xyzw)[np.newaxis], **certainty)
 
         super().__init__(mean, artifact)
 

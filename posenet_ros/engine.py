@@ -18,14 +18,22 @@ import warnings
 
 import numpy as np
 from numpy.typing import NDArray
-from posenet_ros.artifact import INT8_FILE, LITERT_FILE, LoadedArtifact, WEIGHTS_FILE
+from posenet_ros.artifact import (
+    HEAD_FILE,
+    INT8_FILE,
+    LITERT_FILE,
+    LoadedArtifact,
+    WEIGHTS_FILE,
+)
 from posenet_ros.config import NetworkConfig
 from posenet_ros.errors import InputError
+from posenet_ros.prediction import Prediction
 from posenet_ros.quiet import quiet_stderr
-from posenet_ros.relocaliser import Prediction
 
 ENGINES = ('auto', 'tensorflow', 'litert')
 PRECISIONS = ('float32', 'float16', 'int8')
+POSE = ('position', 'quat_xyzw')
+CERTAINTY = ('log_sigma', 'descriptor', 'fc')  # outputs that not every network has
 LITERT_THREADS = 4  # more threads do not speed up one image
 
 
@@ -43,12 +51,26 @@ class Engine(Protocol):
         """
         ...
 
+    def head(self, fc: NDArray[np.float32]) -> Prediction:
+        """
+        Run the last layers alone.
+
+        :param fc: (N, head width) activations before dropout.
+        :raises InputError: when the model folder has no head.
+        """
+        ...
+
 
 def prediction(outputs: Mapping[str, Any]) -> Prediction:
-    """Return a network's outputs `position` and `quat_xyzw` as float64, of exact unit length."""
+    """Return a network's outputs as float64, the quaternions of exact unit length."""
     quats = np.asarray(outputs['quat_xyzw'], np.float64)
+    more = {key: np.asarray(outputs[key], np.float64) for key in CERTAINTY if key in outputs}
     return Prediction(np.asarray(outputs['position'], np.float64),
-                      quats / np.linalg.norm(quats, axis=-1, keepdims=True))
+                      quats / np.linalg.norm(quats, axis=-1, keepdims=True), **more)
+
+
+NO_HEAD = ('Monte-Carlo dropout needs a model folder with a head of its own: make one of this by '
+           'python -m training.uncertainty')
 
 
 class LiteRtEngine:
@@ -56,39 +78,55 @@ class LiteRtEngine:
     A .tflite file on the CPU, without TensorFlow.
 
     :param threads: how many it computes with; 0 means one a core, at most LITERT_THREADS.
+    :param head: .tflite file of the last layers alone; loaded when it is asked for.
     :raises InputError: when ai-edge-litert is not installed or the file is no network.
     """
 
     name = 'litert'
 
-    def __init__(self, path: Path, threads: int = 0) -> None:
+    def __init__(self, path: Path, threads: int = 0, head: Path | None = None) -> None:
+        threads = threads or min(len(os.sched_getaffinity(0)), LITERT_THREADS)
+        self._run = self._load(path, threads)
+        self._head_file = head
+        self._head: Callable[..., dict[str, Any]] | None = None
+        self.device = f'CPU, {threads} thread{"s" if threads > 1 else ""}'
+
+    @staticmethod
+    def _load(path: Path, threads: int) -> Callable[..., dict[str, Any]]:
         try:
             from ai_edge_litert.interpreter import Interpreter
         except ImportError as error:
             raise InputError('the engine litert needs the package ai-edge-litert. '
                              'Install it: pip install ai-edge-litert') from error
-        threads = threads or min(len(os.sched_getaffinity(0)), LITERT_THREADS)
         try:
             with quiet_stderr():
                 interpreter = Interpreter(model_path=str(path), num_threads=threads)
                 interpreter.allocate_tensors()
-            self._run = interpreter.get_signature_runner()
+            runner: Callable[..., dict[str, Any]] = interpreter.get_signature_runner()
         except (ValueError, RuntimeError) as error:
             raise InputError(f'{path} is no network that LiteRT can run: {error}') from error
-        self.device = f'CPU, {threads} thread{"s" if threads > 1 else ""}'
+        return runner
 
     def predict(self, batch: NDArray[np.uint8]) -> Prediction:
         """Estimate poses one image after another; see :meth:`Engine.predict`."""
         outputs = [self._run(image=image[None]) for image in batch]
         return prediction({key: np.concatenate([output[key] for output in outputs])
-                           for key in ('position', 'quat_xyzw')})
+                           for key in outputs[0]})
+
+    def head(self, fc: NDArray[np.float32]) -> Prediction:
+        """Run the last layers alone, on all rows at once; see :meth:`Engine.head`."""
+        if self._head is None:
+            if self._head_file is None or not self._head_file.is_file():
+                raise InputError(NO_HEAD)
+            self._head = self._load(self._head_file, 1)
+        return prediction(self._head(fc=fc))
 
 
 class TensorFlowEngine:
     """
     The Keras network as one compiled function: with XLA on a GPU, without on the CPU.
 
-    8-bit images go to the device in one copy, positions and quaternions come back in another.
+    8-bit images go to the device in one copy, all the outputs come back in another.
 
     :param half: compute in float16 (the pose layers stay in float32); for GPUs.
     :raises InputError: when TensorFlow is not installed or the weights do not fit.
@@ -102,24 +140,39 @@ class TensorFlowEngine:
         if half and not gpus:
             raise InputError('the precision float16 needs an NVIDIA GPU that TensorFlow sees. '
                              'Received: none; use float32')
-        from posenet_ros.network import build
+        from posenet_ros.network import build, pose_head
         with _dtype_policy('mixed_float16' if half else 'float32'):
             model = build(config)
         load_weights(model, weights)
+        self._sizes = {key: model.output[key].shape[-1] for key in (*POSE, *CERTAINTY)
+                       if key in model.output}
+        last_layers = pose_head(model) if 'fc' in self._sizes else None
 
         def run(images: Any) -> Any:  # noqa: ANN401
             outputs = model(images, training=False)
-            return tensorflow.concat([outputs['position'], outputs['quat_xyzw']], axis=-1)
+            return tensorflow.concat([outputs[key] for key in self._sizes], axis=-1)
+
+        def run_head(fc: Any) -> Any:  # noqa: ANN401
+            if last_layers is None:
+                raise InputError(NO_HEAD)
+            return last_layers(fc, training=False)
 
         # XLA on a CPU is slower than none
         self._run: Callable[..., Any] = tensorflow.function(run, jit_compile=bool(gpus))
+        self._head: Callable[..., Any] = tensorflow.function(run_head, jit_compile=bool(gpus))
         self._constant = tensorflow.constant
         self.device = _device_name(tensorflow, gpus) + (', float16' if half else '')
 
     def predict(self, batch: NDArray[np.uint8]) -> Prediction:
         """Estimate poses in one call (each new N compiles once); see :meth:`Engine.predict`."""
-        poses = self._run(self._constant(batch)).numpy()
-        return prediction({'position': poses[:, :3], 'quat_xyzw': poses[:, 3:]})
+        rows = self._run(self._constant(batch)).numpy()
+        ends = np.cumsum(list(self._sizes.values()))[:-1]
+        return prediction(dict(zip(self._sizes, np.split(rows, ends, axis=1), strict=True)))
+
+    def head(self, fc: NDArray[np.float32]) -> Prediction:
+        """Run the last layers alone; see :meth:`Engine.head`."""
+        return prediction({key: value.numpy()
+                           for key, value in self._head(self._constant(fc)).items()})
 
 
 @contextmanager
@@ -220,4 +273,4 @@ def load_engine(
     if precision == 'int8' and not file.is_file():
         raise InputError(f'{artifact.folder} offers no int8: it was less accurate or no faster '
                          'than float32 (see provenance in artifact.json), or was not tried')
-    return LiteRtEngine(file, threads)
+    return LiteRtEngine(file, threads, artifact.folder / HEAD_FILE)

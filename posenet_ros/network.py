@@ -17,6 +17,7 @@ Tensor = Any  # of any Keras backend, or symbolic
 
 EPSILON = 1e-12  # keeps the gradient of a length finite at zero
 SPATIAL_CHANNELS = 64
+UNIT_FEATURES = 'unit_features'  # layer: features averaged over the image, of length 1
 AUXILIARY_WIDTH = 1024
 AUXILIARY_DROPOUT = 0.7
 RAW_ROTATION_SIZE = {'quaternion': 4, '6d': 6}
@@ -73,6 +74,21 @@ def _pose(x: Tensor, config: NetworkConfig, prefix: str) -> dict[str, Tensor]:
     return {f'{prefix}position': position, f'{prefix}quat_xyzw': quat}
 
 
+def _certainty(x: Tensor, config: NetworkConfig) -> dict[str, Tensor]:
+    """Return the expected errors and the descriptor of (B, H', W', D); always float32."""
+    pooled = keras.layers.GlobalAveragePooling2D(dtype='float32', name='pooled_features')(x)
+    pooled = keras.layers.Identity(name=UNIT_FEATURES, dtype='float32')(unit(pooled))
+    outputs = {}
+    if config.sigma_width:
+        hidden = keras.layers.Dense(
+            config.sigma_width, activation='relu', dtype='float32', name='sigma_fc')(pooled)
+        outputs['log_sigma'] = keras.layers.Dense(6, dtype='float32', name='log_sigma')(hidden)
+    if config.descriptor_size:
+        outputs['descriptor'] = keras.layers.Dense(
+            config.descriptor_size, use_bias=False, dtype='float32', name='descriptor')(pooled)
+    return outputs
+
+
 def _head(x: Tensor, config: NetworkConfig) -> dict[str, Tensor]:
     if config.pooling == 'spatial':
         x = keras.layers.Conv2D(SPATIAL_CHANNELS, 1, activation='relu', name='squeeze')(x)
@@ -80,7 +96,10 @@ def _head(x: Tensor, config: NetworkConfig) -> dict[str, Tensor]:
     else:
         x = keras.layers.GlobalAveragePooling2D(name='pooled')(x)
     x = keras.layers.Dense(config.head_width, activation='relu', name='fc')(x)
-    return _pose(keras.layers.Dropout(config.dropout, name='dropout')(x), config, '')
+    outputs = _pose(keras.layers.Dropout(config.dropout, name='dropout')(x), config, '')
+    if config.sigma_width:
+        outputs['fc'] = keras.ops.cast(x, 'float32')
+    return outputs
 
 
 def _auxiliary_head(x: Tensor, config: NetworkConfig, prefix: str) -> dict[str, Tensor]:
@@ -103,14 +122,15 @@ def build(config: NetworkConfig, auxiliary: bool = False) -> keras.Model:
         named `aux1_position`, `aux1_quat_xyzw`, `aux2_...`. Other backbones have none.
     :returns: a model from (B, input_height, input_width, 3) uint8 RGB to a dictionary of
         `position` (B, 3), metres in the dataset's frame, and `quat_xyzw` (B, 4) of length 1, of
-        either sign.
+        either sign; where the settings have them `log_sigma`, `descriptor` and `fc`, see
+        :class:`posenet_ros.prediction.Prediction`.
     :raises InputError: on an unknown backbone, or an input size that it does not take.
     """
     images = keras.Input((config.input_height, config.input_width, 3), dtype='uint8',
                          name='image')
     x, maps = backbones.features(config, images)
     x = keras.layers.Identity(name='features')(x)
-    outputs = _head(x, config)
+    outputs = _head(x, config) | _certainty(x, config)
     for number, feature_map in enumerate(maps if auxiliary else (), start=1):
         outputs |= _auxiliary_head(feature_map, config, f'aux{number}_')
     return keras.Model(images, outputs, name=config.backbone)
@@ -120,6 +140,12 @@ def without_auxiliary(model: keras.Model) -> keras.Model:
     """Return the same network (sharing its weights) without auxiliary heads."""
     outputs = {key: value for key, value in model.output.items() if not key.startswith('aux')}
     return keras.Model(model.input, outputs, name=model.name)
+
+
+def pose_head(model: keras.Model) -> keras.Model:
+    """Return the last layers alone (sharing their weights): `fc` (B, W) to the pose outputs."""
+    outputs = {key: model.output[key] for key in ('position', 'quat_xyzw')}
+    return keras.Model(model.get_layer('dropout').output, outputs)
 
 
 def feature_map(model: keras.Model) -> keras.Model:

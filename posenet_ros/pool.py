@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 import os
 from queue import SimpleQueue
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.artifact import LoadedArtifact
 from posenet_ros.engine import Engine, LITERT_THREADS, load_engine
-from posenet_ros.relocaliser import Prediction
+from posenet_ros.prediction import Prediction
 
 
 class EnginePool:
@@ -30,9 +31,19 @@ class EnginePool:
 
     def predict(self, batch: NDArray[np.uint8]) -> Prediction:
         """Estimate poses; see :meth:`posenet_ros.engine.Engine.predict`."""
+        with self._lent() as engine:
+            return engine.predict(batch)
+
+    def head(self, fc: NDArray[np.float32]) -> Prediction:
+        """Run the last layers alone; see :meth:`posenet_ros.engine.Engine.head`."""
+        with self._lent() as engine:
+            return engine.head(fc)
+
+    @contextmanager
+    def _lent(self) -> Iterator[Engine]:
         engine = self._free.get()
         try:
-            return engine.predict(batch)
+            yield engine
         finally:
             self._free.put(engine)
 

@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
-
 import numpy as np
-from numpy.typing import NDArray
 from posenet_ros.artifact import Artifact
 from posenet_ros.camera import Camera
+from posenet_ros.certainty import covariance, Dropout, unlikeness
 from posenet_ros.errors import InputError
-from posenet_ros.pose import diagonal_covariance, Pose, PoseEstimate
+from posenet_ros.pose import Pose, PoseEstimate
+from posenet_ros.prediction import Predict, Prediction
 from posenet_ros.preprocess import Image
+
+__all__ = ['Predict', 'Prediction', 'Relocaliser']
 
 ASPECT_TOLERANCE = 0.01
 INTRINSICS_TOLERANCE = 0.02
-
-
-class Prediction(NamedTuple):
-    """
-    What a network says of a batch of images.
-
-    :param position_m: (N, 3) camera positions in the dataset's frame, metres.
-    :param quat_xyzw: (N, 4) unit quaternions, dataset from camera.
-    """
-
-    position_m: NDArray[np.float64]
-    quat_xyzw: NDArray[np.float64]
-
-
-class Predict(Protocol):
-    """A network: (N, height, width, 3) RGB of 8 bits to poses."""
-
-    def __call__(self, batch: Image) -> Prediction:
-        """Return one pose an image."""
-        ...
 
 
 class Relocaliser:
@@ -43,20 +24,19 @@ class Relocaliser:
     :param predict: the network, for example an engine's `predict`.
     :param artifact: preprocessing, camera and calibration of that network.
     :param map_from_dataset: moves poses from the dataset's frame into the map.
+    :param dropout: adds the spread of Monte-Carlo dropout to the covariance.
     """
 
     def __init__(self, predict: Predict, artifact: Artifact,
-                 map_from_dataset: Pose | None = None) -> None:
+                 map_from_dataset: Pose | None = None, dropout: Dropout | None = None) -> None:
         self._predict = predict
         self._artifact = artifact
         self._map_from_dataset = map_from_dataset or Pose()
-        calibration = artifact.calibration
-        covariance = diagonal_covariance(calibration.sigma_m, calibration.sigma_rad)
+        self._dropout = dropout
+        self._places = artifact.train.places.astype(np.float32)
         # Both halves turn with the map; a translation of the frame moves neither, because the
         # covariance is about the camera's own origin.
-        turn = np.kron(np.eye(2), self._map_from_dataset.rotation)
-        turned = turn @ covariance @ turn.T
-        self._covariance = (turned + turned.T) / 2
+        self._turn = np.kron(np.eye(2), self._map_from_dataset.rotation)
 
     def camera_of(self, image: Image) -> Camera:
         """
@@ -115,4 +95,14 @@ class Relocaliser:
         """
         prediction = self._predict(network_input[np.newaxis])
         dataset_from_camera = Pose(prediction.position_m[0], prediction.quat_xyzw[0])
-        return PoseEstimate(self._map_from_dataset @ dataset_from_camera, self._covariance)
+        own = covariance(prediction, self._artifact.calibration, self._dropout)
+        turned = self._turn @ own @ self._turn.T
+        return PoseEstimate(self._map_from_dataset @ dataset_from_camera, (turned + turned.T) / 2,
+                            self._place_score(prediction))
+
+    def _place_score(self, prediction: Prediction) -> float | None:
+        """Return how little an image looks like the training images; 1 is the model's limit."""
+        limit = self._artifact.calibration.place_limit
+        if prediction.descriptor is None or not limit:
+            return None
+        return float(unlikeness(prediction.descriptor, self._places)[0] / limit)

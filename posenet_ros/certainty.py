@@ -1,0 +1,87 @@
+"""How sure an answer is: its covariance, and whether the image is of the trained place."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from posenet_ros.artifact import Calibration
+from posenet_ros.errors import InputError
+from posenet_ros.metrics import rotation_vectors_rad
+from posenet_ros.pose import diagonal_covariance
+from posenet_ros.prediction import Head, Prediction
+
+Array = NDArray[np.float64]
+
+NEIGHBOURS = 5  # training images that a descriptor is compared with
+LARGEST_LOG = 12.0  # a sigma of 160 km: images of nowhere must not overflow
+
+
+def unlikeness(descriptors: NDArray[np.floating], places: NDArray[np.floating]) -> Array:
+    """
+    Return how little images look like the training images: 0 is alike, 1 has nothing in common.
+
+    One minus the mean cosine to the nearest few of the training set; of the measures that were
+    tried it tells other places apart best (training/README.md).
+
+    :param descriptors: (N, D).
+    :param places: (M, D) of training images.
+    :returns: (N,).
+    """
+    alike = np.asarray(descriptors, np.float32) @ np.asarray(places, np.float32).T
+    count = min(NEIGHBOURS, alike.shape[1])
+    nearest = np.partition(alike, -count, axis=1)[:, -count:]
+    return np.asarray(1 - nearest.mean(axis=1), np.float64)
+
+
+class Dropout:
+    """
+    Monte-Carlo dropout (Kendall and Cipolla 2016): how much the pose hangs on single activations.
+
+    The backbone runs once; the head runs on all samples in one batch. The masks are drawn once,
+    so that an image always gets the same covariance.
+
+    :param head: from `fc` to poses.
+    :param rate: share of the activations that are dropped.
+    :param width: how many there are.
+    :param samples: how many poses are drawn, at least 2.
+    """
+
+    def __init__(self, head: Head, rate: float, width: int, samples: int, seed: int = 0) -> None:
+        if samples < 2:
+            raise InputError(f'mc_samples has to be 0 (off) or at least 2. Received: {samples}')
+        kept = np.random.default_rng(seed).random((samples, width)) >= rate
+        self._head, self._masks = head, kept.astype(np.float32) / np.float32(1 - rate)
+
+    def covariance(self, prediction: Prediction) -> Array:
+        """
+        Return the mean square (6, 6) of the samples' differences to the answer without dropout.
+
+        :param prediction: of one image, with `fc`.
+        """
+        if prediction.fc is None:
+            raise InputError('Monte-Carlo dropout needs a network that gives its activations. '
+                             'Received: one that gives poses only')
+        found = self._head(self._masks * prediction.fc.astype(np.float32))
+        moved = found.position_m - prediction.position_m
+        turned = rotation_vectors_rad(
+            found.quat_xyzw, np.tile(prediction.quat_xyzw, (len(moved), 1)))
+        errors = np.hstack([moved, turned])
+        return np.asarray(errors.T @ errors / len(errors), np.float64)
+
+
+def covariance(prediction: Prediction, calibration: Calibration,
+               dropout: Dropout | None = None) -> Array:
+    """
+    Return the (6, 6) covariance of an answer in the dataset's frame, ordered as a PoseEstimate's.
+
+    :param prediction: of one image; where it has no `log_sigma`, the calibration's sigmas hold.
+    :param dropout: adds the spread of its samples.
+    """
+    if prediction.log_sigma is None or not calibration.scale:
+        return diagonal_covariance(calibration.sigma_m, calibration.sigma_rad)
+    log_sigma = np.clip(prediction.log_sigma[0], -LARGEST_LOG, LARGEST_LOG)
+    own = np.diag(np.square(np.exp(log_sigma) * calibration.scale))
+    if dropout is None:
+        return own
+    stretch = np.diag(calibration.mc_scale)
+    return np.asarray(stretch @ (own + dropout.covariance(prediction)) @ stretch)

@@ -1,0 +1,45 @@
+"""What a network says of images, and what a network is to the rest of the house."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Prediction(NamedTuple):
+    """
+    What a network says of a batch of images.
+
+    Networks that were never taught how sure they are say no more than the pose.
+
+    :param position_m: (N, 3) camera positions in the dataset's frame, metres.
+    :param quat_xyzw: (N, 4) unit quaternions, dataset from camera.
+    :param log_sigma: (N, 6) logarithm of the expected error, before calibration: along x y z of
+        the dataset's frame in metres, then about its fixed x y z in radians.
+    :param descriptor: (N, D) what the images look like, to be compared with the training images.
+    :param fc: (N, W) activations before dropout, from which the head makes the pose.
+    """
+
+    position_m: NDArray[np.float64]
+    quat_xyzw: NDArray[np.float64]
+    log_sigma: NDArray[np.float64] | None = None
+    descriptor: NDArray[np.float64] | None = None
+    fc: NDArray[np.float64] | None = None
+
+
+class Predict(Protocol):
+    """A network: (N, height, width, 3) RGB of 8 bits to poses."""
+
+    def __call__(self, batch: NDArray[np.uint8]) -> Prediction:
+        """Return one pose an image."""
+        ...
+
+
+class Head(Protocol):
+    """The last layers of a network: (N, W) activations `fc` to poses."""
+
+    def __call__(self, fc: NDArray[np.float32]) -> Prediction:
+        """Return one pose a row."""
+        ...
