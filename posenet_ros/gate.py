@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from enum import Enum, unique
 from typing import NamedTuple
@@ -154,13 +155,15 @@ class Gate:
         if fault and self._rejects(fault):
             return Decision(Verdict(fault.kind.value), (fault.reason,))
         track = Track(stamp_ns, estimate.map_from_camera, odom_from_camera)
-        for verdict, reason in (
-                (Verdict.STALE, self._stale(stamp_ns, age_s)),
-                (Verdict.OUT_OF_PLACE, self._out_of_place(estimate)),
-                (Verdict.OUT_OF_BOUNDS, self._out_of_bounds(estimate)),
-                (Verdict.UNCERTAIN, self._uncertain(estimate)),
-                (Verdict.JUMP, self._jump(track))):
-            if reason:
+        checks: dict[Verdict, Callable[[], str]] = {
+            Verdict.STALE: lambda: self._stale(stamp_ns, age_s),
+            Verdict.OUT_OF_PLACE: lambda: self._out_of_place(estimate),
+            Verdict.OUT_OF_BOUNDS: lambda: self._out_of_bounds(estimate),
+            Verdict.UNCERTAIN: lambda: self._uncertain(estimate),
+            # the last: what is rejected for another reason is no witness of a jump
+            Verdict.JUMP: lambda: self._jump(track)}
+        for verdict, reason_of in checks.items():
+            if reason := reason_of():
                 return Decision(verdict, (reason,))
         self._accept(track)
         return Decision(Verdict.ACCEPTED)
@@ -192,14 +195,18 @@ class Gate:
 
     def _out_of_bounds(self, estimate: PoseEstimate) -> str:
         limit = self.config.max_distance_m
+        if not limit:
+            return ''
         position = self._dataset_from_map.apply(estimate.map_from_camera.translation_m)
         nearest = np.clip(position, self._scene.bounds_min_m, self._scene.bounds_max_m)
         distance = float(np.linalg.norm(position - nearest))
-        if not limit or distance <= limit:
+        if distance <= limit:
             return ''
         return f'{distance:.1f} m outside the trained area, the limit is {limit:g} m'
 
     def _uncertain(self, estimate: PoseEstimate) -> str:
+        if not (self.config.max_sigma_m or self.config.max_sigma_deg):
+            return ''
         sigma_m, sigma_rad = (
             float(np.sqrt(np.linalg.eigvalsh(estimate.covariance[part, part]).max()))
             for part in (slice(0, 3), slice(3, 6)))

@@ -77,6 +77,7 @@ class Inputs:
             kind, topic, callback, image_qos(self._values),
             qos_overriding_options=qos_overrides(self._node, topic),
             event_callbacks=SubscriptionEventCallbacks(
+                use_default_callbacks=False,
                 incompatible_qos=lambda event: self._report_mismatch(topic, event)))
         self._stack.callback(self._node.destroy_subscription, subscription)
 

@@ -17,6 +17,7 @@ from lifecycle_msgs.srv import ChangeState
 from posenet_ros import parameters
 from posenet_ros.diagnostics import Diagnostics
 from posenet_ros.errors import InputError, PoseNetError, run_cli
+from posenet_ros.memory import keep_memory
 from posenet_ros.parameters import Parameters
 from posenet_ros.ros_environment import prepare
 from posenet_ros.session import Session
@@ -33,6 +34,7 @@ from rclpy.utilities import remove_ros_args
 DIAGNOSTICS_QOS = QoSProfile(depth=10)
 DIAGNOSTICS_PERIOD_S = 1.0
 WARNING_PERIOD_S = 5.0
+KEPT_BYTES = 1 << 26  # a few images of the largest cameras
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -185,6 +187,7 @@ def run(argv: Sequence[str] | None = None) -> int:
         epilog=parameters.help_text(), formatter_class=argparse.RawDescriptionHelpFormatter,
         ).parse_args(remove_ros_args(arguments)[1:])
     prepare()
+    keep_memory(KEPT_BYTES)
     with suppress(KeyboardInterrupt):
         _serve(arguments)
     return 0

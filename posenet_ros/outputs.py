@@ -19,6 +19,7 @@ from posenet_ros.pose import Pose, PoseEstimate
 from posenet_ros.preprocess import Image
 from posenet_ros.smoothing import Smoother, SmootherConfig
 from posenet_ros.verdicts import to_words
+from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image as ImageMessage
@@ -26,6 +27,8 @@ from std_msgs.msg import Header
 
 POSE_QOS = QoSProfile(depth=10)
 DEBUG_QOS = QoSProfile(depth=1)
+# the executor looks at each event on each turn; a subscriber that does not fit says so itself
+NO_EVENTS = PublisherEventCallbacks(use_default_callbacks=False)
 PATH_PERIOD_S = 0.5
 DEBUG_WIDTH = 640
 GREEN, RED = (0, 255, 0), (255, 0, 0)
@@ -59,7 +62,8 @@ class Outputs:
         self._path_sent_s = 0.0
 
     def _publisher(self, kind: type, topic: str, qos: QoSProfile) -> LifecyclePublisher:
-        publisher = self._node.create_lifecycle_publisher(kind, topic, qos)
+        publisher = self._node.create_lifecycle_publisher(
+            kind, topic, qos, event_callbacks=NO_EVENTS)
         self._stack.callback(self._node.destroy_lifecycle_publisher, publisher)
         return publisher
 

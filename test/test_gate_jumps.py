@@ -57,6 +57,14 @@ def test_jumps_that_do_not_agree_are_never_believed() -> None:
     assert verdicts(gate, walk)[1:].count(ACCEPTED) == 0
 
 
+def test_what_is_rejected_for_another_reason_is_no_witness_of_a_jump() -> None:
+    gate = Gate(GateConfig(max_jump_m=1.0, max_sigma_m=1.0, reaccept_frames=3), SCENE)
+    assert gate.decide(at(0), 1).accepted
+    unsure = [gate.decide(at(9, sigma_m=5.0), 2 + i).verdict for i in range(5)]
+    assert set(unsure) == {Verdict.UNCERTAIN}
+    assert verdicts(gate, [9, 9, 9]) == [JUMP, JUMP, ACCEPTED]
+
+
 def test_without_odometry_the_velocity_of_the_last_second_counts() -> None:
     gate = Gate(LIMITS, SCENE)
     fast = [0.4 * i for i in range(11)]  # 4 m/s

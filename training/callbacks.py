@@ -14,13 +14,14 @@ import keras
 from matplotlib.figure import Figure
 import numpy as np
 from posenet_ros.errors import InputError, PoseNetError
+from posenet_ros.memory import keep_memory
 from posenet_ros.metrics import rotation_errors_deg, translation_errors_m
 from posenet_ros.preprocess import Preprocess
 from training.batches import Batches, KeptBatches
-from training.devices import keep_memory
 from training.loop import averaged, Images, network_inputs, run
 from training.losses import PoseTrainer
 
+KEPT_BYTES = 1 << 30
 CHECKPOINT_FILE = 'checkpoint.npz'
 LOG_FILE = 'log.csv'
 CURVES_FILE = 'curves.png'
@@ -42,9 +43,14 @@ class Prepare(keras.callbacks.Callback):
         self.batches.epoch = epoch
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Undo what TensorFlow did when it made the epoch's dataset."""
+        """
+        Undo what TensorFlow did when it made the epoch's dataset.
+
+        It sets the C library to give back all freed memory over 128 KiB, which cost a quarter of
+        the processor time of a training on a CPU.
+        """
         if batch == 0:
-            keep_memory()
+            keep_memory(KEPT_BYTES)
 
 
 class StopOnNaN(keras.callbacks.Callback):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-import ctypes
 from dataclasses import dataclass
 import json
 import os
@@ -12,9 +11,6 @@ from typing import Any
 import keras
 from posenet_ros.errors import InputError
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
-KEPT_BYTES = 1 << 30
-LARGEST_FROM_HEAP_BYTES = 1 << 25  # more is not allowed
 STRATEGIES = ('none', 'mirrored', 'multiworker')
 
 
@@ -61,19 +57,6 @@ def choose(strategy: str = 'none') -> Devices:
         raise InputError(f'--strategy {strategy} needs KERAS_BACKEND=tensorflow. '
                          f'Received: {backend}')
     return Devices(f'device: {_other(backend)} (Keras on {backend})')
-
-
-def keep_memory() -> None:
-    """
-    Let the C library keep freed memory, where it is glibc, instead of asking for it each step.
-
-    TensorFlow's generator datasets set it to give back all over 128 KiB, which cost a quarter of
-    the processor time of a training on a CPU.
-    """
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, 'mallopt'):
-        libc.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
-        libc.mallopt(M_MMAP_THRESHOLD, LARGEST_FROM_HEAP_BYTES)
 
 
 def _other(backend: str) -> str:
