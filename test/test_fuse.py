@@ -1,4 +1,4 @@
-"""Poses with a true covariance, in a filter on the demo's walk."""
+"""Poses with their covariances, in a filter with odometry on the demo's walk."""
 
 from __future__ import annotations
 
@@ -14,9 +14,20 @@ from posenet_ros.results import FrameResult
 from posenet_ros.smoothing import rotation_from_vector
 import pytest
 from training import fuse
-from training.fuse import compared, Errors, errors_of, fused, Odometry, poses_alone, Step
+from training.fuse import (
+    compared,
+    Errors,
+    errors_of,
+    fused,
+    Odometry,
+    poses_alone,
+    read_walks,
+    Step,
+)
 from training.walks import walks
 
+# real answers: golden/make_court_answers.py
+ANSWERS = Path(__file__).parent / 'golden' / 'court_answers.csv'
 FRAMES = 300
 BAD = (range(60, 100), range(180, 230))  # stretches in which the camera sees little
 
@@ -53,6 +64,14 @@ def test_the_covariance_of_each_pose_beats_one_for_all_and_odometry(seed: int) -
     assert errors['the covariance of each'] < 0.8 * errors['one covariance for all']
     assert errors['the covariance of each'] < 0.5 * errors['odometry alone']
     assert errors['the covariance of each'] < 0.3 * rms(poses_alone(walk))
+
+
+def test_the_networks_own_covariances_beat_one_for_all_and_odometry() -> None:
+    (walk,) = read_walks(ANSWERS)
+    found = {name: rms(errors) for name, errors in compared(walk).items()}
+    assert found['the covariance of each'] < 0.7 * found['one covariance for all']
+    assert found['the covariance of each'] < 0.2 * found['odometry alone']
+    assert found['the covariance of each'] < 0.3 * rms(poses_alone(walk))
 
 
 def test_a_covariance_that_lies_is_worse() -> None:
@@ -92,6 +111,6 @@ def test_the_poses_of_a_report(tmp_path: Path, capsys: pytest.CaptureFixture) ->
 def test_a_report_without_covariances_is_refused(tmp_path: Path) -> None:
     (tmp_path / 'frames.csv').write_text('name,x\na,1\n')
     with pytest.raises(InputError, match='sigma_x_m'):
-        list(fuse.read_walks(tmp_path / 'frames.csv'))
+        list(read_walks(tmp_path / 'frames.csv'))
     with pytest.raises(InputError, match='accepted poses'):
         compared([Step(Pose(), None)] * 5)
