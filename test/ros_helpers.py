@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 import os
 from pathlib import Path
 import signal
@@ -20,6 +21,7 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 import numpy as np
 from posenet_ros import artifact as artifacts
+from posenet_ros.camera import Camera
 from posenet_ros.messages import set_stamp
 import pytest
 from rcl_interfaces.srv import SetParameters
@@ -37,18 +39,20 @@ TRANSITIONS = {
     'deactivate': Transition.TRANSITION_DEACTIVATE, 'cleanup': Transition.TRANSITION_CLEANUP}
 
 
-def write_mean_colour_model(folder: Path) -> Path:
+def write_mean_colour_model(folder: Path, camera: Camera = CAMERA) -> Path:
     """
     Write a model folder whose network answers with the image's mean colour.
 
     The position is the mean R G B as shares of 1, times 10 m; the rotation is none. So a test
     knows which pose belongs to which image, and the network is a real LiteRT file.
+
+    :param camera: of its images.
     """
     pytest.importorskip('tensorflow')
     import keras
     from training.export import convert
 
-    settings = tiny_artifact()
+    settings = replace(tiny_artifact(), camera=camera)
     size = settings.preprocess.height, settings.preprocess.width
     image = keras.Input((*size, 3), dtype='uint8', name='image')
     mean = keras.layers.GlobalAveragePooling2D()(keras.ops.cast(image, 'float32'))

@@ -65,11 +65,13 @@ class Soak:
                         '--loop', '--clock']
         self._names = (f'player{i}.txt' for i in itertools.count())
         self._stamps = itertools.count(START + 1, 7)  # such as no image of the bag has
+        self._good = set(self.stamps)  # of all images that may be answered
         self.node = self._start(node_command(model=model, use_sim_time='true'), 'node.txt')
         self.peer = stack.enter_context(peer_of(DOMAIN))
         self.process = psutil.Process(self.node.popen.pid)
         self.images: list[tuple[float, int]] = []  # arrival, stamp
-        self.memory: list[tuple[float, int]] = []  # time, bytes
+        self.memory: list[tuple[float, int]] = []  # time, bytes that are the node's own
+        self.shared: list[tuple[float, int]] = []  # time, bytes of files and of DDS's segments
         self.latencies_s: list[float] = []
         self.poses = 0
         self.wrong_stamps = 0
@@ -91,13 +93,23 @@ class Soak:
             Image, 'image', lambda m: self.images.append(
                 (time.monotonic(), stamp_ns(m.header.stamp))), qos_profile_sensor_data)
         node.create_subscription(PoseStamped, '/relocaliser/pose', self._on_pose, 100)
-        node.create_timer(1.0, lambda: self.memory.append(
-            (time.monotonic(), self.process.memory_info().rss)))
+        node.create_timer(1.0, self._note_memory)
+
+    def _note_memory(self) -> None:
+        """
+        Note the memory.
+
+        DDS's segments have a fixed size, but count only as far as they were used already, and
+        those of the players, which are started anew, count as well.
+        """
+        now_s, found = time.monotonic(), self.process.memory_info()
+        self.memory.append((now_s, found.rss - found.shared))
+        self.shared.append((now_s, found.shared))
 
     def _on_pose(self, message: object) -> None:
         now_s, stamp = time.monotonic(), stamp_ns(message.header.stamp)
         self.poses += 1
-        self.wrong_stamps += not START <= stamp <= self.stamps[-1]
+        self.wrong_stamps += stamp not in self._good
         arrived = next((s for s, t in reversed(self.images[-90:]) if t == stamp), None)
         if arrived is None:
             return
@@ -130,20 +142,22 @@ class Soak:
             self.peer.images.publish(message)
             self.peer.spin_for(1 / RATE_HZ)
 
-    def burst(self) -> None:
-        """Send two hundred good images at once."""
+    def _send_good(self, stamp: int) -> None:
         from ros_helpers import image_message
 
+        self._good.add(stamp)
+        self.peer.images.publish(image_message(stamp, (1, 1, 1)))
+
+    def burst(self) -> None:
+        """Send two hundred good images at once."""
         for _ in range(200):
-            self.peer.images.publish(image_message(next(self._stamps), (1, 1, 1)))
+            self._send_good(next(self._stamps))
         self.peer.spin_for(1.0)  # until it has arrived
 
     def time_jumps(self) -> None:
         """Send images from far back and from far ahead."""
-        from ros_helpers import image_message
-
         for ahead in (0, BAG_SECONDS * SECOND // 2, SECOND):
-            self.peer.images.publish(image_message(next(self._stamps) + ahead))
+            self._send_good(next(self._stamps) + ahead)
             self.peer.spin_for(0.2)
 
     def stopped_player(self) -> None:
@@ -198,6 +212,8 @@ def report(soak: Soak, faults: Counter[str], lives: bool) -> bool:
             f'{value:.1f}' for value in (*np.percentile(latencies_ms, (50, 99)),
                                          latencies_ms.max())) + ' ms',
         'memory': f'{soak.memory[-1][1] / 1e6:.0f} MB, slope {slope:+.2f} MB/h',
+        'files and DDS segments': f'{soak.shared[-1][1] / 1e6:.0f} MB, slope '
+                                  f'{slope_mb_per_hour(soak.shared):+.2f} MB/h',
         'node': 'alive' if lives else 'dead'}
     for name, line in lines.items():
         print(f'{name:32} {line}')
