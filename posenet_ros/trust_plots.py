@@ -132,8 +132,9 @@ def _draw_scores(axis: Axes, inside: Array, outside: Array) -> None:
         axis.hist(values, bins=bins, weights=np.full(len(values), 1 / len(values)), color=colour,
                   alpha=0.6, label=f'{name} ({len(values)})')
     axis.axvline(SCORE_LIMIT, color=TRUTH, linewidth=1, linestyle='--', label='limit of the model')
-    axis.set_xscale('log')
-    axis.xaxis.set_major_formatter(lambda v, _: f'{v:g}')
+    axis.set_xscale('log', subs=(2, 5))
+    for set_formatter in (axis.xaxis.set_major_formatter, axis.xaxis.set_minor_formatter):
+        set_formatter(lambda v, _: f'{v:g}')
     axis.set(xlabel='place score, logarithmic', ylabel='share of the images')
     _percent(axis)
 
