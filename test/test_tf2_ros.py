@@ -154,8 +154,63 @@ def test_it_forgets_what_is_old_and_what_changes_when_cleared() -> None:
     for seconds in (100.0, 101.0, 102.0, 103.0):
         buffer.set_transform(transform('odom', 'base', moved(1), seconds), 'test')
     buffer.set_transform_static(transform('base', 'camera', moved(2)), 'test')
+    assert buffer.can_transform('odom', 'camera', at(100.5))  # until the next one comes
+    buffer.set_transform(transform('odom', 'base', moved(1), 104.0), 'test')
     assert not buffer.can_transform('odom', 'camera', at(100.5))
     assert buffer.can_transform('odom', 'camera', at(101.5))
+    buffer.set_transform(transform('odom', 'base', moved(1), 100.0), 'test')  # too old
+    assert not buffer.can_transform('odom', 'camera', at(100.5))
     buffer.clear()
-    assert not buffer.can_transform('odom', 'camera', at(101.5))
+    with pytest.raises(tf2_ros.ExtrapolationException, match='only time 0'):
+        buffer.lookup_transform('odom', 'camera', at(101.5))
+    with pytest.raises(tf2_ros.ConnectivityException):
+        buffer.lookup_transform('odom', 'camera', LATEST)
     assert buffer.can_transform('base', 'camera', at(5))
+
+
+def test_of_several_at_one_time_the_last_to_come_counts() -> None:
+    """As in TimeCache::findClosest; only of the earliest of all it is the first."""
+    buffer = tf2_ros.Buffer()
+    for seconds in (100.0, 101.0, 102.0):
+        for x in (1, 2, 2):
+            buffer.set_transform(transform('odom', 'base', moved(x + seconds), seconds), 'test')
+    for seconds, x in ((100.0, 1), (100.5, 1.5), (101.0, 2), (101.5, 1.5), (102.0, 2)):
+        assert_same(buffer.lookup_transform('odom', 'base', at(seconds)), moved(x + seconds))
+
+
+def test_between_two_parents_the_older_one_counts() -> None:
+    buffer = tf2_ros.Buffer()
+    buffer.set_transform(transform('odom', 'base', moved(1), 100.0), 'test')
+    buffer.set_transform(transform('map', 'base', moved(9), 101.0), 'test')
+    assert_same(buffer.lookup_transform('odom', 'base', at(100.9)), moved(1))
+    assert_same(buffer.lookup_transform('map', 'base', at(101)), moved(9))
+    assert_same(buffer.lookup_transform('map', 'base', LATEST), moved(9))
+    with pytest.raises(tf2_ros.ConnectivityException):
+        buffer.lookup_transform('odom', 'base', LATEST)
+
+
+def test_a_transform_stamped_zero_limits_no_latest_time() -> None:
+    buffer = tf2_ros.Buffer()
+    buffer.set_transform(transform('odom', 'base', moved(1), 100.0), 'test')
+    buffer.set_transform(transform('base', 'camera', moved(2), 0.0), 'test')
+    with pytest.raises(tf2_ros.ExtrapolationException, match='only time 0'):
+        buffer.lookup_transform('odom', 'camera', at(100))
+    with pytest.raises(tf2_ros.ExtrapolationException, match='only time 0'):
+        buffer.lookup_transform('odom', 'camera', LATEST)  # at 100, when odometry is known
+    assert_same(buffer.lookup_transform('base', 'camera', LATEST), moved(2))
+
+
+def test_a_transform_may_change_between_static_and_not() -> None:
+    buffer = tf2_ros.Buffer()
+    buffer.set_transform(transform('odom', 'base', moved(1), 100.0), 'test')
+    buffer.set_transform_static(transform('odom', 'base', moved(2), 50.0), 'test')
+    assert_same(buffer.lookup_transform('odom', 'base', at(7)), moved(2))
+    buffer.set_transform(transform('odom', 'base', moved(3), 100.0), 'test')
+    with pytest.raises(tf2_ros.ExtrapolationException, match='only time 100'):
+        buffer.lookup_transform('odom', 'base', at(7))
+
+
+@pytest.mark.parametrize(('frame', 'reason'), [('', 'cannot be empty'), ('/odom', 'start with')])
+def test_a_name_that_is_none_is_an_invalid_argument(frame: str, reason: str) -> None:
+    with pytest.raises(tf2_ros.InvalidArgumentException, match=reason):
+        tf2_ros.Buffer().lookup_transform(frame, 'base', LATEST)

@@ -44,13 +44,13 @@ def _sample(transform: TransformStamped) -> Sample:
 def _problem(child: str, sample: Sample) -> str:
     """Return why a transform is ignored, or nothing."""
     values = np.concatenate(sample.rigid)
-    if not child or not sample.parent:
-        return 'TF_NO_FRAME_ID: a frame has no name'
     if child == sample.parent:
         return 'TF_SELF_TRANSFORM: frame_id and child_frame_id are the same'
-    if not np.isfinite(values).all():
+    if not child or not sample.parent:
+        return f'TF_NO_{"" if child else "CHILD_"}FRAME_ID: a frame has no name'
+    if np.isnan(values).any():
         return f'TF_NAN_INPUT: {values.tolist()}'
-    if abs(float(sample.rigid.quat @ sample.rigid.quat) - 1) > QUATERNION_TOLERANCE:
+    if not abs(float(sample.rigid.quat @ sample.rigid.quat) - 1) < QUATERNION_TOLERANCE:
         return f'TF_DENORMALIZED_QUATERNION: {sample.rigid.quat.tolist()}'
     return ''
 
@@ -69,10 +69,11 @@ class Buffer:
         self._lock = RLock()
 
     def clear(self) -> None:
-        """Forget the transforms that change with time; static ones stay, as in tf2."""
+        """Forget the transforms that change with time; static ones and all frames stay."""
         with self._lock:
-            self._caches = {child: cache for child, cache in self._caches.items()
-                            if isinstance(cache, StaticCache)}
+            self._caches = {
+                child: cache if isinstance(cache, StaticCache) else TimeCache(self._keep_ns)
+                for child, cache in self._caches.items()}
 
     def set_transform(self, transform: TransformStamped, authority: str) -> None:
         """Add a transform; one that makes no sense is logged and ignored."""
@@ -140,9 +141,10 @@ class Buffer:
         with self._lock:
             for name, frame in (('target_frame', target), ('source_frame', source)):
                 if not frame or frame.startswith('/'):
+                    wrong = "start with a '/'" if frame else 'be empty'
                     raise InvalidArgumentException(
                         f'Invalid argument "{frame}" passed to lookupTransform argument {name} - '
-                        "in tf2 frame_ids cannot be empty or start with a '/'")
+                        f'in tf2 frame_ids cannot {wrong}')
                 if frame not in self._frames:
                     raise LookupException(f'"{frame}" passed to lookupTransform argument {name} '
                                           'does not exist. ')
@@ -195,7 +197,7 @@ class Buffer:
                 f"Could not find a connection between '{target}' and '{source}' because they are "
                 'not part of the same tree. Tf has two or more unconnected trees.')
         stamps = [stamp for chain in (up, down) for frame, stamp in chain.items()
-                  if stamp is not None and self._is_below(frame, meeting, chain)]
+                  if stamp and self._is_below(frame, meeting, chain)]  # zero is any time
         return min(stamps, default=0)
 
     def _latest_to_root(self, frame: str) -> dict[str, int | None]:
@@ -205,8 +207,12 @@ class Buffer:
             if frame in chain:
                 raise LookupException('The tf tree is invalid because it contains a loop.')
             cache = self._caches[frame]
+            try:
+                parent, _ = cache.at(0)
+            except ExtrapolationException:  # nothing since it was cleared
+                break
             chain[frame] = cache.latest_ns
-            frame = cache.at(cache.latest_ns or 0)[0]
+            frame = parent
         chain[frame] = None
         return chain
 

@@ -1,4 +1,8 @@
-"""The transforms of one child frame over time, interpolated as tf2 does."""
+"""
+The transforms of one child frame over time, kept and interpolated as tf2 does.
+
+Compared with tf2/src/cache.cpp of geometry2's branch jazzy.
+"""
 
 from __future__ import annotations
 
@@ -89,40 +93,58 @@ class TimeCache:
         self._stamps: list[int] = []
 
     @property
-    def latest_ns(self) -> int:
-        """Return the newest stamp, nanoseconds."""
-        return self._stamps[-1]
+    def latest_ns(self) -> int | None:
+        """Return the newest stamp, nanoseconds; None when there is nothing."""
+        return self._stamps[-1] if self._stamps else None
 
     def insert(self, sample: Sample) -> bool:
-        """Add a transform. Returns False when it is too old to be kept."""
-        if self._stamps and sample.stamp_ns < self.latest_ns - self._keep_ns:
+        """
+        Add a transform, unless it is there already.
+
+        What is too old is forgotten first, by what was the newest until now.
+
+        :returns: False when it is too old to be kept.
+        """
+        oldest_ns = (self.latest_ns or 0) - self._keep_ns
+        old = bisect_left(self._stamps, oldest_ns)
+        del self._samples[:old], self._stamps[:old]
+        if self._stamps and sample.stamp_ns < oldest_ns:
             return False
         place = bisect_right(self._stamps, sample.stamp_ns)
-        self._samples.insert(place, sample)
-        self._stamps.insert(place, sample.stamp_ns)
-        old = bisect_left(self._stamps, self.latest_ns - self._keep_ns)
-        del self._samples[:old], self._stamps[:old]
+        same = self._samples[bisect_left(self._stamps, sample.stamp_ns):place]
+        if not any(_equal(sample, other) for other in same):
+            self._samples.insert(place, sample)
+            self._stamps.insert(place, sample.stamp_ns)
         return True
 
     def at(self, stamp_ns: int) -> tuple[str, Rigid]:
         """
-        Return the parent and the transform at a time, interpolated.
+        Return the parent and the transform at a time, interpolated; the newest at time 0.
 
         :raises ExtrapolationException: when the time is outside what is kept.
         """
+        if not self._stamps:
+            raise ExtrapolationException(_outside(stamp_ns, 0, 0))
         first, last = self._stamps[0], self._stamps[-1]
-        if not first <= stamp_ns <= last:
+        if stamp_ns in (0, last):
+            return self._samples[-1].parent, self._samples[-1].rigid
+        if stamp_ns == first:
+            return self._samples[0].parent, self._samples[0].rigid
+        if not first < stamp_ns < last:
             raise ExtrapolationException(_outside(stamp_ns, first, last))
-        newer = self._samples[bisect_left(self._stamps, stamp_ns)]
-        if newer.stamp_ns == stamp_ns:
-            return newer.parent, newer.rigid
-        older = self._samples[bisect_left(self._stamps, stamp_ns) - 1]
+        after = bisect_right(self._stamps, stamp_ns)
+        older, newer = self._samples[after - 1:after + 1]
         if older.parent != newer.parent:
             return older.parent, older.rigid
         ratio = (stamp_ns - older.stamp_ns) / (newer.stamp_ns - older.stamp_ns)
         step = newer.rigid.translation - older.rigid.translation
         return older.parent, Rigid(older.rigid.translation + ratio * step,
                                    slerp(older.rigid.quat, newer.rigid.quat, ratio))
+
+
+def _equal(one: Sample, other: Sample) -> bool:
+    return one.parent == other.parent and all(
+        np.array_equal(a, b) for a, b in zip(one.rigid, other.rigid, strict=True))
 
 
 def _outside(stamp_ns: int, first_ns: int, last_ns: int) -> str:
