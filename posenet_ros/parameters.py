@@ -120,8 +120,8 @@ class Parameters:
         0.0, 'Reject poses whose rotation has a larger standard deviation, degrees; 0: off.',
         limits=(0.0, 180.0), live=True)
     max_jump_m: float = _parameter(
-        0.0, 'Reject poses that are further from the last one, moved on by odometry (map_to_odom) '
-        'or at its velocity, metres; 0: off.', limits=(0.0, 1e6), live=True)
+        0.0, 'Reject poses that are further from the last one, moved on by odometry (map_to_odom, '
+        'publish_base_pose) or at its velocity, metres; 0: off.', limits=(0.0, 1e6), live=True)
     max_jump_deg: float = _parameter(
         0.0, 'Reject poses that are turned further from there, degrees; 0: off.',
         limits=(0.0, 180.0), live=True)

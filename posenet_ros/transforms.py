@@ -94,7 +94,7 @@ class Transforms:
 
     def odom_from_camera(self, camera_frame: str, stamp_ns: int) -> Pose | None:
         """Return what odometry says of the camera at a time, if it is known already."""
-        if self._mode is not TfMode.MAP_TO_ODOM:
+        if self._mode is TfMode.MAP_TO_BASE:  # the base then has no odometry for its parent
             return None
         return self._known(self._values.odom_frame, camera_frame, stamp_ns)
 

@@ -22,7 +22,8 @@ if [ ! -f "$headers/Python.h" ]; then
 fi
 cp -r "$here" "$work/packages"  # builds leave files behind: keep them out of the source tree
 if [ "${ROS_FROM_PYPI:-jazzy}" = kilted ]; then  # what differs between the distributions' wheels
-    sed -i -e 's/ros-jazzy-fastrtps-cmake-module/ros-kilted-ament-cmake-ros-core/' \
+    sed -i -e 's/\(ros-jazzy[a-z-]*\)==[0-9.]*/\1/' \
+        -e 's/ros-jazzy-fastrtps-cmake-module/ros-kilted-ament-cmake-ros-core/' \
         -e 's/ros-jazzy-python-cmake-module/ros-python-cmake-module/' \
         -e 's/ros-jazzy/ros-kilted/g' "$work"/packages/*/pyproject.toml
 fi

@@ -8,6 +8,7 @@ import subprocess
 import xml.etree.ElementTree as ET
 
 import posenet_ros
+import tomllib
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -28,6 +29,9 @@ def test_package_xml_names_every_ros_package_that_is_imported() -> None:
     used = set(re.findall(
         r'^\s*(?:from|import) (\w+_msgs|\w+_interfaces|rclpy|tf2_ros|launch|launch_ros|cv_bridge'
         r'|std_srvs|ament_index_python|rosidl_runtime_py)\b', source, re.MULTILINE))
+    source = ''.join(file.read_text() for file in (ROOT / 'launch').glob('*.py'))
+    used |= set(re.findall(r"package='(\w+)'", source)) - {'posenet_ros'}
+    assert 'rviz2' in used
     assert used <= named, used - named
 
 
@@ -36,6 +40,12 @@ def test_every_requirement_is_pinned() -> None:
         for line in file.read_text().splitlines():
             requirement = line.split('#')[0].strip()
             assert not requirement or '==' in requirement, f'{file.name}: {line}'
+
+
+def test_every_requirement_of_a_build_is_pinned() -> None:
+    for file in (ROOT / 'ros_from_pypi').glob('*/pyproject.toml'):
+        for requirement in tomllib.loads(file.read_text())['build-system']['requires']:
+            assert '==' in requirement, f'{file}: {requirement}'
 
 
 def test_no_path_of_a_machine_and_no_large_file_is_tracked() -> None:

@@ -242,3 +242,24 @@ def test_jumps_are_rejected_and_the_initial_pose_decides(model: Path, tmp_path: 
             assert len(peer.send(image_message(stamp, other), timeout_s=0.5)) == expected
         values = values_of(peer.status())
         assert (values['verdict accepted'], values['verdict jump']) == ('4', '4')
+
+
+def test_odometry_tells_a_jump_from_a_fast_robot_for_a_filter_too(
+        model: Path, tmp_path: Path) -> None:
+    """As for robot_localization: no transform of ours, but the pose of the base."""
+    other = tuple(255 - value for value in COLOUR)
+    camera = MAP_FROM_DATASET @ Pose(np.array(other) / 255 * SCALE_M)  # 8 m from the first
+    moved = (BASE_FROM_CAMERA @ MAP_FROM_CAMERA.inverse() @ camera @ BASE_FROM_CAMERA.inverse())
+    with relocaliser('none', DOMAIN + 7, model, tmp_path, max_jump_m=1.0,
+                     publish_base_pose='true') as peer:
+        robot, start = Robot(peer), time.time_ns()
+        robot.mount_camera()
+        broadcaster = TransformBroadcaster(peer.node)
+        for seconds, pose in ((0, Pose()), (1, moved), (2, moved)):
+            broadcaster.sendTransform(
+                _message('odom', 'base_link', pose, start + seconds * SECOND))
+        peer.spin_for(0.5)
+        assert len(peer.send(image_message(start, COLOUR))) == 1
+        assert len(peer.send(image_message(start + SECOND, other))) == 1
+        assert peer.send(image_message(start + 2 * SECOND, COLOUR), timeout_s=0.5) == []
+        assert sent(peer, 'odom') == []
