@@ -13,7 +13,8 @@ import keras
 from posenet_ros.config import NetworkConfig
 from posenet_ros.network import build
 import pytest
-from training import bench, bench_engines
+from training import bench, bench_gpu, bench_model
+from training.presets import load_preset
 from training.timing import by_turns, memory_mb
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -68,7 +69,7 @@ def test_a_part_that_fails_ends_the_benchmark_with_its_reason(
 def test_arithmetic_of_posenet_is_the_published() -> None:
     config = NetworkConfig(backbone='posenet', rotation='quaternion', head_width=2048)
     # GoogLeNet: 1.5 G multiply-adds (Szegedy et al. 2015, section 1)
-    assert bench_engines.gflop(build(config)) == pytest.approx(3.17, abs=0.02)
+    assert bench_model.gflop(build(config)) == pytest.approx(3.17, abs=0.02)
 
 
 def test_arithmetic_of_each_kind_of_layer() -> None:
@@ -76,7 +77,7 @@ def test_arithmetic_of_each_kind_of_layer() -> None:
     x = keras.layers.Conv2D(4, 3, padding='same')(image)  # 2 * 80 * 27 * 4
     x = keras.layers.DepthwiseConv2D(5, strides=2, padding='same')(x)  # 2 * 20 * 4 * 25
     x = keras.layers.Dense(6)(keras.layers.Flatten()(x))  # 2 * 80 * 6
-    assert bench_engines.gflop(keras.Model(image, x)) * 1e9 == 17280 + 4000 + 960
+    assert bench_model.gflop(keras.Model(image, x)) * 1e9 == 17280 + 4000 + 960
 
 
 def test_times_are_of_the_function_alone() -> None:
@@ -93,3 +94,20 @@ def test_memory_is_that_of_the_process() -> None:
     assert memory_mb()['now'] - before['now'] > 60
     assert memory_mb()['most'] >= memory_mb()['now'] - 1
     del kept
+
+
+def test_what_is_measured_on_a_gpu_runs_on_any_device(tmp_path: Path) -> None:
+    preset = load_preset('smoke', ['weights=none'])
+    bench_model.make(preset, tmp_path / 'model')
+    figures = bench_gpu.on_device(preset, tmp_path / 'model', (2,), 256, 1 << 16)['figures']
+    assert {'float32, batch 2: ms', 'float32, memory: GB/s',
+            f'training, batch {preset.batch}: images/s'} <= set(figures)
+    assert min(figures.values()) > 0
+    assert figures['float32, batch 2: share of the roofline'] < 2
+
+
+def test_the_roofline_is_arithmetic_or_memory() -> None:
+    image = keras.Input((100,))
+    model = keras.Model(image, keras.layers.Dense(50)(image))  # 10 kFLOP, 5050 + 2 * 150 numbers
+    assert bench_gpu.limit_s(model, 1, 'float32', (1e6, 1e12)) == pytest.approx(1e-2)
+    assert bench_gpu.limit_s(model, 1, 'float16', (1e12, 1e6)) == pytest.approx(2 * 5350e-6)

@@ -21,7 +21,8 @@ import numpy as np
 from posenet_ros.artifact import INT8_FILE, LITERT_FILE, load, LoadedArtifact, WEIGHTS_FILE
 from posenet_ros.engine import LiteRtEngine, TensorFlowEngine
 from posenet_ros.errors import run_cli
-from training.bench_model import make, on_gpu
+from training.bench_gpu import on_gpu
+from training.bench_model import gflop, make
 from training.presets import load_preset
 from training.timing import by_turns
 
@@ -34,20 +35,6 @@ def one_thread() -> None:
     import tensorflow
     tensorflow.config.threading.set_intra_op_parallelism_threads(1)
     tensorflow.config.threading.set_inter_op_parallelism_threads(1)
-
-
-def gflop(model: Any) -> float:  # noqa: ANN401
-    """Return the arithmetic of one image in convolutions and matrix products, GFLOP."""
-    total = 0
-    for layer in model.layers:
-        kind = type(layer).__name__
-        if kind in ('Conv2D', 'Dense'):
-            places = int(np.prod(layer.output.shape[1:-1])) if kind == 'Conv2D' else 1
-            total += 2 * places * int(np.prod(layer.kernel.shape))
-        elif kind == 'DepthwiseConv2D':
-            total += 2 * int(np.prod(layer.output.shape[1:])) * int(
-                np.prod(layer.kernel.shape[:2]))
-    return total / 1e9
 
 
 def product() -> Run:

@@ -1,15 +1,8 @@
-"""
-Make a network of a preset for the benchmark, and measure it on a GPU if there is one.
-
-Training throughput is measured with whatever backend Keras runs on (KERAS_BACKEND), the engine
-with TensorFlow alone.
-"""
+"""Make a network of a preset for the benchmark, and count its arithmetic."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-import time
 from typing import Any
 
 from posenet_ros.quiet import quiet_stderr
@@ -17,16 +10,13 @@ from posenet_ros.quiet import quiet_stderr
 with quiet_stderr():
     import keras
 import numpy as np  # noqa: I100 - after the quiet import
-from posenet_ros.artifact import Artifact, Calibration, load, save, Scene, TrainIndex
+from posenet_ros.artifact import Artifact, Calibration, save, Scene, TrainIndex
 from posenet_ros.camera import Camera
-from posenet_ros.engine import has_nvidia_gpu, load_engine
 from posenet_ros.network import build
 from training.export import write_network
 from training.presets import Preset
 
 CAMERA = Camera(1920, 1080, 1600.0, 1600.0, 959.5, 539.5)
-BATCHES = (1, 32, 128)
-RUNS = 30
 
 
 def make(preset: Preset, folder: Path) -> None:
@@ -42,43 +32,15 @@ def make(preset: Preset, folder: Path) -> None:
          lambda to: write_network(build(artifact.network), artifact.network, to))
 
 
-def best_s(run: Callable[[], object]) -> float:
-    """Return the median seconds of a function that ends when its result is there."""
-    for _ in range(3):
-        run()
-    times = []
-    for _ in range(RUNS):
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    return float(np.median(times))
-
-
-def on_gpu(preset: Preset, folder: Path) -> dict[str, Any]:
-    """Return latency, images a second and training throughput on an NVIDIA GPU."""
-    if not has_nvidia_gpu():
-        return {'device': 'not measured: this machine has no NVIDIA GPU', 'figures': {}}
-    artifact, figures = load(folder), {}
-    shape = (preset.input_height, preset.input_width, 3)
-    device = ''
-    for precision in ('float32', 'float16') if keras.backend.backend() == 'tensorflow' else ():
-        engine = load_engine(artifact, 'tensorflow', precision)
-        device = engine.device
-        for batch in BATCHES:
-            images = np.zeros((batch, *shape), np.uint8)
-            seconds = best_s(lambda e=engine, i=images: e.predict(i))  # type: ignore[misc]
-            figures[f'{precision}, batch {batch}: ms'] = 1e3 * seconds
-            figures[f'{precision}, batch {batch}: images/s'] = batch / seconds
-    figures[f'training, batch {preset.batch}: images/s'] = training_rate(preset, shape)
-    return {'device': device or keras.backend.backend(), 'figures': figures}
-
-
-def training_rate(preset: Preset, shape: tuple[int, ...]) -> float:
-    """Return images a second of training steps, the data being there already."""
-    from training.loop import make_trainer
-    keras.config.set_dtype_policy(preset.precision)
-    trainer = make_trainer(preset, preset.network(), RUNS)
-    images = np.zeros((preset.batch, *shape), np.uint8)
-    truth = {'position': np.zeros((preset.batch, 3), np.float32),
-             'quat_xyzw': np.tile(np.float32([0, 0, 0, 1]), (preset.batch, 1))}
-    return preset.batch / best_s(lambda: trainer.train_on_batch(images, truth))
+def gflop(model: Any) -> float:  # noqa: ANN401
+    """Return the arithmetic of one image in convolutions and matrix products, GFLOP."""
+    total = 0
+    for layer in model.layers:
+        kind = type(layer).__name__
+        if kind in ('Conv2D', 'Dense'):
+            places = int(np.prod(layer.output.shape[1:-1])) if kind == 'Conv2D' else 1
+            total += 2 * places * int(np.prod(layer.kernel.shape))
+        elif kind == 'DepthwiseConv2D':
+            total += 2 * int(np.prod(layer.output.shape[1:])) * int(
+                np.prod(layer.kernel.shape[:2]))
+    return total / 1e9
