@@ -166,8 +166,7 @@ def test_export_refuses_poses_that_differ() -> None:
 
 
 def test_export_command_converts_weights_alone(artifact: Folder, tmp_path: Path) -> None:
-    export._convert_elsewhere(CONFIG, artifact.folder / WEIGHTS_FILE, tmp_path / 'again.tflite',
-                              int8=False)
+    export._convert_elsewhere(CONFIG, artifact.folder / WEIGHTS_FILE, tmp_path / 'again.tflite')
     images = random_images(CONFIG, 1)
     again = engine.LiteRtEngine(tmp_path / 'again.tflite').predict(images)
     first = engine.load_engine(artifact, 'litert').predict(images)

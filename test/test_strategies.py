@@ -31,7 +31,7 @@ use_tiny_backbone()
 sys.exit(run_cli(lambda: train.main(sys.argv[1:])))
 """
 SETTINGS = ('weights=none', 'input_width=48', 'input_height=36', 'head_width=32', 'epochs=2',
-            'batch=8', 'dropout=0', 'ema=0.5', 'validation=0.3', 'yaw_deg=3')
+            'batch=8', 'dropout=0', 'ema=0.5', 'validation=0.3', 'yaw_deg=3', 'sigma_versions=0')
 
 
 def start(devices_: str, court: Path, out: Path, strategy: str,

@@ -27,7 +27,7 @@ from training_helpers import CAMERA, use_tiny_backbone, write_cambridge
 
 TINY = ('weights=none', 'input_width=48', 'input_height=36', 'pooling=spatial', 'head_width=64',
         'epochs=3', 'batch=8', 'yaw_deg=3', 'colour=0.2', 'dropout=0.2', 'ema=0.5',
-        'validation=0.3')
+        'validation=0.3', 'sigma_versions=0')
 
 
 @pytest.fixture(scope='module')
@@ -59,7 +59,7 @@ def trained(court: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp('models') / 'model'
     with pytest.MonkeyPatch.context() as patch:
         use_tiny_backbone(patch.setattr)
-        assert train.main(arguments(court, out)) == 0
+        assert train.main(arguments(court, out, 'sigma_versions=1')) == 0
     return out
 
 
@@ -72,6 +72,9 @@ def test_a_model_folder_is_written_and_answers(trained: Path, court: Path) -> No
     assert artifact.provenance['preset']['epochs'] == 3
     assert artifact.provenance['validation']['images'] == 12
     assert set(artifact.provenance['versions']) >= {'keras', 'numpy', 'posenet_ros'}
+    assert len(artifact.calibration.scale) == len(artifact.calibration.mc_scale) == 6
+    assert artifact.train.places.shape == (48, artifact.network.descriptor_size)
+    assert artifact.provenance['uncertainty']['views'] == 72
     assert artifact.scene.bounds_min_m[0] == pytest.approx(-4, abs=0.2)
     image = artifact.preprocess(read_image(court / artifact.train.names[0]), CAMERA)
     answer = load_engine(artifact, 'litert').predict(image[np.newaxis])

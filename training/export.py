@@ -11,19 +11,22 @@ import os
 from pathlib import Path
 import subprocess
 import sys
+from types import ModuleType
+from typing import Any
 
 import keras
 import numpy as np
-from posenet_ros.artifact import LITERT_FILE, WEIGHTS_FILE
+from posenet_ros.artifact import HEAD_FILE, LITERT_FILE, WEIGHTS_FILE
 from posenet_ros.config import from_mapping, NetworkConfig
-from posenet_ros.engine import LiteRtEngine, load_weights, Prediction, prediction
+from posenet_ros.engine import CERTAINTY, LiteRtEngine, load_weights, Prediction, prediction
 from posenet_ros.errors import InputError, PoseNetError, run_cli
-from posenet_ros.network import build, without_auxiliary
+from posenet_ros.network import build, pose_head, without_auxiliary
 
 CHECKED_IMAGES = 4
 TOLERANCE_M = 1e-4
 TOLERANCE_SCALE = 2e-5  # of the scene's size, where that is more: float32 sums differ in order
 TOLERANCE_QUAT = 2e-5
+TOLERANCE_CERTAINTY = 2e-3  # relative, and of the logarithm of an error
 
 
 @contextmanager
@@ -57,11 +60,24 @@ def convert(model: keras.Model, int8: bool = False) -> bytes:
     except ImportError as error:
         raise InputError('exporting for LiteRT needs TensorFlow. Install it: '
                          'pip install tensorflow-cpu') from error
+    return _converted(tensorflow, model, tensorflow.TensorSpec(
+        (1, *model.input_shape[1:]), 'uint8', 'image'), int8)
+
+
+def convert_head(model: keras.Model) -> bytes:
+    """Return the last layers of a network as a LiteRT file that takes any number of `fc`."""
+    import tensorflow
+    head = pose_head(model)
+    return _converted(tensorflow, head, tensorflow.TensorSpec(
+        (None, head.input_shape[1]), 'float32', 'fc'), int8=False)
+
+
+def _converted(tensorflow: ModuleType, model: keras.Model, spec: Any,  # noqa: ANN401
+               int8: bool) -> bytes:
     module = tensorflow.Module()
     module.weights = [variable.value for variable in model.variables]  # so that they are frozen
     module.run = tensorflow.function(
-        lambda image: model(image, training=False),
-        input_signature=[tensorflow.TensorSpec((1, *model.input_shape[1:]), 'uint8', 'image')])
+        lambda values: model(values, training=False), input_signature=[spec])
     converter = tensorflow.lite.TFLiteConverter.from_concrete_functions(
         [module.run.get_concrete_function()], module)
     if int8:
@@ -69,10 +85,10 @@ def convert(model: keras.Model, int8: bool = False) -> bytes:
     return bytes(converter.convert())
 
 
-def _convert_elsewhere(config: NetworkConfig, weights: Path, out: Path, int8: bool) -> None:
+def _convert_elsewhere(config: NetworkConfig, weights: Path, out: Path, option: str = '') -> None:
     """Convert in a process of the TensorFlow backend, which the converter needs."""
     command = [sys.executable, '-m', 'training.export', '--network', json.dumps(asdict(config)),
-               '--weights', str(weights), '--out', str(out), *(['--int8'] if int8 else [])]
+               '--weights', str(weights), '--out', str(out), *([option] if option else [])]
     result = subprocess.run(command, env={**os.environ, 'KERAS_BACKEND': 'tensorflow'},
                             cwd=Path(__file__).parent.parent, capture_output=True, text=True)
     if result.returncode:
@@ -85,7 +101,7 @@ def write_litert(config: NetworkConfig, weights: Path, out: Path, int8: bool = F
     if keras.backend.backend() == 'tensorflow':
         out.write_bytes(convert(load_network(config, weights), int8))
     else:
-        _convert_elsewhere(config, weights, out, int8)
+        _convert_elsewhere(config, weights, out, '--int8' if int8 else '')
 
 
 def check_same(keras_poses: Prediction, litert_poses: Prediction, config: NetworkConfig) -> None:
@@ -105,11 +121,17 @@ def check_same(keras_poses: Prediction, litert_poses: Prediction, config: Networ
         raise PoseNetError(f'the exported network has to give the poses of the Keras network '
                            f'within {allowed:.2g} m and {TOLERANCE_QUAT:g} in the quaternion. '
                            f'Received: {metres:.2g} m and {turn:.2g}')
+    for name in CERTAINTY:
+        one, other = getattr(a, name), getattr(b, name)
+        if one is not None and not (other is not None and np.allclose(
+                one, other, TOLERANCE_CERTAINTY, TOLERANCE_CERTAINTY)):
+            raise PoseNetError(f'the exported network has to give the {name} of the Keras network '
+                               f'within {TOLERANCE_CERTAINTY:g}. Received: another')
 
 
 def write_network(model: keras.Model, config: NetworkConfig, folder: Path) -> None:
     """
-    Write WEIGHTS_FILE and LITERT_FILE of a trained network and check them.
+    Write WEIGHTS_FILE, LITERT_FILE and, if it gives `fc`, HEAD_FILE of a network; check them.
 
     :param model: as :func:`posenet_ros.network.build` returned it; auxiliary heads are dropped.
     :raises PoseNetError: when the two files do not give the same poses on random images.
@@ -122,7 +144,15 @@ def write_network(model: keras.Model, config: NetworkConfig, folder: Path) -> No
     images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     poses = {key: keras.ops.convert_to_numpy(value)
              for key, value in network(images, training=False).items()}
-    check_same(prediction(poses), LiteRtEngine(litert).predict(images), config)
+    engine = LiteRtEngine(litert, head=folder / HEAD_FILE)
+    expected = prediction(poses)
+    check_same(expected, engine.predict(images), config)
+    if 'fc' in poses:
+        if keras.backend.backend() == 'tensorflow':
+            (folder / HEAD_FILE).write_bytes(convert_head(network))
+        else:
+            _convert_elsewhere(config, weights, folder / HEAD_FILE, '--head')
+        check_same(expected._replace(**dict.fromkeys(CERTAINTY)), engine.head(poses['fc']), config)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -133,10 +163,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('--weights', type=Path, required=True, help='its .weights.h5 file')
     parser.add_argument('--out', type=Path, required=True, help='the .tflite file to write')
     parser.add_argument('--int8', action='store_true', help='with 8-bit weights')
+    parser.add_argument('--head', action='store_true', help='the last layers alone')
     arguments = parser.parse_args(argv)
     config = from_mapping(NetworkConfig, json.loads(arguments.network), '--network')
+    network = load_network(config, arguments.weights)
     arguments.out.write_bytes(
-        convert(load_network(config, arguments.weights), arguments.int8))
+        convert_head(network) if arguments.head else convert(network, arguments.int8))
     return 0
 
 

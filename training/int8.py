@@ -104,16 +104,26 @@ def sentence(measured: Mapping[str, Any]) -> str:
             f'{measured["time_share"]:.0%} of the time')
 
 
+def check_dataset(artifact: Artifact, dataset: Dataset) -> None:
+    """
+    Check that a model was trained on this dataset.
+
+    :raises InputError: when it was trained on another.
+    """
+    about = artifact.provenance
+    if about.get('dataset_sha256') != dataset.digest():
+        raise InputError('--data has to be the dataset that the model was trained on, whose '
+                         f'digest is {about.get("dataset_sha256")}. Received: {dataset.digest()}')
+
+
 def validation_set(artifact: Artifact, dataset: Dataset) -> Dataset:
     """
     Return the images that were held out when the model was trained.
 
     :raises InputError: when it was trained on another dataset.
     """
+    check_dataset(artifact, dataset)
     about = artifact.provenance
-    if about.get('dataset_sha256') != dataset.digest():
-        raise InputError('--data has to be the dataset that the model was trained on, whose '
-                         f'digest is {about.get("dataset_sha256")}. Received: {dataset.digest()}')
     preset = from_mapping(Preset, about['preset'], 'provenance.preset of artifact.json')
     return dataset.subset(hold_out(dataset, preset.validation)[1])
 

@@ -41,6 +41,10 @@ class Preset:
     :param patience: stop after this many epochs without a better validation; 0 never does.
     :param validation: share of the training images that is held out, as whole sequences where
         there are at least three, else as blocks.
+    :param sigma_versions: how many augmented versions of each image, and how many that are worse
+        than in training, teach the network how sure it is when it is finished; 0 leaves that out.
+    :param false_alarms: share of the held-out images, augmented, that may be taken for another
+        place: sets the limit that is stored with the model.
     :param xla: compile with XLA; measured fourfold slower on a CPU.
     """
 
@@ -84,6 +88,8 @@ class Preset:
     patience: int = 0
     validation: float = 0.1
     precision: str = 'float32'
+    sigma_versions: int = 2
+    false_alarms: float = 0.02
     xla: bool = False
     seed: int = 0
 
@@ -99,7 +105,8 @@ class Preset:
             'warmup_epochs': self.warmup_epochs >= 0, 'clip_norm': self.clip_norm >= 0,
             'ema': 0 <= self.ema < 1, 'patience': self.patience >= 0,
             'validation': 0 < self.validation < 0.5, 'precision': self.precision in PRECISIONS,
-            'seed': self.seed >= 0}
+            'sigma_versions': 0 <= self.sigma_versions <= 100,
+            'false_alarms': 0 < self.false_alarms < 1, 'seed': self.seed >= 0}
         for name, good in checks.items():
             if not good:
                 raise InputError(f'{name} is out of range. Received: {getattr(self, name)!r}')

@@ -13,6 +13,7 @@ from typing import Any
 import cv2
 import keras
 import numpy as np
+from numpy.typing import NDArray
 from posenet_ros import __version__
 from posenet_ros.artifact import Artifact, Calibration, Scene, TrainIndex
 from posenet_ros.config import NetworkConfig
@@ -61,24 +62,28 @@ def provenance(preset: Preset, digest: str, validation: dict[str, Any],
                      'numpy': np.__version__, 'opencv': cv2.__version__}}
 
 
-def train_index(dataset: Dataset, preset: Preset, images: Images) -> TrainIndex:
+def train_index(dataset: Dataset, preset: Preset, images: Images,
+                places: NDArray[np.float16]) -> TrainIndex:
     """Return all training poses with the pretrained features of their images."""
     inputs = network_inputs(images, preset.preprocess())
     features = feature_extractor(preset.input_width, preset.input_height)
     return TrainIndex(
         tuple(s.name for s in dataset.samples), dataset.positions_m, dataset.quats_xyzw,
-        features.predict(inputs, batch_size=64, verbose=0).astype(np.float16))
+        features.predict(inputs, batch_size=64, verbose=0).astype(np.float16),
+        places)
 
 
 def make_artifact(preset: Preset, config: NetworkConfig, dataset: Dataset, images: Images,
-                  calibration: Calibration, about: dict[str, Any]) -> Artifact:
+                  calibration: Calibration, places: NDArray[np.float16],
+                  about: dict[str, Any]) -> Artifact:
     """
     Return what a model folder holds besides the network.
 
     :param dataset: all training samples, those held out among them; `images` theirs.
+    :param places: the network's own descriptors of the images it was trained with, or none.
     :param about: the provenance.
     """
     positions = dataset.positions_m
     scene = Scene(tuple(positions.min(0).tolist()), tuple(positions.max(0).tolist()))
     return Artifact(config, preset.preprocess(), dataset.camera, scene, calibration,
-                    train_index(dataset, preset, images), about)
+                    train_index(dataset, preset, images, places), about)

@@ -10,12 +10,15 @@ import shutil
 import sys
 import tempfile
 import time
+from typing import Any
 
 from posenet_ros.quiet import quiet_stderr
 
 with quiet_stderr():
     import keras
-from posenet_ros.artifact import save  # noqa: I100 - after the quiet import
+import numpy as np  # noqa: I100 - after the quiet import
+from numpy.typing import NDArray
+from posenet_ros.artifact import Calibration, save
 from posenet_ros.config import NetworkConfig
 from posenet_ros.errors import InputError, run_cli
 from posenet_ros.output import check_new, new_folder
@@ -35,9 +38,11 @@ from training.callbacks import (
 from training.datasets import Dataset, read_dataset
 from training.export import write_network
 from training.int8 import may_be_faster, offer_int8, sentence
+from training.looking import Material
 from training.loop import (
     averaged,
     hold_out,
+    Images,
     load_images,
     make_trainer,
     network_config,
@@ -48,6 +53,8 @@ from training.loop import (
 from training.losses import PoseTrainer
 from training.presets import load_preset, names, Preset
 from training.result import calibrate, make_artifact, medians, provenance
+from training.uncertainty import sentence as certainty
+from training.uncertainty import Taught, teach
 
 DEPTH_FILE = 'depth.npy'
 
@@ -68,11 +75,15 @@ class Training:
              f'({", ".join(sorted({dataset.samples[i].sequence for i in held}))})')
         self.config: NetworkConfig = network_config(preset, dataset.positions_m[kept])
         self.everything = load_images(dataset, self.preprocess)
-        self.images, self.held = self.everything.take(kept), self.everything.take(held)
-        if preset.shift:
-            self.images = with_depths(self.images, dataset.subset(kept), self.preprocess,
-                                      work / DEPTH_FILE)
+        self.images = self._part(kept, DEPTH_FILE)
+        self.held = self._part(held, f'held_{DEPTH_FILE}')
         self.identity = {'preset': asdict(preset), 'data set': dataset.digest()}
+
+    def _part(self, chosen: NDArray[np.intp], file: str) -> Images:
+        part = self.everything.take(chosen)
+        if not self.preset.shift:
+            return part
+        return with_depths(part, self.dataset.subset(chosen), self.preprocess, self.work / file)
 
     def _batches(self) -> Batches:
         camera = self.dataset.camera
@@ -125,13 +136,14 @@ class Training:
             result = medians(found, self.held)
             about = provenance(self.preset, self.identity['data set'],
                                {**result, 'images': len(self.held.poses)}, seconds)
-            artifact = make_artifact(self.preset, self.config, self.dataset, self.everything,
-                                     calibrate(found, self.held), about)
+            taught = self._taught(trainer, calibrate(found, self.held), about)
+            artifact = make_artifact(self.preset, taught.config, self.dataset, self.everything,
+                                     taught.calibration, taught.places, about)
 
             def write(to: Path) -> None:
-                write_network(trainer.network, self.config, to)
-                if may_be_faster(trainer.network):
-                    about['int8'] = offer_int8(self.config, to, inputs, self.held)
+                write_network(taught.network, taught.config, to)
+                if may_be_faster(taught.network):
+                    about['int8'] = offer_int8(taught.config, to, inputs, self.held)
 
             save(artifact, folder, write)
             for name in (LOG_FILE, CURVES_FILE):
@@ -139,8 +151,20 @@ class Training:
         _say(f'validation medians: {result["position_m"]:.2f} m, '
              f'{result["rotation_deg"]:.2f} deg on {len(self.held.poses)} held-out training '
              f'images; {seconds:.0f} s; model in {out}')
-        if 'int8' in about:
-            _say(sentence(about['int8']))
+        for key, words in (('uncertainty', certainty), ('int8', sentence)):
+            if key in about:
+                _say(words(about[key]))
+
+    def _taught(self, trainer: PoseTrainer, calibration: Calibration,
+                about: dict[str, Any]) -> Taught:
+        """Return the network, which knows how sure it is unless the preset leaves that out."""
+        if not self.preset.sigma_versions:
+            nothing = np.empty((0, 0), np.float16)
+            return Taught(trainer.network, self.config, calibration, nothing, {})
+        taught = teach(trainer.network, self.config, Material(
+            self.preset, self.images, self.held, self.dataset.camera), calibration)
+        about['uncertainty'] = taught.about
+        return taught
 
 
 def _say(text: str) -> None:

@@ -1,0 +1,240 @@
+"""
+Teach a finished network how sure it is, and what its place looks like.
+
+Training does this at its end; this command does it to a model folder that has none.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+import shutil
+import sys
+import tempfile
+import time
+from typing import Any
+
+from posenet_ros.quiet import quiet_stderr
+
+with quiet_stderr():
+    import keras
+import numpy as np  # noqa: I100 - after the quiet import
+from numpy.typing import NDArray
+from posenet_ros.artifact import Calibration, load, LoadedArtifact, save, WEIGHTS_FILE
+from posenet_ros.certainty import Dropout, unlikeness
+from posenet_ros.config import from_mapping, NetworkConfig
+from posenet_ros.engine import prediction
+from posenet_ros.errors import run_cli
+from posenet_ros.network import build, pose_head
+from posenet_ros.output import check_new, new_folder
+from posenet_ros.prediction import Head
+from training.datasets import Dataset, read_dataset
+from training.export import load_network, write_network
+from training.int8 import check_dataset, may_be_faster, offer_int8
+from training.looking import Array, Looker, Material, Seen, stronger, thinned, together
+from training.loop import hold_out, load_images, network_inputs, run, with_depths
+from training.presets import Preset
+from training.sigmas import coverage, expected, fit_sigma, principal, scales
+
+SIGMA_WIDTH = 64
+DESCRIPTOR_SIZE = 128
+MC_RATE = 0.1  # where the preset trains without dropout
+MC_SAMPLES = 40
+MC_FRAMES = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Taught:
+    """
+    A network that knows how sure it is.
+
+    :param places: (M, D) descriptors of the training images.
+    :param about: what was measured, for the provenance.
+    """
+
+    network: keras.Model
+    config: NetworkConfig
+    calibration: Calibration
+    places: NDArray[np.float16]
+    about: dict[str, Any]
+
+
+def with_outputs(network: keras.Model, config: NetworkConfig) -> tuple[
+        keras.Model, NetworkConfig]:
+    """Return a new network with the same weights that also has the outputs to be taught."""
+    config = replace(config, sigma_width=SIGMA_WIDTH, descriptor_size=DESCRIPTOR_SIZE)
+    taught = build(config)
+    trained = {layer.name: layer.get_weights() for layer in network.layers}
+    for layer in taught.layers:
+        if trained.get(layer.name):
+            layer.set_weights(trained[layer.name])
+    return taught, config
+
+
+@dataclass(frozen=True, eq=False)
+class Views:
+    """
+    What a network said of all that it is taught with.
+
+    :param known: training images, as they are and as in training.
+    :param bad: training images, augmented more strongly.
+    :param held: held-out images as in training; `held_bad` augmented more strongly.
+    """
+
+    known: Seen
+    bad: Seen
+    held: Seen
+    held_bad: Seen
+
+
+def look(network: keras.Model, material: Material) -> Views:
+    """Show a network all that it is taught with, once."""
+    preset, images, held = material.preset, material.images, material.held
+    mild, strong = preset.augmentation(), stronger(preset.augmentation())
+    versions, more = range(preset.sigma_versions), range(2 * preset.sigma_versions)
+    looker = Looker(network, material, keras.utils.Progbar(
+        len(thinned(len(images.poses))) * (1 + 2 * len(versions))
+        + len(thinned(len(held.poses))) * 2 * len(more), unit_name='view'))
+    return Views(
+        together([looker.plain(images), *(looker.augmented(images, mild, v) for v in versions)]),
+        together([looker.augmented(images, strong, 100 + v) for v in versions]),
+        together([looker.augmented(held, mild, 200 + v) for v in more]),
+        together([looker.augmented(held, strong, 300 + v) for v in more]))
+
+
+def mc_scales(seen: Seen, own: Array, head: Head, rate: float,
+              ) -> tuple[float, ...]:
+    """
+    Return the further factors for the sum with Monte-Carlo dropout.
+
+    :param own: (N, 6) calibrated sigmas without it.
+    """
+    dropout = Dropout(head, rate, seen.found['fc'].shape[1], MC_SAMPLES)
+    chosen = np.unique(np.linspace(0, len(own) - 1, min(len(own), MC_FRAMES)).astype(int))
+    spread = np.array([np.diag(dropout.covariance(prediction(
+        {key: values[i:i + 1] for key, values in seen.found.items()}))) for i in chosen])
+    return scales(seen.errors[chosen] / np.sqrt(np.square(own[chosen]) + spread))
+
+
+def teach(network: keras.Model, config: NetworkConfig, material: Material,
+          calibration: Calibration) -> Taught:
+    """
+    Teach a finished network, on training images and versions of them; then calibrate it.
+
+    The calibration is on the images that were held out, as another walk would see them: moved,
+    turned, and in other light (as they are they would promise too much).
+
+    :param network: as :func:`posenet_ros.network.build` returned it.
+    :param calibration: to be completed.
+    """
+    start = time.perf_counter()
+    network, config = with_outputs(network, config)
+    views = look(network, material)
+    seen = together([views.known, views.bad])
+    weights = fit_sigma(seen.features, seen.errors, SIGMA_WIDTH, material.preset.seed)
+    basis = principal(views.known.features, DESCRIPTOR_SIZE)
+    network.get_layer('sigma_fc').set_weights(weights[:2])
+    network.get_layer('log_sigma').set_weights(weights[2:])
+    network.get_layer('descriptor').set_weights([basis])
+    places = (views.known.features @ basis).astype(np.float16)
+    limit = np.percentile(unlikeness(views.held.features @ basis, places),
+                          100 * (1 - material.preset.false_alarms))
+    calibration = replace(
+        with_scales(network, config, together([views.held, views.held_bad]), weights, calibration),
+        place_limit=float(limit))
+    return Taught(network, config, calibration, places, {
+        **measured(views, weights, calibration), 'views': len(seen.errors),
+        'false_alarms': material.preset.false_alarms,
+        'seconds': round(time.perf_counter() - start, 1)})
+
+
+def with_scales(network: keras.Model, config: NetworkConfig, held: Seen,
+                weights: Sequence[Array], calibration: Calibration) -> Calibration:
+    """Return the calibration with the factors that fit what was seen of held-out images."""
+    own = np.exp(expected(held.features, weights))
+    scale = scales(held.errors / own)
+    rate, last_layers = config.dropout or MC_RATE, pose_head(network)
+    return replace(calibration, scale=scale, mc_rate=rate, mc_scale=mc_scales(
+        held, own * scale, lambda fc: prediction(run(last_layers, fc)), rate))
+
+
+def measured(views: Views, weights: Sequence[Array], calibration: Calibration) -> dict[str, Any]:
+    """Return how much of the held-out errors is within one and two sigma on each axis."""
+    return {name: coverage(seen.errors / (
+        np.exp(expected(seen.features, weights)) * calibration.scale))
+        for name, seen in (('held_out', views.held), ('held_out_bad', views.held_bad))}
+
+
+def sentence(about: dict[str, Any]) -> str:
+    """Return what was measured, for the terminal."""
+    one, two = (np.mean(about['held_out'][key]) for key in ('1_sigma', '2_sigma'))
+    return (f'uncertainty: {one:.0%} of the errors on augmented held-out images within one sigma, '
+            f'{two:.0%} within two; {about["seconds"]:.0f} s')
+
+
+def material_of(loaded: LoadedArtifact, dataset: Dataset, work: Path) -> Material:
+    """Return what a model folder's network was trained with, as its training had it."""
+    preset = from_mapping(
+        Preset, loaded.provenance['preset'], 'provenance.preset of artifact.json')
+    everything = load_images(dataset, loaded.preprocess)
+    parts = []
+    for name, chosen in zip(('images', 'held'), hold_out(dataset, preset.validation), strict=True):
+        part = everything.take(chosen)
+        if preset.shift:
+            part = with_depths(part, dataset.subset(chosen), loaded.preprocess,
+                               work / f'{name}.npy')
+        parts.append(part)
+    return Material(preset, *parts, dataset.camera)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line's description."""
+    result = argparse.ArgumentParser(prog='python -m training.uncertainty', description=__doc__)
+    result.add_argument('--model', type=Path, required=True, help='model folder')
+    result.add_argument('--data', type=Path, required=True, help='dataset that it was trained on')
+    result.add_argument('--out', type=Path, required=True, help='model folder to write')
+    result.add_argument('--camera', help='FX or FX,FY,CX,CY, as for training.train')
+    result.add_argument('--force', action='store_true', help='replace an existing model folder')
+    return result
+
+
+def rewrite(loaded: LoadedArtifact, taught: Taught, material: Material, folder: Path) -> None:
+    """Write a model folder again, with a network that knows how sure it is."""
+    about = {**loaded.provenance, 'uncertainty': taught.about}
+
+    def write(to: Path) -> None:
+        write_network(taught.network, taught.config, to)
+        if may_be_faster(taught.network):
+            about['int8'] = offer_int8(taught.config, to, network_inputs(
+                material.held, loaded.preprocess), material.held)
+        for file in loaded.folder.iterdir():  # the log and its curves
+            if not (to / file.name).exists() and file.suffix in ('.csv', '.png'):
+                shutil.copy(file, to)
+
+    save(replace(loaded, network=taught.config, calibration=taught.calibration,
+                 train=replace(loaded.train, places=taught.places), provenance=about),
+         folder, write)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line."""
+    options = parser().parse_args(argv)
+    check_new(options.out, force=options.force)
+    loaded = load(options.model)
+    dataset = read_dataset(options.data, 'train', options.camera)
+    check_dataset(loaded, dataset)
+    with tempfile.TemporaryDirectory() as work:
+        material = material_of(loaded, dataset, Path(work))
+        plain = replace(loaded.network, sigma_width=0, descriptor_size=0)
+        network = load_network(loaded.network, loaded.folder / WEIGHTS_FILE)
+        taught = teach(network, plain, material, loaded.calibration)
+    with new_folder(options.out, force=options.force) as folder:
+        rewrite(loaded, taught, material, folder)
+    print(sentence(taught.about))
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(run_cli(main))
