@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from posenet_ros.artifact import Calibration
+from posenet_ros.artifact import Artifact, Calibration
 from posenet_ros.errors import InputError
 from posenet_ros.metrics import rotation_vectors_rad
 from posenet_ros.pose import diagonal_covariance
@@ -67,6 +67,22 @@ class Dropout:
             found.quat_xyzw, np.tile(prediction.quat_xyzw, (len(moved), 1)))
         errors = np.hstack([moved, turned])
         return np.asarray(errors.T @ errors / len(errors), np.float64)
+
+
+def dropout_of(artifact: Artifact, head: Head, samples: int) -> Dropout | None:
+    """
+    Return a model's Monte-Carlo dropout.
+
+    :param samples: of each image; 0 gives None.
+    :raises InputError: when the model was not taught how sure it is.
+    """
+    if not samples:
+        return None
+    calibration = artifact.calibration
+    if not calibration.mc_scale:
+        raise InputError('mc_samples needs a model folder with calibrated dropout: make one of '
+                         'this by python -m training.uncertainty. Received: one without')
+    return Dropout(head, calibration.mc_rate, artifact.network.head_width, samples)
 
 
 def covariance(prediction: Prediction, calibration: Calibration,

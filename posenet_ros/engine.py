@@ -146,20 +146,16 @@ class TensorFlowEngine:
         load_weights(model, weights)
         self._sizes = {key: model.output[key].shape[-1] for key in (*POSE, *CERTAINTY)
                        if key in model.output}
-        last_layers = pose_head(model) if 'fc' in self._sizes else None
 
         def run(images: Any) -> Any:  # noqa: ANN401
             outputs = model(images, training=False)
             return tensorflow.concat([outputs[key] for key in self._sizes], axis=-1)
 
-        def run_head(fc: Any) -> Any:  # noqa: ANN401
-            if last_layers is None:
-                raise InputError(NO_HEAD)
-            return last_layers(fc, training=False)
-
         # XLA on a CPU is slower than none
         self._run: Callable[..., Any] = tensorflow.function(run, jit_compile=bool(gpus))
-        self._head: Callable[..., Any] = tensorflow.function(run_head, jit_compile=bool(gpus))
+        self._head: Callable[..., Any] | None = None
+        if 'fc' in self._sizes:
+            self._head = tensorflow.function(pose_head(model), jit_compile=bool(gpus))
         self._constant = tensorflow.constant
         self.device = _device_name(tensorflow, gpus) + (', float16' if half else '')
 
@@ -171,6 +167,8 @@ class TensorFlowEngine:
 
     def head(self, fc: NDArray[np.float32]) -> Prediction:
         """Run the last layers alone; see :meth:`Engine.head`."""
+        if self._head is None:
+            raise InputError(NO_HEAD)
         return prediction({key: value.numpy()
                            for key, value in self._head(self._constant(fc)).items()})
 

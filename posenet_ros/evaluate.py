@@ -17,6 +17,7 @@ import numpy as np
 from posenet_ros import compare
 from posenet_ros.answer import warm_up
 from posenet_ros.artifact import load, LoadedArtifact, TrainIndex
+from posenet_ros.certainty import dropout_of
 from posenet_ros.dense import CROPS, DenseRelocaliser
 from posenet_ros.errors import InputError, PoseNetError, run_cli
 from posenet_ros.evaluate_options import gate_config, parser
@@ -86,14 +87,15 @@ def evaluate(
     """
     Run a model over a source, with a progress bar.
 
-    :param options: engine, precision, dense, gate and out_of_place of the command line.
+    :param options: engine, precision, mc_samples, dense, gate and out_of_place of the command
+        line.
     :raises InputError: when the camera is not the model's, or no image has a truth.
     """
     limits = gate_config(options.gate)
     cv2.setNumThreads(1)  # the workers have the cores
     engine = load_pool(artifact, options.engine, options.precision)
-    kind = DenseRelocaliser if options.dense else Relocaliser
-    relocaliser = kind(engine.predict, artifact)
+    relocaliser = DenseRelocaliser(engine.predict, artifact) if options.dense else Relocaliser(
+        engine.predict, artifact, dropout=dropout_of(artifact, engine.head, options.mc_samples))
     if source.camera is not None:
         relocaliser.check_camera(source.camera)
     warm_up(relocaliser, artifact)

@@ -61,8 +61,12 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
                        'else LiteRT')
     group.add_argument('--precision', choices=PRECISIONS, default='float32',
                        help="as the node's parameter of that name (default %(default)s)")
-    group.add_argument('--dense', action='store_true', help='average over 128 crops of each '
-                       'image, as the 2015 paper does, for networks that see a crop of it')
+    either = group.add_mutually_exclusive_group()
+    either.add_argument('--mc-samples', type=int, default=0, metavar='N',
+                        help='samples of Monte-Carlo dropout that are added to the covariance '
+                        '(default %(default)s: off)')
+    either.add_argument('--dense', action='store_true', help='average over 128 crops of each '
+                        'image, as the 2015 paper does, for networks that see a crop of it')
     group.add_argument('--out-of-place', nargs='+', type=Path, default=[], metavar='PATH',
                        help='folders of images, or bags, of other places: does the model know '
                        f'that they are? (at most {MOST} images of each)')

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from posenet_ros import artifact
 from posenet_ros.answer import warm_up
 from posenet_ros.camera import Camera
+from posenet_ros.certainty import dropout_of
 from posenet_ros.engine import load_engine
 from posenet_ros.errors import InputError
 from posenet_ros.gate import Gate, GateConfig
@@ -30,11 +31,12 @@ class Loaded:
 
 
 def load(model: str, engine: str, precision: str, map_from_dataset: Pose,
-         limits: GateConfig) -> Loaded:
+         limits: GateConfig, mc_samples: int = 0) -> Loaded:
     """
     Load a model folder and warm its network up.
 
     :param engine: `auto`, `litert` or `tensorflow`; with `precision` as load_engine has them.
+    :param mc_samples: of Monte-Carlo dropout; 0 is off.
     :raises InputError: when the folder is not usable, naming the file and the key.
     """
     if not model:
@@ -42,7 +44,8 @@ def load(model: str, engine: str, precision: str, map_from_dataset: Pose,
                          'with -p model:=FOLDER')
     loaded = artifact.load(model)
     network = load_engine(loaded, engine, precision)
-    relocaliser = Relocaliser(network.predict, loaded, map_from_dataset)
+    relocaliser = Relocaliser(network.predict, loaded, map_from_dataset,
+                              dropout_of(loaded, network.head, mc_samples))
     warm_up(relocaliser, loaded)
     return Loaded(
         relocaliser, Gate(limits, loaded.scene, map_from_dataset), loaded.camera,

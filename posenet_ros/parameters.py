@@ -56,6 +56,9 @@ class Parameters:
         'float32', 'What the network computes in. float16: on a GPU; int8: on the CPU, where the '
         'model folder offers it because it was measured to be as good and faster.',
         choices=PRECISIONS)
+    mc_samples: int = _parameter(
+        0, 'Add the spread of so many samples of Monte-Carlo dropout to the covariance; 0: off.',
+        limits=(0, 1000))
     autostart: bool = _parameter(
         True, 'Configure and activate at start; false leaves that to a lifecycle manager.',
         read_only=True)

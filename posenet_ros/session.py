@@ -67,7 +67,7 @@ class Session:
         self._answers: deque[Answer] = deque()
         self._inspect = Inspector()  # used by the worker's thread only
         model = load(values.model, values.engine, values.precision, values.map_from_dataset(),
-                     values.gate_config())
+                     values.gate_config(), values.mc_samples)
         self._relocaliser, self._gate = model.relocaliser, model.gate
         self._model_camera = model.camera
         diagnostics.facts = {**model.facts, 'tf_mode': values.tf_mode}

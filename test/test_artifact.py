@@ -111,3 +111,20 @@ def test_pickled_content_is_refused(folder: Path) -> None:
     change(folder, sha256={**hashes, 'train.npz': artifacts._sha256(folder / 'train.npz')})
     with pytest.raises(InputError, match=r'train.npz is damaged'):
         artifacts.load(folder)
+
+
+def test_a_folder_of_format_1_is_read_as_it_was(folder: Path) -> None:
+    content = json.loads((folder / 'artifact.json').read_text())
+    with np.load(folder / 'train.npz') as arrays:
+        old = {key: arrays[key] for key in arrays if key != 'places'}
+    np.savez(folder / 'train.npz', **old)
+    change(folder, format_version=1,
+           sha256={**content['sha256'], 'train.npz': artifacts._sha256(folder / 'train.npz')},
+           network={k: v for k, v in content['network'].items()
+                    if k not in ('sigma_width', 'descriptor_size')},
+           calibration={k: content['calibration'][k] for k in ('sigma_m', 'sigma_rad')})
+    loaded = artifacts.load(folder)
+    assert loaded.network == tiny_artifact().network
+    assert loaded.calibration == tiny_artifact().calibration
+    assert loaded.calibration.scale == ()
+    assert loaded.train.places.shape == (0, 0)

@@ -27,7 +27,7 @@ from posenet_ros.certainty import Dropout, unlikeness
 from posenet_ros.config import from_mapping, NetworkConfig
 from posenet_ros.engine import prediction
 from posenet_ros.errors import run_cli
-from posenet_ros.network import build, pose_head
+from posenet_ros.network import build, pose_head, without_auxiliary
 from posenet_ros.output import check_new, new_folder
 from posenet_ros.prediction import Head
 from training.datasets import Dataset, read_dataset
@@ -38,6 +38,7 @@ from training.loop import hold_out, load_images, network_inputs, run, with_depth
 from training.presets import Preset
 from training.sigmas import coverage, expected, fit_sigma, principal, scales
 
+TAUGHT = ('sigma_fc', 'log_sigma', 'descriptor')  # layers
 SIGMA_WIDTH = 64
 DESCRIPTOR_SIZE = 128
 MC_RATE = 0.1  # where the preset trains without dropout
@@ -63,13 +64,17 @@ class Taught:
 
 def with_outputs(network: keras.Model, config: NetworkConfig) -> tuple[
         keras.Model, NetworkConfig]:
-    """Return a new network with the same weights that also has the outputs to be taught."""
+    """
+    Return a new network with the same weights that also has the outputs to be taught.
+
+    Layers are matched by their order, for a backbone may leave naming them to Keras.
+    """
     config = replace(config, sigma_width=SIGMA_WIDTH, descriptor_size=DESCRIPTOR_SIZE)
     taught = build(config)
-    trained = {layer.name: layer.get_weights() for layer in network.layers}
-    for layer in taught.layers:
-        if trained.get(layer.name):
-            layer.set_weights(trained[layer.name])
+    old, new = ([layer for layer in model.layers if layer.weights and layer.name not in TAUGHT]
+                for model in (without_auxiliary(network), taught))
+    for known, layer in zip(old, new, strict=True):
+        layer.set_weights(known.get_weights())
     return taught, config
 
 
