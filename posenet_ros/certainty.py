@@ -8,7 +8,7 @@ from posenet_ros.artifact import Artifact, Calibration
 from posenet_ros.errors import InputError
 from posenet_ros.metrics import rotation_vectors_rad
 from posenet_ros.pose import diagonal_covariance
-from posenet_ros.prediction import Head, Prediction
+from posenet_ros.prediction import HasHead, Head, Prediction
 
 Array = NDArray[np.float64]
 
@@ -69,10 +69,11 @@ class Dropout:
         return np.asarray(errors.T @ errors / len(errors), np.float64)
 
 
-def dropout_of(artifact: Artifact, head: Head, samples: int) -> Dropout | None:
+def dropout_of(artifact: Artifact, network: HasHead, samples: int) -> Dropout | None:
     """
     Return a model's Monte-Carlo dropout.
 
+    :param network: an engine.
     :param samples: of each image; 0 gives None.
     :raises InputError: when the model was not taught how sure it is.
     """
@@ -82,7 +83,7 @@ def dropout_of(artifact: Artifact, head: Head, samples: int) -> Dropout | None:
     if not calibration.mc_scale:
         raise InputError('mc_samples needs a model folder with calibrated dropout: make one of '
                          'this by python -m training.uncertainty. Received: one without')
-    return Dropout(head, calibration.mc_rate, artifact.network.head_width, samples)
+    return Dropout(network.head, calibration.mc_rate, artifact.network.head_width, samples)
 
 
 def covariance(prediction: Prediction, calibration: Calibration,

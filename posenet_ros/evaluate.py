@@ -95,7 +95,7 @@ def evaluate(
     cv2.setNumThreads(1)  # the workers have the cores
     engine = load_pool(artifact, options.engine, options.precision)
     relocaliser = DenseRelocaliser(engine.predict, artifact) if options.dense else Relocaliser(
-        engine.predict, artifact, dropout=dropout_of(artifact, engine.head, options.mc_samples))
+        engine.predict, artifact, dropout=dropout_of(artifact, engine, options.mc_samples))
     if source.camera is not None:
         relocaliser.check_camera(source.camera)
     warm_up(relocaliser, artifact)

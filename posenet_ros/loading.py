@@ -45,7 +45,7 @@ def load(model: str, engine: str, precision: str, map_from_dataset: Pose,
     loaded = artifact.load(model)
     network = load_engine(loaded, engine, precision)
     relocaliser = Relocaliser(network.predict, loaded, map_from_dataset,
-                              dropout_of(loaded, network.head, mc_samples))
+                              dropout_of(loaded, network, mc_samples))
     warm_up(relocaliser, loaded)
     return Loaded(
         relocaliser, Gate(limits, loaded.scene, map_from_dataset), loaded.camera,

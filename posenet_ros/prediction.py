@@ -43,3 +43,11 @@ class Head(Protocol):
     def __call__(self, fc: NDArray[np.float32]) -> Prediction:
         """Return one pose a row."""
         ...
+
+
+class HasHead(Protocol):
+    """An engine, of which only the last layers are wanted."""
+
+    def head(self, fc: NDArray[np.float32]) -> Prediction:
+        """Return one pose a row; see :class:`Head`."""
+        ...

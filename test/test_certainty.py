@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 from helpers import tiny_artifact
 import numpy as np
@@ -42,6 +43,9 @@ def linear_head(fc: np.ndarray) -> Prediction:
     """Stand in for the last layers: positions by WEIGHTS, always the same rotation."""
     return Prediction(fc.astype(np.float64) @ WEIGHTS,
                       np.tile([0.0, 0.6, 0.0, 0.8], (len(fc), 1)))
+
+
+ENGINE = SimpleNamespace(head=linear_head)
 
 
 def small_rotation(vector: np.ndarray) -> Pose:
@@ -103,18 +107,18 @@ def test_dropout_spreads_as_the_formula_says() -> None:
 
 def test_dropout_is_added_and_scaled() -> None:
     prediction = says(log_sigma=LOG_SIGMA, fc=FC)
-    dropout = dropout_of(artifact(), linear_head, 50)
+    dropout = dropout_of(artifact(), ENGINE, 50)
     found = covariance(prediction, CALIBRATION, dropout)
     own = covariance(prediction, CALIBRATION)
     assert np.allclose(found, 2.25 * (own + dropout.covariance(prediction)))
-    assert dropout_of(artifact(), linear_head, 0) is None
+    assert dropout_of(artifact(), ENGINE, 0) is None
 
 
 def test_dropout_that_cannot_be_is_refused() -> None:
     with pytest.raises(InputError, match=r'at least 2. Received: 1'):
-        dropout_of(artifact(), linear_head, 1)
+        dropout_of(artifact(), ENGINE, 1)
     with pytest.raises(InputError, match=r'python -m training.uncertainty'):
-        dropout_of(tiny_artifact(), linear_head, 10)
+        dropout_of(tiny_artifact(), ENGINE, 10)
     with pytest.raises(InputError, match='gives its activations'):
         Dropout(linear_head, 0.2, 30, 10).covariance(says())
 

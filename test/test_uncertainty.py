@@ -152,7 +152,7 @@ def test_each_image_has_its_own_covariance_and_the_wall_is_known(
     known = [relocaliser.estimate(image) for image in pictures(court, taught)]
     assert np.mean([0 <= e.place_score < 1 for e in known]) > 0.9
     assert np.ptp([e.covariance[0, 0] for e in known]) > 0
-    wider = Relocaliser(engine.predict, taught, dropout=dropout_of(taught, engine.head, 20))
+    wider = Relocaliser(engine.predict, taught, dropout=dropout_of(taught, engine, 20))
     spread = [wider.estimate(image).covariance for image in pictures(court, taught)[:5]]
     assert all(np.count_nonzero(c) == 36 for c in spread), 'dropout moves all axes together'
 
