@@ -6,6 +6,7 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, unique
+from threading import Lock
 
 import numpy as np
 
@@ -50,25 +51,35 @@ class Diagnostics:
     _latencies_s: dict[str, deque[float]] = field(default_factory=dict)
     _warnings: dict[str, str] = field(default_factory=dict)
     _last: tuple[float, Counter[str]] | None = None
+    _lock: Lock = field(default_factory=Lock)  # two threads count
 
     def clear(self) -> None:
         """Count from zero."""
-        self.counts.clear()
-        self.verdicts.clear()
-        self._latencies_s.clear()
-        self._last = None
+        with self._lock:
+            self.counts.clear()
+            self.verdicts.clear()
+            self._latencies_s.clear()
+            self._last = None
 
     def count(self, what: str) -> None:
         """Count an event: received, answered, dropped, bad..."""
-        self.counts[what] += 1
+        with self._lock:
+            self.counts[what] += 1
+
+    def judged(self, verdict: str) -> None:
+        """Count a verdict of the gate."""
+        with self._lock:
+            self.verdicts[verdict] += 1
 
     def add_latency(self, stage: str, seconds: float) -> None:
         """Note how long a stage took, seconds."""
-        self._latencies_s.setdefault(stage, deque(maxlen=WINDOW)).append(seconds)
+        with self._lock:
+            self._latencies_s.setdefault(stage, deque(maxlen=WINDOW)).append(seconds)
 
     def warn(self, what: str, reason: str) -> None:
         """Note a problem that the next report shows as a warning, under the key `what`."""
-        self._warnings[what] = reason
+        with self._lock:
+            self._warnings[what] = reason
 
     def report(self, state: str, now_s: float) -> Status:
         """
@@ -77,9 +88,10 @@ class Diagnostics:
         :param state: the lifecycle state's name.
         :param now_s: a clock that only goes forward, for the rates.
         """
-        warnings, self._warnings = self._warnings, {}
-        values = {'state': state, **self.facts, **self._count_values(now_s),
-                  **self._latency_values(), **warnings}
+        with self._lock:
+            warnings, self._warnings = self._warnings, {}
+            values = {'state': state, **self.facts, **self._count_values(now_s),
+                      **self._latency_values(), **warnings}
         if self.error:
             return Status(Level.ERROR, self.error, values)
         if warnings:

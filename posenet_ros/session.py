@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
+from threading import RLock
 import time
 from typing import Any, Protocol
 
@@ -20,8 +21,7 @@ from posenet_ros.outputs import Outputs
 from posenet_ros.parameters import Parameters
 from posenet_ros.pose import PoseEstimate
 from posenet_ros.transforms import Transforms
-from posenet_ros.worker import Worker
-from rclpy.exceptions import InvalidHandle
+from posenet_ros.worker import locked, Worker
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo
@@ -47,8 +47,9 @@ class Session:
     """
     What exists while the node is configured: the network, its thread and the topics.
 
-    Callbacks run in the executor's thread; the worker's thread touches nothing but its job
-    and the answers, so nothing else needs a lock.
+    Callbacks run in the executor's thread. The worker's thread answers, judges and publishes: to
+    wake the executor for that would cost more than the publishing. So one lock is held by
+    whoever touches the state, but never while the network runs.
 
     :raises InputError: when the model folder or a parameter is not usable.
     """
@@ -64,7 +65,8 @@ class Session:
         self._warp_into: Camera | None = None
         self._camera_frame = values.camera_frame
         self._last_stamp_ns = 0
-        self._answers: deque[Answer] = deque()
+        self._lock = RLock()
+        self._failures: deque[Answer] = deque()
         self._inspect = Inspector()  # used by the worker's thread only
         model = load(values.model, values.engine, values.precision, values.map_from_dataset(),
                      values.gate_config(), values.mc_samples)
@@ -82,17 +84,19 @@ class Session:
         node = self._node
         self._outputs = Outputs(node, stack, self._values)
         self._transforms = Transforms(
-            node, stack, self._values, self._report.warn, self._outputs.publish_base)
-        self._answered = node.create_guard_condition(self._take_answers)
-        stack.callback(node.destroy_guard_condition, self._answered)
+            node, stack, self._values, self._report.warn, self._outputs.publish_base, self._lock)
+        self._failed = node.create_guard_condition(self._take_failures)
+        stack.callback(node.destroy_guard_condition, self._failed)
         self._worker = Worker(self._answer_in_thread)
         stack.callback(self._stop_worker)
         for kind, name, callback in ((Trigger, '~/relocalise', self._on_relocalise),
                                      (Trigger, '~/reset', self._on_reset),
                                      (SetBool, '~/set_enabled', self._on_set_enabled)):
-            stack.callback(node.destroy_service, node.create_service(kind, name, callback))
+            stack.callback(node.destroy_service, node.create_service(
+                kind, name, locked(self._lock, callback)))
         initial = node.create_subscription(
-            PoseWithCovarianceStamped, 'initialpose', self._on_initial_pose, INITIAL_POSE_QOS)
+            PoseWithCovarianceStamped, 'initialpose',
+            locked(self._lock, self._on_initial_pose), INITIAL_POSE_QOS)
         stack.callback(node.destroy_subscription, initial)
         self._inputs = Inputs(node, stack, self._values, self._on_image, self._on_camera_info,
                               self._report.warn)
@@ -112,13 +116,15 @@ class Session:
         """Answer no more images."""
         self._active = False
         self._inputs.expect(False)
-        self._drop()
+        with self._lock:
+            self._drop()
 
     def change(self, values: Parameters) -> None:
         """Take parameters of which only live ones have changed."""
-        self._values = values
-        self._gate.config = values.gate_config()
-        self._transforms.change(values)
+        with self._lock:
+            self._values = values
+            self._gate.config = values.gate_config()
+            self._transforms.change(values)
         self._inputs.change(values)
 
     def close(self) -> None:
@@ -214,25 +220,28 @@ class Session:
             else:
                 self._camera_problem = str(error)
 
-    def _answer_in_thread(self, job: Job) -> None:
-        self._answers.append(answer(self._relocaliser, job, self._inspect))
-        with suppress(InvalidHandle):  # a network that was busy for too long when we closed
-            self._answered.trigger()
-
     # ---- answers out
 
-    def _take_answers(self) -> None:
-        while self._answers:
-            result = self._answers.popleft()
-            if result.job.era != self._era:
+    def _answer_in_thread(self, job: Job) -> None:
+        result = answer(self._relocaliser, job, self._inspect)
+        with self._lock:
+            if job.era != self._era:  # of before a switch; what it was for may be gone
                 self._diagnostics.count('dropped')
             elif result.failure:
-                self._report.fail(f'the network failed: {type(result.failure).__name__}: '
-                                  f'{result.failure}')
+                self._failures.append(result)
+                self._failed.trigger()
             elif result.frame and result.estimate:
                 self._judge(result, result.frame, result.estimate)
             else:
                 self._bad_image(result.bad)
+
+    def _take_failures(self) -> None:
+        """Deactivate, in the executor's thread, where transitions belong."""
+        while self._failures:
+            result = self._failures.popleft()
+            if result.job.era == self._era:
+                self._report.fail(f'the network failed: {type(result.failure).__name__}: '
+                                  f'{result.failure}')
 
     def _bad_image(self, reason: str) -> None:
         self._diagnostics.count('bad')
@@ -247,7 +256,7 @@ class Session:
         decision = self._gate.decide(
             estimate, frame.stamp_ns, age_s=age_s, fault=fault,
             odom_from_camera=self._transforms.odom_from_camera(self._camera_frame, frame.stamp_ns))
-        self._diagnostics.verdicts[decision.verdict.value] += 1
+        self._diagnostics.judged(decision.verdict.value)
         if decision.accepted:
             self._outputs.publish(estimate, frame.stamp_ns)
             self._transforms.update(estimate, self._camera_frame, frame.stamp_ns)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from geometry_msgs.msg import TransformStamped
 from posenet_ros.errors import InputError
 from posenet_ros.messages import fill_transform, pose_from_transform, set_stamp
 from posenet_ros.parameters import Parameters, TfMode
 from posenet_ros.pose import Pose, PoseEstimate
+from posenet_ros.worker import locked
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.time import Time
@@ -47,10 +48,12 @@ class Transforms:
     :param values: the frames, `tf_timeout`, `tf_publish_rate` and `transform_tolerance`.
     :param warn: is told (what, why) when a transform cannot be had.
     :param publish_base: takes the estimates of the base, where `publish_base_pose` asks for them.
+    :param lock: is held by the timers; whoever calls anything else has to hold it.
     """
 
     def __init__(self, node: Node, stack: ExitStack, values: Parameters, warn: Warn,
-                 publish_base: Publish) -> None:
+                 publish_base: Publish, lock: AbstractContextManager[Any]) -> None:
+        self._lock = lock
         self._node, self._values, self._warn = node, values, warn
         self._mode, self._publish_base = TfMode(values.tf_mode), publish_base
         self._listens = values.publish_base_pose or self._mode in (
@@ -64,7 +67,8 @@ class Transforms:
         if self._listens:
             self._listen(stack)
         if self._mode is TfMode.MAP_TO_ODOM:
-            timer = node.create_timer(1.0 / values.tf_publish_rate, self._broadcast_odom)
+            timer = node.create_timer(
+                1.0 / values.tf_publish_rate, locked(lock, self._broadcast_odom))
             stack.callback(node.destroy_timer, timer)
 
     def _listen(self, stack: ExitStack) -> None:
@@ -73,7 +77,8 @@ class Transforms:
         listener = TransformListener(self._buffer, node)
         stack.callback(listener.unregister)
         self._retry = node.create_timer(
-            RETRY_PERIOD_S, self._compose_waiting, clock=Clock(clock_type=ClockType.STEADY_TIME))
+            RETRY_PERIOD_S, locked(self._lock, self._compose_waiting),
+            clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._retry.cancel()
         stack.callback(node.destroy_timer, self._retry)
 

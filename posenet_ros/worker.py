@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import wraps
 from threading import Condition, Thread
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 Job = TypeVar('Job')
+Result = TypeVar('Result')
+
+
+def locked(lock: AbstractContextManager[Any],
+           function: Callable[..., Result]) -> Callable[..., Result]:
+    """Return the function so that it is called with the lock held."""
+    @wraps(function)
+    def call(*arguments: Any) -> Result:  # noqa: ANN401
+        with lock:
+            return function(*arguments)
+    return call
 
 
 class Worker(Generic[Job]):

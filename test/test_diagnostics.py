@@ -14,7 +14,8 @@ def test_counts_and_rates() -> None:
     for _ in range(20):
         diagnostics.count('answered')
     diagnostics.count('time jumps back')
-    diagnostics.verdicts['accepted'] += 20
+    for _ in range(20):
+        diagnostics.judged('accepted')
     status = diagnostics.report('active', 12.0)
     assert (status.level, status.message) == (Level.OK, 'active')
     expected = {'state': 'active', 'model': 'm', 'images received': '30', 'images answered': '20',

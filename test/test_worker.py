@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Lock
 import time
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from posenet_ros.worker import Worker
+from posenet_ros.worker import locked, Worker
 
 
 def test_the_latest_job_wins() -> None:
@@ -82,3 +83,17 @@ def test_every_job_is_done_or_reported_as_dropped(pauses: list[bool]) -> None:
     assert worker.stop(5)
     assert len(done) + dropped == len(pauses)
     assert done == sorted(done)
+
+
+def test_what_is_locked_waits_for_the_lock() -> None:
+    lock, begun = Lock(), Event()
+
+    def answer(value: int) -> int:
+        begun.set()
+        return value
+
+    with ThreadPoolExecutor(1) as pool:
+        with lock:
+            future = pool.submit(locked(lock, answer), 7)
+            assert not begun.wait(0.05)
+        assert future.result(5) == 7
