@@ -61,6 +61,8 @@ def feed(peer: Peer, seconds: float) -> dict[int, float]:
     publisher = peer.node.create_publisher(Image, 'image', qos_profile_sensor_data)
     message = Image(height=1080, width=1920, step=3 * 1920, encoding='rgb8',
                     data=array('B', bytes([90, 60, 30]) * (1080 * 1920)))
+    assert peer.wait_until(publisher.get_subscription_count)
+    peer.spin_for(0.3)  # the node has to find the publisher, too
     sent = {}
     start = time.monotonic()
     for i in range(round(seconds * RATE_HZ)):
@@ -93,6 +95,7 @@ def test_large_images_on_a_slow_engine_stay_fresh_and_memory_flat(tmp_path: Path
         peer.wait_active()
         measured = psutil.Process(process.popen.pid)
         feed(peer, 2.0)
+        assert len(arrived) > 3, 'the memory that images take is taken before it is measured'
         memory = own_memory(measured)
         sent = feed(peer, 4.0)
         peer.spin_for(1.0)
