@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import ExitStack
+from dataclasses import replace
 from threading import RLock
 import time
 from typing import Any, Protocol
@@ -225,22 +226,32 @@ class Session:
     def _answer_in_thread(self, job: Job) -> None:
         result = answer(self._relocaliser, job, self._inspect)
         with self._lock:
-            if job.era != self._era:  # of before a switch; what it was for may be gone
-                self._diagnostics.count('dropped')
-            elif result.failure:
-                self._failures.append(result)
-                self._failed.trigger()
-            elif result.frame and result.estimate:
-                self._judge(result, result.frame, result.estimate)
-            else:
-                self._bad_image(result.bad)
+            try:
+                self._tell(result)
+            except Exception as error:  # or this thread would end, and nobody would know
+                self._fail(replace(result, failure=error))
+
+    def _tell(self, result: Answer) -> None:
+        """Publish what became of an image."""
+        if result.job.era != self._era:  # of before a switch; what it was for may be gone
+            self._diagnostics.count('dropped')
+        elif result.failure:
+            self._fail(result)
+        elif result.frame and result.estimate:
+            self._judge(result, result.frame, result.estimate)
+        else:
+            self._bad_image(result.bad)
+
+    def _fail(self, result: Answer) -> None:
+        self._failures.append(result)
+        self._failed.trigger()
 
     def _take_failures(self) -> None:
         """Deactivate, in the executor's thread, where transitions belong."""
         while self._failures:
             result = self._failures.popleft()
             if result.job.era == self._era:
-                self._report.fail(f'the network failed: {type(result.failure).__name__}: '
+                self._report.fail(f'answering failed: {type(result.failure).__name__}: '
                                   f'{result.failure}')
 
     def _bad_image(self, reason: str) -> None:
