@@ -2,7 +2,7 @@
 What is wrong with a camera's images: covered, dark, overexposed, frozen or blurred.
 
 Looks at the network's input, which is small, so that it costs less than 0.1 ms. The limits were
-set beside some 950 images of four scenes (rendered college, synthetic court, two hand-held
+set beside some 840 images of four scenes (rendered college, synthetic court, two hand-held
 recordings): the nearest any of them came to one is said at each.
 """
 
