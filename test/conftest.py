@@ -1,7 +1,51 @@
 """Settings of all tests."""
 
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+import re
+
 from hypothesis import settings
+import pytest
+
+SHARED_MEMORY = Path('/dev/shm')
+SEGMENT = re.compile(r'fast(rtps|dds)_[0-9a-f]{16}')
 
 # The same examples in every run, and no clock: machines that test are busy.
 settings.register_profile('posenet', deadline=None, derandomize=True)
 settings.load_profile('posenet')
+
+before = pytest.StashKey[set[str]]()
+
+
+def segments() -> set[str]:
+    """Return the names of the DDS segments in shared memory."""
+    with suppress(FileNotFoundError):
+        return {file.name for file in SHARED_MEMORY.iterdir() if SEGMENT.fullmatch(file.name)}
+    return set()
+
+
+def mapped() -> str:
+    """Return what all processes have mapped that we may look at."""
+    found = []
+    for file in Path('/proc').glob('[0-9]*/maps'):
+        with suppress(OSError):
+            found.append(file.read_text())
+    return '\n'.join(found)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Note the segments of other programs."""
+    session.config.stash[before] = segments()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Remove the memory of killed nodes, which Fast DDS would leave there."""
+    left = segments() - session.config.stash[before]
+    in_use = mapped() if left else ''
+    for name in left:
+        if name not in in_use:
+            for file in (SHARED_MEMORY / name, SHARED_MEMORY / f'{name}_el'):
+                with suppress(OSError):
+                    file.unlink()
