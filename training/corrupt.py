@@ -83,7 +83,7 @@ def _smooth(image: Field, rng: np.random.Generator, cell: float) -> Field:
 
 
 def _fog(image: Field, level: int, rng: np.random.Generator) -> Field:
-    density = (1.5, 2.0, 2.5, 2.5, 3.0)[level]
+    density = (1.5, 2.0, 2.5, 2.75, 3.0)[level]
     thick = image + density * _smooth(image, rng, 120)
     return np.asarray(thick * (image.max() / (image.max() + density)), np.float32)
 
