@@ -25,7 +25,7 @@ test: $(VENV)/.installed-test
 test-kilted: $(VENV)/.installed
 	@PYTHON='$(PYTHON)' VENV='$(VENV)' sh ros_from_pypi/test_kilted.sh
 
-bench: $(VENV)/.installed-test
+bench: $(VENV)/.installed-bench
 	@$(RUN) -m training.bench
 
 install: $(VENV)/.installed
@@ -55,6 +55,10 @@ $(VENV)/.installed: $(INSTALLED) $(VENV)/.ros
 
 $(VENV)/.installed-test: requirements-test.txt $(VENV)/.installed
 	@$(PIP) -r requirements-test.txt -c requirements.lock.txt
+	@touch $@
+
+$(VENV)/.installed-bench: requirements-bench.txt $(VENV)/.installed
+	@$(PIP) -r requirements-bench.txt -c requirements.lock.txt
 	@touch $@
 
 clean:
