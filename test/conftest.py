@@ -7,10 +7,13 @@ from pathlib import Path
 import re
 
 from hypothesis import settings
+from posenet_ros.ros_environment import prepare
 import pytest
 
 SHARED_MEMORY = Path('/dev/shm')
 SEGMENT = re.compile(r'fast(rtps|dds)_[0-9a-f]{16}')
+
+prepare()  # Fast DDS reads its profile once, when a process makes its first participant
 
 # The same examples in every run, and no clock: machines that test are busy.
 settings.register_profile('posenet', deadline=None, derandomize=True)

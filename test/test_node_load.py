@@ -15,7 +15,6 @@ import numpy as np
 from posenet_ros.camera import Camera
 from posenet_ros.image_decoding import ENCODINGS
 from posenet_ros.messages import set_stamp, stamp_ns
-from posenet_ros.ros_environment import prepare
 import psutil
 import pytest
 from rclpy.qos import qos_profile_sensor_data
@@ -83,7 +82,6 @@ def own_memory(process: psutil.Process) -> int:
 
 
 def test_large_images_on_a_slow_engine_stay_fresh_and_memory_flat(tmp_path: Path) -> None:
-    prepare()  # the publisher's segment of shared memory has to hold the images
     camera = Camera(1920, 1080, 1500.0, 1500.0, 959.5, 539.5)
     model = write_mean_colour_model(tmp_path / 'model', camera)
     arrived: dict[int, float] = {}

@@ -111,13 +111,13 @@ def evaluate_live(out: Path) -> tuple[dict[str, Any], list[FrameResult]]:
             '--log-level', 'warn')
     arguments = ['--live', '--model', out / 'model', '--bag', out / 'bag', '--out', out / 'report']
     with started(*node) as process:
-        report, frames, train = evaluate.score_answers(
+        found = evaluate.score_answers(
             evaluate.parser().parse_args(list(map(str, arguments))))
         if process.poll() is not None:
             raise PoseNetError(f'the node ended with exit code {process.returncode}, see above')
     say(5, 'the report')
-    write_report(out / 'report', report, frames, train, force=True)
-    return report, frames
+    write_report(out / 'report', found.report, found.frames, found.train, force=True)
+    return found.report, found.frames
 
 
 def _row(name: str, errors: tuple[Any, Any]) -> list[str]:
