@@ -13,7 +13,10 @@ from typing import Any
 from posenet_ros.errors import PoseNetError
 import psutil
 import pytest
-from training.demo import check, stage, started
+from ros_helpers import write_mean_colour_model
+from training import make_bag
+from training.demo import check, evaluate_live, stage, started
+from training_helpers import CAMERA, write_cambridge
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -48,6 +51,20 @@ def test_a_process_ends_with_its_block() -> None:
     with started('http.server', '0') as process:
         assert process.poll() is None
     assert process.poll() is not None
+
+
+def test_the_live_node_s_answers_become_the_report(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('ROS_DOMAIN_ID', '150')
+    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    write_cambridge(tmp_path / 'court')
+    write_mean_colour_model(tmp_path / 'model', CAMERA)
+    assert make_bag.main(['--data', str(tmp_path / 'court'), '--split', 'train',
+                          '--out', str(tmp_path / 'bag')]) == 0
+    found, frames = evaluate_live(tmp_path)
+    assert found['frames']['total'] == len(frames) == 36
+    assert found['frames']['estimated'] > 18
+    assert (tmp_path / 'report' / 'report.html').stat().st_size > 10_000
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
