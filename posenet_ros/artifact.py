@@ -27,7 +27,7 @@ from posenet_ros.config import from_mapping, NetworkConfig
 from posenet_ros.errors import InputError
 from posenet_ros.preprocess import Preprocess
 
-FORMAT_VERSION = 2  # 1 had one covariance for all images; it is read as well
+FORMAT_VERSION = 3  # 1 had one covariance for all images, 2 one network; both are read
 ARTIFACT_FILE = 'artifact.json'
 WEIGHTS_FILE = 'network.weights.h5'
 LITERT_FILE = 'network.tflite'

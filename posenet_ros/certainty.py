@@ -83,7 +83,7 @@ def dropout_of(artifact: Artifact, network: HasHead, samples: int) -> Dropout | 
     if not calibration.mc_scale:
         raise InputError('mc_samples needs a model folder with calibrated dropout: make one of '
                          'this by python -m training.uncertainty. Received: one without')
-    return Dropout(network.head, calibration.mc_rate, artifact.network.head_width, samples)
+    return Dropout(network.head, calibration.mc_rate, artifact.network.fc_width, samples)
 
 
 def covariance(prediction: Prediction, calibration: Calibration,

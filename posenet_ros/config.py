@@ -12,6 +12,7 @@ T = TypeVar('T')
 
 ROTATIONS = ('quaternion', '6d')
 POOLINGS = ('average', 'spatial')
+MOST_MEMBERS = 16
 
 
 def from_mapping(cls: type[T], mapping: Mapping[str, Any], where: str) -> T:
@@ -46,6 +47,7 @@ class NetworkConfig:
     :param input_height: network input height, pixels.
     :param rotation: `quaternion` or `6d` (Zhou et al. 2019).
     :param pooling: `average` over the feature map, or `spatial` (keeps where things are).
+    :param members: networks, each with a backbone and a head of its own, whose poses are averaged.
     :param head_width: units of the fully connected layer before the pose.
     :param dropout: rate before the pose layer, in training only.
     :param sigma_width: units of the layer that the expected error is made from; 0 leaves it out.
@@ -57,6 +59,7 @@ class NetworkConfig:
     """
 
     backbone: str = 'efficientnet_lite0'
+    members: int = 1
     input_width: int = 224
     input_height: int = 224
     rotation: str = '6d'
@@ -70,6 +73,7 @@ class NetworkConfig:
 
     def __post_init__(self) -> None:
         checks = {
+            'members': 1 <= self.members <= MOST_MEMBERS,
             'input_width': self.input_width >= 32, 'input_height': self.input_height >= 32,
             'rotation': self.rotation in ROTATIONS, 'pooling': self.pooling in POOLINGS,
             'head_width': self.head_width >= 1, 'dropout': 0 <= self.dropout < 1,
@@ -80,3 +84,8 @@ class NetworkConfig:
             if not good:
                 raise InputError(f'network {name} is out of range. '
                                  f'Received: {getattr(self, name)!r}')
+
+    @property
+    def fc_width(self) -> int:
+        """Activations before the pose layers of all members."""
+        return self.members * self.head_width

@@ -6,6 +6,8 @@ Written with keras and keras.ops alone, so that it runs on every Keras backend.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -74,9 +76,8 @@ def _pose(x: Tensor, config: NetworkConfig, prefix: str) -> dict[str, Tensor]:
     return {f'{prefix}position': position, f'{prefix}quat_xyzw': quat}
 
 
-def _certainty(x: Tensor, config: NetworkConfig) -> dict[str, Tensor]:
-    """Return the expected errors and the descriptor of (B, H', W', D); always float32."""
-    pooled = keras.layers.GlobalAveragePooling2D(dtype='float32', name='pooled_features')(x)
+def _certainty(pooled: Tensor, config: NetworkConfig) -> dict[str, Tensor]:
+    """Return the expected errors and the descriptor of (B, D) features; always float32."""
     pooled = keras.layers.Identity(name=UNIT_FEATURES, dtype='float32')(unit(pooled))
     outputs = {}
     if config.sigma_width:
@@ -87,6 +88,10 @@ def _certainty(x: Tensor, config: NetworkConfig) -> dict[str, Tensor]:
         outputs['descriptor'] = keras.layers.Dense(
             config.descriptor_size, use_bias=False, dtype='float32', name='descriptor')(pooled)
     return outputs
+
+
+def _pooled(x: Tensor) -> Tensor:
+    return keras.layers.GlobalAveragePooling2D(dtype='float32', name='pooled_features')(x)
 
 
 def _head(x: Tensor, config: NetworkConfig) -> dict[str, Tensor]:
@@ -128,12 +133,75 @@ def build(config: NetworkConfig, auxiliary: bool = False) -> keras.Model:
     """
     images = keras.Input((config.input_height, config.input_width, 3), dtype='uint8',
                          name='image')
+    if config.members > 1:
+        return keras.Model(images, _ensemble(images, config), name=config.backbone)
     x, maps = backbones.features(config, images)
     x = keras.layers.Identity(name='features')(x)
-    outputs = _head(x, config) | _certainty(x, config)
+    outputs = _head(x, config) | _certainty(_pooled(x), config)
     for number, feature_map in enumerate(maps if auxiliary else (), start=1):
         outputs |= _auxiliary_head(feature_map, config, f'aux{number}_')
     return keras.Model(images, outputs, name=config.backbone)
+
+
+def mean_quat(quats: Sequence[Tensor]) -> Tensor:
+    """
+    Return the mean (B, 4) of unit quaternions (B, 4) that are close to each other or opposite.
+
+    To the first order in their differences that of Markley et al. 2007 ("Averaging
+    quaternions"); each is added with the sign that it has towards the first.
+    """
+    total = quats[0]
+    for quat in quats[1:]:
+        opposite = keras.ops.sum(quats[0] * quat, axis=-1, keepdims=True) < 0
+        total = total + keras.ops.where(opposite, -quat, quat)
+    return unit(total)
+
+
+def _halves(member: keras.Model) -> tuple[keras.Model, keras.Model]:
+    """Return a network (sharing its weights) up to what its head takes, and that head."""
+    fc = member.get_layer('dropout').input
+    features = _pooled(member.get_layer('features').output)
+    return keras.Model(member.input, {'fc': fc, 'features': unit(features)}), pose_head(member)
+
+
+def _ensemble(images: Tensor, config: NetworkConfig) -> dict[str, Tensor]:
+    """Return the mean pose of several networks, and what is known of it from all features."""
+    alone = replace(config, members=1, sigma_width=0, descriptor_size=0)
+    halves = [_halves(build(alone)) for _ in range(config.members)]
+    for i, half in enumerate(halves):
+        half[0].name, half[1].name = f'body{i}', f'head{i}'
+    seen = [body(images) for body, _ in halves]
+    fc = keras.layers.Concatenate(name='fc')([one['fc'] for one in seen])
+    dropped = keras.layers.Dropout(config.dropout, name='dropout')(fc)
+    parts = keras.ops.split(dropped, config.members, axis=-1)
+    found = [head(part) for (_, head), part in zip(halves, parts, strict=True)]
+    outputs = {
+        'position': sum(one['position'] for one in found) / config.members,
+        'quat_xyzw': mean_quat([one['quat_xyzw'] for one in found])}
+    outputs |= _certainty(keras.ops.concatenate([one['features'] for one in seen], -1), config)
+    return outputs | ({'fc': keras.ops.cast(fc, 'float32')} if config.sigma_width else {})
+
+
+def ensemble(members: Sequence[keras.Model], config: NetworkConfig) -> keras.Model:
+    """
+    Return one network that answers with the mean of several.
+
+    :param members: as :func:`build` returned them for `config`, but with one member each.
+    """
+    model = build(replace(config, members=len(members)))
+    for i, member in enumerate(members):
+        for name, half in zip((f'body{i}', f'head{i}'), _halves(member), strict=True):
+            model.get_layer(name).set_weights(half.get_weights())
+    return model
+
+
+def layers_of(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    """Yield all layers, also those of the networks within a network."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from layers_of(layer)
+        else:
+            yield layer
 
 
 def without_auxiliary(model: keras.Model) -> keras.Model:

@@ -19,6 +19,7 @@ with quiet_stderr():
 import numpy as np  # noqa: I100 - after the quiet import
 from posenet_ros.artifact import load, WEIGHTS_FILE
 from posenet_ros.engine import has_nvidia_gpu, load_engine
+from posenet_ros.network import layers_of
 from training.bench_model import gflop
 from training.devices import choose
 from training.export import load_network
@@ -67,7 +68,7 @@ def limit_s(model: keras.Model, batch: int, kind: str, roof: tuple[float, float]
 
     :param roof: of :func:`roofline`. Each layer's output is written and read once.
     """
-    outputs = sum(int(np.prod(layer.output.shape[1:])) for layer in model.layers
+    outputs = sum(int(np.prod(layer.output.shape[1:])) for layer in layers_of(model)
                   if hasattr(layer.output, 'shape'))
     numbers = model.count_params() + 2 * batch * outputs
     return max(1e9 * gflop(model) * batch / roof[0], numbers * np.dtype(kind).itemsize / roof[1])

@@ -12,7 +12,7 @@ with quiet_stderr():
 import numpy as np  # noqa: I100 - after the quiet import
 from posenet_ros.artifact import Artifact, Calibration, save, Scene, TrainIndex
 from posenet_ros.camera import Camera
-from posenet_ros.network import build
+from posenet_ros.network import build, layers_of
 from training.export import write_network
 from training.presets import Preset
 
@@ -35,7 +35,7 @@ def make(preset: Preset, folder: Path) -> None:
 def gflop(model: Any) -> float:  # noqa: ANN401
     """Return the arithmetic of one image in convolutions and matrix products, GFLOP."""
     total = 0
-    for layer in model.layers:
+    for layer in layers_of(model):
         kind = type(layer).__name__
         if kind in ('Conv2D', 'Dense'):
             places = int(np.prod(layer.output.shape[1:-1])) if kind == 'Conv2D' else 1

@@ -23,6 +23,7 @@ from posenet_ros.config import from_mapping, NetworkConfig
 from posenet_ros.engine import LiteRtEngine
 from posenet_ros.errors import InputError, run_cli
 from posenet_ros.image_files import read_image
+from posenet_ros.network import layers_of
 from posenet_ros.output import new_folder
 from training.datasets import Dataset, read_dataset
 from training.export import write_litert
@@ -51,7 +52,7 @@ class Truth(Protocol):
 
 def may_be_faster(model: keras.Model) -> bool:
     """Tell whether int8 is worth a try: LiteRT's depthwise convolutions are slower in it."""
-    return not any(isinstance(layer, keras.layers.DepthwiseConv2D) for layer in model.layers)
+    return not any(isinstance(layer, keras.layers.DepthwiseConv2D) for layer in layers_of(model))
 
 
 def time_share(engine: LiteRtEngine, reference: LiteRtEngine, image: NDArray[np.uint8]) -> float:

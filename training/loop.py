@@ -86,6 +86,19 @@ def with_depths(images: Images, dataset: Dataset, preprocess: Preprocess, file: 
     return replace(images, rhos=rhos)
 
 
+def part_of(everything: Images, dataset: Dataset, chosen: NDArray[np.intp], preset: Preset,
+            file: Path) -> Images:
+    """
+    Return the images of those indices, with depths where the preset moves the camera.
+
+    :param file: keeps the depths for a resumed training.
+    """
+    part = everything.take(chosen)
+    if not preset.shift:
+        return part
+    return with_depths(part, dataset.subset(chosen), preset.preprocess(), file)
+
+
 def _smallest_sequences(sequences: NDArray[np.str_], wanted: int) -> list[str]:
     found, counts = np.unique(sequences, return_counts=True)
     chosen: list[str] = []
@@ -185,16 +198,19 @@ def make_trainer(preset: Preset, config: NetworkConfig, steps: int) -> PoseTrain
     return trainer
 
 
+def use_averaged(trainer: PoseTrainer) -> None:
+    """Put the averaged weights into the network, where the optimizer averages."""
+    optimizer = trainer.optimizer
+    optimizer = getattr(optimizer, 'inner_optimizer', optimizer)  # of mixed_float16
+    if optimizer.use_ema:
+        optimizer.finalize_variable_values(trainer.trainable_variables)
+
+
 @contextmanager
 def averaged(trainer: PoseTrainer) -> Iterator[None]:
     """Put the averaged weights into the network for a while."""
-    optimizer = trainer.optimizer
-    optimizer = getattr(optimizer, 'inner_optimizer', optimizer)  # of mixed_float16
-    if not optimizer.use_ema:
-        yield
-        return
     current = [keras.ops.convert_to_numpy(v) for v in trainer.trainable_variables]
-    optimizer.finalize_variable_values(trainer.trainable_variables)
+    use_averaged(trainer)
     try:
         yield
     finally:

@@ -25,6 +25,8 @@ class Preset:
     Everything a training depends on besides the data.
 
     :param about: one line: what the preset is for.
+    :param members: networks that are trained, each from a seed of its own (`seed`, `seed` + 1,
+        ...); they answer together, with the mean of their poses.
     :param weights: `pretrained`, `none` or a .weights.h5 file, see posenet_ros.pretrained.
     :param trainable_from: first layer that is trained, by name; those before stay as they are.
     :param frozen_norm: batch normalisation keeps its pretrained statistics and scales: those of a
@@ -50,6 +52,7 @@ class Preset:
 
     about: str
     backbone: str = 'efficientnet_lite0'
+    members: int = 1
     weights: str = 'pretrained'
     trainable_from: str = ''
     frozen_norm: bool = False

@@ -34,7 +34,7 @@ from training.datasets import Dataset, read_dataset
 from training.export import load_network, write_network
 from training.int8 import check_dataset, may_be_faster, offer_int8
 from training.looking import Array, Looker, Material, Seen, stronger, thinned, together
-from training.loop import hold_out, load_images, network_inputs, run, with_depths
+from training.loop import hold_out, load_images, network_inputs, part_of, run
 from training.presets import Preset
 from training.sigmas import coverage, expected, fit_sigma, principal, scales
 
@@ -184,14 +184,11 @@ def material_of(loaded: LoadedArtifact, dataset: Dataset, work: Path) -> Materia
     preset = from_mapping(
         Preset, loaded.provenance['preset'], 'provenance.preset of artifact.json')
     everything = load_images(dataset, loaded.preprocess)
-    parts = []
-    for name, chosen in zip(('images', 'held'), hold_out(dataset, preset.validation), strict=True):
-        part = everything.take(chosen)
-        if preset.shift:
-            part = with_depths(part, dataset.subset(chosen), loaded.preprocess,
-                               work / f'{name}.npy')
-        parts.append(part)
-    return Material(preset, *parts, dataset.camera)
+    images, held = (
+        part_of(everything, dataset, chosen, preset, work / f'{name}.npy')
+        for name, chosen in zip(('images', 'held'), hold_out(dataset, preset.validation),
+                                strict=True))
+    return Material(preset, images, held, dataset.camera)
 
 
 def parser() -> argparse.ArgumentParser:

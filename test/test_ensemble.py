@@ -1,0 +1,141 @@
+"""Several networks as one: the mean of their poses, trained and resumed one after the other."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import keras
+import numpy as np
+from posenet_ros import network
+from posenet_ros.artifact import load
+from posenet_ros.config import NetworkConfig
+from posenet_ros.engine import load_engine
+from posenet_ros.errors import InputError
+from posenet_ros.image_files import read_image
+from posenet_ros.pose import Pose
+import pytest
+from training import train
+from training.bench_model import gflop
+from training.callbacks import Checkpoint
+from training_helpers import CAMERA, use_tiny_backbone, write_cambridge
+
+SETTINGS = ('weights=none', 'input_width=48', 'input_height=36', 'head_width=64', 'epochs=2',
+            'batch=8', 'yaw_deg=3', 'ema=0.5', 'validation=0.3', 'sigma_versions=1', 'members=2')
+CONFIG = NetworkConfig(input_width=48, input_height=32, pooling='spatial', head_width=8,
+                       origin_m=(1.0, 2.0, 3.0), scale_m=(4.0, 5.0, 6.0))
+Answers = dict[str, np.ndarray]
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train a tiny network."""
+    use_tiny_backbone(monkeypatch.setattr)
+
+
+@pytest.fixture(scope='module')
+def court(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp('data') / 'court'
+    write_cambridge(folder)
+    return folder
+
+
+def arguments(court: Path, out: Path, *more: str) -> list[str]:
+    pairs = [part for setting in SETTINGS for part in ('--set', setting)]
+    return ['--preset', 'smoke', '--data', str(court), '--out', str(out), *pairs, *more]
+
+
+def log(file: Path) -> list[dict[str, str]]:
+    with file.open() as stream:
+        return [{k: v for k, v in row.items() if k != 'seconds'} for row in csv.DictReader(stream)]
+
+
+@pytest.fixture(scope='module')
+def trained(court: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp('models') / 'model'
+    with pytest.MonkeyPatch.context() as patch:
+        use_tiny_backbone(patch.setattr)
+        assert train.main(arguments(court, out)) == 0
+    return out
+
+
+def answers(model: keras.Model, images: np.ndarray) -> Answers:
+    return {key: keras.ops.convert_to_numpy(value) for key, value in model(images).items()}
+
+
+def test_an_ensemble_answers_with_the_mean_of_its_networks() -> None:
+    members = [network.build(CONFIG) for _ in range(3)]
+    for i, member in enumerate(members):  # far enough apart to tell their mean from one of them
+        member.get_layer('xyz').bias.assign([float(i), -i, 2.0 * i])
+    whole = network.ensemble(members, CONFIG)
+    images = np.random.default_rng(0).integers(0, 256, (2, 32, 48, 3), dtype=np.uint8)
+    each, found = [answers(member, images) for member in members], answers(whole, images)
+    assert np.allclose(found['position'], np.mean([a['position'] for a in each], 0), atol=1e-5)
+    assert np.ptp([a['position'] for a in each], axis=0).min() > 1
+    assert np.allclose(np.linalg.norm(found['quat_xyzw'], axis=1), 1)
+    assert gflop(whole) == pytest.approx(3 * gflop(members[0]))
+    assert gflop(whole) > 0
+
+
+def test_the_mean_of_rotations_does_not_depend_on_their_signs() -> None:
+    rng = np.random.default_rng(1)
+    quat = rng.normal(size=4) / 2
+    around = [(quat + rng.normal(scale=0.02, size=4)).astype(np.float32) for _ in range(4)]
+    around = [q / np.linalg.norm(q) for q in around]
+    signs = (1, -1, -1, 1)
+    found = np.asarray(keras.ops.convert_to_numpy(network.mean_quat(
+        [keras.ops.convert_to_tensor((s * q)[np.newaxis])
+         for s, q in zip(signs, around, strict=True)])))[0]
+    outer = sum(np.outer(q, q) for q in around)  # the exact mean: Markley et al. 2007
+    expected = np.linalg.eigh(outer)[1][:, -1]
+    assert abs(found @ expected) > 1 - 1e-5
+    assert min(abs(found @ q) for q in around) < 1 - 1e-5
+    assert Pose((0, 0, 0), tuple(found)).rotation.shape == (3, 3)
+
+
+def test_each_network_has_a_seed_and_a_log(trained: Path, court: Path) -> None:
+    logs = [log(trained / f'member{i}_log.csv') for i in (0, 1)]
+    assert [len(rows) for rows in logs] == [2, 2]
+    assert logs[0] != logs[1]
+    assert (trained / 'member1_curves.png').is_file()
+    artifact = load(trained)
+    assert artifact.network.members == 2
+    assert artifact.network.fc_width == 128
+    assert artifact.train.places.shape[1] == artifact.network.descriptor_size
+    validation = artifact.provenance['validation']['position_m']
+    assert validation < 1.5 * max(float(rows[-1]['val_position_m']) for rows in logs)
+
+
+def test_both_engines_answer_alike_with_dropout_too(trained: Path, court: Path) -> None:
+    artifact = load(trained)
+    image = artifact.preprocess(read_image(court / artifact.train.names[0]), CAMERA)[np.newaxis]
+    first, second = (load_engine(artifact, name) for name in ('litert', 'tensorflow'))
+    a, b = first.predict(image), second.predict(image)
+    assert np.allclose(a.position_m, b.position_m, atol=1e-4)
+    assert np.allclose(a.log_sigma, b.log_sigma, atol=1e-3)
+    assert np.allclose(first.head(a.fc.astype(np.float32)).position_m, a.position_m, atol=1e-4)
+
+
+def test_stopped_in_the_second_network_it_goes_on_to_the_same(
+        court: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, saved = tmp_path / 'model', []
+    save = Checkpoint.on_epoch_end
+
+    def stop(self: Checkpoint, epoch: int, logs: dict[str, float] | None = None) -> None:
+        save(self, epoch, logs)
+        saved.append(self.folder.name)
+        if len(saved) == 3:
+            raise KeyboardInterrupt
+    monkeypatch.setattr(Checkpoint, 'on_epoch_end', stop)
+    assert train.main(arguments(court, out)) == 1
+    assert saved == ['member0', 'member0', 'member1']
+    assert train.main(arguments(court, out, '--resume')) == 0
+    assert saved[3:] == ['member1']
+    for i in (0, 1):
+        assert log(out / f'member{i}_log.csv') == log(trained / f'member{i}_log.csv')
+
+
+@pytest.mark.parametrize('count', [0, 17])
+def test_too_few_or_too_many_are_refused(court: Path, tmp_path: Path, count: int) -> None:
+    with pytest.raises(InputError, match=f'members is out of range. Received: {count}'):
+        train.main(arguments(court, tmp_path / 'model', '--set', f'members={count}'))
