@@ -27,6 +27,7 @@ from posenet_ros.artifact import (
 )
 from posenet_ros.config import NetworkConfig
 from posenet_ros.errors import InputError
+from posenet_ros.memory import forget_mapped
 from posenet_ros.prediction import Prediction
 from posenet_ros.quiet import quiet_stderr
 
@@ -105,6 +106,7 @@ class LiteRtEngine:
             runner: Callable[..., dict[str, Any]] = interpreter.get_signature_runner()
         except (ValueError, RuntimeError) as error:
             raise InputError(f'{path} is no network that LiteRT can run: {error}') from error
+        forget_mapped(path)  # LiteRT has made copies of the weights, in the order that it needs
         return runner
 
     def predict(self, batch: NDArray[np.uint8]) -> Prediction:

@@ -1,11 +1,13 @@
-"""How much freed memory the C library keeps, where it is glibc."""
+"""What of a process's memory is kept: freed memory by glibc, pages of files that are mapped."""
 
 from __future__ import annotations
 
 import ctypes
+from pathlib import Path
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 LARGEST_FROM_HEAP_BYTES = 1 << 25  # more is not allowed
+MADV_DONTNEED = 4  # of Linux's mman.h
 
 
 def keep_memory(kept_bytes: int) -> None:
@@ -21,3 +23,19 @@ def keep_memory(kept_bytes: int) -> None:
     if hasattr(libc, 'mallopt'):
         libc.mallopt(M_TRIM_THRESHOLD, kept_bytes)
         libc.mallopt(M_MMAP_THRESHOLD, LARGEST_FROM_HEAP_BYTES)
+
+
+def forget_mapped(file: Path) -> None:
+    """
+    Give back the pages of a file that was mapped for reading and has been read.
+
+    A page that is needed again is read again. Does nothing where there is no Linux.
+    """
+    maps, libc = Path('/proc/self/maps'), ctypes.CDLL(None)
+    if not maps.exists() or not hasattr(libc, 'madvise'):
+        return
+    for line in maps.read_text().splitlines():
+        addresses, rights, *_ = line.split(maxsplit=5)
+        if line.endswith(f' {file.resolve()}') and 'w' not in rights:
+            start, end = (int(address, 16) for address in addresses.split('-'))
+            libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), MADV_DONTNEED)

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from posenet_ros import engine, pool
+from posenet_ros import engine, memory, pool
 from posenet_ros.artifact import LITERT_FILE, WEIGHTS_FILE
 from posenet_ros.config import NetworkConfig
 from posenet_ros.errors import InputError, PoseNetError
@@ -80,7 +80,7 @@ def test_auto_without_a_gpu_runs_litert_and_never_imports_tensorflow(artifact: F
     code = f"""
 import sys, types
 import numpy as np
-from posenet_ros import engine, pool
+from posenet_ros import engine, memory, pool
 assert not {{'keras', 'tensorflow', 'ai_edge_litert'}} & set(sys.modules)
 engine.has_nvidia_gpu = lambda: False
 artifact = types.SimpleNamespace(folder=__import__('pathlib').Path({str(artifact.folder)!r}))
@@ -171,3 +171,24 @@ def test_export_command_converts_weights_alone(artifact: Folder, tmp_path: Path)
     again = engine.LiteRtEngine(tmp_path / 'again.tflite').predict(images)
     first = engine.load_engine(artifact, 'litert').predict(images)
     assert np.array_equal(again.position_m, first.position_m)
+
+
+def resident_kb(file: Path) -> int:
+    """Return how much of a mapped file is in this process's memory, kB."""
+    count, inside = 0, False
+    for line in Path('/proc/self/smaps').read_text().splitlines():
+        if '-' in line.split()[0]:
+            inside = line.endswith(f' {file.resolve()}')
+        elif inside and line.startswith('Rss:'):
+            count += int(line.split()[1])
+    return count
+
+
+@pytest.mark.skipif(not Path('/proc/self/smaps').exists(), reason='needs Linux')
+def test_the_file_of_a_loaded_network_takes_no_memory(artifact: Folder) -> None:
+    file = artifact.folder / LITERT_FILE
+    litert = engine.LiteRtEngine(file)
+    assert resident_kb(file) < 0.2 * file.stat().st_size / 1024
+    before = litert.predict(random_images(CONFIG, 1))
+    memory.forget_mapped(file)  # also between two images
+    assert np.array_equal(litert.predict(random_images(CONFIG, 1)).position_m, before.position_m)
