@@ -75,9 +75,7 @@ class Outputs:
 
     def publish(self, estimate: PoseEstimate, stamp_ns: int) -> None:
         """Publish an accepted estimate with its image's stamp, nanoseconds."""
-        pose = PoseStamped()
-        pose.header.frame_id = self._map_frame
-        set_stamp(pose.header.stamp, stamp_ns)
+        pose = PoseStamped(header=_header(self._map_frame, stamp_ns))
         fill_pose(pose.pose, estimate.map_from_camera)
         self._poses.publish(pose)
         self._with_covariance.publish(_with_covariance(pose.header, estimate))
@@ -89,9 +87,7 @@ class Outputs:
 
     def publish_base(self, estimate: PoseEstimate, stamp_ns: int) -> None:
         """Publish where the robot's base is, with the image's stamp, nanoseconds."""
-        header = Header(frame_id=self._map_frame)
-        set_stamp(header.stamp, stamp_ns)
-        self._base_poses.publish(_with_covariance(header, estimate))
+        self._base_poses.publish(_with_covariance(_header(self._map_frame, stamp_ns), estimate))
 
     def _publish_path(self) -> None:
         due = time.monotonic() - self._path_sent_s >= PATH_PERIOD_S
@@ -104,14 +100,13 @@ class Outputs:
         if not self._verdicts.get_subscription_count():
             return
         words = to_words(decision, estimate.map_from_camera)
-        message = DiagnosticArray(status=[DiagnosticStatus(
+        status = DiagnosticStatus(
             level=DiagnosticStatus.OK if decision.accepted else DiagnosticStatus.WARN,
             name=f'{self._node.get_fully_qualified_name()}: verdict',
             message=decision.verdict.value,
-            values=[KeyValue(key=key, value=value) for key, value in words.items()])])
-        message.header.frame_id = self._map_frame
-        set_stamp(message.header.stamp, stamp_ns)
-        self._verdicts.publish(message)
+            values=[KeyValue(key=key, value=value) for key, value in words.items()])
+        self._verdicts.publish(DiagnosticArray(
+            header=_header(self._map_frame, stamp_ns), status=[status]))
 
     def publish_picture(self, frame: Frame, estimate: PoseEstimate, decision: Decision) -> None:
         """Publish the image with the pose and the verdict drawn in."""
@@ -119,11 +114,15 @@ class Outputs:
             return
         picture = annotated(frame.image, estimate.map_from_camera, decision)
         height, width = picture.shape[:2]
-        message = ImageMessage(height=height, width=width, encoding='rgb8', step=3 * width,
-                               data=array('B', picture.tobytes()))
-        message.header.frame_id = frame.frame_id
-        set_stamp(message.header.stamp, frame.stamp_ns)
-        self._pictures.publish(message)
+        self._pictures.publish(ImageMessage(
+            header=_header(frame.frame_id, frame.stamp_ns), height=height, width=width,
+            encoding='rgb8', step=3 * width, data=array('B', picture.tobytes())))
+
+
+def _header(frame_id: str, stamp_ns: int) -> Header:
+    header = Header(frame_id=frame_id)
+    set_stamp(header.stamp, stamp_ns)
+    return header
 
 
 def _with_covariance(header: Header, estimate: PoseEstimate) -> PoseWithCovarianceStamped:

@@ -184,9 +184,26 @@ class PoseEstimate:
         lever = self.map_from_camera.rotation @ camera_from_base.translation_m
         adjoint = np.eye(6)
         adjoint[:3, 3:] = np.cross(np.eye(3), lever).T  # column j is e_j x lever
-        covariance = adjoint @ self.covariance @ adjoint.T
         return PoseEstimate(self.map_from_camera @ camera_from_base,
-                            (covariance + covariance.T) / 2, self.place_score)
+                            symmetric(adjoint @ self.covariance @ adjoint.T), self.place_score)
+
+
+def symmetric(matrix: Array) -> Array:
+    """Return a matrix (N, N) that is symmetric but for rounding, without what rounding did."""
+    return np.asarray((matrix + matrix.T) / 2)
+
+
+def turned(covariance: Array, target_from_source: Array) -> Array:
+    """
+    Return a (6, 6) covariance about other axes.
+
+    Both halves turn; a translation of the frame moves neither, because the covariance is about
+    the camera's own origin.
+
+    :param target_from_source: (3, 3) rotation to the new axes.
+    """
+    turn = np.kron(np.eye(2), target_from_source)
+    return symmetric(turn @ covariance @ turn.T)
 
 
 def diagonal_covariance(sigma_m: Sequence[float], sigma_rad: Sequence[float]) -> Array:

@@ -7,7 +7,7 @@ from posenet_ros.artifact import Artifact
 from posenet_ros.camera import Camera
 from posenet_ros.certainty import covariance, Dropout, unlikeness
 from posenet_ros.errors import InputError
-from posenet_ros.pose import Pose, PoseEstimate
+from posenet_ros.pose import Pose, PoseEstimate, turned
 from posenet_ros.prediction import Predict, Prediction
 from posenet_ros.preprocess import Image
 
@@ -34,9 +34,6 @@ class Relocaliser:
         self._map_from_dataset = map_from_dataset or Pose()
         self._dropout = dropout
         self._places = artifact.train.places.astype(np.float32)
-        # Both halves turn with the map; a translation of the frame moves neither, because the
-        # covariance is about the camera's own origin.
-        self._turn = np.kron(np.eye(2), self._map_from_dataset.rotation)
 
     def camera_of(self, image: Image) -> Camera:
         """
@@ -96,8 +93,8 @@ class Relocaliser:
         prediction = self._predict(network_input[np.newaxis])
         dataset_from_camera = Pose(prediction.position_m[0], prediction.quat_xyzw[0])
         own = covariance(prediction, self._artifact.calibration, self._dropout)
-        turned = self._turn @ own @ self._turn.T
-        return PoseEstimate(self._map_from_dataset @ dataset_from_camera, (turned + turned.T) / 2,
+        return PoseEstimate(self._map_from_dataset @ dataset_from_camera,
+                            turned(own, self._map_from_dataset.rotation),
                             self._place_score(prediction))
 
     def _place_score(self, prediction: Prediction) -> float | None:

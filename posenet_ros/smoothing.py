@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.errors import InputError
-from posenet_ros.pose import Pose, PoseEstimate
+from posenet_ros.pose import Pose, PoseEstimate, symmetric
 from transforms3d.axangles import axangle2mat, mat2axangle
 
 Array = NDArray[np.float64]
@@ -53,6 +53,35 @@ def vector_from_rotation(rotation: Array) -> Array:
     """Return the rotation vector (3,) of a rotation, at most pi long, radians."""
     axis, angle = mat2axangle(rotation)
     return np.asarray(axis * angle, np.float64)
+
+
+def pose_error(estimate: Pose, truth: Pose) -> Array:
+    """Return the six errors of a pose: metres, and radians about the fixed axes."""
+    return np.concatenate([estimate.translation_m - truth.translation_m,
+                           vector_from_rotation(estimate.rotation @ truth.rotation.T)])
+
+
+def pose_moved(pose: Pose, turn: Array, step_m: Array) -> Pose:
+    """Return a pose turned by a rotation (3, 3) about the fixed axes, and moved by a step (3,)."""
+    return Pose.from_rotation(turn @ pose.rotation, pose.translation_m + step_m)
+
+
+def kalman_update(covariance: Array, innovation: Array, noise: Array) -> tuple[Array, Array]:
+    """
+    Return what a measurement of the first six components of a state adds to its error state.
+
+    In Joseph's form, which stays symmetric and positive whatever is rounded.
+
+    :param covariance: (N, N) of the state before.
+    :param innovation: (6,) how far the measurement is from the state.
+    :param noise: (6, 6) covariance of the measurement.
+    :returns: (N,) what to add to the state, and (N, N) its covariance then.
+    """
+    gain = np.linalg.solve(covariance[:6, :6] + noise, covariance[:6]).T
+    keep = np.eye(len(covariance))
+    keep[:, :6] -= gain
+    after = keep @ covariance @ keep.T + gain @ noise @ gain.T
+    return gain @ innovation, symmetric(after)
 
 
 class Smoother:
@@ -95,9 +124,7 @@ class Smoother:
 
     def _predict(self, elapsed_s: float) -> None:
         turn = rotation_from_vector(self._motion[3:] * elapsed_s)
-        self._pose = Pose.from_rotation(
-            turn @ self._pose.rotation,
-            self._pose.translation_m + self._motion[:3] * elapsed_s)
+        self._pose = pose_moved(self._pose, turn, self._motion[:3] * elapsed_s)
         step = np.eye(12)
         step[POSITION, VELOCITY] = step[ROTATION, SPIN] = elapsed_s * np.eye(3)
         step[ROTATION, ROTATION] = turn
@@ -107,18 +134,8 @@ class Smoother:
         self._covariance = step @ self._covariance @ step.T + noise
 
     def _correct(self, estimate: PoseEstimate) -> None:
-        innovation = np.concatenate([
-            estimate.map_from_camera.translation_m - self._pose.translation_m,
-            vector_from_rotation(estimate.map_from_camera.rotation @ self._pose.rotation.T)])
-        spread = self._covariance[:6, :6] + estimate.covariance
-        gain = np.linalg.solve(spread, self._covariance[:6]).T  # (12, 6)
-        error = gain @ innovation
-        self._pose = Pose.from_rotation(
-            rotation_from_vector(error[ROTATION]) @ self._pose.rotation,
-            self._pose.translation_m + error[POSITION])
+        error, self._covariance = kalman_update(
+            self._covariance, pose_error(estimate.map_from_camera, self._pose),
+            estimate.covariance)
+        self._pose = pose_moved(self._pose, rotation_from_vector(error[ROTATION]), error[POSITION])
         self._motion = self._motion + error[6:]
-        keep = np.eye(12)
-        keep[:, :6] -= gain
-        # Joseph's form: stays symmetric and positive whatever is rounded
-        covariance = keep @ self._covariance @ keep.T + gain @ estimate.covariance @ gain.T
-        self._covariance = (covariance + covariance.T) / 2

@@ -87,13 +87,14 @@ def on_device(preset: Preset, folder: Path, batches: tuple[int, ...] = BATCHES,
     device, figures = choose().text, {}
     tensorflow = keras.backend.backend() == 'tensorflow'
     gpu = has_nvidia_gpu()
-    network = load_network(load(folder).network, folder / WEIGHTS_FILE)
+    artifact = load(folder)
+    network = load_network(artifact.network, folder / WEIGHTS_FILE)
     shape = (preset.input_height, preset.input_width, 3)
     for kind in ('float32', 'float16') if tensorflow and gpu else ('float32',):
         roof = roofline(kind, product, copied)
         figures |= {f'{kind}, matrix product: TFLOP/s': roof[0] / 1e12,
                     f'{kind}, memory: GB/s': roof[1] / 1e9}
-        run = load_engine(load(folder), 'tensorflow', kind).predict if tensorflow \
+        run = load_engine(artifact, 'tensorflow', kind).predict if tensorflow \
             else network.predict_on_batch
         for batch in batches:
             images = np.zeros((batch, *shape), np.uint8)

@@ -22,8 +22,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.errors import InputError, run_cli
-from posenet_ros.pose import diagonal_covariance, Pose, PoseEstimate
-from posenet_ros.smoothing import rotation_from_vector, vector_from_rotation
+from posenet_ros.pose import diagonal_covariance, Pose, PoseEstimate, turned
+from posenet_ros.smoothing import kalman_update, pose_error, pose_moved, rotation_from_vector
 from posenet_ros.tables import number, Row, text_table
 
 Array = NDArray[np.float64]
@@ -77,15 +77,9 @@ class Odometry:
         return PoseEstimate(measured, diagonal_covariance([allowed] * 3, [0.6 * sigma] * 3))
 
 
-def error_of(estimate: Pose, truth: Pose) -> Array:
-    """Return the six errors: metres, and radians about the fixed axes."""
-    return np.concatenate([estimate.translation_m - truth.translation_m,
-                           vector_from_rotation(estimate.rotation @ truth.rotation.T)])
-
-
 def errors_of(estimates: Sequence[PoseEstimate], truths: Sequence[Pose]) -> Errors:
     """Return the errors of estimates, and how they compare with the covariances."""
-    values = np.array([error_of(e.map_from_camera, truth)
+    values = np.array([pose_error(e.map_from_camera, truth)
                        for e, truth in zip(estimates, truths, strict=True)])
     nees = [error @ np.linalg.solve(e.covariance, error)
             for error, e in zip(values, estimates, strict=True)]
@@ -95,21 +89,17 @@ def errors_of(estimates: Sequence[PoseEstimate], truths: Sequence[Pose]) -> Erro
 def moved(estimate: PoseEstimate, step: PoseEstimate) -> PoseEstimate:
     """Return the estimate after a step; its covariance is about the axes of the pose before."""
     after = estimate.moved_to(step.map_from_camera)
-    turn = np.kron(np.eye(2), estimate.map_from_camera.rotation)
-    noise = turn @ step.covariance @ turn.T
-    return PoseEstimate(after.map_from_camera, after.covariance + (noise + noise.T) / 2)
+    return PoseEstimate(after.map_from_camera, after.covariance + turned(
+        step.covariance, estimate.map_from_camera.rotation))
 
 
 def corrected(estimate: PoseEstimate, measured: PoseEstimate) -> PoseEstimate:
-    """Return the estimate after a pose was measured (Joseph's form of the Kalman update)."""
-    gain = np.linalg.solve(estimate.covariance + measured.covariance, estimate.covariance).T
-    error = gain @ error_of(measured.map_from_camera, estimate.map_from_camera)
-    keep = np.eye(6) - gain
-    covariance = keep @ estimate.covariance @ keep.T + gain @ measured.covariance @ gain.T
-    pose = Pose.from_rotation(
-        rotation_from_vector(error[3:]) @ estimate.map_from_camera.rotation,
-        estimate.map_from_camera.translation_m + error[:3])
-    return PoseEstimate(pose, (covariance + covariance.T) / 2)
+    """Return the estimate after a pose was measured."""
+    pose = estimate.map_from_camera
+    error, covariance = kalman_update(
+        estimate.covariance, pose_error(measured.map_from_camera, pose), measured.covariance)
+    return PoseEstimate(
+        pose_moved(pose, rotation_from_vector(error[3:]), error[:3]), covariance)
 
 
 def fused(walk: Sequence[Step], odometry: Sequence[PoseEstimate],

@@ -143,7 +143,8 @@ def network_config(preset: Preset, positions_m: NDArray[Any]) -> NetworkConfig:
 
 
 def make_network(preset: Preset, config: NetworkConfig) -> keras.Model:
-    """Build the network with its initial weights, and freeze what the preset says."""
+    """Build one network with its initial weights, and freeze what the preset says."""
+    config = replace(config, members=1)
     network = build(config, auxiliary=True)
     load_initial_weights(network, config, preset.weights)
     layers = [layer.name for layer in network.layers]

@@ -33,7 +33,7 @@ class Member:
     One network of a training, which may have several.
 
     :param preset: with the seed of this one.
-    :param config: of this network alone.
+    :param config: of the network, as the model folder will have it.
     :param images: to train on.
     :param held: to validate on.
     :param camera: of the images at their full size.
@@ -115,7 +115,6 @@ def _member(whole: Member, i: int, resume: Path | None) -> tuple[Member, Path | 
     name = f'member{i}'
     (whole.work / name).mkdir(exist_ok=True)
     member = replace(
-        whole, preset=replace(whole.preset, seed=whole.preset.seed + i),
-        config=replace(whole.config, members=1), work=whole.work / name)
+        whole, preset=replace(whole.preset, seed=whole.preset.seed + i), work=whole.work / name)
     begun = resume and (i == 0 or (resume / name / CHECKPOINT_FILE).exists())
     return member, resume / name if resume and begun else None
