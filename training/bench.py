@@ -24,6 +24,7 @@ from typing import Any
 from posenet_ros.errors import PoseNetError, run_cli
 from posenet_ros.output import check_new
 from posenet_ros.tables import text_table
+from training.timing import PREDICT
 
 LIVE = ((1, '640x480'), (1, '1920x1080'), (2, '640x480'), (4, '640x480'))
 STARTED = ('litert', 'node', 'tensorflow')
@@ -65,6 +66,15 @@ def engine_rows(found: Mapping[str, Any]) -> list[list[str]]:
               f'{v["share_of_peak"]:.0%}', f'{v["wall_p50"]:.1f}', f'{v["wall_p99"]:.1f}']
              for name, v in found['engines'].items()]
     return rows
+
+
+def core_rows(networks: Mapping[str, Any], cores: int) -> list[list[str]]:
+    """Return the table of each engine with all cores."""
+    rows = [[f'one image on {cores} cores, ms by the clock', 'p50', 'p99', 'model.predict / this']]
+    return rows + [[f'{name}, {engine}', f'{v["wall_p50"]:.1f}', f'{v["wall_p99"]:.1f}',
+                    f'{found["all_cores"][PREDICT]["wall_p50"] / v["wall_p50"]:.1f}']
+                   for name, found in networks.items()
+                   for engine, v in found['all_cores'].items()]
 
 
 def image_rows(found: Mapping[str, Any]) -> list[list[str]]:
@@ -132,6 +142,7 @@ def gpu_rows(found: Mapping[str, Any]) -> list[list[str]]:
 def tables(result: Mapping[str, Any]) -> Iterator[list[list[str]]]:
     """Yield all tables, head and rows."""
     yield from (engine_rows(found) for found in result['networks'].values())
+    yield core_rows(result['networks'], result['machine']['cores'])
     yield start_rows(result['networks'])
     yield image_rows(result['images'])
     yield evaluate_rows(result['networks'])
@@ -169,6 +180,7 @@ def measure(folder: Path, presets: Sequence[str], seconds: float, quick: bool
         print(f'== {name}', flush=True)
         model = folder / name
         found = part('bench_engines', out, '--preset', name, '--model', model, *flag)
+        found['all_cores'] = part('bench_cores', out, '--model', model, *flag)
         found['start'] = {what: part('bench_start', out, '--model', model, '--of', what)
                           for what in (STARTED[:2] if quick else STARTED)}
         found['evaluate'] = part('bench_evaluate', out, '--model', model, *flag)

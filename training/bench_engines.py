@@ -24,7 +24,7 @@ from posenet_ros.errors import run_cli
 from training.bench_gpu import on_gpu
 from training.bench_model import gflop, make
 from training.presets import load_preset
-from training.timing import by_turns
+from training.timing import by_turns, PREDICT
 
 PRODUCT = 2048  # rows and columns of the matrices
 Run = Callable[[], object]
@@ -118,7 +118,7 @@ def runs_of(artifact: LoadedArtifact, int8: Path) -> tuple[dict[str, Run], float
     runs: dict[str, Run] = {'matrix product': product()}
     runs |= {name: lambda e=engine: e.predict(image)  # type: ignore[misc]
              for name, engine in engines.items()}
-    runs['Keras, model.predict'] = lambda: model.predict(image, verbose=0)
+    runs[PREDICT] = lambda: model.predict(image, verbose=0)
     runs['Keras, model(image)'] = lambda: model(image, training=False)
     return runs, gflop(model)
 
@@ -140,7 +140,7 @@ def measure(folder: Path, quick: bool) -> dict[str, Any]:
     limit_ms = arithmetic / rate * 1e3
     for values in times.values():
         values['share_of_peak'] = limit_ms / values['cpu_min']
-        values['to_predict'] = values['cpu_min'] / times['Keras, model.predict']['cpu_min']
+        values['to_predict'] = values['cpu_min'] / times[PREDICT]['cpu_min']
     times.pop('matrix product')
     return {'network': artifact.network.backbone, 'input': list(image.shape[1:3]),
             'gflop': arithmetic, 'peak_gflops': rate, 'limit_ms': limit_ms, 'engines': times,

@@ -10,6 +10,7 @@ import time
 import numpy as np
 
 WARM_UP = 3
+PREDICT = 'Keras, model.predict'  # what every engine is compared with
 Summary = dict[str, float]
 
 
