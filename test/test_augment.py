@@ -64,6 +64,20 @@ def test_a_moved_view_is_what_the_moved_camera_sees(seed: int) -> None:
     assert difference(image, wall_view(Pose(POSE.translation_m, pose.quat_xyzw), TARGET)) > 6
 
 
+def test_the_camera_is_moved_no_further_than_it_may_along_the_maps_axes() -> None:
+    rho = np.full((CAMERA.height, CAMERA.width), 1 / WALL_M, np.float32)
+    base, reach_m = wall_view(POSE), np.array([0.2, 9.0, 0.01])
+    steps = []
+    for reach in (None, reach_m):
+        augmenter = Augmenter(Augmentation(yaw_deg=3, shift=0.1), CAMERA, TARGET, 3, reach)
+        steps.append(np.array([augmenter(base, POSE, 0, i, rho)[1].translation_m
+                               - POSE.translation_m for i in range(40)]))
+    free, kept = (np.abs(step).max(axis=0) for step in steps)
+    assert (free[[0, 2]] > 2 * reach_m[[0, 2]]).all()
+    assert kept[[0, 2]] == pytest.approx(reach_m[[0, 2]])
+    assert kept[1] == pytest.approx(free[1])
+
+
 def test_the_sweep_finds_the_wall() -> None:
     walked = walk(17, 3)
     bases = np.array([wall_view(pose) for pose in walked])

@@ -85,11 +85,13 @@ class Augmenter:
 
     :param camera: of the base images.
     :param target: of the network's input.
+    :param reach_m: (3,) how far the camera is moved at most along the axes of the map.
     """
 
     def __init__(self, settings: Augmentation, camera: Camera, target: Camera,
-                 seed: int = 0) -> None:
+                 seed: int = 0, reach_m: Array | None = None) -> None:
         self.settings, self.camera, self.target, self.seed = settings, camera, target, seed
+        self._reach_m = reach_m
         bank = np.random.default_rng(seed).standard_normal(NOISE_BANK)
         self._noise = np.clip(np.round(bank * 32), -127, 127).astype(np.int16)
 
@@ -119,7 +121,8 @@ class Augmenter:
         window = self.camera.cropped(left, top, *self.target.size)
         border = rng.integers(0, 256, 3).tolist()
         if rho is not None and rho.any():
-            step = Pose.from_rotation(rotation.T, self._shift(rho, rng))
+            moved_m = self._within_reach(self._shift(rho, rng), map_from_camera.rotation)
+            step = Pose.from_rotation(rotation.T, moved_m)
             image = moved_view(base, rho, self.camera, window, step, border)
             return image, map_from_camera @ step
         image = cv2.warpPerspective(
@@ -139,6 +142,11 @@ class Augmenter:
         """Return how far the camera moves: right, down, forward, metres."""
         depth_m = 1 / float(np.median(rho[::8, ::8][rho[::8, ::8] > 0]))
         return self.settings.shift * depth_m * rng.uniform(-1, 1, 3) * (1, 0.5, 1)
+
+    def _within_reach(self, moved_m: Array, rotation: Array) -> Array:
+        if self._reach_m is None:
+            return moved_m
+        return np.asarray(rotation.T @ np.clip(rotation @ moved_m, -self._reach_m, self._reach_m))
 
     def appearance(self, image: Image, rng: np.random.Generator) -> Image:
         """Return the image in another light, with blur, things in the way, and noise."""

@@ -40,6 +40,16 @@ class Material:
     held: Images
     camera: Camera
 
+    @property
+    def reach_m(self) -> Array:
+        """
+        How far from a walk another walk may lead, (3,) metres along the axes of the map.
+
+        As far as the training positions spread: a camera on wheels stays at its height.
+        """
+        positions_m = np.concatenate([self.images.positions_m, self.held.positions_m])
+        return np.asarray(positions_m.std(axis=0))
+
 
 @dataclass(frozen=True, eq=False)
 class Seen:
@@ -102,7 +112,8 @@ class Looker:
         """Show a version of images that depends on nothing but seed and epoch."""
         preprocess, camera = self._material.preset.preprocess(), self._material.camera
         augmenter = Augmenter(settings, preprocess.base_camera(camera),
-                              preprocess.input_camera(camera), self._material.preset.seed)
+                              preprocess.input_camera(camera), self._material.preset.seed,
+                              self._material.reach_m.astype(np.float64))
         batches = Batches(images, augmenter, CHUNK, self._material.preset.seed)
         chosen = thinned(len(images.poses))
         parts = [chosen[i:i + CHUNK] for i in range(0, len(chosen), CHUNK)]

@@ -85,13 +85,13 @@ class Views:
 
     :param known: training images, as they are and as in training.
     :param bad: training images, augmented more strongly.
-    :param held: held-out images as in training; `held_bad` augmented more strongly.
+    :param held: held-out images as in training; `held_plain` as they are, as often.
     """
 
     known: Seen
     bad: Seen
     held: Seen
-    held_bad: Seen
+    held_plain: Seen
 
 
 def look(network: keras.Model, material: Material) -> Views:
@@ -101,12 +101,12 @@ def look(network: keras.Model, material: Material) -> Views:
     versions, more = range(preset.sigma_versions), range(2 * preset.sigma_versions)
     looker = Looker(network, material, keras.utils.Progbar(
         len(thinned(len(images.poses))) * (1 + 2 * len(versions))
-        + len(thinned(len(held.poses))) * 2 * len(more), unit_name='view'))
+        + len(thinned(len(held.poses))) * (1 + len(more)), unit_name='view'))
     return Views(
         together([looker.plain(images), *(looker.augmented(images, mild, v) for v in versions)]),
         together([looker.augmented(images, strong, 100 + v) for v in versions]),
         together([looker.augmented(held, mild, 200 + v) for v in more]),
-        together([looker.augmented(held, strong, 300 + v) for v in more]))
+        together([looker.plain(held)] * len(more)))
 
 
 def mc_scales(seen: Seen, own: Array, head: Head, rate: float,
@@ -128,8 +128,8 @@ def teach(network: keras.Model, config: NetworkConfig, material: Material,
     """
     Teach a finished network, on training images and versions of them; then calibrate it.
 
-    The calibration is on the images that were held out, as another walk would see them: moved,
-    turned, and in other light (as they are they would promise too much).
+    The calibration is on the images that were held out, half of them as they are and half as
+    another walk may see them: moved as far as the walks are apart, turned, in other light.
 
     :param network: as :func:`posenet_ros.network.build` returned it.
     :param calibration: to be completed.
@@ -146,9 +146,9 @@ def teach(network: keras.Model, config: NetworkConfig, material: Material,
     places = (views.known.features @ basis).astype(np.float16)
     limit = np.percentile(unlikeness(views.held.features @ basis, places),
                           100 * (1 - material.preset.false_alarms))
-    calibration = replace(
-        with_scales(network, config, together([views.held, views.held_bad]), weights, calibration),
-        place_limit=float(limit))
+    held = together([views.held, views.held_plain])
+    calibration = replace(with_scales(network, config, held, weights, calibration),
+                          place_limit=float(limit))
     return Taught(network, config, calibration, places, {
         **measured(views, weights, calibration), 'views': len(seen.errors),
         'false_alarms': material.preset.false_alarms,
@@ -169,7 +169,7 @@ def measured(views: Views, weights: Sequence[Array], calibration: Calibration) -
     """Return how much of the held-out errors is within one and two sigma on each axis."""
     return {name: coverage(seen.errors / (
         np.exp(expected(seen.features, weights)) * calibration.scale))
-        for name, seen in (('held_out', views.held), ('held_out_bad', views.held_bad))}
+        for name, seen in (('held_out', views.held), ('held_out_plain', views.held_plain))}
 
 
 def sentence(about: dict[str, Any]) -> str:
