@@ -13,6 +13,10 @@ from posenet_ros.errors import InputError
 
 Tensor = Any  # of any Keras backend, or symbolic
 
+# Layers that tell one place from another better than the last, which knows only its own:
+# one of a quarter, of half and of nearly all of the depth (training/README.md).
+PLACE_LAYERS = frozenset(('blocks_5_bn2', 'blocks_8_bn2', 'blocks_14_add',
+                          'icp2', 'icp5', 'icp8'))
 BATCH_NORM_MOMENTUM = 0.9  # runs are short: 0.99 would still remember the first steps
 
 # Repeats, kernel, stride, expansion, filters: Tan and Le 2019, table 1; lite drops the
@@ -100,3 +104,9 @@ def features(config: NetworkConfig, images: Tensor) -> tuple[Tensor, tuple[Tenso
     if config.backbone == 'efficientnet_lite0':
         return efficientnet_lite0(images), ()
     return _application_features(config.backbone, images), ()
+
+
+def place_maps(images: Tensor, features: Tensor) -> list[Tensor]:
+    """Return the outputs of those PLACE_LAYERS that a backbone has; else its features."""
+    layers = keras.Model(images, features).layers
+    return [layer.output for layer in layers if layer.name in PLACE_LAYERS] or [features]

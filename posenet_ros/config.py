@@ -12,6 +12,7 @@ T = TypeVar('T')
 
 ROTATIONS = ('quaternion', '6d')
 POOLINGS = ('average', 'spatial')
+DESCRIPTORS = ('last', 'middle')
 MOST_MEMBERS = 16
 
 
@@ -52,6 +53,7 @@ class NetworkConfig:
     :param dropout: rate before the pose layer, in training only.
     :param sigma_width: units of the layer that the expected error is made from; 0 leaves it out.
     :param descriptor_size: of what is compared with the training images; 0 leaves it out.
+    :param descriptor_of: what it is made from: `middle` layers, or the `last` as before format 3.
     :param origin_m: centre of the training positions in the dataset's frame, metres; the network
         adds it, so outputs are metres in that frame.
     :param scale_m: the network multiplies its raw position by this, metres.
@@ -68,6 +70,7 @@ class NetworkConfig:
     dropout: float = 0.2
     sigma_width: int = 0
     descriptor_size: int = 0
+    descriptor_of: str = 'last'
     origin_m: tuple[float, ...] = (0.0, 0.0, 0.0)
     scale_m: tuple[float, ...] = (1.0, 1.0, 1.0)
 
@@ -78,6 +81,7 @@ class NetworkConfig:
             'rotation': self.rotation in ROTATIONS, 'pooling': self.pooling in POOLINGS,
             'head_width': self.head_width >= 1, 'dropout': 0 <= self.dropout < 1,
             'sigma_width': self.sigma_width >= 0, 'descriptor_size': self.descriptor_size >= 0,
+            'descriptor_of': self.descriptor_of in DESCRIPTORS,
             'origin_m': len(self.origin_m) == 3,
             'scale_m': len(self.scale_m) == 3 and min(self.scale_m) > 0}
         for name, good in checks.items():

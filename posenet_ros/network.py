@@ -20,6 +20,7 @@ Tensor = Any  # of any Keras backend, or symbolic
 EPSILON = 1e-12  # keeps the gradient of a length finite at zero
 SPATIAL_CHANNELS = 64
 UNIT_FEATURES = 'unit_features'  # layer: features averaged over the image, of length 1
+PLACE_FEATURES = 'place_features'  # layer: those that an image's place is told by
 AUXILIARY_WIDTH = 1024
 AUXILIARY_DROPOUT = 0.7
 RAW_ROTATION_SIZE = {'quaternion': 4, '6d': 6}
@@ -76,22 +77,44 @@ def _pose(x: Tensor, config: NetworkConfig, prefix: str) -> dict[str, Tensor]:
     return {f'{prefix}position': position, f'{prefix}quat_xyzw': quat}
 
 
-def _certainty(pooled: Tensor, config: NetworkConfig) -> dict[str, Tensor]:
+class Scale(keras.layers.Layer):  # type: ignore[misc]
+    """Multiply each feature by a number of its own; 1 until it is taught."""
+
+    def build(self, shape: tuple[int, ...]) -> None:
+        """Make the numbers."""
+        self.factors = self.add_weight(
+            shape=(shape[-1],), initializer='ones', trainable=False, name='factors')
+
+    def call(self, x: Tensor) -> Tensor:
+        """Return (..., D) scaled."""
+        return x * self.factors
+
+
+def _certainty(pooled: Tensor, places: Tensor, config: NetworkConfig) -> dict[str, Tensor]:
     """Return the expected errors and the descriptor of (B, D) features; always float32."""
     pooled = keras.layers.Identity(name=UNIT_FEATURES, dtype='float32')(unit(pooled))
+    places = keras.layers.Identity(name=PLACE_FEATURES, dtype='float32')(unit(places))
     outputs = {}
     if config.sigma_width:
         hidden = keras.layers.Dense(
             config.sigma_width, activation='relu', dtype='float32', name='sigma_fc')(pooled)
         outputs['log_sigma'] = keras.layers.Dense(6, dtype='float32', name='log_sigma')(hidden)
     if config.descriptor_size:
+        if config.descriptor_of == 'middle':
+            places = unit(Scale(dtype='float32', name='descriptor_scale')(places))
         outputs['descriptor'] = keras.layers.Dense(
-            config.descriptor_size, use_bias=False, dtype='float32', name='descriptor')(pooled)
+            config.descriptor_size, use_bias=False, dtype='float32', name='descriptor')(places)
     return outputs
 
 
 def _pooled(x: Tensor) -> Tensor:
-    return keras.layers.GlobalAveragePooling2D(dtype='float32', name='pooled_features')(x)
+    return keras.layers.GlobalAveragePooling2D(dtype='float32')(x)
+
+
+def _places(images: Tensor, x: Tensor, config: NetworkConfig) -> Tensor:
+    """Return (B, D) features of one network to tell places by."""
+    maps = [x] if config.descriptor_of == 'last' else backbones.place_maps(images, x)
+    return keras.ops.concatenate([unit(_pooled(one)) for one in maps], -1)
 
 
 def _head(x: Tensor, config: NetworkConfig) -> dict[str, Tensor]:
@@ -137,7 +160,7 @@ def build(config: NetworkConfig, auxiliary: bool = False) -> keras.Model:
         return keras.Model(images, _ensemble(images, config), name=config.backbone)
     x, maps = backbones.features(config, images)
     x = keras.layers.Identity(name='features')(x)
-    outputs = _head(x, config) | _certainty(_pooled(x), config)
+    outputs = _head(x, config) | _certainty(_pooled(x), _places(images, x, config), config)
     for number, feature_map in enumerate(maps if auxiliary else (), start=1):
         outputs |= _auxiliary_head(feature_map, config, f'aux{number}_')
     return keras.Model(images, outputs, name=config.backbone)
@@ -157,17 +180,18 @@ def mean_quat(quats: Sequence[Tensor]) -> Tensor:
     return unit(total)
 
 
-def _halves(member: keras.Model) -> tuple[keras.Model, keras.Model]:
+def _halves(member: keras.Model, config: NetworkConfig) -> tuple[keras.Model, keras.Model]:
     """Return a network (sharing its weights) up to what its head takes, and that head."""
-    fc = member.get_layer('dropout').input
-    features = _pooled(member.get_layer('features').output)
-    return keras.Model(member.input, {'fc': fc, 'features': unit(features)}), pose_head(member)
+    x = member.get_layer('features').output
+    outputs = {'fc': member.get_layer('dropout').input, 'features': unit(_pooled(x)),
+               'places': _places(member.input, x, config)}
+    return keras.Model(member.input, outputs), pose_head(member)
 
 
 def _ensemble(images: Tensor, config: NetworkConfig) -> dict[str, Tensor]:
     """Return the mean pose of several networks, and what is known of it from all features."""
     alone = replace(config, members=1, sigma_width=0, descriptor_size=0)
-    halves = [_halves(build(alone)) for _ in range(config.members)]
+    halves = [_halves(build(alone), config) for _ in range(config.members)]
     for i, half in enumerate(halves):
         half[0].name, half[1].name = f'body{i}', f'head{i}'
     seen = [body(images) for body, _ in halves]
@@ -178,7 +202,9 @@ def _ensemble(images: Tensor, config: NetworkConfig) -> dict[str, Tensor]:
     outputs = {
         'position': sum(one['position'] for one in found) / config.members,
         'quat_xyzw': mean_quat([one['quat_xyzw'] for one in found])}
-    outputs |= _certainty(keras.ops.concatenate([one['features'] for one in seen], -1), config)
+    features, places = (keras.ops.concatenate([one[key] for one in seen], -1)
+                        for key in ('features', 'places'))
+    outputs |= _certainty(features, places, config)
     return outputs | ({'fc': keras.ops.cast(fc, 'float32')} if config.sigma_width else {})
 
 
@@ -190,7 +216,7 @@ def ensemble(members: Sequence[keras.Model], config: NetworkConfig) -> keras.Mod
     """
     model = build(replace(config, members=len(members)))
     for i, member in enumerate(members):
-        for name, half in zip((f'body{i}', f'head{i}'), _halves(member), strict=True):
+        for name, half in zip((f'body{i}', f'head{i}'), _halves(member, config), strict=True):
             model.get_layer(name).set_weights(half.get_weights())
     return model
 

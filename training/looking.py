@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.camera import Camera
 from posenet_ros.metrics import rotation_vectors_rad
-from posenet_ros.network import UNIT_FEATURES
+from posenet_ros.network import PLACE_FEATURES, UNIT_FEATURES
 from posenet_ros.runner import ordered_map
 from training.augment import Augmentation, Augmenter
 from training.batches import Batches, targets
@@ -57,11 +57,13 @@ class Seen:
     What a network said of images, and how far off it was.
 
     :param features: (N, C) averaged over the image, of length 1.
+    :param places: (N, D) to tell the place by, before they are scaled and projected.
     :param errors: (N, 6) in the dataset's frame: metres, then rotation vector, radians.
     :param found: all outputs.
     """
 
     features: Array
+    places: Array
     errors: Array
     found: dict[str, Array]
 
@@ -84,6 +86,7 @@ def thinned(count: int) -> NDArray[np.intp]:
 def together(seen: Sequence[Seen]) -> Seen:
     """Return several as one."""
     return Seen(np.concatenate([s.features for s in seen]),
+                np.concatenate([s.places for s in seen]),
                 np.concatenate([s.errors for s in seen]),
                 {key: np.concatenate([s.found[key] for s in seen]) for key in seen[0].found})
 
@@ -97,7 +100,8 @@ class Looker:
 
     def __init__(self, network: keras.Model, material: Material, bar: keras.utils.Progbar) -> None:
         self._model = keras.Model(network.input, {
-            **network.output, 'features': network.get_layer(UNIT_FEATURES).output})
+            **network.output, 'features': network.get_layer(UNIT_FEATURES).output,
+            'places': network.get_layer(PLACE_FEATURES).output})
         self._material, self._bar = material, bar
 
     def plain(self, images: Images) -> Seen:
@@ -126,7 +130,7 @@ class Looker:
             found = self._answers(inputs)
             errors = np.hstack([found['position'] - truth['position'], rotation_vectors_rad(
                 found['quat_xyzw'], truth['quat_xyzw'])]).astype(np.float32)
-            seen.append(Seen(found.pop('features'), errors, found))
+            seen.append(Seen(found.pop('features'), found.pop('places'), errors, found))
             self._bar.add(len(inputs))
         return together(seen)
 

@@ -19,6 +19,7 @@ LEARNING_RATE = 2e-3
 WEIGHT_DECAY = 1e-2
 DROPOUT = 0.3
 ITERATIONS = 10
+LEAST_DEVIATION = 0.2  # that is added to each feature's, as a share of their mean
 
 
 def negative_log_likelihood(errors: Any, log_sigma: Any) -> Any:  # noqa: ANN401 - keras tensors
@@ -89,6 +90,26 @@ def principal(features: Array, size: int) -> Array:
     for _ in range(ITERATIONS):
         directions = np.linalg.qr(products @ directions)[0]
     return np.pad(directions, ((0, 0), (0, size - directions.shape[1]))).astype(np.float32)
+
+
+def place_projection(features: Array, size: int) -> tuple[Array, Array]:
+    """
+    Return the (C,) factors and the (C, size) directions that make descriptors of a place.
+
+    Features that vary much among the training images say little of the place: they count less.
+    """
+    deviation = features.std(axis=0)
+    factors = 1 / np.maximum(deviation + LEAST_DEVIATION * deviation.mean(), 1e-12)
+    factors *= len(factors) / factors.sum()
+    scaled = features * factors
+    return factors, principal(
+        scaled / np.linalg.norm(scaled, axis=1, keepdims=True), size)
+
+
+def described(features: Array, factors: Array, basis: Array) -> Array:
+    """Return (N, D) descriptors as the network will compute them."""
+    scaled = features * factors
+    return np.asarray(scaled / np.linalg.norm(scaled, axis=1, keepdims=True) @ basis)
 
 
 def coverage(ratios: NDArray[Any]) -> dict[str, list[float]]:

@@ -36,9 +36,16 @@ from training.int8 import check_dataset, may_be_faster, offer_int8
 from training.looking import Array, Looker, Material, Seen, stronger, thinned, together
 from training.loop import hold_out, load_images, network_inputs, part_of, run
 from training.presets import Preset
-from training.sigmas import coverage, expected, fit_sigma, principal, scales
+from training.sigmas import (
+    coverage,
+    described,
+    expected,
+    fit_sigma,
+    place_projection,
+    scales,
+)
 
-TAUGHT = ('sigma_fc', 'log_sigma', 'descriptor')  # layers
+TAUGHT = ('sigma_fc', 'log_sigma', 'descriptor_scale', 'descriptor')  # layers
 SIGMA_WIDTH = 64
 DESCRIPTOR_SIZE = 128
 MC_RATE = 0.1  # where the preset trains without dropout
@@ -69,7 +76,8 @@ def with_outputs(network: keras.Model, config: NetworkConfig) -> tuple[
 
     Layers are matched by their order, for a backbone may leave naming them to Keras.
     """
-    config = replace(config, sigma_width=SIGMA_WIDTH, descriptor_size=DESCRIPTOR_SIZE)
+    config = replace(config, sigma_width=SIGMA_WIDTH, descriptor_size=DESCRIPTOR_SIZE,
+                     descriptor_of='middle')
     taught = build(config)
     old, new = ([layer for layer in model.layers if layer.weights and layer.name not in TAUGHT]
                 for model in (without_auxiliary(network), taught))
@@ -139,13 +147,15 @@ def teach(network: keras.Model, config: NetworkConfig, material: Material,
     views = look(network, material)
     seen = together([views.known, views.bad])
     weights = fit_sigma(seen.features, seen.errors, SIGMA_WIDTH, material.preset.seed)
-    basis = principal(views.known.features, DESCRIPTOR_SIZE)
+    scale, basis = place_projection(views.known.places, DESCRIPTOR_SIZE)
     network.get_layer('sigma_fc').set_weights(weights[:2])
     network.get_layer('log_sigma').set_weights(weights[2:])
+    network.get_layer('descriptor_scale').set_weights([scale])
     network.get_layer('descriptor').set_weights([basis])
-    places = (views.known.features @ basis).astype(np.float16)
-    limit = np.percentile(unlikeness(views.held.features @ basis, places),
-                          100 * (1 - material.preset.false_alarms))
+    places = described(views.known.places, scale, basis).astype(np.float16)
+    limit = np.percentile(
+        unlikeness(described(views.held.places, scale, basis), places),
+        100 * (1 - material.preset.false_alarms))
     held = together([views.held, views.held_plain])
     calibration = replace(with_scales(network, config, held, weights, calibration),
                           place_limit=float(limit))
