@@ -7,27 +7,39 @@ and the images into FOLDER, the others read them; each writes its outputs.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 import sys
 
 import keras
 import numpy as np
 from posenet_ros.config import NetworkConfig
-from posenet_ros.network import build
+from posenet_ros.network import build, ensemble
 from posenet_ros.pretrained import load_lite0
 
+LITE = NetworkConfig(input_width=64, input_height=32, pooling='spatial', head_width=8)
 CONFIGS = {
-    'lite': NetworkConfig(input_width=64, input_height=32, pooling='spatial', head_width=8),
+    'lite': LITE,
+    'pair': replace(LITE, members=2, sigma_width=4, descriptor_size=6, descriptor_of='middle'),
     'posenet': NetworkConfig(backbone='posenet', input_width=96, input_height=80,
                              rotation='quaternion', head_width=8)}
+
+
+def made(config: NetworkConfig) -> keras.Model:
+    """Return a network; random weights let hardly anything through the many layers of lite0."""
+    if config.members > 1:
+        alone = replace(config, members=1, sigma_width=0, descriptor_size=0)
+        return ensemble([made(alone) for _ in range(config.members)], config)
+    model = build(config, auxiliary=True)
+    if config.backbone == 'efficientnet_lite0':
+        load_lite0(model)
+    return model
 
 
 def outputs(name: str, config: NetworkConfig, folder: Path) -> dict[str, np.ndarray]:
     """Return the outputs for the shared weights and images, by name."""
     keras.utils.set_random_seed(1)
-    model = build(config, auxiliary=True)
-    if config.backbone == 'efficientnet_lite0':
-        load_lite0(model)  # random weights let hardly anything through so many layers
+    model = made(config)
     weights = folder / f'{name}.weights.h5'
     if not weights.exists():
         model.save_weights(weights)
