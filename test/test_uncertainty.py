@@ -16,7 +16,15 @@ import pytest
 from training import train, uncertainty
 from training.augment import Augmentation
 from training.looking import MOST_IMAGES, stronger, thinned
-from training.sigmas import coverage, expected, fit_sigma, principal, scales
+from training.sigmas import (
+    coverage,
+    described,
+    expected,
+    fit_sigma,
+    place_projection,
+    principal,
+    scales,
+)
 from training_helpers import use_tiny_backbone, write_cambridge
 
 SETTINGS = ('weights=none', 'input_width=48', 'input_height=36', 'pooling=spatial',
@@ -155,6 +163,27 @@ def test_each_image_has_its_own_covariance_and_the_wall_is_known(
     wider = Relocaliser(engine.predict, taught, dropout=dropout_of(taught, engine, 20))
     spread = [wider.estimate(image).covariance for image in pictures(court, taught)[:5]]
     assert all(np.count_nonzero(c) == 36 for c in spread), 'dropout moves all axes together'
+
+
+def test_the_networks_descriptors_are_those_that_it_was_taught_with(
+        court: Path, taught: LoadedArtifact) -> None:
+    places = taught.train.places.astype(np.float32)
+    found = load_engine(taught, 'litert').predict(pictures(court, taught)).descriptor
+    nearest = np.abs(found[:, np.newaxis] - places).max(axis=2).min(axis=1)
+    assert (nearest < 1e-3).sum() == 24  # those trained on; the others were held out
+    assert np.allclose(np.linalg.norm(places, axis=1), 1, atol=0.05)
+
+
+def test_unsteady_features_say_less_of_a_place() -> None:
+    rng = np.random.default_rng(0)
+    features = rng.normal(1, [0.01, 0.01, 0.5], (300, 3)).astype(np.float32)
+    factors, basis = place_projection(features, 3)
+    assert factors[0] == pytest.approx(factors[1], rel=0.2)
+    assert factors[0] > 3 * factors[2]
+    found = described(features, factors, basis)
+    scaled = features * factors
+    assert np.allclose(found @ basis.T, scaled / np.linalg.norm(scaled, axis=1, keepdims=True),
+                       atol=1e-5)
 
 
 def test_a_folder_without_a_head_says_what_to_do(plain: Path) -> None:
