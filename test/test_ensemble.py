@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import keras
@@ -18,7 +17,13 @@ import pytest
 from training import train
 from training.bench_model import gflop
 from training.callbacks import Checkpoint
-from training_helpers import CAMERA, use_tiny_backbone, write_cambridge
+from training_helpers import (
+    CAMERA,
+    read_log,
+    train_arguments,
+    use_tiny_backbone,
+    write_cambridge,
+)
 
 SETTINGS = ('weights=none', 'input_width=48', 'input_height=36', 'head_width=64', 'epochs=2',
             'batch=8', 'yaw_deg=3', 'ema=0.5', 'validation=0.3', 'sigma_versions=1', 'members=2')
@@ -41,13 +46,7 @@ def court(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def arguments(court: Path, out: Path, *more: str) -> list[str]:
-    pairs = [part for setting in SETTINGS for part in ('--set', setting)]
-    return ['--preset', 'smoke', '--data', str(court), '--out', str(out), *pairs, *more]
-
-
-def log(file: Path) -> list[dict[str, str]]:
-    with file.open() as stream:
-        return [{k: v for k, v in row.items() if k != 'seconds'} for row in csv.DictReader(stream)]
+    return train_arguments(court, out, SETTINGS, more)
 
 
 @pytest.fixture(scope='module')
@@ -94,7 +93,7 @@ def test_the_mean_of_rotations_does_not_depend_on_their_signs() -> None:
 
 
 def test_each_network_has_a_seed_and_a_log(trained: Path, court: Path) -> None:
-    logs = [log(trained / f'member{i}_log.csv') for i in (0, 1)]
+    logs = [read_log(trained / f'member{i}_log.csv') for i in (0, 1)]
     assert [len(rows) for rows in logs] == [2, 2]
     assert logs[0] != logs[1]
     assert (trained / 'member1_curves.png').is_file()
@@ -132,7 +131,7 @@ def test_stopped_in_the_second_network_it_goes_on_to_the_same(
     assert train.main(arguments(court, out, '--resume')) == 0
     assert saved[3:] == ['member1']
     for i in (0, 1):
-        assert log(out / f'member{i}_log.csv') == log(trained / f'member{i}_log.csv')
+        assert read_log(out / f'member{i}_log.csv') == read_log(trained / f'member{i}_log.csv')
 
 
 @pytest.mark.parametrize('count', [0, 17])

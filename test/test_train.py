@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 import signal
 import subprocess
@@ -23,7 +22,13 @@ from training.batches import Batches
 from training.datasets import read_dataset
 from training.loop import load_images, make_network, network_config
 from training.presets import load_preset
-from training_helpers import CAMERA, use_tiny_backbone, write_cambridge
+from training_helpers import (
+    CAMERA,
+    read_log,
+    train_arguments,
+    use_tiny_backbone,
+    write_cambridge,
+)
 
 TINY = ('weights=none', 'input_width=48', 'input_height=36', 'pooling=spatial', 'head_width=64',
         'epochs=3', 'batch=8', 'yaw_deg=3', 'colour=0.2', 'dropout=0.2', 'ema=0.5',
@@ -44,13 +49,11 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def arguments(court: Path, out: Path, *settings: str, more: tuple[str, ...] = ()) -> list[str]:
-    pairs = [part for setting in (*TINY, *settings) for part in ('--set', setting)]
-    return ['--preset', 'smoke', '--data', str(court), '--out', str(out), *pairs, *more]
+    return train_arguments(court, out, (*TINY, *settings), more)
 
 
 def log(out: Path) -> list[dict[str, str]]:
-    with (out / 'log.csv').open() as file:
-        return [{k: v for k, v in row.items() if k != 'seconds'} for row in csv.DictReader(file)]
+    return read_log(out / 'log.csv')
 
 
 @pytest.fixture(scope='module')

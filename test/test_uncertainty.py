@@ -25,7 +25,7 @@ from training.sigmas import (
     principal,
     scales,
 )
-from training_helpers import use_tiny_backbone, write_cambridge
+from training_helpers import train_arguments, use_tiny_backbone, write_cambridge
 
 SETTINGS = ('weights=none', 'input_width=48', 'input_height=36', 'pooling=spatial',
             'head_width=64', 'epochs=2', 'batch=8', 'yaw_deg=3', 'shift=0.03', 'colour=0.2',
@@ -97,11 +97,9 @@ def court(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def plain(court: Path) -> Path:
     """Train a network that says poses only."""
     out = court.parent / 'plain'
-    pairs = [part for setting in SETTINGS for part in ('--set', setting)]
     with pytest.MonkeyPatch.context() as patch:
         use_tiny_backbone(patch.setattr)
-        assert train.main(
-            ['--preset', 'smoke', '--data', str(court), '--out', str(out), *pairs]) == 0
+        assert train.main(train_arguments(court, out, SETTINGS)) == 0
     content = json.loads((out / 'artifact.json').read_text())
     content['provenance']['preset'].update(sigma_versions=2)
     (out / 'artifact.json').write_text(json.dumps(content))

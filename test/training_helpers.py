@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+import csv
 import json
 from pathlib import Path
 
@@ -103,3 +104,16 @@ def use_tiny_backbone(replace: Callable[[object, str, object], None] = setattr) 
 
     replace(backbones, 'features', features)
     replace(result, 'feature_extractor', lambda *_: MeanColour())
+
+
+def train_arguments(data: Path, out: Path, settings: Iterable[str],
+                    more: Iterable[str] = ()) -> list[str]:
+    """Return the command line of a training with the preset `smoke`, changed."""
+    pairs = [part for setting in settings for part in ('--set', setting)]
+    return ['--preset', 'smoke', '--data', str(data), '--out', str(out), *pairs, *more]
+
+
+def read_log(file: Path) -> list[dict[str, str]]:
+    """Return the rows of a training's log without the seconds, which differ each time."""
+    with file.open() as stream:
+        return [{k: v for k, v in row.items() if k != 'seconds'} for row in csv.DictReader(stream)]
