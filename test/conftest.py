@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 import re
+import signal
 
 from hypothesis import settings
 from posenet_ros.ros_environment import prepare
@@ -12,6 +13,9 @@ import pytest
 
 SHARED_MEMORY = Path('/dev/shm')
 SEGMENT = re.compile(r'fast(rtps|dds)_[0-9a-f]{16}')
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # in the background, as nohup starts it,
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # children would not be interrupted
 
 prepare()  # Fast DDS reads its profile once, when a process makes its first participant
 
