@@ -34,8 +34,9 @@ def forget_mapped(file: Path) -> None:
     maps, libc = Path('/proc/self/maps'), ctypes.CDLL(None)
     if not maps.exists() or not hasattr(libc, 'madvise'):
         return
+    name = f' {file.resolve()}'
     for line in maps.read_text().splitlines():
         addresses, rights, *_ = line.split(maxsplit=5)
-        if line.endswith(f' {file.resolve()}') and 'w' not in rights:
+        if line.endswith(name) and 'w' not in rights:
             start, end = (int(address, 16) for address in addresses.split('-'))
             libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), MADV_DONTNEED)

@@ -80,7 +80,7 @@ def test_auto_without_a_gpu_runs_litert_and_never_imports_tensorflow(artifact: F
     code = f"""
 import sys, types
 import numpy as np
-from posenet_ros import engine, memory, pool
+from posenet_ros import engine, pool
 assert not {{'keras', 'tensorflow', 'ai_edge_litert'}} & set(sys.modules)
 engine.has_nvidia_gpu = lambda: False
 artifact = types.SimpleNamespace(folder=__import__('pathlib').Path({str(artifact.folder)!r}))

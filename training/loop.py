@@ -201,15 +201,22 @@ def make_trainer(preset: Preset, config: NetworkConfig, steps: int) -> PoseTrain
 
 def use_averaged(trainer: PoseTrainer) -> None:
     """Put the averaged weights into the network, where the optimizer averages."""
-    optimizer = trainer.optimizer
-    optimizer = getattr(optimizer, 'inner_optimizer', optimizer)  # of mixed_float16
+    optimizer = _averaging(trainer)
     if optimizer.use_ema:
         optimizer.finalize_variable_values(trainer.trainable_variables)
+
+
+def _averaging(trainer: PoseTrainer) -> keras.optimizers.Optimizer:
+    """Return the optimizer that averages: the inner one of mixed_float16."""
+    return getattr(trainer.optimizer, 'inner_optimizer', trainer.optimizer)
 
 
 @contextmanager
 def averaged(trainer: PoseTrainer) -> Iterator[None]:
     """Put the averaged weights into the network for a while."""
+    if not _averaging(trainer).use_ema:
+        yield
+        return
     current = [keras.ops.convert_to_numpy(v) for v in trainer.trainable_variables]
     use_averaged(trainer)
     try:
