@@ -37,6 +37,9 @@ def generate_launch_description() -> LaunchDescription:
             description='transform to broadcast: none, map_to_camera, map_to_base or map_to_odom; '
             'empty: as in params_file'),
         DeclareLaunchArgument(
+            'refine', default_value='',
+            description='make poses exact by landmarks: true or false; empty: as in params_file'),
+        DeclareLaunchArgument(
             'use_sim_time', default_value='false', description='take the time from /clock'),
         DeclareLaunchArgument(
             'log_level', default_value='info',
@@ -47,6 +50,7 @@ def generate_launch_description() -> LaunchDescription:
             SetParameter('use_sim_time', LaunchConfiguration('use_sim_time')),
             set_if_given('model'),
             set_if_given('tf_mode'),
+            set_if_given('refine'),
             Node(
                 package='posenet_ros', executable='relocaliser',
                 namespace=LaunchConfiguration('namespace'), output='screen',

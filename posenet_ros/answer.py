@@ -15,6 +15,7 @@ from posenet_ros.artifact import Artifact
 from posenet_ros.camera import Camera
 from posenet_ros.errors import InputError
 from posenet_ros.image_faults import Look
+from posenet_ros.local_features import Features
 from posenet_ros.messages import Frame, frame_from_message
 from posenet_ros.pose import PoseEstimate
 from posenet_ros.preprocess import Image
@@ -73,7 +74,7 @@ def answer(relocaliser: Relocaliser, job: Job,
         reduction = None if job.warp_into else relocaliser.reduction
         frame = frame_from_message(job.message, reduction)
         decoded = time.monotonic()
-        network_input = _prepare(relocaliser, job, frame.image)
+        network_input, features = _prepare(relocaliser, job, frame.image)
         look = inspect(network_input) if inspect else None
     except InputError as error:
         return Answer(job, bad=str(error))
@@ -81,7 +82,7 @@ def answer(relocaliser: Relocaliser, job: Job,
         return Answer(job, failure=error)
     prepared = time.monotonic()
     try:
-        estimate = relocaliser.estimate(network_input)
+        estimate = relocaliser.estimate(network_input, features)
     except Exception as error:  # whatever a framework raises
         return Answer(job, frame, failure=error)
     stages_s = {'wait': start - job.received_s, 'decode': decoded - start,
@@ -89,11 +90,12 @@ def answer(relocaliser: Relocaliser, job: Job,
     return Answer(job, frame, estimate, look=look, stages_s=stages_s)
 
 
-def _prepare(relocaliser: Relocaliser, job: Job, image: Image) -> Image:
-    if job.camera and job.warp_into:
-        image = warped(image, job.camera, job.warp_into)
-        return relocaliser.prepare(image, job.warp_into)
-    return relocaliser.prepare(image, job.camera)
+def _prepare(relocaliser: Relocaliser, job: Job, image: Image) -> tuple[Image, Features | None]:
+    """Return the network's input and what landmarks are looked for in."""
+    camera = job.camera
+    if camera and job.warp_into:
+        image, camera = warped(image, camera, job.warp_into), job.warp_into
+    return relocaliser.prepare(image, camera), relocaliser.features(image, camera)
 
 
 def warped(image: Image, camera: Camera, target: Camera) -> Image:

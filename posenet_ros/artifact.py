@@ -6,6 +6,7 @@ The model folder: everything inference needs, checked when it is loaded.
     network.tflite       the same network for LiteRT (CPU, no TensorFlow needed)
     network.int8.tflite  the same with 8-bit weights, where that is as good and faster
     head.tflite          its last layers alone, for Monte-Carlo dropout
+    landmarks.npz        spots of the place with known positions, to refine poses by
     train.npz            training poses, image descriptors for the evaluator's baselines, and what
                          images are compared with to tell whether they are of the place
 """
@@ -27,15 +28,17 @@ from posenet_ros.config import from_mapping, NetworkConfig
 from posenet_ros.errors import InputError
 from posenet_ros.preprocess import Preprocess
 
-FORMAT_VERSION = 3  # 1 had one covariance for all images, 2 one network; both are read
+# 1 had one covariance for all images, 2 one network, 3 no landmarks; all are read
+FORMAT_VERSION = 4
 ARTIFACT_FILE = 'artifact.json'
 WEIGHTS_FILE = 'network.weights.h5'
 LITERT_FILE = 'network.tflite'
 INT8_FILE = 'network.int8.tflite'
 HEAD_FILE = 'head.tflite'
 TRAIN_FILE = 'train.npz'
+LANDMARKS_FILE = 'landmarks.npz'
 FILES = (WEIGHTS_FILE, LITERT_FILE, TRAIN_FILE)
-OPTIONAL_FILES = (INT8_FILE, HEAD_FILE)
+OPTIONAL_FILES = (INT8_FILE, HEAD_FILE, LANDMARKS_FILE)
 KEYS = ('format_version', 'network', 'preprocess', 'camera', 'scene', 'calibration',
         'provenance', 'sha256')
 
@@ -64,6 +67,8 @@ class Calibration:
         its standard deviation; empty when it expects none.
     :param mc_scale: a further factor on each axis for the sum with the spread of Monte-Carlo
         dropout, whose rate is `mc_rate`.
+    :param refined_scale: the factor on each axis from what the residuals of landmarks say to the
+        standard deviation of a pose that was refined by them; empty without landmarks.
     :param place_limit: unlikeness to the training images from which an image is of another
         place; 0 when it cannot be told.
     """
@@ -74,13 +79,14 @@ class Calibration:
     mc_scale: tuple[float, ...] = ()
     mc_rate: float = 0.0
     place_limit: float = 0.0
+    refined_scale: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         values = (*self.sigma_m, *self.sigma_rad)
         if len(values) != 6 or not np.isfinite(values).all() or min(values) <= 0:
             raise InputError('a calibration has to hold 3 + 3 positive sigmas. '
                              f'Received: {self.sigma_m}, {self.sigma_rad}')
-        for name in ('scale', 'mc_scale'):
+        for name in ('scale', 'mc_scale', 'refined_scale'):
             factors = getattr(self, name)
             if len(factors) not in (0, 6) or not all(0 < f < np.inf for f in factors):
                 raise InputError(f'{name} has to hold 6 positive factors or none. '
@@ -99,7 +105,8 @@ class TrainIndex:
     :param positions_m: (N, 3) camera positions in the dataset's frame, metres.
     :param quats_xyzw: (N, 4) `map_from_camera` rotations.
     :param descriptors: (N, D) pretrained features of the images, float16; D may be 0.
-    :param places: (M, D') the network's own descriptors of them and of augmented versions.
+    :param places: (M, D') the network's own descriptors of those it was trained with (without
+        the held-out ones) and of augmented versions: whole rounds over them, in their order.
     """
 
     names: tuple[str, ...]

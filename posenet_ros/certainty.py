@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.artifact import Artifact, Calibration
@@ -100,5 +102,9 @@ def covariance(prediction: Prediction, calibration: Calibration,
     own = np.diag(np.square(np.exp(log_sigma) * calibration.scale))
     if dropout is None:
         return own
-    stretch = np.diag(calibration.mc_scale)
-    return np.asarray(stretch @ (own + dropout.covariance(prediction)) @ stretch)
+    return stretched(own + dropout.covariance(prediction), calibration.mc_scale)
+
+
+def stretched(covariance: Array, factors: Sequence[float]) -> Array:
+    """Return a (6, 6) covariance whose standard deviations are so many times larger."""
+    return np.asarray(covariance * np.outer(factors, factors))

@@ -22,6 +22,7 @@ from posenet_ros.dense import CROPS, DenseRelocaliser
 from posenet_ros.errors import InputError, PoseNetError, run_cli
 from posenet_ros.evaluate_options import gate_config, parser
 from posenet_ros.gate import Gate
+from posenet_ros.landmarks import refiner_of
 from posenet_ros.output import check_new
 from posenet_ros.pool import load_pool
 from posenet_ros.quiet import quiet_stderr
@@ -87,15 +88,18 @@ def evaluate(
     """
     Run a model over a source, with a progress bar.
 
-    :param options: engine, precision, mc_samples, dense, gate and out_of_place of the command
-        line.
+    :param options: engine, precision, mc_samples, refine, dense, gate and out_of_place of the
+        command line.
     :raises InputError: when the camera is not the model's, or no image has a truth.
     """
     limits = gate_config(options.gate)
+    if options.dense and options.refine:
+        raise InputError('--refine has to be given without --dense, whose crops it does not know')
     cv2.setNumThreads(1)  # the workers have the cores
     engine = load_pool(artifact, options.engine, options.precision)
     relocaliser = DenseRelocaliser(engine.predict, artifact) if options.dense else Relocaliser(
-        engine.predict, artifact, dropout=dropout_of(artifact, engine, options.mc_samples))
+        engine.predict, artifact, dropout=dropout_of(artifact, engine, options.mc_samples),
+        refiner=refiner_of(artifact, options.refine))
     if source.camera is not None:
         relocaliser.check_camera(source.camera)
     warm_up(relocaliser, artifact)

@@ -67,6 +67,8 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
                         '(default %(default)s: off)')
     either.add_argument('--dense', action='store_true', help='average over 128 crops of each '
                         'image, as the 2015 paper does, for networks that see a crop of it')
+    group.add_argument('--refine', action='store_true', help='make poses exact by the landmarks '
+                       'of the model folder')
     group.add_argument('--out-of-place', nargs='+', type=Path, default=[], metavar='PATH',
                        help='folders of images, or bags, of other places: does the model know '
                        f'that they are? (at most {MOST} images of each)')

@@ -11,6 +11,7 @@ from posenet_ros.certainty import dropout_of
 from posenet_ros.engine import load_engine
 from posenet_ros.errors import InputError
 from posenet_ros.gate import Gate, GateConfig
+from posenet_ros.landmarks import refiner_of
 from posenet_ros.pose import Pose
 from posenet_ros.relocaliser import Relocaliser
 
@@ -31,12 +32,13 @@ class Loaded:
 
 
 def load(model: str, engine: str, precision: str, map_from_dataset: Pose,
-         limits: GateConfig, mc_samples: int = 0) -> Loaded:
+         limits: GateConfig, mc_samples: int = 0, refine: bool = False) -> Loaded:
     """
     Load a model folder and warm its network up.
 
     :param engine: `auto`, `litert` or `tensorflow`; with `precision` as load_engine has them.
     :param mc_samples: of Monte-Carlo dropout; 0 is off.
+    :param refine: make poses exact by landmarks.
     :raises InputError: when the folder is not usable, naming the file and the key.
     """
     if not model:
@@ -44,8 +46,9 @@ def load(model: str, engine: str, precision: str, map_from_dataset: Pose,
                          'with -p model:=FOLDER')
     loaded = artifact.load(model)
     network = load_engine(loaded, engine, precision)
-    relocaliser = Relocaliser(network.predict, loaded, map_from_dataset,
-                              dropout_of(loaded, network, mc_samples))
+    relocaliser = Relocaliser(
+        network.predict, loaded, map_from_dataset, dropout_of(loaded, network, mc_samples),
+        refiner_of(loaded, refine))
     warm_up(relocaliser, loaded)
     return Loaded(
         relocaliser, Gate(limits, loaded.scene, map_from_dataset), loaded.camera,

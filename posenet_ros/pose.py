@@ -155,12 +155,14 @@ class PoseEstimate:
         axes x y z in rad^2 (as in geometry_msgs/PoseWithCovariance).
     :param place_score: how little the image looks like the trained place; 1 is as little as the
         model allows. None when the model cannot tell.
+    :param landmarks: how many agree with the pose; 0 when the network alone says it.
     :raises InputError: when the covariance is not symmetric positive semi-definite.
     """
 
     map_from_camera: Pose
     covariance: Array
     place_score: float | None = None
+    landmarks: int = 0
 
     def __post_init__(self) -> None:
         covariance = _vector(self.covariance, (6, 6), 'covariance')
@@ -185,7 +187,8 @@ class PoseEstimate:
         adjoint = np.eye(6)
         adjoint[:3, 3:] = np.cross(np.eye(3), lever).T  # column j is e_j x lever
         return PoseEstimate(self.map_from_camera @ camera_from_base,
-                            symmetric(adjoint @ self.covariance @ adjoint.T), self.place_score)
+                            symmetric(adjoint @ self.covariance @ adjoint.T), self.place_score,
+                            self.landmarks)
 
 
 def symmetric(matrix: Array) -> Array:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from posenet_ros.artifact import Artifact
 from posenet_ros.camera import Camera
-from posenet_ros.certainty import covariance, Dropout, unlikeness
+from posenet_ros.certainty import covariance, Dropout, stretched, unlikeness
 from posenet_ros.errors import InputError
+from posenet_ros.landmarks import Refiner
+from posenet_ros.local_features import detect, Features, largest_reduction
 from posenet_ros.pose import Pose, PoseEstimate, turned
 from posenet_ros.prediction import Predict, Prediction
 from posenet_ros.preprocess import Image
+from posenet_ros.resection import Resection
 
 __all__ = ['Predict', 'Prediction', 'Relocaliser']
 
@@ -25,14 +29,17 @@ class Relocaliser:
     :param artifact: preprocessing, camera and calibration of that network.
     :param map_from_dataset: moves poses from the dataset's frame into the map.
     :param dropout: adds the spread of Monte-Carlo dropout to the covariance.
+    :param refiner: makes poses exact where it finds landmarks.
     """
 
     def __init__(self, predict: Predict, artifact: Artifact,
-                 map_from_dataset: Pose | None = None, dropout: Dropout | None = None) -> None:
+                 map_from_dataset: Pose | None = None, dropout: Dropout | None = None,
+                 refiner: Refiner | None = None) -> None:
         self._predict = predict
         self._artifact = artifact
         self._map_from_dataset = map_from_dataset or Pose()
         self._dropout = dropout
+        self._refiner = refiner
         self._places = artifact.train.places.astype(np.float32)
 
     def camera_of(self, image: Image) -> Camera:
@@ -79,23 +86,50 @@ class Relocaliser:
         """
         return self._artifact.preprocess(image, camera or self.camera_of(image))
 
-    def reduction(self, width: int, height: int) -> int:
-        """Return by how much smaller an image of this size may be decoded for `prepare`."""
-        return self._artifact.preprocess.reduction(width, height)
+    def features(self, image: Image, camera: Camera | None = None) -> Features | None:
+        """
+        Return what landmarks are looked for in; None where poses are not refined.
 
-    def estimate(self, network_input: Image) -> PoseEstimate:
+        :param image: and `camera`: as of :meth:`prepare`.
+        """
+        if self._refiner is None:
+            return None
+        return detect(image, camera or self.camera_of(image))
+
+    def reduction(self, width: int, height: int) -> int:
+        """Return by how much smaller an image of this size may be decoded."""
+        factor = self._artifact.preprocess.reduction(width, height)
+        return min(factor, largest_reduction(width)) if self._refiner else factor
+
+    def estimate(self, network_input: Image, features: Features | None = None) -> PoseEstimate:
         """
         Return the pose in the map.
 
         :param network_input: what :meth:`prepare` returned.
+        :param features: what :meth:`features` returned.
         :raises InputError: when the network's output is no pose (not finite).
         """
         prediction = self._predict(network_input[np.newaxis])
         dataset_from_camera = Pose(prediction.position_m[0], prediction.quat_xyzw[0])
+        refined = self._refined(features, dataset_from_camera, prediction)
+        if refined:
+            return self._in_map(refined.map_from_camera, stretched(
+                refined.covariance, self._artifact.calibration.refined_scale), 0.0,
+                len(refined.inliers))
         own = covariance(prediction, self._artifact.calibration, self._dropout)
+        return self._in_map(dataset_from_camera, own, self._place_score(prediction))
+
+    def _refined(self, features: Features | None, guess: Pose,
+                 prediction: Prediction) -> Resection | None:
+        if self._refiner is None or features is None:
+            return None
+        descriptor = None if prediction.descriptor is None else prediction.descriptor[0]
+        return self._refiner.refine(features, guess, descriptor)
+
+    def _in_map(self, dataset_from_camera: Pose, own: NDArray[np.float64],
+                place_score: float | None, landmarks: int = 0) -> PoseEstimate:
         return PoseEstimate(self._map_from_dataset @ dataset_from_camera,
-                            turned(own, self._map_from_dataset.rotation),
-                            self._place_score(prediction))
+                            turned(own, self._map_from_dataset.rotation), place_score, landmarks)
 
     def _place_score(self, prediction: Prediction) -> float | None:
         """Return how little an image looks like the training images; 1 is the model's limit."""

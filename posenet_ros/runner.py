@@ -20,6 +20,7 @@ from posenet_ros.errors import InputError
 from posenet_ros.gate import Gate
 from posenet_ros.image_decoding import ImageError
 from posenet_ros.image_faults import Inspector
+from posenet_ros.local_features import Features
 from posenet_ros.pose import PoseEstimate
 from posenet_ros.preprocess import Image
 from posenet_ros.relocaliser import Relocaliser
@@ -42,6 +43,7 @@ class Prepared:
 
     shot: Shot
     network_input: Image | None = None
+    features: Features | None = None
     estimate: PoseEstimate | None = None
     reason: str = ''
     latency_ms: dict[str, float] = field(default_factory=dict)
@@ -117,10 +119,11 @@ def prepare(shot: Shot, relocaliser: Relocaliser, camera: Camera | None) -> Prep
     decoded = perf_counter()
     try:
         network_input = relocaliser.prepare(image, camera)
+        features = relocaliser.features(image, camera)
     except InputError as error:
         return Prepared(shot, reason=str(error))
     latency = {'decode': 1000 * (decoded - start), 'prepare': _ms_since(decoded)}
-    return Prepared(shot, network_input, latency_ms=latency)
+    return Prepared(shot, network_input, features, latency_ms=latency)
 
 
 def unanswered(shot: Shot) -> FrameResult:
@@ -135,7 +138,7 @@ def infer(prepared: Prepared, relocaliser: Relocaliser) -> Prepared:
         return prepared
     start = perf_counter()
     try:
-        estimate = relocaliser.estimate(prepared.network_input)
+        estimate = relocaliser.estimate(prepared.network_input, prepared.features)
     except InputError as error:  # not finite: the network's failure, not the user's
         return replace(prepared, reason=str(error))
     latency = {**prepared.latency_ms, 'infer': _ms_since(start)}

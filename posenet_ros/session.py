@@ -70,7 +70,7 @@ class Session:
         self._failures: deque[Answer] = deque()
         self._inspect = Inspector()  # used by the worker's thread only
         model = load(values.model, values.engine, values.precision, values.map_from_dataset(),
-                     values.gate_config(), values.mc_samples)
+                     values.gate_config(), values.mc_samples, values.refine)
         self._relocaliser, self._gate = model.relocaliser, model.gate
         self._model_camera = model.camera
         diagnostics.facts = {**model.facts, 'tf_mode': values.tf_mode}
@@ -272,6 +272,8 @@ class Session:
             self._outputs.publish(estimate, frame.stamp_ns)
             self._transforms.update(estimate, self._camera_frame, frame.stamp_ns)
             self._diagnostics.count('answered')
+            if estimate.landmarks:
+                self._diagnostics.count('refined')
             self._note_latency(result, age_s)
         else:
             self._diagnostics.count('rejected')

@@ -54,7 +54,7 @@ def cambridge_line(name: str, pose: Pose) -> str:
 
 
 def write_cambridge(folder: Path, sequences: int = 3, count: int = 12,
-                    with_camera: bool = True) -> dict[str, Pose]:
+                    with_camera: bool = True, camera: Camera = CAMERA) -> dict[str, Pose]:
     """
     Write a dataset in Cambridge layout; the last walk is the test split.
 
@@ -66,14 +66,14 @@ def write_cambridge(folder: Path, sequences: int = 3, count: int = 12,
         (folder / f'seq{s + 1}').mkdir(parents=True)
         for i, pose in enumerate(walk(count, s)):
             name = f'seq{s + 1}/frame{i:05}.png'
-            cv2.imwrite(str(folder / name), wall_view(pose)[..., ::-1])
+            cv2.imwrite(str(folder / name), wall_view(pose, camera)[..., ::-1])
             lines[split].append(cambridge_line(name, pose))
             poses[name] = pose
     for split, rows in lines.items():
         header = 'Visual Landmark Dataset V1\nImageFile, Camera Position [X Y Z W P Q R]\n\n'
         (folder / f'dataset_{split}.txt').write_text(header + '\n'.join(rows) + '\n')
     if with_camera:
-        (folder / 'camera.json').write_text(json.dumps(CAMERA.to_mapping()))
+        (folder / 'camera.json').write_text(json.dumps(camera.to_mapping()))
     return poses
 
 

@@ -43,6 +43,7 @@ class Preset:
     :param patience: stop after this many epochs without a better validation; 0 never does.
     :param validation: share of the training images that is held out, as whole sequences where
         there are at least three, else as blocks.
+    :param landmarks: find the landmarks that poses can be refined by (training.landmarks).
     :param sigma_versions: how many augmented versions of each image, and how many that are worse
         than in training, teach the network how sure it is when it is finished; 0 leaves that out.
     :param false_alarms: share of the held-out images, augmented, that may be taken for another
@@ -91,6 +92,7 @@ class Preset:
     patience: int = 0
     validation: float = 0.1
     precision: str = 'float32'
+    landmarks: bool = False
     sigma_versions: int = 2
     false_alarms: float = 0.02
     xla: bool = False

@@ -16,11 +16,11 @@ from posenet_ros.quiet import quiet_stderr
 with quiet_stderr():
     import keras
 import numpy as np  # noqa: I100 - after the quiet import
-from posenet_ros.artifact import Calibration, save
+from posenet_ros.artifact import Calibration, load, save
 from posenet_ros.errors import InputError, run_cli
 from posenet_ros.network import ensemble
 from posenet_ros.output import check_new, new_folder
-from training import devices
+from training import devices, landmarks
 from training.callbacks import CURVES_FILE, LOG_FILE
 from training.datasets import Dataset, read_dataset
 from training.export import write_network
@@ -96,6 +96,8 @@ class Training:
                     about['int8'] = offer_int8(taught.config, to, inputs, self.held)
 
             save(artifact, folder, write)
+            if self.preset.landmarks:
+                self._add_landmarks(folder)
             for file in self.whole.work.rglob('*'):
                 if file.name in (LOG_FILE, CURVES_FILE):
                     where = '_'.join(file.relative_to(self.whole.work).parts)
@@ -106,6 +108,13 @@ class Training:
         for key, words in (('uncertainty', certainty), ('int8', sentence)):
             if key in about:
                 _say(words(about[key]))
+
+    def _add_landmarks(self, folder: Path) -> None:
+        """Write the landmarks into the model folder, where there are any."""
+        try:
+            _say(landmarks.sentence(landmarks.add(load(folder), self.dataset, folder)))
+        except InputError as error:
+            _say(f'no landmarks: {error}')
 
     def _taught(self, network: keras.Model, calibration: Calibration,
                 about: dict[str, Any]) -> Taught:

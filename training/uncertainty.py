@@ -22,7 +22,14 @@ with quiet_stderr():
     import keras
 import numpy as np  # noqa: I100 - after the quiet import
 from numpy.typing import NDArray
-from posenet_ros.artifact import Calibration, load, LoadedArtifact, save, WEIGHTS_FILE
+from posenet_ros.artifact import (
+    Calibration,
+    LANDMARKS_FILE,
+    load,
+    LoadedArtifact,
+    save,
+    WEIGHTS_FILE,
+)
 from posenet_ros.certainty import Dropout, unlikeness
 from posenet_ros.config import from_mapping, NetworkConfig
 from posenet_ros.engine import prediction
@@ -221,8 +228,9 @@ def rewrite(loaded: LoadedArtifact, taught: Taught, material: Material, folder: 
         if may_be_faster(taught.network):
             about['int8'] = offer_int8(taught.config, to, network_inputs(
                 material.held, loaded.preprocess), material.held)
-        for file in loaded.folder.iterdir():  # the log and its curves
-            if not (to / file.name).exists() and file.suffix in ('.csv', '.png'):
+        for file in loaded.folder.iterdir():  # the log, its curves and the landmarks
+            if not (to / file.name).exists() and (
+                    file.suffix in ('.csv', '.png') or file.name == LANDMARKS_FILE):
                 shutil.copy(file, to)
 
     save(replace(loaded, network=taught.config, calibration=taught.calibration,

@@ -1,0 +1,176 @@
+"""
+Landmarks: spots of the trained place with known positions, which make a rough pose exact.
+
+The network says about where the camera is; the landmarks that training images saw from there are
+looked for in the image, and those that are found give the pose (perspective-n-point).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+import zipfile
+
+import numpy as np
+from numpy.typing import NDArray
+from posenet_ros.artifact import LANDMARKS_FILE, LoadedArtifact
+from posenet_ros.errors import InputError
+from posenet_ros.local_features import Features, match, SIZE, unit
+from posenet_ros.pose import Pose
+from posenet_ros.resection import resect, Resection
+
+Array = NDArray[np.float64]
+
+VIEWS = 20  # training images whose landmarks are looked for
+MORE_VIEWS = 60  # when they are not found
+DEGREES = 10.0  # a turn that makes two views as unlike as the usual distance does
+RATIO = 0.85
+TOLERANCE = 0.01  # of a ray: 4 pixels of a camera of 400 pixels focal length
+FEWEST_INLIERS = 30
+SURE_SHARE = 0.3  # of the matches, which agree with a pose that needs no second look
+SMALLEST_SHARE = 0.2  # that agree in the second look: at a wrong pose fewer do
+
+
+@dataclass(frozen=True, eq=False)
+class Landmarks:
+    """
+    What training images see of a place, in the dataset's frame.
+
+    :param positions_m: (V, 3) of the cameras, metres; `quats_xyzw` (V, 4).
+    :param points_m: (L, 3) landmarks, metres; each belongs to one image.
+    :param descriptors: (L, SIZE) what they look like there, uint8.
+    :param starts: (V + 1,) where the landmarks of each image begin.
+    :raises InputError: on shapes that do not fit.
+    """
+
+    positions_m: Array
+    quats_xyzw: Array
+    points_m: NDArray[np.float32]
+    descriptors: NDArray[np.uint8]
+    starts: NDArray[np.int32]
+
+    def __post_init__(self) -> None:
+        views, count = len(self.positions_m), len(self.points_m)
+        shapes = {'positions_m': (views, 3), 'quats_xyzw': (views, 4), 'points_m': (count, 3),
+                  'descriptors': (count, SIZE), 'starts': (views + 1,)}
+        for name, shape in shapes.items():
+            if getattr(self, name).shape != shape:
+                raise InputError(f'{name} of the landmarks has to have the shape {shape}. '
+                                 f'Received: {getattr(self, name).shape}')
+        if not views or self.starts[0] != 0 or self.starts[-1] != count or (
+                np.diff(self.starts) < 0).any():
+            raise InputError('starts of the landmarks have to rise from 0 to their number. '
+                             f'Received: {self.starts[:1]} to {self.starts[-1:]} of {count}')
+
+    def only(self, views: NDArray[np.intp]) -> Landmarks:
+        """Return what those images see, given by their indices."""
+        counts = np.diff(self.starts)[views]
+        each = [np.arange(self.starts[i], self.starts[i + 1]) for i in views]
+        chosen = np.concatenate([np.empty(0, np.intp), *each])
+        return Landmarks(self.positions_m[views], self.quats_xyzw[views], self.points_m[chosen],
+                         self.descriptors[chosen], np.cumsum([0, *counts]).astype(np.int32))
+
+
+def load(file: Path) -> Landmarks:
+    """
+    Read landmarks.npz; pickled content is refused.
+
+    :raises InputError: when it is damaged.
+    """
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            return Landmarks(**{name: arrays[name] for name in Landmarks.__dataclass_fields__})
+    except (KeyError, ValueError, zipfile.BadZipFile, InputError) as error:
+        raise InputError(f'{file} is damaged: {error}') from error
+
+
+def save(landmarks: Landmarks, file: Path) -> None:
+    """Write landmarks.npz."""
+    np.savez(file, **{name: getattr(landmarks, name)
+                      for name in Landmarks.__dataclass_fields__})
+
+
+class Refiner:
+    """
+    Finds landmarks in an image, and the exact pose from them.
+
+    :param places: (M, D) the network's descriptors of the same images, in whole rounds: row r is
+        of the image r modulo V. Others are of no use here.
+    """
+
+    def __init__(self, landmarks: Landmarks, places: NDArray[np.floating]) -> None:
+        self._landmarks = landmarks
+        rounds, rest = divmod(len(places), len(landmarks.positions_m))
+        self._places = np.asarray(places, np.float32) if rounds and not rest else None
+
+    def views_near(self, pose: Pose, count: int) -> NDArray[np.intp]:
+        """Return the training images that were taken nearest to a pose, in both units."""
+        distances = np.linalg.norm(self._landmarks.positions_m - pose.translation_m, axis=1)
+        few = min(VIEWS, len(distances))
+        usual = np.median(np.partition(distances, few - 1)[:few]) or 1.0
+        alike = np.abs(self._landmarks.quats_xyzw @ pose.quat_xyzw)
+        degrees = np.degrees(2 * np.arccos(np.minimum(alike, 1.0)))
+        return np.argsort(distances / usual + degrees / DEGREES, kind='stable')[:count]
+
+    def views_like(self, descriptor: Array) -> NDArray[np.intp]:
+        """Return the training images that look most like an image, by its descriptor (D,)."""
+        if self._places is None:
+            return np.empty(0, np.intp)
+        alike = self._places @ descriptor.astype(np.float32)
+        best = alike.reshape(-1, len(self._landmarks.positions_m)).max(axis=0)
+        return np.argsort(-best, kind='stable')[:VIEWS]
+
+    def refine(self, features: Features, guess: Pose,
+               descriptor: Array | None = None) -> Resection | None:
+        """
+        Return the pose in the dataset's frame that the landmarks give.
+
+        :param features: of the image.
+        :param guess: about where the camera is.
+        :param descriptor: (D,) of the image, by the network: where the guess leads nowhere.
+        :returns: None when too few landmarks are found.
+        """
+        tries = [self.views_near(guess, VIEWS)]
+        if descriptor is not None:
+            tries.append(self.views_like(descriptor))
+        tries.append(self.views_near(guess, MORE_VIEWS)[VIEWS:])
+        found = (self._verified(features, views) for views in tries if len(views))
+        return next((one for one in found if one), None)
+
+    def _verified(self, features: Features, views: NDArray[np.intp]) -> Resection | None:
+        """Return the pose by the landmarks of some training images, or None if it may be wrong."""
+        first = self._resect(features, views)
+        if first is None or first.share >= SURE_SHARE:
+            return first
+        second = self._resect(features, self.views_near(first.map_from_camera, VIEWS))
+        if second is None or second.share < SMALLEST_SHARE:
+            return None
+        return max(second, first, key=lambda found: len(found.inliers))
+
+    def _resect(self, features: Features, views: NDArray[np.intp]) -> Resection | None:
+        """Return the pose by the landmarks of some training images."""
+        ours, starts = unit(features.descriptors), self._landmarks.starts
+        points, rays = [np.empty((0, 3))], [np.empty((0, 2))]
+        for view in views:
+            part = slice(starts[view], starts[view + 1])
+            mine, its = match(ours, unit(self._landmarks.descriptors[part]), RATIO)
+            points.append(self._landmarks.points_m[part][its].astype(np.float64))
+            rays.append(features.rays[mine])
+        found = resect(np.concatenate(points), np.concatenate(rays), TOLERANCE)
+        return found if found and len(found.inliers) >= FEWEST_INLIERS else None
+
+
+def refiner_of(artifact: LoadedArtifact, wanted: bool) -> Refiner | None:
+    """
+    Return what refines a model's poses.
+
+    :param wanted: False gives None.
+    :raises InputError: when the model folder has no landmarks.
+    """
+    if not wanted:
+        return None
+    file = artifact.folder / LANDMARKS_FILE
+    if not (file.is_file() and artifact.calibration.refined_scale):
+        raise InputError('refine needs a model folder with landmarks: make one of this by '
+                         f'python -m training.landmarks. Received: {artifact.folder} without')
+    return Refiner(load(file), artifact.train.places)

@@ -1,0 +1,233 @@
+"""Landmarks: where rays meet, poses refined by them, and the model folder that holds them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+import json
+from pathlib import Path
+
+import numpy as np
+from posenet_ros import evaluate, landmarks
+from posenet_ros.artifact import LANDMARKS_FILE, load, TRAIN_FILE
+from posenet_ros.camera import Camera
+from posenet_ros.errors import InputError
+from posenet_ros.image_files import read_image
+from posenet_ros.landmarks import Landmarks, Refiner, refiner_of
+from posenet_ros.local_features import detect
+from posenet_ros.metrics import rotation_errors_deg
+from posenet_ros.pose import Pose
+from posenet_ros.prediction import Prediction
+from posenet_ros.relocaliser import Relocaliser
+import pytest
+from training import landmarks as finding
+from training import train
+from training.datasets import Dataset, read_dataset
+from training.triangulation import helpers, triangulate
+from training_helpers import (
+    MAP_FROM_CAMERA,
+    train_arguments,
+    use_tiny_backbone,
+    WALL_M,
+    write_cambridge,
+)
+
+CAMERA = Camera(320, 240, 266.0, 266.0, 159.5, 119.5)
+SETTINGS = ('weights=none', 'input_width=48', 'input_height=36', 'pooling=spatial',
+            'head_width=64', 'epochs=1', 'batch=8', 'colour=0.2', 'noise=3', 'validation=0.3',
+            'landmarks=true')
+
+
+@pytest.fixture(scope='module')
+def wall(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp('data') / 'wall'
+    write_cambridge(folder, camera=CAMERA)
+    return folder
+
+
+@pytest.fixture(scope='module')
+def walked(wall: Path) -> Dataset:
+    return read_dataset(wall, 'train', None)
+
+
+@pytest.fixture(scope='module')
+def found(walked: Dataset) -> Landmarks:
+    return finding.find(walked)
+
+
+@pytest.fixture(scope='module')
+def model(wall: Path) -> Path:
+    """Train a model folder with landmarks."""
+    out = wall.parent / 'model'
+    with pytest.MonkeyPatch.context() as patch:
+        use_tiny_backbone(patch.setattr)
+        assert train.main(train_arguments(wall, out, SETTINGS)) == 0
+    return out
+
+
+def off(pose: Pose, truth: Pose) -> tuple[float, float]:
+    """Return the error in metres and degrees."""
+    return (float(np.linalg.norm(pose.translation_m - truth.translation_m)),
+            float(rotation_errors_deg(pose.quat_xyzw[None], truth.quat_xyzw[None])[0]))
+
+
+def rough(truth: Pose, seed: int) -> Pose:
+    """Return what a network may say: a metre and ten degrees off."""
+    rng = np.random.default_rng(seed)
+    turn = rng.normal(size=3)
+    turn *= np.sin(np.radians(5)) / np.linalg.norm(turn)
+    return Pose(truth.translation_m + rng.uniform(-0.6, 0.6, 3), truth.quat_xyzw) @ Pose(
+        np.zeros(3), np.r_[turn, np.cos(np.radians(5))])
+
+
+def test_rays_of_three_cameras_meet_and_a_wrong_one_is_left_out() -> None:
+    cameras = [Pose.from_rotation(MAP_FROM_CAMERA, (x, 0, 0)) for x in (0.0, 1.0, 2.0, -1.5)]
+    points = np.array([[0.3, 6.0, 0.5], [-1.0, 9.0, 2.0], [0.0, 4.0, -1.0], [0.0, 9000.0, 0.0]])
+    rays = np.stack([(points - c.translation_m) @ c.rotation for c in cameras], axis=1)
+    rays = rays[..., :2] / rays[..., 2:]
+    rays[0, 3] += 0.1  # of another spot
+    rays[1, 1:3] = np.nan  # not seen
+    rays[2, 1:] = np.nan
+    met = triangulate(cameras, rays)
+    assert np.allclose(met[:2], points[:2], atol=1e-9)
+    assert np.isnan(met[2:]).all(), 'one ray does not meet, and parallel ones meet nowhere'
+
+
+def test_helpers_are_near_but_not_too_near_and_look_the_same_way() -> None:
+    back = np.diag([-1.0, 1, -1])
+    poses = [Pose.from_rotation(MAP_FROM_CAMERA, (0.1 * i, 0, 0)) for i in range(12)]
+    poses[3] = Pose.from_rotation(MAP_FROM_CAMERA @ back, poses[3].translation_m)
+    assert helpers(0, poses, 0.2) == [2, 5, 8]  # the 1st, 3rd and 6th but for 1 and 3
+
+
+def test_landmarks_are_where_the_wall_is(found: Landmarks) -> None:
+    assert len(found.points_m) > 500
+    off_m = np.abs(found.points_m[:, 1] - WALL_M)
+    assert np.median(off_m) < 0.03
+    assert np.mean(off_m < 0.2) > 0.95
+
+
+def test_rough_poses_become_exact(wall: Path, found: Landmarks) -> None:
+    refiner = Refiner(found, np.empty((0, 0)))
+    errors = []
+    for i, sample in enumerate(read_dataset(wall, 'test', None).samples):
+        truth = sample.map_from_camera
+        refined = refiner.refine(detect(read_image(sample.path), CAMERA), rough(truth, i))
+        assert refined is not None
+        errors.append(off(refined.map_from_camera, truth))
+        assert len(refined.inliers) >= landmarks.FEWEST_INLIERS
+    assert np.median(errors, axis=0)[0] < 0.02
+    assert np.median(errors, axis=0)[1] < 0.15
+
+
+def test_another_place_has_none_of_the_landmarks(found: Landmarks) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8).repeat(
+        4, axis=0).repeat(4, axis=1)
+    features = detect(image, CAMERA)
+    assert len(features.rays) > 100
+    guess = Pose.from_rotation(MAP_FROM_CAMERA)
+    assert Refiner(found, np.empty((0, 0))).refine(features, guess) is None
+
+
+def test_where_the_guess_leads_nowhere_the_look_of_the_image_does(
+        wall: Path, walked: Dataset, found: Landmarks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(landmarks, 'VIEWS', 3)
+    monkeypatch.setattr(landmarks, 'MORE_VIEWS', 3)
+    sample = walked.samples[0]
+    features = detect(read_image(sample.path), CAMERA)
+    astray = Pose.from_rotation(MAP_FROM_CAMERA, (40, 0, 0))  # beyond the other end of the wall
+    looks = np.tile(np.eye(len(walked.samples)), (2, 1))  # in two rounds
+    assert Refiner(found, looks).refine(features, astray) is None
+    for places, answers in ((looks, True), (looks[:-1], False)):
+        refined = Refiner(found, places).refine(features, astray, looks[0])
+        assert (refined is not None) == answers
+    assert off(Refiner(found, looks).refine(features, astray, looks[0]).map_from_camera,
+               sample.map_from_camera)[0] < 0.03
+
+
+def test_files_keep_them_and_damage_is_found(found: Landmarks, tmp_path: Path) -> None:
+    file = tmp_path / LANDMARKS_FILE
+    landmarks.save(found, file)
+    again = landmarks.load(file)
+    assert np.array_equal(again.points_m, found.points_m)
+    assert np.array_equal(again.starts, found.starts)
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(InputError, match=f'{file} is damaged'):
+        landmarks.load(file)
+    np.savez(file, points_m=np.zeros((3, 3)))
+    with pytest.raises(InputError, match='is damaged'):
+        landmarks.load(file)
+
+
+@pytest.mark.parametrize('change', [
+    {'starts': np.array([0, 5], np.int32)}, {'points_m': np.zeros((4, 2), np.float32)},
+    {'quats_xyzw': np.zeros((0, 4))}])
+def test_shapes_have_to_fit(found: Landmarks, change: dict[str, np.ndarray]) -> None:
+    with pytest.raises(InputError, match=r'of the landmarks (has|have) to'):
+        replace(found, **change)
+
+
+def test_training_adds_them_and_relocaliser_and_evaluator_use_them(
+        wall: Path, model: Path, tmp_path: Path) -> None:
+    loaded = load(model)
+    about = loaded.provenance['landmarks']
+    assert about['held_out_refined'] == about['held_out'] == 12
+    assert about['across_walks_refined'] == 24
+    assert min(loaded.calibration.refined_scale) > 0.2
+    assert max(loaded.calibration.refined_scale) < 20
+    arguments = ['--model', str(model), '--data', str(wall)]
+    assert evaluate.main([*arguments, '--refine', '--out', str(tmp_path / 'fine')]) == 0
+    assert evaluate.main([*arguments, '--out', str(tmp_path / 'rough')]) == 0
+    fine, coarse = (json.loads((tmp_path / name / 'report.json').read_text())
+                    for name in ('fine', 'rough'))
+    errors = [report['translation_m']['median'] for report in (fine, coarse)]
+    assert errors[0] < 0.02 < 0.2 < errors[1]
+    with pytest.raises(InputError, match='without --dense'):
+        evaluate.evaluate(loaded, None, evaluate.parser().parse_args(
+            [*arguments, '--refine', '--dense', '--out', 'x']))
+
+
+def test_refined_poses_have_the_calibrated_covariance_in_the_map(
+        wall: Path, walked: Dataset, model: Path) -> None:
+    loaded, sample = load(model), walked.samples[5]
+    truth = sample.map_from_camera
+    turned = Pose((1.0, 2.0, 3.0), np.array([0, 0, np.sqrt(0.5), np.sqrt(0.5)]))  # x becomes y
+    relocaliser = Relocaliser(
+        lambda _: Prediction(truth.translation_m[None] + 0.5, truth.quat_xyzw[None]), loaded,
+        turned, refiner=refiner_of(loaded, True))
+    image = read_image(sample.path)
+    estimate = relocaliser.estimate(
+        relocaliser.prepare(image), relocaliser.features(image))
+    assert off(estimate.map_from_camera, turned @ truth)[0] < 0.03
+    assert estimate.landmarks >= landmarks.FEWEST_INLIERS
+    assert estimate.place_score == 0.0
+    refined = refiner_of(loaded, True).refine(relocaliser.features(image), truth)
+    sigmas = np.sqrt(np.diag(refined.covariance)) * loaded.calibration.refined_scale
+    own = np.sqrt(np.diag(estimate.covariance))
+    assert np.allclose(own, sigmas[[1, 0, 2, 4, 3, 5]], rtol=0.05)
+    black = np.zeros_like(image)
+    alone = relocaliser.estimate(relocaliser.prepare(black), relocaliser.features(black))
+    assert alone.landmarks == 0
+    assert off(alone.map_from_camera, turned @ truth)[0] == pytest.approx(np.sqrt(0.75))
+
+
+def test_the_command_adds_them_to_a_finished_model(
+        wall: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ['--model', str(model), '--data', str(wall)]
+    assert finding.main([*arguments, '--out', str(tmp_path / 'again')]) == 0
+    assert '12 of 12 held-out images refined' in capsys.readouterr().out
+    again, once = load(tmp_path / 'again'), load(model)
+    assert again.calibration.refined_scale == pytest.approx(once.calibration.refined_scale)
+    assert (tmp_path / 'again' / TRAIN_FILE).read_bytes() == (model / TRAIN_FILE).read_bytes()
+
+
+def test_a_model_without_landmarks_says_what_to_do(wall: Path, model: Path) -> None:
+    loaded = load(model)
+    bare = replace(loaded, folder=wall)
+    assert refiner_of(bare, False) is None
+    with pytest.raises(InputError, match=r'python -m training\.landmarks'):
+        refiner_of(bare, True)
+
+
+def test_images_without_anything_in_common_have_no_landmarks(walked: Dataset) -> None:
+    with pytest.raises(InputError, match=r'100 landmarks in common\. Received: 0'):
+        finding.find(walked.subset([0]))

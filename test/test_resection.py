@@ -1,0 +1,59 @@
+"""A camera's pose from points that it sees: exact, among outliers, and how sure."""
+
+from __future__ import annotations
+
+import numpy as np
+from posenet_ros.metrics import rotation_vectors_rad
+from posenet_ros.pose import Pose
+from posenet_ros.resection import resect
+import pytest
+
+TRUTH = Pose((3.0, -2.0, 1.0), np.array([0.2, -0.3, 0.5, 0.78])
+             / np.linalg.norm([0.2, -0.3, 0.5, 0.78]))
+TOLERANCE = 0.01
+
+
+def seen(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return points in front of the camera, and the rays to them."""
+    rng = np.random.default_rng(seed)
+    points = np.c_[rng.uniform(-5, 5, (count, 2)), rng.uniform(6, 20, count)]
+    return TRUTH.apply(points), points[:, :2] / points[:, 2:]
+
+
+def errors(pose: Pose) -> np.ndarray:
+    return np.r_[pose.translation_m - TRUTH.translation_m, rotation_vectors_rad(
+        pose.quat_xyzw[np.newaxis], TRUTH.quat_xyzw[np.newaxis])[0]]
+
+
+def test_exact_rays_give_the_exact_pose_although_a_third_is_wrong() -> None:
+    points, rays = seen(90)
+    rays[::3] += np.random.default_rng(1).uniform(0.1, 0.5, (30, 2))
+    found = resect(points, rays, TOLERANCE)
+    assert np.abs(errors(found.map_from_camera)).max() < 1e-6
+    assert np.array_equal(np.sort(found.inliers), np.flatnonzero(np.arange(90) % 3))
+    assert found.share == pytest.approx(60 / 90)
+
+
+def test_covariance_is_that_of_the_errors() -> None:
+    points, rays = seen(80)
+    rng = np.random.default_rng(2)
+    found = [resect(points, rays + rng.normal(0, 3e-3, rays.shape), 4 * TOLERANCE)
+             for _ in range(300)]
+    off = np.array([errors(one.map_from_camera) for one in found])
+    # the smallest residual that is believed is larger than this noise: then sigmas are too wide
+    believed = (0.25 * 4 * TOLERANCE / 3e-3) ** 2
+    covariance = np.mean([one.covariance for one in found], axis=0) / believed
+    nees = np.einsum('ni,ij,nj->n', off, np.linalg.inv(covariance), off)
+    assert nees.mean() == pytest.approx(6, abs=0.8)
+    assert np.allclose(np.sqrt(np.diag(covariance)), off.std(axis=0), rtol=0.15)
+
+
+@pytest.mark.parametrize(('points', 'rays'), [
+    (np.empty((0, 3)), np.empty((0, 2))),
+    tuple(part[:5] for part in seen(10)),
+    (np.ones((40, 3)), np.zeros((40, 2))),  # all of them one point
+    (seen(40)[0], np.random.default_rng(3).uniform(-9, 9, (40, 2)))], ids=[
+        'none', 'too few', 'one point', 'chance'])
+def test_too_little_gives_no_pose(points: np.ndarray, rays: np.ndarray) -> None:
+    found = resect(points, rays, TOLERANCE)
+    assert found is None or found.share < 0.3
