@@ -114,7 +114,8 @@ def evaluate(
     if reason:
         source.data['nearest_train_image'] = f'not computed: {reason}'
     model = describe_model(artifact, engine=engine.name, device=engine.device,
-                           precision=options.precision, crops=CROPS if options.dense else 1)
+                           precision=options.precision, crops=CROPS if options.dense else 1,
+                           refined=sum(frame.landmarks > 0 for frame in frames))
     report = build_report(
         frames, artifact.train, model, source.data, strays, options.false_pose)
     return Evaluation(report, frames, artifact.train, strays)
@@ -163,6 +164,8 @@ def show(report: dict[str, Any], folder: Path) -> None:
                        ('truth_rejected', 'truths were no poses')):
         if data.get(key):
             print(f'{data[key]} {words}')
+    if report['model'].get('refined'):
+        print(f"{report['model']['refined']} poses were refined by landmarks")
     if 'damage' in data:
         print(f'the bag is damaged, only what is whole was evaluated: {data["damage"]}')
     for rows in tables(report):

@@ -20,7 +20,8 @@ from posenet_ros.trajectories import write_tum
 COLUMNS = ('name', 'sequence', 'stamp_ns', 'outcome', 'translation_error_m', 'rotation_error_deg',
            'x', 'y', 'z', 'qx', 'qy', 'qz', 'qw', 'true_x', 'true_y', 'true_z', 'true_qx',
            'true_qy', 'true_qz', 'true_qw', 'reasons', 'place_score', 'sigma_x_m', 'sigma_y_m',
-           'sigma_z_m', 'sigma_roll_deg', 'sigma_pitch_deg', 'sigma_yaw_deg', 'image_fault')
+           'sigma_z_m', 'sigma_roll_deg', 'sigma_pitch_deg', 'sigma_yaw_deg', 'image_fault',
+           'landmarks')
 
 
 def _numbers(pose: Pose | None) -> list[str]:
@@ -30,13 +31,13 @@ def _numbers(pose: Pose | None) -> list[str]:
 
 
 def _certainty(frame: FrameResult) -> list[str]:
-    """Return the place score, six standard deviations and the image's fault, empty where none."""
+    """Return place score, standard deviations, the image's fault and landmarks, empty if none."""
     score = '' if frame.place_score is None else f'{frame.place_score:.9g}'
-    fault = frame.fault.value if frame.fault else ''
+    more = [frame.fault.value if frame.fault else '', str(frame.landmarks or '')]
     if frame.covariance is None:
-        return [score, *[''] * 6, fault]
+        return [score, *[''] * 6, *more]
     sigmas = np.sqrt(np.diag(frame.covariance))
-    return [score, *(f'{value:.9g}' for value in (*sigmas[:3], *np.degrees(sigmas[3:]))), fault]
+    return [score, *(f'{value:.9g}' for value in (*sigmas[:3], *np.degrees(sigmas[3:]))), *more]
 
 
 def write_csv(path: Path, frames: Sequence[FrameResult]) -> None:

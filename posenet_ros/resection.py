@@ -14,7 +14,8 @@ Array = NDArray[np.float64]
 FEWEST_POINTS = 6
 ROUNDS = 300  # of random sampling, at most
 CONFIDENCE = 0.999
-SMALLEST_RESIDUAL = 0.25  # of the tolerance: perfect fits are chance
+NOISE = 0.3  # of a ray, as a share of the tolerance, where ENOUGH rays agree
+ENOUGH = 90
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,8 +25,8 @@ class Resection:
 
     :param map_from_camera: the pose that the inliers agree on.
     :param inliers: (K,) indices of the points that agree with it, a `share` of all.
-    :param covariance: (6, 6) in the map, as a PoseEstimate's, if the inliers' residuals were
-        independent and all that is wrong: to be calibrated.
+    :param covariance: (6, 6) in the map, as a PoseEstimate's, but for factors that calibration
+        finds: it knows nothing of how exact the points are.
     """
 
     map_from_camera: Pose
@@ -57,19 +58,24 @@ def resect(points_m: Array, rays: Array, tolerance: float) -> Resection | None:
     if not (np.isfinite(rotation).all() and np.isfinite(shift).all()):
         return None
     pose = Pose.from_rotation(rotation, -rotation @ shift[:, 0])
-    own = _covariance(points_m[chosen], rays[chosen], pose, tolerance)
+    share = len(chosen) / len(points_m)
+    own = _covariance(points_m[chosen], rays[chosen], pose, share)
     return None if own is None else Resection(
-        pose, chosen, len(chosen) / len(points_m), own)
+        pose, chosen, share, own * (NOISE * tolerance) ** 2)
 
 
-def _covariance(points_m: Array, rays: Array, pose: Pose, tolerance: float) -> Array | None:
-    """Return the inverse of the information in the rays, None where they hold too little."""
+def _covariance(points_m: Array, rays: Array, pose: Pose, share: float) -> Array | None:
+    """
+    Return the covariance for rays with a noise of 1, None where they hold too little.
+
+    A ray that several points belong to counts once. That fewer rays agree, and a smaller share of
+    them, makes more than chance of each: the noise grows with the root (training/README.md).
+    """
     rotation = pose.rotation
     seen = (points_m - pose.translation_m) @ rotation
     depth = seen[:, 2]
     if depth.min() <= 0:
         return None
-    residuals = seen[:, :2] / depth[:, np.newaxis] - rays
     # a ray moves by P d, d the point's motion in the camera (Hartley and Zisserman, section 6.2)
     project = np.zeros((len(seen), 2, 3))
     project[:, 0, 0] = project[:, 1, 1] = 1 / depth
@@ -77,9 +83,9 @@ def _covariance(points_m: Array, rays: Array, pose: Pose, tolerance: float) -> A
     project = project @ rotation.T  # of a motion in the map
     lever = points_m - pose.translation_m
     jacobian = np.concatenate([-project, np.cross(project, lever[:, np.newaxis])], axis=2)
-    variance = max(float(np.mean(residuals ** 2)), (SMALLEST_RESIDUAL * tolerance) ** 2)
-    information = np.einsum('nij,nik->jk', jacobian, jacobian) / variance
+    _, which, times = np.unique(rays, axis=0, return_inverse=True, return_counts=True)
+    information = np.einsum('nij,n,nik->jk', jacobian, 1 / times[which.ravel()], jacobian)
     try:
-        return symmetric(np.linalg.inv(information))
+        return symmetric(np.linalg.inv(information)) * ENOUGH / (share * len(times))
     except np.linalg.LinAlgError:
         return None

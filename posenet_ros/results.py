@@ -36,6 +36,7 @@ class FrameResult:
     :param nearest_image: index of the most similar training image, None when not computed.
     :param recorded_ns: when the bag recorded the image; 0 when unknown.
     :param fault: what is wrong with the image, whether or not the gate minds.
+    :param landmarks: as of a PoseEstimate: how many agree; 0 when the network alone says it.
     :param picture: (H, W, 3) RGB, what the network saw; kept of the worst frames only.
     """
 
@@ -53,6 +54,7 @@ class FrameResult:
     picture: NDArray[np.uint8] | None = None
     place_score: float | None = None
     fault: ImageFault | None = None
+    landmarks: int = 0
 
     @property
     def accepted(self) -> bool:

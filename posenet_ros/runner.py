@@ -159,7 +159,7 @@ def judge(answered: Prepared, gate: Gate, inspect: Inspector) -> FrameResult:
     return replace(
         result, estimate=estimate.map_from_camera, covariance=estimate.covariance,
         place_score=estimate.place_score, verdict=decision.verdict, reasons=decision.reasons,
-        fault=fault.kind if fault else None,
+        fault=fault.kind if fault else None, landmarks=estimate.landmarks,
         latency_ms={**latency, 'total': sum(latency.values())})
 
 

@@ -76,26 +76,26 @@ def parameter(peer: Peer, name: str) -> str | bool:
 def test_every_argument_is_declared_and_described(name: str, own: set[str]) -> None:
     arguments = resolve(LAUNCH / name, {'bag': 'b', 'cameras': 'a'}).arguments
     assert set(arguments) == own | {
-        'model', 'image', 'camera_info', 'params_file', 'namespace', 'tf_mode', 'use_sim_time',
-        'log_level', 'rviz'}
+        'model', 'image', 'camera_info', 'params_file', 'namespace', 'tf_mode', 'refine',
+        'use_sim_time', 'log_level', 'rviz'}
     assert all(arguments.values())
 
 
 def test_the_arguments_become_the_command_line() -> None:
     command = resolve(LAUNCH / 'relocalise.launch.py', {
         'model': 'folder', 'image': '/cam/image', 'camera_info': '/cam/info', 'namespace': 'robot',
-        'tf_mode': 'none', 'use_sim_time': 'true', 'log_level': 'debug',
+        'tf_mode': 'none', 'refine': 'true', 'use_sim_time': 'true', 'log_level': 'debug',
         'params_file': 'own.yaml'}).commands[0]
     assert command[1].endswith('relocaliser')
     assert command[2:] == [
         '--ros-args', '--log-level', 'debug', '-r', '__ns:=/robot', '-r', 'image:=/cam/image',
         '-r', 'camera_info:=/cam/info', '--params-file', 'own.yaml', '-p', 'use_sim_time:=true',
-        '-p', 'model:=folder', '-p', 'tf_mode:=none']
+        '-p', 'model:=folder', '-p', 'tf_mode:=none', '-p', 'refine:=true']
 
 
 def test_what_is_not_given_is_left_to_the_parameter_file() -> None:
     command = resolve(LAUNCH / 'relocalise.launch.py', {}).commands[0]
-    assert not any(part.startswith(('model:=', 'tf_mode:=')) for part in command)
+    assert not any(part.startswith(('model:=', 'tf_mode:=', 'refine:=')) for part in command)
     file = Path(command[command.index('--params-file') + 1])
     assert 'ros__parameters' in yaml.safe_load(file.read_text())['/**']
 

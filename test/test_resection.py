@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from posenet_ros.metrics import rotation_vectors_rad
 from posenet_ros.pose import Pose
-from posenet_ros.resection import resect
+from posenet_ros.resection import ENOUGH, NOISE, resect
 import pytest
 
 TRUTH = Pose((3.0, -2.0, 1.0), np.array([0.2, -0.3, 0.5, 0.78])
@@ -37,12 +37,14 @@ def test_exact_rays_give_the_exact_pose_although_a_third_is_wrong() -> None:
 def test_covariance_is_that_of_the_errors() -> None:
     points, rays = seen(80)
     rng = np.random.default_rng(2)
-    found = [resect(points, rays + rng.normal(0, 3e-3, rays.shape), 4 * TOLERANCE)
-             for _ in range(300)]
+    noise = NOISE * TOLERANCE * np.sqrt(ENOUGH / 80)
+    twice = np.concatenate([points, points]), np.concatenate([rays, rays])  # says nothing more
+    found = []
+    for _ in range(300):
+        off = rng.normal(0, noise, rays.shape)
+        found.append(resect(twice[0], twice[1] + np.tile(off, (2, 1)), 4 * TOLERANCE))
     off = np.array([errors(one.map_from_camera) for one in found])
-    # the smallest residual that is believed is larger than this noise: then sigmas are too wide
-    believed = (0.25 * 4 * TOLERANCE / 3e-3) ** 2
-    covariance = np.mean([one.covariance for one in found], axis=0) / believed
+    covariance = np.mean([one.covariance for one in found], axis=0) / 4 ** 2
     nees = np.einsum('ni,ij,nj->n', off, np.linalg.inv(covariance), off)
     assert nees.mean() == pytest.approx(6, abs=0.8)
     assert np.allclose(np.sqrt(np.diag(covariance)), off.std(axis=0), rtol=0.15)

@@ -48,7 +48,7 @@ Array = NDArray[np.float64]
 FEWEST = 100  # landmarks of a scene
 FEWEST_REFINED = 10  # poses that tell the covariance's factors
 MOST_ACROSS = 200  # images that are refined by other walks
-CAUTIOUS = 5.0  # factor where they cannot: of the scenes that were tried, 2 to 5
+CAUTIOUS = 2.0  # factor where they cannot: of the scenes that were tried, 1 to 2
 
 
 def _usual_step_m(dataset: Dataset) -> float:

@@ -1,0 +1,74 @@
+"""The node makes poses exact by landmarks, over real DDS."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from posenet_ros import artifact, landmarks
+from posenet_ros.artifact import LANDMARKS_FILE
+from posenet_ros.camera import Camera
+from posenet_ros.messages import pose_from_message, set_stamp
+from posenet_ros.pose import Pose
+import pytest
+from ros_helpers import node_command, peer_of, running, values_of, write_mean_colour_model
+from sensor_msgs.msg import Image
+from training.datasets import read_dataset
+from training.landmarks import find
+from training_helpers import wall_view, write_cambridge
+
+DOMAIN = 150
+CAMERA = Camera(320, 240, 266.0, 266.0, 159.5, 119.5)
+SCALE = (1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
+
+
+@pytest.fixture(scope='module')
+def walked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Pose]]:
+    """Return a model folder whose network knows little, with landmarks; and all true poses."""
+    folder = tmp_path_factory.mktemp('walk')
+    poses = write_cambridge(folder / 'wall', camera=CAMERA)
+    model = write_mean_colour_model(folder / 'model', CAMERA)
+    loaded = artifact.load(model)
+    landmarks.save(find(read_dataset(folder / 'wall', 'train', None)), model / LANDMARKS_FILE)
+    calibration = replace(loaded.calibration, refined_scale=SCALE)
+    artifact.save(replace(loaded, calibration=calibration), model, lambda _: None)
+    return model, {name: pose for name, pose in poses.items() if name.startswith('seq4')}
+
+
+def message_of(pixels: np.ndarray, stamp_ns: int) -> Image:
+    message = Image(height=CAMERA.height, width=CAMERA.width, encoding='rgb8',
+                    step=3 * CAMERA.width, data=array('B', pixels.tobytes()))
+    message.header.frame_id = 'camera_optical'
+    set_stamp(message.header.stamp, stamp_ns)
+    return message
+
+
+def test_poses_are_those_of_the_wall_and_an_image_of_nothing_has_the_networks(
+        walked: tuple[Path, dict[str, Pose]], tmp_path: Path) -> None:
+    model, truths = walked
+    command = node_command(model=model, refine='true')
+    with running(command, DOMAIN, tmp_path / 'log.txt'), peer_of(DOMAIN) as peer:
+        peer.wait_active()
+        errors = []
+        for i, truth in enumerate(truths.values(), 1):
+            [answer] = peer.send(message_of(wall_view(truth, CAMERA), i * 10**8))
+            pose = pose_from_message(answer.pose)
+            errors.append(np.linalg.norm(pose.translation_m - truth.translation_m))
+        assert np.median(errors) < 0.02
+        assert max(errors) < 0.2
+        grey = np.full((CAMERA.height, CAMERA.width, 3), 102, np.uint8)
+        [answer] = peer.send(message_of(grey, 10**10))
+        assert pose_from_message(answer.pose).translation_m == pytest.approx([4, 4, 4], abs=0.1)
+        assert values_of(peer.status())['refined'] == str(len(truths))
+
+
+def test_a_model_without_landmarks_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    model = write_mean_colour_model(tmp_path / 'model', CAMERA)
+    command = node_command(model=model, refine='true')
+    with running(command, DOMAIN + 1, tmp_path / 'log.txt') as process, \
+            peer_of(DOMAIN + 1) as peer:
+        assert peer.wait_until(
+            lambda: 'python -m training.landmarks' in process.output(), 30.0)
+        assert peer.state() == 'unconfigured'
