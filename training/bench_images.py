@@ -21,11 +21,15 @@ from posenet_ros.artifact import load
 from posenet_ros.camera import Camera
 from posenet_ros.errors import run_cli
 from posenet_ros.image_decoding import decode_compressed, decode_raw
+from posenet_ros.landmarks import Landmarks, Refiner, VIEWS
+from posenet_ros.local_features import detect, Features
+from posenet_ros.pose import Pose
 from posenet_ros.preprocess import Image, Preprocess
 from training.timing import by_turns, Summary
 
 SIZES = ((640, 480), (1280, 720), (1920, 1080), (3840, 2160))
 DISTORTION = (-0.2, 0.05, 0.001, -0.001)
+USUAL_LANDMARKS = 200  # that a training image sees
 
 
 def picture(width: int, height: int) -> Image:
@@ -47,6 +51,18 @@ def plainly(preprocess: Preprocess, image: Image, camera: Camera) -> Image:
     return preprocess.crop(np.asarray(cv2.resize(image, size, interpolation=method), np.uint8))
 
 
+def landmarks_in(features: Features) -> Landmarks:
+    """Return landmarks that as many training images see as are looked at, of an image's own."""
+    rng = np.random.default_rng(0)
+    count = min(USUAL_LANDMARKS, len(features.rays))
+    chosen = np.concatenate([rng.permutation(len(features.rays))[:count] for _ in range(VIEWS)])
+    points = np.c_[features.rays[chosen], np.ones(len(chosen))] * rng.uniform(5, 20, (len(
+        features.rays), 1))[chosen]
+    return Landmarks(np.zeros((VIEWS, 3)), np.tile((0.0, 0.0, 0.0, 1.0), (VIEWS, 1)),
+                     points.astype(np.float32), features.descriptors[chosen],
+                     np.arange(0, len(chosen) + 1, count, dtype=np.int32))
+
+
 def stages(preprocess: Preprocess, size: tuple[int, int]) -> dict[str, Callable[[], object]]:
     """Return what happens to an image of a size, and the plain ways beside it."""
     image = picture(*size)
@@ -55,6 +71,8 @@ def stages(preprocess: Preprocess, size: tuple[int, int]) -> dict[str, Callable[
     data = array('B', image.tobytes())
     jpeg = cv2.imencode('.jpg', image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
     small = decode_compressed(jpeg, 'jpeg', preprocess.reduction)
+    features = detect(image, camera)
+    refiner = Refiner(landmarks_in(features), np.empty((0, 0)))
     raw = partial(decode_raw, data, size=size, step=3 * size[0], is_bigendian=0)
     return {
         'decode rgb8': partial(raw, 'rgb8'), 'decode bgr8': partial(raw, 'bgr8'),
@@ -63,6 +81,8 @@ def stages(preprocess: Preprocess, size: tuple[int, int]) -> dict[str, Callable[
         'prepare': partial(preprocess, image, camera),
         'prepare jpeg': partial(preprocess, small, camera),
         'prepare, plain': partial(plainly, preprocess, image, camera),
+        'features': partial(detect, image, camera),
+        'refine': partial(refiner.refine, features, Pose()),
         'undistort and prepare': partial(preprocess, image, bent),
         'undistort and prepare, plain': partial(plainly, preprocess, image, bent)}
 
