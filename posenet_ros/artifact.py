@@ -65,6 +65,8 @@ class Calibration:
     :param sigma_rad: of the rotation about the fixed x y z, radians.
     :param scale: on each axis the factor from the error that the network expects of an image to
         its standard deviation; empty when it expects none.
+    :param place_power: the error that is expected is multiplied by this power of the place score:
+        images that look unusual are answered worse.
     :param mc_scale: a further factor on each axis for the sum with the spread of Monte-Carlo
         dropout, whose rate is `mc_rate`.
     :param refined_scale: the factor on each axis from what the residuals of landmarks say to the
@@ -79,6 +81,7 @@ class Calibration:
     mc_scale: tuple[float, ...] = ()
     mc_rate: float = 0.0
     place_limit: float = 0.0
+    place_power: float = 0.0
     refined_scale: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
@@ -91,9 +94,11 @@ class Calibration:
             if len(factors) not in (0, 6) or not all(0 < f < np.inf for f in factors):
                 raise InputError(f'{name} has to hold 6 positive factors or none. '
                                  f'Received: {factors}')
-        if not (0 <= self.mc_rate < 1 and 0 <= self.place_limit < np.inf):
-            raise InputError('mc_rate has to be within 0 and 1, place_limit 0 or more. Received: '
-                             f'{self.mc_rate}, {self.place_limit}')
+        if not (0 <= self.mc_rate < 1 and 0 <= self.place_limit < np.inf
+                and 0 <= self.place_power < np.inf):
+            raise InputError('mc_rate has to be within 0 and 1, place_limit and place_power 0 or '
+                             f'more. Received: {self.mc_rate}, {self.place_limit}, '
+                             f'{self.place_power}')
 
 
 @dataclass(frozen=True, eq=False)

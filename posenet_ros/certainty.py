@@ -15,6 +15,7 @@ from posenet_ros.prediction import HasHead, Head, Prediction
 Array = NDArray[np.float64]
 
 NEIGHBOURS = 5  # training images that a descriptor is compared with
+SCORES = (0.3, 10.0)  # place scores beyond say no more: below, an image looks as the trained do
 LARGEST_LOG = 12.0  # a sigma of 160 km: images of nowhere must not overflow
 
 
@@ -88,18 +89,32 @@ def dropout_of(artifact: Artifact, network: HasHead, samples: int) -> Dropout | 
     return Dropout(network.head, calibration.mc_rate, artifact.network.fc_width, samples)
 
 
+def by_place(scores: NDArray[np.floating] | float, power: float) -> Array:
+    """
+    Return what the expected errors are multiplied by for images of these place scores.
+
+    :param scores: (N,) or one.
+    :param power: of the calibration.
+    """
+    return np.asarray(np.clip(scores, *SCORES) ** power, np.float64)
+
+
 def covariance(prediction: Prediction, calibration: Calibration,
-               dropout: Dropout | None = None) -> Array:
+               dropout: Dropout | None = None, place_score: float | None = None) -> Array:
     """
     Return the (6, 6) covariance of an answer in the dataset's frame, ordered as a PoseEstimate's.
 
     :param prediction: of one image; where it has no `log_sigma`, the calibration's sigmas hold.
     :param dropout: adds the spread of its samples.
+    :param place_score: how unusual the image looks, where that is known.
     """
     if prediction.log_sigma is None or not calibration.scale:
         return diagonal_covariance(calibration.sigma_m, calibration.sigma_rad)
     log_sigma = np.clip(prediction.log_sigma[0], -LARGEST_LOG, LARGEST_LOG)
-    own = np.diag(np.square(np.exp(log_sigma) * calibration.scale))
+    sigmas = np.exp(log_sigma) * calibration.scale
+    if place_score is not None:
+        sigmas = sigmas * by_place(place_score, calibration.place_power)
+    own = np.diag(np.square(sigmas))
     if dropout is None:
         return own
     return stretched(own + dropout.covariance(prediction), calibration.mc_scale)

@@ -116,8 +116,9 @@ class Relocaliser:
             return self._in_map(refined.map_from_camera, stretched(
                 refined.covariance, self._artifact.calibration.refined_scale), 0.0,
                 len(refined.inliers))
-        own = covariance(prediction, self._artifact.calibration, self._dropout)
-        return self._in_map(dataset_from_camera, own, self._place_score(prediction))
+        score = self._place_score(prediction)
+        own = covariance(prediction, self._artifact.calibration, self._dropout, score)
+        return self._in_map(dataset_from_camera, own, score)
 
     def _refined(self, features: Features | None, guess: Pose,
                  prediction: Prediction) -> Resection | None:

@@ -69,6 +69,17 @@ def test_without_an_expectation_all_images_have_the_same(
     assert np.allclose(np.diag(found), [1, 1, 1, 0.01, 0.01, 0.01])
 
 
+@pytest.mark.parametrize(('score', 'factor'), [
+    (None, 1.0), (1.0, 1.0), (2.0, 4.0), (0.5, 0.25), (0.1, 0.09), (99.0, 100.0)])
+def test_images_that_look_unusual_have_larger_errors(score: float | None, factor: float) -> None:
+    calibration = replace(CALIBRATION, place_power=2.0)
+    usual = covariance(says(log_sigma=LOG_SIGMA), CALIBRATION)
+    found = covariance(says(log_sigma=LOG_SIGMA), calibration, place_score=score)
+    assert np.allclose(np.sqrt(found), factor * np.sqrt(usual))
+    unmoved = covariance(says(log_sigma=LOG_SIGMA), CALIBRATION, place_score=score)
+    assert np.array_equal(unmoved, usual), 'models that were not taught so are as before'
+
+
 def test_nothing_overflows() -> None:
     found = covariance(says(log_sigma=np.full((1, 6), 1e4)), CALIBRATION)
     assert np.isfinite(found).all()
@@ -153,7 +164,8 @@ def test_a_model_that_cannot_tell_the_place_has_no_score() -> None:
 
 @pytest.mark.parametrize(('change', 'message'), [
     ({'scale': (1.0,)}, 'scale has to hold 6'), ({'mc_scale': (0.0,) * 6}, 'mc_scale has to hold'),
-    ({'mc_rate': 1.0}, 'mc_rate'), ({'place_limit': float('nan')}, 'place_limit')])
+    ({'mc_rate': 1.0}, 'mc_rate'), ({'place_limit': float('nan')}, 'place_limit'),
+    ({'place_power': -1.0}, 'place_power'), ({'refined_scale': (1.0,)}, 'refined_scale')])
 def test_a_calibration_that_is_none_is_refused(change: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         replace(CALIBRATION, **change)

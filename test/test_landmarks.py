@@ -23,6 +23,7 @@ from training import landmarks as finding
 from training import train
 from training.datasets import Dataset, read_dataset
 from training.triangulation import helpers, triangulate
+from training.triangulation import walked as cameras_at
 from training_helpers import (
     MAP_FROM_CAMERA,
     train_arguments,
@@ -96,7 +97,7 @@ def test_helpers_are_near_but_not_too_near_and_look_the_same_way() -> None:
     back = np.diag([-1.0, 1, -1])
     poses = [Pose.from_rotation(MAP_FROM_CAMERA, (0.1 * i, 0, 0)) for i in range(12)]
     poses[3] = Pose.from_rotation(MAP_FROM_CAMERA @ back, poses[3].translation_m)
-    assert helpers(0, poses, 0.2) == [2, 5, 8]  # the 1st, 3rd and 6th but for 1 and 3
+    assert helpers(0, cameras_at(poses, 0.2)) == [2, 5, 8]  # the 1st, 3rd and 6th but for 1 and 3
 
 
 def test_landmarks_are_where_the_wall_is(found: Landmarks) -> None:

@@ -21,6 +21,7 @@ from training.sigmas import (
     described,
     expected,
     fit_sigma,
+    place_power,
     place_projection,
     principal,
     scales,
@@ -61,6 +62,15 @@ def test_the_scale_of_an_axis_keeps_to_that_of_its_fellows() -> None:
     ratios = np.random.default_rng(0).normal(size=(20000, 6)) * [1, 1, 8, 2, 2, 2]
     # geometric means of 1, 1, 8 (2) and each of them; the rotation's axes agree already
     assert np.allclose(scales(ratios), [2 ** 0.5, 2 ** 0.5, 4, 2, 2, 2], rtol=0.03)
+
+
+@pytest.mark.parametrize('power', [0.0, 1.0, 2.0])
+def test_the_power_of_the_place_score_is_found(power: float) -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.uniform(0.4, 3, 4000)
+    own = np.exp(rng.normal(size=(4000, 6)))
+    sizes = own * [1, 2, 3, 4, 5, 6] * scores[:, np.newaxis] ** power
+    assert place_power(rng.laplace(size=(4000, 6)) * sizes, own, scores) == power
 
 
 def test_principal_directions_hold_what_is_most() -> None:

@@ -41,7 +41,7 @@ from training.int8 import check_dataset
 from training.loop import hold_out
 from training.presets import Preset
 from training.sigmas import scales
-from training.triangulation import landmarks_of
+from training.triangulation import landmarks_of, walked
 
 Array = NDArray[np.float64]
 
@@ -49,11 +49,6 @@ FEWEST = 100  # landmarks of a scene
 FEWEST_REFINED = 10  # poses that tell the covariance's factors
 MOST_ACROSS = 200  # images that are refined by other walks
 CAUTIOUS = 2.0  # factor where they cannot: of the scenes that were tried, 1 to 2
-
-
-def _usual_step_m(dataset: Dataset) -> float:
-    return usual_step_m([s.map_from_camera for s in dataset.samples],
-                        [s.sequence for s in dataset.samples])
 
 
 def features_of(dataset: Dataset, words: str) -> list[Features]:
@@ -73,9 +68,9 @@ def find(dataset: Dataset) -> Landmarks:
     """
     features = features_of(dataset, 'features')
     poses = [s.map_from_camera for s in dataset.samples]
-    step_m = _usual_step_m(dataset)
+    cameras = walked(poses, usual_step_m(poses, [s.sequence for s in dataset.samples]))
     parts = list(tqdm(
-        ordered_map(lambda i: landmarks_of(i, features, poses, step_m), range(len(poses))),
+        ordered_map(lambda i: landmarks_of(i, features, cameras), range(len(poses))),
         total=len(poses), unit='img', desc='landmarks', disable=None, dynamic_ncols=True))
     counts = [len(points) for points, _ in parts]
     if sum(counts) < FEWEST:

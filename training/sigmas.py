@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.certainty import by_place
 from training.result import ONE_SIGMA, SMALLEST_SIGMA
 
 Array = NDArray[np.float32]
@@ -19,6 +20,7 @@ LEARNING_RATE = 2e-3
 WEIGHT_DECAY = 1e-2
 DROPOUT = 0.3
 ITERATIONS = 10
+POWERS = (0.0, 0.5, 1.0, 1.5, 2.0)
 LEAST_DEVIATION = 0.2  # that is added to each feature's, as a share of their mean
 
 
@@ -76,6 +78,23 @@ def scales(ratios: NDArray[Any]) -> tuple[float, ...]:
     logs = np.log(np.maximum(np.sqrt(one * two / 2), SMALLEST_SIGMA)).reshape(2, 3)
     logs = (logs + logs.mean(axis=1, keepdims=True)) / 2
     return tuple(np.exp(logs).ravel().tolist())
+
+
+def place_power(errors: Array, own: Array, scores: NDArray[Any]) -> float:
+    """
+    Return the power of the place score that explains the errors best, of a few.
+
+    By the likelihood under Laplace's distribution, with the best factor on each axis.
+
+    :param errors: (N, 6), and `own` (N, 6) what was expected of them.
+    :param scores: (N,) of the images.
+    """
+    def unlikelihood(power: float) -> float:
+        sizes = own * by_place(scores, power)[:, np.newaxis]
+        return float(np.sum(np.log(np.mean(np.abs(errors) / sizes, axis=0))
+                            + np.mean(np.log(sizes), axis=0)))
+
+    return min(POWERS, key=unlikelihood)
 
 
 def principal(features: Array, size: int) -> Array:

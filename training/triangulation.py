@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,14 +20,32 @@ SMALLEST_ANGLE_DEG = 1.6  # between two rays, or their meeting is vague
 TOLERANCE = 0.007  # of a ray
 
 
-def helpers(index: int, poses: Sequence[Pose], step_m: float) -> list[int]:
+class Walked(NamedTuple):
+    """
+    The cameras of a data set.
+
+    :param positions_m: (N, 3), and `ahead` (N, 3), where they look, of length 1.
+    :param step_m: how far they usually are apart.
+    """
+
+    poses: Sequence[Pose]
+    positions_m: Array
+    ahead: Array
+    step_m: float
+
+
+def walked(poses: Sequence[Pose], step_m: float) -> Walked:
+    """Return the cameras at these poses."""
+    return Walked(poses, np.array([pose.translation_m for pose in poses]),
+                  np.array([pose.rotation[:, 2] for pose in poses]), step_m)
+
+
+def helpers(index: int, cameras: Walked) -> list[int]:
     """Return the images that are matched with one: near it, but not too near, and turned alike."""
-    here = poses[index]
-    moved = np.array([pose.translation_m for pose in poses]) - here.translation_m
-    distances = np.linalg.norm(moved, axis=1)
-    along = np.array([pose.rotation[:, 2] for pose in poses]) @ here.rotation[:, 2]
+    distances = np.linalg.norm(cameras.positions_m - cameras.positions_m[index], axis=1)
+    along = cameras.ahead @ cameras.ahead[index]
     usable = np.flatnonzero((along > np.cos(np.radians(MAX_ANGLE_DEG)))
-                            & (distances > CLOSEST * step_m))
+                            & (distances > CLOSEST * cameras.step_m))
     nearest = usable[np.argsort(distances[usable], kind='stable')]
     return [int(nearest[rank]) for rank in RANKS if rank < len(nearest)]
 
@@ -96,16 +115,16 @@ def triangulate(cameras: Sequence[Pose], rays: Array) -> Array:
     return meeting_points(centres_m, directions, best)
 
 
-def landmarks_of(index: int, features: Sequence[Features], poses: Sequence[Pose],
-                 step_m: float) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+def landmarks_of(index: int, features: Sequence[Features],
+                 cameras: Walked) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """Return the landmarks that an image sees: (N, 3) metres and their descriptors."""
     own = features[index]
-    others = helpers(index, poses, step_m)
+    others = helpers(index, cameras)
     rays = np.full((len(own.rays), 1 + len(others), 2), np.nan)
     rays[:, 0] = own.rays
     for k, other in enumerate(others, 1):
         mine, its = match(unit(own.descriptors), unit(features[other].descriptors), RATIO)
         rays[mine, k] = features[other].rays[its]
-    points = triangulate([poses[i] for i in (index, *others)], rays)
+    points = triangulate([cameras.poses[i] for i in (index, *others)], rays)
     met = np.isfinite(points).all(axis=1)
     return points[met].astype(np.float32), own.descriptors[met]

@@ -30,7 +30,7 @@ from posenet_ros.artifact import (
     save,
     WEIGHTS_FILE,
 )
-from posenet_ros.certainty import Dropout, unlikeness
+from posenet_ros.certainty import by_place, Dropout, unlikeness
 from posenet_ros.config import from_mapping, NetworkConfig
 from posenet_ros.engine import prediction
 from posenet_ros.errors import run_cli
@@ -48,6 +48,7 @@ from training.sigmas import (
     described,
     expected,
     fit_sigma,
+    place_power,
     place_projection,
     scales,
 )
@@ -160,33 +161,43 @@ def teach(network: keras.Model, config: NetworkConfig, material: Material,
     network.get_layer('descriptor_scale').set_weights([scale])
     network.get_layer('descriptor').set_weights([basis])
     places = described(views.known.places, scale, basis).astype(np.float16)
-    limit = np.percentile(
-        unlikeness(described(views.held.places, scale, basis), places),
-        100 * (1 - material.preset.false_alarms))
-    held = together([views.held, views.held_plain])
-    calibration = replace(with_scales(network, config, held, weights, calibration),
-                          place_limit=float(limit))
+    unlike, plain = (unlikeness(described(part.places, scale, basis), places)
+                     for part in (views.held, views.held_plain))
+    limit = float(np.percentile(unlike, 100 * (1 - material.preset.false_alarms)))
+    held, scores = together([views.held, views.held_plain]), np.concatenate([unlike, plain])
+    own = np.exp(expected(held.features, weights))
+    power = place_power(held.errors, own, scores / limit)
+    own *= by_place(scores / limit, power)[:, np.newaxis]
+    calibration = replace(with_scales(network, config, held, own, calibration),
+                          place_limit=limit, place_power=power)
     return Taught(network, config, calibration, places, {
-        **measured(views, weights, calibration), 'views': len(seen.errors),
+        **measured(held.errors / (own * calibration.scale), len(unlike)),
+        'views': len(seen.errors),
         'false_alarms': material.preset.false_alarms,
         'seconds': round(time.perf_counter() - start, 1)})
 
 
-def with_scales(network: keras.Model, config: NetworkConfig, held: Seen,
-                weights: Sequence[Array], calibration: Calibration) -> Calibration:
-    """Return the calibration with the factors that fit what was seen of held-out images."""
-    own = np.exp(expected(held.features, weights))
+def with_scales(network: keras.Model, config: NetworkConfig, held: Seen, own: Array,
+                calibration: Calibration) -> Calibration:
+    """
+    Return the calibration with the factors that fit what was seen of held-out images.
+
+    :param own: (N, 6) errors that were expected.
+    """
     scale = scales(held.errors / own)
     rate, last_layers = config.dropout or MC_RATE, pose_head(network)
     return replace(calibration, scale=scale, mc_rate=rate, mc_scale=mc_scales(
         held, own * scale, lambda fc: prediction(run(last_layers, fc)), rate))
 
 
-def measured(views: Views, weights: Sequence[Array], calibration: Calibration) -> dict[str, Any]:
-    """Return how much of the held-out errors is within one and two sigma on each axis."""
-    return {name: coverage(seen.errors / (
-        np.exp(expected(seen.features, weights)) * calibration.scale))
-        for name, seen in (('held_out', views.held), ('held_out_plain', views.held_plain))}
+def measured(ratios: Array, augmented: int) -> dict[str, Any]:
+    """
+    Return how much of the held-out errors is within one and two sigma on each axis.
+
+    :param ratios: (N, 6) of errors to sigmas, of so many augmented images, then of plain ones.
+    """
+    return {'held_out': coverage(ratios[:augmented]),
+            'held_out_plain': coverage(ratios[augmented:])}
 
 
 def sentence(about: dict[str, Any]) -> str:
