@@ -24,7 +24,6 @@ def test_quick_measures_every_part(tmp_path: Path) -> None:
     pytest.importorskip('rclpy')
     out = tmp_path / 'bench.json'
     command = [sys.executable, '-m', 'training.bench', '--quick', '--out', str(out)]
-    start = time.monotonic()
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300,
                           env={**os.environ, 'ROS_DOMAIN_ID': '97'})
     assert done.returncode == 0, done.stderr
@@ -58,8 +57,6 @@ def test_quick_measures_every_part(tmp_path: Path) -> None:
     for words in ('one thread', 'by the clock', 'process start to the first pose', 'image path',
                   '30 Hz over DDS', 'of the slower alone', 'input pipeline'):
         assert words in done.stdout
-    if os.getloadavg()[0] < 2:
-        assert time.monotonic() - start < 60
 
 
 def test_a_part_that_fails_ends_the_benchmark_with_its_reason(
