@@ -164,8 +164,6 @@ def show(report: dict[str, Any], folder: Path) -> None:
                        ('truth_rejected', 'truths were no poses')):
         if data.get(key):
             print(f'{data[key]} {words}')
-    if report['model'].get('refined'):
-        print(f"{report['model']['refined']} poses were refined by landmarks")
     if 'damage' in data:
         print(f'the bag is damaged, only what is whole was evaluated: {data["damage"]}')
     for rows in tables(report):

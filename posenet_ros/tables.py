@@ -188,7 +188,8 @@ def markdown_table(rows: Sequence[Row]) -> str:
 def summary_line(report: Mapping[str, Any]) -> str:
     """Return one line that tells what was evaluated with what."""
     model = report['model'].get('name') or report['model'].get('folder') or 'poses from a file'
-    frames = report['frames']
-    return (f'{model}: {frames["total"]} frames with truth, {frames["estimated"]} answered, '
-            f'{frames["accepted"]} accepted, {frames["dropped"]} without an answer. '
+    frames, refined = report['frames'], report['model'].get('refined')
+    landmarks = f' ({refined} refined by landmarks)' if refined else ''
+    return (f'{model}: {frames["total"]} frames with truth, {frames["estimated"]} answered'
+            f'{landmarks}, {frames["accepted"]} accepted, {frames["dropped"]} without an answer. '
             f'{report["data"]["created"]}')

@@ -181,6 +181,9 @@ def test_training_adds_them_and_relocaliser_and_evaluator_use_them(
     fine, coarse = (json.loads((tmp_path / name / 'report.json').read_text())
                     for name in ('fine', 'rough'))
     errors = [report['translation_m']['median'] for report in (fine, coarse)]
+    assert '12 answered (12 refined by landmarks)' in (
+        tmp_path / 'fine' / 'report.md').read_text()
+    assert 'refined' not in (tmp_path / 'rough' / 'report.md').read_text()
     assert errors[0] < 0.02 < 0.2 < errors[1]
     with pytest.raises(InputError, match='without --dense'):
         evaluate.evaluate(loaded, None, evaluate.parser().parse_args(
