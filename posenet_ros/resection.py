@@ -16,6 +16,7 @@ ROUNDS = 300  # of random sampling, at most
 CONFIDENCE = 0.999
 NOISE = 0.3  # of a ray, as a share of the tolerance, where ENOUGH rays agree
 ENOUGH = 90
+LEAST_KNOWN = 1e-10  # of a motion of the camera, as a share of what is known of any other
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,14 +47,13 @@ def resect(points_m: Array, rays: Array, tolerance: float) -> Resection | None:
     """
     if len(points_m) < FEWEST_POINTS:
         return None
-    found, turn, shift, inliers = cv2.solvePnPRansac(
-        points_m, rays, np.eye(3), None, iterationsCount=ROUNDS, reprojectionError=tolerance,
-        confidence=CONFIDENCE, flags=cv2.SOLVEPNP_EPNP)
-    if not found or inliers is None or len(inliers) < FEWEST_POINTS:
+    try:
+        solved = _solve(points_m, rays, tolerance)
+    except cv2.error:  # points that it cannot work with, as all but one of them being the same
+        solved = None
+    if solved is None:
         return None
-    chosen = np.asarray(inliers[:, 0], np.intp)
-    turn, shift = cv2.solvePnPRefineLM(
-        points_m[chosen], rays[chosen], np.eye(3), None, turn, shift)
+    turn, shift, chosen = solved
     rotation = cv2.Rodrigues(turn)[0].T
     if not (np.isfinite(rotation).all() and np.isfinite(shift).all()):
         return None
@@ -62,6 +62,20 @@ def resect(points_m: Array, rays: Array, tolerance: float) -> Resection | None:
     own = _covariance(points_m[chosen], rays[chosen], pose, share)
     return None if own is None else Resection(
         pose, chosen, share, own * (NOISE * tolerance) ** 2)
+
+
+def _solve(points_m: Array, rays: Array,
+           tolerance: float) -> tuple[Array, Array, NDArray[np.intp]] | None:
+    """Return the turn and the shift of camera_from_map, as OpenCV has them, and the inliers."""
+    found, turn, shift, inliers = cv2.solvePnPRansac(
+        points_m, rays, np.eye(3), None, iterationsCount=ROUNDS, reprojectionError=tolerance,
+        confidence=CONFIDENCE, flags=cv2.SOLVEPNP_EPNP)
+    if not found or inliers is None or len(inliers) < FEWEST_POINTS:
+        return None
+    chosen = np.asarray(inliers[:, 0], np.intp)
+    turn, shift = cv2.solvePnPRefineLM(
+        points_m[chosen], rays[chosen], np.eye(3), None, turn, shift)
+    return np.asarray(turn), np.asarray(shift), chosen
 
 
 def _covariance(points_m: Array, rays: Array, pose: Pose, share: float) -> Array | None:
@@ -85,7 +99,7 @@ def _covariance(points_m: Array, rays: Array, pose: Pose, share: float) -> Array
     jacobian = np.concatenate([-project, np.cross(project, lever[:, np.newaxis])], axis=2)
     _, which, times = np.unique(rays, axis=0, return_inverse=True, return_counts=True)
     information = np.einsum('nij,n,nik->jk', jacobian, 1 / times[which.ravel()], jacobian)
-    try:
-        return symmetric(np.linalg.inv(information)) * ENOUGH / (share * len(times))
-    except np.linalg.LinAlgError:
+    known = np.linalg.eigvalsh(information)
+    if not known[0] > LEAST_KNOWN * known[-1]:
         return None
+    return symmetric(np.linalg.inv(information)) * ENOUGH / (share * len(times))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from posenet_ros.metrics import rotation_vectors_rad
-from posenet_ros.pose import Pose
+from posenet_ros.pose import Pose, PoseEstimate
 from posenet_ros.resection import ENOUGH, NOISE, resect
 import pytest
 
@@ -59,3 +59,19 @@ def test_covariance_is_that_of_the_errors() -> None:
 def test_too_little_gives_no_pose(points: np.ndarray, rays: np.ndarray) -> None:
     found = resect(points, rays, TOLERANCE)
     assert found is None or found.share < 0.3
+
+
+@pytest.mark.parametrize('kind', ['on one ray', 'on a line', 'far', 'of three', 'all but one'])
+def test_points_that_say_too_little_raise_nothing(kind: str) -> None:
+    rng = np.random.default_rng(4)
+    for _ in range(60):
+        x = rng.uniform(-1, 1, (30, 1))
+        points = {'on one ray': (3 + x) * [0.1, 0.2, 1],
+                  'on a line': x * [1, 0.3, 0.2] + [0, 0, 5],
+                  'far': np.c_[rng.uniform(-1, 1, (30, 2)), np.ones(30)] * 1e6,
+                  'of three': rng.uniform(1, 3, (3, 3))[rng.integers(0, 3, 30)],
+                  'all but one': [1, 1, 4] + 1e-9 * rng.normal(size=(30, 3))}[kind]
+        rays = points[:, :2] / points[:, 2:] + rng.normal(0, 1e-4, (30, 2))
+        found = resect(points, rays, TOLERANCE)
+        if found is not None:
+            PoseEstimate(found.map_from_camera, found.covariance)  # raises where that is none
