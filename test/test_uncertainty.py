@@ -73,6 +73,13 @@ def test_the_power_of_the_place_score_is_found(power: float) -> None:
     assert place_power(rng.laplace(size=(4000, 6)) * sizes, own, scores) == power
 
 
+def test_heavy_tails_are_covered_by_two_sigma() -> None:
+    ratios = np.random.default_rng(0).standard_t(3, size=(20000, 6))
+    usual, wide = np.array(scales(ratios)), np.array(scales(ratios, heavy_tails=True))
+    assert np.allclose(coverage(ratios / wide)['2_sigma'], 0.9545, atol=0.005)
+    assert (wide > 1.1 * usual).all()
+
+
 def test_principal_directions_hold_what_is_most() -> None:
     rng = np.random.default_rng(0)
     basis = np.linalg.qr(rng.normal(size=(30, 5)))[0]

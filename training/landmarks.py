@@ -163,7 +163,7 @@ def calibrated(refiner: Refiner, said: Prediction, held: Dataset, preset: Preset
     enough = len(ratios) >= FEWEST_REFINED
     median_m = float(np.median(np.linalg.norm(plain[0][:, :3], axis=1))) if len(
         plain[0]) else None
-    return scales(ratios) if enough else (CAUTIOUS,) * 6, {
+    return scales(ratios, heavy_tails=True) if enough else (CAUTIOUS,) * 6, {
         'held_out': len(held.samples), 'held_out_refined': len(plain[0]),
         'held_out_spoilt_refined': len(spoilt[0]), 'across_walks_refined': len(across[0]),
         'held_out_position_m': median_m}

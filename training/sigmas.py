@@ -64,7 +64,7 @@ def expected(features: Array, weights: Sequence[Array]) -> Array:
     return np.asarray(np.maximum(features @ kernel + bias, 0) @ last_kernel + last_bias)
 
 
-def scales(ratios: NDArray[Any]) -> tuple[float, ...]:
+def scales(ratios: NDArray[Any], heavy_tails: bool = False) -> tuple[float, ...]:
     """
     Return the factor on each axis that makes sigmas of expected errors.
 
@@ -72,10 +72,12 @@ def scales(ratios: NDArray[Any]) -> tuple[float, ...]:
     that was held out cannot tell three axes apart surely, half-way to the mean of three axes.
 
     :param ratios: (N, 6) errors divided by what was expected.
+    :param heavy_tails: bring 95 % within two sigma, whatever that makes of the 68 %.
     """
     sizes = np.abs(ratios)
     one, two = np.percentile(sizes, (ONE_SIGMA, TWO_SIGMA), axis=0)
-    logs = np.log(np.maximum(np.sqrt(one * two / 2), SMALLEST_SIGMA)).reshape(2, 3)
+    wanted = two / 2 if heavy_tails else np.sqrt(one * two / 2)
+    logs = np.log(np.maximum(wanted, SMALLEST_SIGMA)).reshape(2, 3)
     logs = (logs + logs.mean(axis=1, keepdims=True)) / 2
     return tuple(np.exp(logs).ravel().tolist())
 
