@@ -179,14 +179,18 @@ def _sha256(path: Path) -> str:
             hashlib, 'file_digest') else hashlib.sha256(file.read()).hexdigest()
 
 
-def save(artifact: Artifact, folder: Path, write_network: Callable[[Path], None]) -> None:
+def save(artifact: Artifact, folder: Path,
+         write_network: Callable[[Path], None] | None = None) -> None:
     """
     Fill a model folder.
 
-    :param folder: an existing empty folder, best from :func:`posenet_ros.output.new_folder`.
-    :param write_network: is called with `folder` to write WEIGHTS_FILE and LITERT_FILE.
+    :param folder: an existing folder, empty or of this model, best from
+        :func:`posenet_ros.output.new_folder`.
+    :param write_network: is called with `folder` to write WEIGHTS_FILE and LITERT_FILE; None
+        keeps those that are there.
     """
-    write_network(folder)
+    if write_network:
+        write_network(folder)
     train = artifact.train
     np.savez(folder / TRAIN_FILE, names=np.array(train.names, dtype=np.str_),
              positions_m=train.positions_m, quats_xyzw=train.quats_xyzw,

@@ -14,8 +14,9 @@ import zipfile
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.artifact import LANDMARKS_FILE, LoadedArtifact
+from posenet_ros.baselines import unit_rows
 from posenet_ros.errors import InputError
-from posenet_ros.local_features import Features, match, SIZE, unit
+from posenet_ros.local_features import Features, match, SIZE
 from posenet_ros.pose import Pose
 from posenet_ros.resection import resect, Resection
 
@@ -149,11 +150,11 @@ class Refiner:
 
     def _resect(self, features: Features, views: NDArray[np.intp]) -> Resection | None:
         """Return the pose by the landmarks of some training images."""
-        ours, starts = unit(features.descriptors), self._landmarks.starts
+        ours, starts = unit_rows(features.descriptors), self._landmarks.starts
         points, rays = [np.empty((0, 3))], [np.empty((0, 2))]
         for view in views:
             part = slice(starts[view], starts[view + 1])
-            mine, its = match(ours, unit(self._landmarks.descriptors[part]), RATIO)
+            mine, its = match(ours, unit_rows(self._landmarks.descriptors[part]), RATIO)
             points.append(self._landmarks.points_m[part][its].astype(np.float64))
             rays.append(features.rays[mine])
         found = resect(np.concatenate(points), np.concatenate(rays), TOLERANCE)

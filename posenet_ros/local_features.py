@@ -69,13 +69,6 @@ def detect(image: Image, camera: Camera) -> Features:
     return Features(np.asarray(rays, np.float64), descriptors)
 
 
-def unit(descriptors: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return descriptors (N, SIZE) as vectors of length 1."""
-    values = descriptors.astype(np.float32)
-    return np.asarray(values / np.maximum(
-        np.linalg.norm(values, axis=1, keepdims=True), 1e-9), np.float32)
-
-
 def match(ours: NDArray[np.float32], theirs: NDArray[np.float32],
           ratio: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """

@@ -142,8 +142,14 @@ def image_message(stamp_ns: int, colour: Sequence[int] = (51, 102, 153),
     """Return an rgb8 image of the tiny model's camera in one colour."""
     pixels = np.empty((CAMERA.height, CAMERA.width, 3), np.uint8)
     pixels[:] = colour
-    message = Image(height=CAMERA.height, width=CAMERA.width, encoding='rgb8',
-                    step=3 * CAMERA.width, data=array('B', pixels.tobytes()))
+    return picture_message(pixels, stamp_ns, frame_id)
+
+
+def picture_message(pixels: np.ndarray, stamp_ns: int, frame_id: str = 'camera_optical') -> Image:
+    """Return the message of an RGB picture (height, width, 3)."""
+    height, width = pixels.shape[:2]
+    message = Image(height=height, width=width, encoding='rgb8', step=3 * width,
+                    data=array('B', pixels.tobytes()))
     message.header.frame_id = frame_id
     set_stamp(message.header.stamp, stamp_ns)
     return message

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from posenet_ros import evaluate, landmarks
 from posenet_ros.artifact import LANDMARKS_FILE, load, TRAIN_FILE
-from posenet_ros.camera import Camera
 from posenet_ros.errors import InputError
 from posenet_ros.image_files import read_image
 from posenet_ros.landmarks import Landmarks, Refiner, refiner_of
@@ -20,19 +19,12 @@ from posenet_ros.prediction import Prediction
 from posenet_ros.relocaliser import Relocaliser
 import pytest
 from training import landmarks as finding
-from training import train
 from training.datasets import Dataset, read_dataset
 from training.triangulation import helpers, triangulate
 from training.triangulation import walked as cameras_at
-from training_helpers import (
-    MAP_FROM_CAMERA,
-    train_arguments,
-    use_tiny_backbone,
-    WALL_M,
-    write_cambridge,
-)
+from training_helpers import LARGE_CAMERA as CAMERA
+from training_helpers import MAP_FROM_CAMERA, train_tiny, WALL_M, write_cambridge
 
-CAMERA = Camera(320, 240, 266.0, 266.0, 159.5, 119.5)
 SETTINGS = ('weights=none', 'input_width=48', 'input_height=36', 'pooling=spatial',
             'head_width=64', 'epochs=1', 'batch=8', 'colour=0.2', 'noise=3', 'validation=0.3',
             'landmarks=true')
@@ -52,17 +44,13 @@ def walked(wall: Path) -> Dataset:
 
 @pytest.fixture(scope='module')
 def found(walked: Dataset) -> Landmarks:
-    return finding.find(walked)
+    return finding.find(walked, finding.features_of(walked, 'features'))
 
 
 @pytest.fixture(scope='module')
 def model(wall: Path) -> Path:
     """Train a model folder with landmarks."""
-    out = wall.parent / 'model'
-    with pytest.MonkeyPatch.context() as patch:
-        use_tiny_backbone(patch.setattr)
-        assert train.main(train_arguments(wall, out, SETTINGS)) == 0
-    return out
+    return train_tiny(wall, wall.parent / 'model', SETTINGS)
 
 
 def off(pose: Pose, truth: Pose) -> tuple[float, float]:
@@ -233,5 +221,6 @@ def test_a_model_without_landmarks_says_what_to_do(wall: Path, model: Path) -> N
 
 
 def test_images_without_anything_in_common_have_no_landmarks(walked: Dataset) -> None:
+    alone = walked.subset([0])
     with pytest.raises(InputError, match=r'100 landmarks in common\. Received: 0'):
-        finding.find(walked.subset([0]))
+        finding.find(alone, finding.features_of(alone, 'features'))

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
-from posenet_ros.camera import Camera
-from posenet_ros.local_features import detect, largest_reduction, match, SIZE, size_of, unit
+from posenet_ros.baselines import unit_rows
+from posenet_ros.local_features import detect, largest_reduction, match, SIZE, size_of
 from posenet_ros.pose import Pose
+from training_helpers import LARGE_CAMERA as CAMERA
 from training_helpers import MAP_FROM_CAMERA, wall_view
 
-CAMERA = Camera(320, 240, 266.0, 266.0, 159.5, 119.5)
 HERE = Pose.from_rotation(MAP_FROM_CAMERA)
 
 
@@ -19,7 +19,7 @@ def test_features_are_found_again_by_a_turned_camera() -> None:
     turn = cv2.Rodrigues(np.radians([2.0, -5.0, 8.0]))[0]
     there = Pose.from_rotation(MAP_FROM_CAMERA @ turn)
     one, other = (detect(wall_view(pose, CAMERA), CAMERA) for pose in (HERE, there))
-    mine, its = match(unit(one.descriptors), unit(other.descriptors), 0.8)
+    mine, its = match(unit_rows(one.descriptors), unit_rows(other.descriptors), 0.8)
     assert len(mine) > 40
     ahead = np.c_[one.rays[mine], np.ones(len(mine))] @ turn  # in the turned camera
     off = np.linalg.norm(ahead[:, :2] / ahead[:, 2:] - other.rays[its], axis=1)
@@ -39,7 +39,7 @@ def test_rays_are_those_of_a_camera_without_distortion_at_any_size() -> None:
     large = cv2.resize(image, (640, 480), interpolation=cv2.INTER_CUBIC)
     for picture in (image, large):
         found = detect(picture, bent)
-        mine, its = match(unit(expected.descriptors), unit(found.descriptors), 0.8)
+        mine, its = match(unit_rows(expected.descriptors), unit_rows(found.descriptors), 0.8)
         off = np.linalg.norm(expected.rays[mine] - found.rays[its], axis=1)
         assert len(mine) > 25
         assert np.median(off) < 0.5 / CAMERA.fx
@@ -49,7 +49,7 @@ def test_an_image_of_nothing_has_no_features() -> None:
     found = detect(np.full((240, 320, 3), 90, np.uint8), CAMERA)
     assert found.rays.shape == (0, 2)
     assert found.descriptors.shape == (0, SIZE)
-    assert match(unit(found.descriptors), unit(found.descriptors), 0.8)[0].size == 0
+    assert match(unit_rows(found.descriptors), unit_rows(found.descriptors), 0.8)[0].size == 0
 
 
 def test_large_images_are_made_small() -> None:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from array import array
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from posenet_ros import artifact, landmarks
 from posenet_ros.artifact import LANDMARKS_FILE
-from posenet_ros.camera import Camera
-from posenet_ros.messages import pose_from_message, set_stamp
+from posenet_ros.messages import pose_from_message
 from posenet_ros.pose import Pose
 import pytest
-from ros_helpers import node_command, peer_of, running, values_of, write_mean_colour_model
-from sensor_msgs.msg import Image
+from ros_helpers import (
+    node_command,
+    peer_of,
+    picture_message,
+    running,
+    values_of,
+    write_mean_colour_model,
+)
 from training.datasets import read_dataset
-from training.landmarks import find
+from training.landmarks import features_of, find
+from training_helpers import LARGE_CAMERA as CAMERA
 from training_helpers import wall_view, write_cambridge
 
 DOMAIN = 150
-CAMERA = Camera(320, 240, 266.0, 266.0, 159.5, 119.5)
 SCALE = (1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
 
 
@@ -31,18 +35,11 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Po
     poses = write_cambridge(folder / 'wall', camera=CAMERA)
     model = write_mean_colour_model(folder / 'model', CAMERA)
     loaded = artifact.load(model)
-    landmarks.save(find(read_dataset(folder / 'wall', 'train', None)), model / LANDMARKS_FILE)
+    seen = read_dataset(folder / 'wall', 'train', None)
+    landmarks.save(find(seen, features_of(seen, 'features')), model / LANDMARKS_FILE)
     calibration = replace(loaded.calibration, refined_scale=SCALE)
-    artifact.save(replace(loaded, calibration=calibration), model, lambda _: None)
+    artifact.save(replace(loaded, calibration=calibration), model)
     return model, {name: pose for name, pose in poses.items() if name.startswith('seq4')}
-
-
-def message_of(pixels: np.ndarray, stamp_ns: int) -> Image:
-    message = Image(height=CAMERA.height, width=CAMERA.width, encoding='rgb8',
-                    step=3 * CAMERA.width, data=array('B', pixels.tobytes()))
-    message.header.frame_id = 'camera_optical'
-    set_stamp(message.header.stamp, stamp_ns)
-    return message
 
 
 def test_poses_are_those_of_the_wall_and_an_image_of_nothing_has_the_networks(
@@ -53,13 +50,13 @@ def test_poses_are_those_of_the_wall_and_an_image_of_nothing_has_the_networks(
         peer.wait_active()
         errors = []
         for i, truth in enumerate(truths.values(), 1):
-            [answer] = peer.send(message_of(wall_view(truth, CAMERA), i * 10**8))
+            [answer] = peer.send(picture_message(wall_view(truth, CAMERA), i * 10**8))
             pose = pose_from_message(answer.pose)
             errors.append(np.linalg.norm(pose.translation_m - truth.translation_m))
         assert np.median(errors) < 0.02
         assert max(errors) < 0.2
         grey = np.full((CAMERA.height, CAMERA.width, 3), 102, np.uint8)
-        [answer] = peer.send(message_of(grey, 10**10))
+        [answer] = peer.send(picture_message(grey, 10**10))
         assert pose_from_message(answer.pose).translation_m == pytest.approx([4, 4, 4], abs=0.1)
         assert values_of(peer.status())['refined'] == str(len(truths))
 

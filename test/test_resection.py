@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from posenet_ros.metrics import rotation_vectors_rad
 from posenet_ros.pose import Pose, PoseEstimate
 from posenet_ros.resection import ENOUGH, NOISE, resect
+from posenet_ros.smoothing import pose_error
 import pytest
 
 TRUTH = Pose((3.0, -2.0, 1.0), np.array([0.2, -0.3, 0.5, 0.78])
@@ -20,16 +20,11 @@ def seen(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return TRUTH.apply(points), points[:, :2] / points[:, 2:]
 
 
-def errors(pose: Pose) -> np.ndarray:
-    return np.r_[pose.translation_m - TRUTH.translation_m, rotation_vectors_rad(
-        pose.quat_xyzw[np.newaxis], TRUTH.quat_xyzw[np.newaxis])[0]]
-
-
 def test_exact_rays_give_the_exact_pose_although_a_third_is_wrong() -> None:
     points, rays = seen(90)
     rays[::3] += np.random.default_rng(1).uniform(0.1, 0.5, (30, 2))
     found = resect(points, rays, TOLERANCE)
-    assert np.abs(errors(found.map_from_camera)).max() < 1e-6
+    assert np.abs(pose_error(found.map_from_camera, TRUTH)).max() < 1e-6
     assert np.array_equal(np.sort(found.inliers), np.flatnonzero(np.arange(90) % 3))
     assert found.share == pytest.approx(60 / 90)
 
@@ -43,7 +38,7 @@ def test_covariance_is_that_of_the_errors() -> None:
     for _ in range(300):
         off = rng.normal(0, noise, rays.shape)
         found.append(resect(twice[0], twice[1] + np.tile(off, (2, 1)), 4 * TOLERANCE))
-    off = np.array([errors(one.map_from_camera) for one in found])
+    off = np.array([pose_error(one.map_from_camera, TRUTH) for one in found])
     covariance = np.mean([one.covariance for one in found], axis=0) / 4 ** 2
     nees = np.einsum('ni,ij,nj->n', off, np.linalg.inv(covariance), off)
     assert nees.mean() == pytest.approx(6, abs=0.8)

@@ -13,7 +13,7 @@ from posenet_ros.errors import InputError
 from posenet_ros.image_files import read_image
 from posenet_ros.relocaliser import Relocaliser
 import pytest
-from training import train, uncertainty
+from training import uncertainty
 from training.augment import Augmentation
 from training.looking import MOST_IMAGES, stronger, thinned
 from training.sigmas import (
@@ -26,7 +26,7 @@ from training.sigmas import (
     principal,
     scales,
 )
-from training_helpers import train_arguments, use_tiny_backbone, write_cambridge
+from training_helpers import train_tiny, use_tiny_backbone, write_cambridge
 
 SETTINGS = ('weights=none', 'input_width=48', 'input_height=36', 'pooling=spatial',
             'head_width=64', 'epochs=2', 'batch=8', 'yaw_deg=3', 'shift=0.03', 'colour=0.2',
@@ -113,10 +113,7 @@ def court(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope='module')
 def plain(court: Path) -> Path:
     """Train a network that says poses only."""
-    out = court.parent / 'plain'
-    with pytest.MonkeyPatch.context() as patch:
-        use_tiny_backbone(patch.setattr)
-        assert train.main(train_arguments(court, out, SETTINGS)) == 0
+    out = train_tiny(court, court.parent / 'plain', SETTINGS)
     content = json.loads((out / 'artifact.json').read_text())
     content['provenance']['preset'].update(sigma_versions=2)
     (out / 'artifact.json').write_text(json.dumps(content))

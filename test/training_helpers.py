@@ -11,8 +11,10 @@ import cv2
 import numpy as np
 from posenet_ros.camera import Camera
 from posenet_ros.pose import Pose
+import pytest
 
 CAMERA = Camera(96, 72, 80.0, 80.0, 47.5, 35.5)
+LARGE_CAMERA = Camera(320, 240, 266.0, 266.0, 159.5, 119.5)  # sees enough for landmarks
 WALL_M = 6.0  # its distance from the path
 PIXELS_PER_M = 24.0
 # x right, y down, z forward in a map with z up, looking along +y
@@ -111,6 +113,15 @@ def train_arguments(data: Path, out: Path, settings: Iterable[str],
     """Return the command line of a training with the preset `smoke`, changed."""
     pairs = [part for setting in settings for part in ('--set', setting)]
     return ['--preset', 'smoke', '--data', str(data), '--out', str(out), *pairs, *more]
+
+
+def train_tiny(data: Path, out: Path, settings: Iterable[str]) -> Path:
+    """Train a model folder with tiny networks; returns it."""
+    from training import train
+    with pytest.MonkeyPatch.context() as patch:
+        use_tiny_backbone(patch.setattr)
+        assert train.main(train_arguments(data, out, settings)) == 0
+    return out
 
 
 def read_log(file: Path) -> list[dict[str, str]]:

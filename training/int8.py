@@ -19,7 +19,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.artifact import Artifact, INT8_FILE, LITERT_FILE, load, save, WEIGHTS_FILE
-from posenet_ros.config import from_mapping, NetworkConfig
+from posenet_ros.config import NetworkConfig
 from posenet_ros.engine import LiteRtEngine
 from posenet_ros.errors import InputError, run_cli
 from posenet_ros.image_files import read_image
@@ -28,7 +28,7 @@ from posenet_ros.output import new_folder
 from training.datasets import Dataset, read_dataset
 from training.export import write_litert
 from training.loop import hold_out
-from training.presets import Preset
+from training.presets import preset_of
 from training.result import medians
 
 MOST_WORSE = 1.02  # of the median error in float32
@@ -124,9 +124,7 @@ def validation_set(artifact: Artifact, dataset: Dataset) -> Dataset:
     :raises InputError: when it was trained on another dataset.
     """
     check_dataset(artifact, dataset)
-    about = artifact.provenance
-    preset = from_mapping(Preset, about['preset'], 'provenance.preset of artifact.json')
-    return dataset.subset(hold_out(dataset, preset.validation)[1])
+    return dataset.subset(hold_out(dataset, preset_of(artifact.provenance).validation)[1])
 
 
 def parser() -> argparse.ArgumentParser:

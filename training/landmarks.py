@@ -22,24 +22,23 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros import landmarks
 from posenet_ros.artifact import LANDMARKS_FILE, load, LoadedArtifact, save
-from posenet_ros.config import from_mapping
 from posenet_ros.engine import load_engine
 from posenet_ros.errors import InputError, run_cli
 from posenet_ros.image_files import read_image
 from posenet_ros.landmarks import Landmarks, Refiner
 from posenet_ros.local_features import detect, Features, size_of
-from posenet_ros.metrics import rotation_vectors_rad
 from posenet_ros.output import check_new, new_folder
 from posenet_ros.pose import Pose
 from posenet_ros.prediction import Prediction
 from posenet_ros.runner import ordered_map
+from posenet_ros.smoothing import pose_error
 from tqdm import tqdm
 from training.augment import Augmenter
 from training.datasets import Dataset, read_dataset, Sample
 from training.depth import usual_step_m
 from training.int8 import check_dataset
 from training.loop import hold_out
-from training.presets import Preset
+from training.presets import Preset, preset_of
 from training.sigmas import scales
 from training.triangulation import landmarks_of, walked
 
@@ -60,13 +59,13 @@ def features_of(dataset: Dataset, words: str) -> list[Features]:
                      desc=words, disable=None, dynamic_ncols=True))
 
 
-def find(dataset: Dataset) -> Landmarks:
+def find(dataset: Dataset, features: Sequence[Features]) -> Landmarks:
     """
     Return the landmarks of a data set.
 
+    :param features: of its images.
     :raises InputError: when the images hardly have any in common.
     """
-    features = features_of(dataset, 'features')
     poses = [s.map_from_camera for s in dataset.samples]
     cameras = walked(poses, usual_step_m(poses, [s.sequence for s in dataset.samples]))
     parts = list(tqdm(
@@ -113,25 +112,24 @@ def refined_errors(refiner: Refiner, said: Prediction, dataset: Dataset,
     :returns: (K, 6) errors of those that were refined, metres and radians; (K, 6) what the
         residuals say of them.
     """
-    errors, sigmas = [np.empty((0, 6))], [np.empty((0, 6))]
+    errors: list[Array] = []
+    sigmas: list[Array] = []
     for i, sample in enumerate(dataset.samples):
         found = refiner.refine(features[i], Pose(said.position_m[i], said.quat_xyzw[i]),
                                None if said.descriptor is None else said.descriptor[i])
         if found is None:
             continue
-        pose, truth = found.map_from_camera, sample.map_from_camera
-        errors.append(np.hstack([
-            (pose.translation_m - truth.translation_m)[np.newaxis], rotation_vectors_rad(
-                pose.quat_xyzw[np.newaxis], truth.quat_xyzw[np.newaxis])]))
-        sigmas.append(np.sqrt(np.diag(found.covariance))[np.newaxis])
-    return np.concatenate(errors), np.concatenate(sigmas)
+        errors.append(pose_error(found.map_from_camera, sample.map_from_camera))
+        sigmas.append(np.sqrt(np.diag(found.covariance)))
+    return np.reshape(errors, (-1, 6)), np.reshape(sigmas, (-1, 6))
 
 
-def across_walks(found: Landmarks, kept: Dataset) -> tuple[Array, Array]:
+def across_walks(found: Landmarks, kept: Dataset,
+                 features: Sequence[Features]) -> tuple[Array, Array]:
     """
     Refine poses of each training walk by what the other walks have seen.
 
-    :param found: the landmarks of `kept`.
+    :param found: the landmarks of `kept`, and `features` those of its images.
     :returns: as :func:`refined_errors`; nothing where there is but one walk.
     """
     walks = np.array([s.sequence for s in kept.samples])
@@ -139,11 +137,12 @@ def across_walks(found: Landmarks, kept: Dataset) -> tuple[Array, Array]:
     for walk in np.unique(walks):
         others, own = np.flatnonzero(walks != walk), np.flatnonzero(walks == walk)
         if len(others):
-            part = kept.subset(own[::-(-len(walks) // MOST_ACROSS)])
+            chosen = own[::-(-len(walks) // MOST_ACROSS)]
+            part = kept.subset(chosen)
             parts.append(refined_errors(
                 Refiner(found.only(others), np.empty((0, 0))),
                 Prediction(part.positions_m, part.quats_xyzw), part,
-                features_of(part, f'without {walk}')))
+                [features[i] for i in chosen]))
     return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
 
 
@@ -180,18 +179,18 @@ def add(loaded: LoadedArtifact, dataset: Dataset, folder: Path) -> dict[str, Any
     :raises InputError: when the images hardly have any landmarks in common.
     """
     start = time.perf_counter()
-    preset = from_mapping(
-        Preset, loaded.provenance['preset'], 'provenance.preset of artifact.json')
+    preset = preset_of(loaded.provenance)
     kept, held = (dataset.subset(part) for part in hold_out(dataset, preset.validation))
-    found = find(kept)
+    features = features_of(kept, 'features')
+    found = find(kept, features)
     factors, measured = calibrated(
         Refiner(found, loaded.train.places), guesses(loaded, held), held, preset,
-        across_walks(found, kept))
+        across_walks(found, kept, features))
     about = {'landmarks': len(found.points_m), **measured,
              'seconds': round(time.perf_counter() - start, 1)}
     landmarks.save(found, folder / LANDMARKS_FILE)
     save(replace(loaded, calibration=replace(loaded.calibration, refined_scale=factors),
-                 provenance={**loaded.provenance, 'landmarks': about}), folder, lambda _: None)
+                 provenance={**loaded.provenance, 'landmarks': about}), folder)
     return about
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -175,6 +175,15 @@ def _mapping(text: str, where: str) -> dict[str, Any]:
         raise InputError(f'{where} has to be a mapping of names to values. Received: '
                          f'{text[:60]!r}')
     return mapping
+
+
+def preset_of(provenance: Mapping[str, Any]) -> Preset:
+    """
+    Return what a model folder was trained with.
+
+    :raises InputError: on a preset that this version does not know.
+    """
+    return from_mapping(Preset, provenance['preset'], 'provenance.preset of artifact.json')
 
 
 def load_preset(name: str, overrides: Sequence[str] = ()) -> Preset:

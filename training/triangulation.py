@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from posenet_ros.local_features import Features, match, unit
+from posenet_ros.baselines import unit_rows
+from posenet_ros.local_features import Features, match
 from posenet_ros.pose import Pose
 
 Array = NDArray[np.float64]
@@ -122,8 +123,9 @@ def landmarks_of(index: int, features: Sequence[Features],
     others = helpers(index, cameras)
     rays = np.full((len(own.rays), 1 + len(others), 2), np.nan)
     rays[:, 0] = own.rays
+    ours = unit_rows(own.descriptors)
     for k, other in enumerate(others, 1):
-        mine, its = match(unit(own.descriptors), unit(features[other].descriptors), RATIO)
+        mine, its = match(ours, unit_rows(features[other].descriptors), RATIO)
         rays[mine, k] = features[other].rays[its]
     points = triangulate([cameras.poses[i] for i in (index, *others)], rays)
     met = np.isfinite(points).all(axis=1)

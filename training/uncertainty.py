@@ -31,7 +31,7 @@ from posenet_ros.artifact import (
     WEIGHTS_FILE,
 )
 from posenet_ros.certainty import by_place, Dropout, unlikeness
-from posenet_ros.config import from_mapping, NetworkConfig
+from posenet_ros.config import NetworkConfig
 from posenet_ros.engine import prediction
 from posenet_ros.errors import run_cli
 from posenet_ros.network import build, pose_head, without_auxiliary
@@ -42,7 +42,7 @@ from training.export import load_network, write_network
 from training.int8 import check_dataset, may_be_faster, offer_int8
 from training.looking import Array, Looker, Material, Seen, stronger, thinned, together
 from training.loop import hold_out, load_images, network_inputs, part_of, run
-from training.presets import Preset
+from training.presets import preset_of
 from training.sigmas import (
     coverage,
     described,
@@ -209,8 +209,7 @@ def sentence(about: dict[str, Any]) -> str:
 
 def material_of(loaded: LoadedArtifact, dataset: Dataset, work: Path) -> Material:
     """Return what a model folder's network was trained with, as its training had it."""
-    preset = from_mapping(
-        Preset, loaded.provenance['preset'], 'provenance.preset of artifact.json')
+    preset = preset_of(loaded.provenance)
     everything = load_images(dataset, loaded.preprocess)
     images, held = (
         part_of(everything, dataset, chosen, preset, work / f'{name}.npy')
