@@ -170,6 +170,8 @@ class Peer:
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
         self._name = node_name
+        self._clients: dict[str, Any] = {}
+        self._client(ChangeState, 'change_state')  # found by the time that it is asked
         self.images = self.node.create_publisher(Image, 'image', 5)
         self.camera_infos = self.node.create_publisher(CameraInfo, 'camera_info', 5)
         self.poses = self._keep(PoseStamped, f'{node_name}/pose')
@@ -207,14 +209,28 @@ class Peer:
         """Take messages for a while."""
         self.wait_until(lambda: False, seconds)
 
-    def call(self, kind: Any, name: str, request: Any) -> Any:  # noqa: ANN401
-        """Call a service of the node and return its response."""
-        client = self.node.create_client(kind, f'{self._name}/{name}')
-        assert client.wait_for_service(10.0), f'{name} is not there'
-        future = client.call_async(request)
-        assert self.wait_until(future.done, 20.0), f'{name} does not answer'
-        self.node.destroy_client(client)
-        return future.result()
+    def call(self, kind: Any, name: str, request: Any, tries: int = 4) -> Any:  # noqa: ANN401
+        """
+        Call a service of the node and return its response.
+
+        Fast DDS drops a response whose client the server has not found within 0.1 s, as may
+        happen on a busy machine: so clients are kept, and a request is sent again by a new one.
+
+        :param tries: 1 for a request that must not be carried out twice.
+        """
+        for _ in range(tries):
+            client = self._client(kind, name)
+            assert client.wait_for_service(10.0), f'{name} is not there'
+            future = client.call_async(request)
+            if self.wait_until(future.done, 20.0 / tries):
+                return future.result()
+            self.node.destroy_client(self._clients.pop(name))
+        raise AssertionError(f'{name} does not answer')
+
+    def _client(self, kind: type, name: str) -> Any:  # noqa: ANN401
+        if name not in self._clients:
+            self._clients[name] = self.node.create_client(kind, f'{self._name}/{name}')
+        return self._clients[name]
 
     def state(self) -> str:
         """Return the lifecycle state's name."""
@@ -224,7 +240,7 @@ class Peer:
         """Ask for a transition. Returns whether it succeeded."""
         request = ChangeState.Request()
         request.transition.id = TRANSITIONS[transition]
-        return bool(self.call(ChangeState, 'change_state', request).success)
+        return bool(self.call(ChangeState, 'change_state', request, tries=1).success)
 
     def set_parameter(self, name: str, value: object) -> tuple[bool, str]:
         """Set a parameter of the node. Returns whether it was taken, and the reason if not."""
