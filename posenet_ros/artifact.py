@@ -71,6 +71,8 @@ class Calibration:
         dropout, whose rate is `mc_rate`.
     :param refined_scale: the factor on each axis from what the residuals of landmarks say to the
         standard deviation of a pose that was refined by them; empty without landmarks.
+    :param misfit_power: that standard deviation is multiplied by this power of the misfit of the
+        training images nearby.
     :param place_limit: unlikeness to the training images from which an image is of another
         place; 0 when it cannot be told.
     """
@@ -83,6 +85,7 @@ class Calibration:
     place_limit: float = 0.0
     place_power: float = 0.0
     refined_scale: tuple[float, ...] = ()
+    misfit_power: float = 0.0
 
     def __post_init__(self) -> None:
         values = (*self.sigma_m, *self.sigma_rad)
@@ -94,11 +97,12 @@ class Calibration:
             if len(factors) not in (0, 6) or not all(0 < f < np.inf for f in factors):
                 raise InputError(f'{name} has to hold 6 positive factors or none. '
                                  f'Received: {factors}')
-        if not (0 <= self.mc_rate < 1 and 0 <= self.place_limit < np.inf
-                and 0 <= self.place_power < np.inf):
-            raise InputError('mc_rate has to be within 0 and 1, place_limit and place_power 0 or '
-                             f'more. Received: {self.mc_rate}, {self.place_limit}, '
-                             f'{self.place_power}')
+        if not 0 <= self.mc_rate < 1:
+            raise InputError(f'mc_rate has to be within 0 and 1. Received: {self.mc_rate}')
+        for name in ('place_limit', 'place_power', 'misfit_power'):
+            value = getattr(self, name)
+            if not 0 <= value < np.inf:
+                raise InputError(f'{name} has to be 0 or more. Received: {value}')
 
 
 @dataclass(frozen=True, eq=False)

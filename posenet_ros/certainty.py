@@ -15,7 +15,7 @@ from posenet_ros.prediction import HasHead, Head, Prediction
 Array = NDArray[np.float64]
 
 NEIGHBOURS = 5  # training images that a descriptor is compared with
-SCORES = (0.3, 10.0)  # place scores beyond say no more: below, an image looks as the trained do
+SCORES = (0.3, 10.0)  # beyond they say no more: below, an image looks as the trained do
 LARGEST_LOG = 12.0  # a sigma of 160 km: images of nowhere must not overflow
 
 
@@ -89,11 +89,11 @@ def dropout_of(artifact: Artifact, network: HasHead, samples: int) -> Dropout | 
     return Dropout(network.head, calibration.mc_rate, artifact.network.fc_width, samples)
 
 
-def by_place(scores: NDArray[np.floating] | float, power: float) -> Array:
+def enlargement(scores: NDArray[np.floating] | float, power: float) -> Array:
     """
-    Return what the expected errors are multiplied by for images of these place scores.
+    Return what the expected errors are multiplied by where a score is not the usual 1.
 
-    :param scores: (N,) or one.
+    :param scores: (N,) or one: place scores of images, or misfits where poses were refined.
     :param power: of the calibration.
     """
     return np.asarray(np.clip(scores, *SCORES) ** power, np.float64)
@@ -113,7 +113,7 @@ def covariance(prediction: Prediction, calibration: Calibration,
     log_sigma = np.clip(prediction.log_sigma[0], -LARGEST_LOG, LARGEST_LOG)
     sigmas = np.exp(log_sigma) * calibration.scale
     if place_score is not None:
-        sigmas = sigmas * by_place(place_score, calibration.place_power)
+        sigmas = sigmas * enlargement(place_score, calibration.place_power)
     own = np.diag(np.square(sigmas))
     if dropout is None:
         return own

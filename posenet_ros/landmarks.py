@@ -7,7 +7,8 @@ looked for in the image, and those that are found give the pose (perspective-n-p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from pathlib import Path
 import zipfile
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.artifact import LANDMARKS_FILE, LoadedArtifact
 from posenet_ros.baselines import unit_rows
+from posenet_ros.certainty import enlargement
 from posenet_ros.errors import InputError
 from posenet_ros.local_features import Features, match, SIZE
 from posenet_ros.pose import Pose
@@ -30,6 +32,7 @@ TOLERANCE = 0.01  # of a ray: 4 pixels of a camera of 400 pixels focal length
 FEWEST_INLIERS = 30
 SURE_SHARE = 0.3  # of the matches, which agree with a pose that needs no second look
 SMALLEST_SHARE = 0.2  # that agree in the second look: at a wrong pose fewer do
+MISFIT_VIEWS = 4  # training images that tell how well poses fit where they are
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +44,9 @@ class Landmarks:
     :param points_m: (L, 3) landmarks, metres; each belongs to one image.
     :param descriptors: (L, SIZE) what they look like there, uint8.
     :param starts: (V + 1,) where the landmarks of each image begin.
+    :param misfits: (V,) how far off each image's pose is when found by what the others see, in
+        what was expected, 1 being usual: where poses of the data set contradict each other, many
+        are larger. NaN where that is not known.
     :raises InputError: on shapes that do not fit.
     """
 
@@ -49,11 +55,12 @@ class Landmarks:
     points_m: NDArray[np.float32]
     descriptors: NDArray[np.uint8]
     starts: NDArray[np.int32]
+    misfits: NDArray[np.float32]
 
     def __post_init__(self) -> None:
         views, count = len(self.positions_m), len(self.points_m)
         shapes = {'positions_m': (views, 3), 'quats_xyzw': (views, 4), 'points_m': (count, 3),
-                  'descriptors': (count, SIZE), 'starts': (views + 1,)}
+                  'descriptors': (count, SIZE), 'starts': (views + 1,), 'misfits': (views,)}
         for name, shape in shapes.items():
             if getattr(self, name).shape != shape:
                 raise InputError(f'{name} of the landmarks has to have the shape {shape}. '
@@ -69,7 +76,8 @@ class Landmarks:
         each = [np.arange(self.starts[i], self.starts[i + 1]) for i in views]
         chosen = np.concatenate([np.empty(0, np.intp), *each])
         return Landmarks(self.positions_m[views], self.quats_xyzw[views], self.points_m[chosen],
-                         self.descriptors[chosen], np.cumsum([0, *counts]).astype(np.int32))
+                         self.descriptors[chosen], np.cumsum([0, *counts]).astype(np.int32),
+                         self.misfits[views])
 
 
 def load(file: Path) -> Landmarks:
@@ -97,12 +105,20 @@ class Refiner:
 
     :param places: (M, D) the network's descriptors of the same images, in whole rounds: row r is
         of the image r modulo V. Others are of no use here.
+    :param misfit_power: of the calibration.
     """
 
-    def __init__(self, landmarks: Landmarks, places: NDArray[np.floating]) -> None:
-        self._landmarks = landmarks
+    def __init__(self, landmarks: Landmarks, places: NDArray[np.floating],
+                 misfit_power: float = 0.0) -> None:
+        self._landmarks, self._misfit_power, self._hidden = landmarks, misfit_power, -1
         rounds, rest = divmod(len(places), len(landmarks.positions_m))
         self._places = np.asarray(places, np.float32) if rounds and not rest else None
+
+    def without(self, view: int) -> Refiner:
+        """Return the same, but for one training image that it does not know."""
+        other = copy(self)
+        other._hidden = view
+        return other
 
     def views_near(self, pose: Pose, count: int) -> NDArray[np.intp]:
         """Return the training images that were taken nearest to a pose, in both units."""
@@ -111,7 +127,8 @@ class Refiner:
         usual = np.median(np.partition(distances, few - 1)[:few]) or 1.0
         alike = np.abs(self._landmarks.quats_xyzw @ pose.quat_xyzw)
         degrees = np.degrees(2 * np.arccos(np.minimum(alike, 1.0)))
-        return np.argsort(distances / usual + degrees / DEGREES, kind='stable')[:count]
+        order = np.argsort(distances / usual + degrees / DEGREES, kind='stable')
+        return np.asarray(order[order != self._hidden][:count])
 
     def views_like(self, descriptor: Array) -> NDArray[np.intp]:
         """Return the training images that look most like an image, by its descriptor (D,)."""
@@ -119,7 +136,14 @@ class Refiner:
             return np.empty(0, np.intp)
         alike = self._places @ descriptor.astype(np.float32)
         best = alike.reshape(-1, len(self._landmarks.positions_m)).max(axis=0)
-        return np.argsort(-best, kind='stable')[:VIEWS]
+        order = np.argsort(-best, kind='stable')
+        return np.asarray(order[order != self._hidden][:VIEWS])
+
+    def misfit(self, pose: Pose) -> float:
+        """Return how far off poses are there, in what is expected, as the training images say."""
+        found = self._landmarks.misfits[self.views_near(pose, MORE_VIEWS)]
+        known = found[np.isfinite(found)][:MISFIT_VIEWS]
+        return float(np.sqrt(np.mean(np.square(known)))) if len(known) else 1.0
 
     def refine(self, features: Features, guess: Pose,
                descriptor: Array | None = None) -> Resection | None:
@@ -135,8 +159,12 @@ class Refiner:
         if descriptor is not None:
             tries.append(self.views_like(descriptor))
         tries.append(self.views_near(guess, MORE_VIEWS)[VIEWS:])
-        found = (self._verified(features, views) for views in tries if len(views))
-        return next((one for one in found if one), None)
+        answers = (self._verified(features, views) for views in tries if len(views))
+        found = next((one for one in answers if one), None)
+        if found is None:
+            return None
+        larger = enlargement(self.misfit(found.map_from_camera), self._misfit_power)
+        return replace(found, covariance=found.covariance * larger ** 2)
 
     def _verified(self, features: Features, views: NDArray[np.intp]) -> Resection | None:
         """Return the pose by the landmarks of some training images, or None if it may be wrong."""
@@ -174,4 +202,4 @@ def refiner_of(artifact: LoadedArtifact, wanted: bool) -> Refiner | None:
     if not (file.is_file() and artifact.calibration.refined_scale):
         raise InputError('refine needs a model folder with landmarks: make one of this by '
                          f'python -m training.landmarks. Received: {artifact.folder} without')
-    return Refiner(load(file), artifact.train.places)
+    return Refiner(load(file), artifact.train.places, artifact.calibration.misfit_power)

@@ -165,7 +165,8 @@ def test_a_model_that_cannot_tell_the_place_has_no_score() -> None:
 @pytest.mark.parametrize(('change', 'message'), [
     ({'scale': (1.0,)}, 'scale has to hold 6'), ({'mc_scale': (0.0,) * 6}, 'mc_scale has to hold'),
     ({'mc_rate': 1.0}, 'mc_rate'), ({'place_limit': float('nan')}, 'place_limit'),
-    ({'place_power': -1.0}, 'place_power'), ({'refined_scale': (1.0,)}, 'refined_scale')])
+    ({'place_power': -1.0}, 'place_power'), ({'misfit_power': float('nan')}, 'misfit_power'),
+    ({'refined_scale': (1.0,)}, 'refined_scale')])
 def test_a_calibration_that_is_none_is_refused(change: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         replace(CALIBRATION, **change)

@@ -19,6 +19,7 @@ from posenet_ros.prediction import Prediction
 from posenet_ros.relocaliser import Relocaliser
 import pytest
 from training import landmarks as finding
+from training import refined
 from training.datasets import Dataset, read_dataset
 from training.triangulation import helpers, triangulate
 from training.triangulation import walked as cameras_at
@@ -100,10 +101,10 @@ def test_rough_poses_become_exact(wall: Path, found: Landmarks) -> None:
     errors = []
     for i, sample in enumerate(read_dataset(wall, 'test', None).samples):
         truth = sample.map_from_camera
-        refined = refiner.refine(detect(read_image(sample.path), CAMERA), rough(truth, i))
-        assert refined is not None
-        errors.append(off(refined.map_from_camera, truth))
-        assert len(refined.inliers) >= landmarks.FEWEST_INLIERS
+        fine = refiner.refine(detect(read_image(sample.path), CAMERA), rough(truth, i))
+        assert fine is not None
+        errors.append(off(fine.map_from_camera, truth))
+        assert len(fine.inliers) >= landmarks.FEWEST_INLIERS
     assert np.median(errors, axis=0)[0] < 0.02
     assert np.median(errors, axis=0)[1] < 0.15
 
@@ -127,10 +128,54 @@ def test_where_the_guess_leads_nowhere_the_look_of_the_image_does(
     looks = np.tile(np.eye(len(walked.samples)), (2, 1))  # in two rounds
     assert Refiner(found, looks).refine(features, astray) is None
     for places, answers in ((looks, True), (looks[:-1], False)):
-        refined = Refiner(found, places).refine(features, astray, looks[0])
-        assert (refined is not None) == answers
+        answer = Refiner(found, places).refine(features, astray, looks[0])
+        assert (answer is not None) == answers
     assert off(Refiner(found, looks).refine(features, astray, looks[0]).map_from_camera,
                sample.map_from_camera)[0] < 0.03
+
+
+def test_one_image_can_be_left_out(walked: Dataset, found: Landmarks) -> None:
+    refiner = Refiner(found, np.eye(len(walked.samples)))
+    for view in (0, 7):
+        at = walked.samples[view].map_from_camera
+        assert refiner.views_near(at, 3)[0] == view
+        assert view not in refiner.without(view).views_near(at, 100)
+        assert view not in refiner.without(view).views_like(np.eye(len(walked.samples))[view])
+    assert refiner.views_near(walked.samples[0].map_from_camera, 3)[0] == 0
+
+
+def test_where_the_poses_of_the_data_set_contradict_each_other_it_is_less_sure(
+        walked: Dataset) -> None:
+    rng, along_m = np.random.default_rng(0), walked.positions_m[:, 0]
+    left, right = along_m < np.percentile(along_m, 40), along_m > np.percentile(along_m, 60)
+    samples = tuple(replace(s, map_from_camera=Pose(
+        s.map_from_camera.translation_m + (rng.normal(0, 0.05, 3) if left[i] else 0),
+        s.map_from_camera.quat_xyzw)) for i, s in enumerate(walked.samples))
+    bent = replace(walked, samples=samples)
+    features = finding.features_of(bent, 'features')
+    found = finding.find(bent, features)
+    assert np.isnan(found.misfits).all()
+    before = refined.left_out(found, features)
+    found, power, after = refined.fitted(found, before)
+    assert power > 0
+    assert np.median(found.misfits[left]) > 2 * np.median(found.misfits[right])
+    assert np.array_equal(before[:, 0], after[:, 0])
+    sizes = [np.abs(refined.ratios(rows)).mean(axis=1) for rows in (before, after)]
+    unfair = [np.median(size[left]) / np.median(size[right]) for size in sizes]
+    assert abs(np.log(unfair[1])) < 0.5 * np.log(unfair[0])
+    wiser, plain = Refiner(found, np.empty((0, 0)), power), Refiner(found, np.empty((0, 0)))
+    larger = [np.divide(*[refiner.refine(
+        features[i], samples[i].map_from_camera).covariance[0, 0] for refiner in (wiser, plain)])
+        for i in (np.argmin(along_m), np.argmax(along_m))]
+    assert larger[0] > 2 * larger[1]
+
+
+def test_few_refined_poses_tell_nothing_of_misfits(found: Landmarks) -> None:
+    rows = np.full((len(found.positions_m), 2, 6), np.nan)
+    rows[:refined.FEWEST_REFINED - 1] = 1.0
+    same, power, again = refined.fitted(found, rows)
+    assert (same is found, power, again is rows) == (True, 0.0, True)
+    assert Refiner(found, np.empty((0, 0)), 2.0).misfit(Pose()) == 1.0
 
 
 def test_files_keep_them_and_damage_is_found(found: Landmarks, tmp_path: Path) -> None:
@@ -149,7 +194,7 @@ def test_files_keep_them_and_damage_is_found(found: Landmarks, tmp_path: Path) -
 
 @pytest.mark.parametrize('change', [
     {'starts': np.array([0, 5], np.int32)}, {'points_m': np.zeros((4, 2), np.float32)},
-    {'quats_xyzw': np.zeros((0, 4))}])
+    {'quats_xyzw': np.zeros((0, 4))}, {'misfits': np.zeros(3, np.float32)}])
 def test_shapes_have_to_fit(found: Landmarks, change: dict[str, np.ndarray]) -> None:
     with pytest.raises(InputError, match=r'of the landmarks (has|have) to'):
         replace(found, **change)
@@ -160,7 +205,7 @@ def test_training_adds_them_and_relocaliser_and_evaluator_use_them(
     loaded = load(model)
     about = loaded.provenance['landmarks']
     assert about['held_out_refined'] == about['held_out'] == 12
-    assert about['across_walks_refined'] == 24
+    assert about['across_walks_refined'] == about['left_out_refined'] == 24
     assert min(loaded.calibration.refined_scale) > 0.2
     assert max(loaded.calibration.refined_scale) < 20
     arguments = ['--model', str(model), '--data', str(wall)]
@@ -192,8 +237,8 @@ def test_refined_poses_have_the_calibrated_covariance_in_the_map(
     assert off(estimate.map_from_camera, turned @ truth)[0] < 0.03
     assert estimate.landmarks >= landmarks.FEWEST_INLIERS
     assert estimate.place_score == 0.0
-    refined = refiner_of(loaded, True).refine(relocaliser.features(image), truth)
-    sigmas = np.sqrt(np.diag(refined.covariance)) * loaded.calibration.refined_scale
+    same = refiner_of(loaded, True).refine(relocaliser.features(image), truth)
+    sigmas = np.sqrt(np.diag(same.covariance)) * loaded.calibration.refined_scale
     own = np.sqrt(np.diag(estimate.covariance))
     assert np.allclose(own, sigmas[[1, 0, 2, 4, 3, 5]], rtol=0.05)
     black = np.zeros_like(image)

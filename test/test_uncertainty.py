@@ -21,8 +21,8 @@ from training.sigmas import (
     described,
     expected,
     fit_sigma,
-    place_power,
     place_projection,
+    power_of,
     principal,
     scales,
 )
@@ -70,7 +70,7 @@ def test_the_power_of_the_place_score_is_found(power: float) -> None:
     scores = rng.uniform(0.4, 3, 4000)
     own = np.exp(rng.normal(size=(4000, 6)))
     sizes = own * [1, 2, 3, 4, 5, 6] * scores[:, np.newaxis] ** power
-    assert place_power(rng.laplace(size=(4000, 6)) * sizes, own, scores) == power
+    assert power_of(rng.laplace(size=(4000, 6)) * sizes, own, scores) == power
 
 
 def test_heavy_tails_are_covered_by_two_sigma() -> None:

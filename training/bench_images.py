@@ -60,7 +60,8 @@ def landmarks_in(features: Features) -> Landmarks:
         features.rays), 1))[chosen]
     return Landmarks(np.zeros((VIEWS, 3)), np.tile((0.0, 0.0, 0.0, 1.0), (VIEWS, 1)),
                      points.astype(np.float32), features.descriptors[chosen],
-                     np.arange(0, len(chosen) + 1, count, dtype=np.int32))
+                     np.arange(0, len(chosen) + 1, count, dtype=np.int32),
+                     np.ones(VIEWS, np.float32))
 
 
 def stages(preprocess: Preprocess, size: tuple[int, int]) -> dict[str, Callable[[], object]]:

@@ -17,37 +17,35 @@ import sys
 import time
 from typing import Any
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 from posenet_ros import landmarks
 from posenet_ros.artifact import LANDMARKS_FILE, load, LoadedArtifact, save
 from posenet_ros.engine import load_engine
 from posenet_ros.errors import InputError, run_cli
 from posenet_ros.image_files import read_image
 from posenet_ros.landmarks import Landmarks, Refiner
-from posenet_ros.local_features import detect, Features, size_of
+from posenet_ros.local_features import detect, Features
 from posenet_ros.output import check_new, new_folder
-from posenet_ros.pose import Pose
 from posenet_ros.prediction import Prediction
 from posenet_ros.runner import ordered_map
-from posenet_ros.smoothing import pose_error
 from tqdm import tqdm
-from training.augment import Augmenter
 from training.datasets import Dataset, read_dataset, Sample
 from training.depth import usual_step_m
 from training.int8 import check_dataset
 from training.loop import hold_out
-from training.presets import Preset, preset_of
-from training.sigmas import scales
+from training.presets import preset_of
+from training.refined import (
+    across_walks,
+    answered,
+    calibrated,
+    fitted,
+    left_out,
+    refined_errors,
+    spoilt_features,
+)
 from training.triangulation import landmarks_of, walked
 
-Array = NDArray[np.float64]
-
 FEWEST = 100  # landmarks of a scene
-FEWEST_REFINED = 10  # poses that tell the covariance's factors
-MOST_ACROSS = 200  # images that are refined by other walks
-CAUTIOUS = 2.0  # factor where they cannot: of the scenes that were tried, 1 to 2
 
 
 def features_of(dataset: Dataset, words: str) -> list[Features]:
@@ -78,7 +76,8 @@ def find(dataset: Dataset, features: Sequence[Features]) -> Landmarks:
     return Landmarks(dataset.positions_m, dataset.quats_xyzw,
                      np.concatenate([points for points, _ in parts]),
                      np.concatenate([descriptors for _, descriptors in parts]),
-                     np.cumsum([0, *counts]).astype(np.int32))
+                     np.cumsum([0, *counts]).astype(np.int32),
+                     np.full(len(poses), np.nan, np.float32))
 
 
 def guesses(loaded: LoadedArtifact, dataset: Dataset) -> Prediction:
@@ -88,84 +87,6 @@ def guesses(loaded: LoadedArtifact, dataset: Dataset) -> Prediction:
     said = [engine.predict(image[np.newaxis]) for image in inputs]
     return Prediction(*(None if parts[0] is None else np.concatenate(parts)
                         for parts in zip(*said, strict=True)))
-
-
-def spoilt_features(dataset: Dataset, preset: Preset) -> list[Features]:
-    """Find the features of all images in another light, blurred and noisy as in training."""
-    camera = dataset.camera.scaled(*size_of(*dataset.camera.size))
-    augmenter = Augmenter(preset.augmentation(), camera, camera, preset.seed)
-
-    def one(index: int) -> Features:
-        image = cv2.resize(read_image(dataset.samples[index].path), camera.size,
-                           interpolation=cv2.INTER_AREA)
-        rng = np.random.default_rng([preset.seed, index])
-        return detect(augmenter.appearance(np.asarray(image, np.uint8), rng), camera)
-
-    return list(ordered_map(one, range(len(dataset.samples))))
-
-
-def refined_errors(refiner: Refiner, said: Prediction, dataset: Dataset,
-                   features: Sequence[Features]) -> tuple[Array, Array]:
-    """
-    Refine what a network said of images.
-
-    :returns: (K, 6) errors of those that were refined, metres and radians; (K, 6) what the
-        residuals say of them.
-    """
-    errors: list[Array] = []
-    sigmas: list[Array] = []
-    for i, sample in enumerate(dataset.samples):
-        found = refiner.refine(features[i], Pose(said.position_m[i], said.quat_xyzw[i]),
-                               None if said.descriptor is None else said.descriptor[i])
-        if found is None:
-            continue
-        errors.append(pose_error(found.map_from_camera, sample.map_from_camera))
-        sigmas.append(np.sqrt(np.diag(found.covariance)))
-    return np.reshape(errors, (-1, 6)), np.reshape(sigmas, (-1, 6))
-
-
-def across_walks(found: Landmarks, kept: Dataset,
-                 features: Sequence[Features]) -> tuple[Array, Array]:
-    """
-    Refine poses of each training walk by what the other walks have seen.
-
-    :param found: the landmarks of `kept`, and `features` those of its images.
-    :returns: as :func:`refined_errors`; nothing where there is but one walk.
-    """
-    walks = np.array([s.sequence for s in kept.samples])
-    parts = [(np.empty((0, 6)), np.empty((0, 6)))]
-    for walk in np.unique(walks):
-        others, own = np.flatnonzero(walks != walk), np.flatnonzero(walks == walk)
-        if len(others):
-            chosen = own[::-(-len(walks) // MOST_ACROSS)]
-            part = kept.subset(chosen)
-            parts.append(refined_errors(
-                Refiner(found.only(others), np.empty((0, 0))),
-                Prediction(part.positions_m, part.quats_xyzw), part,
-                [features[i] for i in chosen]))
-    return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-
-
-def calibrated(refiner: Refiner, said: Prediction, held: Dataset, preset: Preset,
-               across: tuple[Array, Array]) -> tuple[tuple[float, ...], dict[str, Any]]:
-    """
-    Return the factors of the refined poses' standard deviations, and what was measured.
-
-    On held-out images, as they are and as another day may show them, and across walks.
-
-    :param said: what the network says of the held-out images.
-    :param across: what :func:`across_walks` returned.
-    """
-    plain, spoilt = (refined_errors(refiner, said, held, features) for features in (
-        features_of(held, 'held-out'), spoilt_features(held, preset)))
-    ratios = np.concatenate([errors / sigmas for errors, sigmas in (plain, spoilt, across)])
-    enough = len(ratios) >= FEWEST_REFINED
-    median_m = float(np.median(np.linalg.norm(plain[0][:, :3], axis=1))) if len(
-        plain[0]) else None
-    return scales(ratios, heavy_tails=True) if enough else (CAUTIOUS,) * 6, {
-        'held_out': len(held.samples), 'held_out_refined': len(plain[0]),
-        'held_out_spoilt_refined': len(spoilt[0]), 'across_walks_refined': len(across[0]),
-        'held_out_position_m': median_m}
 
 
 def add(loaded: LoadedArtifact, dataset: Dataset, folder: Path) -> dict[str, Any]:
@@ -183,13 +104,19 @@ def add(loaded: LoadedArtifact, dataset: Dataset, folder: Path) -> dict[str, Any
     kept, held = (dataset.subset(part) for part in hold_out(dataset, preset.validation))
     features = features_of(kept, 'features')
     found = find(kept, features)
-    factors, measured = calibrated(
-        Refiner(found, loaded.train.places), guesses(loaded, held), held, preset,
-        across_walks(found, kept, features))
-    about = {'landmarks': len(found.points_m), **measured,
+    found, power, own = fitted(found, left_out(found, features))
+    refiner, said = Refiner(found, loaded.train.places, power), guesses(loaded, held)
+    plain, spoilt = (refined_errors(refiner, said, held, seen) for seen in (
+        features_of(held, 'held-out'), spoilt_features(held, preset)))
+    calibration, counts = calibrated(
+        loaded.calibration, power, left_out=own, held_out=plain, held_out_spoilt=spoilt,
+        across_walks=across_walks(found, power, kept, features))
+    sizes_m = np.linalg.norm(plain[answered(plain), 0, :3], axis=1)
+    about = {'landmarks': len(found.points_m), 'held_out': len(held.samples), **counts,
+             'held_out_position_m': float(np.median(sizes_m)) if len(sizes_m) else None,
              'seconds': round(time.perf_counter() - start, 1)}
     landmarks.save(found, folder / LANDMARKS_FILE)
-    save(replace(loaded, calibration=replace(loaded.calibration, refined_scale=factors),
+    save(replace(loaded, calibration=calibration,
                  provenance={**loaded.provenance, 'landmarks': about}), folder)
     return about
 

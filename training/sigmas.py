@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from posenet_ros.certainty import by_place
+from posenet_ros.certainty import enlargement
 from training.result import ONE_SIGMA, SMALLEST_SIGMA
 
 Array = NDArray[np.float32]
@@ -82,17 +82,17 @@ def scales(ratios: NDArray[Any], heavy_tails: bool = False) -> tuple[float, ...]
     return tuple(np.exp(logs).ravel().tolist())
 
 
-def place_power(errors: Array, own: Array, scores: NDArray[Any]) -> float:
+def power_of(errors: Array, own: Array, scores: NDArray[Any]) -> float:
     """
-    Return the power of the place score that explains the errors best, of a few.
+    Return the power of a score that explains the errors best, of a few.
 
     By the likelihood under Laplace's distribution, with the best factor on each axis.
 
     :param errors: (N, 6), and `own` (N, 6) what was expected of them.
-    :param scores: (N,) of the images.
+    :param scores: (N,) of the images: see :func:`posenet_ros.certainty.enlargement`.
     """
     def unlikelihood(power: float) -> float:
-        sizes = own * by_place(scores, power)[:, np.newaxis]
+        sizes = own * enlargement(scores, power)[:, np.newaxis]
         return float(np.sum(np.log(np.mean(np.abs(errors) / sizes, axis=0))
                             + np.mean(np.log(sizes), axis=0)))
 

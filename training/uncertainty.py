@@ -30,7 +30,7 @@ from posenet_ros.artifact import (
     save,
     WEIGHTS_FILE,
 )
-from posenet_ros.certainty import by_place, Dropout, unlikeness
+from posenet_ros.certainty import Dropout, enlargement, unlikeness
 from posenet_ros.config import NetworkConfig
 from posenet_ros.engine import prediction
 from posenet_ros.errors import run_cli
@@ -48,8 +48,8 @@ from training.sigmas import (
     described,
     expected,
     fit_sigma,
-    place_power,
     place_projection,
+    power_of,
     scales,
 )
 
@@ -166,8 +166,8 @@ def teach(network: keras.Model, config: NetworkConfig, material: Material,
     limit = float(np.percentile(unlike, 100 * (1 - material.preset.false_alarms)))
     held, scores = together([views.held, views.held_plain]), np.concatenate([unlike, plain])
     own = np.exp(expected(held.features, weights))
-    power = place_power(held.errors, own, scores / limit)
-    own *= by_place(scores / limit, power)[:, np.newaxis]
+    power = power_of(held.errors, own, scores / limit)
+    own *= enlargement(scores / limit, power)[:, np.newaxis]
     calibration = replace(with_scales(network, config, held, own, calibration),
                           place_limit=limit, place_power=power)
     return Taught(network, config, calibration, places, {
