@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.artifact import LANDMARKS_FILE, LoadedArtifact
 from posenet_ros.baselines import unit_rows
-from posenet_ros.certainty import enlargement
+from posenet_ros.certainty import enlargement, NEIGHBOURS
 from posenet_ros.errors import InputError
 from posenet_ros.local_features import Features, match, SIZE
 from posenet_ros.pose import Pose
 from posenet_ros.resection import resect, Resection
+from posenet_ros.smoothing import pose_error
 
 Array = NDArray[np.float64]
 
@@ -130,9 +131,9 @@ class Refiner:
         order = np.argsort(distances / usual + degrees / DEGREES, kind='stable')
         return np.asarray(order[order != self._hidden][:count])
 
-    def views_like(self, descriptor: Array) -> NDArray[np.intp]:
+    def views_like(self, descriptor: NDArray[np.floating] | None) -> NDArray[np.intp]:
         """Return the training images that look most like an image, by its descriptor (D,)."""
-        if self._places is None:
+        if self._places is None or descriptor is None:
             return np.empty(0, np.intp)
         alike = self._places @ descriptor.astype(np.float32)
         best = alike.reshape(-1, len(self._landmarks.positions_m)).max(axis=0)
@@ -146,7 +147,7 @@ class Refiner:
         return float(np.sqrt(np.mean(np.square(known)))) if len(known) else 1.0
 
     def refine(self, features: Features, guess: Pose,
-               descriptor: Array | None = None) -> Resection | None:
+               descriptor: NDArray[np.floating] | None = None) -> Resection | None:
         """
         Return the pose in the dataset's frame that the landmarks give.
 
@@ -155,16 +156,31 @@ class Refiner:
         :param descriptor: (D,) of the image, by the network: where the guess leads nowhere.
         :returns: None when too few landmarks are found.
         """
-        tries = [self.views_near(guess, VIEWS)]
-        if descriptor is not None:
-            tries.append(self.views_like(descriptor))
-        tries.append(self.views_near(guess, MORE_VIEWS)[VIEWS:])
+        tries = (self.views_near(guess, VIEWS), self.views_like(descriptor),
+                 self.views_near(guess, MORE_VIEWS)[VIEWS:])
         answers = (self._verified(features, views) for views in tries if len(views))
         found = next((one for one in answers if one), None)
         if found is None:
             return None
         larger = enlargement(self.misfit(found.map_from_camera), self._misfit_power)
         return replace(found, covariance=found.covariance * larger ** 2)
+
+    def spread(self, guess: Pose, descriptor: NDArray[np.floating] | None) -> Array:
+        """
+        Return what is to be added to the covariance of a pose that no landmarks confirm.
+
+        The camera may as well be where the training images were taken that look most like the
+        image: half of the mean square of the pose's differences to these.
+
+        :param guess: the pose.
+        :param descriptor: of the image.
+        :returns: (6, 6) ordered as a PoseEstimate's covariance; zeros without a descriptor.
+        """
+        views = self.views_like(descriptor)[:NEIGHBOURS]
+        known = self._landmarks
+        errors = np.reshape([pose_error(Pose(known.positions_m[i], known.quats_xyzw[i]), guess)
+                             for i in views], (-1, 6))
+        return np.asarray(errors.T @ errors, np.float64) / (2 * max(len(errors), 1))
 
     def _verified(self, features: Features, views: NDArray[np.intp]) -> Resection | None:
         """Return the pose by the landmarks of some training images, or None if it may be wrong."""

@@ -118,14 +118,15 @@ class Relocaliser:
                 len(refined.inliers))
         score = self._place_score(prediction)
         own = covariance(prediction, self._artifact.calibration, self._dropout, score)
+        if self._refiner is not None and features is not None:
+            own = own + self._refiner.spread(dataset_from_camera, _descriptor(prediction))
         return self._in_map(dataset_from_camera, own, score)
 
     def _refined(self, features: Features | None, guess: Pose,
                  prediction: Prediction) -> Resection | None:
         if self._refiner is None or features is None:
             return None
-        descriptor = None if prediction.descriptor is None else prediction.descriptor[0]
-        return self._refiner.refine(features, guess, descriptor)
+        return self._refiner.refine(features, guess, _descriptor(prediction))
 
     def _in_map(self, dataset_from_camera: Pose, own: NDArray[np.float64],
                 place_score: float | None, landmarks: int = 0) -> PoseEstimate:
@@ -138,3 +139,8 @@ class Relocaliser:
         if prediction.descriptor is None or not limit:
             return None
         return float(unlikeness(prediction.descriptor, self._places)[0] / limit)
+
+
+def _descriptor(prediction: Prediction) -> NDArray[np.floating] | None:
+    """Return that of the one image, where the network gives one."""
+    return None if prediction.descriptor is None else prediction.descriptor[0]

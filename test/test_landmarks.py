@@ -13,7 +13,7 @@ from posenet_ros.errors import InputError
 from posenet_ros.image_files import read_image
 from posenet_ros.landmarks import Landmarks, Refiner, refiner_of
 from posenet_ros.local_features import detect
-from posenet_ros.metrics import rotation_errors_deg
+from posenet_ros.metrics import rotation_errors_deg, rotation_vectors_rad
 from posenet_ros.pose import Pose
 from posenet_ros.prediction import Prediction
 from posenet_ros.relocaliser import Relocaliser
@@ -245,6 +245,29 @@ def test_refined_poses_have_the_calibrated_covariance_in_the_map(
     alone = relocaliser.estimate(relocaliser.prepare(black), relocaliser.features(black))
     assert alone.landmarks == 0
     assert off(alone.map_from_camera, turned @ truth)[0] == pytest.approx(np.sqrt(0.75))
+
+
+def test_what_no_landmark_confirms_may_be_where_alike_images_were_taken(
+        walked: Dataset, found: Landmarks, model: Path) -> None:
+    looks, chosen = np.eye(len(walked.samples)), [20, 3, 11, 7, 15]
+    alike, guess = looks[chosen].T @ [0.9, 0.8, 0.7, 0.6, 0.5], Pose((0.5, 0.1, 0.2))
+    differences = np.array([np.r_[
+        walked.samples[i].map_from_camera.translation_m - guess.translation_m,
+        rotation_vectors_rad(walked.quats_xyzw[i:i + 1], guess.quat_xyzw[None])[0]]
+        for i in chosen])
+    wanted = np.einsum('ni,nj->ij', differences, differences) / (2 * len(chosen))
+    refiner, loaded = Refiner(found, looks), load(model)
+    assert np.allclose(refiner.spread(guess, alike), wanted)
+    assert not refiner.spread(guess, None).any()
+    prediction = Prediction(
+        guess.translation_m[None], guess.quat_xyzw[None], descriptor=alike[None])
+    black = np.zeros((CAMERA.height, CAMERA.width, 3), np.uint8)
+    loaded = replace(loaded, calibration=replace(loaded.calibration, place_limit=0.0))
+    with_it, without = (Relocaliser(lambda _: prediction, loaded, refiner=one)
+                        for one in (refiner, None))
+    covariances = [one.estimate(one.prepare(black), one.features(black)).covariance
+                   for one in (with_it, without)]
+    assert np.allclose(covariances[0] - covariances[1], wanted)
 
 
 def test_the_command_adds_them_to_a_finished_model(
