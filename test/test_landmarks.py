@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -255,7 +256,8 @@ def test_what_no_landmark_confirms_may_be_where_alike_images_were_taken(
         walked.samples[i].map_from_camera.translation_m - guess.translation_m,
         rotation_vectors_rad(walked.quats_xyzw[i:i + 1], guess.quat_xyzw[None])[0]]
         for i in chosen])
-    wanted = np.einsum('ni,nj->ij', differences, differences) / (2 * len(chosen))
+    wanted = np.einsum('ni,nj->ij', differences, differences) * landmarks.WIDE / len(chosen)
+    assert (1 + math.erf(np.sqrt(2 * landmarks.WIDE))) / 2 == pytest.approx(0.9545, abs=0.001)
     refiner, loaded = Refiner(found, looks), load(model)
     assert np.allclose(refiner.spread(guess, alike), wanted)
     assert not refiner.spread(guess, None).any()
