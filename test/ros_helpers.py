@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, ExitStack
 from dataclasses import replace
 import os
 from pathlib import Path
@@ -34,6 +34,7 @@ from tf2_msgs.msg import TFMessage
 
 ROOT = Path(__file__).resolve().parents[1]
 SCALE_M = 10.0
+ATTEMPTS = 3
 TRANSITIONS = {
     'configure': Transition.TRANSITION_CONFIGURE, 'activate': Transition.TRANSITION_ACTIVATE,
     'deactivate': Transition.TRANSITION_DEACTIVATE, 'cleanup': Transition.TRANSITION_CLEANUP}
@@ -155,6 +156,10 @@ def picture_message(pixels: np.ndarray, stamp_ns: int, frame_id: str = 'camera_o
     return message
 
 
+class UnreachableError(AssertionError):
+    """A service is there, but nothing comes back."""
+
+
 class Peer:
     """
     The test's side: publishes images, keeps what the node sends, calls its services.
@@ -225,7 +230,7 @@ class Peer:
             if self.wait_until(future.done, 20.0 / tries):
                 return future.result()
             self.node.destroy_client(self._clients.pop(name))
-        raise AssertionError(f'{name} does not answer')
+        raise UnreachableError(f'{name} does not answer')
 
     def _client(self, kind: type, name: str) -> Any:  # noqa: ANN401
         if name not in self._clients:
@@ -296,3 +301,25 @@ def peer_of(domain: int, node_name: str = '/relocaliser') -> Iterator[Peer]:
         yield peer
     finally:
         peer.close()
+
+
+@contextmanager
+def connected(command: Sequence[str], domain: int, log: Path) -> Iterator[tuple[Process, Peer]]:
+    """
+    Run the node, join the graph and wait until it is active.
+
+    Where a file of Fast DDS's shared memory goes missing while it starts, messages between two
+    processes are lost for good, although they see each other; new processes then do better.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        with ExitStack() as stack:
+            process = stack.enter_context(running(command, domain, log))
+            peer = stack.enter_context(peer_of(domain))
+            try:
+                peer.wait_active()
+            except UnreachableError:
+                if attempt == ATTEMPTS:
+                    raise AssertionError(f'the node does not answer: {process.output()}') from None
+                continue
+            yield process, peer
+            return

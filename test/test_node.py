@@ -16,12 +16,12 @@ from posenet_ros.artifact import ARTIFACT_FILE, LITERT_FILE, TRAIN_FILE, WEIGHTS
 from posenet_ros.messages import stamp_ns
 import pytest
 from ros_helpers import (
+    connected,
     image_message,
     node_command,
     patience_s,
     Peer,
     peer_of,
-    Process,
     running,
     SCALE_M,
     values_of,
@@ -40,23 +40,16 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope='module')
-def node(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+def peer(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
     log = tmp_path_factory.mktemp('node') / 'log.txt'
-    with running(node_command(model=model), DOMAIN, log) as process:
-        yield process
+    with connected(node_command(model=model), DOMAIN, log) as (process, peer):
+        yield peer
         code, seconds = process.end()
         assert (code, seconds < patience_s()) == (0, True), (code, seconds, process.output())
 
 
-@pytest.fixture(scope='module')
-def peer(node: Process) -> Iterator[Peer]:
-    with peer_of(DOMAIN) as peer:
-        peer.wait_active()
-        yield peer
-
-
 @pytest.fixture
-def clock(node: Process) -> Callable[[], int]:
+def clock(peer: Peer) -> Callable[[], int]:
     """Return stamps that go forward, whatever the tests before have sent."""
     return lambda: time.time_ns()
 
@@ -302,9 +295,7 @@ sys.exit(node.main(['relocaliser', *sys.argv[1:]]))
 def test_a_slow_network_answers_the_latest_image_and_a_failing_one_deactivates(
         model: Path, tmp_path: Path) -> None:
     command = node_command(SLOW, model=model)
-    with running(command, DOMAIN + 2, tmp_path / 'log.txt') as process, \
-            peer_of(DOMAIN + 2) as peer:
-        peer.wait_active()
+    with connected(command, DOMAIN + 2, tmp_path / 'log.txt') as (process, peer):
         sent: dict[int, float] = {}
         ages: list[float] = []
         start = time.monotonic()

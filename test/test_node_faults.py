@@ -9,11 +9,10 @@ import time
 from helpers import CAMERA
 import numpy as np
 from ros_helpers import (
+    connected,
     image_message,
     node_command,
     Peer,
-    peer_of,
-    running,
     values_of,
     write_mean_colour_model,
 )
@@ -55,8 +54,7 @@ def assert_named(peer: Peer, pixels: np.ndarray, name: str, times: int = 1) -> N
 def test_a_camera_that_sees_nothing_is_named_and_gives_no_pose(tmp_path: Path) -> None:
     model = write_mean_colour_model(tmp_path / 'tiny')
     command = node_command(model=model, reject_faulty_images='true', max_identical_images=3)
-    with running(command, DOMAIN, tmp_path / 'log.txt') as process, peer_of(DOMAIN) as peer:
-        peer.wait_active()
+    with connected(command, DOMAIN, tmp_path / 'log.txt') as (process, peer):
         assert len(peer.send(message(good()))) == 1
         for name, level in (('dark', 4), ('overexposed', 254), ('covered', 110)):
             assert_named(peer, plain(level), name)

@@ -17,6 +17,7 @@ import psutil
 import pytest
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from ros_helpers import (
+    connected,
     image_message,
     node_command,
     Peer,
@@ -44,9 +45,8 @@ def relocaliser(domain: int, model: Path, folder: Path,
                 **values: object) -> Iterator[tuple[Process, Peer]]:
     """Run the node."""
     command = node_command(model=model, **values)
-    with running(command, domain, folder / 'log.txt') as process, peer_of(domain) as peer:
-        peer.wait_active()
-        yield process, peer
+    with connected(command, domain, folder / 'log.txt') as both:
+        yield both
 
 
 def position(pose: object) -> np.ndarray:

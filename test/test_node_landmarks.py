@@ -12,6 +12,7 @@ from posenet_ros.messages import pose_from_message
 from posenet_ros.pose import Pose
 import pytest
 from ros_helpers import (
+    connected,
     node_command,
     peer_of,
     picture_message,
@@ -46,8 +47,7 @@ def test_poses_are_those_of_the_wall_and_an_image_of_nothing_has_the_networks(
         walked: tuple[Path, dict[str, Pose]], tmp_path: Path) -> None:
     model, truths = walked
     command = node_command(model=model, refine='true')
-    with running(command, DOMAIN, tmp_path / 'log.txt'), peer_of(DOMAIN) as peer:
-        peer.wait_active()
+    with connected(command, DOMAIN, tmp_path / 'log.txt') as (_, peer):
         errors = []
         for i, truth in enumerate(truths.values(), 1):
             [answer] = peer.send(picture_message(wall_view(truth, CAMERA), i * 10**8))

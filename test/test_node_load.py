@@ -19,6 +19,7 @@ import psutil
 import pytest
 from rclpy.qos import qos_profile_sensor_data
 from ros_helpers import (
+    connected,
     environment,
     image_message,
     node_command,
@@ -140,9 +141,8 @@ def nonsense_camera(random: np.random.Generator) -> CameraInfo:
 
 def test_nonsense_over_dds_ends_nothing(model: Path, tmp_path: Path) -> None:
     random = np.random.default_rng(0)
-    with running(node_command(model=model), DOMAIN + 1, tmp_path / 'log.txt') as process, \
-            peer_of(DOMAIN + 1) as peer:
-        peer.wait_active()
+    with connected(node_command(model=model), DOMAIN + 1, tmp_path / 'log.txt') as (
+            process, peer):
         stamps = set()
         for i in range(200):
             image = nonsense_image(random, time.time_ns())

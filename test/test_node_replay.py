@@ -15,9 +15,9 @@ from posenet_ros.messages import Frame, pose_from_transform, stamp_ns
 from posenet_ros.pose import Pose
 import pytest
 from ros_helpers import (
+    connected,
     node_command,
     Peer,
-    peer_of,
     Process,
     running,
     SCALE_M,
@@ -65,8 +65,7 @@ def bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def peer(model: Path, tmp_path: Path) -> Iterator[Peer]:
     command = node_command(model=model, use_sim_time='true', tf_mode='map_to_odom', tf_timeout=1.0)
-    with running(command, DOMAIN, tmp_path / 'node.txt'), peer_of(DOMAIN) as peer:
-        peer.wait_active()
+    with connected(command, DOMAIN, tmp_path / 'node.txt') as (_, peer):
         yield peer
 
 

@@ -20,11 +20,10 @@ from posenet_ros.messages import (
 from posenet_ros.pose import Pose, PoseEstimate
 import pytest
 from ros_helpers import (
+    connected,
     image_message,
     node_command,
     Peer,
-    peer_of,
-    running,
     SCALE_M,
     values_of,
     write_mean_colour_model,
@@ -86,8 +85,7 @@ def relocaliser(mode: str, domain: int, model: Path, folder: Path,
     command = node_command(
         model=model, tf_mode=mode, map_from_dataset_xyz=MAP_FROM_DATASET.translation_m.tolist(),
         map_from_dataset_quat_xyzw=QUAT_XYZW.tolist(), **values)
-    with running(command, domain, folder / 'log.txt'), peer_of(domain) as peer:
-        peer.wait_active()
+    with connected(command, domain, folder / 'log.txt') as (_, peer):
         yield peer
 
 
