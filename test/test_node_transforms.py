@@ -186,9 +186,10 @@ def test_missing_odometry_holds_up_no_pose_and_recovers(model: Path, tmp_path: P
         assert peer.wait_until(lambda: len(peer.poses) >= 20)
         assert 'at time' in peer.reported('no transform', 'extrapolation')
         assert sent(peer, 'odom') == []
+        peer.spin_for(0.5)  # no image waits for its odometry any more
         robot.move(start, 1.0)
         robot.move(start, 2.0)
-        peer.send(image_message(start + SECOND, COLOUR))
+        peer.send(image_message(start + SECOND + 1, COLOUR))
         assert peer.wait_until(lambda: sent(peer, 'odom'))
         assert_same(sent(peer, 'odom')[-1], MAP_FROM_CAMERA @ BASE_FROM_CAMERA.inverse()
                     @ odom_from_base(1.0).inverse())
