@@ -28,8 +28,8 @@ from posenet_ros.config import from_mapping, NetworkConfig
 from posenet_ros.errors import InputError
 from posenet_ros.preprocess import Preprocess
 
-# 1 had one covariance for all images, 2 one network, 3 no landmarks; all are read
-FORMAT_VERSION = 4
+# 1 had one covariance for all images, 2 one network, 3 no landmarks, 4 no misfits; all are read
+FORMAT_VERSION = 5
 ARTIFACT_FILE = 'artifact.json'
 WEIGHTS_FILE = 'network.weights.h5'
 LITERT_FILE = 'network.tflite'

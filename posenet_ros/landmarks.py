@@ -7,6 +7,7 @@ looked for in the image, and those that are found give the pose (perspective-n-p
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -72,6 +73,10 @@ class Landmarks:
             raise InputError('starts of the landmarks have to rise from 0 to their number. '
                              f'Received: {self.starts[:1]} to {self.starts[-1:]} of {count}')
 
+    def pose(self, view: int) -> Pose:
+        """Return where an image was taken, map_from_camera in the dataset's frame."""
+        return Pose(self.positions_m[view], self.quats_xyzw[view])
+
     def only(self, views: NDArray[np.intp]) -> Landmarks:
         """Return what those images see, given by their indices."""
         counts = np.diff(self.starts)[views]
@@ -84,13 +89,14 @@ class Landmarks:
 
 def load(file: Path) -> Landmarks:
     """
-    Read landmarks.npz; pickled content is refused.
+    Read landmarks.npz; pickled content is refused. The first ones had no misfits.
 
     :raises InputError: when it is damaged.
     """
     try:
         with np.load(file, allow_pickle=False) as arrays:
-            return Landmarks(**{name: arrays[name] for name in Landmarks.__dataclass_fields__})
+            known = {'misfits': np.full(len(arrays['positions_m']), np.nan, np.float32), **arrays}
+            return Landmarks(**{name: known[name] for name in Landmarks.__dataclass_fields__})
     except (KeyError, ValueError, zipfile.BadZipFile, InputError) as error:
         raise InputError(f'{file} is damaged: {error}') from error
 
@@ -157,14 +163,21 @@ class Refiner:
         :param descriptor: (D,) of the image, by the network: where the guess leads nowhere.
         :returns: None when too few landmarks are found.
         """
-        tries = (self.views_near(guess, VIEWS), self.views_like(descriptor),
-                 self.views_near(guess, MORE_VIEWS)[VIEWS:])
+        tries = self._tries(guess, descriptor)
         answers = (self._verified(features, views) for views in tries if len(views))
         found = next((one for one in answers if one), None)
         if found is None:
             return None
         larger = enlargement(self.misfit(found.map_from_camera), self._misfit_power)
         return replace(found, covariance=found.covariance * larger ** 2)
+
+    def _tries(self, guess: Pose,
+               descriptor: NDArray[np.floating] | None) -> Iterator[NDArray[np.intp]]:
+        """Yield the training images whose landmarks are looked for, one lot after the other."""
+        near = self.views_near(guess, MORE_VIEWS)
+        yield near[:VIEWS]
+        yield self.views_like(descriptor)
+        yield near[VIEWS:]
 
     def spread(self, guess: Pose, descriptor: NDArray[np.floating] | None) -> Array:
         """
@@ -178,9 +191,8 @@ class Refiner:
         :returns: (6, 6) ordered as a PoseEstimate's covariance; zeros without a descriptor.
         """
         views = self.views_like(descriptor)[:NEIGHBOURS]
-        known = self._landmarks
-        errors = np.reshape([pose_error(Pose(known.positions_m[i], known.quats_xyzw[i]), guess)
-                             for i in views], (-1, 6))
+        errors = np.reshape(
+            [pose_error(self._landmarks.pose(view), guess) for view in views], (-1, 6))
         return np.asarray(errors.T @ errors, np.float64) * WIDE / max(len(errors), 1)
 
     def _verified(self, features: Features, views: NDArray[np.intp]) -> Resection | None:

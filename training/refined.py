@@ -81,7 +81,7 @@ def left_out(found: Landmarks, features: Sequence[Features]) -> Array:
     chosen = range(0, count, -(-count // MOST_LEFT_OUT))
 
     def one(view: int) -> Array:
-        truth = Pose(found.positions_m[view], found.quats_xyzw[view])
+        truth = found.pose(view)
         return compared(refiner.without(view).refine(features[view], truth), truth)
 
     rows[chosen] = list(tqdm(ordered_map(one, chosen), total=len(chosen), unit='img',
@@ -104,8 +104,7 @@ def fitted(found: Landmarks, rows: Array) -> tuple[Landmarks, float, Array]:
     sizes[known] = np.sqrt(np.mean(np.square(ratios(rows)), axis=1))
     found = replace(found, misfits=(sizes / np.median(sizes[known])).astype(np.float32))
     refiner = Refiner(found, np.empty((0, 0)))
-    scores = np.array([refiner.without(view).misfit(Pose(
-        found.positions_m[view], found.quats_xyzw[view])) for view in known])
+    scores = np.array([refiner.without(view).misfit(found.pose(view)) for view in known])
     power = power_of(rows[known, 0], rows[known, 1], scores)
     rows = rows.copy()
     rows[known, 1] *= enlargement(scores, power)[:, np.newaxis]
