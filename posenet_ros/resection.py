@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.pose import Pose, symmetric
+from posenet_ros.smoothing import pose_moved, rotation_from_vector
 
 Array = NDArray[np.float64]
 
 FEWEST_POINTS = 6
 ROUNDS = 300  # of random sampling, at most
 CONFIDENCE = 0.999
-NOISE = 0.3  # of a ray, as a share of the tolerance, where ENOUGH rays agree
-ENOUGH = 90
+FINE = 0.1  # of the tolerance: rays that are further off count less than half (Cauchy)
+STEPS = 10  # of least squares with these weights, at most
+SETTLED = 1e-3  # of a fine ray: smaller steps end it
+LEAST_NOISE = 0.1  # of a fine ray, which no feature is found better than
+ENOUGH = 150  # rays that agree: fewer make more than chance of each
+COLUMNS, ROWS = 4, 3  # parts of an image, in which rays err alike
 LEAST_KNOWN = 1e-10  # of a motion of the camera, as a share of what is known of any other
 
 
@@ -27,7 +33,8 @@ class Resection:
     :param map_from_camera: the pose that the inliers agree on.
     :param inliers: (K,) indices of the points that agree with it, a `share` of all.
     :param covariance: (6, 6) in the map, as a PoseEstimate's, but for factors that calibration
-        finds: it knows nothing of how exact the points are.
+        finds: it knows nothing of errors that all points share. Larger the fewer rays agree, and
+        the smaller their share (training/README.md).
     """
 
     map_from_camera: Pose
@@ -38,7 +45,11 @@ class Resection:
 
 def resect(points_m: Array, rays: Array, tolerance: float) -> Resection | None:
     """
-    Return the camera's pose, by EPnP on random samples (RANSAC), then least squares.
+    Return the camera's pose, by EPnP on random samples (RANSAC), then robust least squares.
+
+    Of the points that agree, those that agree best decide: landmarks that are a little off, or of
+    the spot beside, would pull the pose away. Cauchy's loss, by iterated weights (Holland and
+    Welsch 1977); of several points on one ray each counts less.
 
     :param points_m: (N, 3) in the map.
     :param rays: (N, 2) where the camera sees them: x / z and y / z in the camera.
@@ -59,9 +70,13 @@ def resect(points_m: Array, rays: Array, tolerance: float) -> Resection | None:
         return None
     pose = Pose.from_rotation(rotation, -rotation @ shift[:, 0])
     share = len(chosen) / len(points_m)
-    own = _covariance(points_m[chosen], rays[chosen], pose, share)
-    return None if own is None else Resection(
-        pose, chosen, share, own * (NOISE * tolerance) ** 2)
+    spots = np.unique(rays[chosen], axis=0, return_inverse=True)[1].ravel()
+    once = 1 / np.sqrt(np.bincount(spots)[spots])
+    fit = _settled(points_m[chosen], rays[chosen], pose, FINE * tolerance, once)
+    if fit is None:
+        return None
+    own = _covariance(fit, spots, _parts(rays[chosen]), FINE * tolerance)
+    return Resection(fit.pose, chosen, share, own * np.sqrt(ENOUGH / (share * (1 + spots.max()))))
 
 
 def _solve(points_m: Array, rays: Array,
@@ -78,17 +93,57 @@ def _solve(points_m: Array, rays: Array,
     return np.asarray(turn), np.asarray(shift), chosen
 
 
-def _covariance(points_m: Array, rays: Array, pose: Pose, share: float) -> Array | None:
+class _Fit(NamedTuple):
     """
-    Return the covariance for rays with a noise of 1, None where they hold too little.
+    Least squares at a pose.
 
-    A ray that several points belong to counts once. That fewer rays agree, and a smaller share of
-    them, makes more than chance of each: the noise grows with the root (training/README.md).
+    :param jacobian: (N, 2, 6) how the rays move with the pose's translation and rotation.
+    :param errors: (N, 2) of the rays.
+    :param weights: (N,) of the points.
+    :param inverse: (6, 6) of the information: the covariance where the rays' noise is 1.
     """
+
+    pose: Pose
+    jacobian: Array
+    errors: Array
+    weights: Array
+    inverse: Array
+
+    @property
+    def pulls(self) -> Array:
+        """Return (N, 6) where to the points pull the pose; their sum is about 0."""
+        moved = self.weights[:, np.newaxis] * self.errors
+        return np.asarray((moved[:, np.newaxis] @ self.jacobian)[:, 0], np.float64)
+
+
+def _settled(points_m: Array, rays: Array, pose: Pose, fine: float, once: Array) -> _Fit | None:
+    """
+    Return the fit by Cauchy's loss of that width, from a pose on.
+
+    :param once: (N,) what the points count, whatever they say.
+    :returns: None where the rays hold too little.
+    """
+    fit = _fit(points_m, rays, pose, fine, once)
+    for _ in range(STEPS):
+        if fit is None:
+            return None
+        step = -fit.inverse @ fit.pulls.sum(axis=0)
+        moved = pose_moved(fit.pose, rotation_from_vector(step[3:]), step[:3])
+        after = _fit(points_m, rays, moved, fine, once)
+        if after is None:
+            break
+        fit = after
+        if np.sqrt(np.mean(np.square(fit.jacobian @ step))) < SETTLED * fine:
+            break
+    return fit
+
+
+def _fit(points_m: Array, rays: Array, pose: Pose, fine: float, once: Array) -> _Fit | None:
+    """Return the fit at a pose; None where a point is behind it or the rays hold too little."""
     rotation = pose.rotation
     seen = (points_m - pose.translation_m) @ rotation
     depth = seen[:, 2]
-    if depth.min() <= 0:
+    if not depth.min() > 0:
         return None
     # a ray moves by P d, d the point's motion in the camera (Hartley and Zisserman, section 6.2)
     project = np.zeros((len(seen), 2, 3))
@@ -97,9 +152,56 @@ def _covariance(points_m: Array, rays: Array, pose: Pose, share: float) -> Array
     project = project @ rotation.T  # of a motion in the map
     lever = points_m - pose.translation_m
     jacobian = np.concatenate([-project, np.cross(project, lever[:, np.newaxis])], axis=2)
-    _, which, times = np.unique(rays, axis=0, return_inverse=True, return_counts=True)
-    information = np.einsum('nij,n,nik->jk', jacobian, 1 / times[which.ravel()], jacobian)
+    errors = seen[:, :2] / depth[:, np.newaxis] - rays
+    weights = once / (1 + np.sum(np.square(errors / fine), axis=1))
+    information = _information(jacobian, weights)
     known = np.linalg.eigvalsh(information)
     if not known[0] > LEAST_KNOWN * known[-1]:
         return None
-    return symmetric(np.linalg.inv(information)) * ENOUGH / (share * len(times))
+    inverse = np.asarray(np.linalg.inv(information), np.float64)
+    return _Fit(pose, jacobian, errors, weights, inverse)
+
+
+def _information(jacobian: Array, weights: Array) -> Array:
+    """Return what points of those weights, whose rays have a noise of 1, know of the pose."""
+    flat = jacobian.reshape(-1, 6)
+    return np.asarray(flat.T @ (flat * np.repeat(weights, 2)[:, np.newaxis]), np.float64)
+
+
+def _parts(rays: Array) -> NDArray[np.intp]:
+    """Return in which part of the image rays are, (N,): each row and column has as many."""
+    columns, rows = (np.searchsorted(np.quantile(values, np.arange(1, parts) / parts), values)
+                     for values, parts in zip(rays.T, (COLUMNS, ROWS), strict=True))
+    return np.asarray(columns * ROWS + rows)
+
+
+def _covariance(fit: _Fit, spots: NDArray[np.intp], parts: NDArray[np.intp],
+                fine: float) -> Array:
+    """
+    Return how sure a fit is: the mean of three answers, which differ in what errs alike.
+
+    The points of a spot together, by as much as those of all spots do; those of a spot together,
+    by as much as these do; those in a part of the image together (White 1980, and Liang and Zeger
+    1986 for groups).
+
+    :param spots: (N,) the ray that each point is on, and `parts` (N,) its part of the image.
+    """
+    answers = [_alike(fit, spots, LEAST_NOISE * fine), _grouped(fit, spots), _grouped(fit, parts)]
+    return symmetric(np.mean(answers, axis=0))
+
+
+def _alike(fit: _Fit, spots: NDArray[np.intp], least: float) -> Array:
+    """Return the covariance where each spot errs for itself, all by as much, at least so much."""
+    weights = fit.weights / np.sqrt(np.bincount(spots)[spots])  # all on a spot are one
+    variance = np.sum(weights * np.sum(np.square(fit.errors), axis=1)) / (2 * np.sum(weights))
+    return np.asarray(np.linalg.inv(_information(fit.jacobian, weights))
+                      * max(variance, least ** 2), np.float64)
+
+
+def _grouped(fit: _Fit, groups: NDArray[np.intp]) -> Array:
+    """Return the covariance where the points of a group err alike, and groups do not."""
+    names, which = np.unique(groups, return_inverse=True)
+    pulls = np.zeros((len(names), 6))
+    np.add.at(pulls, which, fit.pulls)
+    few = len(names) / max(len(names) - 1, 1)
+    return np.asarray(fit.inverse @ (pulls.T @ pulls) @ fit.inverse * few, np.float64)

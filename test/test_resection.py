@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from posenet_ros.pose import Pose, PoseEstimate
-from posenet_ros.resection import ENOUGH, NOISE, resect
+from posenet_ros.resection import ENOUGH, FINE, resect
 from posenet_ros.smoothing import pose_error
 import pytest
 
@@ -29,20 +29,52 @@ def test_exact_rays_give_the_exact_pose_although_a_third_is_wrong() -> None:
     assert found.share == pytest.approx(60 / 90)
 
 
-def test_covariance_is_that_of_the_errors() -> None:
-    points, rays = seen(80)
+def test_landmarks_that_are_a_little_off_do_not_pull() -> None:
+    points, rays = seen(90)
+    rays[::3] += [0.4 * TOLERANCE, 0.3 * TOLERANCE]  # near enough to count as agreeing
+    found = resect(points, rays, TOLERANCE)
+    pulled = np.mean([0.4, 0.3]) * TOLERANCE / 3 * 10  # metres, by least squares at 10 m
+    assert len(found.inliers) == 90
+    assert np.linalg.norm(pose_error(found.map_from_camera, TRUTH)[:3]) < pulled / 10
+
+
+def errors_and_covariances(kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the errors of 300 poses from noisy rays, (300, 6), and their covariances."""
+    points, rays = seen(ENOUGH)
     rng = np.random.default_rng(2)
-    noise = NOISE * TOLERANCE * np.sqrt(ENOUGH / 80)
-    twice = np.concatenate([points, points]), np.concatenate([rays, rays])  # says nothing more
+    twice = np.concatenate([points, points]), np.concatenate([rays, rays])
     found = []
     for _ in range(300):
-        off = rng.normal(0, noise, rays.shape)
-        found.append(resect(twice[0], twice[1] + np.tile(off, (2, 1)), 4 * TOLERANCE))
-    off = np.array([pose_error(one.map_from_camera, TRUTH) for one in found])
-    covariance = np.mean([one.covariance for one in found], axis=0) / 4 ** 2
-    nees = np.einsum('ni,ij,nj->n', off, np.linalg.inv(covariance), off)
-    assert nees.mean() == pytest.approx(6, abs=0.8)
-    assert np.allclose(np.sqrt(np.diag(covariance)), off.std(axis=0), rtol=0.15)
+        off = rng.normal(0, FINE * TOLERANCE / 2, rays.shape)
+        if kind == 'parts':  # the same in each of twelve parts of the image
+            off = off[:12][4 * (np.argsort(np.argsort(rays[:, 1])) * 3 // ENOUGH)
+                           + np.argsort(np.argsort(rays[:, 0])) * 4 // ENOUGH]
+        said = (points, rays + off) if kind != 'twice' else (
+            twice[0], twice[1] + np.tile(off, (2, 1)))
+        found.append(resect(*said, 4 * TOLERANCE))
+    return (np.array([pose_error(one.map_from_camera, TRUTH) for one in found]),
+            np.array([one.covariance for one in found]))
+
+
+@pytest.mark.parametrize('kind', ['once', 'twice'])
+def test_covariance_is_that_of_the_errors(kind: str) -> None:
+    errors, covariances = errors_and_covariances(kind)  # twice the same says nothing more
+    assert np.allclose(np.sqrt(np.mean(covariances, axis=0).diagonal()), errors.std(axis=0),
+                       rtol=0.15)
+    nees = np.einsum('ni,nij,nj->n', errors, np.linalg.inv(covariances), errors)
+    assert nees.mean() == pytest.approx(6, abs=2)
+
+
+def test_covariance_grows_where_a_part_of_the_image_errs_alike() -> None:
+    errors, covariances = errors_and_covariances('parts')
+    nees = np.einsum('ni,nij,nj->n', errors, np.linalg.inv(covariances), errors)
+    assert np.median(nees) < 6 * ENOUGH / 12 / 2  # if each erred for itself: 12.5 times 6
+
+
+def test_exact_rays_have_a_covariance() -> None:
+    found = resect(*seen(90), TOLERANCE)
+    PoseEstimate(found.map_from_camera, found.covariance)  # raises where that is none
+    assert 1e-9 < np.sqrt(found.covariance.diagonal()).min() < 1e-3
 
 
 @pytest.mark.parametrize(('points', 'rays'), [
