@@ -139,7 +139,8 @@ def _trust_sections(
          'errors are smaller than the model says, below it larger. NEES is the squared error in '
          'units of the covariance.', calibration_view(frames)),
         ('Is it surest where it is right?', 'The errors when only the surest frames are kept, '
-         'beside those of an oracle that knows them.', sparsification_view(report)),
+         'beside those of an oracle that knows them, and those that are to be expected if the '
+         'covariance is exact.', sparsification_view(report)),
         ('Does it know another place?', 'Scores of images of this and of other places, and which '
          'share of both passes a limit on the score. Dotted: 95 % of this place.',
          place_view(frames, strays)))

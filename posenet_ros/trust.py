@@ -19,6 +19,7 @@ Array = NDArray[np.float64]
 
 KEPT = tuple(n / 20 for n in range(1, 21))  # shares of the frames, the surest first
 GOOD_KEPT = 0.95  # share of the good frames that a limit has to let pass
+DRAWN = 30_000  # errors from what was predicted
 FALSE_POSE_M = 5.0
 SCORE_LIMIT = 1.0  # of the place score, as the model was trained
 
@@ -38,13 +39,25 @@ def _curves(errors: Array, order: NDArray[np.intp]) -> tuple[list[float], list[f
             [float(np.percentile(part, 95)) for part in parts])
 
 
+def _predicted(unsure: Array, order: NDArray[np.intp]) -> tuple[list[float], list[float]]:
+    """Return what the curves are on the mean if errors are drawn from their predictions."""
+    draws = max(DRAWN // len(unsure), 10)
+    normal = np.random.default_rng(0).normal(size=(draws, len(unsure), 3))
+    drawn = unsure * np.linalg.norm(normal, axis=2) / np.sqrt(3)  # as exact on each of three axes
+    curves = np.mean([_curves(errors, order) for errors in drawn], axis=0)
+    means, p95s = curves.tolist()
+    return means, p95s
+
+
 def sparsification(errors: ArrayLike, unsure: ArrayLike) -> dict[str, Any] | None:
     """
     Tell how the errors fall when only the surest frames are kept.
 
     Beside it what an oracle reaches that knows the errors. The area between the two curves of the
     mean, as a share of the mean of all, is the AUSE: 0 is perfect (Ilg et al., "Uncertainty
-    estimates and multi-hypotheses networks for optical flow", ECCV 2018, section 5).
+    estimates and multi-hypotheses networks for optical flow", ECCV 2018, section 5). And beside it
+    what is expected of exact predictions: where all frames are about as sure, not even these make
+    the surest ones much better.
 
     :param errors: (N,) in any unit.
     :param unsure: (N,) predicted standard deviations.
@@ -53,12 +66,15 @@ def sparsification(errors: ArrayLike, unsure: ArrayLike) -> dict[str, Any] | Non
     found, predicted = np.asarray(errors, np.float64), np.asarray(unsure, np.float64)
     if found.size < len(KEPT) or np.ptp(predicted) <= 1e-9 * predicted.max() or not found.any():
         return None
-    means, p95s = _curves(found, np.argsort(predicted, kind='stable'))
+    order = np.argsort(predicted, kind='stable')
+    means, p95s = _curves(found, order)
+    exact_means, exact_p95s = _predicted(predicted, order)
     oracle_means, oracle_p95s = _curves(found, np.argsort(found, kind='stable'))
     gaps = (np.array(means) - oracle_means) / found.mean()
     area = float(np.sum((gaps[1:] + gaps[:-1]) / 2 * np.diff(KEPT)))
     return {'kept': list(KEPT), 'mean': means, 'oracle_mean': oracle_means, 'p95': p95s,
-            'oracle_p95': oracle_p95s, 'ause': area}
+            'oracle_p95': oracle_p95s, 'ause': area, 'predicted_mean': exact_means,
+            'predicted_p95': exact_p95s}
 
 
 def auroc(inside: ArrayLike, outside: ArrayLike) -> float:

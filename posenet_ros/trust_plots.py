@@ -100,13 +100,16 @@ def sparsification_view(report: Mapping[str, Any]) -> str | None:
                           label=f'{words}, the surest kept')
                 axis.plot(found['kept'], found[f'oracle_{statistic}'], style, color=TRAINING,
                           label=f'{words}, by an oracle')
+                if f'predicted_{statistic}' in found:
+                    axis.plot(found['kept'], found[f'predicted_{statistic}'], style, color=TRUTH,
+                              linewidth=0.8, label=f'{words}, as predicted')
             axis.set(xlim=(1.0, 0.0), xlabel='share of the frames kept')
             axis.set_ylim(bottom=0)
             axis.xaxis.set_major_formatter(lambda v, _: f'{100 * v:.0f} %')
             axis.set_title(f'{key.split("_")[0]} ({key.split("_")[1]})')
         axes = np.atleast_1d(axes)
         axes[0].set_ylabel('error')
-        figure.legend(*axes[0].get_legend_handles_labels(), loc='outside lower center', ncols=4)
+        figure.legend(*axes[0].get_legend_handles_labels(), loc='outside lower center', ncols=3)
     return out[0]
 
 

@@ -60,6 +60,17 @@ def test_sparsification_of_a_sigma_that_guesses() -> None:
     assert wrong['ause'] > found['ause'] > 0
 
 
+@pytest.mark.parametrize('times', [1.0, 2.0])
+def test_errors_as_predicted_have_the_predicted_curves(times: float) -> None:
+    unsure = RNG.uniform(0.5, 1.5, 4000)
+    errors = unsure * times * np.linalg.norm(RNG.normal(size=(4000, 3)), axis=1) / np.sqrt(3)
+    found = sparsification(errors, unsure)
+    for statistic in ('mean', 'p95'):
+        assert np.allclose(found[statistic][7:], times * np.array(
+            found[f'predicted_{statistic}'][7:]), rtol=0.06)  # shares from 40 %: 1600 errors
+    assert 0.8 < found['predicted_p95'][15] / found['predicted_p95'][-1] < 0.95
+
+
 def test_no_order_no_sparsification() -> None:
     assert sparsification(RNG.exponential(size=100), np.full(100, 0.5)) is None
     assert sparsification(np.zeros(100), RNG.exponential(size=100)) is None
