@@ -61,7 +61,7 @@ class Parameters:
         limits=(0, 1000))
     refine: bool = _parameter(
         False, "Make poses exact by the model folder's landmarks, where the image shows enough of "
-        'them: some ten times more accurate, for some 45 ms more an image.')
+        'them: ten times more accurate or better, for some 45 ms more an image.')
     autostart: bool = _parameter(
         True, 'Configure and activate at start; false leaves that to a lifecycle manager.',
         read_only=True)
