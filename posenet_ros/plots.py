@@ -222,11 +222,12 @@ def relation_views(errors_m: Array, known: Mapping[str, Array]) -> str:
                     axis.plot(x[i[[0, -1]]], [np.median(y[i])] * 2, '-', color=TRUTH, linewidth=2)
             axis.set_yscale('log')
             axis.yaxis.set_major_formatter(lambda v, _: f'{v:g}')
-            axis.set_xlabel(fill(WORDS[key], 24))
+            words = fill(WORDS[key], 24)
             if key == 'sigma_m' and (x > 0).all():  # of millimetres to metres
                 axis.set_xscale('log')
                 axis.xaxis.set_major_formatter(lambda v, _: f'{v:g}')
-                axis.set_xlabel(fill(f'{WORDS[key]}, logarithmic', 28))
+                words = fill(f'{WORDS[key]}, logarithmic', 28)
+            axis.set_xlabel(words)
         np.atleast_1d(axes)[0].set_ylabel('error (m), logarithmic')
     return out[0]
 

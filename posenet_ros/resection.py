@@ -99,13 +99,15 @@ class _Fit(NamedTuple):
 
     :param jacobian: (N, 2, 6) how the rays move with the pose's translation and rotation.
     :param errors: (N, 2) of the rays.
-    :param weights: (N,) of the points.
+    :param once: (N,) what the points count, whatever they say: those on one ray count less.
+    :param weights: (N,) what they count as they agree.
     :param inverse: (6, 6) of the information: the covariance where the rays' noise is 1.
     """
 
     pose: Pose
     jacobian: Array
     errors: Array
+    once: Array
     weights: Array
     inverse: Array
 
@@ -120,7 +122,7 @@ def _settled(points_m: Array, rays: Array, pose: Pose, fine: float, once: Array)
     """
     Return the fit by Cauchy's loss of that width, from a pose on.
 
-    :param once: (N,) what the points count, whatever they say.
+    :param once: as of the fit.
     :returns: None where the rays hold too little.
     """
     fit = _fit(points_m, rays, pose, fine, once)
@@ -159,7 +161,7 @@ def _fit(points_m: Array, rays: Array, pose: Pose, fine: float, once: Array) -> 
     if not known[0] > LEAST_KNOWN * known[-1]:
         return None
     inverse = np.asarray(np.linalg.inv(information), np.float64)
-    return _Fit(pose, jacobian, errors, weights, inverse)
+    return _Fit(pose, jacobian, errors, once, weights, inverse)
 
 
 def _information(jacobian: Array, weights: Array) -> Array:
@@ -186,13 +188,13 @@ def _covariance(fit: _Fit, spots: NDArray[np.intp], parts: NDArray[np.intp],
 
     :param spots: (N,) the ray that each point is on, and `parts` (N,) its part of the image.
     """
-    answers = [_alike(fit, spots, LEAST_NOISE * fine), _grouped(fit, spots), _grouped(fit, parts)]
+    answers = [_alike(fit, LEAST_NOISE * fine), _grouped(fit, spots), _grouped(fit, parts)]
     return symmetric(np.mean(answers, axis=0))
 
 
-def _alike(fit: _Fit, spots: NDArray[np.intp], least: float) -> Array:
+def _alike(fit: _Fit, least: float) -> Array:
     """Return the covariance where each spot errs for itself, all by as much, at least so much."""
-    weights = fit.weights / np.sqrt(np.bincount(spots)[spots])  # all on a spot are one
+    weights = fit.weights * fit.once  # all on a spot are one
     variance = np.sum(weights * np.sum(np.square(fit.errors), axis=1)) / (2 * np.sum(weights))
     return np.asarray(np.linalg.inv(_information(fit.jacobian, weights))
                       * max(variance, least ** 2), np.float64)
