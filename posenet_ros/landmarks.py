@@ -7,9 +7,10 @@ looked for in the image, and those that are found give the pose (perspective-n-p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 import zipfile
 
@@ -85,6 +86,20 @@ class Landmarks:
         return Landmarks(self.positions_m[views], self.quats_xyzw[views], self.points_m[chosen],
                          self.descriptors[chosen], np.cumsum([0, *counts]).astype(np.int32),
                          self.misfits[views])
+
+    def instead(self, seen: Mapping[int, tuple[NDArray[np.float32], NDArray[np.uint8]]],
+                ) -> Landmarks:
+        """
+        Return the same, but for what some images see.
+
+        :param seen: by the images' indices, the landmarks and their descriptors.
+        """
+        points, descriptors = zip(*(
+            seen.get(i, (self.points_m[start:end], self.descriptors[start:end]))
+            for i, (start, end) in enumerate(pairwise(self.starts))), strict=True)
+        starts = np.cumsum([0, *map(len, points)]).astype(np.int32)
+        return replace(self, points_m=np.concatenate(points),
+                       descriptors=np.concatenate(descriptors), starts=starts)
 
 
 def load(file: Path) -> Landmarks:

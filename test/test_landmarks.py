@@ -46,7 +46,8 @@ def walked(wall: Path) -> Dataset:
 
 @pytest.fixture(scope='module')
 def found(walked: Dataset) -> Landmarks:
-    return finding.find(walked, finding.features_of(walked, 'features'))
+    return finding.find(
+        walked, finding.features_of(walked, 'features'), finding.cameras_of(walked))
 
 
 @pytest.fixture(scope='module')
@@ -145,6 +146,32 @@ def test_one_image_can_be_left_out(walked: Dataset, found: Landmarks) -> None:
     assert refiner.views_near(walked.samples[0].map_from_camera, 3)[0] == 0
 
 
+def test_a_left_out_image_has_no_say_in_the_landmarks_that_it_is_refined_by(
+        walked: Dataset, found: Landmarks) -> None:
+    features, cameras = finding.features_of(walked, 'features'), finding.cameras_of(walked)
+    view, truth = 7, found.pose(7)
+    features[view] = features[view]._replace(rays=features[view].rays + 0.004)  # as if turned
+    leaning = finding.find(walked, features, cameras)
+    sizes = [np.abs(refined.compared(Refiner(marks, np.empty((0, 0))).without(view).refine(
+        features[view], truth), truth)[0]) for marks in (found, leaning)]
+    fair = np.abs(refined.left_out(leaning, features, cameras)[view, 0])
+    sizes_m = [np.linalg.norm(size[:3]) for size in (*sizes, fair)]
+    assert sizes_m[1] < 0.6 * sizes_m[0], 'landmarks that it helped to place lean to it'
+    assert sizes_m[2] == pytest.approx(sizes_m[0], rel=0.2)
+
+
+def test_images_may_see_other_landmarks_instead(found: Landmarks) -> None:
+    points, looks = np.ones((2, 3), np.float32), np.ones((2, found.descriptors.shape[1]), np.uint8)
+    last = len(found.positions_m) - 1
+    for view in (0, 5, last):
+        other = found.instead({view: (points, looks)})
+        assert np.array_equal(other.only(np.array([view])).points_m, points)
+        assert np.array_equal(other.only(np.array([view])).descriptors, looks)
+        rest = np.delete(np.arange(last + 1), view)
+        assert np.array_equal(other.only(rest).points_m, found.only(rest).points_m)
+        assert np.array_equal(other.only(rest).descriptors, found.only(rest).descriptors)
+
+
 def test_where_the_poses_of_the_data_set_contradict_each_other_it_is_less_sure(
         walked: Dataset) -> None:
     rng, along_m = np.random.default_rng(0), walked.positions_m[:, 0]
@@ -153,10 +180,10 @@ def test_where_the_poses_of_the_data_set_contradict_each_other_it_is_less_sure(
         s.map_from_camera.translation_m + (rng.normal(0, 0.05, 3) if left[i] else 0),
         s.map_from_camera.quat_xyzw)) for i, s in enumerate(walked.samples))
     bent = replace(walked, samples=samples)
-    features = finding.features_of(bent, 'features')
-    found = finding.find(bent, features)
+    features, cameras = finding.features_of(bent, 'features'), finding.cameras_of(bent)
+    found = finding.find(bent, features, cameras)
     assert np.isnan(found.misfits).all()
-    before = refined.left_out(found, features)
+    before = refined.left_out(found, features, cameras)
     found, power, after = refined.fitted(found, before)
     assert power > 0
     assert np.median(found.misfits[left]) > 2 * np.median(found.misfits[right])
@@ -297,4 +324,4 @@ def test_a_model_without_landmarks_says_what_to_do(wall: Path, model: Path) -> N
 def test_images_without_anything_in_common_have_no_landmarks(walked: Dataset) -> None:
     alone = walked.subset([0])
     with pytest.raises(InputError, match=r'100 landmarks in common\. Received: 0'):
-        finding.find(alone, finding.features_of(alone, 'features'))
+        finding.find(alone, finding.features_of(alone, 'features'), finding.cameras_of(alone))

@@ -21,7 +21,7 @@ from ros_helpers import (
     write_mean_colour_model,
 )
 from training.datasets import read_dataset
-from training.landmarks import features_of, find
+from training.landmarks import cameras_of, features_of, find
 from training_helpers import LARGE_CAMERA as CAMERA
 from training_helpers import wall_view, write_cambridge
 
@@ -37,7 +37,8 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Po
     model = write_mean_colour_model(folder / 'model', CAMERA)
     loaded = artifact.load(model)
     seen = read_dataset(folder / 'wall', 'train', None)
-    landmarks.save(find(seen, features_of(seen, 'features')), model / LANDMARKS_FILE)
+    found = find(seen, features_of(seen, 'features'), cameras_of(seen))
+    landmarks.save(found, model / LANDMARKS_FILE)
     calibration = replace(loaded.calibration, refined_scale=SCALE)
     artifact.save(replace(loaded, calibration=calibration), model)
     return model, {name: pose for name, pose in poses.items() if name.startswith('seq4')}

@@ -43,7 +43,7 @@ from training.refined import (
     refined_errors,
     spoilt_features,
 )
-from training.triangulation import landmarks_of, walked
+from training.triangulation import landmarks_of, Walked, walked
 
 FEWEST = 100  # landmarks of a scene
 
@@ -57,18 +57,22 @@ def features_of(dataset: Dataset, words: str) -> list[Features]:
                      desc=words, disable=None, dynamic_ncols=True))
 
 
-def find(dataset: Dataset, features: Sequence[Features]) -> Landmarks:
+def cameras_of(dataset: Dataset) -> Walked:
+    """Return where the images of a data set were taken."""
+    poses = [s.map_from_camera for s in dataset.samples]
+    return walked(poses, usual_step_m(poses, [s.sequence for s in dataset.samples]))
+
+
+def find(dataset: Dataset, features: Sequence[Features], cameras: Walked) -> Landmarks:
     """
     Return the landmarks of a data set.
 
-    :param features: of its images.
+    :param features: of its images, and `cameras` where these were.
     :raises InputError: when the images hardly have any in common.
     """
-    poses = [s.map_from_camera for s in dataset.samples]
-    cameras = walked(poses, usual_step_m(poses, [s.sequence for s in dataset.samples]))
     parts = list(tqdm(
-        ordered_map(lambda i: landmarks_of(i, features, cameras), range(len(poses))),
-        total=len(poses), unit='img', desc='landmarks', disable=None, dynamic_ncols=True))
+        ordered_map(lambda i: landmarks_of(i, features, cameras), range(len(features))),
+        total=len(features), unit='img', desc='landmarks', disable=None, dynamic_ncols=True))
     counts = [len(points) for points, _ in parts]
     if sum(counts) < FEWEST:
         raise InputError(f'{dataset.name}: the images have to see {FEWEST} landmarks in common. '
@@ -77,7 +81,7 @@ def find(dataset: Dataset, features: Sequence[Features]) -> Landmarks:
                      np.concatenate([points for points, _ in parts]),
                      np.concatenate([descriptors for _, descriptors in parts]),
                      np.cumsum([0, *counts]).astype(np.int32),
-                     np.full(len(poses), np.nan, np.float32))
+                     np.full(len(features), np.nan, np.float32))
 
 
 def guesses(loaded: LoadedArtifact, dataset: Dataset) -> Prediction:
@@ -102,9 +106,9 @@ def add(loaded: LoadedArtifact, dataset: Dataset, folder: Path) -> dict[str, Any
     start = time.perf_counter()
     preset = preset_of(loaded.provenance)
     kept, held = (dataset.subset(part) for part in hold_out(dataset, preset.validation))
-    features = features_of(kept, 'features')
-    found = find(kept, features)
-    found, power, own = fitted(found, left_out(found, features))
+    features, cameras = features_of(kept, 'features'), cameras_of(kept)
+    found = find(kept, features, cameras)
+    found, power, own = fitted(found, left_out(found, features, cameras))
     refiner, said = Refiner(found, loaded.train.places, power), guesses(loaded, held)
     plain, spoilt = (refined_errors(refiner, said, held, seen) for seen in (
         features_of(held, 'held-out'), spoilt_features(held, preset)))

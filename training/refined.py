@@ -24,11 +24,12 @@ from training.augment import Augmenter
 from training.datasets import Dataset
 from training.presets import Preset
 from training.sigmas import power_of, scales
+from training.triangulation import helpers, landmarks_of, Walked
 
 Array = NDArray[np.float64]
 
 FEWEST_REFINED = 10  # poses that tell the covariance's factors
-MOST_LEFT_OUT = 2000  # images that are refined by all others
+MOST_LEFT_OUT = 300  # images that are refined by all others
 MOST_ACROSS = 200  # images that are refined by other walks
 CAUTIOUS = 2.0  # factor where they cannot: of the scenes that were tried, 1 to 2
 
@@ -69,20 +70,27 @@ def refined_errors(refiner: Refiner, said: Prediction, dataset: Dataset,
     return np.reshape(list(ordered_map(one, range(len(features)))), (-1, 2, 6))
 
 
-def left_out(found: Landmarks, features: Sequence[Features]) -> Array:
+def left_out(found: Landmarks, features: Sequence[Features], cameras: Walked) -> Array:
     """
-    Refine the pose of each training image by what all others have seen, with a progress bar.
+    Refine the pose of training images by what all others have seen, with a progress bar.
 
-    :param features: of the images.
+    The landmarks that an image helped to place are placed anew without it: they would lie where
+    its own rays and its own pose put them, and it would seem to be refined better than it is.
+
+    :param features: of the images, and `cameras` where these were.
     :returns: (V, 2, 6) as of :func:`compared`; of very many images some are not refined.
     """
-    refiner, count = Refiner(found, np.empty((0, 0))), len(features)
+    count = len(features)
+    helped = [helpers(view, cameras) for view in range(count)]
     rows = np.full((count, 2, 6), np.nan)
     chosen = range(0, count, -(-count // MOST_LEFT_OUT))
 
     def one(view: int) -> Array:
+        others = found.instead({i: landmarks_of(i, features, cameras, hidden=view)
+                                for i in range(count) if view in helped[i]})
         truth = found.pose(view)
-        return compared(refiner.without(view).refine(features[view], truth), truth)
+        return compared(Refiner(others, np.empty((0, 0))).without(view).refine(
+            features[view], truth), truth)
 
     rows[chosen] = list(tqdm(ordered_map(one, chosen), total=len(chosen), unit='img',
                              desc='left out', disable=None, dynamic_ncols=True))

@@ -12,6 +12,7 @@ from posenet_ros.local_features import Features, match
 from posenet_ros.pose import Pose
 
 Array = NDArray[np.float64]
+Seen = tuple[NDArray[np.float32], NDArray[np.uint8]]  # landmarks and what they look like
 
 RANKS = (0, 2, 5, 9, 14)  # which of the nearest cameras help, so that some are further off
 CLOSEST = 0.7  # of the usual step: nearer cameras see no depth
@@ -116,11 +117,15 @@ def triangulate(cameras: Sequence[Pose], rays: Array) -> Array:
     return meeting_points(centres_m, directions, best)
 
 
-def landmarks_of(index: int, features: Sequence[Features],
-                 cameras: Walked) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Return the landmarks that an image sees: (N, 3) metres and their descriptors."""
+def landmarks_of(index: int, features: Sequence[Features], cameras: Walked,
+                 hidden: int | None = None) -> Seen:
+    """
+    Return the landmarks that an image sees: (N, 3) metres and their descriptors.
+
+    :param hidden: an image that must not help to place them.
+    """
     own = features[index]
-    others = helpers(index, cameras)
+    others = [i for i in helpers(index, cameras) if i != hidden]
     rays = np.full((len(own.rays), 1 + len(others), 2), np.nan)
     rays[:, 0] = own.rays
     ours = unit_rows(own.descriptors)
