@@ -12,7 +12,6 @@ from posenet_ros.local_features import Features, match
 from posenet_ros.pose import Pose
 
 Array = NDArray[np.float64]
-Seen = tuple[NDArray[np.float32], NDArray[np.uint8]]  # landmarks and what they look like
 
 RANKS = (0, 2, 5, 9, 14)  # which of the nearest cameras help, so that some are further off
 CLOSEST = 0.7  # of the usual step: nearer cameras see no depth
@@ -118,7 +117,8 @@ def triangulate(cameras: Sequence[Pose], rays: Array) -> Array:
 
 
 def landmarks_of(index: int, features: Sequence[Features], cameras: Walked,
-                 hidden: int | None = None) -> Seen:
+                 hidden: int | None = None,
+                 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """
     Return the landmarks that an image sees: (N, 3) metres and their descriptors.
 
