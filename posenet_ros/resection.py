@@ -45,9 +45,10 @@ class Resection:
 
 def resect(points_m: Array, rays: Array, tolerance: float) -> Resection | None:
     """
-    Return the camera's pose, by EPnP on random samples (RANSAC), then robust least squares.
+    Return the camera's pose, by P3P on random samples (RANSAC), then robust least squares.
 
-    Of the points that agree, those that agree best decide: landmarks that are a little off, or of
+    Points that agree are chosen again once all of the first have had their say. Of them, those
+    that agree best decide: landmarks that are a little off, or of
     the spot beside, would pull the pose away. Cauchy's loss, by iterated weights (Holland and
     Welsch 1977); of several points on one ray each counts less.
 
@@ -64,11 +65,7 @@ def resect(points_m: Array, rays: Array, tolerance: float) -> Resection | None:
         solved = None
     if solved is None:
         return None
-    turn, shift, chosen = solved
-    rotation = cv2.Rodrigues(turn)[0].T
-    if not (np.isfinite(rotation).all() and np.isfinite(shift).all()):
-        return None
-    pose = Pose.from_rotation(rotation, -rotation @ shift[:, 0])
+    pose, chosen = solved
     share = len(chosen) / len(points_m)
     spots = np.unique(rays[chosen], axis=0, return_inverse=True)[1].ravel()
     once = 1 / np.sqrt(np.bincount(spots)[spots])
@@ -80,17 +77,30 @@ def resect(points_m: Array, rays: Array, tolerance: float) -> Resection | None:
 
 
 def _solve(points_m: Array, rays: Array,
-           tolerance: float) -> tuple[Array, Array, NDArray[np.intp]] | None:
-    """Return the turn and the shift of camera_from_map, as OpenCV has them, and the inliers."""
+           tolerance: float) -> tuple[Pose, NDArray[np.intp]] | None:
+    """Return map_from_camera and the points that agree with it."""
     found, turn, shift, inliers = cv2.solvePnPRansac(
         points_m, rays, np.eye(3), None, iterationsCount=ROUNDS, reprojectionError=tolerance,
-        confidence=CONFIDENCE, flags=cv2.SOLVEPNP_EPNP)
+        confidence=CONFIDENCE, flags=cv2.SOLVEPNP_P3P)
     if not found or inliers is None or len(inliers) < FEWEST_POINTS:
         return None
-    chosen = np.asarray(inliers[:, 0], np.intp)
+    first = inliers[:, 0]
     turn, shift = cv2.solvePnPRefineLM(
-        points_m[chosen], rays[chosen], np.eye(3), None, turn, shift)
-    return np.asarray(turn), np.asarray(shift), chosen
+        points_m[first], rays[first], np.eye(3), None, turn, shift)
+    rotation = np.asarray(cv2.Rodrigues(turn)[0].T, np.float64)
+    if not (np.isfinite(rotation).all() and np.isfinite(shift).all()):
+        return None
+    pose = Pose.from_rotation(rotation, -rotation @ shift[:, 0])
+    chosen = _agreeing(points_m, rays, pose, tolerance)
+    return (pose, chosen) if len(chosen) >= FEWEST_POINTS else None
+
+
+def _agreeing(points_m: Array, rays: Array, pose: Pose, tolerance: float) -> NDArray[np.intp]:
+    """Return which points are in front of a camera and within the tolerance, indices."""
+    seen = (points_m - pose.translation_m) @ pose.rotation
+    front = np.flatnonzero(seen[:, 2] > 0)
+    off = np.linalg.norm(seen[front, :2] / seen[front, 2:] - rays[front], axis=1)
+    return np.asarray(front[off < tolerance], np.intp)
 
 
 class _Fit(NamedTuple):

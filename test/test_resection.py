@@ -38,6 +38,17 @@ def test_landmarks_that_are_a_little_off_do_not_pull() -> None:
     assert np.linalg.norm(pose_error(found.map_from_camera, TRUTH)[:3]) < pulled / 10
 
 
+def test_all_points_that_agree_have_a_say() -> None:
+    points, rays = seen(90)
+    rng, left_out = np.random.default_rng(5), 0
+    for _ in range(30):
+        off = rng.normal(0, 0.4 * TOLERANCE, rays.shape)
+        agree = np.linalg.norm(off, axis=1) < 0.9 * TOLERANCE
+        left_out += np.setdiff1d(np.flatnonzero(agree), resect(
+            points, rays + off, TOLERANCE).inliers).size
+    assert left_out < 0.01 * 30 * 90
+
+
 def errors_and_covariances(kind: str) -> tuple[np.ndarray, np.ndarray]:
     """Return the errors of 300 poses from noisy rays, (300, 6), and their covariances."""
     points, rays = seen(ENOUGH)

@@ -73,6 +73,21 @@ def test_the_power_of_the_place_score_is_found(power: float) -> None:
     assert power_of(rng.laplace(size=(4000, 6)) * sizes, own, scores) == power
 
 
+def test_wrong_truths_do_not_hide_the_power() -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.uniform(0.4, 3, 400)
+    errors = rng.normal(size=(400, 6)) * scores[:, np.newaxis]
+    errors[:8] *= 1000
+    assert power_of(errors.astype(np.float32), np.ones((400, 6), np.float32), scores) == 1
+
+
+def test_a_power_has_to_be_told_from_chance() -> None:
+    rng = np.random.default_rng(0)
+    found = [power_of(rng.normal(size=(40, 6)).astype(np.float32), np.ones((40, 6), np.float32),
+                      rng.uniform(0.8, 1.2, 40), standard_errors=2) for _ in range(20)]
+    assert np.mean(found) < 0.1
+
+
 def test_heavy_tails_are_covered_by_two_sigma() -> None:
     ratios = np.random.default_rng(0).standard_t(3, size=(20000, 6))
     usual, wide = np.array(scales(ratios)), np.array(scales(ratios, heavy_tails=True))

@@ -133,7 +133,6 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument('--model', type=Path, required=True, help='model folder; replaced when '
                         'all is done')
     result.add_argument('--data', type=Path, required=True, help='dataset that it was trained on')
-    result.add_argument('--camera', help='FX or FX,FY,CX,CY, as for training.train')
     return result
 
 
@@ -141,7 +140,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line."""
     options = parser().parse_args(argv)
     loaded = load(options.model)
-    held = validation_set(loaded, read_dataset(options.data, 'train', options.camera))
+    held = validation_set(loaded, read_dataset(options.data, 'train', loaded.camera))
     inputs = np.stack([loaded.preprocess(read_image(sample.path), held.camera)
                        for sample in held.samples])
     about = dict(loaded.provenance)

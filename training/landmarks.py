@@ -148,9 +148,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     check_new(options.out, force=options.force)
     loaded = load(options.model)
-    camera = loaded.camera
-    dataset = replace(read_dataset(
-        options.data, 'train', f'{camera.fx},{camera.fy},{camera.cx},{camera.cy}'), camera=camera)
+    dataset = read_dataset(options.data, 'train', loaded.camera)
     check_dataset(loaded, dataset)
     with new_folder(options.out, force=options.force) as folder:
         shutil.copytree(options.model, folder, dirs_exist_ok=True)

@@ -31,6 +31,8 @@ Array = NDArray[np.float64]
 FEWEST_REFINED = 10  # poses that tell the covariance's factors
 MOST_LEFT_OUT = 300  # images that are refined by all others
 MOST_ACROSS = 200  # images that are refined by other walks
+POWERS = tuple(np.arange(0, 2.25, 0.25).tolist())
+SURE = 2.0  # standard errors that the misfits have to explain the errors better by
 CAUTIOUS = 2.0  # factor where they cannot: of the scenes that were tried, 1 to 2
 
 
@@ -113,7 +115,7 @@ def fitted(found: Landmarks, rows: Array) -> tuple[Landmarks, float, Array]:
     found = replace(found, misfits=(sizes / np.median(sizes[known])).astype(np.float32))
     refiner = Refiner(found, np.empty((0, 0)))
     scores = np.array([refiner.without(view).misfit(found.pose(view)) for view in known])
-    power = power_of(rows[known, 0], rows[known, 1], scores)
+    power = power_of(rows[known, 0], rows[known, 1], scores, POWERS, SURE)
     rows = rows.copy()
     rows[known, 1] *= enlargement(scores, power)[:, np.newaxis]
     return found, power, rows

@@ -20,6 +20,7 @@ LEARNING_RATE = 2e-3
 WEIGHT_DECAY = 1e-2
 DROPOUT = 0.3
 ITERATIONS = 10
+TAILS = 4  # degrees of freedom of Student's t: pose errors are like it (training/README.md)
 POWERS = (0.0, 0.5, 1.0, 1.5, 2.0)
 LEAST_DEVIATION = 0.2  # that is added to each feature's, as a share of their mean
 
@@ -82,21 +83,40 @@ def scales(ratios: NDArray[Any], heavy_tails: bool = False) -> tuple[float, ...]
     return tuple(np.exp(logs).ravel().tolist())
 
 
-def power_of(errors: Array, own: Array, scores: NDArray[Any]) -> float:
+def power_of(errors: Array, own: Array, scores: NDArray[Any],
+             powers: Sequence[float] = POWERS, standard_errors: float = 0) -> float:
     """
     Return the power of a score that explains the errors best, of a few.
 
-    By the likelihood under Laplace's distribution, with the best factor on each axis.
+    By the likelihood under Student's t distribution, whose tails bear a few wrong truths, with the
+    best factor on each axis.
 
     :param errors: (N, 6), and `own` (N, 6) what was expected of them.
     :param scores: (N,) of the images: see :func:`posenet_ros.certainty.enlargement`.
+    :param powers: to choose from; the first is taken unless another is better than by chance.
+    :param standard_errors: by how many of the likelihoods' difference (Vuong 1989) that is.
     """
-    def unlikelihood(power: float) -> float:
-        sizes = own * enlargement(scores, power)[:, np.newaxis]
-        return float(np.sum(np.log(np.mean(np.abs(errors) / sizes, axis=0))
-                            + np.mean(np.log(sizes), axis=0)))
+    found = np.array([_unlikelihoods(errors, own * enlargement(scores, power)[:, np.newaxis])
+                      for power in powers])
+    best = int(found.mean(axis=1).argmin())
+    better = found[0] - found[best]
+    told = better.mean() > standard_errors * better.std() / np.sqrt(len(errors))
+    return powers[best] if told else powers[0]
 
-    return min(POWERS, key=unlikelihood)
+
+def _unlikelihoods(errors: Array, sizes: Array) -> Array:
+    """
+    Return negative log likelihoods under Student's t distribution, (N,), less a constant.
+
+    :param errors: (N, 6), and `sizes` (N, 6) what is expected, but for a factor on each axis: the
+        likeliest, by expectation maximisation (Lange, Little and Taylor 1989).
+    """
+    squares = np.square(errors / sizes)
+    variance = np.maximum(np.median(squares, axis=0), SMALLEST_SIGMA ** 2)
+    for _ in range(ITERATIONS):
+        variance = np.mean((TAILS + 1) * squares / (TAILS + squares / variance), axis=0)
+    return np.asarray(np.sum(np.log(sizes * np.sqrt(variance)) + (TAILS + 1) / 2 * np.log1p(
+        squares / variance / TAILS), axis=1), np.float32)
 
 
 def principal(features: Array, size: int) -> Array:

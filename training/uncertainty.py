@@ -224,7 +224,6 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument('--model', type=Path, required=True, help='model folder')
     result.add_argument('--data', type=Path, required=True, help='dataset that it was trained on')
     result.add_argument('--out', type=Path, required=True, help='model folder to write')
-    result.add_argument('--camera', help='FX or FX,FY,CX,CY, as for training.train')
     result.add_argument('--force', action='store_true', help='replace an existing model folder')
     return result
 
@@ -253,7 +252,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     check_new(options.out, force=options.force)
     loaded = load(options.model)
-    dataset = read_dataset(options.data, 'train', options.camera)
+    dataset = read_dataset(options.data, 'train', loaded.camera)
     check_dataset(loaded, dataset)
     with tempfile.TemporaryDirectory() as work:
         material = material_of(loaded, dataset, Path(work))
