@@ -13,7 +13,7 @@ from posenet_ros.errors import InputError
 from posenet_ros.image_files import read_image
 from posenet_ros.relocaliser import Relocaliser
 import pytest
-from training import uncertainty
+from training import refined, uncertainty
 from training.augment import Augmentation
 from training.looking import MOST_IMAGES, stronger, thinned
 from training.sigmas import (
@@ -84,7 +84,7 @@ def test_wrong_truths_do_not_hide_the_power() -> None:
 def test_a_power_has_to_be_told_from_chance() -> None:
     rng = np.random.default_rng(0)
     found = [power_of(rng.normal(size=(40, 6)).astype(np.float32), np.ones((40, 6), np.float32),
-                      rng.uniform(0.8, 1.2, 40), standard_errors=2) for _ in range(20)]
+                      rng.uniform(0.8, 1.2, 40), refined.POWERS, refined.SURE) for _ in range(20)]
     assert np.mean(found) < 0.1
 
 

@@ -32,7 +32,7 @@ FEWEST_REFINED = 10  # poses that tell the covariance's factors
 MOST_LEFT_OUT = 300  # images that are refined by all others
 MOST_ACROSS = 200  # images that are refined by other walks
 POWERS = tuple(np.arange(0, 2.25, 0.25).tolist())
-SURE = 2.0  # standard errors that the misfits have to explain the errors better by
+SURE = 1.0  # standard errors that misfits have to explain the errors better by; 2 % do by chance
 CAUTIOUS = 2.0  # factor where they cannot: of the scenes that were tried, 1 to 2
 
 
