@@ -221,6 +221,12 @@ def ensemble(members: Sequence[keras.Model], config: NetworkConfig) -> keras.Mod
     return model
 
 
+def member_of(model: keras.Model, i: int) -> keras.Model:
+    """Return one of the networks (sharing its weights) that :func:`ensemble` made one of."""
+    body, head = (model.get_layer(f'{half}{i}') for half in ('body', 'head'))
+    return keras.Model(model.input, head(body(model.input)['fc']))
+
+
 def layers_of(model: keras.Model) -> Iterator[keras.layers.Layer]:
     """Yield all layers, also those of the networks within a network."""
     for layer in model.layers:

@@ -12,7 +12,7 @@ from posenet_ros.image_files import read_image
 from posenet_ros.pose import Pose
 import pytest
 from training.datasets import read_dataset
-from training.loop import hold_out
+from training.folds import hold_out
 from training_helpers import cambridge_line, CAMERA, walk, write_cambridge
 
 

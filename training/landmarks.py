@@ -31,8 +31,8 @@ from posenet_ros.runner import ordered_map
 from tqdm import tqdm
 from training.datasets import Dataset, read_dataset, Sample
 from training.depth import usual_step_m
+from training.folds import hold_out
 from training.int8 import check_dataset
-from training.loop import hold_out
 from training.presets import preset_of
 from training.refined import (
     across_walks,

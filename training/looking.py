@@ -22,6 +22,7 @@ Array = NDArray[np.float32]
 
 MOST_IMAGES = 4000  # of a kind; more are thinned out evenly
 CHUNK = 64  # images
+POSE = ('position', 'quat_xyzw')  # outputs
 FIRST_EPOCH = 1_000_000  # versions that no training has seen
 
 
@@ -30,14 +31,16 @@ class Material:
     """
     What a network is taught with.
 
-    :param images: training images, with depths where the preset moves the camera.
-    :param held: held-out training images, the same.
+    :param images: training images that no network left out, with depths where the preset moves
+        the camera.
+    :param held: held-out training images, the same; where there are several, each from another of
+        the networks that answer together.
     :param camera: of the images, at their full size.
     """
 
     preset: Preset
     images: Images
-    held: Images
+    held: tuple[Images, ...]
     camera: Camera
 
     @property
@@ -47,7 +50,7 @@ class Material:
 
         As far as the training positions spread: a camera on wheels stays at its height.
         """
-        positions_m = np.concatenate([self.images.positions_m, self.held.positions_m])
+        positions_m = np.concatenate([part.positions_m for part in (self.images, *self.held)])
         return np.asarray(positions_m.std(axis=0))
 
 
@@ -96,12 +99,16 @@ class Looker:
     Shows images to a network, as they are or augmented.
 
     :param network: with the outputs to be taught.
+    :param answering: answers what the errors are of; the network itself, or one member of it.
     """
 
-    def __init__(self, network: keras.Model, material: Material, bar: keras.utils.Progbar) -> None:
+    def __init__(self, network: keras.Model, answering: keras.Model, material: Material,
+                 bar: keras.utils.Progbar) -> None:
+        said = network.output if answering is network else answering(network.input)
         self._model = keras.Model(network.input, {
             **network.output, 'features': network.get_layer(UNIT_FEATURES).output,
-            'places': network.get_layer(PLACE_FEATURES).output})
+            'places': network.get_layer(PLACE_FEATURES).output,
+            **{f'said_{key}': said[key] for key in POSE}})
         self._material, self._bar = material, bar
 
     def plain(self, images: Images) -> Seen:
@@ -128,8 +135,9 @@ class Looker:
         seen = []
         for inputs, truth in batches:
             found = self._answers(inputs)
-            errors = np.hstack([found['position'] - truth['position'], rotation_vectors_rad(
-                found['quat_xyzw'], truth['quat_xyzw'])]).astype(np.float32)
+            position_m, quat_xyzw = (found.pop(f'said_{key}') for key in POSE)
+            errors = np.hstack([position_m - truth['position'], rotation_vectors_rad(
+                quat_xyzw, truth['quat_xyzw'])]).astype(np.float32)
             seen.append(Seen(found.pop('features'), found.pop('places'), errors, found))
             self._bar.add(len(inputs))
         return together(seen)

@@ -24,8 +24,6 @@ from training.datasets import Dataset, Sample
 from training.losses import PoseTrainer
 from training.presets import Preset
 
-VALIDATION_BLOCKS = 5
-FEWEST_IMAGES = 8
 FLATTEST = 0.02  # smallest scale of an axis, as a share of the largest
 THREADS = 4
 VALIDATION_BATCH = 64
@@ -49,9 +47,10 @@ class Images:
     rhos: NDArray[np.float32] | None = None
 
     def take(self, indices: NDArray[np.intp]) -> Images:
-        """Return the images of those indices, without depths."""
+        """Return the images of those indices."""
         return Images(self.bases[indices], tuple(self.poses[i] for i in indices),
-                      self.positions_m[indices], self.quats_xyzw[indices])
+                      self.positions_m[indices], self.quats_xyzw[indices],
+                      None if self.rhos is None else self.rhos[indices])
 
 
 def load_images(dataset: Dataset, preprocess: Preprocess) -> Images:
@@ -84,52 +83,6 @@ def with_depths(images: Images, dataset: Dataset, preprocess: Preprocess, file: 
                           preprocess.base_camera(dataset.camera), bar.update)
     np.save(file, rhos)
     return replace(images, rhos=rhos)
-
-
-def part_of(everything: Images, dataset: Dataset, chosen: NDArray[np.intp], preset: Preset,
-            file: Path) -> Images:
-    """
-    Return the images of those indices, with depths where the preset moves the camera.
-
-    :param file: keeps the depths for a resumed training.
-    """
-    part = everything.take(chosen)
-    if not preset.shift:
-        return part
-    return with_depths(part, dataset.subset(chosen), preset.preprocess(), file)
-
-
-def _smallest_sequences(sequences: NDArray[np.str_], wanted: int) -> list[str]:
-    found, counts = np.unique(sequences, return_counts=True)
-    chosen: list[str] = []
-    for i in np.argsort(counts, kind='stable'):
-        if np.isin(sequences, chosen).sum() >= wanted:
-            break
-        chosen.append(str(found[i]))
-    return chosen
-
-
-def hold_out(dataset: Dataset, share: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """
-    Split off validation samples: the smallest whole sequences, else evenly spaced blocks.
-
-    :param share: of the samples, about.
-    :returns: indices of what is left to train on, and of the validation samples.
-    :raises InputError: on fewer than 8 samples.
-    """
-    count = len(dataset.samples)
-    if count < FEWEST_IMAGES:
-        raise InputError(f'{dataset.name}: training takes at least {FEWEST_IMAGES} images. '
-                         f'Received: {count}')
-    wanted = max(round(share * count), 1)
-    sequences = np.array([s.sequence for s in dataset.samples])
-    chosen = _smallest_sequences(sequences, wanted)
-    held = np.isin(sequences, chosen)
-    if len(np.unique(sequences)) < 3 or held.sum() > 1.5 * wanted + 1:
-        blocks = min(VALIDATION_BLOCKS, wanted)
-        place = (np.arange(count) * blocks / count) % 1  # within its part, 0..1
-        held = np.abs(place - 0.5) < wanted / count / 2
-    return np.flatnonzero(~held), np.flatnonzero(held)
 
 
 def network_config(preset: Preset, positions_m: NDArray[Any]) -> NetworkConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 import sys
@@ -98,17 +99,23 @@ class Member:
         return trainer.network
 
 
-def members_of(whole: Member, resume: Path | None) -> list[tuple[Member, Path | None]]:
+def members_of(whole: Member, parts: Sequence[tuple[Images, Images]], resume: Path | None,
+               ) -> list[tuple[Member, Path | None]]:
     """
     Return the trainings of all networks: each with a seed and a folder of its own.
 
     :param whole: with the settings of all of them together.
+    :param parts: images to train and to validate on, of each fold.
     :param resume: folder to go on from.
     :returns: with the folder that each goes on from; None where it has not begun.
     """
     if whole.preset.members == 1:
         return [(whole, resume)]
-    return [_member(whole, i, resume) for i in range(whole.preset.members)]
+    members = []
+    for i in range(whole.preset.members):
+        images, held = parts[i % len(parts)]
+        members.append(_member(replace(whole, images=images, held=held), i, resume))
+    return members
 
 
 def _member(whole: Member, i: int, resume: Path | None) -> tuple[Member, Path | None]:

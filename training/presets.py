@@ -27,6 +27,8 @@ class Preset:
     :param about: one line: what the preset is for.
     :param members: networks that are trained, each from a seed of its own (`seed`, `seed` + 1,
         ...); they answer together, with the mean of their poses.
+    :param cross_fit: each of them leaves out other images than the others, which tell how far off
+        it is: together they tell more, of more places (cross-fitting).
     :param weights: `pretrained`, `none` or a .weights.h5 file, see posenet_ros.pretrained.
     :param trainable_from: first layer that is trained, by name; those before stay as they are.
     :param frozen_norm: batch normalisation keeps its pretrained statistics and scales: those of a
@@ -54,6 +56,7 @@ class Preset:
     about: str
     backbone: str = 'efficientnet_lite0'
     members: int = 1
+    cross_fit: bool = False
     weights: str = 'pretrained'
     trainable_from: str = ''
     frozen_norm: bool = False
@@ -115,6 +118,10 @@ class Preset:
         for name, good in checks.items():
             if not good:
                 raise InputError(f'{name} is out of range. Received: {getattr(self, name)!r}')
+        if self.cross_fit and (self.members < 2 or self.members * self.validation > 0.5):
+            raise InputError('cross_fit takes at least 2 members, which together hold out half of '
+                             f'the images at most. Received: members={self.members}, '
+                             f'validation={self.validation}')
 
     def _part(self, cls: type[Any], **more: Any) -> Any:  # noqa: ANN401
         names = {f.name for f in fields(cls)} - set(more)
@@ -129,6 +136,11 @@ class Preset:
     def preprocess(self) -> Preprocess:
         """Return the way from an image to the network's input."""
         return Preprocess(self.input_width, self.input_height, self.short_side)
+
+    @property
+    def folds(self) -> int:
+        """How many times other images are held out."""
+        return self.members if self.cross_fit else 1
 
     def network(self, origin_m: Sequence[float] = (0, 0, 0),
                 scale_m: Sequence[float] = (1, 1, 1)) -> NetworkConfig:

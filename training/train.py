@@ -24,23 +24,19 @@ from training import devices, landmarks
 from training.callbacks import CURVES_FILE, LOG_FILE
 from training.datasets import Dataset, read_dataset
 from training.export import write_network
+from training.folds import folds_of, held_answers, hold_out, joined
 from training.int8 import may_be_faster, offer_int8, sentence
 from training.looking import Material
 from training.loop import (
-    hold_out,
     load_images,
     network_config,
     network_inputs,
-    part_of,
-    run,
 )
 from training.member import Member, members_of
 from training.presets import load_preset, names, Preset
 from training.result import calibrate, make_artifact, medians, provenance
 from training.uncertainty import sentence as certainty
 from training.uncertainty import Taught, teach
-
-DEPTH_FILE = 'depth.npy'
 
 
 class Training:
@@ -53,14 +49,15 @@ class Training:
     def __init__(self, preset: Preset, dataset: Dataset, work: Path,
                  on: devices.Devices) -> None:
         self.preset, self.dataset = preset, dataset
-        kept, held = hold_out(dataset, preset.validation)
-        _say(f'training on {len(kept)} images, validation on {len(held)} '
-             f'({", ".join(sorted({dataset.samples[i].sequence for i in held}))})')
+        for fold in range(preset.folds):
+            kept, held = hold_out(dataset, preset.validation, fold, preset.folds)
+            _say(f'training on {len(kept)} images, validation on {len(held)} '
+                 f'({", ".join(sorted({dataset.samples[i].sequence for i in held}))})')
         self.everything = load_images(dataset, preset.preprocess())
-        self.images = part_of(self.everything, dataset, kept, preset, work / DEPTH_FILE)
-        self.held = part_of(self.everything, dataset, held, preset, work / f'held_{DEPTH_FILE}')
-        self.whole = Member(preset, network_config(preset, dataset.positions_m[kept]), self.images,
-                            self.held, dataset.camera, dataset.digest(), work, on)
+        self.folds = folds_of(self.everything, dataset, preset, work)
+        first = hold_out(dataset, preset.validation, 0, preset.folds)[0]
+        self.whole = Member(preset, network_config(preset, dataset.positions_m[first]),
+                            *self.folds.parts[0], dataset.camera, dataset.digest(), work, on)
 
     def fit(self, resume: Path | None = None, tensorboard: Path | None = None) -> keras.Model:
         """
@@ -69,7 +66,7 @@ class Training:
         :param resume: folder of the checkpoints to go on from.
         :param tensorboard: folder of its logs.
         """
-        networks, members = [], members_of(self.whole, resume)
+        networks, members = [], members_of(self.whole, self.folds.parts, resume)
         for i, (member, start) in enumerate(members):
             if len(members) > 1:
                 _say(f'network {i + 1} of {len(members)}, seed {member.preset.seed}')
@@ -81,19 +78,20 @@ class Training:
     def save(self, network: keras.Model, out: Path, seconds: float, force: bool) -> None:
         """Write the model folder, and say what the validation gave."""
         with new_folder(out, force=force) as folder:
-            inputs = network_inputs(self.held, self.preset.preprocess())
-            found = run(network, inputs)
-            result = medians(found, self.held)
+            held = joined(self.folds.held)
+            inputs = network_inputs(held, self.preset.preprocess())
+            found = held_answers(network, inputs, [len(part.poses) for part in self.folds.held])
+            result = medians(found, held)
             about = provenance(self.preset, self.whole.digest,
-                               {**result, 'images': len(self.held.poses)}, seconds)
-            taught = self._taught(network, calibrate(found, self.held), about)
+                               {**result, 'images': len(held.poses)}, seconds)
+            taught = self._taught(network, calibrate(found, held), about)
             artifact = make_artifact(self.preset, taught.config, self.dataset, self.everything,
                                      taught.calibration, taught.places, about)
 
             def write(to: Path) -> None:
                 write_network(taught.network, taught.config, to)
                 if may_be_faster(taught.network):
-                    about['int8'] = offer_int8(taught.config, to, inputs, self.held)
+                    about['int8'] = offer_int8(taught.config, to, inputs, held)
 
             save(artifact, folder, write)
             if self.preset.landmarks:
@@ -103,7 +101,7 @@ class Training:
                     where = '_'.join(file.relative_to(self.whole.work).parts)
                     shutil.copy(file, folder / where)
         _say(f'validation medians: {result["position_m"]:.2f} m, '
-             f'{result["rotation_deg"]:.2f} deg on {len(self.held.poses)} held-out training '
+             f'{result["rotation_deg"]:.2f} deg on {len(held.poses)} held-out training '
              f'images; {seconds:.0f} s; model in {out}')
         for key, words in (('uncertainty', certainty), ('int8', sentence)):
             if key in about:
@@ -123,7 +121,7 @@ class Training:
             nothing = np.empty((0, 0), np.float16)
             return Taught(network, self.whole.config, calibration, nothing, {})
         taught = teach(network, self.whole.config, Material(
-            self.preset, self.images, self.held, self.dataset.camera), calibration)
+            self.preset, self.folds.in_all, self.folds.held, self.dataset.camera), calibration)
         about['uncertainty'] = taught.about
         return taught
 

@@ -39,9 +39,10 @@ from posenet_ros.output import check_new, new_folder
 from posenet_ros.prediction import Head
 from training.datasets import Dataset, read_dataset
 from training.export import load_network, write_network
+from training.folds import answering, folds_of, joined
 from training.int8 import check_dataset, may_be_faster, offer_int8
 from training.looking import Array, Looker, Material, Seen, stronger, thinned, together
-from training.loop import hold_out, load_images, network_inputs, part_of, run
+from training.loop import load_images, network_inputs, run
 from training.presets import preset_of
 from training.sigmas import (
     coverage,
@@ -115,14 +116,19 @@ def look(network: keras.Model, material: Material) -> Views:
     preset, images, held = material.preset, material.images, material.held
     mild, strong = preset.augmentation(), stronger(preset.augmentation())
     versions, more = range(preset.sigma_versions), range(2 * preset.sigma_versions)
-    looker = Looker(network, material, keras.utils.Progbar(
+    bar = keras.utils.Progbar(
         len(thinned(len(images.poses))) * (1 + 2 * len(versions))
-        + len(thinned(len(held.poses))) * (1 + len(more)), unit_name='view'))
+        + sum(len(thinned(len(part.poses))) for part in held) * (1 + len(more)), unit_name='view')
+    looker = Looker(network, network, material, bar)
+    known = together([
+        looker.plain(images), *(looker.augmented(images, mild, v) for v in versions)])
+    bad = together([looker.augmented(images, strong, 100 + v) for v in versions])
+    lookers = [Looker(network, one, material, bar) for one in answering(network, len(held))]
     return Views(
-        together([looker.plain(images), *(looker.augmented(images, mild, v) for v in versions)]),
-        together([looker.augmented(images, strong, 100 + v) for v in versions]),
-        together([looker.augmented(held, mild, 200 + v) for v in more]),
-        together([looker.plain(held)] * len(more)))
+        known, bad, together([looker.augmented(part, mild, 200 + v) for v in more
+                              for looker, part in zip(lookers, held, strict=True)]),
+        together([looker.plain(part) for looker, part in zip(lookers, held, strict=True)]
+                 * len(more)))
 
 
 def mc_scales(seen: Seen, own: Array, head: Head, rate: float,
@@ -210,12 +216,8 @@ def sentence(about: dict[str, Any]) -> str:
 def material_of(loaded: LoadedArtifact, dataset: Dataset, work: Path) -> Material:
     """Return what a model folder's network was trained with, as its training had it."""
     preset = preset_of(loaded.provenance)
-    everything = load_images(dataset, loaded.preprocess)
-    images, held = (
-        part_of(everything, dataset, chosen, preset, work / f'{name}.npy')
-        for name, chosen in zip(('images', 'held'), hold_out(dataset, preset.validation),
-                                strict=True))
-    return Material(preset, images, held, dataset.camera)
+    folds = folds_of(load_images(dataset, loaded.preprocess), dataset, preset, work)
+    return Material(preset, folds.in_all, folds.held, dataset.camera)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -235,8 +237,9 @@ def rewrite(loaded: LoadedArtifact, taught: Taught, material: Material, folder: 
     def write(to: Path) -> None:
         write_network(taught.network, taught.config, to)
         if may_be_faster(taught.network):
-            about['int8'] = offer_int8(taught.config, to, network_inputs(
-                material.held, loaded.preprocess), material.held)
+            held = joined(material.held)
+            about['int8'] = offer_int8(
+                taught.config, to, network_inputs(held, loaded.preprocess), held)
         for file in loaded.folder.iterdir():  # the log, its curves and the landmarks
             if not (to / file.name).exists() and (
                     file.suffix in ('.csv', '.png') or file.name == LANDMARKS_FILE):

@@ -1,0 +1,143 @@
+"""Which training images are held out, of all networks or of each one others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from posenet_ros.errors import InputError
+from posenet_ros.network import member_of
+from training.datasets import Dataset
+from training.loop import Images, run, with_depths
+from training.presets import Preset
+
+Indices = NDArray[np.intp]
+
+VALIDATION_BLOCKS = 5  # at least, of all folds together
+FEWEST_IMAGES = 8
+DEPTH_FILE = 'depth.npy'
+
+
+def _smallest_sequences(sequences: NDArray[np.str_], wanted: int, folds: int) -> list[list[str]]:
+    """Return the sequences of each fold; those of the last are the largest."""
+    found, counts = np.unique(sequences, return_counts=True)
+    chosen: list[list[str]] = [[] for _ in range(folds)]
+    fold = 0
+    for i in np.argsort(counts, kind='stable'):
+        fold += int(np.isin(sequences, chosen[fold]).sum() >= wanted)
+        if fold == folds:
+            break
+        chosen[fold].append(str(found[i]))
+    return chosen
+
+
+def hold_out(dataset: Dataset, share: float, fold: int = 0, folds: int = 1,
+             ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """
+    Split off validation samples: the smallest whole sequences, else evenly spaced blocks.
+
+    :param share: of the samples, about.
+    :param fold: which of `folds` times this is done; no sample is split off twice.
+    :returns: indices of what is left to train on, and of the validation samples.
+    :raises InputError: on fewer than 8 samples.
+    """
+    count = len(dataset.samples)
+    if count < FEWEST_IMAGES:
+        raise InputError(f'{dataset.name}: training takes at least {FEWEST_IMAGES} images. '
+                         f'Received: {count}')
+    wanted = max(round(share * count), 1)
+    sequences = np.array([s.sequence for s in dataset.samples])
+    chosen = _smallest_sequences(sequences, wanted, folds)
+    held = np.isin(sequences, chosen[fold])
+    largest = max(int(np.isin(sequences, one).sum()) for one in chosen)
+    if len(np.unique(sequences)) < 2 + folds or largest > 1.5 * wanted + 1:
+        blocks = min(-(-VALIDATION_BLOCKS // folds), wanted)
+        place = (np.arange(count) * blocks / count) % 1  # within its part, 0..1
+        held = np.abs(place - (fold + 0.5) / folds) < wanted / count / 2
+    return np.flatnonzero(~held), np.flatnonzero(held)
+
+
+def held_out(dataset: Dataset, preset: Preset) -> Indices:
+    """Return the indices of all images that a training holds out of one network or more."""
+    return np.concatenate([hold_out(dataset, preset.validation, fold, preset.folds)[1]
+                           for fold in range(preset.folds)])
+
+
+@dataclass(frozen=True, eq=False)
+class Folds:
+    """
+    Images to train and to validate on.
+
+    :param parts: of each fold those to train on, then those that it holds out; with depths where
+        the preset moves the camera.
+    :param in_all: those that no fold holds out, the same.
+    """
+
+    parts: tuple[tuple[Images, Images], ...]
+    in_all: Images
+
+    @property
+    def held(self) -> tuple[Images, ...]:
+        """Those that each fold holds out."""
+        return tuple(held for _, held in self.parts)
+
+
+def folds_of(everything: Images, dataset: Dataset, preset: Preset, work: Path) -> Folds:
+    """
+    Split the images of a dataset as a preset says.
+
+    :param work: folder that keeps the depths for a resumed training.
+    """
+    parts = []
+    for fold in range(preset.folds):
+        kept, held = hold_out(dataset, preset.validation, fold, preset.folds)
+        name = f'{fold}_{DEPTH_FILE}' if preset.folds > 1 else DEPTH_FILE
+        parts.append((part_of(everything, dataset, kept, preset, work / name),
+                      part_of(everything, dataset, held, preset, work / f'held_{name}')))
+    first = hold_out(dataset, preset.validation, 0, preset.folds)[0]
+    in_all = parts[0][0] if preset.folds == 1 else parts[0][0].take(
+        np.flatnonzero(~np.isin(first, held_out(dataset, preset))))
+    return Folds(tuple(parts), in_all)
+
+
+def part_of(everything: Images, dataset: Dataset, chosen: NDArray[np.intp], preset: Preset,
+            file: Path) -> Images:
+    """
+    Return the images of those indices, with depths where the preset moves the camera.
+
+    :param file: keeps the depths for a resumed training.
+    """
+    part = everything.take(chosen)
+    if not preset.shift:
+        return part
+    return with_depths(part, dataset.subset(chosen), preset.preprocess(), file)
+
+
+def joined(parts: Sequence[Images]) -> Images:
+    """Return the images of several as one, without depths."""
+    return Images(np.concatenate([p.bases for p in parts]), sum((p.poses for p in parts), ()),
+                  np.concatenate([p.positions_m for p in parts]),
+                  np.concatenate([p.quats_xyzw for p in parts]))
+
+
+def answering(network: keras.Model, folds: int) -> list[keras.Model]:
+    """Return what each fold was held out from: a network, or each of the members of one."""
+    return [network] if folds == 1 else [member_of(network, i) for i in range(folds)]
+
+
+def held_answers(network: keras.Model, inputs: NDArray[np.uint8], counts: Sequence[int],
+                 ) -> dict[str, Any]:
+    """
+    Return the answers to held-out images, each of a network that was not trained on it.
+
+    :param inputs: of all folds, of which each has so many.
+    """
+    parts = np.split(inputs, np.cumsum(counts)[:-1])
+    said = [run(one, part) for one, part in zip(
+        answering(network, len(counts)), parts, strict=True)]
+    return {key: np.concatenate([one[key] for one in said]) for key in said[0]}
