@@ -195,6 +195,13 @@ def test_validation_is_whole_sequences_or_blocks(tmp_path: Path) -> None:
     assert len(held) in (9, 10)
     assert sorted([*kept, *held]) == list(range(50))
     assert sum(np.diff(held) > 1) == 4  # 5 blocks
+    both = [hold_out(one, 0.2, fold, 2) for fold in (0, 1)]
+    assert [sum(np.diff(part) > 1) for _, part in both] == [2, 2]  # 3 blocks each
+    assert not set(both[0][1]) & set(both[1][1])
+    write_cambridge(tmp_path / 'four', sequences=4)
+    four = read_dataset(tmp_path / 'four', 'train')
+    assert [{four.samples[i].sequence for i in hold_out(four, 0.2, fold, 2)[1]}
+            for fold in (0, 1)] == [{'seq1'}, {'seq2'}]
     with pytest.raises(InputError, match='at least 8 images'):
         hold_out(one.subset(range(3)), 0.2)
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 from posenet_ros import network
-from posenet_ros.artifact import load
+from posenet_ros.artifact import load, WEIGHTS_FILE
 from posenet_ros.config import NetworkConfig
 from posenet_ros.engine import load_engine
 from posenet_ros.errors import InputError
 from posenet_ros.image_files import read_image
 from posenet_ros.pose import Pose
 import pytest
-from training import train
+from training import train, uncertainty
 from training.bench_model import gflop
 from training.callbacks import Checkpoint
+from training.datasets import read_dataset
+from training.export import load_network
+from training.int8 import validation_set
+from training.member import Member
+from training.result import ONE_SIGMA
 from training_helpers import (
     CAMERA,
     read_log,
@@ -30,6 +36,7 @@ SETTINGS = ('weights=none', 'input_width=48', 'input_height=36', 'head_width=64'
 CONFIG = NetworkConfig(input_width=48, input_height=32, pooling='spatial', head_width=8,
                        origin_m=(1.0, 2.0, 3.0), scale_m=(4.0, 5.0, 6.0))
 Answers = dict[str, np.ndarray]
+Position = tuple[float, ...]
 
 
 @pytest.fixture(autouse=True)
@@ -132,6 +139,59 @@ def test_stopped_in_the_second_network_it_goes_on_to_the_same(
     assert saved[3:] == ['member1']
     for i in (0, 1):
         assert read_log(out / f'member{i}_log.csv') == read_log(trained / f'member{i}_log.csv')
+
+
+def where(pose: Pose) -> Position:
+    return tuple(float(v) for v in pose.translation_m)
+
+
+def off(out: Path, court: Path, held: Sequence[set[Position]]) -> np.ndarray:
+    """Return how far off each of the networks is on its own part of the images."""
+    artifact, data = load(out), read_dataset(court, 'train', '48')
+    whole = load_network(artifact.network, out / WEIGHTS_FILE)
+    samples = [[s for s in data.samples if where(s.map_from_camera) in part] for part in held]
+    return np.abs(np.concatenate([
+        answers(network.member_of(whole, i), np.stack([
+            artifact.preprocess(read_image(s.path), data.camera) for s in part]))['position']
+        - [s.map_from_camera.translation_m for s in part] for i, part in enumerate(samples)]))
+
+
+def test_each_network_may_leave_out_other_images_which_all_calibrate(
+        court: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts, fit = [], Member.fit
+
+    def remember(self: Member, *more: Path | None) -> keras.Model:
+        parts.append(tuple({where(pose) for pose in images.poses}
+                           for images in (self.images, self.held)))
+        return fit(self, *more)
+    monkeypatch.setattr(Member, 'fit', remember)
+    out, again = tmp_path / 'model', tmp_path / 'again'
+    assert train.main(arguments(
+        court, out, '--set', 'cross_fit=true', '--set', 'validation=0.2')) == 0
+    held = [part for _, part in parts]
+    assert all(not kept & part for kept, part in parts)
+    assert held[0] <= parts[1][0]
+    assert held[1] <= parts[0][0]
+    artifact = load(out)
+    assert np.allclose(artifact.calibration.sigma_m, np.percentile(
+        off(out, court, held), ONE_SIGMA, axis=0), rtol=1e-3)
+    assert artifact.provenance['validation']['images'] == len(held[0]) + len(held[1])
+    dataset = read_dataset(court, 'train', artifact.camera)
+    assert {where(s.map_from_camera) for s in validation_set(artifact, dataset).samples} == {
+        *held[0], *held[1]}
+    assert len(artifact.train.places) == 2 * (
+        len(dataset.samples) - len(held[0]) - len(held[1]))
+    assert uncertainty.main(
+        ['--model', str(out), '--data', str(court), '--out', str(again)]) == 0
+    assert np.allclose(load(again).calibration.scale, artifact.calibration.scale, rtol=0.01)
+
+
+@pytest.mark.parametrize('wrong', ['members=1', 'validation=0.3'])
+def test_other_images_for_each_network_take_two_networks_and_enough_images(
+        court: Path, tmp_path: Path, wrong: str) -> None:
+    with pytest.raises(InputError, match=r'cross_fit takes at least 2 members.*members='):
+        train.main(arguments(
+            court, tmp_path / 'model', '--set', 'cross_fit=true', '--set', wrong))
 
 
 @pytest.mark.parametrize('count', [0, 17])
