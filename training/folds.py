@@ -55,7 +55,8 @@ def hold_out(dataset: Dataset, share: float, fold: int = 0, folds: int = 1,
     chosen = _smallest_sequences(sequences, wanted, folds)
     held = np.isin(sequences, chosen[fold])
     largest = max(int(np.isin(sequences, one).sum()) for one in chosen)
-    if len(np.unique(sequences)) < 2 + folds or largest > 1.5 * wanted + 1:
+    most = (1 + folds / 2) * wanted + 1  # later folds are left the larger sequences
+    if len(np.unique(sequences)) < 2 + folds or largest > most:
         blocks = min(-(-VALIDATION_BLOCKS // folds), wanted)
         place = (np.arange(count) * blocks / count) % 1  # within its part, 0..1
         held = np.abs(place - (fold + 0.5) / folds) < wanted / count / 2
