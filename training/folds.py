@@ -16,7 +16,7 @@ from training.datasets import Dataset
 from training.loop import Images, run, with_depths
 from training.presets import Preset
 
-Indices = NDArray[np.intp]
+Split = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 VALIDATION_BLOCKS = 5  # at least, of all folds together
 FEWEST_IMAGES = 8
@@ -37,7 +37,7 @@ def _smallest_sequences(sequences: NDArray[np.str_], wanted: int, folds: int) ->
 
 
 def hold_out(dataset: Dataset, share: float, fold: int = 0, folds: int = 1,
-             ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+             ) -> Split:
     """
     Split off validation samples: the smallest whole sequences, else evenly spaced blocks.
 
@@ -63,10 +63,15 @@ def hold_out(dataset: Dataset, share: float, fold: int = 0, folds: int = 1,
     return np.flatnonzero(~held), np.flatnonzero(held)
 
 
-def held_out(dataset: Dataset, preset: Preset) -> Indices:
-    """Return the indices of all images that a training holds out of one network or more."""
-    return np.concatenate([hold_out(dataset, preset.validation, fold, preset.folds)[1]
-                           for fold in range(preset.folds)])
+def splits_of(dataset: Dataset, preset: Preset) -> list[Split]:
+    """Return the indices of each fold: of what it leaves to train on, and of what it holds out."""
+    return [hold_out(dataset, preset.validation, fold, preset.folds)
+            for fold in range(preset.folds)]
+
+
+def held_out(splits: Sequence[Split]) -> NDArray[np.intp]:
+    """Return the indices of all images that one fold or another holds out."""
+    return np.concatenate([held for _, held in splits])
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,34 +81,39 @@ class Folds:
 
     :param parts: of each fold those to train on, then those that it holds out; with depths where
         the preset moves the camera.
-    :param in_all: those that no fold holds out, the same.
+    :param splits: their indices.
     """
 
-    parts: tuple[tuple[Images, Images], ...]
-    in_all: Images
+    parts: Sequence[tuple[Images, Images]]
+    splits: Sequence[Split]
 
     @property
     def held(self) -> tuple[Images, ...]:
         """Those that each fold holds out."""
         return tuple(held for _, held in self.parts)
 
+    def in_all(self) -> Images:
+        """Return those that no fold holds out, with depths as `parts`."""
+        images, (kept, _) = self.parts[0][0], self.splits[0]
+        if len(self.parts) == 1:
+            return images
+        return images.take(np.flatnonzero(~np.isin(kept, held_out(self.splits))))
 
-def folds_of(everything: Images, dataset: Dataset, preset: Preset, work: Path) -> Folds:
+
+def folds_of(everything: Images, dataset: Dataset, splits: Sequence[Split], preset: Preset,
+             work: Path) -> Folds:
     """
-    Split the images of a dataset as a preset says.
+    Split the images of a dataset.
 
+    :param splits: as :func:`splits_of` returned them.
     :param work: folder that keeps the depths for a resumed training.
     """
     parts = []
-    for fold in range(preset.folds):
-        kept, held = hold_out(dataset, preset.validation, fold, preset.folds)
-        name = f'{fold}_{DEPTH_FILE}' if preset.folds > 1 else DEPTH_FILE
+    for fold, (kept, held) in enumerate(splits):
+        name = f'{fold}_{DEPTH_FILE}' if len(splits) > 1 else DEPTH_FILE
         parts.append((part_of(everything, dataset, kept, preset, work / name),
                       part_of(everything, dataset, held, preset, work / f'held_{name}')))
-    first = hold_out(dataset, preset.validation, 0, preset.folds)[0]
-    in_all = parts[0][0] if preset.folds == 1 else parts[0][0].take(
-        np.flatnonzero(~np.isin(first, held_out(dataset, preset))))
-    return Folds(tuple(parts), in_all)
+    return Folds(parts, splits)
 
 
 def part_of(everything: Images, dataset: Dataset, chosen: NDArray[np.intp], preset: Preset,

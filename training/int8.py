@@ -27,7 +27,7 @@ from posenet_ros.network import layers_of
 from posenet_ros.output import new_folder
 from training.datasets import Dataset, read_dataset
 from training.export import write_litert
-from training.folds import held_out
+from training.folds import held_out, splits_of
 from training.presets import preset_of
 from training.result import medians
 
@@ -124,7 +124,7 @@ def validation_set(artifact: Artifact, dataset: Dataset) -> Dataset:
     :raises InputError: when it was trained on another dataset.
     """
     check_dataset(artifact, dataset)
-    return dataset.subset(held_out(dataset, preset_of(artifact.provenance)))
+    return dataset.subset(held_out(splits_of(dataset, preset_of(artifact.provenance))))
 
 
 def parser() -> argparse.ArgumentParser:

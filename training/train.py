@@ -24,14 +24,10 @@ from training import devices, landmarks
 from training.callbacks import CURVES_FILE, LOG_FILE
 from training.datasets import Dataset, read_dataset
 from training.export import write_network
-from training.folds import folds_of, held_answers, hold_out, joined
+from training.folds import folds_of, held_answers, joined, splits_of
 from training.int8 import may_be_faster, offer_int8, sentence
 from training.looking import Material
-from training.loop import (
-    load_images,
-    network_config,
-    network_inputs,
-)
+from training.loop import load_images, network_config, network_inputs
 from training.member import Member, members_of
 from training.presets import load_preset, names, Preset
 from training.result import calibrate, make_artifact, medians, provenance
@@ -49,14 +45,13 @@ class Training:
     def __init__(self, preset: Preset, dataset: Dataset, work: Path,
                  on: devices.Devices) -> None:
         self.preset, self.dataset = preset, dataset
-        for fold in range(preset.folds):
-            kept, held = hold_out(dataset, preset.validation, fold, preset.folds)
+        splits = splits_of(dataset, preset)
+        for kept, held in splits:
             _say(f'training on {len(kept)} images, validation on {len(held)} '
                  f'({", ".join(sorted({dataset.samples[i].sequence for i in held}))})')
         self.everything = load_images(dataset, preset.preprocess())
-        self.folds = folds_of(self.everything, dataset, preset, work)
-        first = hold_out(dataset, preset.validation, 0, preset.folds)[0]
-        self.whole = Member(preset, network_config(preset, dataset.positions_m[first]),
+        self.folds = folds_of(self.everything, dataset, splits, preset, work)
+        self.whole = Member(preset, network_config(preset, dataset.positions_m[splits[0][0]]),
                             *self.folds.parts[0], dataset.camera, dataset.digest(), work, on)
 
     def fit(self, resume: Path | None = None, tensorboard: Path | None = None) -> keras.Model:
@@ -121,7 +116,7 @@ class Training:
             nothing = np.empty((0, 0), np.float16)
             return Taught(network, self.whole.config, calibration, nothing, {})
         taught = teach(network, self.whole.config, Material(
-            self.preset, self.folds.in_all, self.folds.held, self.dataset.camera), calibration)
+            self.preset, self.folds.in_all(), self.folds.held, self.dataset.camera), calibration)
         about['uncertainty'] = taught.about
         return taught
 

@@ -39,7 +39,7 @@ from posenet_ros.output import check_new, new_folder
 from posenet_ros.prediction import Head
 from training.datasets import Dataset, read_dataset
 from training.export import load_network, write_network
-from training.folds import answering, folds_of, joined
+from training.folds import answering, folds_of, joined, splits_of
 from training.int8 import check_dataset, may_be_faster, offer_int8
 from training.looking import Array, Looker, Material, Seen, stronger, thinned, together
 from training.loop import load_images, network_inputs, run
@@ -120,15 +120,13 @@ def look(network: keras.Model, material: Material) -> Views:
         len(thinned(len(images.poses))) * (1 + 2 * len(versions))
         + sum(len(thinned(len(part.poses))) for part in held) * (1 + len(more)), unit_name='view')
     looker = Looker(network, network, material, bar)
-    known = together([
-        looker.plain(images), *(looker.augmented(images, mild, v) for v in versions)])
-    bad = together([looker.augmented(images, strong, 100 + v) for v in versions])
-    lookers = [Looker(network, one, material, bar) for one in answering(network, len(held))]
+    own = [(looker if one is network else Looker(network, one, material, bar), part)
+           for one, part in zip(answering(network, len(held)), held, strict=True)]
     return Views(
-        known, bad, together([looker.augmented(part, mild, 200 + v) for v in more
-                              for looker, part in zip(lookers, held, strict=True)]),
-        together([looker.plain(part) for looker, part in zip(lookers, held, strict=True)]
-                 * len(more)))
+        together([looker.plain(images), *(looker.augmented(images, mild, v) for v in versions)]),
+        together([looker.augmented(images, strong, 100 + v) for v in versions]),
+        together([one.augmented(part, mild, 200 + v) for v in more for one, part in own]),
+        together([one.plain(part) for one, part in own] * len(more)))
 
 
 def mc_scales(seen: Seen, own: Array, head: Head, rate: float,
@@ -216,8 +214,9 @@ def sentence(about: dict[str, Any]) -> str:
 def material_of(loaded: LoadedArtifact, dataset: Dataset, work: Path) -> Material:
     """Return what a model folder's network was trained with, as its training had it."""
     preset = preset_of(loaded.provenance)
-    folds = folds_of(load_images(dataset, loaded.preprocess), dataset, preset, work)
-    return Material(preset, folds.in_all, folds.held, dataset.camera)
+    folds = folds_of(load_images(dataset, loaded.preprocess), dataset,
+                     splits_of(dataset, preset), preset, work)
+    return Material(preset, folds.in_all(), folds.held, dataset.camera)
 
 
 def parser() -> argparse.ArgumentParser:
