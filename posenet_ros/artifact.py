@@ -14,22 +14,23 @@ The model folder: everything inference needs, checked when it is loaded.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 import hashlib
 import json
 from pathlib import Path
 from typing import Any
-import zipfile
 
 import numpy as np
-from numpy.typing import NDArray
+from posenet_ros import train_index
 from posenet_ros.camera import Camera
 from posenet_ros.config import from_mapping, NetworkConfig
 from posenet_ros.errors import InputError
 from posenet_ros.preprocess import Preprocess
+from posenet_ros.train_index import TrainIndex
 
-# 1 had one covariance for all images, 2 one network, 3 no landmarks, 4 no misfits; all are read
-FORMAT_VERSION = 5
+# 1 had one covariance for all images, 2 one network, 3 no landmarks, 4 no misfits, 5 no
+# place_images; all are read
+FORMAT_VERSION = 6
 ARTIFACT_FILE = 'artifact.json'
 WEIGHTS_FILE = 'network.weights.h5'
 LITERT_FILE = 'network.tflite'
@@ -106,34 +107,6 @@ class Calibration:
 
 
 @dataclass(frozen=True, eq=False)
-class TrainIndex:
-    """
-    The training set in short, for baselines and to know its images again.
-
-    :param names: N image names.
-    :param positions_m: (N, 3) camera positions in the dataset's frame, metres.
-    :param quats_xyzw: (N, 4) `map_from_camera` rotations.
-    :param descriptors: (N, D) pretrained features of the images, float16; D may be 0.
-    :param places: (M, D') the network's own descriptors of those it was trained with (without
-        the held-out ones) and of augmented versions: whole rounds over them, in their order.
-    """
-
-    names: tuple[str, ...]
-    positions_m: NDArray[np.float64]
-    quats_xyzw: NDArray[np.float64]
-    descriptors: NDArray[np.float16]
-    places: NDArray[np.float16] = field(default_factory=lambda: np.empty((0, 0), np.float16))
-
-    def __post_init__(self) -> None:
-        n = len(self.names)
-        if (self.positions_m.shape != (n, 3) or self.quats_xyzw.shape != (n, 4)
-                or self.descriptors.ndim != 2 or len(self.descriptors) != n):
-            raise InputError(f'the arrays have to hold {n} rows each. Received: '
-                             f'{self.positions_m.shape}, {self.quats_xyzw.shape}, '
-                             f'{self.descriptors.shape}')
-
-
-@dataclass(frozen=True, eq=False)
 class Artifact:
     """
     A trained relocaliser, without its weights.
@@ -195,11 +168,7 @@ def save(artifact: Artifact, folder: Path,
     """
     if write_network:
         write_network(folder)
-    train = artifact.train
-    np.savez(folder / TRAIN_FILE, names=np.array(train.names, dtype=np.str_),
-             positions_m=train.positions_m, quats_xyzw=train.quats_xyzw,
-             descriptors=train.descriptors.astype(np.float16),
-             places=train.places.astype(np.float16))
+    train_index.save(artifact.train, folder / TRAIN_FILE)
     content = {
         'format_version': FORMAT_VERSION,
         'network': asdict(artifact.network),
@@ -232,7 +201,7 @@ def load(folder: Path | str) -> LoadedArtifact:
         camera=from_mapping(Camera, content['camera'], f'{file}: camera'),
         scene=from_mapping(Scene, content['scene'], f'{file}: scene'),
         calibration=from_mapping(Calibration, content['calibration'], f'{file}: calibration'),
-        train=_load_train(folder / TRAIN_FILE),
+        train=train_index.load(folder / TRAIN_FILE),
         provenance=content['provenance'], folder=folder, digest=_sha256(file))
 
 
@@ -281,15 +250,3 @@ def _check_files(hashes: Mapping[str, str], folder: Path) -> None:
         if _sha256(folder / name) != hashes[name]:
             raise InputError(f'{folder / name} is damaged: its SHA-256 is not that of the key '
                              f"'sha256.{name}' in {ARTIFACT_FILE}: copy or train it again")
-
-
-def _load_train(file: Path) -> TrainIndex:
-    """Read train.npz; pickled content is refused."""
-    try:
-        with np.load(file, allow_pickle=False) as arrays:
-            places = {'places': arrays['places']} if 'places' in arrays else {}
-            return TrainIndex(
-                tuple(str(name) for name in arrays['names']), arrays['positions_m'],
-                arrays['quats_xyzw'], arrays['descriptors'], **places)
-    except (KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise InputError(f'{file} is damaged: {error}') from error

@@ -17,6 +17,7 @@ Tensor = Any  # of any Keras backend, or symbolic
 # one of a third, of half and of nearly all of the depth (training/README.md).
 PLACE_LAYERS = frozenset(('blocks_5_bn2', 'blocks_8_bn2', 'blocks_14_add',
                           'icp2', 'icp5', 'icp8'))
+WITNESS_LAYERS = frozenset(('blocks_5_bn2', 'blocks_8_bn2', 'blocks_11_bn2'))  # of the pretrained
 BATCH_NORM_MOMENTUM = 0.9  # runs are short: 0.99 would still remember the first steps
 
 # Repeats, kernel, stride, expansion, filters: Tan and Le 2019, table 1; lite drops the
@@ -106,7 +107,8 @@ def features(config: NetworkConfig, images: Tensor) -> tuple[Tensor, tuple[Tenso
     return _application_features(config.backbone, images), ()
 
 
-def place_maps(images: Tensor, features: Tensor) -> list[Tensor]:
-    """Return the outputs of those PLACE_LAYERS that a backbone has; else its features."""
+def place_maps(images: Tensor, features: Tensor,
+               names: frozenset[str] = PLACE_LAYERS) -> list[Tensor]:
+    """Return the outputs of the layers of those names that a backbone has; else its features."""
     layers = keras.Model(images, features).layers
-    return [layer.output for layer in layers if layer.name in PLACE_LAYERS] or [features]
+    return [layer.output for layer in layers if layer.name in names] or [features]

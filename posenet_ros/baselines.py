@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from posenet_ros.artifact import TrainIndex
 from posenet_ros.metrics import rotation_errors_deg, translation_errors_m
+from posenet_ros.train_index import TrainIndex
 
 Array = NDArray[np.float64]
 

@@ -12,7 +12,7 @@ T = TypeVar('T')
 
 ROTATIONS = ('quaternion', '6d')
 POOLINGS = ('average', 'spatial')
-DESCRIPTORS = ('last', 'middle')
+DESCRIPTORS = ('last', 'middle', 'pretrained')
 MOST_MEMBERS = 16
 
 
@@ -49,11 +49,13 @@ class NetworkConfig:
     :param rotation: `quaternion` or `6d` (Zhou et al. 2019).
     :param pooling: `average` over the feature map, or `spatial` (keeps where things are).
     :param members: networks, each with a backbone and a head of its own, whose poses are averaged.
+    :param shared_before: name of a layer: those before it are one and the same in all members.
     :param head_width: units of the fully connected layer before the pose.
     :param dropout: rate before the pose layer, in training only.
     :param sigma_width: units of the layer that the expected error is made from; 0 leaves it out.
     :param descriptor_size: of what is compared with the training images; 0 leaves it out.
-    :param descriptor_of: what it is made from: `middle` layers, or the `last` as before format 3.
+    :param descriptor_of: what it is made from: layers of a `pretrained` network of its own, the
+        `middle` layers, or the `last` as before format 3.
     :param origin_m: centre of the training positions in the dataset's frame, metres; the network
         adds it, so outputs are metres in that frame.
     :param scale_m: the network multiplies its raw position by this, metres.
@@ -62,6 +64,7 @@ class NetworkConfig:
 
     backbone: str = 'efficientnet_lite0'
     members: int = 1
+    shared_before: str = ''
     input_width: int = 224
     input_height: int = 224
     rotation: str = '6d'
@@ -77,6 +80,8 @@ class NetworkConfig:
     def __post_init__(self) -> None:
         checks = {
             'members': 1 <= self.members <= MOST_MEMBERS,
+            'shared_before': not self.shared_before or (self.members > 1 and (
+                self.descriptor_size == 0 or self.descriptor_of == 'pretrained')),
             'input_width': self.input_width >= 32, 'input_height': self.input_height >= 32,
             'rotation': self.rotation in ROTATIONS, 'pooling': self.pooling in POOLINGS,
             'head_width': self.head_width >= 1, 'dropout': 0 <= self.dropout < 1,

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from posenet_ros import compare
 from posenet_ros.answer import warm_up
-from posenet_ros.artifact import load, LoadedArtifact, TrainIndex
+from posenet_ros.artifact import load, LoadedArtifact
 from posenet_ros.certainty import dropout_of
 from posenet_ros.dense import CROPS, DenseRelocaliser
 from posenet_ros.errors import InputError, PoseNetError, run_cli
@@ -36,6 +36,7 @@ from posenet_ros.scoring import match_files, PoseFiles, read_train
 from posenet_ros.sources import open_bag, open_dataset, Source, Topics
 from posenet_ros.strays import open_strays
 from posenet_ros.tables import summary_line, tables, text_table
+from posenet_ros.train_index import TrainIndex
 from tqdm import tqdm
 
 FEATURES = 1280  # of EfficientNet-Lite0, with which training describes its images

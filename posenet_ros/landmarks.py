@@ -126,16 +126,21 @@ class Refiner:
     """
     Finds landmarks in an image, and the exact pose from them.
 
-    :param places: (M, D) the network's descriptors of the same images, in whole rounds: row r is
-        of the image r modulo V. Others are of no use here.
+    :param places: (M, D) the network's descriptors of the same images.
     :param misfit_power: of the calibration.
+    :param place_images: (M,) which image each of them is of. Without it they are taken for whole
+        rounds over all images; others are of no use then.
     """
 
     def __init__(self, landmarks: Landmarks, places: NDArray[np.floating],
-                 misfit_power: float = 0.0) -> None:
+                 misfit_power: float = 0.0,
+                 place_images: NDArray[np.integer] | None = None) -> None:
         self._landmarks, self._misfit_power, self._hidden = landmarks, misfit_power, -1
-        rounds, rest = divmod(len(places), len(landmarks.positions_m))
-        self._places = np.asarray(places, np.float32) if rounds and not rest else None
+        count = len(landmarks.positions_m)
+        if place_images is None:
+            place_images = np.arange(0 if len(places) % count else len(places)) % count
+        self._place_images = place_images
+        self._places = np.asarray(places, np.float32)
 
     def without(self, view: int) -> Refiner:
         """Return the same, but for one training image that it does not know."""
@@ -155,12 +160,13 @@ class Refiner:
 
     def views_like(self, descriptor: NDArray[np.floating] | None) -> NDArray[np.intp]:
         """Return the training images that look most like an image, by its descriptor (D,)."""
-        if self._places is None or descriptor is None:
+        if not len(self._place_images) or descriptor is None:
             return np.empty(0, np.intp)
         alike = self._places @ descriptor.astype(np.float32)
-        best = alike.reshape(-1, len(self._landmarks.positions_m)).max(axis=0)
+        best = np.full(len(self._landmarks.positions_m), -np.inf, np.float32)
+        np.maximum.at(best, self._place_images, alike)
         order = np.argsort(-best, kind='stable')
-        return np.asarray(order[order != self._hidden][:VIEWS])
+        return np.asarray(order[(order != self._hidden) & (best[order] > -np.inf)][:VIEWS])
 
     def misfit(self, pose: Pose) -> float:
         """Return how far off poses are there, in what is expected, as the training images say."""
@@ -246,4 +252,10 @@ def refiner_of(artifact: LoadedArtifact, wanted: bool) -> Refiner | None:
     if not (file.is_file() and artifact.calibration.refined_scale):
         raise InputError('refine needs a model folder with landmarks: make one of this by '
                          f'python -m training.landmarks. Received: {artifact.folder} without')
-    return Refiner(load(file), artifact.train.places, artifact.calibration.misfit_power)
+    landmarks, train = load(file), artifact.train
+    seen, known = len(landmarks.positions_m), len(train.place_images)
+    if known and seen != len(train.names):
+        raise InputError(f'{file}: the landmarks have to be those of {len(train.names)} images: '
+                         f'make them anew by python -m training.landmarks. Received: {seen}')
+    return Refiner(landmarks, train.places, artifact.calibration.misfit_power,
+                   train.place_images if known else None)

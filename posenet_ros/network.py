@@ -8,138 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
-from posenet_ros import backbones, googlenet
+import numpy as np
+from numpy.typing import NDArray
+from posenet_ros import backbones
 from posenet_ros.config import NetworkConfig
-from posenet_ros.errors import InputError
+from posenet_ros.errors import PoseNetError
+from posenet_ros.heads import auxiliary_head, certainty, head, mean_quat, pooled, unit
 
 Tensor = Any  # of any Keras backend, or symbolic
+Weights = list[NDArray[Any]]
 
-EPSILON = 1e-12  # keeps the gradient of a length finite at zero
-SPATIAL_CHANNELS = 64
-UNIT_FEATURES = 'unit_features'  # layer: features averaged over the image, of length 1
-PLACE_FEATURES = 'place_features'  # layer: those that an image's place is told by
-AUXILIARY_WIDTH = 1024
-AUXILIARY_DROPOUT = 0.7
-RAW_ROTATION_SIZE = {'quaternion': 4, '6d': 6}
-# The network starts near these: w = 1, or the first two columns of the identity matrix.
-RAW_IDENTITY = {'quaternion': (0.0, 0.0, 0.0, 1.0), '6d': (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)}
-
-
-def unit(x: Tensor) -> Tensor:
-    """Return vectors (..., D) of length 1; zero stays zero, with a finite gradient."""
-    squares = keras.ops.sum(keras.ops.square(x), axis=-1, keepdims=True)
-    return x * keras.ops.rsqrt(squares + EPSILON)
-
-
-def quat_xyzw_from_6d(raw: Tensor) -> Tensor:
-    """
-    Return unit quaternions from two 3-vectors that span a rotation's first two columns.
-
-    Gram-Schmidt: Zhou et al. 2019, equation 15. Each row of the 4x4 matrix below is the
-    quaternion times four times one of its elements; the row of the largest is well conditioned.
-
-    :param raw: (B, 6).
-    :returns: (B, 4), of either sign.
-    """
-    ops = keras.ops
-    a = unit(raw[:, :3])
-    b = raw[:, 3:]
-    b = unit(b - a * ops.sum(a * b, axis=-1, keepdims=True))
-    m00, m10, m20 = a[:, 0], a[:, 1], a[:, 2]
-    m01, m11, m21 = b[:, 0], b[:, 1], b[:, 2]
-    m02, m12, m22 = m10 * m21 - m20 * m11, m20 * m01 - m00 * m21, m00 * m11 - m10 * m01
-    xy, xz, yz = m10 + m01, m02 + m20, m21 + m12
-    xw, yw, zw = m21 - m12, m02 - m20, m10 - m01
-    diagonal = [1 + m00 - m11 - m22, 1 - m00 + m11 - m22, 1 - m00 - m11 + m22,
-                1 + m00 + m11 + m22]
-    rows = [[diagonal[0], xy, xz, xw], [xy, diagonal[1], yz, yw],
-            [xz, yz, diagonal[2], zw], [xw, yw, zw, diagonal[3]]]
-    quat, largest = ops.stack(rows[3], axis=-1), diagonal[3]
-    for i in range(3):  # argmax would need an operation that LiteRT lacks
-        better = diagonal[i] > largest
-        quat = ops.where(better[:, None], ops.stack(rows[i], axis=-1), quat)
-        largest = ops.maximum(largest, diagonal[i])
-    return unit(quat)
-
-
-def _pose(x: Tensor, config: NetworkConfig, prefix: str) -> dict[str, Tensor]:
-    """Return the pose outputs of (B, D); always float32, also under mixed precision."""
-    raw = keras.layers.Dense(3, dtype='float32', name=f'{prefix}xyz')(x)
-    position = keras.layers.Rescaling(
-        list(config.scale_m), list(config.origin_m), dtype='float32', name=f'{prefix}metres')(raw)
-    turn = keras.layers.Dense(
-        RAW_ROTATION_SIZE[config.rotation], dtype='float32', name=f'{prefix}rotation')(x)
-    turn = turn + keras.ops.convert_to_tensor(RAW_IDENTITY[config.rotation], 'float32')
-    quat = unit(turn) if config.rotation == 'quaternion' else quat_xyzw_from_6d(turn)
-    return {f'{prefix}position': position, f'{prefix}quat_xyzw': quat}
-
-
-class Scale(keras.layers.Layer):  # type: ignore[misc]
-    """Multiply each feature by a number of its own; 1 until it is taught."""
-
-    def build(self, shape: tuple[int, ...]) -> None:
-        """Make the numbers."""
-        self.factors = self.add_weight(
-            shape=(shape[-1],), initializer='ones', trainable=False, name='factors')
-
-    def call(self, x: Tensor) -> Tensor:
-        """Return (..., D) scaled."""
-        return x * self.factors
-
-
-def _certainty(pooled: Tensor, places: Tensor, config: NetworkConfig) -> dict[str, Tensor]:
-    """Return the expected errors and the descriptor of (B, D) features; always float32."""
-    pooled = keras.layers.Identity(name=UNIT_FEATURES, dtype='float32')(unit(pooled))
-    places = keras.layers.Identity(name=PLACE_FEATURES, dtype='float32')(unit(places))
-    outputs = {}
-    if config.sigma_width:
-        hidden = keras.layers.Dense(
-            config.sigma_width, activation='relu', dtype='float32', name='sigma_fc')(pooled)
-        outputs['log_sigma'] = keras.layers.Dense(6, dtype='float32', name='log_sigma')(hidden)
-    if config.descriptor_size:
-        if config.descriptor_of == 'middle':
-            places = unit(Scale(dtype='float32', name='descriptor_scale')(places))
-        outputs['descriptor'] = keras.layers.Dense(
-            config.descriptor_size, use_bias=False, dtype='float32', name='descriptor')(places)
-    return outputs
-
-
-def _pooled(x: Tensor) -> Tensor:
-    return keras.layers.GlobalAveragePooling2D(dtype='float32')(x)
-
-
-def _places(images: Tensor, x: Tensor, config: NetworkConfig) -> Tensor:
-    """Return (B, D) features of one network to tell places by."""
-    maps = [x] if config.descriptor_of == 'last' else backbones.place_maps(images, x)
-    return keras.ops.concatenate([unit(_pooled(one)) for one in maps], -1)
-
-
-def _head(x: Tensor, config: NetworkConfig) -> dict[str, Tensor]:
-    if config.pooling == 'spatial':
-        x = keras.layers.Conv2D(SPATIAL_CHANNELS, 1, activation='relu', name='squeeze')(x)
-        x = keras.layers.Flatten(name='layout')(x)
-    else:
-        x = keras.layers.GlobalAveragePooling2D(name='pooled')(x)
-    x = keras.layers.Dense(config.head_width, activation='relu', name='fc')(x)
-    outputs = _pose(keras.layers.Dropout(config.dropout, name='dropout')(x), config, '')
-    if config.sigma_width:
-        outputs['fc'] = keras.ops.cast(x, 'float32')
-    return outputs
-
-
-def _auxiliary_head(x: Tensor, config: NetworkConfig, prefix: str) -> dict[str, Tensor]:
-    if min(x.shape[1:3]) < 5:
-        raise InputError('the auxiliary heads need an input of at least 80 pixels a side. '
-                         f'Received: {config.input_width}x{config.input_height}')
-    x = keras.layers.AveragePooling2D(5, 3, name=f'{prefix}pool')(x)
-    x = googlenet.conv(x, 128, 1, f'{prefix}reduction')
-    x = keras.layers.Flatten(name=f'{prefix}layout')(x)
-    x = keras.layers.Dense(AUXILIARY_WIDTH, activation='relu', name=f'{prefix}fc')(x)
-    x = keras.layers.Dropout(AUXILIARY_DROPOUT, name=f'{prefix}dropout')(x)
-    return _pose(x, config, prefix)
+TRUNK, WITNESS = 'trunk', 'witness'  # layers of several networks in one, each a network
 
 
 def build(config: NetworkConfig, auxiliary: bool = False) -> keras.Model:
@@ -160,51 +42,95 @@ def build(config: NetworkConfig, auxiliary: bool = False) -> keras.Model:
         return keras.Model(images, _ensemble(images, config), name=config.backbone)
     x, maps = backbones.features(config, images)
     x = keras.layers.Identity(name='features')(x)
-    outputs = _head(x, config) | _certainty(_pooled(x), _places(images, x, config), config)
+    outputs = head(x, config) | certainty(pooled(x), _places(images, x, config), config)
     for number, feature_map in enumerate(maps if auxiliary else (), start=1):
-        outputs |= _auxiliary_head(feature_map, config, f'aux{number}_')
+        outputs |= auxiliary_head(feature_map, config, f'aux{number}_')
     return keras.Model(images, outputs, name=config.backbone)
 
 
-def mean_quat(quats: Sequence[Tensor]) -> Tensor:
+def _places(images: Tensor, x: Tensor, config: NetworkConfig) -> Tensor | None:
+    """Return (B, D) features to tell places by, or None where nobody asks for them."""
+    if not config.descriptor_size:
+        return None
+    if config.descriptor_of == 'pretrained':
+        return _witness(config)(images)
+    return _joined([x] if config.descriptor_of == 'last' else backbones.place_maps(images, x))
+
+
+def _witness(config: NetworkConfig) -> keras.Model:
     """
-    Return the mean (B, 4) of unit quaternions (B, 4) that are close to each other or opposite.
+    Return a backbone of its own that tells places by what no training has changed, (B, D).
 
-    To the first order in their differences that of Markley et al. 2007 ("Averaging
-    quaternions"); each is added with the sign that it has towards the first.
+    It sees images at half their size: at a quarter of the cost it tells places as well.
     """
-    total = quats[0]
-    for quat in quats[1:]:
-        opposite = keras.ops.sum(quats[0] * quat, axis=-1, keepdims=True) < 0
-        total = total + keras.ops.where(opposite, -quat, quat)
-    return unit(total)
+    images = keras.Input((config.input_height, config.input_width, 3), dtype='uint8')
+    half = keras.layers.AveragePooling2D(2)(keras.ops.cast(images, 'float32'))
+    maps = backbones.place_maps(half, backbones.efficientnet_lite0(half), backbones.WITNESS_LAYERS)
+    return keras.Model(images, _joined(maps), name=WITNESS)
 
 
-def _halves(member: keras.Model, config: NetworkConfig) -> tuple[keras.Model, keras.Model]:
-    """Return a network (sharing its weights) up to what its head takes, and that head."""
+def _joined(maps: Sequence[Tensor]) -> Tensor:
+    """Return (B, D): each feature map averaged over the image, of length 1, side by side."""
+    return keras.ops.concatenate([unit(pooled(one)) for one in maps], -1)
+
+
+class _Member(NamedTuple):
+    """
+    The parts of one network (sharing its weights), as it is a member of several.
+
+    :param trunk: from images to what `body` takes, where the members share that; else None.
+    :param body: up to what the head takes.
+    """
+
+    trunk: keras.Model | None
+    body: keras.Model
+    head: keras.Model
+
+
+def _parts(member: keras.Model, config: NetworkConfig) -> _Member:
+    """Return the parts of one network, as the settings of several divide it."""
     x = member.get_layer('features').output
-    outputs = {'fc': member.get_layer('dropout').input, 'features': unit(_pooled(x)),
-               'places': _places(member.input, x, config)}
-    return keras.Model(member.input, outputs), pose_head(member)
+    outputs = {'fc': member.get_layer('dropout').input, 'features': unit(pooled(x))}
+    if config.descriptor_size and config.descriptor_of != 'pretrained':
+        outputs['places'] = _places(member.input, x, config)
+    if not config.shared_before:
+        return _Member(None, keras.Model(member.input, outputs), pose_head(member))
+    cut = member.get_layer(config.shared_before).input
+    return _Member(keras.Model(member.input, cut), keras.Model(cut, outputs), pose_head(member))
+
+
+def shareable(config: NetworkConfig, before: str) -> bool:
+    """Return whether several networks can share the layers before one that has this name."""
+    network = build(replace(config, members=1, shared_before=''))
+    try:
+        _parts(network, replace(config, shared_before=before))
+    except ValueError:  # Keras: there is no such layer, or something leads around it
+        return False
+    return True
 
 
 def _ensemble(images: Tensor, config: NetworkConfig) -> dict[str, Tensor]:
     """Return the mean pose of several networks, and what is known of it from all features."""
-    alone = replace(config, members=1, sigma_width=0, descriptor_size=0)
-    halves = [_halves(build(alone), config) for _ in range(config.members)]
-    for i, half in enumerate(halves):
-        half[0].name, half[1].name = f'body{i}', f'head{i}'
-    seen = [body(images) for body, _ in halves]
+    alone = replace(config, members=1, sigma_width=0, descriptor_size=0, shared_before='')
+    members = [_parts(build(alone), config) for _ in range(config.members)]
+    for i, member in enumerate(members):
+        member.body.name, member.head.name = f'body{i}', f'head{i}'
+    x, trunk = images, members[0].trunk
+    if trunk:
+        trunk.name = TRUNK
+        x = trunk(images)
+    seen = [member.body(x) for member in members]
     fc = keras.layers.Concatenate(name='fc')([one['fc'] for one in seen])
     dropped = keras.layers.Dropout(config.dropout, name='dropout')(fc)
-    parts = keras.ops.split(dropped, config.members, axis=-1)
-    found = [head(part) for (_, head), part in zip(halves, parts, strict=True)]
+    split = keras.ops.split(dropped, config.members, axis=-1)
+    found = [member.head(part) for member, part in zip(members, split, strict=True)]
     outputs = {
         'position': sum(one['position'] for one in found) / config.members,
         'quat_xyzw': mean_quat([one['quat_xyzw'] for one in found])}
-    features, places = (keras.ops.concatenate([one[key] for one in seen], -1)
-                        for key in ('features', 'places'))
-    outputs |= _certainty(features, places, config)
+    features = keras.ops.concatenate([one['features'] for one in seen], -1)
+    own = [one['places'] for one in seen if 'places' in one]
+    places = keras.ops.concatenate(own, -1) if own else _places(images, features, config)
+    outputs |= certainty(features, places, config)
     return outputs | ({'fc': keras.ops.cast(fc, 'float32')} if config.sigma_width else {})
 
 
@@ -213,18 +139,53 @@ def ensemble(members: Sequence[keras.Model], config: NetworkConfig) -> keras.Mod
     Return one network that answers with the mean of several.
 
     :param members: as :func:`build` returned them for `config`, but with one member each.
+    :raises PoseNetError: when they are to share layers that differ.
     """
     model = build(replace(config, members=len(members)))
+    whole = replace(config, shared_before='')
     for i, member in enumerate(members):
-        for name, half in zip((f'body{i}', f'head{i}'), _halves(member, config), strict=True):
-            model.get_layer(name).set_weights(half.get_weights())
+        parts = _parts(member, whole)
+        _put(model, i, parts.body.get_weights(), parts.head.get_weights())
     return model
+
+
+def copy_members(source: keras.Model, target: keras.Model, count: int) -> None:
+    """
+    Put the weights of several networks in one into another such, which may share other layers.
+
+    :param count: of the networks.
+    :raises PoseNetError: when they are to share layers that differ.
+    """
+    trunk = _trunk_of(source)
+    for i in range(count):
+        body, last = (source.get_layer(f'{half}{i}').get_weights() for half in ('body', 'head'))
+        _put(target, i, (trunk.get_weights() if trunk else []) + body, last)
+
+
+def _put(model: keras.Model, i: int, body: Weights, last: Weights) -> None:
+    """Put weights into one of several networks: those of its trunk and body, and of its head."""
+    trunk = _trunk_of(model)
+    count = len(trunk.weights) if trunk else 0
+    if trunk and i == 0:
+        trunk.set_weights(body[:count])
+    elif trunk and not all(map(np.array_equal, trunk.get_weights(), body[:count])):
+        raise PoseNetError('networks can share only layers with the same weights. '
+                           f'Received: others in network {i + 1}')
+    model.get_layer(f'body{i}').set_weights(body[count:])
+    model.get_layer(f'head{i}').set_weights(last)
+
+
+def _trunk_of(model: keras.Model) -> keras.Model | None:
+    """Return the layers that several networks in one share, if they do."""
+    return next((layer for layer in model.layers if layer.name == TRUNK), None)
 
 
 def member_of(model: keras.Model, i: int) -> keras.Model:
     """Return one of the networks (sharing its weights) that :func:`ensemble` made one of."""
-    body, head = (model.get_layer(f'{half}{i}') for half in ('body', 'head'))
-    return keras.Model(model.input, head(body(model.input)['fc']))
+    body, last = (model.get_layer(f'{half}{i}') for half in ('body', 'head'))
+    trunk = _trunk_of(model)
+    x = trunk(model.input) if trunk else model.input
+    return keras.Model(model.input, last(body(x)['fc']))
 
 
 def layers_of(model: keras.Model) -> Iterator[keras.layers.Layer]:

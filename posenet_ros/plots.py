@@ -10,10 +10,10 @@ from typing import Any, TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from posenet_ros.artifact import TrainIndex
 from posenet_ros.relations import BINS, WORDS
 from posenet_ros.results import Errors, FrameResult, positions
 from posenet_ros.tables import BASELINE_WORDS, number
+from posenet_ros.train_index import TrainIndex
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,7 +16,7 @@ from posenet_ros import backbones
 from posenet_ros.config import NetworkConfig
 from posenet_ros.engine import load_weights
 from posenet_ros.errors import InputError
-from posenet_ros.network import build, descriptor, feature_map
+from posenet_ros.network import build, descriptor, feature_map, WITNESS
 
 Array = NDArray[Any]
 
@@ -183,13 +183,26 @@ def _load_imported(model: keras.Model, path: Path, config: NetworkConfig) -> Non
         layer.set_weights(arrays)
 
 
+def load_witness(model: keras.Model, config: NetworkConfig) -> None:
+    """Put the ImageNet weights into the network that tells places, where there is one."""
+    if config.descriptor_of == 'pretrained':
+        source = _pretrained(config.input_width, config.input_height)
+        for layer in model.get_layer(WITNESS).layers:
+            if layer.weights:
+                layer.set_weights(source.get_layer(layer.name).get_weights())
+
+
+def _pretrained(width: int, height: int) -> keras.Model:
+    """Return EfficientNet-Lite0 with the ImageNet weights, and a head without."""
+    model = build(NetworkConfig(input_width=width, input_height=height, head_width=1))
+    load_lite0(model)
+    return model
+
+
 def feature_extractor(width: int = 224, height: int = 224) -> keras.Model:
     """
     Return the ImageNet features that find the nearest training image.
 
     :returns: a model from (B, height, width, 3) uint8 RGB to (B, 1280) float32.
     """
-    config = NetworkConfig(input_width=width, input_height=height, head_width=1)
-    model = build(config)
-    load_lite0(model)
-    return descriptor(model)
+    return descriptor(_pretrained(width, height))

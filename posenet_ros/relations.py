@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from posenet_ros.artifact import TrainIndex
 from posenet_ros.baselines import nearest_positions
 from posenet_ros.metrics import ranks, rotation_errors_deg
 from posenet_ros.results import frame_errors, FrameResult, positions, quaternions
+from posenet_ros.train_index import TrainIndex
 
 Array = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros import __version__
-from posenet_ros.artifact import LoadedArtifact, TrainIndex
+from posenet_ros.artifact import LoadedArtifact
 from posenet_ros.baselines import constant_pose, errors_of_training_poses, nearest_positions
 from posenet_ros.errors import InputError
 from posenet_ros.metrics import (
@@ -24,6 +24,7 @@ from posenet_ros.metrics import (
 )
 from posenet_ros.relations import relations
 from posenet_ros.results import Errors, frame_errors, FrameResult, positions, quaternions
+from posenet_ros.train_index import TrainIndex
 from posenet_ros.trust import FALSE_POSE_M, trust
 
 Array = NDArray[np.float64]

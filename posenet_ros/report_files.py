@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from posenet_ros.artifact import TrainIndex
 from posenet_ros.output import new_folder
 from posenet_ros.pose import Pose
 from posenet_ros.report import REPORT_FILE
 from posenet_ros.report_page import html_page, markdown_page
 from posenet_ros.results import FrameResult, raw_errors
+from posenet_ros.train_index import TrainIndex
 from posenet_ros.trajectories import write_tum
 
 COLUMNS = ('name', 'sequence', 'stamp_ns', 'outcome', 'translation_error_m', 'rotation_error_deg',

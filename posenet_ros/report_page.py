@@ -11,7 +11,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from posenet_ros.artifact import TrainIndex
 from posenet_ros.plots import (
     cumulative,
     error_along_path,
@@ -23,6 +22,7 @@ from posenet_ros.relations import quantities
 from posenet_ros.report import baseline_errors
 from posenet_ros.results import frame_errors, FrameResult, raw_errors
 from posenet_ros.tables import markdown_table, number, percent, Row, summary_line, tables
+from posenet_ros.train_index import TrainIndex
 from posenet_ros.trust_plots import calibration_view, place_view, sparsification_view
 
 WORST = 12

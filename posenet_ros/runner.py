@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from posenet_ros.artifact import TrainIndex
 from posenet_ros.baselines import nearest_images
 from posenet_ros.camera import Camera
 from posenet_ros.errors import InputError
@@ -26,6 +25,7 @@ from posenet_ros.preprocess import Image
 from posenet_ros.relocaliser import Relocaliser
 from posenet_ros.results import FrameResult
 from posenet_ros.sources import Shot
+from posenet_ros.train_index import TrainIndex
 
 A = TypeVar('A')
 B = TypeVar('B')

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from posenet_ros.artifact import TrainIndex
 from posenet_ros.errors import InputError
 from posenet_ros.pose import Pose
 from posenet_ros.results import FrameResult, positions, quaternions
 from posenet_ros.sources import ROW_NS
 from posenet_ros.tracks import DEFAULT_MAX_GAP_S, Track
+from posenet_ros.train_index import TrainIndex
 from posenet_ros.trajectories import detect_format, Format, read_poses, TrackedPose
 
 NOT_A_POSE = 'the file says NaN'

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 import numpy as np
 from posenet_ros import artifact as artifacts
-from posenet_ros.artifact import Artifact, Calibration, Scene, TrainIndex
+from posenet_ros.artifact import Artifact, Calibration, Scene
 from posenet_ros.camera import Camera
 from posenet_ros.config import NetworkConfig
 from posenet_ros.pose import Pose
 from posenet_ros.preprocess import Preprocess
+from posenet_ros.train_index import TrainIndex
 
 CAMERA = Camera(64, 48, 50.0, 50.0, 31.5, 23.5)
 

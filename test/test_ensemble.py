@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import keras
 import numpy as np
-from posenet_ros import network
+from posenet_ros import heads, network, pretrained
 from posenet_ros.artifact import load, WEIGHTS_FILE
 from posenet_ros.config import NetworkConfig
 from posenet_ros.engine import load_engine
-from posenet_ros.errors import InputError
+from posenet_ros.errors import InputError, PoseNetError
 from posenet_ros.image_files import read_image
 from posenet_ros.pose import Pose
 import pytest
@@ -19,7 +21,7 @@ from training import train, uncertainty
 from training.bench_model import gflop
 from training.callbacks import Checkpoint
 from training.datasets import read_dataset
-from training.export import load_network
+from training.export import load_network, write_network
 from training.int8 import validation_set
 from training.member import Member
 from training.result import ONE_SIGMA
@@ -35,6 +37,7 @@ SETTINGS = ('weights=none', 'input_width=48', 'input_height=36', 'head_width=64'
             'batch=8', 'yaw_deg=3', 'ema=0.5', 'validation=0.3', 'sigma_versions=1', 'members=2')
 CONFIG = NetworkConfig(input_width=48, input_height=32, pooling='spatial', head_width=8,
                        origin_m=(1.0, 2.0, 3.0), scale_m=(4.0, 5.0, 6.0))
+SHARED = 'blocks_3_expand_conv'
 Answers = dict[str, np.ndarray]
 Position = tuple[float, ...]
 
@@ -83,13 +86,84 @@ def test_an_ensemble_answers_with_the_mean_of_its_networks() -> None:
     assert gflop(whole) > 0
 
 
+@pytest.fixture
+def alike(monkeypatch: pytest.MonkeyPatch) -> list[keras.Model]:
+    """Return two networks that froze the same pretrained layers."""
+    monkeypatch.undo()
+    config, members = replace(CONFIG, input_height=48), []
+    for seed in (0, 1):
+        members.append(network.build(config))
+        pretrained.load_lite0(members[-1])
+        rng = np.random.default_rng(seed)
+        layers = [layer.name for layer in members[-1].layers]
+        for layer in members[-1].layers[layers.index(SHARED):]:
+            layer.set_weights([w * rng.normal(1, 0.05, w.shape) for w in layer.get_weights()])
+        members[-1].get_layer('xyz').kernel.assign(rng.normal(size=(8, 3)))
+    return members
+
+
+def test_networks_share_the_layers_that_both_froze(
+        alike: list[keras.Model], tmp_path: Path) -> None:
+    plain = replace(CONFIG, input_height=48, members=2, sigma_width=4, descriptor_size=5,
+                    descriptor_of='pretrained')
+    config = replace(plain, shared_before=SHARED)
+    apart, shared = network.ensemble(alike, plain), network.ensemble(alike, config)
+    images = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 3), dtype=np.uint8)
+    expected, found = answers(apart, images), answers(shared, images)
+    assert np.ptp(expected['position'], axis=0).min() > 1e-3
+    for key in ('position', 'quat_xyzw', 'fc'):
+        assert np.allclose(found[key], expected[key], atol=1e-5), key
+    for i, member in enumerate(alike):
+        assert np.allclose(answers(network.member_of(shared, i), images)['position'],
+                           answers(member, images)['position'], atol=1e-5)
+    assert gflop(shared) < 0.95 * gflop(apart)
+    again = network.build(plain)
+    network.copy_members(shared, again, 2)
+    assert np.allclose(answers(again, images)['position'], expected['position'], atol=1e-5)
+    write_network(shared, config, tmp_path)  # compares LiteRT's answers
+
+
+def test_only_layers_with_the_same_weights_are_shared(alike: list[keras.Model]) -> None:
+    alike[1].get_layer('conv_stem').kernel.assign_add(
+        keras.ops.ones_like(alike[1].get_layer('conv_stem').kernel))
+    config = replace(CONFIG, input_height=48, shared_before=SHARED, members=2)
+    with pytest.raises(PoseNetError, match=r'same weights\. Received: others in network 2'):
+        network.ensemble(alike, config)
+
+
+@pytest.mark.parametrize(('before', 'possible'), [
+    (SHARED, True), ('blocks_3_depthwise_conv', True), ('blocks_4_depthwise_conv', False),
+    ('no_such_layer', False)])
+def test_nothing_may_lead_around_what_is_shared(
+        before: str, possible: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    assert network.shareable(replace(CONFIG, members=2), before) == possible
+
+
+def test_places_are_told_by_what_no_training_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    config = NetworkConfig(input_width=64, input_height=64, members=2, descriptor_size=5,
+                           descriptor_of='pretrained')
+    model = network.build(config)
+    pretrained.load_witness(model, config)
+    source = network.build(NetworkConfig(input_width=32, input_height=32, head_width=1))
+    pretrained.load_lite0(source)
+    maps = keras.Model(source.input, [
+        source.get_layer(f'blocks_{i}_bn2').output for i in (5, 8, 11)])
+    half = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
+    pooled = [keras.ops.convert_to_numpy(one).mean(axis=(1, 2)) for one in maps(half)]
+    expected = np.concatenate([x / np.linalg.norm(x, axis=1, keepdims=True) for x in pooled], 1)
+    found = model.get_layer(network.WITNESS)(half.repeat(2, axis=1).repeat(2, axis=2))
+    assert np.allclose(keras.ops.convert_to_numpy(found), expected, atol=1e-4)
+
+
 def test_the_mean_of_rotations_does_not_depend_on_their_signs() -> None:
     rng = np.random.default_rng(1)
     quat = rng.normal(size=4) / 2
     around = [(quat + rng.normal(scale=0.02, size=4)).astype(np.float32) for _ in range(4)]
     around = [q / np.linalg.norm(q) for q in around]
     signs = (1, -1, -1, 1)
-    found = np.asarray(keras.ops.convert_to_numpy(network.mean_quat(
+    found = np.asarray(keras.ops.convert_to_numpy(heads.mean_quat(
         [keras.ops.convert_to_tensor((s * q)[np.newaxis])
          for s, q in zip(signs, around, strict=True)])))[0]
     outer = sum(np.outer(q, q) for q in around)  # the exact mean: Markley et al. 2007
@@ -179,8 +253,7 @@ def test_each_network_may_leave_out_other_images_which_all_calibrate(
     dataset = read_dataset(court, 'train', artifact.camera)
     assert {where(s.map_from_camera) for s in validation_set(artifact, dataset).samples} == {
         *held[0], *held[1]}
-    assert len(artifact.train.places) == 2 * (
-        len(dataset.samples) - len(held[0]) - len(held[1]))
+    assert Counter(artifact.train.place_images) == dict.fromkeys(range(len(dataset.samples)), 2)
     assert uncertainty.main(
         ['--model', str(out), '--data', str(court), '--out', str(again)]) == 0
     assert np.allclose(load(again).calibration.scale, artifact.calibration.scale, rtol=0.01)

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.errors import InputError
 from posenet_ros.googlenet import INPUT_SCALE, MEAN_RGB
-from posenet_ros.network import build, RAW_IDENTITY
+from posenet_ros.heads import RAW_IDENTITY
+from posenet_ros.network import build
 from posenet_ros.pretrained import IMPORTED_CONFIG, load_initial_weights
 import pytest
 from training import import_weights

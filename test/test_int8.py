@@ -10,21 +10,13 @@ from typing import Any
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from posenet_ros.artifact import (
-    Artifact,
-    Calibration,
-    INT8_FILE,
-    LITERT_FILE,
-    load,
-    save,
-    Scene,
-    TrainIndex,
-)
+from posenet_ros.artifact import Artifact, Calibration, INT8_FILE, LITERT_FILE, load, save, Scene
 from posenet_ros.config import NetworkConfig
 from posenet_ros.engine import LiteRtEngine, load_engine
 from posenet_ros.errors import InputError
 from posenet_ros.network import build
 from posenet_ros.pretrained import load_initial_weights
+from posenet_ros.train_index import TrainIndex
 import pytest
 from training import int8
 from training.datasets import read_dataset

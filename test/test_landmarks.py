@@ -6,10 +6,11 @@ from dataclasses import replace
 import json
 import math
 from pathlib import Path
+import shutil
 
 import numpy as np
 from posenet_ros import evaluate, landmarks
-from posenet_ros.artifact import LANDMARKS_FILE, load, TRAIN_FILE
+from posenet_ros.artifact import LANDMARKS_FILE, load, save, TRAIN_FILE
 from posenet_ros.errors import InputError
 from posenet_ros.image_files import read_image
 from posenet_ros.landmarks import Landmarks, Refiner, refiner_of
@@ -19,9 +20,10 @@ from posenet_ros.pose import Pose
 from posenet_ros.prediction import Prediction
 from posenet_ros.relocaliser import Relocaliser
 import pytest
+from training import folds, refined
 from training import landmarks as finding
-from training import refined
 from training.datasets import Dataset, read_dataset
+from training.presets import preset_of
 from training.triangulation import helpers, triangulate
 from training.triangulation import walked as cameras_at
 from training_helpers import LARGE_CAMERA as CAMERA
@@ -47,7 +49,7 @@ def walked(wall: Path) -> Dataset:
 @pytest.fixture(scope='module')
 def found(walked: Dataset) -> Landmarks:
     return finding.find(
-        walked, finding.features_of(walked, 'features'), finding.cameras_of(walked))
+        walked, finding.features_of(walked), finding.cameras_of(walked))
 
 
 @pytest.fixture(scope='module')
@@ -148,7 +150,7 @@ def test_one_image_can_be_left_out(walked: Dataset, found: Landmarks) -> None:
 
 def test_a_left_out_image_has_no_say_in_the_landmarks_that_it_is_refined_by(
         walked: Dataset, found: Landmarks) -> None:
-    features, cameras = finding.features_of(walked, 'features'), finding.cameras_of(walked)
+    features, cameras = finding.features_of(walked), finding.cameras_of(walked)
     view, truth = 7, found.pose(7)
     features[view] = features[view]._replace(rays=features[view].rays + 0.004)  # as if turned
     leaning = finding.find(walked, features, cameras)
@@ -180,7 +182,7 @@ def test_where_the_poses_of_the_data_set_contradict_each_other_it_is_less_sure(
         s.map_from_camera.translation_m + (rng.normal(0, 0.05, 3) if left[i] else 0),
         s.map_from_camera.quat_xyzw)) for i, s in enumerate(walked.samples))
     bent = replace(walked, samples=samples)
-    features, cameras = finding.features_of(bent, 'features'), finding.cameras_of(bent)
+    features, cameras = finding.features_of(bent), finding.cameras_of(bent)
     found = finding.find(bent, features, cameras)
     assert np.isnan(found.misfits).all()
     before = refined.left_out(found, features, cameras)
@@ -313,6 +315,54 @@ def test_the_command_adds_them_to_a_finished_model(
     assert (tmp_path / 'again' / TRAIN_FILE).read_bytes() == (model / TRAIN_FILE).read_bytes()
 
 
+@pytest.fixture(scope='module')
+def crossed(wall: Path) -> Path:
+    """Train a model folder whose two networks hold out other images."""
+    return train_tiny(wall, wall.parent / 'crossed', (*SETTINGS, 'members=2', 'cross_fit=true',
+                                                      'validation=0.2', 'sigma_versions=1'))
+
+
+def test_every_training_image_gives_landmarks_and_is_found_by_its_look(
+        walked: Dataset, crossed: Path) -> None:
+    loaded = load(crossed)
+    seen = landmarks.load(crossed / LANDMARKS_FILE)
+    assert np.allclose(seen.positions_m, walked.positions_m)
+    assert (np.diff(seen.starts) > 0).all(), 'those held out among them'
+    about = loaded.provenance['landmarks']
+    assert about['left_out_refined'] + about['held_out'] == 36
+    assert np.isnan(seen.misfits).sum() == about['held_out'] > 12, 'of both networks'
+    refiner = refiner_of(loaded, True)
+    for row in (0, 20, 36, 50, 71):
+        looked = refiner.views_like(loaded.train.places[row])
+        assert looked[0] == loaded.train.place_images[row]
+        assert len(looked) == landmarks.VIEWS
+
+
+def test_older_folders_learn_whose_their_descriptors_are(
+        wall: Path, crossed: Path, tmp_path: Path) -> None:
+    new, old = load(crossed), tmp_path / 'old'
+    held = folds.held_out(folds.splits_of(read_dataset(wall, 'train', None),
+                                          preset_of(new.provenance)))
+    known = ~np.isin(new.train.place_images, held)
+    shutil.copytree(crossed, old)
+    save(replace(new, train=replace(
+        new.train, places=new.train.places[known], place_images=np.empty(0, np.int32))), old)
+    finding.main(['--model', str(old), '--data', str(wall), '--out', str(tmp_path / 'again')])
+    again = load(tmp_path / 'again').train
+    assert np.array_equal(again.place_images, new.train.place_images[known])
+    assert np.array_equal(again.places, new.train.places[known])
+    assert len(refiner_of(load(tmp_path / 'again'), True).views_like(again.places[0])) > 0
+
+
+def test_landmarks_of_other_images_than_the_descriptors_are_refused(
+        found: Landmarks, crossed: Path) -> None:
+    folder = crossed.parent / 'mixed'
+    shutil.copytree(crossed, folder)
+    landmarks.save(found.only(np.arange(20)), folder / LANDMARKS_FILE)
+    with pytest.raises(InputError, match=r'those of 36 images: make them anew .*Received: 20'):
+        refiner_of(replace(load(crossed), folder=folder), True)
+
+
 def test_a_model_without_landmarks_says_what_to_do(wall: Path, model: Path) -> None:
     loaded = load(model)
     bare = replace(loaded, folder=wall)
@@ -324,4 +374,4 @@ def test_a_model_without_landmarks_says_what_to_do(wall: Path, model: Path) -> N
 def test_images_without_anything_in_common_have_no_landmarks(walked: Dataset) -> None:
     alone = walked.subset([0])
     with pytest.raises(InputError, match=r'100 landmarks in common\. Received: 0'):
-        finding.find(alone, finding.features_of(alone, 'features'), finding.cameras_of(alone))
+        finding.find(alone, finding.features_of(alone), finding.cameras_of(alone))

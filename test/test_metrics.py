@@ -6,7 +6,6 @@ from helpers import poses, unit_quaternions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 import numpy as np
-from posenet_ros.artifact import TrainIndex
 from posenet_ros.baselines import (
     constant_pose,
     errors_of_training_poses,
@@ -25,6 +24,7 @@ from posenet_ros.metrics import (
     translation_errors_m,
 )
 from posenet_ros.pose import Pose, xyzw_from_wxyz
+from posenet_ros.train_index import TrainIndex
 import pytest
 from transforms3d.axangles import axangle2mat
 from transforms3d.quaternions import axangle2quat

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from posenet_ros import googlenet, network, pretrained
+from posenet_ros import googlenet, heads, network, pretrained
 from posenet_ros.config import NetworkConfig
 from posenet_ros.errors import InputError
 from posenet_ros.pose import Pose
@@ -138,7 +138,7 @@ def six_d(quat_xyzw: Array) -> NDArray[np.float32]:
 def test_6d_gives_the_rotation_of_its_columns(quat: Array, length: float, mixed: float) -> None:
     raw = six_d(quat) * length
     raw[:, 3:] += mixed * raw[:, :3]  # Gram-Schmidt takes the part along the first away
-    found = to_numpy(network.quat_xyzw_from_6d(raw))[0]
+    found = to_numpy(heads.quat_xyzw_from_6d(raw))[0]
     assert abs(np.linalg.norm(found) - 1) < 1e-5
     assert min(np.abs(found - quat).max(), np.abs(found + quat).max()) < 1e-4
 
@@ -151,8 +151,8 @@ def test_gradients_of_rotations_are_finite_everywhere(raw: Array) -> None:
     import tensorflow as tf
     variable = tf.Variable(raw[None].astype(np.float32))
     with tf.GradientTape(persistent=True) as tape:
-        quat = network.quat_xyzw_from_6d(variable)
-        length_one = network.unit(variable)
+        quat = heads.quat_xyzw_from_6d(variable)
+        length_one = heads.unit(variable)
     for output in (quat, length_one):
         assert np.isfinite(to_numpy(output)).all()
         assert np.isfinite(to_numpy(tape.gradient(output, variable))).all()

@@ -37,7 +37,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Po
     model = write_mean_colour_model(folder / 'model', CAMERA)
     loaded = artifact.load(model)
     seen = read_dataset(folder / 'wall', 'train', None)
-    found = find(seen, features_of(seen, 'features'), cameras_of(seen))
+    found = find(seen, features_of(seen), cameras_of(seen))
     landmarks.save(found, model / LANDMARKS_FILE)
     calibration = replace(loaded.calibration, refined_scale=SCALE)
     artifact.save(replace(loaded, calibration=calibration), model)

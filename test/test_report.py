@@ -12,7 +12,6 @@ from helpers import tiny_artifact
 import jsonschema
 import numpy as np
 import posenet_ros
-from posenet_ros.artifact import TrainIndex
 from posenet_ros.errors import InputError
 from posenet_ros.gate import Verdict
 from posenet_ros.plots import latency_histogram, up_axis
@@ -23,6 +22,7 @@ from posenet_ros.report_files import write_report
 from posenet_ros.report_page import html_page
 from posenet_ros.results import FrameResult
 from posenet_ros.tables import markdown_table, number, text_table
+from posenet_ros.train_index import TrainIndex
 from posenet_ros.trajectories import read_poses
 import pytest
 from transforms3d.quaternions import axangle2quat

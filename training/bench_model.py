@@ -10,9 +10,10 @@ from posenet_ros.quiet import quiet_stderr
 with quiet_stderr():
     import keras
 import numpy as np  # noqa: I100 - after the quiet import
-from posenet_ros.artifact import Artifact, Calibration, save, Scene, TrainIndex
+from posenet_ros.artifact import Artifact, Calibration, save, Scene
 from posenet_ros.camera import Camera
 from posenet_ros.network import build, layers_of
+from posenet_ros.train_index import TrainIndex
 from training.export import write_network
 from training.presets import Preset
 

@@ -51,7 +51,7 @@ def images(preset: Preset) -> Images:
     poses = tuple(Pose() for _ in range(IMAGES))
     rhos = np.full(shape, 1 / DEPTH_M, np.float32) if preset.shift else None
     return Images(bases, poses, np.zeros((IMAGES, 3), np.float32),
-                  np.tile(np.float32([0, 0, 0, 1]), (IMAGES, 1)), rhos)
+                  np.tile(np.float32([0, 0, 0, 1]), (IMAGES, 1)), np.arange(IMAGES), rhos)
 
 
 def batches(preset: Preset) -> Batches:

@@ -133,7 +133,8 @@ def joined(parts: Sequence[Images]) -> Images:
     """Return the images of several as one, without depths."""
     return Images(np.concatenate([p.bases for p in parts]), sum((p.poses for p in parts), ()),
                   np.concatenate([p.positions_m for p in parts]),
-                  np.concatenate([p.quats_xyzw for p in parts]))
+                  np.concatenate([p.quats_xyzw for p in parts]),
+                  np.concatenate([p.rows for p in parts]))
 
 
 def answering(network: keras.Model, folds: int) -> list[keras.Model]:

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.errors import InputError, run_cli
 from posenet_ros.googlenet import INPUT_SCALE, MEAN_RGB
-from posenet_ros.network import build, RAW_IDENTITY
+from posenet_ros.heads import RAW_IDENTITY
+from posenet_ros.network import build
 from posenet_ros.output import check_new
 from posenet_ros.pretrained import IMPORTED, IMPORTED_CONFIG
 

@@ -18,8 +18,9 @@ import time
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from posenet_ros import landmarks
-from posenet_ros.artifact import LANDMARKS_FILE, load, LoadedArtifact, save
+from posenet_ros.artifact import Calibration, LANDMARKS_FILE, load, LoadedArtifact, save
 from posenet_ros.engine import load_engine
 from posenet_ros.errors import InputError, run_cli
 from posenet_ros.image_files import read_image
@@ -28,15 +29,18 @@ from posenet_ros.local_features import detect, Features
 from posenet_ros.output import check_new, new_folder
 from posenet_ros.prediction import Prediction
 from posenet_ros.runner import ordered_map
+from posenet_ros.train_index import TrainIndex
 from tqdm import tqdm
 from training.datasets import Dataset, read_dataset, Sample
 from training.depth import usual_step_m
-from training.folds import hold_out
+from training.folds import held_out, splits_of
 from training.int8 import check_dataset
+from training.looking import thinned
 from training.presets import preset_of
 from training.refined import (
     across_walks,
     answered,
+    Array,
     calibrated,
     fitted,
     left_out,
@@ -48,13 +52,13 @@ from training.triangulation import landmarks_of, Walked, walked
 FEWEST = 100  # landmarks of a scene
 
 
-def features_of(dataset: Dataset, words: str) -> list[Features]:
+def features_of(dataset: Dataset) -> list[Features]:
     """Find the features of all images, with a progress bar."""
     def one(sample: Sample) -> Features:
         return detect(read_image(sample.path), dataset.camera)
 
     return list(tqdm(ordered_map(one, dataset.samples), total=len(dataset.samples), unit='img',
-                     desc=words, disable=None, dynamic_ncols=True))
+                     desc='features', disable=None, dynamic_ncols=True))
 
 
 def cameras_of(dataset: Dataset) -> Walked:
@@ -93,31 +97,72 @@ def guesses(loaded: LoadedArtifact, dataset: Dataset) -> Prediction:
                         for parts in zip(*said, strict=True)))
 
 
+def with_place_images(train: TrainIndex, kept: NDArray[np.intp]) -> TrainIndex:
+    """Return the index of an older model folder, which did not say whose its descriptors are."""
+    once = kept[thinned(len(kept))]
+    if len(train.place_images) or len(train.places) % len(once):
+        return train
+    rounds = len(train.places) // len(once)
+    return replace(train, place_images=np.tile(once, rounds).astype(np.int32))
+
+
+def refiner_of(found: Landmarks, power: float, train: TrainIndex,
+               kept: NDArray[np.intp]) -> Refiner:
+    """Return what refines by the landmarks of those images alone."""
+    which = np.full(len(train.names), -1)
+    which[kept] = np.arange(len(kept))
+    images = which[train.place_images]
+    known = images >= 0
+    return Refiner(found, train.places[known], power, images[known])
+
+
+def measured(loaded: LoadedArtifact, dataset: Dataset, features: Sequence[Features],
+             kept: NDArray[np.intp],
+             held: NDArray[np.intp]) -> tuple[Calibration, Array, dict[str, Any]]:
+    """
+    Learn how far off refined poses are, with the landmarks of the images that are kept.
+
+    :param features: of all images of the dataset.
+    :param kept: indices of those whose landmarks are known, and `held` of the others.
+    :returns: the calibration, the misfits of those that are kept, and what was measured.
+    """
+    part, others = dataset.subset(kept), dataset.subset(held)
+    seen, cameras = [features[i] for i in kept], cameras_of(part)
+    found = find(part, seen, cameras)
+    found, power, own = fitted(found, left_out(found, seen, cameras))
+    refiner, said = refiner_of(found, power, loaded.train, kept), guesses(loaded, others)
+    plain, spoilt = (refined_errors(refiner, said, others, one) for one in (
+        [features[i] for i in held], spoilt_features(others, preset_of(loaded.provenance))))
+    calibration, counts = calibrated(
+        loaded.calibration, power, left_out=own, held_out=plain, held_out_spoilt=spoilt,
+        across_walks=across_walks(found, power, part, seen))
+    sizes_m = np.linalg.norm(plain[answered(plain), 0, :3], axis=1)
+    return calibration, found.misfits, {
+        'held_out': len(held), **counts,
+        'held_out_position_m': float(np.median(sizes_m)) if len(sizes_m) else None}
+
+
 def add(loaded: LoadedArtifact, dataset: Dataset, folder: Path) -> dict[str, Any]:
     """
     Find the landmarks of what a model was trained on, and write them into its folder.
 
-    :param dataset: all training samples, those that the training held out among them: with these
-        the refined poses' covariance is calibrated.
+    What is calibrated with the images that the training held out is done with the landmarks of
+    the others; those of all images are written.
+
+    :param dataset: all training samples, those that the training held out among them.
     :param folder: of the model; its artifact.json is replaced.
     :returns: what was measured.
     :raises InputError: when the images hardly have any landmarks in common.
     """
     start = time.perf_counter()
-    preset = preset_of(loaded.provenance)
-    kept, held = (dataset.subset(part) for part in hold_out(dataset, preset.validation))
-    features, cameras = features_of(kept, 'features'), cameras_of(kept)
-    found = find(kept, features, cameras)
-    found, power, own = fitted(found, left_out(found, features, cameras))
-    refiner, said = Refiner(found, loaded.train.places, power), guesses(loaded, held)
-    plain, spoilt = (refined_errors(refiner, said, held, seen) for seen in (
-        features_of(held, 'held-out'), spoilt_features(held, preset)))
-    calibration, counts = calibrated(
-        loaded.calibration, power, left_out=own, held_out=plain, held_out_spoilt=spoilt,
-        across_walks=across_walks(found, power, kept, features))
-    sizes_m = np.linalg.norm(plain[answered(plain), 0, :3], axis=1)
-    about = {'landmarks': len(found.points_m), 'held_out': len(held.samples), **counts,
-             'held_out_position_m': float(np.median(sizes_m)) if len(sizes_m) else None,
+    held = held_out(splits_of(dataset, preset_of(loaded.provenance)))
+    kept = np.setdiff1d(np.arange(len(dataset.samples)), held)
+    loaded = replace(loaded, train=with_place_images(loaded.train, kept))
+    features = features_of(dataset)
+    calibration, misfits, counts = measured(loaded, dataset, features, kept, held)
+    found = find(dataset, features, cameras_of(dataset))
+    found.misfits[kept] = misfits
+    about = {'landmarks': len(found.points_m), **counts,
              'seconds': round(time.perf_counter() - start, 1)}
     landmarks.save(found, folder / LANDMARKS_FILE)
     save(replace(loaded, calibration=calibration,

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.camera import Camera
+from posenet_ros.heads import PLACE_FEATURES, UNIT_FEATURES
 from posenet_ros.metrics import rotation_vectors_rad
-from posenet_ros.network import PLACE_FEATURES, UNIT_FEATURES
 from posenet_ros.runner import ordered_map
 from training.augment import Augmentation, Augmenter
 from training.batches import Batches, targets
@@ -59,12 +59,14 @@ class Seen:
     """
     What a network said of images, and how far off it was.
 
+    :param rows: (N,) which of the dataset's samples these are.
     :param features: (N, C) averaged over the image, of length 1.
     :param places: (N, D) to tell the place by, before they are scaled and projected.
     :param errors: (N, 6) in the dataset's frame: metres, then rotation vector, radians.
     :param found: all outputs.
     """
 
+    rows: NDArray[np.intp]
     features: Array
     places: Array
     errors: Array
@@ -88,7 +90,8 @@ def thinned(count: int) -> NDArray[np.intp]:
 
 def together(seen: Sequence[Seen]) -> Seen:
     """Return several as one."""
-    return Seen(np.concatenate([s.features for s in seen]),
+    return Seen(np.concatenate([s.rows for s in seen]),
+                np.concatenate([s.features for s in seen]),
                 np.concatenate([s.places for s in seen]),
                 np.concatenate([s.errors for s in seen]),
                 {key: np.concatenate([s.found[key] for s in seen]) for key in seen[0].found})
@@ -116,8 +119,8 @@ class Looker:
         chosen = thinned(len(images.poses))
         part = images.take(chosen)
         inputs = network_inputs(part, self._material.preset.preprocess())
-        return self._look([(inputs[i:i + CHUNK], targets(part.poses[i:i + CHUNK]))
-                           for i in range(0, len(inputs), CHUNK)])
+        return self._look(part.rows, [(inputs[i:i + CHUNK], targets(part.poses[i:i + CHUNK]))
+                                      for i in range(0, len(inputs), CHUNK)])
 
     def augmented(self, images: Images, settings: Augmentation, epoch: int) -> Seen:
         """Show a version of images that depends on nothing but seed and epoch."""
@@ -128,17 +131,19 @@ class Looker:
         batches = Batches(images, augmenter, CHUNK, self._material.preset.seed)
         chosen = thinned(len(images.poses))
         parts = [chosen[i:i + CHUNK] for i in range(0, len(chosen), CHUNK)]
-        return self._look(ordered_map(
+        return self._look(images.rows[chosen], ordered_map(
             lambda part: batches.augmented(part, FIRST_EPOCH + epoch), parts))
 
-    def _look(self, batches: Iterable[tuple[Any, dict[str, Any]]]) -> Seen:
+    def _look(self, rows: NDArray[np.intp],
+              batches: Iterable[tuple[Any, dict[str, Any]]]) -> Seen:
         seen = []
         for inputs, truth in batches:
             found = self._answers(inputs)
             position_m, quat_xyzw = (found.pop(f'said_{key}') for key in POSE)
             errors = np.hstack([position_m - truth['position'], rotation_vectors_rad(
                 quat_xyzw, truth['quat_xyzw'])]).astype(np.float32)
-            seen.append(Seen(found.pop('features'), found.pop('places'), errors, found))
+            part, rows = rows[:len(inputs)], rows[len(inputs):]
+            seen.append(Seen(part, found.pop('features'), found.pop('places'), errors, found))
             self._bar.add(len(inputs))
         return together(seen)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from posenet_ros.config import NetworkConfig
 from posenet_ros.errors import InputError
 from posenet_ros.image_files import read_image
-from posenet_ros.network import build
+from posenet_ros.network import build, shareable
 from posenet_ros.pose import Pose
 from posenet_ros.preprocess import Preprocess
 from posenet_ros.pretrained import load_initial_weights
@@ -37,6 +37,7 @@ class Images:
     :param bases: (N, base height, base width, 3) RGB uint8.
     :param positions_m: (N, 3), metres.
     :param quats_xyzw: (N, 4).
+    :param rows: (N,) which of the dataset's samples they are.
     :param rhos: (N, base height, base width) inverse depths, 1/m, or None.
     """
 
@@ -44,12 +45,13 @@ class Images:
     poses: tuple[Pose, ...]
     positions_m: NDArray[np.float32]
     quats_xyzw: NDArray[np.float32]
+    rows: NDArray[np.intp]
     rhos: NDArray[np.float32] | None = None
 
     def take(self, indices: NDArray[np.intp]) -> Images:
         """Return the images of those indices."""
         return Images(self.bases[indices], tuple(self.poses[i] for i in indices),
-                      self.positions_m[indices], self.quats_xyzw[indices],
+                      self.positions_m[indices], self.quats_xyzw[indices], self.rows[indices],
                       None if self.rhos is None else self.rhos[indices])
 
 
@@ -67,7 +69,7 @@ def load_images(dataset: Dataset, preprocess: Preprocess) -> Images:
             bar.update(i + 1)
     poses = tuple(sample.map_from_camera for sample in dataset.samples)
     return Images(bases, poses, dataset.positions_m.astype(np.float32),
-                  dataset.quats_xyzw.astype(np.float32))
+                  dataset.quats_xyzw.astype(np.float32), np.arange(len(poses)))
 
 
 def with_depths(images: Images, dataset: Dataset, preprocess: Preprocess, file: Path) -> Images:
@@ -91,13 +93,22 @@ def network_config(preset: Preset, positions_m: NDArray[Any]) -> NetworkConfig:
     if spread.max() == 0:
         raise InputError('all training images have the same position; a network needs a walk')
     scale = np.maximum(spread, FLATTEST * spread.max())
-    return preset.network(tuple(float(v) for v in positions_m.mean(axis=0)),
-                          tuple(float(v) for v in scale))
+    config = preset.network(tuple(float(v) for v in positions_m.mean(axis=0)),
+                            tuple(float(v) for v in scale))
+    return with_trunk(config, preset)
+
+
+def with_trunk(config: NetworkConfig, preset: Preset) -> NetworkConfig:
+    """Return the settings of several networks that share the layers that all of them froze."""
+    before = preset.trainable_from if preset.weights == 'pretrained' else ''
+    if preset.members > 1 and before and shareable(config, before):
+        return replace(config, shared_before=before)
+    return config
 
 
 def make_network(preset: Preset, config: NetworkConfig) -> keras.Model:
     """Build one network with its initial weights, and freeze what the preset says."""
-    config = replace(config, members=1)
+    config = replace(config, members=1, shared_before='')
     network = build(config, auxiliary=True)
     load_initial_weights(network, config, preset.weights)
     layers = [layer.name for layer in network.layers]

@@ -15,10 +15,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros import __version__
-from posenet_ros.artifact import Artifact, Calibration, Scene, TrainIndex
+from posenet_ros.artifact import Artifact, Calibration, Scene
 from posenet_ros.config import NetworkConfig
 from posenet_ros.metrics import rotation_errors_deg, rotation_vectors_rad, translation_errors_m
 from posenet_ros.pretrained import feature_extractor
+from posenet_ros.train_index import TrainIndex
 from training.datasets import Dataset
 from training.loop import Images, network_inputs
 from training.presets import Preset
@@ -63,27 +64,27 @@ def provenance(preset: Preset, digest: str, validation: dict[str, Any],
 
 
 def train_index(dataset: Dataset, preset: Preset, images: Images,
-                places: NDArray[np.float16]) -> TrainIndex:
+                known: Mapping[str, NDArray[Any]]) -> TrainIndex:
     """Return all training poses with the pretrained features of their images."""
     inputs = network_inputs(images, preset.preprocess())
     features = feature_extractor(preset.input_width, preset.input_height)
     return TrainIndex(
         tuple(s.name for s in dataset.samples), dataset.positions_m, dataset.quats_xyzw,
-        features.predict(inputs, batch_size=64, verbose=0).astype(np.float16),
-        places)
+        features.predict(inputs, batch_size=64, verbose=0).astype(np.float16), **known)
 
 
 def make_artifact(preset: Preset, config: NetworkConfig, dataset: Dataset, images: Images,
-                  calibration: Calibration, places: NDArray[np.float16],
+                  calibration: Calibration, known: Mapping[str, NDArray[Any]],
                   about: dict[str, Any]) -> Artifact:
     """
     Return what a model folder holds besides the network.
 
     :param dataset: all training samples, those held out among them; `images` theirs.
-    :param places: the network's own descriptors of the images it was trained with, or none.
+    :param known: what the network makes of the training images: `places` and `place_images` of
+        the index, or nothing.
     :param about: the provenance.
     """
     positions = dataset.positions_m
     scene = Scene(tuple(positions.min(0).tolist()), tuple(positions.max(0).tolist()))
     return Artifact(config, preset.preprocess(), dataset.camera, scene, calibration,
-                    train_index(dataset, preset, images, places), about)
+                    train_index(dataset, preset, images, known), about)

@@ -15,8 +15,7 @@ from posenet_ros.quiet import quiet_stderr
 
 with quiet_stderr():
     import keras
-import numpy as np  # noqa: I100 - after the quiet import
-from posenet_ros.artifact import Calibration, load, save
+from posenet_ros.artifact import Calibration, load, save  # noqa: I100 - after the quiet import
 from posenet_ros.errors import InputError, run_cli
 from posenet_ros.network import ensemble
 from posenet_ros.output import check_new, new_folder
@@ -81,7 +80,7 @@ class Training:
                                {**result, 'images': len(held.poses)}, seconds)
             taught = self._taught(network, calibrate(found, held), about)
             artifact = make_artifact(self.preset, taught.config, self.dataset, self.everything,
-                                     taught.calibration, taught.places, about)
+                                     taught.calibration, taught.known, about)
 
             def write(to: Path) -> None:
                 write_network(taught.network, taught.config, to)
@@ -113,8 +112,7 @@ class Training:
                 about: dict[str, Any]) -> Taught:
         """Return the network, which knows how sure it is unless the preset leaves that out."""
         if not self.preset.sigma_versions:
-            nothing = np.empty((0, 0), np.float16)
-            return Taught(network, self.whole.config, calibration, nothing, {})
+            return Taught(network, self.whole.config, calibration, {}, {})
         taught = teach(network, self.whole.config, Material(
             self.preset, self.folds.in_all(), self.folds.held, self.dataset.camera), calibration)
         about['uncertainty'] = taught.about

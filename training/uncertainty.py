@@ -34,16 +34,18 @@ from posenet_ros.certainty import Dropout, enlargement, unlikeness
 from posenet_ros.config import NetworkConfig
 from posenet_ros.engine import prediction
 from posenet_ros.errors import run_cli
-from posenet_ros.network import build, pose_head, without_auxiliary
+from posenet_ros.network import build, copy_members, pose_head, without_auxiliary
 from posenet_ros.output import check_new, new_folder
 from posenet_ros.prediction import Head
+from posenet_ros.pretrained import load_witness
+from training import landmarks
 from training.datasets import Dataset, read_dataset
 from training.export import load_network, write_network
 from training.folds import answering, folds_of, joined, splits_of
 from training.int8 import check_dataset, may_be_faster, offer_int8
 from training.looking import Array, Looker, Material, Seen, stronger, thinned, together
-from training.loop import load_images, network_inputs, run
-from training.presets import preset_of
+from training.loop import load_images, network_inputs, run, with_trunk
+from training.presets import Preset, preset_of
 from training.sigmas import (
     coverage,
     described,
@@ -67,27 +69,34 @@ class Taught:
     """
     A network that knows how sure it is.
 
-    :param places: (M, D) descriptors of the training images.
+    :param known: `places` and `place_images` of the training index: descriptors of all training
+        images, those held out among them.
     :param about: what was measured, for the provenance.
     """
 
     network: keras.Model
     config: NetworkConfig
     calibration: Calibration
-    places: NDArray[np.float16]
+    known: dict[str, NDArray[Any]]
     about: dict[str, Any]
 
 
-def with_outputs(network: keras.Model, config: NetworkConfig) -> tuple[
+def with_outputs(network: keras.Model, config: NetworkConfig, preset: Preset) -> tuple[
         keras.Model, NetworkConfig]:
     """
     Return a new network with the same weights that also has the outputs to be taught.
 
     Layers are matched by their order, for a backbone may leave naming them to Keras.
     """
-    config = replace(config, sigma_width=SIGMA_WIDTH, descriptor_size=DESCRIPTOR_SIZE,
-                     descriptor_of='middle')
+    several = preset.members > 1 and preset.weights == 'pretrained'  # for one it costs too much
+    config = with_trunk(replace(
+        config, sigma_width=SIGMA_WIDTH, descriptor_size=DESCRIPTOR_SIZE,
+        descriptor_of='pretrained' if several else 'middle'), preset)
     taught = build(config)
+    load_witness(taught, config)
+    if config.members > 1:
+        copy_members(network, taught, config.members)
+        return taught, config
     old, new = ([layer for layer in model.layers if layer.weights and layer.name not in TAUGHT]
                 for model in (without_auxiliary(network), taught))
     for known, layer in zip(old, new, strict=True):
@@ -155,7 +164,7 @@ def teach(network: keras.Model, config: NetworkConfig, material: Material,
     :param calibration: to be completed.
     """
     start = time.perf_counter()
-    network, config = with_outputs(network, config)
+    network, config = with_outputs(network, config, material.preset)
     views = look(network, material)
     seen = together([views.known, views.bad])
     weights = fit_sigma(seen.features, seen.errors, SIGMA_WIDTH, material.preset.seed)
@@ -164,7 +173,7 @@ def teach(network: keras.Model, config: NetworkConfig, material: Material,
     network.get_layer('log_sigma').set_weights(weights[2:])
     network.get_layer('descriptor_scale').set_weights([scale])
     network.get_layer('descriptor').set_weights([basis])
-    places = described(views.known.places, scale, basis).astype(np.float16)
+    places = described(views.known.places, scale, basis)
     unlike, plain = (unlikeness(described(part.places, scale, basis), places)
                      for part in (views.held, views.held_plain))
     limit = float(np.percentile(unlike, 100 * (1 - material.preset.false_alarms)))
@@ -174,11 +183,22 @@ def teach(network: keras.Model, config: NetworkConfig, material: Material,
     own *= enlargement(scores / limit, power)[:, np.newaxis]
     calibration = replace(with_scales(network, config, held, own, calibration),
                           place_limit=limit, place_power=power)
-    return Taught(network, config, calibration, places, {
+    return Taught(network, config, calibration, all_places(views, scale, basis), {
         **measured(held.errors / (own * calibration.scale), len(unlike)),
         'views': len(seen.errors),
         'false_alarms': material.preset.false_alarms,
         'seconds': round(time.perf_counter() - start, 1)})
+
+
+def all_places(views: Views, scale: Array, basis: Array) -> dict[str, NDArray[Any]]:
+    """Return descriptors of all images, as they are and as in training, and whose they are."""
+    once = np.unique(views.held_plain.rows, return_index=True)[1]
+    as_often = slice(len(views.held.rows) // 2)  # as those that are trained on
+    features = np.concatenate([views.known.places, views.held_plain.places[once],
+                               views.held.places[as_often]])
+    rows = (views.known.rows, views.held_plain.rows[once], views.held.rows[as_often])
+    return {'places': described(features, scale, basis).astype(np.float16),
+            'place_images': np.concatenate(rows).astype(np.int32)}
 
 
 def with_scales(network: keras.Model, config: NetworkConfig, held: Seen, own: Array,
@@ -239,13 +259,12 @@ def rewrite(loaded: LoadedArtifact, taught: Taught, material: Material, folder: 
             held = joined(material.held)
             about['int8'] = offer_int8(
                 taught.config, to, network_inputs(held, loaded.preprocess), held)
-        for file in loaded.folder.iterdir():  # the log, its curves and the landmarks
-            if not (to / file.name).exists() and (
-                    file.suffix in ('.csv', '.png') or file.name == LANDMARKS_FILE):
+        for file in loaded.folder.iterdir():  # the log and its curves
+            if not (to / file.name).exists() and file.suffix in ('.csv', '.png'):
                 shutil.copy(file, to)
 
     save(replace(loaded, network=taught.config, calibration=taught.calibration,
-                 train=replace(loaded.train, places=taught.places), provenance=about),
+                 train=replace(loaded.train, **taught.known), provenance=about),
          folder, write)
 
 
@@ -263,6 +282,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         taught = teach(network, plain, material, loaded.calibration)
     with new_folder(options.out, force=options.force) as folder:
         rewrite(loaded, taught, material, folder)
+        if (loaded.folder / LANDMARKS_FILE).is_file():  # they are asked for with other descriptors
+            landmarks.add(load(folder), dataset, folder)
     print(sentence(taught.about))
     return 0
 

@@ -1,0 +1,71 @@
+"""What a model folder keeps of the training set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+import zipfile
+
+import numpy as np
+from numpy.typing import NDArray
+from posenet_ros.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class TrainIndex:
+    """
+    The training set in short, for baselines and to know its images again.
+
+    :param names: N image names.
+    :param positions_m: (N, 3) camera positions in the dataset's frame, metres.
+    :param quats_xyzw: (N, 4) `map_from_camera` rotations.
+    :param descriptors: (N, D) pretrained features of the images, float16; D may be 0.
+    :param places: (M, D') the network's own descriptors of these images and of augmented versions.
+    :param place_images: (M,) which of the N images each of them is of; empty in folders of format
+        5 and older, whose `places` are of those images alone that no training held out, in whole
+        rounds over them.
+    """
+
+    names: tuple[str, ...]
+    positions_m: NDArray[np.float64]
+    quats_xyzw: NDArray[np.float64]
+    descriptors: NDArray[np.float16]
+    places: NDArray[np.float16] = field(default_factory=lambda: np.empty((0, 0), np.float16))
+    place_images: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
+
+    def __post_init__(self) -> None:
+        n = len(self.names)
+        if (self.positions_m.shape != (n, 3) or self.quats_xyzw.shape != (n, 4)
+                or self.descriptors.ndim != 2 or len(self.descriptors) != n):
+            raise InputError(f'the arrays have to hold {n} rows each. Received: '
+                             f'{self.positions_m.shape}, {self.quats_xyzw.shape}, '
+                             f'{self.descriptors.shape}')
+        if len(self.place_images) not in (0, len(self.places)) or not (
+                (self.place_images >= 0) & (self.place_images < n)).all():
+            raise InputError('place_images has to say of each row of places which image it is of. '
+                             f'Received: {len(self.place_images)} for {len(self.places)} rows')
+
+
+def save(train: TrainIndex, file: Path) -> None:
+    """Write train.npz."""
+    np.savez(file, names=np.array(train.names, dtype=np.str_),
+             positions_m=train.positions_m, quats_xyzw=train.quats_xyzw,
+             descriptors=train.descriptors.astype(np.float16),
+             places=train.places.astype(np.float16),
+             place_images=train.place_images.astype(np.int32))
+
+
+def load(file: Path) -> TrainIndex:
+    """
+    Read train.npz; pickled content is refused.
+
+    :raises InputError: when it is damaged.
+    """
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            places = {key: arrays[key] for key in ('places', 'place_images') if key in arrays}
+            return TrainIndex(
+                tuple(str(name) for name in arrays['names']), arrays['positions_m'],
+                arrays['quats_xyzw'], arrays['descriptors'], **places)
+    except (KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise InputError(f'{file} is damaged: {error}') from error
