@@ -17,7 +17,7 @@ Tensor = Any  # of any Keras backend, or symbolic
 # one of a third, of half and of nearly all of the depth (training/README.md).
 PLACE_LAYERS = frozenset(('blocks_5_bn2', 'blocks_8_bn2', 'blocks_14_add',
                           'icp2', 'icp5', 'icp8'))
-WITNESS_LAYERS = frozenset(('blocks_5_bn2', 'blocks_8_bn2', 'blocks_11_bn2'))  # of the pretrained
+WITNESS_LAYERS = frozenset(('blocks_8_bn2', 'blocks_11_bn2'))  # where no training changes any
 BATCH_NORM_MOMENTUM = 0.9  # runs are short: 0.99 would still remember the first steps
 
 # Repeats, kernel, stride, expansion, filters: Tan and Le 2019, table 1; lite drops the
