@@ -42,6 +42,10 @@ def test_quick_measures_every_part(tmp_path: Path) -> None:
     for what in ('litert', 'node'):
         assert 0 < found['start'][what]['cpu_s'] < 60
         assert 30 < found['start'][what]['memory_mb']['most'] < 250
+    certainty = found['certainty']
+    assert list(certainty) == ['pose alone', 'covariance and place score', 'and mc_samples 40']
+    assert certainty['pose alone']['to_plain'] == 1
+    assert min(v['cpu'] for v in certainty.values()) > 0
     assert set(result['images']['640x480']) >= {'decode rgb8', 'prepare', 'prepare, plain'}
     offline = found['evaluate']
     slower = min(offline[f'{what} alone']['images_per_s'] for what in ('decode', 'inference'))
@@ -55,7 +59,7 @@ def test_quick_measures_every_part(tmp_path: Path) -> None:
     assert live['age_p50_ms'] <= live['age_p99_ms']
     assert {'decode', 'prepare', 'infer'} <= set(live['stages_ms'])
     for words in ('one thread', 'by the clock', 'process start to the first pose', 'image path',
-                  '30 Hz over DDS', 'of the slower alone', 'input pipeline'):
+                  '30 Hz over DDS', 'of the slower alone', 'input pipeline', 'of the pose alone'):
         assert words in done.stdout
 
 

@@ -77,6 +77,13 @@ def core_rows(networks: Mapping[str, Any], cores: int) -> list[list[str]]:
                    for engine, v in found['all_cores'].items()]
 
 
+def certainty_rows(networks: Mapping[str, Any]) -> list[list[str]]:
+    """Return the table of what it costs to know how sure a pose is."""
+    rows = [['network input to answer, one thread, CPU ms', 'p50', 'of the pose alone']]
+    return rows + [[f'{name}, {what}', f'{v["cpu"]:.2f}', f'{v["to_plain"]:.2f}']
+                   for name, found in networks.items() for what, v in found['certainty'].items()]
+
+
 def image_rows(found: Mapping[str, Any]) -> list[list[str]]:
     """Return the table of the way from message to network input."""
     sizes = list(found)
@@ -144,6 +151,7 @@ def tables(result: Mapping[str, Any]) -> Iterator[list[list[str]]]:
     yield from (engine_rows(found) for found in result['networks'].values())
     yield core_rows(result['networks'], result['machine']['cores'])
     yield start_rows(result['networks'])
+    yield certainty_rows(result['networks'])
     yield image_rows(result['images'])
     yield evaluate_rows(result['networks'])
     yield training_rows(result['networks'])
@@ -183,6 +191,8 @@ def measure(folder: Path, presets: Sequence[str], seconds: float, quick: bool
         found['all_cores'] = part('bench_cores', out, '--model', model, *flag)
         found['start'] = {what: part('bench_start', out, '--model', model, '--of', what)
                           for what in (STARTED[:2] if quick else STARTED)}
+        found['certainty'] = part('bench_certainty', out, '--preset', name, '--model', model,
+                                  *flag)
         found['evaluate'] = part('bench_evaluate', out, '--model', model, *flag)
         found['training'] = part('bench_training', out, '--preset', name, *flag)
         result['networks'][name] = found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +14,42 @@ import numpy as np  # noqa: I100 - after the quiet import
 from posenet_ros.artifact import Artifact, Calibration, save, Scene
 from posenet_ros.camera import Camera
 from posenet_ros.network import build, layers_of
+from posenet_ros.pretrained import load_initial_weights
 from posenet_ros.train_index import TrainIndex
 from training.export import write_network
+from training.loop import with_trunk
 from training.presets import Preset
+from training.uncertainty import taught_config
 
+PLACES = 3000  # descriptors, as of a thousand training images
 CAMERA = Camera(1920, 1080, 1600.0, 1600.0, 959.5, 539.5)
 
 
-def make(preset: Preset, folder: Path) -> None:
-    """Write a model folder with random weights."""
+def make(preset: Preset, folder: Path, certain: bool = True) -> None:
+    """
+    Write a model folder with random weights, or a pretrained backbone.
+
+    :param certain: whether it says how sure it is and knows its place, as trained ones do.
+    """
     keras.utils.set_random_seed(0)
+    config = with_trunk(preset.network(), preset)
+    calibration, known = Calibration((0.5,) * 3, (0.1,) * 3), {}
+    if certain:
+        config = taught_config(config, preset)
+        calibration = replace(calibration, scale=(1.0,) * 6, mc_scale=(1.0,) * 6, mc_rate=0.1,
+                              place_limit=1e3)
+        known = {'places': np.ones((PLACES, config.descriptor_size), np.float16),
+                 'place_images': np.zeros(PLACES, np.int32)}
     index = TrainIndex(('none',), np.zeros((1, 3)), np.array([[0.0, 0.0, 0.0, 1.0]]),
-                       np.zeros((1, 0), np.float16))
+                       np.zeros((1, 0), np.float16), **known)
     artifact = Artifact(
-        preset.network(), preset.preprocess(), CAMERA, Scene((-5.0,) * 3, (5.0,) * 3),
-        Calibration((0.5,) * 3, (0.1,) * 3), index, {'made by': 'training.bench_model'})
+        config, preset.preprocess(), CAMERA, Scene((-5.0,) * 3, (5.0,) * 3),
+        calibration, index, {'made by': 'training.bench_model'})
+    network = build(config)
+    if config.members == 1:
+        load_initial_weights(network, config, preset.weights)
     folder.mkdir()
-    save(artifact, folder,
-         lambda to: write_network(build(artifact.network), artifact.network, to))
+    save(artifact, folder, lambda to: write_network(network, config, to))
 
 
 def gflop(model: Any) -> float:  # noqa: ANN401

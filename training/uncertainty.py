@@ -81,6 +81,18 @@ class Taught:
     about: dict[str, Any]
 
 
+def taught_config(config: NetworkConfig, preset: Preset) -> NetworkConfig:
+    """
+    Return the settings of a network that also has the outputs to be taught.
+
+    One network of several costs little beside them, so they have one that tells places alone.
+    """
+    several = preset.members > 1 and preset.weights == 'pretrained'
+    return with_trunk(replace(
+        config, sigma_width=SIGMA_WIDTH, descriptor_size=DESCRIPTOR_SIZE,
+        descriptor_of='pretrained' if several else 'middle'), preset)
+
+
 def with_outputs(network: keras.Model, config: NetworkConfig, preset: Preset) -> tuple[
         keras.Model, NetworkConfig]:
     """
@@ -88,10 +100,7 @@ def with_outputs(network: keras.Model, config: NetworkConfig, preset: Preset) ->
 
     Layers are matched by their order, for a backbone may leave naming them to Keras.
     """
-    several = preset.members > 1 and preset.weights == 'pretrained'  # for one it costs too much
-    config = with_trunk(replace(
-        config, sigma_width=SIGMA_WIDTH, descriptor_size=DESCRIPTOR_SIZE,
-        descriptor_of='pretrained' if several else 'middle'), preset)
+    config = taught_config(config, preset)
     taught = build(config)
     load_witness(taught, config)
     if config.members > 1:
