@@ -19,7 +19,7 @@ from posenet_ros.train_index import TrainIndex
 from training.export import write_network
 from training.loop import with_trunk
 from training.presets import Preset
-from training.uncertainty import taught_config
+from training.taught import taught_config
 
 PLACES = 3000  # descriptors, as of a thousand training images
 CAMERA = Camera(1920, 1080, 1600.0, 1600.0, 959.5, 539.5)

@@ -34,18 +34,17 @@ from posenet_ros.certainty import Dropout, enlargement, unlikeness
 from posenet_ros.config import NetworkConfig
 from posenet_ros.engine import prediction
 from posenet_ros.errors import run_cli
-from posenet_ros.network import build, copy_members, pose_head, without_auxiliary
+from posenet_ros.network import pose_head
 from posenet_ros.output import check_new, new_folder
 from posenet_ros.prediction import Head
-from posenet_ros.pretrained import load_witness
 from training import landmarks
 from training.datasets import Dataset, read_dataset
 from training.export import load_network, write_network
 from training.folds import answering, folds_of, joined, splits_of
 from training.int8 import check_dataset, may_be_faster, offer_int8
 from training.looking import Array, Looker, Material, Seen, stronger, thinned, together
-from training.loop import load_images, network_inputs, run, with_trunk
-from training.presets import Preset, preset_of
+from training.loop import load_images, network_inputs, run
+from training.presets import preset_of
 from training.sigmas import (
     coverage,
     described,
@@ -55,10 +54,8 @@ from training.sigmas import (
     power_of,
     scales,
 )
+from training.taught import DESCRIPTOR_SIZE, SIGMA_WIDTH, with_outputs
 
-TAUGHT = ('sigma_fc', 'log_sigma', 'descriptor_scale', 'descriptor')  # layers
-SIGMA_WIDTH = 64
-DESCRIPTOR_SIZE = 128
 MC_RATE = 0.1  # where the preset trains without dropout
 MC_SAMPLES = 40
 MC_FRAMES = 100
@@ -79,38 +76,6 @@ class Taught:
     calibration: Calibration
     known: dict[str, NDArray[Any]]
     about: dict[str, Any]
-
-
-def taught_config(config: NetworkConfig, preset: Preset) -> NetworkConfig:
-    """
-    Return the settings of a network that also has the outputs to be taught.
-
-    One network of several costs little beside them, so they have one that tells places alone.
-    """
-    several = preset.members > 1 and preset.weights == 'pretrained'
-    return with_trunk(replace(
-        config, sigma_width=SIGMA_WIDTH, descriptor_size=DESCRIPTOR_SIZE,
-        descriptor_of='pretrained' if several else 'middle'), preset)
-
-
-def with_outputs(network: keras.Model, config: NetworkConfig, preset: Preset) -> tuple[
-        keras.Model, NetworkConfig]:
-    """
-    Return a new network with the same weights that also has the outputs to be taught.
-
-    Layers are matched by their order, for a backbone may leave naming them to Keras.
-    """
-    config = taught_config(config, preset)
-    taught = build(config)
-    load_witness(taught, config)
-    if config.members > 1:
-        copy_members(network, taught, config.members)
-        return taught, config
-    old, new = ([layer for layer in model.layers if layer.weights and layer.name not in TAUGHT]
-                for model in (without_auxiliary(network), taught))
-    for known, layer in zip(old, new, strict=True):
-        layer.set_weights(known.get_weights())
-    return taught, config
 
 
 @dataclass(frozen=True, eq=False)
