@@ -15,12 +15,13 @@ import keras
 import numpy as np
 from posenet_ros.config import NetworkConfig
 from posenet_ros.network import build, ensemble
-from posenet_ros.pretrained import load_lite0
+from posenet_ros.pretrained import load_lite0, load_witness
 
 LITE = NetworkConfig(input_width=64, input_height=32, pooling='spatial', head_width=8)
 CONFIGS = {
     'lite': LITE,
-    'pair': replace(LITE, members=2, sigma_width=4, descriptor_size=6, descriptor_of='middle'),
+    'pair': replace(LITE, members=2, sigma_width=4, descriptor_size=6, descriptor_of='pretrained',
+                    shared_before='blocks_3_expand_conv'),
     'posenet': NetworkConfig(backbone='posenet', input_width=96, input_height=80,
                              rotation='quaternion', head_width=8)}
 
@@ -28,8 +29,10 @@ CONFIGS = {
 def made(config: NetworkConfig) -> keras.Model:
     """Return a network; random weights let hardly anything through the many layers of lite0."""
     if config.members > 1:
-        alone = replace(config, members=1, sigma_width=0, descriptor_size=0)
-        return ensemble([made(alone) for _ in range(config.members)], config)
+        alone = replace(config, members=1, sigma_width=0, descriptor_size=0, shared_before='')
+        several = ensemble([made(alone) for _ in range(config.members)], config)
+        load_witness(several, config)
+        return several
     model = build(config, auxiliary=True)
     if config.backbone == 'efficientnet_lite0':
         load_lite0(model)
