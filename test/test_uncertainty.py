@@ -106,6 +106,12 @@ def test_principal_directions_hold_what_is_most() -> None:
     assert principal(features.astype(np.float32), 40).shape == (30, 40)
 
 
+def test_the_limit_of_a_place_is_between_images_as_they_are_and_augmented() -> None:
+    plain, augmented = np.linspace(0, 0.1, 101), np.linspace(0, 0.4, 101)
+    assert uncertainty.place_limit(plain, augmented, 0.05) == pytest.approx(0.95 * 0.2)
+    assert uncertainty.place_limit(plain, plain, 0.1) == pytest.approx(0.09)
+
+
 def test_stronger_is_stronger_and_allowed() -> None:
     for settings in (Augmentation(), Augmentation(yaw_deg=45, shift=0.3, noise=100, colour=1)):
         worse = stronger(settings)

@@ -48,8 +48,8 @@ class Preset:
     :param landmarks: find the landmarks that poses can be refined by (training.landmarks).
     :param sigma_versions: how many augmented versions of each image, and how many that are worse
         than in training, teach the network how sure it is when it is finished; 0 leaves that out.
-    :param false_alarms: share of the held-out images, augmented, that may be taken for another
-        place: sets the limit that is stored with the model.
+    :param false_alarms: share of the held-out images that may be taken for another place: sets the
+        limit that is stored with the model, between that of images as they are and augmented.
     :param xla: compile with XLA; measured fourfold slower on a CPU.
     """
 
