@@ -22,6 +22,7 @@ from training.sigmas import (
     described,
     expected,
     fit_sigma,
+    place_limit,
     place_projection,
     power_of,
     principal,
@@ -108,8 +109,8 @@ def test_principal_directions_hold_what_is_most() -> None:
 
 def test_the_limit_of_a_place_is_between_images_as_they_are_and_augmented() -> None:
     plain, augmented = np.linspace(0, 0.1, 101), np.linspace(0, 0.4, 101)
-    assert uncertainty.place_limit(plain, augmented, 0.05) == pytest.approx(0.95 * 0.2)
-    assert uncertainty.place_limit(plain, plain, 0.1) == pytest.approx(0.09)
+    assert place_limit(plain, augmented, 0.05) == pytest.approx(0.95 * 0.2)
+    assert place_limit(plain, plain, 0.1) == pytest.approx(0.09)
 
 
 def test_stronger_is_stronger_and_allowed() -> None:

@@ -153,6 +153,19 @@ def described(features: Array, factors: Array, basis: Array) -> Array:
     return np.asarray(scaled / np.linalg.norm(scaled, axis=1, keepdims=True) @ basis)
 
 
+def place_limit(plain: Array, augmented: Array, false_alarms: float) -> float:
+    """
+    Return the unlikeness from which an image is of another place.
+
+    That share of the held-out images exceeds it, as something between these as they are, which are
+    easier than another walk may be, and augmented, which are harder: their geometric mean.
+
+    :param plain: (N,) unlikeness of held-out images as they are; `augmented` (M,) as in training.
+    """
+    share = 100 * (1 - false_alarms)
+    return float(np.sqrt(np.percentile(plain, share) * np.percentile(augmented, share)))
+
+
 def coverage(ratios: NDArray[Any]) -> dict[str, list[float]]:
     """Return the shares of errors within one and two sigma on each axis."""
     return {f'{k}_sigma': [round(float(v), 3) for v in np.mean(np.abs(ratios) <= k, axis=0)]

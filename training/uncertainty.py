@@ -50,6 +50,7 @@ from training.sigmas import (
     described,
     expected,
     fit_sigma,
+    place_limit,
     place_projection,
     power_of,
     scales,
@@ -162,19 +163,6 @@ def teach(network: keras.Model, config: NetworkConfig, material: Material,
         'views': len(seen.errors),
         'false_alarms': material.preset.false_alarms,
         'seconds': round(time.perf_counter() - start, 1)})
-
-
-def place_limit(plain: Array, augmented: Array, false_alarms: float) -> float:
-    """
-    Return the unlikeness from which an image is of another place.
-
-    That share of the held-out images exceeds it, as something between these as they are, which are
-    easier than another walk may be, and augmented, which are harder: their geometric mean.
-
-    :param plain: (N,) unlikeness of held-out images as they are; `augmented` (M,) as in training.
-    """
-    share = 100 * (1 - false_alarms)
-    return float(np.sqrt(np.percentile(plain, share) * np.percentile(augmented, share)))
 
 
 def all_places(views: Views, scale: Array, basis: Array) -> dict[str, NDArray[Any]]:
