@@ -33,7 +33,7 @@ from posenet_ros.train_index import TrainIndex
 from tqdm import tqdm
 from training.datasets import Dataset, read_dataset, Sample
 from training.depth import usual_step_m
-from training.folds import held_out, splits_of
+from training.folds import held_out, Split, splits_of
 from training.int8 import check_dataset
 from training.looking import thinned
 from training.presets import preset_of
@@ -97,9 +97,14 @@ def guesses(loaded: LoadedArtifact, dataset: Dataset) -> Prediction:
                         for parts in zip(*said, strict=True)))
 
 
-def with_place_images(train: TrainIndex, kept: NDArray[np.intp]) -> TrainIndex:
-    """Return the index of an older model folder, which did not say whose its descriptors are."""
-    once = kept[thinned(len(kept))]
+def with_place_images(train: TrainIndex, splits: Sequence[Split]) -> TrainIndex:
+    """
+    Return the index of an older model folder, which did not say whose its descriptors are.
+
+    :param splits: of the training; the descriptors are of the images that no network held out.
+    """
+    known = np.setdiff1d(np.arange(len(train.names)), held_out(splits))
+    once = known[thinned(len(known))]
     if len(train.place_images) or len(train.places) % len(once):
         return train
     rounds = len(train.places) // len(once)
@@ -146,8 +151,8 @@ def add(loaded: LoadedArtifact, dataset: Dataset, folder: Path) -> dict[str, Any
     """
     Find the landmarks of what a model was trained on, and write them into its folder.
 
-    What is calibrated with the images that the training held out is done with the landmarks of
-    the others; those of all images are written.
+    What is calibrated with the images that the training (or the first of several networks) held
+    out is done with the landmarks of the others; those of all images are written.
 
     :param dataset: all training samples, those that the training held out among them.
     :param folder: of the model; its artifact.json is replaced.
@@ -155,9 +160,9 @@ def add(loaded: LoadedArtifact, dataset: Dataset, folder: Path) -> dict[str, Any
     :raises InputError: when the images hardly have any landmarks in common.
     """
     start = time.perf_counter()
-    held = held_out(splits_of(dataset, preset_of(loaded.provenance)))
-    kept = np.setdiff1d(np.arange(len(dataset.samples)), held)
-    loaded = replace(loaded, train=with_place_images(loaded.train, kept))
+    splits = splits_of(dataset, preset_of(loaded.provenance))
+    loaded = replace(loaded, train=with_place_images(loaded.train, splits))
+    kept, held = splits[0]  # with fewer landmarks poses would seem less sure than with all
     features = features_of(dataset)
     calibration, misfits, counts = measured(loaded, dataset, features, kept, held)
     found = find(dataset, features, cameras_of(dataset))
