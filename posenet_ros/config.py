@@ -80,8 +80,8 @@ class NetworkConfig:
     def __post_init__(self) -> None:
         checks = {
             'members': 1 <= self.members <= MOST_MEMBERS,
-            'shared_before': not self.shared_before or (self.members > 1 and (
-                self.descriptor_size == 0 or self.descriptor_of == 'pretrained')),
+            'shared_before': not self.shared_before or (
+                self.members > 1 and (self.has_witness or not self.descriptor_size)),
             'input_width': self.input_width >= 32, 'input_height': self.input_height >= 32,
             'rotation': self.rotation in ROTATIONS, 'pooling': self.pooling in POOLINGS,
             'head_width': self.head_width >= 1, 'dropout': 0 <= self.dropout < 1,
@@ -93,6 +93,11 @@ class NetworkConfig:
             if not good:
                 raise InputError(f'network {name} is out of range. '
                                  f'Received: {getattr(self, name)!r}')
+
+    @property
+    def has_witness(self) -> bool:
+        """Whether a pretrained network of its own tells places."""
+        return self.descriptor_size > 0 and self.descriptor_of == 'pretrained'
 
     @property
     def fc_width(self) -> int:

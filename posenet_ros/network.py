@@ -42,18 +42,17 @@ def build(config: NetworkConfig, auxiliary: bool = False) -> keras.Model:
         return keras.Model(images, _ensemble(images, config), name=config.backbone)
     x, maps = backbones.features(config, images)
     x = keras.layers.Identity(name='features')(x)
-    outputs = head(x, config) | certainty(pooled(x), _places(images, x, config), config)
+    places = _witness(config)(images) if config.has_witness else _places(images, x, config)
+    outputs = head(x, config) | certainty(pooled(x), places, config)
     for number, feature_map in enumerate(maps if auxiliary else (), start=1):
         outputs |= auxiliary_head(feature_map, config, f'aux{number}_')
     return keras.Model(images, outputs, name=config.backbone)
 
 
 def _places(images: Tensor, x: Tensor, config: NetworkConfig) -> Tensor | None:
-    """Return (B, D) features to tell places by, or None where nobody asks for them."""
-    if not config.descriptor_size:
+    """Return (B, D) of a network's own features to tell places by; None where nobody asks."""
+    if config.has_witness or not config.descriptor_size:
         return None
-    if config.descriptor_of == 'pretrained':
-        return _witness(config)(images)
     return _joined([x] if config.descriptor_of == 'last' else backbones.place_maps(images, x))
 
 
@@ -91,8 +90,9 @@ def _parts(member: keras.Model, config: NetworkConfig) -> _Member:
     """Return the parts of one network, as the settings of several divide it."""
     x = member.get_layer('features').output
     outputs = {'fc': member.get_layer('dropout').input, 'features': unit(pooled(x))}
-    if config.descriptor_size and config.descriptor_of != 'pretrained':
-        outputs['places'] = _places(member.input, x, config)
+    places = _places(member.input, x, config)
+    if places is not None:
+        outputs['places'] = places
     if not config.shared_before:
         return _Member(None, keras.Model(member.input, outputs), pose_head(member))
     cut = member.get_layer(config.shared_before).input
@@ -127,10 +127,10 @@ def _ensemble(images: Tensor, config: NetworkConfig) -> dict[str, Tensor]:
     outputs = {
         'position': sum(one['position'] for one in found) / config.members,
         'quat_xyzw': mean_quat([one['quat_xyzw'] for one in found])}
-    features = keras.ops.concatenate([one['features'] for one in seen], -1)
-    own = [one['places'] for one in seen if 'places' in one]
-    places = keras.ops.concatenate(own, -1) if own else _places(images, features, config)
-    outputs |= certainty(features, places, config)
+    joined = {key: keras.ops.concatenate([one[key] for one in seen], -1)
+              for key in ('features', 'places') if key in seen[0]}
+    places = _witness(config)(images) if config.has_witness else joined.get('places')
+    outputs |= certainty(joined['features'], places, config)
     return outputs | ({'fc': keras.ops.cast(fc, 'float32')} if config.sigma_width else {})
 
 
@@ -216,6 +216,4 @@ def feature_map(model: keras.Model) -> keras.Model:
 
 def descriptor(model: keras.Model) -> keras.Model:
     """Return the backbone with the features averaged over the image: images to (B, D)."""
-    pooled = keras.layers.GlobalAveragePooling2D(dtype='float32')(
-        model.get_layer('features').output)
-    return keras.Model(model.input, pooled)
+    return keras.Model(model.input, pooled(model.get_layer('features').output))

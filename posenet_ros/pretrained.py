@@ -185,7 +185,7 @@ def _load_imported(model: keras.Model, path: Path, config: NetworkConfig) -> Non
 
 def load_witness(model: keras.Model, config: NetworkConfig) -> None:
     """Put the ImageNet weights into the network that tells places, where there is one."""
-    if config.descriptor_of == 'pretrained':
+    if config.has_witness:
         source = _pretrained(config.input_width, config.input_height)
         for layer in model.get_layer(WITNESS).layers:
             if layer.weights:

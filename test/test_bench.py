@@ -103,11 +103,11 @@ def test_memory_is_that_of_the_process() -> None:
 def test_what_is_measured_on_a_gpu_runs_on_any_device(tmp_path: Path) -> None:
     preset = load_preset('smoke', ['weights=none'])
     bench_model.make(preset, tmp_path / 'model')
-    figures = bench_gpu.on_device(preset, tmp_path / 'model', (2,), 256, 1 << 16)['figures']
+    figures = bench_gpu.on_device(preset, tmp_path / 'model', (2,), 1024, 1 << 22)['figures']
     assert {'float32, batch 2: ms', 'float32, memory: GB/s',
             f'training, batch {preset.batch}: images/s'} <= set(figures)
     assert min(figures.values()) > 0
-    assert 'float32, batch 2: share of the roofline' in figures  # how much is no test's business
+    assert figures['float32, batch 2: share of the roofline'] < 2
 
 
 def test_the_roofline_is_arithmetic_or_memory() -> None:

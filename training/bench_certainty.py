@@ -47,8 +47,7 @@ def measure(preset: str, folder: Path, quick: bool) -> dict[str, Summary]:
 
 def _relocaliser(folder: Path, samples: int) -> Relocaliser:
     artifact = load(folder)
-    head = folder / HEAD_FILE
-    engine = LiteRtEngine(folder / LITERT_FILE, threads=1, head=head if samples else None)
+    engine = LiteRtEngine(folder / LITERT_FILE, threads=1, head=folder / HEAD_FILE)
     return Relocaliser(engine.predict, artifact, dropout=dropout_of(artifact, engine, samples))
 
 

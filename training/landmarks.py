@@ -111,8 +111,8 @@ def with_place_images(train: TrainIndex, splits: Sequence[Split]) -> TrainIndex:
     return replace(train, place_images=np.tile(once, rounds).astype(np.int32))
 
 
-def refiner_of(found: Landmarks, power: float, train: TrainIndex,
-               kept: NDArray[np.intp]) -> Refiner:
+def kept_refiner(found: Landmarks, power: float, train: TrainIndex,
+                 kept: NDArray[np.intp]) -> Refiner:
     """Return what refines by the landmarks of those images alone."""
     which = np.full(len(train.names), -1)
     which[kept] = np.arange(len(kept))
@@ -135,7 +135,7 @@ def measured(loaded: LoadedArtifact, dataset: Dataset, features: Sequence[Featur
     seen, cameras = [features[i] for i in kept], cameras_of(part)
     found = find(part, seen, cameras)
     found, power, own = fitted(found, left_out(found, seen, cameras))
-    refiner, said = refiner_of(found, power, loaded.train, kept), guesses(loaded, others)
+    refiner, said = kept_refiner(found, power, loaded.train, kept), guesses(loaded, others)
     plain, spoilt = (refined_errors(refiner, said, others, one) for one in (
         [features[i] for i in held], spoilt_features(others, preset_of(loaded.provenance))))
     calibration, counts = calibrated(

@@ -101,9 +101,9 @@ def network_config(preset: Preset, positions_m: NDArray[Any]) -> NetworkConfig:
 def with_trunk(config: NetworkConfig, preset: Preset) -> NetworkConfig:
     """Return the settings of several networks that share the layers that all of them froze."""
     before = preset.trainable_from if preset.weights == 'pretrained' else ''
-    if preset.members > 1 and before and shareable(config, before):
-        return replace(config, shared_before=before)
-    return config
+    if config.shared_before == before or preset.members == 1 or not shareable(config, before):
+        return config
+    return replace(config, shared_before=before)
 
 
 def make_network(preset: Preset, config: NetworkConfig) -> keras.Model:

@@ -148,9 +148,9 @@ def teach(network: keras.Model, config: NetworkConfig, material: Material,
     network.get_layer('log_sigma').set_weights(weights[2:])
     network.get_layer('descriptor_scale').set_weights([scale])
     network.get_layer('descriptor').set_weights([basis])
-    places = described(views.known.places, scale, basis)
-    unlike, plain = (unlikeness(described(part.places, scale, basis), places)
-                     for part in (views.held, views.held_plain))
+    looks = [described(part.places, scale, basis)
+             for part in (views.known, views.held, views.held_plain)]
+    unlike, plain = (unlikeness(one, looks[0]) for one in looks[1:])
     limit = place_limit(plain, unlike, material.preset.false_alarms)
     held, scores = together([views.held, views.held_plain]), np.concatenate([unlike, plain])
     own = np.exp(expected(held.features, weights))
@@ -158,21 +158,23 @@ def teach(network: keras.Model, config: NetworkConfig, material: Material,
     own *= enlargement(scores / limit, power)[:, np.newaxis]
     calibration = replace(with_scales(network, config, held, own, calibration),
                           place_limit=limit, place_power=power)
-    return Taught(network, config, calibration, all_places(views, scale, basis), {
+    return Taught(network, config, calibration, all_places(views, *looks), {
         **measured(held.errors / (own * calibration.scale), len(unlike)),
         'views': len(seen.errors),
         'false_alarms': material.preset.false_alarms,
         'seconds': round(time.perf_counter() - start, 1)})
 
 
-def all_places(views: Views, scale: Array, basis: Array) -> dict[str, NDArray[Any]]:
-    """Return descriptors of all images, as they are and as in training, and whose they are."""
+def all_places(views: Views, known: Array, held: Array, plain: Array) -> dict[str, NDArray[Any]]:
+    """
+    Return descriptors of all images, as they are and as in training, and whose they are.
+
+    :param known: descriptors of `views.known`; `held` and `plain` of the held-out ones.
+    """
     once = np.unique(views.held_plain.rows, return_index=True)[1]
-    as_often = slice(len(views.held.rows) // 2)  # as those that are trained on
-    features = np.concatenate([views.known.places, views.held_plain.places[once],
-                               views.held.places[as_often]])
+    as_often = slice(len(held) // 2)  # as those that are trained on
     rows = (views.known.rows, views.held_plain.rows[once], views.held.rows[as_often])
-    return {'places': described(features, scale, basis).astype(np.float16),
+    return {'places': np.concatenate([known, plain[once], held[as_often]]).astype(np.float16),
             'place_images': np.concatenate(rows).astype(np.int32)}
 
 
