@@ -6,8 +6,9 @@ Arrays hold one row a frame. A frame without an answer has the error infinity.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,6 +22,7 @@ RECALL_LIMITS: Mapping[str, tuple[float, float]] = {  # metres, degrees
     '0.25m_2deg': (0.25, 2.0), '0.5m_5deg': (0.5, 5.0), '5m_10deg': (5.0, 10.0)}
 # shares of a normal distribution within 1, 2 and 3 standard deviations
 EXPECTED_COVERAGE = {'1_sigma': 0.6827, '2_sigma': 0.9545, '3_sigma': 0.9973}
+CONFIDENCE = (2.5, 97.5)  # per cent: the ends of a 95 % interval
 
 
 def _rows(values: ArrayLike, width: int) -> Array:
@@ -136,56 +138,82 @@ def block_length(count: int) -> int:
     return max(round(float(np.cbrt(count))), 1)
 
 
-def median_interval(errors: ArrayLike, resamples: int = 1000, seed: int = 0) -> list[float]:
+def resampled(count: int, resamples: int = 1000, seed: int = 0) -> Iterator[NDArray[np.intp]]:
     """
-    Return the 95 % confidence interval of the median, by a circular block bootstrap.
+    Yield indices of frames, each time (N,), of a circular block bootstrap.
 
     Blocks of frames are drawn instead of single ones (Politis and Romano 1992).
+
+    :param count: frames, in the order of the recording.
+    """
+    rng, block = np.random.default_rng(seed), block_length(count)
+    for _ in range(resamples):
+        starts = rng.integers(0, count, -(-count // block))
+        yield (starts[:, None] + np.arange(block)).ravel()[:count] % count
+
+
+def median_interval(errors: ArrayLike, resamples: int = 1000, seed: int = 0) -> list[float]:
+    """
+    Return the 95 % confidence interval of the median, by :func:`resampled` frames.
 
     :param errors: (N,) in the order of the recording.
     :returns: lower and upper end.
     """
     array = np.asarray(errors, dtype=np.float64)
-    rng = np.random.default_rng(seed)
-    n, block = array.size, block_length(array.size)
-    medians = np.empty(resamples)
-    for i in range(resamples):
-        starts = rng.integers(0, n, -(-n // block))
-        index = (starts[:, None] + np.arange(block)).ravel()[:n] % n
-        medians[i] = np.median(array[index])
-    return [float(v) for v in np.percentile(medians, (2.5, 97.5))]
+    medians = [np.median(array[index]) for index in resampled(array.size, resamples, seed)]
+    return [float(v) for v in np.percentile(medians, CONFIDENCE)]
 
 
-def _calibration(errors: Array, covariances: Array) -> dict[str, object]:
+def _mean_intervals(values: Array) -> Array:
+    """Return the (K, 2) 95 % confidence intervals of the means of (N, K) values."""
+    means = [values[index].mean(axis=0) for index in resampled(len(values))]
+    return np.asarray(np.percentile(means, CONFIDENCE, axis=0).T, np.float64)
+
+
+def _coverage(shares: Array) -> dict[str, float]:
+    return dict(zip(EXPECTED_COVERAGE, map(float, shares), strict=True))
+
+
+def _calibration(errors: Array, covariances: Array) -> dict[str, Any]:
     """
-    Compare (N, 3) errors with their (N, 3, 3) covariances.
+    Compare (N, D) errors with their (N, D, D) covariances.
 
-    Coverage pools the three axes, and is given for each; NEES is e' C^-1 e, whose mean is 3 when
-    C is right.
+    Coverage pools the axes; the interval of that is by a block bootstrap. NEES is
+    e' C^-1 e, whose mean is D when C is right.
     """
-    sigmas = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
-    shares = np.array([np.mean(np.abs(errors) <= k * sigmas, axis=0) for k in (1, 2, 3)])
-    inside, *axes = (dict(zip(EXPECTED_COVERAGE, map(float, column), strict=True))
-                     for column in (shares.mean(axis=1), *shares.T))
+    inside = _within(errors, covariances).mean(axis=2)
     nees = np.einsum('ni,ni->n', errors, np.linalg.solve(covariances, errors[..., None])[..., 0])
-    return {'coverage': inside, 'axes': dict(zip('xyz', axes, strict=True)),
+    return {'coverage': _coverage(inside.mean(axis=0)),
+            'interval': dict(zip(EXPECTED_COVERAGE, _mean_intervals(inside).tolist(),
+                                 strict=True)),
             'nees_mean': float(nees.mean()), 'nees_median': float(np.median(nees))}
+
+
+def _within(errors: Array, covariances: Array) -> NDArray[np.bool_]:
+    """Return whether each error is within 1, 2 and 3 sigma, (N, 3, D)."""
+    sigmas = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
+    return np.abs(errors)[:, None] <= np.array([1, 2, 3])[:, None] * sigmas[:, None]
 
 
 def calibration(
         estimates_m: ArrayLike, estimates_xyzw: ArrayLike, truths_m: ArrayLike,
-        truths_xyzw: ArrayLike, covariances: ArrayLike) -> dict[str, object]:
+        truths_xyzw: ArrayLike, covariances: ArrayLike) -> dict[str, Any]:
     """
     Tell whether the predicted covariances describe the errors.
 
     :param covariances: (N, 6, 6) as in :class:`posenet_ros.pose.PoseEstimate`.
-    :returns: for translation and rotation the share of frames within 1, 2 and 3 sigma, of all
-        axes together and of each (x y z of the map; rotations about them), and the normalised
-        squared error; beside them what a right covariance gives.
+    :returns: for the whole pose, its translation and its rotation the share of frames within 1, 2
+        and 3 sigma, of all axes together, with its 95 % confidence interval, and of each axis
+        (x y z of the map; rotations about them), and the normalised squared error; beside them
+        what a right covariance gives.
     """
     matrices = np.asarray(covariances, dtype=np.float64).reshape(-1, 6, 6)
-    moved = _rows(estimates_m, 3) - _rows(truths_m, 3)
-    turned = rotation_vectors_rad(estimates_xyzw, truths_xyzw)
-    return {'translation': _calibration(moved, matrices[:, :3, :3]),
-            'rotation': _calibration(turned, matrices[:, 3:, 3:]),
+    errors = np.hstack([_rows(estimates_m, 3) - _rows(truths_m, 3),
+                        rotation_vectors_rad(estimates_xyzw, truths_xyzw)])
+    axes = [_coverage(shares) for shares in _within(errors, matrices).mean(axis=0).T]
+    return {'pose': _calibration(errors, matrices),
+            'translation': {**_calibration(errors[:, :3], matrices[:, :3, :3]),
+                            'axes': dict(zip('xyz', axes[:3], strict=True))},
+            'rotation': {**_calibration(errors[:, 3:], matrices[:, 3:, 3:]),
+                         'axes': dict(zip('xyz', axes[3:], strict=True))},
             'expected': {'coverage': EXPECTED_COVERAGE, 'nees_mean': 3.0, 'nees_median': 2.366}}

@@ -82,15 +82,24 @@ def calibration_rows(report: Mapping[str, Any]) -> list[Row]:
     known = report['calibration']
     if not known:
         return []
-    rows: list[Row] = [('errors within the predicted', '1 sigma', '2 sigma', '3 sigma',
-                        'mean NEES (3 degrees of freedom)')]
-    for name in ('translation', 'rotation', 'expected'):
-        rows.append((name, *map(percent, known[name]['coverage'].values()),
-                     number(known[name]['nees_mean'])))
+    rows: list[Row] = [('errors within the predicted (95 % interval)', '1 sigma', '2 sigma',
+                        '3 sigma', 'mean NEES (3 degrees of freedom, pose 6)')]
+    for name in ('pose', 'translation', 'rotation', 'expected'):
+        rows.append((name, *_coverage_cells(known[name]), number(known[name]['nees_mean'])))
         rows += [(f'{name} {"about" if name == "rotation" else "along"} {axis}',
                   *map(percent, shares.values()), '')
                  for axis, shares in known[name].get('axes', {}).items()]
     return rows
+
+
+def _coverage_cells(part: Mapping[str, Any]) -> list[str]:
+    """Return shares and, where they are known, between what they may be by chance."""
+    cells = []
+    for key, share in part['coverage'].items():
+        ends = part.get('interval', {}).get(key)
+        cells.append(percent(share) + (f' ({100 * ends[0]:.0f} to {100 * ends[1]:.0f})'
+                                       if ends else ''))
+    return cells
 
 
 def sparsification_rows(report: Mapping[str, Any]) -> list[Row]:

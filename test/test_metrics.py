@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from helpers import poses, unit_quaternions
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +16,7 @@ from posenet_ros.baselines import (
 )
 from posenet_ros.errors import InputError
 from posenet_ros.metrics import (
+    Array,
     calibration,
     median_interval,
     ranks,
@@ -132,11 +135,42 @@ def test_calibration_of_errors_that_are_as_predicted() -> None:
                       zip(noise[:, 3:], angles, strict=True)])
     result = calibration(noise[:, :3], quats, np.zeros((n, 3)), np.tile(IDENTITY, (n, 1)),
                          np.tile(np.diag(sigma**2), (n, 1, 1)))
-    for part in ('translation', 'rotation'):
+    for part in ('pose', 'translation', 'rotation'):
         for key, share in result['expected']['coverage'].items():
             assert result[part]['coverage'][key] == pytest.approx(share, abs=0.01)
+            low, high = result[part]['interval'][key]
+            assert low - 0.005 <= share <= high + 0.005
+            assert high - low < 0.03
+    for part in ('translation', 'rotation'):
         assert result[part]['nees_mean'] == pytest.approx(3, abs=0.15)
         assert result[part]['nees_median'] == pytest.approx(2.366, abs=0.15)
+    assert result['pose']['nees_mean'] == pytest.approx(6, abs=0.2)
+
+
+def of_positions(errors_m: Array) -> dict[str, Any]:
+    """Return the calibration of errors, (N, 3), of which a variance of 1 is predicted."""
+    count = len(errors_m)
+    found = calibration(errors_m, np.tile(IDENTITY, (count, 1)), np.zeros((count, 3)),
+                        np.tile(IDENTITY, (count, 1)), np.tile(np.eye(6), (count, 1, 1)))
+    return found['translation']
+
+
+def test_the_interval_of_the_coverage_has_the_true_one_in_95_of_100_sets() -> None:
+    intervals = np.array([of_positions(np.random.default_rng(seed).normal(size=(150, 3)))[
+        'interval']['1_sigma'] for seed in range(60)])
+    assert 0.85 <= np.mean((intervals[:, 0] <= 0.6827) & (intervals[:, 1] >= 0.6827)) <= 0.99
+
+
+def test_coverage_is_less_sure_where_neighbours_err_alike() -> None:
+    noise = np.random.default_rng(2).normal(size=(400, 3))
+    alike = np.repeat(noise[:50], 8, axis=0)
+    widths = []
+    for errors in (noise, alike):
+        found = of_positions(errors)
+        low, high = found['interval']['1_sigma']
+        assert low < found['coverage']['1_sigma'] < high
+        widths.append(high - low)
+    assert widths[1] > 1.5 * widths[0]
 
 
 def train_index() -> TrainIndex:
