@@ -17,6 +17,7 @@ CENTRE_M = (0.0, -4.5)  # of the area that is walked
 HALF_SIZE_M = (9.0, 6.0)
 FACING_DEG = 90.0  # the gaze wanders about north, counter-clockwise from world x
 TEST_SHARE = 0.25
+SHORT_SHARE = 1 / 15  # of the images to train on: a walk that training holds out as a whole
 
 
 @dataclass(frozen=True)
@@ -108,18 +109,20 @@ _TRAIN: tuple[tuple[float, ArrayLike, ArrayLike, ArrayLike], ...] = (
     (0.97, (3.13, 2.0), (0.60, 0.25), (10.5, 4.7)),
     (0.80, (1.0, 2.41), (0.10, 0.40), (11.7, 3.9)),
 )
+_SHORT = (0.88, (1.0, 1.41), (0.05, 0.62), (12.3, 4.5))
 _TEST = (0.78, (1.31, 1.87), (0.42, 0.93), (11.3, 4.9))
 
 
 def walks(frames: int, seed: int) -> tuple[Walk, ...]:
     """
-    Return the sequences: five training walks and, from other lines, one test walk.
+    Return the sequences: five training walks, a short one to calibrate on, and a test walk.
 
     :param frames: images of all sequences together; a quarter are for the test.
     :param seed: another seed is another set of walks in the same area.
     """
     test = round(TEST_SHARE * frames)
-    counts = [len(part) for part in np.array_split(np.arange(frames - test), len(_TRAIN))]
+    short = round(SHORT_SHARE * (frames - test))
+    counts = [len(part) for part in np.array_split(np.arange(frames - test - short), len(_TRAIN))]
     offset = 0.0 if seed == 0 else np.random.default_rng((seed, 5)).uniform(-0.02, 0.02)
 
     def walk(number: int, split: str, count: int, spec: tuple) -> Walk:  # type: ignore[type-arg]
@@ -130,4 +133,5 @@ def walks(frames: int, seed: int) -> tuple[Walk, ...]:
                     1000 * seed + number)
 
     train = [walk(i + 1, 'train', counts[i], spec) for i, spec in enumerate(_TRAIN)]
-    return (*train, walk(len(_TRAIN) + 1, 'test', test, _TEST))
+    number = len(_TRAIN) + 1
+    return (*train, walk(number + 1, 'train', short, _SHORT), walk(number, 'test', test, _TEST))
