@@ -21,7 +21,7 @@ from posenet_ros.report import BASELINES, build_report
 from posenet_ros.report_files import write_report
 from posenet_ros.report_page import html_page
 from posenet_ros.results import FrameResult
-from posenet_ros.tables import markdown_table, number, text_table
+from posenet_ros.tables import calibration_rows, markdown_table, number, text_table
 from posenet_ros.train_index import TrainIndex
 from posenet_ros.trajectories import read_poses
 import pytest
@@ -64,6 +64,17 @@ def test_numbers_of_a_known_walk() -> None:
     assert set(report['baselines']) == set(BASELINES)
     assert report['baselines']['nearest_train_image'] is None
     assert report['calibration']['translation']['coverage']['1_sigma'] == pytest.approx(51 / 60)
+
+
+def test_coverage_is_printed_with_what_it_may_be_by_chance() -> None:
+    report = report_of(walk())
+    rows = {row[0]: row for row in calibration_rows(report)}
+    known = report['calibration']['translation']
+    low, high = known['interval']['1_sigma']
+    assert 0 < low < known['coverage']['1_sigma'] < high <= 1
+    assert rows['translation'][1] == f'85.0 % ({100 * low:.0f} to {100 * high:.0f})'
+    assert rows['expected'][1] == '68.3 %'
+    assert list(rows)[1] == 'pose'
 
 
 def schema() -> dict:
