@@ -193,7 +193,7 @@ def test_layout(scene: Path) -> None:
     camera = json.loads((scene / 'camera.json').read_text())
     assert Camera.from_mapping(camera) == SMALL.camera
     assert json.loads((scene / 'scene.json').read_text())['frame_rate_hz'] == {
-        'train': 2.5, 'test': 10}
+        **{f'seq{i}': 2.5 for i in range(1, 6)}, 'seq7': 1.25, 'seq6': 10}
 
 
 def test_is_current(scene: Path, tmp_path: Path) -> None:

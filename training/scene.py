@@ -177,7 +177,7 @@ def write_scene(
         camera = json.dumps(settings.camera.to_mapping(), indent=1)
         (folder / CAMERA_FILE).write_text(camera + '\n')
         scene = {**asdict(settings),
-                 'frame_rate_hz': {'train': TRAIN_RATE_HZ, 'test': TEST_RATE_HZ},
+                 'frame_rate_hz': {walk.name: walk.rate_hz for walk in sequences},
                  'digest': settings.digest(),
                  'sequences': {walk.name: walk.split for walk in sequences}}
         (folder / SCENE_FILE).write_text(json.dumps(scene, indent=1) + '\n')

@@ -17,7 +17,8 @@ CENTRE_M = (0.0, -4.5)  # of the area that is walked
 HALF_SIZE_M = (9.0, 6.0)
 FACING_DEG = 90.0  # the gaze wanders about north, counter-clockwise from world x
 TEST_SHARE = 0.25
-SHORT_SHARE = 1 / 15  # of the images to train on: a walk that training holds out as a whole
+SHORT_RATE_HZ = 1.25  # of the walk that training holds out: neighbours would err alike
+SHORT_SHARE = 1 / 15  # of the images to train on, in that walk
 
 
 @dataclass(frozen=True)
@@ -125,13 +126,13 @@ def walks(frames: int, seed: int) -> tuple[Walk, ...]:
     counts = [len(part) for part in np.array_split(np.arange(frames - test - short), len(_TRAIN))]
     offset = 0.0 if seed == 0 else np.random.default_rng((seed, 5)).uniform(-0.02, 0.02)
 
-    def walk(number: int, split: str, count: int, spec: tuple) -> Walk:  # type: ignore[type-arg]
+    def walk(number: int, split: str, count: int, rate_hz: float,
+             spec: tuple) -> Walk:  # type: ignore[type-arg]
         extent, ratio, phase, gaze = spec
         shifted = (phase[0] + offset, phase[1] + 0.618 * offset)
-        rate_hz = TRAIN_RATE_HZ if split == 'train' else TEST_RATE_HZ
         return Walk(f'seq{number}', split, count, rate_hz, extent, ratio, shifted, gaze,
                     1000 * seed + number)
 
-    train = [walk(i + 1, 'train', counts[i], spec) for i, spec in enumerate(_TRAIN)]
-    number = len(_TRAIN) + 1
-    return (*train, walk(number + 1, 'train', short, _SHORT), walk(number, 'test', test, _TEST))
+    train = [walk(i + 1, 'train', counts[i], TRAIN_RATE_HZ, spec) for i, spec in enumerate(_TRAIN)]
+    return (*train, walk(len(train) + 2, 'train', short, SHORT_RATE_HZ, _SHORT),
+            walk(len(train) + 1, 'test', test, TEST_RATE_HZ, _TEST))
