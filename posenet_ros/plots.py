@@ -35,6 +35,7 @@ LATENCY_WORDS = {  # the stages that a histogram is drawn of, the first that was
     'end_to_end': 'from publishing the image to receiving its pose',
     'total': 'decoding, preparing and inference'}
 SMALLEST = 1e-3  # metres or degrees, where a logarithmic axis ends
+DECADES = 1.8  # that have room for numbers between their ends
 MOST_STEPS, MOST_MARKS = 1000, 20  # points of a cumulative curve, names of sequences
 MOST_POINTS = 3000  # drawn as shapes; more become one picture inside the SVG
 
@@ -208,6 +209,14 @@ def _draw_cumulative(axis: Axes, errors: Array, **style: str | float) -> None:
     axis.step(finite[shown], (shown + 1) / len(errors), where='post', **style)
 
 
+def logarithmic(axis: Axes, values: Array) -> None:
+    """Make the x axis logarithmic, with as many plain numbers as do not overlap."""
+    axis.set_xscale('log', subs=(2, 5))
+    axis.xaxis.set_major_formatter(lambda v, _: f'{v:g}')
+    few = np.ptp(np.log10(values)) < DECADES
+    axis.xaxis.set_minor_formatter((lambda v, _: f'{v:g}') if few else '')
+
+
 def relation_views(errors_m: Array, known: Mapping[str, Array]) -> str:
     """Draw the position's error over what else is known of each frame."""
     out: list[str] = []
@@ -224,8 +233,7 @@ def relation_views(errors_m: Array, known: Mapping[str, Array]) -> str:
             axis.yaxis.set_major_formatter(lambda v, _: f'{v:g}')
             words = fill(WORDS[key], 24)
             if key == 'sigma_m' and (x > 0).all():  # of millimetres to metres
-                axis.set_xscale('log')
-                axis.xaxis.set_major_formatter(lambda v, _: f'{v:g}')
+                logarithmic(axis, x)
                 words = fill(f'{WORDS[key]}, logarithmic', 28)
             axis.set_xlabel(words)
         np.atleast_1d(axes)[0].set_ylabel('error (m), logarithmic')

@@ -41,7 +41,8 @@ p { margin: .4rem 0; } .quiet { color: #64748b; font-size: .9rem; }
 .tile b { display: block; font-size: 1.6rem; } .tile span { color: #64748b; font-size: .85rem; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { padding: .35rem .6rem; text-align: right; border-bottom: 1px solid #e2e8f0; }
-th:first-child, td:first-child { text-align: left; } thead th { border-bottom: 2px solid #94a3b8; }
+th:first-child, td:first-child { text-align: left; } td + td { white-space: nowrap; }
+thead th { border-bottom: 2px solid #94a3b8; }
 tr.own td { font-weight: 600; color: #2563eb; }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: .8rem; }
 .card { border: 1px solid #e2e8f0; border-radius: .5rem; overflow: hidden; font-size: .85rem; }

@@ -83,9 +83,11 @@ def calibration_rows(report: Mapping[str, Any]) -> list[Row]:
     if not known:
         return []
     rows: list[Row] = [('errors within the predicted (95 % interval)', '1 sigma', '2 sigma',
-                        '3 sigma', 'mean NEES (3 degrees of freedom, pose 6)')]
+                        '3 sigma', 'mean NEES')]
     for name in ('pose', 'translation', 'rotation', 'expected'):
-        rows.append((name, *_coverage_cells(known[name]), number(known[name]['nees_mean'])))
+        nees = known[name]['nees_mean']
+        rows.append((name, *_coverage_cells(known[name]), number(nees) + (
+            f', pose {number(2 * nees)}' if name == 'expected' else '')))
         rows += [(f'{name} {"about" if name == "rotation" else "along"} {axis}',
                   *map(percent, shares.values()), '')
                  for axis, shares in known[name].get('axes', {}).items()]

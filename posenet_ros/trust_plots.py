@@ -9,7 +9,7 @@ from typing import Any, TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.metrics import rotation_vectors_rad
-from posenet_ros.plots import drawing, ESTIMATE, FAILURE, TRAINING, TRUTH
+from posenet_ros.plots import drawing, ESTIMATE, FAILURE, logarithmic, TRAINING, TRUTH
 from posenet_ros.results import FrameResult, positions, quaternions
 from posenet_ros.trust import SCORE_LIMIT, scores_of
 
@@ -135,9 +135,7 @@ def _draw_scores(axis: Axes, inside: Array, outside: Array) -> None:
         axis.hist(values, bins=bins, weights=np.full(len(values), 1 / len(values)), color=colour,
                   alpha=0.6, label=f'{name} ({len(values)})')
     axis.axvline(SCORE_LIMIT, color=TRUTH, linewidth=1, linestyle='--', label='limit of the model')
-    axis.set_xscale('log', subs=(2, 5))
-    for set_formatter in (axis.xaxis.set_major_formatter, axis.xaxis.set_minor_formatter):
-        set_formatter(lambda v, _: f'{v:g}')
+    logarithmic(axis, both)
     axis.set(xlabel='place score, logarithmic', ylabel='share of the images')
     _percent(axis)
 
