@@ -149,7 +149,7 @@ def test_the_launched_node_does_as_it_is_told(model: Path, tmp_path: Path) -> No
 
 
 def test_replay_plays_a_bag_to_the_node(model: Path, tmp_path: Path) -> None:
-    stamps = [1_600_000_000_000_000_000 + i * 100_000_000 for i in range(60)]
+    stamps = [1_600_000_000_000_000_000 + i * 100_000_000 for i in range(150)]
     with new_bag(tmp_path / 'walk') as writer:
         for stamp in stamps:
             pixels = np.full((CAMERA.height, CAMERA.width, 3), 50, np.uint8)
