@@ -12,7 +12,7 @@ from posenet_ros.image_files import read_image
 from posenet_ros.pose import Pose
 import pytest
 from training.datasets import read_dataset
-from training.folds import hold_out
+from training.folds import hold_out, said_of_split
 from training_helpers import cambridge_line, CAMERA, walk, write_cambridge
 
 
@@ -186,7 +186,10 @@ def test_tum(tmp_path: Path) -> None:
 
 def test_validation_is_whole_sequences_or_blocks(tmp_path: Path) -> None:
     write_cambridge(tmp_path / 'three')
-    kept, held = hold_out(read_dataset(tmp_path / 'three', 'train'), 0.3)
+    three = read_dataset(tmp_path / 'three', 'train')
+    kept, held = hold_out(three, 0.3)
+    assert said_of_split(three, (kept, held)) == (
+        'training on 24 images, validation on 12 (seq1)')
     assert held.tolist() == list(range(12))  # seq1
     assert kept.tolist() == list(range(12, 36))
     write_cambridge(tmp_path / 'one', sequences=1, count=50)
@@ -195,6 +198,7 @@ def test_validation_is_whole_sequences_or_blocks(tmp_path: Path) -> None:
     assert len(held) in (9, 10)
     assert sorted([*kept, *held]) == list(range(50))
     assert sum(np.diff(held) > 1) == 4  # 5 blocks
+    assert '(seq1): blocks' in said_of_split(one, (kept, held))
     both = [hold_out(one, 0.2, fold, 2) for fold in (0, 1)]
     assert [sum(np.diff(part) > 1) for _, part in both] == [2, 2]  # 3 blocks each
     assert not set(both[0][1]) & set(both[1][1])

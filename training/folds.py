@@ -69,6 +69,17 @@ def splits_of(dataset: Dataset, preset: Preset) -> list[Split]:
             for fold in range(preset.folds)]
 
 
+def said_of_split(dataset: Dataset, split: Split) -> str:
+    """Return what is held out, for the terminal; where it is blocks, that a walk says more."""
+    walks, held = ({dataset.samples[i].sequence for i in part} for part in split)
+    words = (f'training on {len(split[0])} images, validation on {len(split[1])} '
+             f'({", ".join(sorted(held))})')
+    if not walks & held:
+        return words
+    return (f'{words}: blocks of them, for no walk is short enough to be held out whole; one of '
+            f'its own would say better how sure to be (README.md, "Your own place")')
+
+
 def held_out(splits: Sequence[Split]) -> NDArray[np.intp]:
     """Return the indices of all images that one fold or another holds out."""
     return np.concatenate([held for _, held in splits])

@@ -23,7 +23,7 @@ from training import devices, landmarks
 from training.callbacks import CURVES_FILE, LOG_FILE
 from training.datasets import Dataset, read_dataset
 from training.export import write_network
-from training.folds import folds_of, held_answers, joined, splits_of
+from training.folds import folds_of, held_answers, joined, said_of_split, splits_of
 from training.int8 import may_be_faster, offer_int8, sentence
 from training.looking import Material
 from training.loop import load_images, network_config, network_inputs
@@ -45,9 +45,8 @@ class Training:
                  on: devices.Devices) -> None:
         self.preset, self.dataset = preset, dataset
         splits = splits_of(dataset, preset)
-        for kept, held in splits:
-            _say(f'training on {len(kept)} images, validation on {len(held)} '
-                 f'({", ".join(sorted({dataset.samples[i].sequence for i in held}))})')
+        for split in splits:
+            _say(said_of_split(dataset, split))
         self.everything = load_images(dataset, preset.preprocess())
         self.folds = folds_of(self.everything, dataset, splits, preset, work)
         self.whole = Member(preset, network_config(preset, dataset.positions_m[splits[0][0]]),
