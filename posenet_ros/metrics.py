@@ -22,6 +22,7 @@ RECALL_LIMITS: Mapping[str, tuple[float, float]] = {  # metres, degrees
     '0.25m_2deg': (0.25, 2.0), '0.5m_5deg': (0.5, 5.0), '5m_10deg': (5.0, 10.0)}
 # shares of a normal distribution within 1, 2 and 3 standard deviations
 EXPECTED_COVERAGE = {'1_sigma': 0.6827, '2_sigma': 0.9545, '3_sigma': 0.9973}
+PARTS = {'pose': slice(6), 'translation': slice(3), 'rotation': slice(3, 6)}  # of six axes
 CONFIDENCE = (2.5, 97.5)  # per cent: the ends of a 95 % interval
 
 
@@ -174,14 +175,16 @@ def _coverage(shares: Array) -> dict[str, float]:
     return dict(zip(EXPECTED_COVERAGE, map(float, shares), strict=True))
 
 
-def _calibration(errors: Array, covariances: Array) -> dict[str, Any]:
+def _calibration(errors: Array, covariances: Array, within: NDArray[np.bool_]) -> dict[str, Any]:
     """
     Compare (N, D) errors with their (N, D, D) covariances.
 
     Coverage pools the axes; the interval of that is by a block bootstrap. NEES is
     e' C^-1 e, whose mean is D when C is right.
+
+    :param within: (N, 3, D), of :func:`_within`.
     """
-    inside = _within(errors, covariances).mean(axis=2)
+    inside = within.mean(axis=2)
     nees = np.einsum('ni,ni->n', errors, np.linalg.solve(covariances, errors[..., None])[..., 0])
     return {'coverage': _coverage(inside.mean(axis=0)),
             'interval': dict(zip(EXPECTED_COVERAGE, _mean_intervals(inside).tolist(),
@@ -210,10 +213,11 @@ def calibration(
     matrices = np.asarray(covariances, dtype=np.float64).reshape(-1, 6, 6)
     errors = np.hstack([_rows(estimates_m, 3) - _rows(truths_m, 3),
                         rotation_vectors_rad(estimates_xyzw, truths_xyzw)])
-    axes = [_coverage(shares) for shares in _within(errors, matrices).mean(axis=0).T]
-    return {'pose': _calibration(errors, matrices),
-            'translation': {**_calibration(errors[:, :3], matrices[:, :3, :3]),
-                            'axes': dict(zip('xyz', axes[:3], strict=True))},
-            'rotation': {**_calibration(errors[:, 3:], matrices[:, 3:, 3:]),
-                         'axes': dict(zip('xyz', axes[3:], strict=True))},
+    within = _within(errors, matrices)
+    result = {name: _calibration(errors[:, part], matrices[:, part, part], within[..., part])
+              for name, part in PARTS.items()}
+    for name in ('translation', 'rotation'):
+        shares = within[..., PARTS[name]].mean(axis=0).T
+        result[name]['axes'] = dict(zip('xyz', map(_coverage, shares), strict=True))
+    return {**result,
             'expected': {'coverage': EXPECTED_COVERAGE, 'nees_mean': 3.0, 'nees_median': 2.366}}

@@ -188,7 +188,7 @@ def cumulative_curves(curves: Sequence[tuple[Errors, dict[str, str | float]]]) -
             for errors, style in curves[::-1]:  # the first one on top
                 _draw_cumulative(axis, errors[i], **style)
             axis.set_xscale('log')
-            axis.xaxis.set_major_formatter(lambda v, _: f'{v:g}')
+            axis.xaxis.set_major_formatter('{x:g}')
             axis.xaxis.set_minor_formatter('')  # its numbers would overlap
             axis.set_xlabel(f'error ({unit}), logarithmic')
             axis.set_ylim(0, 1)
@@ -212,9 +212,9 @@ def _draw_cumulative(axis: Axes, errors: Array, **style: str | float) -> None:
 def logarithmic(axis: Axes, values: Array) -> None:
     """Make the x axis logarithmic, with as many plain numbers as do not overlap."""
     axis.set_xscale('log', subs=(2, 5))
-    axis.xaxis.set_major_formatter(lambda v, _: f'{v:g}')
+    axis.xaxis.set_major_formatter('{x:g}')
     few = np.ptp(np.log10(values)) < DECADES
-    axis.xaxis.set_minor_formatter((lambda v, _: f'{v:g}') if few else '')
+    axis.xaxis.set_minor_formatter('{x:g}' if few else '')
 
 
 def relation_views(errors_m: Array, known: Mapping[str, Array]) -> str:
@@ -230,7 +230,7 @@ def relation_views(errors_m: Array, known: Mapping[str, Array]) -> str:
                 if i.size:
                     axis.plot(x[i[[0, -1]]], [np.median(y[i])] * 2, '-', color=TRUTH, linewidth=2)
             axis.set_yscale('log')
-            axis.yaxis.set_major_formatter(lambda v, _: f'{v:g}')
+            axis.yaxis.set_major_formatter('{x:g}')
             words = fill(WORDS[key], 24)
             if key == 'sigma_m' and (x > 0).all():  # of millimetres to metres
                 logarithmic(axis, x)
