@@ -20,7 +20,7 @@ demo: $(VENV)/.installed
 	@$(RUN) -m training.demo
 
 test: $(VENV)/.installed-test
-	@$(RUN) -m pytest
+	@$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-kilted: $(VENV)/.installed
 	@PYTHON='$(PYTHON)' VENV='$(VENV)' sh ros_from_pypi/test_kilted.sh

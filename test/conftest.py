@@ -48,7 +48,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Remove the memory of killed nodes, which Fast DDS would leave there."""
+    """Remove the memory of killed nodes, which Fast DDS would leave there; when all have ended."""
+    if hasattr(session.config, 'workerinput'):  # one of several processes of pytest-xdist
+        return
     left = segments() - session.config.stash[before]
     in_use = mapped() if left else ''
     for name in left:

@@ -25,7 +25,7 @@ def test_quick_measures_every_part(tmp_path: Path) -> None:
     out = tmp_path / 'bench.json'
     command = [sys.executable, '-m', 'training.bench', '--quick', '--out', str(out)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300,
-                          env={**os.environ, 'ROS_DOMAIN_ID': '97'})
+                          env={**os.environ, 'ROS_DOMAIN_ID': '98'})
     assert done.returncode == 0, done.stderr
     result = json.loads(out.read_text())
     found = result['networks']['smoke']

@@ -55,7 +55,7 @@ def test_a_process_ends_with_its_block() -> None:
 
 def test_the_live_node_s_answers_become_the_report(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv('ROS_DOMAIN_ID', '150')
+    monkeypatch.setenv('ROS_DOMAIN_ID', '153')
     monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     write_cambridge(tmp_path / 'court')
     write_mean_colour_model(tmp_path / 'model', CAMERA)

@@ -38,6 +38,7 @@ PERIOD_NS = 50_000_000
 COUNT = 20
 WIDTH, HEIGHT = 320, 240
 LIMIT_S = 30.0
+DOMAIN = 160
 
 RosObject = Any  # rclpy is imported where ROS is there
 
@@ -165,10 +166,9 @@ class Listener:
 @pytest.fixture
 def domain(monkeypatch: pytest.MonkeyPatch) -> int:
     """Return a DDS domain of this test's own, set for its processes too."""
-    number = 1 + os.getpid() % 99
-    monkeypatch.setenv('ROS_DOMAIN_ID', str(number))
+    monkeypatch.setenv('ROS_DOMAIN_ID', str(DOMAIN))
     monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
-    return number
+    return DOMAIN
 
 
 @pytest.fixture
