@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+import math
 
 import numpy as np
 from numpy.typing import NDArray
-from posenet_ros.artifact import Artifact, Calibration
+from posenet_ros.artifact import Artifact, Calibration, Scene
 from posenet_ros.errors import InputError
 from posenet_ros.metrics import rotation_vectors_rad
 from posenet_ros.pose import diagonal_covariance
@@ -16,7 +17,8 @@ Array = NDArray[np.float64]
 
 NEIGHBOURS = 5  # training images that a descriptor is compared with
 SCORES = (0.3, 10.0)  # beyond they say no more: below, an image looks as the trained do
-LARGEST_LOG = 12.0  # a sigma of 160 km: images of nowhere must not overflow
+LARGEST_LOG = 12.0  # images of nowhere must not overflow
+ANY_ROTATION_RAD = math.pi / math.sqrt(3)  # standard deviation of an angle that may be any
 
 
 def unlikeness(descriptors: NDArray[np.floating], places: NDArray[np.floating]) -> Array:
@@ -120,6 +122,23 @@ def covariance(prediction: Prediction, calibration: Calibration,
     return stretched(own + dropout.covariance(prediction), calibration.mc_scale)
 
 
-def stretched(covariance: Array, factors: Sequence[float]) -> Array:
+def stretched(covariance: Array, factors: Sequence[float] | Array) -> Array:
     """Return a (6, 6) covariance whose standard deviations are so many times larger."""
     return np.asarray(covariance * np.outer(factors, factors))
+
+
+def ignorance(scene: Scene, calibration: Calibration) -> Array:
+    """
+    Return the (6,) standard deviations of knowing nothing, metres and radians.
+
+    The diagonal of the area trained on, and that of an angle which may be any: what a network
+    expects beyond is extrapolated. No less than held-out images were off.
+    """
+    diagonal = math.dist(scene.bounds_min_m, scene.bounds_max_m)
+    return np.maximum((diagonal,) * 3 + (ANY_ROTATION_RAD,) * 3,
+                      (*calibration.sigma_m, *calibration.sigma_rad))
+
+
+def bounded(covariance: Array, largest: Array) -> Array:
+    """Return a (6, 6) covariance whose standard deviations are at most those of (6,) `largest`."""
+    return stretched(covariance, np.minimum(1, largest / np.sqrt(np.diag(covariance))))

@@ -6,7 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.artifact import Artifact
 from posenet_ros.camera import Camera
-from posenet_ros.certainty import covariance, Dropout, stretched, unlikeness
+from posenet_ros.certainty import (
+    bounded,
+    covariance,
+    Dropout,
+    ignorance,
+    stretched,
+    unlikeness,
+)
 from posenet_ros.errors import InputError
 from posenet_ros.landmarks import Refiner
 from posenet_ros.local_features import detect, Features, largest_reduction
@@ -41,6 +48,7 @@ class Relocaliser:
         self._dropout = dropout
         self._refiner = refiner
         self._places = artifact.train.places.astype(np.float32)
+        self._largest = ignorance(artifact.scene, artifact.calibration)
 
     def camera_of(self, image: Image) -> Camera:
         """
@@ -131,7 +139,8 @@ class Relocaliser:
     def _in_map(self, dataset_from_camera: Pose, own: NDArray[np.float64],
                 place_score: float | None, landmarks: int = 0) -> PoseEstimate:
         return PoseEstimate(self._map_from_dataset @ dataset_from_camera,
-                            turned(own, self._map_from_dataset.rotation), place_score, landmarks)
+                            turned(bounded(own, self._largest), self._map_from_dataset.rotation),
+                            place_score, landmarks)
 
     def _place_score(self, prediction: Prediction) -> float | None:
         """Return how little an image looks like the training images; 1 is the model's limit."""

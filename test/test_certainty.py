@@ -7,8 +7,15 @@ from types import SimpleNamespace
 
 from helpers import tiny_artifact
 import numpy as np
-from posenet_ros.artifact import Artifact, Calibration
-from posenet_ros.certainty import covariance, Dropout, dropout_of, unlikeness
+from posenet_ros.artifact import Artifact, Calibration, Scene
+from posenet_ros.certainty import (
+    bounded,
+    covariance,
+    Dropout,
+    dropout_of,
+    ignorance,
+    unlikeness,
+)
 from posenet_ros.errors import InputError
 from posenet_ros.metrics import rotation_vectors_rad
 from posenet_ros.pose import Pose
@@ -84,6 +91,32 @@ def test_nothing_overflows() -> None:
     found = covariance(says(log_sigma=np.full((1, 6), 1e4)), CALIBRATION)
     assert np.isfinite(found).all()
     assert found[0, 0] > 1e9
+
+
+def test_no_image_is_less_sure_than_that_the_camera_is_somewhere_in_the_place() -> None:
+    """A head that was taught errors of metres may extrapolate to kilometres."""
+    log_sigma = np.where(np.arange(6) % 2, LOG_SIGMA, 9.0)
+    found = np.sqrt(np.diag(Relocaliser(
+        lambda _: says(log_sigma=log_sigma), artifact()).estimate(BLACK).covariance))
+    angle = np.random.default_rng(0).uniform(-np.pi, np.pi, 100_000).std()
+    assert np.allclose(found[[0, 2]], 10 * np.sqrt(3)), 'the trained area is a cube of 10 m'
+    assert found[4] == pytest.approx(angle, rel=0.01)
+    assert np.allclose(found[1::2], np.exp(LOG_SIGMA[0, 1::2]) * SCALE[1::2]), 'others as said'
+
+
+def test_held_out_errors_larger_than_the_place_bound_nothing() -> None:
+    on_the_spot = Scene((1.0, 2.0, 3.0), (1.0, 2.0, 3.0))
+    assert np.allclose(ignorance(on_the_spot, CALIBRATION)[:3], CALIBRATION.sigma_m)
+
+
+def test_a_bounded_covariance_has_the_same_correlations() -> None:
+    root = np.random.default_rng(0).normal(size=(6, 6))
+    largest = np.array([0.5, 100, 100, 100, 0.1, 100])
+    before, after = root @ root.T, bounded(root @ root.T, largest)
+    sigmas = np.sqrt(np.diag(after))
+    assert np.allclose(sigmas, np.minimum(np.sqrt(np.diag(before)), largest))
+    assert np.allclose(after / np.outer(sigmas, sigmas), before / np.sqrt(
+        np.outer(np.diag(before), np.diag(before))))
 
 
 def test_the_covariance_in_the_map_is_that_of_samples() -> None:
