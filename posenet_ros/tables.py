@@ -118,7 +118,8 @@ def sparsification_rows(report: Mapping[str, Any]) -> list[Row]:
                       *(number(known[key][statistic][i]) for i, _ in shown),
                       number(known[key]['ause']) if statistic == 'mean' else '')
                      for name, statistic in (
-                         ('mean', 'mean'), ('p95', 'p95'), ('p95 as predicted', 'predicted_p95'))
+                         ('mean', 'mean'), ('p95', 'p95'), ('p95 as predicted', 'predicted_p95'),
+                         ('p95 by an oracle', 'oracle_p95'))
                      if statistic in known[key]]
     return rows
 

@@ -130,7 +130,9 @@ def test_the_page_shows_what_is_known() -> None:
     for words in ('Is the covariance right?', 'Is it surest where it is right?', 'NEES',
                   'by an oracle', 'Does it know another place?', 'of other places (30)'):
         assert words in page
-    assert 'AUROC' in markdown_page(report)
+    table, oracle = markdown_page(report), report['sparsification']['translation_m']['oracle_p95']
+    assert 'AUROC' in table
+    assert f'| translation, p95 by an oracle (m) | {oracle[-1]:.3g} |' in table
     plain = [replace(frame, covariance=None) for frame in frames]
     assert 'Is the covariance' not in html_page(build_report(plain, None, {}, {}), plain, None)
 
