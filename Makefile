@@ -5,10 +5,12 @@
 #
 # PYTHON=python3.12       the Python to make the virtual environment with (3.11 to 3.13)
 # TENSORFLOW='tensorflow[and-cuda]==2.21.0'   TensorFlow for an NVIDIA GPU
+# WORKERS=1               make test runs one file at a time: half the memory, twice as long
 
 PYTHON ?= python3
 VENV ?= .venv
 TENSORFLOW ?=
+WORKERS ?= 2
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 INTERFACES := $(shell find ros_from_pypi -type f -not -path "*pycache*" 2>/dev/null)
@@ -20,7 +22,7 @@ demo: $(VENV)/.installed
 	@$(RUN) -m training.demo
 
 test: $(VENV)/.installed-test
-	@$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-kilted: $(VENV)/.installed
 	@PYTHON='$(PYTHON)' VENV='$(VENV)' sh ros_from_pypi/test_kilted.sh
