@@ -125,7 +125,8 @@ class Relocaliser:
                 refined.covariance, self._artifact.calibration.refined_scale), 0.0,
                 len(refined.inliers))
         score = self._place_score(prediction)
-        own = covariance(prediction, self._artifact.calibration, self._dropout, score)
+        own = bounded(covariance(
+            prediction, self._artifact.calibration, self._dropout, score), self._largest)
         if self._refiner is not None and features is not None:
             own = own + self._refiner.spread(dataset_from_camera, _descriptor(prediction))
         return self._in_map(dataset_from_camera, own, score)
@@ -139,8 +140,7 @@ class Relocaliser:
     def _in_map(self, dataset_from_camera: Pose, own: NDArray[np.float64],
                 place_score: float | None, landmarks: int = 0) -> PoseEstimate:
         return PoseEstimate(self._map_from_dataset @ dataset_from_camera,
-                            turned(bounded(own, self._largest), self._map_from_dataset.rotation),
-                            place_score, landmarks)
+                            turned(own, self._map_from_dataset.rotation), place_score, landmarks)
 
     def _place_score(self, prediction: Prediction) -> float | None:
         """Return how little an image looks like the training images; 1 is the model's limit."""
