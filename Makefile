@@ -5,7 +5,7 @@
 #
 # PYTHON=python3.12       the Python to make the virtual environment with (3.11 to 3.13)
 # TENSORFLOW='tensorflow[and-cuda]==2.21.0'   TensorFlow for an NVIDIA GPU
-# WORKERS=1               make test runs one file at a time: half the memory, twice as long
+# WORKERS=1               make test runs one file at a time: less memory, nearly twice as long
 
 PYTHON ?= python3
 VENV ?= .venv
