@@ -14,7 +14,7 @@ from posenet_ros.errors import InputError
 Tensor = Any  # of any Keras backend, or symbolic
 
 # Layers that tell one place from another better than the last, which knows only its own:
-# one of a third, of half and of nearly all of the depth (training/README.md).
+# one of a third, of half and of nearly all of the depth (doc/experiments.md).
 PLACE_LAYERS = frozenset(('blocks_5_bn2', 'blocks_8_bn2', 'blocks_14_add',
                           'icp2', 'icp5', 'icp8'))
 WITNESS_LAYERS = frozenset(('blocks_8_bn2', 'blocks_11_bn2'))  # where no training changes any

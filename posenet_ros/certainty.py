@@ -26,7 +26,7 @@ def unlikeness(descriptors: NDArray[np.floating], places: NDArray[np.floating]) 
     Return how little images look like the training images: 0 is alike, 1 has nothing in common.
 
     One minus the mean cosine to the nearest few of the training set; of the measures that were
-    tried it tells other places apart best (training/README.md).
+    tried it tells other places apart best (doc/experiments.md).
 
     :param descriptors: (N, D).
     :param places: (M, D) of training images.

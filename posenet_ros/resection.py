@@ -34,7 +34,7 @@ class Resection:
     :param inliers: (K,) indices of the points that agree with it, a `share` of all.
     :param covariance: (6, 6) in the map, as a PoseEstimate's, but for factors that calibration
         finds: it knows nothing of errors that all points share. Larger the fewer rays agree, and
-        the smaller their share (training/README.md).
+        the smaller their share (doc/experiments.md).
     """
 
     map_from_camera: Pose

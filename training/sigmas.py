@@ -20,7 +20,7 @@ LEARNING_RATE = 2e-3
 WEIGHT_DECAY = 1e-2
 DROPOUT = 0.3
 ITERATIONS = 10
-TAILS = 4  # degrees of freedom of Student's t: pose errors are like it (training/README.md)
+TAILS = 4  # degrees of freedom of Student's t: pose errors are like it (doc/experiments.md)
 POWERS = (0.0, 0.5, 1.0, 1.5, 2.0)
 LEAST_DEVIATION = 0.2  # that is added to each feature's, as a share of their mean
 
