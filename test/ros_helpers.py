@@ -267,7 +267,8 @@ class Peer:
         assert self.wait_until(lambda: self.images.get_subscription_count() > 0), 'no subscriber'
         pose = f'{self._name}/pose'
         assert self.wait_until(lambda: self.node.count_publishers(pose) > 0), 'no publisher'
-        self.spin_for(0.3)  # nothing says when the other side has found our subscriptions
+        # nothing says when the other side has found our subscriptions
+        self.spin_for(0.3 * patience_s())
 
     def status(self, timeout_s: float = 5.0) -> DiagnosticStatus:
         """Return the next diagnostic status."""

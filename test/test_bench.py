@@ -16,6 +16,7 @@ import pytest
 from training import bench, bench_gpu, bench_model
 from training.presets import load_preset
 from training.timing import by_turns, memory_mb
+from training_helpers import use_tiny_backbone
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -24,7 +25,7 @@ def test_quick_measures_every_part(tmp_path: Path) -> None:
     pytest.importorskip('rclpy')
     out = tmp_path / 'bench.json'
     command = [sys.executable, '-m', 'training.bench', '--quick', '--out', str(out)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300,
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900,
                           env={**os.environ, 'ROS_DOMAIN_ID': '98'})
     assert done.returncode == 0, done.stderr
     result = json.loads(out.read_text())
@@ -100,7 +101,9 @@ def test_memory_is_that_of_the_process() -> None:
     del kept
 
 
-def test_what_is_measured_on_a_gpu_runs_on_any_device(tmp_path: Path) -> None:
+def test_what_is_measured_on_a_gpu_runs_on_any_device(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_tiny_backbone(monkeypatch.setattr)
     preset = load_preset('smoke', ['weights=none'])
     bench_model.make(preset, tmp_path / 'model')
     figures = bench_gpu.on_device(preset, tmp_path / 'model', (2,), 1024, 1 << 22)['figures']

@@ -43,28 +43,28 @@ class Made(keras.utils.PyDataset):
         return self.made[index]
 
 
-def images(preset: Preset) -> Images:
-    """Return noise in front of the camera, everywhere at the same depth."""
+def noise(preset: Preset, count: int) -> Images:
+    """Return so many images of noise in front of the camera, everywhere at the same depth."""
     camera = preset.preprocess().base_camera(CAMERA)
-    shape = (IMAGES, camera.height, camera.width)
+    shape = (count, camera.height, camera.width)
     bases = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
-    poses = tuple(Pose() for _ in range(IMAGES))
+    poses = tuple(Pose() for _ in range(count))
     rhos = np.full(shape, 1 / DEPTH_M, np.float32) if preset.shift else None
-    return Images(bases, poses, np.zeros((IMAGES, 3), np.float32),
-                  np.tile(np.float32([0, 0, 0, 1]), (IMAGES, 1)), np.arange(IMAGES), rhos)
+    return Images(bases, poses, np.zeros((count, 3), np.float32),
+                  np.tile(np.float32([0, 0, 0, 1]), (count, 1)), np.arange(count), rhos)
 
 
-def batches(preset: Preset) -> Batches:
-    """Return batches as a training makes them."""
+def batches(preset: Preset, images: int) -> Batches:
+    """Return batches of so many images as a training makes them."""
     preprocess = preset.preprocess()
     augmenter = Augmenter(preset.augmentation(), preprocess.base_camera(CAMERA),
                           preprocess.input_camera(CAMERA))
-    return Batches(images(preset), augmenter, preset.batch, preset.seed)
+    return Batches(noise(preset, images), augmenter, preset.batch, preset.seed)
 
 
-def measure(preset: Preset, rounds: int) -> dict[str, Any]:
+def measure(preset: Preset, rounds: int, images: int) -> dict[str, Any]:
     """Return images a second with and without the pipeline, by turns; the first round warms up."""
-    pipeline = batches(preset)
+    pipeline = batches(preset, images)
     ways: dict[str, keras.utils.PyDataset] = {'pipeline': pipeline, 'memory': Made(pipeline)}
     trainer = make_trainer(preset, preset.network(), rounds * len(pipeline))
     seconds: dict[str, list[float]] = {name: [] for name in ways}
@@ -84,11 +84,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog='python -m training.bench_training', description=__doc__)
     parser.add_argument('--preset', required=True, help='of training.train')
     parser.add_argument('--out', type=Path, required=True, help='file for the figures')
-    parser.add_argument('--quick', action='store_true', help='one round')
+    parser.add_argument('--quick', action='store_true', help='one round of few images')
     options = parser.parse_args(argv)
     preset = load_preset(options.preset, ['weights=none', 'trainable_from=""', 'kept_versions=0'])
     choose()
-    options.out.write_text(json.dumps(measure(preset, 1 if options.quick else ROUNDS)))
+    options.out.write_text(json.dumps(
+        measure(preset, 1, preset.batch) if options.quick else measure(preset, ROUNDS, IMAGES)))
     return 0
 
 
