@@ -96,12 +96,14 @@ def calibration_rows(report: Mapping[str, Any]) -> list[Row]:
 
 def _coverage_cells(part: Mapping[str, Any]) -> list[str]:
     """Return shares and, where they are known, between what they may be by chance."""
-    cells = []
-    for key, share in part['coverage'].items():
-        ends = part.get('interval', {}).get(key)
-        cells.append(percent(share) + (f' ({100 * ends[0]:.0f} to {100 * ends[1]:.0f})'
-                                       if ends else ''))
-    return cells
+    return [_with_interval(share, part.get('interval', {}).get(key))
+            for key, share in part['coverage'].items()]
+
+
+def _with_interval(share: float, ends: Sequence[float] | None, digits: int = 1) -> str:
+    """Return a share in per cent with the ends of its interval, where there is one."""
+    return f'{100 * share:.{digits}f} %' + (
+        f' ({100 * ends[0]:.0f} to {100 * ends[1]:.0f})' if ends else '')
 
 
 def sparsification_rows(report: Mapping[str, Any]) -> list[Row]:
@@ -114,13 +116,23 @@ def sparsification_rows(report: Mapping[str, Any]) -> list[Row]:
     for key, words, unit in (('translation_m', 'translation', 'm'),
                              ('rotation_deg', 'rotation', 'deg')):
         if key in known:
-            rows += [(f'{words}, {name} ({unit})',
-                      *(number(known[key][statistic][i]) for i, _ in shown),
-                      number(known[key]['ause']) if statistic == 'mean' else '')
-                     for name, statistic in (
-                         ('mean', 'mean'), ('p95', 'p95'), ('p95 as predicted', 'predicted_p95'),
-                         ('p95 by an oracle', 'oracle_p95'))
-                     if statistic in known[key]]
+            rows += _surest_rows(known[key], words, unit, [i for i, _ in shown])
+    return rows
+
+
+def _surest_rows(
+        found: Mapping[str, Any], words: str, unit: str, shown: Sequence[int]) -> list[Row]:
+    """Return the rows of one unit, at these places of the curves, of which the first is all."""
+    rows: list[Row] = [
+        (f'{words}, {name} ({unit})', *(number(found[statistic][i]) for i in shown),
+         number(found['ause']) if statistic == 'mean' else '')
+        for name, statistic in (
+            ('mean', 'mean'), ('p95', 'p95'), ('p95 as predicted', 'predicted_p95'),
+            ('p95 by an oracle', 'oracle_p95')) if statistic in found]
+    if 'p95_change' in found:
+        cells = (_with_interval(found['p95_change'][i], found['p95_change_interval'][i], 0)
+                 for i in shown[1:])
+        rows.insert(2, (f'{words}, p95 against all (95 % interval)', '', *cells, ''))
     return rows
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from posenet_ros.metrics import ranks
+from posenet_ros.metrics import CONFIDENCE, ranks, resampled
 from posenet_ros.results import frame_errors, FrameResult, raw_errors
 
 Array = NDArray[np.float64]
@@ -21,6 +22,8 @@ KEPT = tuple(n / 20 for n in range(1, 21))  # shares of the frames, the surest f
 GOOD_KEPT = 0.95  # share of the good frames that a limit has to let pass
 DRAWN = 30_000  # errors from what was predicted
 FALSE_POSE_M = 5.0
+AT_ONCE = 50  # resampled walks, for long ones take memory
+LEAST_ERROR = 1e-9  # of a p95 that others are compared with
 SCORE_LIMIT = 1.0  # of the place score, as the model was trained
 
 
@@ -32,21 +35,41 @@ def sigmas(frames: Sequence[FrameResult]) -> tuple[Array, Array]:
     return metres, np.degrees(radians)
 
 
-def _curves(errors: Array, order: NDArray[np.intp]) -> tuple[list[float], list[float]]:
-    """Return the mean and the 95th percentile of the first errors in an order, for each share."""
-    parts = [errors[order[:max(round(share * len(errors)), 1)]] for share in KEPT]
-    return ([float(part.mean()) for part in parts],
-            [float(np.percentile(part, 95)) for part in parts])
+def _curves(ordered: Array) -> tuple[Array, Array]:
+    """
+    Return the mean and the 95th percentile of the first errors, for each share, (..., K).
+
+    :param ordered: (..., N) errors, the surest first.
+    """
+    count = ordered.shape[-1]
+    parts = [ordered[..., :max(round(share * count), 1)] for share in KEPT]
+    return (np.stack([part.mean(axis=-1) for part in parts], axis=-1),
+            np.stack([np.percentile(part, 95, axis=-1) for part in parts], axis=-1))
 
 
-def _predicted(unsure: Array, order: NDArray[np.intp]) -> tuple[list[float], list[float]]:
-    """Return what the curves are on the mean if errors are drawn from their predictions."""
+def _predicted(unsure: Array) -> tuple[Array, Array]:
+    """Return the curves' mean if errors are drawn from (N,) predictions, the surest first."""
     draws = max(DRAWN // len(unsure), 10)
     normal = np.random.default_rng(0).normal(size=(draws, len(unsure), 3))
     drawn = unsure * np.linalg.norm(normal, axis=2) / np.sqrt(3)  # as exact on each of three axes
-    curves = np.mean([_curves(errors, order) for errors in drawn], axis=0)
-    means, p95s = curves.tolist()
-    return means, p95s
+    means, p95s = _curves(drawn)
+    return means.mean(axis=0), p95s.mean(axis=0)
+
+
+def _changes(errors: Array, unsure: Array) -> Array:
+    """Return by which share the p95 of the surest is above that of all, (..., N) to (..., K)."""
+    order = np.argsort(unsure, axis=-1, kind='stable')
+    p95s = _curves(np.take_along_axis(errors, order, axis=-1))[1]
+    return np.asarray(p95s / np.maximum(p95s[..., -1:], LEAST_ERROR) - 1)
+
+
+def _change_interval(errors: Array, unsure: Array) -> Array:
+    """Return the (K, 2) 95 % confidence intervals of the changes of (N,) errors."""
+    samples, changes = resampled(len(errors)), []
+    while some := list(islice(samples, AT_ONCE)):
+        index = np.array(some)
+        changes.append(_changes(errors[index], unsure[index]))
+    return np.asarray(np.percentile(np.concatenate(changes), CONFIDENCE, axis=0).T)
 
 
 def sparsification(errors: ArrayLike, unsure: ArrayLike) -> dict[str, Any] | None:
@@ -67,14 +90,16 @@ def sparsification(errors: ArrayLike, unsure: ArrayLike) -> dict[str, Any] | Non
     if found.size < len(KEPT) or np.ptp(predicted) <= 1e-9 * predicted.max() or not found.any():
         return None
     order = np.argsort(predicted, kind='stable')
-    means, p95s = _curves(found, order)
-    exact_means, exact_p95s = _predicted(predicted, order)
-    oracle_means, oracle_p95s = _curves(found, np.argsort(found, kind='stable'))
-    gaps = (np.array(means) - oracle_means) / found.mean()
-    area = float(np.sum((gaps[1:] + gaps[:-1]) / 2 * np.diff(KEPT)))
-    return {'kept': list(KEPT), 'mean': means, 'oracle_mean': oracle_means, 'p95': p95s,
-            'oracle_p95': oracle_p95s, 'ause': area, 'predicted_mean': exact_means,
-            'predicted_p95': exact_p95s}
+    means, p95s = _curves(found[order])
+    exact_means, exact_p95s = _predicted(predicted[order])
+    oracle_means, oracle_p95s = _curves(np.sort(found))
+    gaps = (means - oracle_means) / found.mean()
+    curves = {'mean': means, 'oracle_mean': oracle_means, 'p95': p95s, 'oracle_p95': oracle_p95s,
+              'predicted_mean': exact_means, 'predicted_p95': exact_p95s,
+              'p95_change': _changes(found, predicted),
+              'p95_change_interval': _change_interval(found, predicted)}
+    return {'kept': list(KEPT), **{key: curve.tolist() for key, curve in curves.items()},
+            'ause': float(np.sum((gaps[1:] + gaps[:-1]) / 2 * np.diff(KEPT)))}
 
 
 def auroc(inside: ArrayLike, outside: ArrayLike) -> float:

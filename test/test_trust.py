@@ -71,6 +71,20 @@ def test_errors_as_predicted_have_the_predicted_curves(times: float) -> None:
     assert 0.8 < found['predicted_p95'][15] / found['predicted_p95'][-1] < 0.95
 
 
+def test_the_interval_of_the_change_in_the_p95_holds_the_true_one() -> None:
+    unsure = np.repeat([0.5, 1.0], [3200, 800])  # the surest 80 %, and the rest
+    RNG.shuffle(unsure)
+    errors = unsure * np.linalg.norm(RNG.normal(size=(40, 4000, 3)), axis=2) / np.sqrt(3)
+    true = np.percentile(errors[:, unsure < 1], 95) / np.percentile(errors, 95) - 1
+    found = [sparsification(some[:200], unsure[:200]) for some in errors]
+    index = found[0]['kept'].index(0.8)
+    low, high = np.array([one['p95_change_interval'][index] for one in found]).T
+    assert 0.8 < np.mean((low <= true) & (true <= high)) <= 1
+    assert -1 < low.mean() < true < high.mean() < 0.05
+    assert found[0]['p95_change'][index] == pytest.approx(
+        found[0]['p95'][index] / found[0]['p95'][-1] - 1)
+
+
 def test_no_order_no_sparsification() -> None:
     assert sparsification(RNG.exponential(size=100), np.full(100, 0.5)) is None
     assert sparsification(np.zeros(100), RNG.exponential(size=100)) is None
