@@ -102,8 +102,9 @@ def _coverage_cells(part: Mapping[str, Any]) -> list[str]:
 
 def _with_interval(share: float, ends: Sequence[float] | None, digits: int = 1) -> str:
     """Return a share in per cent with the ends of its interval, where there is one."""
-    return f'{100 * share:.{digits}f} %' + (
-        f' ({100 * ends[0]:.0f} to {100 * ends[1]:.0f})' if ends else '')
+    low, high = (round(100 * end) for end in ends) if ends else (0, 0)
+    own = f'{round(100 * share, digits) + 0.0:.{digits}f} %'  # not -0
+    return f'{own} ({low} to {high})' if ends else own
 
 
 def sparsification_rows(report: Mapping[str, Any]) -> list[Row]:
