@@ -26,9 +26,9 @@ def number(value: float | None, unit: str = '') -> str:
     return f'{text} {unit}'.strip()
 
 
-def percent(share: float) -> str:
-    """Return a share in per cent."""
-    return f'{100 * share:.1f} %'
+def percent(share: float, digits: int = 1) -> str:
+    """Return a share in per cent, never -0."""
+    return f'{round(100 * share, digits) + 0.0:.{digits}f} %'
 
 
 def error_rows(report: Mapping[str, Any]) -> list[Row]:
@@ -102,9 +102,8 @@ def _coverage_cells(part: Mapping[str, Any]) -> list[str]:
 
 def _with_interval(share: float, ends: Sequence[float] | None, digits: int = 1) -> str:
     """Return a share in per cent with the ends of its interval, where there is one."""
-    low, high = (round(100 * end) for end in ends) if ends else (0, 0)
-    own = f'{round(100 * share, digits) + 0.0:.{digits}f} %'  # not -0
-    return f'{own} ({low} to {high})' if ends else own
+    return percent(share, digits) + (
+        f' ({round(100 * ends[0])} to {round(100 * ends[1])})' if ends else '')
 
 
 def sparsification_rows(report: Mapping[str, Any]) -> list[Row]:

@@ -35,32 +35,32 @@ def sigmas(frames: Sequence[FrameResult]) -> tuple[Array, Array]:
     return metres, np.degrees(radians)
 
 
-def _curves(ordered: Array) -> tuple[Array, Array]:
-    """
-    Return the mean and the 95th percentile of the first errors, for each share, (..., K).
-
-    :param ordered: (..., N) errors, the surest first.
-    """
+def _parts(ordered: Array) -> list[Array]:
+    """Return the first of (..., N) errors, the surest first, for each share."""
     count = ordered.shape[-1]
-    parts = [ordered[..., :max(round(share * count), 1)] for share in KEPT]
-    return (np.stack([part.mean(axis=-1) for part in parts], axis=-1),
-            np.stack([np.percentile(part, 95, axis=-1) for part in parts], axis=-1))
+    return [ordered[..., :max(round(share * count), 1)] for share in KEPT]
 
 
-def _predicted(unsure: Array) -> tuple[Array, Array]:
-    """Return the curves' mean if errors are drawn from (N,) predictions, the surest first."""
+def _means(ordered: Array) -> Array:
+    """Return the mean of each part, (..., K)."""
+    return np.stack([part.mean(axis=-1) for part in _parts(ordered)], axis=-1)
+
+
+def _p95s(ordered: Array) -> Array:
+    """Return the 95th percentile of each part, (..., K)."""
+    return np.stack([np.percentile(part, 95, axis=-1) for part in _parts(ordered)], axis=-1)
+
+
+def _changes(p95s: Array) -> Array:
+    """Return by which share each p95 is above that of all, which is the last, (..., K)."""
+    return np.asarray(p95s / np.maximum(p95s[..., -1:], LEAST_ERROR) - 1)
+
+
+def _drawn(unsure: Array) -> Array:
+    """Return errors (draws, N) from (N,) predictions that are exact on each of three axes."""
     draws = max(DRAWN // len(unsure), 10)
     normal = np.random.default_rng(0).normal(size=(draws, len(unsure), 3))
-    drawn = unsure * np.linalg.norm(normal, axis=2) / np.sqrt(3)  # as exact on each of three axes
-    means, p95s = _curves(drawn)
-    return means.mean(axis=0), p95s.mean(axis=0)
-
-
-def _changes(errors: Array, unsure: Array) -> Array:
-    """Return by which share the p95 of the surest is above that of all, (..., N) to (..., K)."""
-    order = np.argsort(unsure, axis=-1, kind='stable')
-    p95s = _curves(np.take_along_axis(errors, order, axis=-1))[1]
-    return np.asarray(p95s / np.maximum(p95s[..., -1:], LEAST_ERROR) - 1)
+    return np.asarray(unsure * np.linalg.norm(normal, axis=2) / np.sqrt(3))
 
 
 def _change_interval(errors: Array, unsure: Array) -> Array:
@@ -68,7 +68,8 @@ def _change_interval(errors: Array, unsure: Array) -> Array:
     samples, changes = resampled(len(errors)), []
     while some := list(islice(samples, AT_ONCE)):
         index = np.array(some)
-        changes.append(_changes(errors[index], unsure[index]))
+        order = np.argsort(unsure[index], axis=-1, kind='stable')
+        changes.append(_changes(_p95s(errors[np.take_along_axis(index, order, axis=-1)])))
     return np.asarray(np.percentile(np.concatenate(changes), CONFIDENCE, axis=0).T)
 
 
@@ -90,13 +91,12 @@ def sparsification(errors: ArrayLike, unsure: ArrayLike) -> dict[str, Any] | Non
     if found.size < len(KEPT) or np.ptp(predicted) <= 1e-9 * predicted.max() or not found.any():
         return None
     order = np.argsort(predicted, kind='stable')
-    means, p95s = _curves(found[order])
-    exact_means, exact_p95s = _predicted(predicted[order])
-    oracle_means, oracle_p95s = _curves(np.sort(found))
+    surest, best, drawn = found[order], np.sort(found), _drawn(predicted[order])
+    means, oracle_means, p95s = _means(surest), _means(best), _p95s(surest)
     gaps = (means - oracle_means) / found.mean()
-    curves = {'mean': means, 'oracle_mean': oracle_means, 'p95': p95s, 'oracle_p95': oracle_p95s,
-              'predicted_mean': exact_means, 'predicted_p95': exact_p95s,
-              'p95_change': _changes(found, predicted),
+    curves = {'mean': means, 'oracle_mean': oracle_means, 'p95': p95s, 'oracle_p95': _p95s(best),
+              'predicted_mean': _means(drawn).mean(axis=0),
+              'predicted_p95': _p95s(drawn).mean(axis=0), 'p95_change': _changes(p95s),
               'p95_change_interval': _change_interval(found, predicted)}
     return {'kept': list(KEPT), **{key: curve.tolist() for key, curve in curves.items()},
             'ause': float(np.sum((gaps[1:] + gaps[:-1]) / 2 * np.diff(KEPT)))}

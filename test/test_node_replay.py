@@ -88,8 +88,10 @@ def images_received(peer: Peer) -> int:
             int(values[f'images {name}']) for name in ('received', 'answered', 'dropped'))
         return received == done + dropped and done == len(peer.poses)
 
-    assert peer.wait_until(settled, 20.0), values_of(peer.status())
-    return int(values_of(peer.status())['images received'])
+    found = peer.wait_until(settled, 20.0)
+    values = values_of(peer.diagnostics[-1].status[0])
+    assert found, values
+    return int(values['images received'])
 
 
 def test_at_four_times_the_speed_every_pose_is_that_of_its_image(
