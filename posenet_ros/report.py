@@ -99,8 +99,13 @@ def _latencies(frames: Sequence[FrameResult]) -> dict[str, dict[str, float]]:
             for stage, durations in stages.items()}
 
 
-def _calibration(frames: Sequence[FrameResult]) -> dict[str, Any] | None:
-    known = [f for f in frames if f.accepted and f.covariance is not None]
+def calibration_of(frames: Sequence[FrameResult]) -> dict[str, Any] | None:
+    """
+    Tell whether the covariances of the answers describe their errors.
+
+    :returns: as :func:`posenet_ros.metrics.calibration`; None where no answer has a covariance.
+    """
+    known = [f for f in frames if f.estimate is not None and f.covariance is not None]
     if not known:
         return None
     estimates = [f.estimate for f in known if f.estimate is not None]
@@ -173,7 +178,7 @@ def build_report(
         'outcomes': {k: len(v) for k, v in _by_group(frames, lambda f: f.outcome).items()},
         'baselines': {name: _medians(errors) for name, errors in baselines.items()},
         'latency_ms': _latencies(frames),
-        'calibration': _calibration(frames),
+        'calibration': calibration_of([f for f in frames if f.accepted]),
         **trust(frames, strays, false_pose_m),
         'relations': relations(frames, train, timed=data.get('stamps') != 'rows'),
         'sequences': {name: scores(group) for name, group in sequences.items()},

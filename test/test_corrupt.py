@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def test_a_spoilt_copy_is_a_dataset(data: Path, tmp_path: Path) -> None:
 
 
 class FarEngine:
-    """A network that is right, but 9 m off where the image is dark."""
+    """A network that is right, but 9 m off where the image is dark, of which it expects 6 m."""
 
     name, device = 'stand-in', 'none'
 
@@ -98,15 +99,20 @@ class FarEngine:
 
     def predict(self, batch: np.ndarray) -> Prediction:
         """Return a pose an image; the first call warms up."""
-        x = (self._calls - 1) % COUNT + (9 if batch.mean() < 40 else 0)
+        dark = batch.mean() < 40
+        x = (self._calls - 1) % COUNT + (9 if dark else 0)
         self._calls += 1
-        return Prediction(np.array([[x, 0.0, 0.0]]), np.array([[0.0, 0, 0, 1]]))
+        return Prediction(np.array([[x, 0.0, 0.0]]), np.array([[0.0, 0, 0, 1]]),
+                          np.full((1, 6), np.log(6 if dark else 0.1)))
 
 
 def test_the_table_of_a_model_that_fails_in_the_dark(
         data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / 'model').mkdir()
-    artifacts.save(tiny_artifact(), tmp_path / 'model', write_stand_in_network)
+    artifact = tiny_artifact()
+    artifacts.save(
+        replace(artifact, calibration=replace(artifact.calibration, scale=(1.0,) * 6)),
+        tmp_path / 'model', write_stand_in_network)
     monkeypatch.setattr(robustness, 'load_engine', lambda *_: FarEngine())
     (tmp_path / 'other').mkdir()
     cv2.imwrite(str(tmp_path / 'other' / 'a.png'), np.full((30, 99, 3), 255, np.uint8))
@@ -114,12 +120,23 @@ def test_the_table_of_a_model_that_fails_in_the_dark(
     arguments = ['--model', tmp_path / 'model', '--data', data, '--others', tmp_path / 'other',
                  '--corruptions', 'dark', '--out', out]
     assert run_cli(lambda: robustness.main([str(a) for a in arguments])) == 0
-    rows = [[cell.strip() for cell in line.strip('| ').split('|')]
+    rows = [[cell.strip() for cell in line.split('|')[1:-1]]
             for line in out.read_text().splitlines()]
-    found = {(row[0], row[1]): row[2:] for row in rows[2:]}
-    assert found['as they are', ''][:4] == ['0.00', '100.0 %', '0.00', '0']
+    found = {(row[0], row[1]): dict(zip(rows[0][2:], row[2:], strict=True)) for row in rows[2:]}
+    good, dark = found['as they are', ''], found['dark', '5']
+    assert (good['median (m)'], good['accepted'], good['over 5 m']) == ('0.00', '100.0 %', '0')
+    assert (good['within 1 sigma'], good['2 sigma']) == ('100.0 %', '100.0 %')
     # wrong, and called dark by the gate: no false pose
-    assert found['dark', '5'][-1] == 'dark'
-    assert found['dark', '5'][:5] == ['9.00', '0.0 %', '-', str(COUNT), '0']
-    assert found['other', ''] == [
-        '', '0.0 %', '', '1', '0', '', '', 'overexposed']
+    assert [dark[key] for key in ('median (m)', 'accepted', 'their median (m)', 'over 5 m',
+                                  'of these accepted', 'mostly rejected as')] == [
+        '9.00', '0.0 %', '-', str(COUNT), '0', 'dark']
+    # one of six axes is off by more than the 6 m that are expected; too few for a p95
+    assert (dark['within 1 sigma'], dark['2 sigma'], dark['p95 (m)']) == ('83.3 %', '100.0 %', '-')
+    # some images of the walk are dark: the model knows which
+    partly = found['20 % of them spoilt', '1 to 5']
+    assert 0 < int(partly['over 5 m']) < COUNT * robustness.WALKS * robustness.SPOILT
+    assert [partly[key] for key in ('p95 (m)', 'of the surest 80 %', 'by an oracle')] == [
+        '9.00', '0.00', '0.00']
+    other = found['other', '']
+    assert [other[key] for key in ('median (m)', 'accepted', 'over 5 m', 'of these accepted',
+                                   'mostly rejected as')] == ['', '0.0 %', '1', '0', 'overexposed']

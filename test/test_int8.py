@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
+import tempfile
 from types import SimpleNamespace
 from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from posenet_ros.artifact import Artifact, Calibration, INT8_FILE, LITERT_FILE, load, save, Scene
+from posenet_ros.artifact import (
+    Artifact,
+    Calibration,
+    INT8_FILE,
+    LITERT_FILE,
+    load,
+    save,
+    Scene,
+    WEIGHTS_FILE,
+)
 from posenet_ros.config import NetworkConfig
 from posenet_ros.engine import LiteRtEngine, load_engine
 from posenet_ros.errors import InputError
@@ -20,7 +32,7 @@ from posenet_ros.train_index import TrainIndex
 import pytest
 from training import int8
 from training.datasets import read_dataset
-from training.export import write_network
+from training.export import write_litert, write_network
 from training.presets import Preset
 from training_helpers import CAMERA, write_cambridge
 
@@ -36,6 +48,28 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp('network')
     write_network(model, CONFIG, folder)
     return folder
+
+
+@pytest.fixture(autouse=True, scope='module')
+def converted_once() -> Iterator[None]:
+    """Convert a network's weights once: that takes seconds, and gives the same each time."""
+    convert = cache(int8_of)
+
+    def write(config: NetworkConfig, weights: Path, out: Path, int8: bool) -> None:
+        assert int8
+        out.write_bytes(convert(config, weights.read_bytes()))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(int8, 'write_litert', write)
+        yield
+
+
+def int8_of(config: NetworkConfig, weights: bytes) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / WEIGHTS_FILE
+        file.write_bytes(weights)
+        write_litert(config, file, file.with_suffix('.tflite'), int8=True)
+        return file.with_suffix('.tflite').read_bytes()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import sys
 import time
 
 import numpy as np
-from posenet_ros.artifact import load
+from posenet_ros.artifact import INT8_FILE, load
 from posenet_ros.engine import load_engine
 from posenet_ros.errors import InputError, PoseNetError
 from posenet_ros.image_files import read_image
@@ -20,6 +20,7 @@ from training import train
 from training.augment import Augmentation, Augmenter
 from training.batches import Batches
 from training.datasets import read_dataset
+from training.int8 import may_be_faster
 from training.loop import load_images, make_network, network_config
 from training.presets import load_preset
 from training_helpers import (
@@ -62,6 +63,7 @@ def trained(court: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp('models') / 'model'
     with pytest.MonkeyPatch.context() as patch:
         use_tiny_backbone(patch.setattr)
+        patch.setattr(train, 'may_be_faster', may_be_faster)
         assert train.main(arguments(court, out, 'sigma_versions=1')) == 0
     return out
 
@@ -78,6 +80,7 @@ def test_a_model_folder_is_written_and_answers(trained: Path, court: Path) -> No
     assert len(artifact.calibration.scale) == len(artifact.calibration.mc_scale) == 6
     assert artifact.train.places.shape == (72, artifact.network.descriptor_size)
     assert artifact.provenance['uncertainty']['views'] == 72
+    assert artifact.provenance['int8']['offered'] == (trained / INT8_FILE).is_file()
     assert artifact.scene.bounds_min_m[0] == pytest.approx(-4, abs=0.2)
     image = artifact.preprocess(read_image(court / artifact.train.names[0]), CAMERA)
     answer = load_engine(artifact, 'litert').predict(image[np.newaxis])

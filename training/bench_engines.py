@@ -101,15 +101,15 @@ def _openvino(file: str, image: np.ndarray) -> Run:
     return lambda: request.infer([image])
 
 
-def runs_of(artifact: LoadedArtifact, int8: Path) -> tuple[dict[str, Run], float]:
+def runs_of(artifact: LoadedArtifact, model: Any, int8: Path,  # noqa: ANN401
+            ) -> dict[str, Run]:
     """
-    Return the product's engines and Keras's own ways to run the same network, and its GFLOP.
+    Return the product's engines and Keras's own ways to run the same network.
 
+    :param model: the network in Keras.
     :param int8: LiteRT file with 8-bit weights, measured whether it is offered or not.
     """
-    from training.export import load_network
     folder, settings = artifact.folder, artifact.network
-    model = load_network(settings, folder / WEIGHTS_FILE)
     image = np.zeros((1, settings.input_height, settings.input_width, 3), np.uint8)
     image += np.random.default_rng(0).integers(0, 256, image.shape, np.uint8)
     engines = {'LiteRT': LiteRtEngine(folder / LITERT_FILE, threads=1),
@@ -120,23 +120,24 @@ def runs_of(artifact: LoadedArtifact, int8: Path) -> tuple[dict[str, Run], float
              for name, engine in engines.items()}
     runs[PREDICT] = lambda: model.predict(image, verbose=0)
     runs['Keras, model(image)'] = lambda: model(image, training=False)
-    return runs, gflop(model)
+    return runs
 
 
 def measure(folder: Path, quick: bool) -> dict[str, Any]:
     """Return GFLOP, the times of each engine and peer, and which peers are missing."""
     from training.export import load_network, write_litert
     artifact = load(folder)
+    model = load_network(artifact.network, folder / WEIGHTS_FILE)
     with tempfile.TemporaryDirectory() as scratch:
         int8 = Path(scratch) / INT8_FILE
         write_litert(artifact.network, folder / WEIGHTS_FILE, int8, int8=True)
-        runs, arithmetic = runs_of(artifact, int8)
-    model = load_network(artifact.network, folder / WEIGHTS_FILE)
+        runs = runs_of(artifact, model, int8)
     image = np.zeros((1, artifact.network.input_height, artifact.network.input_width, 3), np.uint8)
     model(image, training=False)  # a model that has never run is not exported
     peers, missing = ({}, {'peers': 'left out by --quick'}) if quick else onnx_runs(model, image)
     times = by_turns({**runs, **peers}, 5 if quick else 40)
     rate = 2 * PRODUCT**3 / 1e9 / times['matrix product']['cpu_min'] * 1e3
+    arithmetic = gflop(model)
     limit_ms = arithmetic / rate * 1e3
     for values in times.values():
         values['share_of_peak'] = limit_ms / values['cpu_min']

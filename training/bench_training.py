@@ -27,6 +27,7 @@ from training.presets import load_preset, Preset
 IMAGES = 96
 ROUNDS = 5
 DEPTH_M = 10.0
+LAST_BLOCK = 'blocks_15_expand_conv'  # of EfficientNet-Lite0
 
 
 class Made(keras.utils.PyDataset):
@@ -84,9 +85,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog='python -m training.bench_training', description=__doc__)
     parser.add_argument('--preset', required=True, help='of training.train')
     parser.add_argument('--out', type=Path, required=True, help='file for the figures')
-    parser.add_argument('--quick', action='store_true', help='one round of few images')
+    parser.add_argument('--quick', action='store_true',
+                        help='one round of few images, and the last layers trained only')
     options = parser.parse_args(argv)
-    preset = load_preset(options.preset, ['weights=none', 'trainable_from=""', 'kept_versions=0'])
+    first = LAST_BLOCK if options.quick else ''
+    preset = load_preset(options.preset, [
+        'weights=none', f'trainable_from="{first}"', 'kept_versions=0'])
     choose()
     options.out.write_text(json.dumps(
         measure(preset, 1, preset.batch) if options.quick else measure(preset, ROUNDS, IMAGES)))

@@ -3,7 +3,8 @@ Feed a model what it was not trained on: its own images spoilt, and other places
 
 For each corruption at five strengths, and for each other place: how far off the poses are, how
 many are accepted, and whether the model knows. The gate is as the node's defaults have it: images
-out of place or with a fault have no pose. Images are spoilt as the network sees them.
+out of place or with a fault have no pose. How sure the model is counts for all answers, whatever
+the gate says of them. Images are spoilt as the network sees them.
 
     python -m training.robustness --model MODEL --data DIR --others DIR... --out TABLE.md
 """
@@ -27,18 +28,30 @@ from posenet_ros.gate import Gate
 from posenet_ros.image_faults import Inspector
 from posenet_ros.output import check_new
 from posenet_ros.relocaliser import Relocaliser
+from posenet_ros.report import calibration_of
 from posenet_ros.results import FrameResult, raw_errors
 from posenet_ros.runner import infer, judge, prepare, Prepared
 from posenet_ros.sources import open_dataset
 from posenet_ros.strays import open_strays
 from posenet_ros.tables import markdown_table, number, percent, Row
-from posenet_ros.trust import auroc, FALSE_POSE_M, scores_of, separation, sigmas
+from posenet_ros.trust import (
+    auroc,
+    FALSE_POSE_M,
+    KEPT,
+    scores_of,
+    separation,
+    sigmas,
+    sparsification,
+)
 from tqdm import tqdm
 from training.corrupt import corrupted, CORRUPTIONS, STRENGTHS
 
 NODE_GATE = ('max_place_score=1', 'reject_faulty_images=1')  # the node's defaults
 FEWEST = 5  # wrong answers, below which an AUROC would mean nothing
-HEAD: Row = ('images', 'strength', 'median (m)', 'accepted', 'their median (m)',
+SPOILT, WALKS = 0.2, 5  # share of the images that are spoilt in so many versions of the walk
+SURE = 0.8  # share of the answers that is kept, the surest
+HEAD: Row = ('images', 'strength', 'median (m)', 'within 1 sigma', '2 sigma', 'p95 (m)',
+             f'of the surest {percent(SURE, 0)}', 'by an oracle', 'accepted', 'their median (m)',
              'over {limit:g} m', 'of these accepted', 'AUROC by place score', 'by sigma',
              'mostly rejected as')
 
@@ -87,11 +100,24 @@ class Bench:
         return results
 
 
+def _spoilt(image: Prepared, name: str, strength: int, seed: tuple[int, ...]) -> Prepared:
+    return image if image.network_input is None else replace(
+        image, network_input=corrupted(image.network_input, name, strength, seed))
+
+
 def spoilt(images: Sequence[Prepared], name: str, strength: int, seed: int) -> list[Prepared]:
     """Return the images with a corruption."""
-    return [image if image.network_input is None else replace(
-        image, network_input=corrupted(image.network_input, name, strength, (seed, i)))
-        for i, image in enumerate(images)]
+    return [_spoilt(image, name, strength, (seed, i)) for i, image in enumerate(images)]
+
+
+def partly_spoilt(images: Sequence[Prepared], names: Sequence[str], seed: int) -> list[Prepared]:
+    """Return the images, of which some have a corruption: which, how and how much is by chance."""
+    rng = np.random.default_rng(seed)
+    chosen = rng.random(len(images)) < SPOILT
+    ways = zip(rng.choice(names, len(images)), rng.choice(STRENGTHS, len(images)), strict=True)
+    return [_spoilt(image, str(name), int(strength), (seed, i)) if bad else image
+            for i, (image, bad, (name, strength)) in enumerate(zip(
+                images, chosen, ways, strict=True))]
 
 
 def _aurocs(good: Sequence[FrameResult], wrong: Sequence[FrameResult]) -> tuple[str, str]:
@@ -116,13 +142,26 @@ def _why(frames: Sequence[FrameResult]) -> str:
     return outcomes.most_common(1)[0][0].replace('_', ' ') if outcomes else ''
 
 
+def _sureness(frames: Sequence[FrameResult]) -> tuple[str, ...]:
+    """Return the answers' coverage, and their p95: of all, of the surest, of the best."""
+    known = calibration_of(frames)
+    coverage = (percent(known['pose']['coverage'][f'{k}_sigma']) for k in (1, 2)) if known else (
+        '-', '-')
+    answers = [f for f in frames if f.estimate is not None and f.covariance is not None]
+    errors, i = raw_errors(answers)[0], KEPT.index(SURE)
+    curves = sparsification(errors, sigmas(answers)[0])
+    p95s = (curves['p95'][-1], curves['p95'][i], curves['oracle_p95'][i]) if curves else (
+        None,) * 3
+    return (*coverage, *map(number, p95s))
+
+
 def row(bench: Bench, name: str, strength: str, frames: Sequence[FrameResult]) -> Row:
     """Return the table's row of images that were taken in the trained place."""
     metres = raw_errors(frames)[0]
     accepted = np.array([f.accepted for f in frames])
     wrong = _wrong(frames, bench.limit_m)
     return (name.replace('_', ' '), strength, number(float(np.median(metres))),
-            percent(accepted.mean()),
+            *_sureness(frames), percent(accepted.mean()),
             number(float(np.median(metres[accepted])) if accepted.any() else None),
             str(len(wrong)), str(sum(f.accepted for f in wrong)), *_aurocs(bench.good, wrong),
             _why(frames))
@@ -131,7 +170,7 @@ def row(bench: Bench, name: str, strength: str, frames: Sequence[FrameResult]) -
 def stray_row(bench: Bench, name: str, frames: Sequence[FrameResult]) -> Row:
     """Return the table's row of another place, where every accepted pose is a false one."""
     accepted = sum(f.accepted for f in frames)
-    return (name, '', '', percent(accepted / len(frames)), '', str(len(frames)), str(accepted),
+    return (name, *[''] * 7, percent(accepted / len(frames)), '', str(len(frames)), str(accepted),
             *_aurocs(bench.good, frames), _why(frames))
 
 
@@ -150,6 +189,9 @@ def rows(bench: Bench, options: argparse.Namespace) -> Iterator[Row]:
         yield row(bench, name, str(strength), found)
     if strongest:
         yield row(bench, 'all of strength 5', '5', strongest)
+        yield row(bench, f'{percent(SPOILT, 0)} of them spoilt', '1 to 5', [
+            frame for walk in range(WALKS) for frame in bench.answered(
+                partly_spoilt(images, options.corruptions, options.seed + walk))])
     strays: list[FrameResult] = []
     for folder in options.others:
         found = bench.answered(bench.strays(folder))
@@ -161,7 +203,7 @@ def rows(bench: Bench, options: argparse.Namespace) -> Iterator[Row]:
     if inside.size and outside.size:
         share = separation(inside, outside)['out_of_place_at_95']
         yield ('other places that pass a score that lets 95 % of the images as they are pass', '',
-               '', percent(share), *[''] * 6)
+               *[''] * 6, percent(share), *[''] * 6)
 
 
 def parser() -> argparse.ArgumentParser:

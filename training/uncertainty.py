@@ -43,7 +43,7 @@ from training.export import load_network, write_network
 from training.folds import answering, folds_of, joined, splits_of
 from training.int8 import check_dataset, may_be_faster, offer_int8
 from training.looking import Array, Looker, Material, Seen, stronger, thinned, together
-from training.loop import load_images, network_inputs, run
+from training.loop import load_images, network_inputs
 from training.presets import preset_of
 from training.sigmas import (
     coverage,
@@ -188,7 +188,7 @@ def with_scales(network: keras.Model, config: NetworkConfig, held: Seen, own: Ar
     scale = scales(held.errors / own)
     rate, last_layers = config.dropout or MC_RATE, pose_head(network)
     return replace(calibration, scale=scale, mc_rate=rate, mc_scale=mc_scales(
-        held, own * scale, lambda fc: prediction(run(last_layers, fc)), rate))
+        held, own * scale, lambda fc: prediction(last_layers.predict_on_batch(fc)), rate))
 
 
 def measured(ratios: Array, augmented: int) -> dict[str, Any]:
