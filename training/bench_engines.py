@@ -70,17 +70,13 @@ def onnx_runs(
 def _write_onnx(model: Any, image: np.ndarray, file: str) -> None:  # noqa: ANN401
     """Convert with the weights as constants; Keras's own export leaves some as inputs."""
     import tensorflow
-    from tensorflow.python.framework.convert_to_constants import (
-        convert_variables_to_constants_v2,
-    )
     import tf2onnx
+    from training.export import frozen
     logging.getLogger('tensorflow').setLevel(logging.ERROR)
-    function = tensorflow.function(lambda image: model(image, training=False))
-    frozen = convert_variables_to_constants_v2(function.get_concrete_function(
-        tensorflow.TensorSpec(image.shape, 'uint8', 'image')))
+    function = frozen(model, tensorflow.TensorSpec(image.shape, 'uint8', 'image'))
     tf2onnx.convert.from_graph_def(
-        frozen.graph.as_graph_def(), input_names=['image:0'],
-        output_names=[tensor.name for tensor in frozen.outputs], output_path=file)
+        function.graph.as_graph_def(), input_names=['image:0'],
+        output_names=[tensor.name for tensor in function.outputs], output_path=file)
 
 
 def _onnxruntime(file: str, image: np.ndarray) -> Run:

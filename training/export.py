@@ -72,12 +72,28 @@ def convert_head(model: keras.Model) -> bytes:
         (None, head.input_shape[1]), 'float32', 'fc'), int8=False)
 
 
+def frozen(model: keras.Model, spec: Any) -> Any:  # noqa: ANN401 - a TensorFlow function
+    """
+    Return a network as a TensorFlow function of which the weights are constants.
+
+    :param spec: `tensorflow.TensorSpec` of its input.
+    """
+    import tensorflow
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_v2,
+    )
+    return convert_variables_to_constants_v2(tensorflow.function(
+        lambda values: model(values, training=False), input_signature=[spec],
+    ).get_concrete_function())
+
+
 def _converted(tensorflow: ModuleType, model: keras.Model, spec: Any,  # noqa: ANN401
                int8: bool) -> bytes:
+    function = frozen(model, spec)  # else the converter saves and loads each variable
+    names = sorted(model.output)  # of the outputs, which freezing loses; their order is this one
     module = tensorflow.Module()
-    module.weights = [variable.value for variable in model.variables]  # so that they are frozen
     module.run = tensorflow.function(
-        lambda values: model(values, training=False), input_signature=[spec])
+        lambda values: dict(zip(names, function(values), strict=True)), input_signature=[spec])
     converter = tensorflow.lite.TFLiteConverter.from_concrete_functions(
         [module.run.get_concrete_function()], module)
     if int8:
@@ -96,10 +112,15 @@ def _convert_elsewhere(config: NetworkConfig, weights: Path, out: Path, option: 
         raise PoseNetError(f'the export for LiteRT failed: {lines[-1]}')
 
 
-def write_litert(config: NetworkConfig, weights: Path, out: Path, int8: bool = False) -> None:
-    """Convert the weights of WEIGHTS_FILE to a LiteRT file, whatever backend Keras runs on."""
+def write_litert(config: NetworkConfig, weights: Path, out: Path, int8: bool = False,
+                 model: keras.Model | None = None) -> None:
+    """
+    Convert the weights of WEIGHTS_FILE to a LiteRT file, whatever backend Keras runs on.
+
+    :param model: the network with these weights, where it has been loaded already.
+    """
     if keras.backend.backend() == 'tensorflow':
-        out.write_bytes(convert(load_network(config, weights), int8))
+        out.write_bytes(convert(model or load_network(config, weights), int8))
     else:
         _convert_elsewhere(config, weights, out, '--int8' if int8 else '')
 
@@ -138,8 +159,8 @@ def write_network(model: keras.Model, config: NetworkConfig, folder: Path) -> No
     """
     weights, litert = folder / WEIGHTS_FILE, folder / LITERT_FILE
     without_auxiliary(model).save_weights(weights)
-    write_litert(config, weights, litert)
     network = load_network(config, weights)
+    write_litert(config, weights, litert, model=network)
     shape = (CHECKED_IMAGES, config.input_height, config.input_width, 3)
     images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     poses = {key: keras.ops.convert_to_numpy(value)
