@@ -78,7 +78,7 @@ def stronger(settings: Augmentation) -> Augmentation:
     return replace(
         settings, colour=min(1.5 * max(settings.colour, 0.6), 1.0),
         light=min(1.5 * max(settings.light, 0.4), 1.0), blur_px=max(settings.blur_px, 2.0),
-        noise=max(settings.noise, 15.0), occlusions=max(settings.occlusions, 3),
+        noise=max(settings.noise, 40.0), occlusions=max(settings.occlusions, 3),
         yaw_deg=min(1.5 * settings.yaw_deg, 45.0), pitch_deg=min(1.5 * settings.pitch_deg, 45.0),
         roll_deg=min(1.5 * settings.roll_deg, 180.0), shift=min(1.5 * settings.shift, 0.3))
 
