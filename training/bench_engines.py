@@ -126,7 +126,7 @@ def measure(folder: Path, quick: bool) -> dict[str, Any]:
     model = load_network(artifact.network, folder / WEIGHTS_FILE)
     with tempfile.TemporaryDirectory() as scratch:
         int8 = Path(scratch) / INT8_FILE
-        write_litert(artifact.network, folder / WEIGHTS_FILE, int8, int8=True)
+        write_litert(artifact.network, folder / WEIGHTS_FILE, int8, int8=True, model=model)
         runs = runs_of(artifact, model, int8)
     image = np.zeros((1, artifact.network.input_height, artifact.network.input_width, 3), np.uint8)
     model(image, training=False)  # a model that has never run is not exported

@@ -54,6 +54,7 @@ HEAD: Row = ('images', 'strength', 'median (m)', 'within 1 sigma', '2 sigma', 'p
              f'of the surest {percent(SURE, 0)}', 'by an oracle', 'accepted', 'their median (m)',
              'over {limit:g} m', 'of these accepted', 'AUROC by place score', 'by sigma',
              'mostly rejected as')
+BLANK = [''] * (HEAD.index('accepted') - 1)  # columns between that say nothing of other places
 
 
 class Bench:
@@ -113,11 +114,11 @@ def spoilt(images: Sequence[Prepared], name: str, strength: int, seed: int) -> l
 def partly_spoilt(images: Sequence[Prepared], names: Sequence[str], seed: int) -> list[Prepared]:
     """Return the images, of which some have a corruption: which, how and how much is by chance."""
     rng = np.random.default_rng(seed)
-    chosen = rng.random(len(images)) < SPOILT
-    ways = zip(rng.choice(names, len(images)), rng.choice(STRENGTHS, len(images)), strict=True)
-    return [_spoilt(image, str(name), int(strength), (seed, i)) if bad else image
-            for i, (image, bad, (name, strength)) in enumerate(zip(
-                images, chosen, ways, strict=True))]
+    count = len(images)
+    bad, ways = rng.random(count) < SPOILT, rng.choice(names, count)
+    strengths = rng.choice(STRENGTHS, count)
+    return [_spoilt(image, ways[i], strengths[i], (seed, i)) if bad[i] else image
+            for i, image in enumerate(images)]
 
 
 def _aurocs(good: Sequence[FrameResult], wrong: Sequence[FrameResult]) -> tuple[str, str]:
@@ -144,12 +145,11 @@ def _why(frames: Sequence[FrameResult]) -> str:
 
 def _sureness(frames: Sequence[FrameResult]) -> tuple[str, ...]:
     """Return the answers' coverage, and their p95: of all, of the surest, of the best."""
-    known = calibration_of(frames)
+    answers = [f for f in frames if f.estimate is not None]
+    known = calibration_of(answers)
     coverage = (percent(known['pose']['coverage'][f'{k}_sigma']) for k in (1, 2)) if known else (
         '-', '-')
-    answers = [f for f in frames if f.estimate is not None and f.covariance is not None]
-    errors, i = raw_errors(answers)[0], KEPT.index(SURE)
-    curves = sparsification(errors, sigmas(answers)[0])
+    curves, i = sparsification(raw_errors(answers)[0], sigmas(answers)[0]), KEPT.index(SURE)
     p95s = (curves['p95'][-1], curves['p95'][i], curves['oracle_p95'][i]) if curves else (
         None,) * 3
     return (*coverage, *map(number, p95s))
@@ -170,7 +170,7 @@ def row(bench: Bench, name: str, strength: str, frames: Sequence[FrameResult]) -
 def stray_row(bench: Bench, name: str, frames: Sequence[FrameResult]) -> Row:
     """Return the table's row of another place, where every accepted pose is a false one."""
     accepted = sum(f.accepted for f in frames)
-    return (name, *[''] * 7, percent(accepted / len(frames)), '', str(len(frames)), str(accepted),
+    return (name, *BLANK, percent(accepted / len(frames)), '', str(len(frames)), str(accepted),
             *_aurocs(bench.good, frames), _why(frames))
 
 
@@ -202,8 +202,8 @@ def rows(bench: Bench, options: argparse.Namespace) -> Iterator[Row]:
     inside, outside = scores_of(bench.good), scores_of(strays)
     if inside.size and outside.size:
         share = separation(inside, outside)['out_of_place_at_95']
-        yield ('other places that pass a score that lets 95 % of the images as they are pass', '',
-               *[''] * 6, percent(share), *[''] * 6)
+        yield ('other places that pass a score that lets 95 % of the images as they are pass',
+               *BLANK, percent(share), *[''] * (len(HEAD) - len(BLANK) - 2))
 
 
 def parser() -> argparse.ArgumentParser:
