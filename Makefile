@@ -14,12 +14,12 @@ WORKERS ?= 2
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 INTERFACES := $(shell find ros_from_pypi -type f -not -path "*pycache*" 2>/dev/null)
-INSTALLED := setup.py package.xml $(wildcard launch/* config/* scripts/* posenet_ros/*.*)
+INSTALLED := setup.py package.xml $(wildcard launch/* config/* scripts/*) $(shell find -L posenet_ros -type f -not -path '*__pycache__*')
 
 .PHONY: demo test test-kilted bench install clean prerequisites
 
 demo: $(VENV)/.installed
-	@$(RUN) -m training.demo
+	@$(RUN) -m posenet_ros.training.demo
 
 test: $(VENV)/.installed-test
 	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
@@ -28,7 +28,7 @@ test-kilted: $(VENV)/.installed
 	@PYTHON='$(PYTHON)' VENV='$(VENV)' sh ros_from_pypi/test_kilted.sh
 
 bench: $(VENV)/.installed-bench
-	@$(RUN) -m training.bench
+	@$(RUN) -m posenet_ros.training.bench
 
 install: $(VENV)/.installed
 

@@ -3,7 +3,7 @@
 from glob import glob
 import os
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 package_name = 'posenet_ros'
 share = os.path.join('share', package_name)
@@ -11,8 +11,11 @@ share = os.path.join('share', package_name)
 setup(
     name=package_name,
     version='0.1.0',
-    packages=[package_name],
-    package_data={package_name: ['py.typed', '*.json']},
+    packages=find_packages(include=[package_name, f'{package_name}.*']),
+    package_data={
+        package_name: ['py.typed'],
+        f'{package_name}.evaluation.report': ['*.json'],
+        f'{package_name}.training': ['presets/*.yaml']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{package_name}']),
         (share, ['package.xml']),

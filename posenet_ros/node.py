@@ -14,13 +14,13 @@ import time
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from lifecycle_msgs.srv import ChangeState
-from posenet_ros import parameters
-from posenet_ros.diagnostics import Diagnostics
 from posenet_ros.errors import InputError, PoseNetError, run_cli
-from posenet_ros.memory import keep_memory
-from posenet_ros.parameters import Parameters
-from posenet_ros.ros_environment import prepare
-from posenet_ros.session import Session
+from posenet_ros.ros_node import parameters
+from posenet_ros.ros_node.diagnostics import Diagnostics
+from posenet_ros.ros_node.environment import prepare
+from posenet_ros.ros_node.parameters import Parameters
+from posenet_ros.ros_node.runtime import Session
+from posenet_ros.utils.process_memory import keep_memory
 from rcl_interfaces.msg import SetParametersResult
 import rclpy
 from rclpy.clock import Clock, ClockType

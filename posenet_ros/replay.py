@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-import math
 from pathlib import Path
 import sys
 import time
 
-from posenet_ros.bag import BagReader
 from posenet_ros.errors import InputError, run_cli
-from posenet_ros.player import CLOCK_TOPIC, Player
+from posenet_ros.ros_data.bag_reader import BagReader
+from posenet_ros.ros_node.player import CLOCK_TOPIC, Player
+from posenet_ros.utils.arguments import not_negative, positive
 
 
 def chosen_topics(bag: BagReader, wanted: Sequence[str] | None, *, clock: bool) -> list[str]:
@@ -46,24 +46,6 @@ def own_arguments(arguments: Sequence[str]) -> list[str]:
         elif not for_ros:
             own.append(word)
     return own
-
-
-def _number(text: str, *, zero: bool) -> float:
-    value = float(text)
-    if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
-        raise argparse.ArgumentTypeError(
-            f'expected a number {"of at least" if zero else "above"} 0. Received: {text}')
-    return value
-
-
-def positive(text: str) -> float:
-    """Parse a number above 0."""
-    return _number(text, zero=False)
-
-
-def not_negative(text: str) -> float:
-    """Parse a number of at least 0."""
-    return _number(text, zero=True)
 
 
 def _say(line: str) -> None:

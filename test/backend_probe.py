@@ -13,9 +13,9 @@ import sys
 
 import keras
 import numpy as np
-from posenet_ros.config import NetworkConfig
-from posenet_ros.network import build, ensemble
-from posenet_ros.pretrained import load_lite0, load_witness
+from posenet_ros.networks.config import NetworkConfig
+from posenet_ros.networks.initial_weights import load_lite0, load_witness
+from posenet_ros.networks.network import build, ensemble
 
 LITE = NetworkConfig(input_width=64, input_height=32, pooling='spatial', head_width=8)
 CONFIGS = {

@@ -8,7 +8,7 @@ import re
 import signal
 
 from hypothesis import settings
-from posenet_ros.ros_environment import prepare
+from posenet_ros.ros_node.environment import prepare
 import pytest
 
 SHARED_MEMORY = Path('/dev/shm')

@@ -9,14 +9,17 @@ import cv2
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 import numpy as np
-from posenet_ros import artifact as artifacts
-from posenet_ros.artifact import Artifact, Calibration, Scene
-from posenet_ros.camera import Camera
-from posenet_ros.config import NetworkConfig
-from posenet_ros.pose import Pose
-from posenet_ros.preprocess import Preprocess
-from posenet_ros.train_index import TrainIndex
+from posenet_ros.geometry.camera import Camera
+from posenet_ros.geometry.pose import Pose
+from posenet_ros.imaging.preprocess import Preprocess
+from posenet_ros.inference import artifact as artifacts
+from posenet_ros.inference.artifact import Artifact
+from posenet_ros.inference.calibration import Calibration, Scene
+from posenet_ros.inference.train_index import TrainIndex
+from posenet_ros.networks.config import NetworkConfig
 
+ROOT = Path(__file__).resolve().parents[1]
+REPORT_SCHEMA = ROOT / 'posenet_ros' / 'evaluation' / 'report' / 'report.schema.json'
 CAMERA = Camera(64, 48, 50.0, 50.0, 31.5, 23.5)
 
 

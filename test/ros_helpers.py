@@ -16,13 +16,13 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
-from helpers import CAMERA, tiny_artifact
+from helpers import CAMERA, ROOT, tiny_artifact
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 import numpy as np
-from posenet_ros import artifact as artifacts
-from posenet_ros.camera import Camera
-from posenet_ros.messages import set_stamp
+from posenet_ros.geometry.camera import Camera
+from posenet_ros.inference import artifact as artifacts
+from posenet_ros.ros_data.messages import set_stamp
 import pytest
 from rcl_interfaces.srv import SetParameters
 import rclpy
@@ -32,7 +32,6 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
 
-ROOT = Path(__file__).resolve().parents[1]
 SCALE_M = 10.0
 ATTEMPTS = 3
 TRANSITIONS = {
@@ -51,7 +50,7 @@ def write_mean_colour_model(folder: Path, camera: Camera = CAMERA) -> Path:
     """
     pytest.importorskip('tensorflow')
     import keras
-    from training.export import convert
+    from posenet_ros.training.export.litert import convert
 
     settings = replace(tiny_artifact(), camera=camera)
     size = settings.preprocess.height, settings.preprocess.width

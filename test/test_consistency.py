@@ -24,7 +24,7 @@ def test_package_xml_names_every_ros_package_that_is_imported() -> None:
     package = ET.parse(ROOT / 'package.xml').getroot()
     named = {element.text for element in package if element.tag.endswith('depend')}
     source = '\n'.join(f.read_text() for f in [
-        *(ROOT / 'posenet_ros').glob('*.py'), *(ROOT / 'launch').glob('*.py')])
+        *(ROOT / 'posenet_ros').rglob('*.py'), *(ROOT / 'launch').glob('*.py')])
     used = set(re.findall(
         r'^\s*(?:from|import) (\w+_msgs|\w+_interfaces|rclpy|tf2_ros|launch|launch_ros|cv_bridge'
         r'|std_srvs|ament_index_python|rosidl_runtime_py)\b', source, re.MULTILINE))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from posenet_ros.camera import Camera
-from posenet_ros.pose import Pose
+from posenet_ros.geometry.camera import Camera
+from posenet_ros.geometry.pose import Pose
 import pytest
 
 CAMERA = Camera(96, 72, 80.0, 80.0, 47.5, 35.5)
@@ -94,8 +94,9 @@ def use_tiny_backbone(replace: Callable[[object, str, object], None] = setattr) 
     :param replace: `setattr`, or monkeypatch's for the length of a test.
     """
     import keras
-    from posenet_ros import backbones
-    from training import result, train
+    from posenet_ros.networks import backbones
+    from posenet_ros.training import train
+    from posenet_ros.training.fitting import model_folder as result
 
     def features(config: object, images: object) -> tuple[object, tuple[()]]:
         x = keras.layers.Rescaling(1 / 64, -2)(images)
@@ -118,7 +119,7 @@ def train_arguments(data: Path, out: Path, settings: Iterable[str],
 
 def train_tiny(data: Path, out: Path, settings: Iterable[str]) -> Path:
     """Train a model folder with tiny networks; returns it."""
-    from training import train
+    from posenet_ros.training import train
     with pytest.MonkeyPatch.context() as patch:
         use_tiny_backbone(patch.setattr)
         assert train.main(train_arguments(data, out, settings)) == 0

@@ -19,14 +19,14 @@ import time
 from typing import Any
 
 import numpy as np
-from posenet_ros.artifact import load
 from posenet_ros.errors import PoseNetError, run_cli
-from posenet_ros.report import baseline_errors
-from posenet_ros.report_files import write_report
-from posenet_ros.results import frame_errors, FrameResult
-from posenet_ros.ros_environment import prepare
-from posenet_ros.tables import text_table
-from training.scene import is_current, Settings
+from posenet_ros.evaluation.report.content import baseline_errors
+from posenet_ros.evaluation.report.folder import write_report
+from posenet_ros.evaluation.report.tables import text_table
+from posenet_ros.evaluation.results import frame_errors, FrameResult
+from posenet_ros.inference.artifact import load
+from posenet_ros.ros_node.environment import prepare
+from posenet_ros.training.scene.dataset import is_current, Settings
 
 STOP_TIMEOUT_S = 10.0
 MIN_ANSWERED = 0.99
@@ -89,12 +89,13 @@ def make_inputs(out: Path, options: argparse.Namespace) -> None:
     if is_current(out / 'court', settings):
         print(f'{out / "court"} is up to date')
     else:
-        stage('training.scene', '--out', out / 'court', '--frames', options.frames, '--force')
+        stage('posenet_ros.training.scene',
+              '--out', out / 'court', '--frames', options.frames, '--force')
     say(2, 'training a network on the training walks')
-    stage('training.train', '--preset', options.preset, '--data', out / 'court',
+    stage('posenet_ros.training.train', '--preset', options.preset, '--data', out / 'court',
           '--out', out / 'model', '--force')
     say(3, 'the test walk as a rosbag2')
-    stage('training.make_bag', '--data', out / 'court', '--split', 'test',
+    stage('posenet_ros.training.make_bag', '--data', out / 'court', '--split', 'test',
           '--out', out / 'bag', '--force')
 
 
@@ -105,13 +106,14 @@ def evaluate_live(out: Path) -> tuple[dict[str, Any], list[FrameResult]]:
     :raises PoseNetError: when the node or the player fails.
     """
     from posenet_ros import evaluate
+    from posenet_ros.evaluation import evaluator
     node = ('posenet_ros.node', '--ros-args', '-p', f'model:={out / "model"}',
             '-p', 'image_timeout:=0.0',  # the bag ends, and the node stays for the last answers
             '-r', 'image:=/camera/image_raw', '-r', 'camera_info:=/camera/camera_info',
             '--log-level', 'warn')
     arguments = ['--live', '--model', out / 'model', '--bag', out / 'bag', '--out', out / 'report']
     with started(*node) as process:
-        found = evaluate.score_answers(
+        found = evaluator.score_answers(
             evaluate.parser().parse_args(list(map(str, arguments))))
         if process.poll() is not None:
             raise PoseNetError(f'the node ended with exit code {process.returncode}, see above')
@@ -123,8 +125,9 @@ def evaluate_live(out: Path) -> tuple[dict[str, Any], list[FrameResult]]:
 def refined(out: Path) -> list[FrameResult]:
     """Answer the bag again, each pose made exact by landmarks, as the node does with `refine`."""
     from posenet_ros import evaluate
+    from posenet_ros.evaluation import evaluator
     arguments = ['--model', out / 'model', '--bag', out / 'bag', '--out', out / 'report']
-    return evaluate.run_model(evaluate.parser().parse_args(
+    return evaluator.run_model(evaluate.parser().parse_args(
         [*map(str, arguments), '--refine'])).frames
 
 

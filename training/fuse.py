@@ -22,9 +22,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.errors import InputError, run_cli
-from posenet_ros.pose import diagonal_covariance, Pose, PoseEstimate, turned
-from posenet_ros.smoothing import kalman_update, pose_error, pose_moved, rotation_from_vector
-from posenet_ros.tables import number, Row, text_table
+from posenet_ros.evaluation.report.tables import number, Row, text_table
+from posenet_ros.geometry.estimate import diagonal_covariance, PoseEstimate, turned
+from posenet_ros.geometry.lie import pose_error, pose_moved, rotation_from_vector
+from posenet_ros.geometry.pose import Pose
+from posenet_ros.localisation.kalman import kalman_update
 
 Array = NDArray[np.float64]
 

@@ -19,11 +19,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.errors import InputError, run_cli
-from posenet_ros.googlenet import INPUT_SCALE, MEAN_RGB
-from posenet_ros.heads import RAW_IDENTITY
-from posenet_ros.network import build
-from posenet_ros.output import check_new
-from posenet_ros.pretrained import IMPORTED, IMPORTED_CONFIG
+from posenet_ros.networks.googlenet import INPUT_SCALE, MEAN_RGB
+from posenet_ros.networks.heads import RAW_IDENTITY
+from posenet_ros.networks.initial_weights import IMPORTED, IMPORTED_CONFIG
+from posenet_ros.networks.network import build
+from posenet_ros.utils.atomic_folder import check_new
 
 Array = NDArray[np.float32]
 Layers = dict[str, tuple[Array, Array]]

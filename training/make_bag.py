@@ -16,7 +16,11 @@ from pathlib import Path
 import sys
 
 import numpy as np
-from posenet_ros.bag_writer import (
+from posenet_ros.errors import run_cli
+from posenet_ros.geometry.pose import Pose
+from posenet_ros.imaging.decoding import Frame
+from posenet_ros.imaging.files import read_image
+from posenet_ros.ros_data.bag_writer import (
     BagWriter,
     camera_message,
     compressed_message,
@@ -27,14 +31,11 @@ from posenet_ros.bag_writer import (
     transform_message,
     TRUTH_FRAME,
 )
-from posenet_ros.errors import run_cli
-from posenet_ros.image_files import read_image
-from posenet_ros.messages import Frame, Message, NS_PER_S
-from posenet_ros.output import check_new
-from posenet_ros.pose import Pose
-from posenet_ros.replay import not_negative, positive
+from posenet_ros.ros_data.messages import Message, NS_PER_S
+from posenet_ros.training.data.datasets import Dataset, read_dataset, Sample, SPLITS
+from posenet_ros.utils.arguments import not_negative, positive
+from posenet_ros.utils.atomic_folder import check_new
 from tqdm import tqdm
-from training.datasets import Dataset, read_dataset, Sample, SPLITS
 
 IMAGE_TOPIC = '/camera/image_raw'
 CAMERA_TOPIC = '/camera/camera_info'

@@ -16,18 +16,18 @@ from pathlib import Path
 import sys
 
 import cv2
-from posenet_ros.bag import BagReader
-from posenet_ros.camera import Camera
+from posenet_ros.datasets.pose_files import write_cambridge
 from posenet_ros.errors import InputError, run_cli
-from posenet_ros.image_decoding import RgbImage
-from posenet_ros.messages import frame_from_message, Message, NS_PER_S, stamp_ns
-from posenet_ros.output import check_new, new_folder
-from posenet_ros.pose import Pose
-from posenet_ros.replay import positive
-from posenet_ros.tracks import DEFAULT_MAX_GAP_S, Lookup
-from posenet_ros.trajectories import write_cambridge
+from posenet_ros.geometry.camera import Camera
+from posenet_ros.geometry.pose import Pose
+from posenet_ros.geometry.trajectory import DEFAULT_MAX_GAP_S, Lookup
+from posenet_ros.imaging.decoding import RgbImage
+from posenet_ros.ros_data.bag_reader import BagReader
+from posenet_ros.ros_data.messages import frame_from_message, Message, NS_PER_S, stamp_ns
+from posenet_ros.training.data.datasets import CAMERA_FILE
+from posenet_ros.utils.arguments import positive
+from posenet_ros.utils.atomic_folder import check_new, new_folder
 from tqdm import tqdm
-from training.datasets import CAMERA_FILE
 
 PNG_FLAGS = (cv2.IMWRITE_PNG_COMPRESSION, 1)
 BLOCKS = 10  # in which a bag's time is shared out between the splits

@@ -19,32 +19,26 @@ from pathlib import Path
 import sys
 
 import numpy as np
-from posenet_ros.answer import warm_up
-from posenet_ros.artifact import load, LoadedArtifact
-from posenet_ros.engine import ENGINES, load_engine
 from posenet_ros.errors import InputError, run_cli
-from posenet_ros.evaluate_options import gate_config
-from posenet_ros.gate import Gate
-from posenet_ros.image_faults import Inspector
-from posenet_ros.output import check_new
-from posenet_ros.relocaliser import Relocaliser
-from posenet_ros.report import calibration_of
-from posenet_ros.results import FrameResult, raw_errors
-from posenet_ros.runner import infer, judge, prepare, Prepared
-from posenet_ros.sources import open_dataset
-from posenet_ros.strays import open_strays
-from posenet_ros.tables import markdown_table, number, percent, Row
-from posenet_ros.trust import (
-    auroc,
-    FALSE_POSE_M,
-    KEPT,
-    scores_of,
-    separation,
-    sigmas,
-    sparsification,
-)
+from posenet_ros.evaluation.metrics.ranks import auroc
+from posenet_ros.evaluation.metrics.sparsification import KEPT, sparsification
+from posenet_ros.evaluation.options import gate_config
+from posenet_ros.evaluation.out_of_place import open_strays
+from posenet_ros.evaluation.reliability import FALSE_POSE_M, scores_of, separation, sigmas
+from posenet_ros.evaluation.report.content import calibration_of
+from posenet_ros.evaluation.report.tables import markdown_table, number, percent, Row
+from posenet_ros.evaluation.results import FrameResult, raw_errors
+from posenet_ros.evaluation.runner import infer, judge, prepare, Prepared
+from posenet_ros.evaluation.sources import open_dataset
+from posenet_ros.imaging.quality import Inspector
+from posenet_ros.inference.artifact import load, LoadedArtifact
+from posenet_ros.inference.engine import ENGINES, load_engine
+from posenet_ros.localisation.factory import warm_up
+from posenet_ros.localisation.gate import Gate
+from posenet_ros.localisation.relocaliser import Relocaliser
+from posenet_ros.training.data.corruptions import corrupted, CORRUPTIONS, STRENGTHS
+from posenet_ros.utils.atomic_folder import check_new
 from tqdm import tqdm
-from training.corrupt import corrupted, CORRUPTIONS, STRENGTHS
 
 NODE_GATE = ('max_place_score=1', 'reject_faulty_images=1')  # the node's defaults
 FEWEST = 5  # wrong answers, below which an AUROC would mean nothing

@@ -11,27 +11,37 @@ import tempfile
 import time
 from typing import Any
 
-from posenet_ros.quiet import quiet_stderr
+from posenet_ros.utils.quiet_stderr import quiet_stderr
 
 with quiet_stderr():
     import keras
-from posenet_ros.artifact import Calibration, load, save  # noqa: I100 - after the quiet import
-from posenet_ros.errors import InputError, run_cli
-from posenet_ros.network import ensemble
-from posenet_ros.output import check_new, new_folder
-from training import devices, landmarks
-from training.callbacks import CURVES_FILE, LOG_FILE
-from training.datasets import Dataset, read_dataset
-from training.export import write_network
-from training.folds import folds_of, held_answers, joined, said_of_split, splits_of
-from training.int8 import may_be_faster, offer_int8, sentence
-from training.looking import Material
-from training.loop import load_images, network_config, network_inputs
-from training.member import Member, members_of
-from training.presets import load_preset, names, Preset
-from training.result import calibrate, make_artifact, medians, provenance
-from training.uncertainty import sentence as certainty
-from training.uncertainty import Taught, teach
+from posenet_ros.errors import InputError, run_cli  # noqa: I100 - after the quiet import
+from posenet_ros.inference.artifact import load, save
+from posenet_ros.inference.calibration import Calibration
+from posenet_ros.networks.network import ensemble
+from posenet_ros.training.data.datasets import Dataset, read_dataset
+from posenet_ros.training.data.images import load_images, network_inputs
+from posenet_ros.training.export.litert import write_network
+from posenet_ros.training.export.quantisation import may_be_faster, offer_int8, sentence
+from posenet_ros.training.fitting import devices
+from posenet_ros.training.fitting.calibration import calibrate
+from posenet_ros.training.fitting.callbacks import CURVES_FILE, LOG_FILE
+from posenet_ros.training.fitting.cross_validation import (
+    folds_of,
+    held_answers,
+    joined,
+    said_of_split,
+    splits_of,
+)
+from posenet_ros.training.fitting.member import Member, members_of
+from posenet_ros.training.fitting.model_folder import make_artifact, medians, provenance
+from posenet_ros.training.fitting.network_setup import network_config
+from posenet_ros.training.fitting.presets import load_preset, names, Preset
+from posenet_ros.training.landmarks import mapping
+from posenet_ros.training.uncertainty.residuals import Material
+from posenet_ros.training.uncertainty.teach import sentence as certainty
+from posenet_ros.training.uncertainty.teach import Taught, teach
+from posenet_ros.utils.atomic_folder import check_new, new_folder
 
 
 class Training:
@@ -103,7 +113,7 @@ class Training:
     def _add_landmarks(self, folder: Path) -> None:
         """Write the landmarks into the model folder, where there are any."""
         try:
-            _say(landmarks.sentence(landmarks.add(load(folder), self.dataset, folder)))
+            _say(mapping.sentence(mapping.add(load(folder), self.dataset, folder)))
         except InputError as error:
             _say(f'no landmarks: {error}')
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 from pathlib import Path
 import sys
 
-from posenet_ros.artifact import load
-from posenet_ros.report_files import write_csv
-from training.robustness import Bench, spoilt
+from posenet_ros.evaluation.report.folder import write_csv
+from posenet_ros.inference.artifact import load
+from posenet_ros.training.robustness import Bench, spoilt
 
 FILE = Path(__file__).with_name('court_answers.csv')
 # frames from and to, corruption, strength: people in the way, fog, out of focus

@@ -1,0 +1,65 @@
+"""The camera of a dataset: from its files, or known for public ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from posenet_ros.datasets.layouts import (
+    CAMBRIDGE_FOCAL,
+    CAMBRIDGE_SCENES,
+    CAMERA_FILE,
+    numbered,
+    SEVEN_SCENES_FOCAL_PX,
+    TUM_INTRINSICS,
+)
+from posenet_ros.errors import InputError
+from posenet_ros.geometry.camera import Camera
+
+
+def centred_camera(focal_px: float, size: tuple[int, int]) -> Camera:
+    """Return a camera with square pixels and the principal point in the middle."""
+    width, height = size
+    return Camera(width, height, focal_px, focal_px, (width - 1) / 2, (height - 1) / 2)
+
+
+def _nvm_focal_px(file: Path) -> float:
+    """Return the median focal length of a VisualSFM reconstruction, pixels of its images."""
+    rows = [text.split() for _, text in numbered(file)]
+    focal = [float(row[1]) for row in rows[2:] if len(row) == 11]
+    if not focal:
+        raise InputError(f'{file} has to be an NVM_V3 file with cameras')
+    return float(np.median(focal))
+
+
+def camera_in_file(folder: Path) -> Camera | None:
+    """
+    Return the camera of the folder's `camera.json`, None where there is none.
+
+    :raises InputError: when the file does not hold a camera.
+    """
+    file = folder / CAMERA_FILE
+    if not file.exists():
+        return None
+    try:
+        return Camera.from_mapping(json.loads(file.read_text()))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(f'{file} has to hold width, height, fx, fy, cx, cy and distortion. '
+                         f'Received: {error}') from error
+
+
+def known_camera(folder: Path, size: tuple[int, int]) -> Camera | None:
+    """Return the camera that a public dataset is known to have been made with, or None."""
+    name, width = folder.resolve().name, size[0]
+    nvm = sorted(folder.glob('*.nvm'))
+    if nvm:  # reconstructed from the images as filmed, 1920 wide
+        return centred_camera(_nvm_focal_px(nvm[0]) * width / 1920, size)
+    if name in CAMBRIDGE_SCENES:
+        return centred_camera(CAMBRIDGE_FOCAL * width, size)
+    if (folder / 'TrainSplit.txt').exists():
+        return centred_camera(SEVEN_SCENES_FOCAL_PX * width / 640, size)
+    for key, (fx, fy, cx, cy) in TUM_INTRINSICS.items():
+        if key in name:
+            return Camera(640, 480, fx, fy, cx, cy).scaled(*size)
+    return None

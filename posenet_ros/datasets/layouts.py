@@ -1,0 +1,189 @@
+"""
+Readers of dataset layouts: text files become lines, each with a pose or with what is wrong.
+
+The convention of a file's pose is turned into `map_from_camera` here or in
+:mod:`posenet_ros.datasets.pose_files`, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from posenet_ros.datasets.pose_files import Format, rows_of
+from posenet_ros.errors import InputError
+from posenet_ros.geometry.pose import Pose, xyzw_from_wxyz
+from transforms3d.quaternions import mat2quat
+
+CAMERA_FILE = 'camera.json'
+CAMBRIDGE_SCENES = ('KingsCollege', 'OldHospital', 'ShopFacade', 'StMarysChurch', 'GreatCourt',
+                    'Street')
+CAMBRIDGE_FOCAL = 1670 / 1920  # of the image width, by the scenes' own reconstructions
+SEVEN_SCENES_FOCAL_PX = 585.0  # at 640x480
+TUM_INTRINSICS = {  # fx fy cx cy at 640x480, from the dataset's page on file formats
+    'freiburg1': (517.3, 516.5, 318.6, 255.3), 'freiburg2': (520.9, 521.0, 325.1, 249.7),
+    'freiburg3': (535.4, 539.2, 320.1, 247.6)}
+TUM_MAX_GAP_S = 0.02
+TUM_BLOCK = 50  # images; every eighth block is the test split
+
+
+@dataclass(frozen=True)
+class Line:
+    """
+    One image as a dataset's files name it.
+
+    :param where: file and line number, for messages.
+    :param pose: map_from_camera in the dataset's frame; None where it has none, or a bad one.
+    :param error: what is wrong with the line; empty when it could be parsed.
+    :param unmatched: whether no pose was recorded at the image's time, which is no mistake.
+    """
+
+    where: str
+    path: Path
+    name: str
+    sequence: str
+    pose: Pose | None = None
+    error: str = ''
+    unmatched: bool = False
+
+
+def check(line: Line, seen: dict[str, str]) -> Pose:
+    """
+    Return the pose of a line.
+
+    :param seen: name -> where of the lines before; this one is added.
+    :raises InputError: when something is wrong with the line, or its image had a line before.
+    """
+    if line.pose is None:
+        raise InputError(line.error)
+    if line.name in seen:
+        raise InputError(f'{line.name} is a duplicate of {seen[line.name]}')
+    seen[line.name] = line.where
+    return line.pose
+
+
+def numbered(file: Path, comment: str = '#') -> Iterator[tuple[str, str]]:
+    """Yield (file:number, text) of each line that is neither empty nor a comment."""
+    try:
+        text = file.read_text(encoding='utf-8', errors='replace')
+    except FileNotFoundError:
+        raise InputError(f'{file} is missing') from None
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip() and not line.startswith(comment):
+            yield f'{file}:{number}', line.strip()
+
+
+def cambridge(folder: Path, split: str) -> list[Line]:
+    """Read `dataset_train.txt` or `dataset_test.txt` of the Cambridge Landmarks layout."""
+    lines = []
+    for where, row in rows_of(folder / f'dataset_{split}.txt', Format.CAMBRIDGE):
+        if isinstance(row, InputError):
+            lines.append(Line(where, folder, '', '', error=str(row)))
+            continue
+        error = 'a pose has to be finite. Received: NaN' if row.pose is None else ''
+        lines.append(Line(where, folder / row.name, row.name, row.sequence or folder.name,
+                          row.pose, error))
+    return lines
+
+
+def seven_scenes(folder: Path, split: str) -> list[Line]:
+    """Read the sequences that `TrainSplit.txt` or `TestSplit.txt` of 7-Scenes names."""
+    lines: list[Line] = []
+    for where, text in numbered(folder / f'{split.capitalize()}Split.txt'):
+        number = text.removeprefix('sequence')
+        if not number.isdigit():
+            lines.append(Line(where, folder, text, text,
+                              error=f'the line has to be "sequenceN". Received: {text!r}'))
+            continue
+        sequence = f'seq-{int(number):02d}'
+        images = sorted((folder / sequence).glob('*.color.png'))
+        if not images:
+            lines.append(Line(where, folder, sequence, sequence,
+                              error=f'{folder / sequence} has no *.color.png'))
+        lines += [_seven_scenes_line(folder, image, sequence) for image in images]
+    return lines
+
+
+def _seven_scenes_line(folder: Path, image: Path, sequence: str) -> Line:
+    name = image.relative_to(folder).as_posix()
+    file = image.with_name(image.name.replace('.color.png', '.pose.txt'))
+    try:
+        pose = _pose_of_matrix(np.loadtxt(file))
+    except (ValueError, OSError) as error:
+        return Line(f'{file}:1', image, name, sequence,
+                    error=f'the file has to hold 4x4 numbers. Received: {error}')
+    return Line(f'{file}:1', image, name, sequence, pose)
+
+
+def _pose_of_matrix(matrix: NDArray[np.float64]) -> Pose:
+    """Return the pose of a 4x4 matrix, its rotation a little off; else raise ValueError."""
+    if matrix.shape != (4, 4):
+        raise ValueError(f'shape {matrix.shape}')
+    if not np.isfinite(matrix).all():
+        raise ValueError('numbers that are not finite')
+    return Pose(matrix[:3, 3], xyzw_from_wxyz(mat2quat(matrix[:3, :3])))
+
+
+def _columns(file: Path, count: int) -> list[tuple[str, list[str]]]:
+    rows = [(where, text.split()) for where, text in numbered(file)]
+    for where, words in rows:
+        if len(words) != count:
+            raise InputError(f'{where}: the line has to have {count} columns. '
+                             f'Received: {len(words)}')
+    return rows
+
+
+def tum(folder: Path, split: str) -> list[Line]:
+    """
+    Read `rgb.txt` and `groundtruth.txt` of a TUM RGB-D sequence.
+
+    TUM names no splits: every eighth block of 50 images is the test split. An image takes the
+    pose nearest in time, at most 0.02 s away, as the benchmark's own tool does.
+    """
+    truth = _columns(folder / 'groundtruth.txt', 8)
+    values = np.array([[float(word) for word in words] for _, words in truth])
+    return [_tum_line(folder, where, words, f'block{index // TUM_BLOCK}', values)
+            for index, (where, words) in enumerate(_columns(folder / 'rgb.txt', 2))
+            if (index // TUM_BLOCK % 8 == 7) == (split == 'test')]
+
+
+def _tum_line(folder: Path, where: str, words: Sequence[str], sequence: str,
+              truth: NDArray[np.float64]) -> Line:
+    """Return the line of `stamp file`, with the nearest of the (N, 8) rows of the truth."""
+    stamp, name = words
+    gaps = np.abs(truth[:, 0] - float(stamp))
+    row = truth[int(gaps.argmin())]
+    if gaps.min() > TUM_MAX_GAP_S:
+        return Line(where, folder / name, name, sequence, unmatched=True, error=(
+            f'no pose within {TUM_MAX_GAP_S} s; the nearest is {gaps.min():.3f} s away'))
+    try:
+        return Line(where, folder / name, name, sequence, Pose(row[1:4], row[4:8]))
+    except InputError as error:
+        return Line(where, folder / name, name, sequence, error=str(error))
+
+
+LAYOUTS: dict[str, tuple[Sequence[str], Callable[[Path, str], list[Line]]]] = {
+    'Cambridge Landmarks': (('dataset_train.txt', 'dataset_test.txt'), cambridge),
+    '7-Scenes': (('TrainSplit.txt', 'TestSplit.txt'), seven_scenes),
+    'TUM RGB-D': (('rgb.txt', 'groundtruth.txt'), tum)}
+
+
+def read_lines(folder: Path, split: str) -> list[Line]:
+    """
+    Read all lines of a split.
+
+    :raises InputError: when the folder is missing, a zip, or its layout is unknown.
+    """
+    if folder.suffix == '.zip':
+        raise InputError(f'{folder}: expected a folder. Received: a zip; unpack it first: '
+                         f'unzip {folder.name}')
+    if not folder.is_dir():
+        raise InputError(f'the dataset folder {folder} is missing')
+    for files, reader in LAYOUTS.values():
+        if any((folder / file).exists() for file in files):
+            return reader(folder, split)
+    raise InputError(f'{folder} has to have one of these layouts: ' + '; '.join(
+        f'{name} ({", ".join(files)})' for name, (files, _) in LAYOUTS.items()))

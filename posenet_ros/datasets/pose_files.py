@@ -1,0 +1,216 @@
+"""
+Files of poses: Cambridge Landmarks, TUM and KITTI text, read into map_from_camera.
+
+Cambridge rows hold the camera centre and the world-to-camera quaternion, w first; the reader here
+is the one place that turns it round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from enum import Enum, unique
+from pathlib import Path
+
+import numpy as np
+from posenet_ros.errors import InputError
+from posenet_ros.geometry.pose import Pose, xyzw_from_wxyz
+
+# The Great Court of Cambridge Landmarks has cameras 1e9 m out; UTM northings end at 1e7 m.
+FARTHEST_M = 1e8
+CAMBRIDGE_HEADER = ('Visual Landmark Dataset V1\n'
+                    'ImageFile, Camera Position [X Y Z W P Q R]\n\n')
+
+
+@unique
+class Format(Enum):
+    """The forms of pose file that can be read."""
+
+    CAMBRIDGE = 'cambridge'
+    TUM = 'tum'
+    KITTI = 'kitti'
+
+
+@dataclass(frozen=True, eq=False)
+class TrackedPose:
+    """
+    One row of a file of poses.
+
+    :param pose: map_from_camera, or None where the row holds NaN: a method that gave no answer.
+    :param name: name of the image; empty in forms that have none.
+    :param stamp_ns: nanoseconds; None in forms that have none.
+    :param line: line of the file, from 1.
+    """
+
+    pose: Pose | None
+    name: str = ''
+    stamp_ns: int | None = None
+    line: int = 0
+
+    @property
+    def sequence(self) -> str:
+        """Return the folder that the name begins with, `seq7` of `seq7/frame00001.png`."""
+        return self.name.rsplit('/', 1)[0] if '/' in self.name else ''
+
+
+def _numbers(words: Sequence[str], count: int, what: str) -> np.ndarray:
+    if len(words) != count:
+        raise InputError(f'expected {what}. Received: {len(words)} numbers')
+    try:
+        return np.array([float(word) for word in words])
+    except ValueError as error:
+        raise InputError(f'expected {what}. Received: {" ".join(words)!r}') from error
+
+
+def _pose(make: Callable[[], Pose], numbers: np.ndarray) -> Pose | None:
+    """Return the pose, None where a number is NaN; infinity and far away are errors."""
+    if np.isnan(numbers).any():
+        return None
+    pose = make()
+    if np.abs(pose.translation_m).max() > FARTHEST_M:
+        raise InputError(f'a camera has to be within {FARTHEST_M:.0e} m of the origin. '
+                         f'Received: {pose.translation_m.tolist()}')
+    return pose
+
+
+def _quat(numbers: np.ndarray, normalise: bool) -> np.ndarray:
+    """Return the quaternion, of length 1 where asked and possible."""
+    length = float(np.linalg.norm(numbers))
+    return numbers / length if normalise and length > 0 else numbers
+
+
+def _cambridge_row(text: str, line: int, normalise: bool) -> TrackedPose:
+    """`name X Y Z W P Q R`; columns after these, as some methods write, are left out."""
+    words = text.split()
+    n = _numbers(words[1:8], 7, 'an image name and X Y Z W P Q R')
+    # the file's quaternion is camera_from_map: conjugate it here and nowhere else
+    quat_xyzw = xyzw_from_wxyz(_quat(n[3:], normalise) * (1, -1, -1, -1))
+    pose = _pose(lambda: Pose(n[:3], quat_xyzw), n)
+    return TrackedPose(pose, words[0].replace('\\', '/'), line=line)
+
+
+def _tum_row(text: str, line: int, normalise: bool) -> TrackedPose:
+    words = text.split()
+    n = _numbers(words[1:], 7, 'stamp tx ty tz qx qy qz qw')
+    try:
+        stamp_ns = int(Decimal(words[0]) * 10**9)
+    except (InvalidOperation, ValueError, OverflowError) as error:
+        raise InputError(f'expected a stamp in seconds. Received: {words[0]!r}') from error
+    pose = _pose(lambda: Pose(n[:3], _quat(n[3:], normalise)), n)
+    return TrackedPose(pose, stamp_ns=stamp_ns, line=line)
+
+
+def _kitti_row(text: str, line: int, normalise: bool) -> TrackedPose:
+    n = _numbers(text.split(), 12, 'the 12 numbers of a 3x4 matrix, row by row')
+    matrix = n.reshape(3, 4)
+    pose = _pose(lambda: Pose.from_rotation(matrix[:, :3], matrix[:, 3]), n)
+    return TrackedPose(pose, line=line)
+
+
+ROW_READERS = {Format.CAMBRIDGE: _cambridge_row, Format.TUM: _tum_row, Format.KITTI: _kitti_row}
+
+
+def _data_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield (line number from 1, text) without blank lines, comments and Cambridge's header."""
+    try:
+        lines = path.read_text(encoding='utf-8').splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(f'{path}: expected a text file of poses. Received: {error}') from error
+    except FileNotFoundError as error:
+        raise InputError(f'{path}: no such file. Expected a text file of poses') from error
+    header = [i for i, text in enumerate(lines[:3]) if text.startswith('ImageFile')]
+    start = header[0] + 1 if header else 0
+    for number, text in enumerate(lines[start:], start + 1):
+        if text.strip() and not text.lstrip().startswith('#'):
+            yield number, text
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def detect_format(path: Path) -> Format:
+    """
+    Tell the form of a pose file by its first row.
+
+    :raises InputError: when it is none of the known forms.
+    """
+    first = next((text.split() for _, text in _data_lines(path)), [])
+    if len(first) >= 8 and not _is_number(first[0]):
+        return Format.CAMBRIDGE
+    if len(first) in (8, 12):
+        return Format.TUM if len(first) == 8 else Format.KITTI
+    raise InputError(f'{path}: expected rows in Cambridge form (name X Y Z W P Q R), TUM form '
+                     '(stamp x y z qx qy qz qw) or KITTI form (12 numbers). '
+                     f'Received: {" ".join(first)[:80]!r}')
+
+
+def rows_of(
+        path: Path, form: Format,
+        normalise: bool = False) -> Iterator[tuple[str, TrackedPose | InputError]]:
+    """
+    Yield file:line and the row that is there, or what is wrong with it.
+
+    :raises InputError: when the file is missing or no text.
+    """
+    for line, text in _data_lines(path):
+        try:
+            yield f'{path}:{line}', ROW_READERS[form](text, line, normalise)
+        except InputError as error:
+            yield f'{path}:{line}', error
+
+
+def read_poses(
+        path: Path, form: Format | None = None, rejected: list[str] | None = None,
+        normalise: bool = False) -> list[TrackedPose]:
+    """
+    Read a file of poses; rows with NaN are kept, with the pose None.
+
+    :param form: the file's form; None finds it by content.
+    :param rejected: where to put one message for each bad row; None makes a bad row an error.
+    :param normalise: scale quaternions to length 1, as networks put them out; truth has unit ones.
+    :raises InputError: naming file and line on a malformed row, a non-unit quaternion or a camera
+        beyond 1e8 m; on a file without rows.
+    """
+    good: list[TrackedPose] = []
+    bad: list[str] = []
+    for where, row in rows_of(path, form or detect_format(path), normalise):
+        if isinstance(row, TrackedPose):
+            good.append(row)
+            continue
+        bad.append(f'{where}: {row}')
+        if rejected is None:
+            raise InputError(bad[-1]) from row
+    if not good:
+        raise InputError(f'{path}: expected at least one pose. Received: none'
+                         + (f' ({bad[-1]})' if bad else ''))
+    if rejected is not None:
+        rejected += bad
+    return good
+
+
+def write_tum(path: Path, rows: Iterable[tuple[int, Pose]]) -> None:
+    """
+    Write (stamp in ns, map_from_camera) as TUM text, which evo reads.
+
+    Seventeen digits bring back the same float; stamps are exact.
+    """
+    with path.open('w', encoding='utf-8') as file:
+        for stamp_ns, pose in rows:
+            numbers = ' '.join(f'{v:.17g}' for v in (*pose.translation_m, *pose.quat_xyzw))
+            file.write(f'{stamp_ns // 10**9}.{stamp_ns % 10**9:09d} {numbers}\n')
+
+
+def write_cambridge(path: Path, rows: Iterable[tuple[str, Pose]]) -> None:
+    """Write (image name, map_from_camera) as Cambridge text."""
+    with path.open('w', encoding='utf-8') as file:
+        file.write(CAMBRIDGE_HEADER)
+        for name, pose in rows:
+            x, y, z, w = pose.quat_xyzw * (-1, -1, -1, 1)
+            numbers = ' '.join(f'{v:.9f}' for v in (*pose.translation_m, w, x, y, z))
+            file.write(f'{name} {numbers}\n')

@@ -1,0 +1,1 @@
+"""Error metrics: arrays in, numbers out."""

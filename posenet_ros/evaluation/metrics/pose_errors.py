@@ -1,0 +1,95 @@
+"""
+How far estimates are from the truth, as numbers that others can check.
+
+Arrays hold one row a frame. A frame without an answer has the error infinity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from posenet_ros.errors import InputError
+from posenet_ros.geometry.lie import as_rows
+
+Array = NDArray[np.float64]
+RECALL_LIMITS: Mapping[str, tuple[float, float]] = {  # metres, degrees
+    '0.25m_2deg': (0.25, 2.0), '0.5m_5deg': (0.5, 5.0), '5m_10deg': (5.0, 10.0)}
+
+
+def translation_errors_m(estimates_m: ArrayLike, truths_m: ArrayLike) -> Array:
+    """
+    Return the distances between positions.
+
+    :param estimates_m: (N, 3) metres.
+    :param truths_m: (N, 3) metres.
+    :returns: (N,) metres.
+    """
+    return np.asarray(
+        np.linalg.norm(as_rows(estimates_m, 3) - as_rows(truths_m, 3), axis=1), np.float64)
+
+
+def rotation_errors_deg(estimates_xyzw: ArrayLike, truths_xyzw: ArrayLike) -> Array:
+    """
+    Return the angles 2 arccos |q.q'| of the rotations between orientations.
+
+    Computed as 4 atan2(|q - q'|, |q + q'|), which is the same, needs no clipping, and keeps its
+    digits at small angles, where arccos loses half of them (Kahan 2006, section 12).
+
+    :param estimates_xyzw: (N, 4) quaternions of any length but 0.
+    :param truths_xyzw: (N, 4) the same.
+    :returns: (N,) degrees, 0 to 180.
+    """
+    q, r = (as_rows(quats, 4) for quats in (estimates_xyzw, truths_xyzw))
+    q, r = (quats / np.linalg.norm(quats, axis=1, keepdims=True) for quats in (q, r))
+    r = np.where(np.sum(q * r, axis=1, keepdims=True) < 0, -r, r)  # q and -q are one rotation
+    angle = 4 * np.arctan2(np.linalg.norm(q - r, axis=1), np.linalg.norm(q + r, axis=1))
+    return np.asarray(np.degrees(angle), np.float64)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Statistics of the errors of the frames that were answered, in the unit of the errors."""
+
+    median: float
+    mean: float
+    p75: float
+    p90: float
+    p95: float
+    largest: float
+
+    @classmethod
+    def from_errors(cls, errors: ArrayLike) -> Summary:
+        """
+        Summarise.
+
+        :param errors: (N,) finite.
+        :raises InputError: when there are none, for which no number would be true.
+        """
+        array = np.asarray(errors, dtype=np.float64)
+        if not array.size or not np.isfinite(array).all():
+            raise InputError('a summary needs at least one error, all finite. Received: '
+                             f'{array.size} errors')
+        p75, p90, p95 = np.percentile(array, (75, 90, 95))
+        return cls(float(np.median(array)), float(array.mean()), float(p75), float(p90),
+                   float(p95), float(array.max()))
+
+    def to_mapping(self) -> dict[str, float]:
+        """Return the statistics by the names of the report."""
+        values = asdict(self)
+        values['max'] = values.pop('largest')
+        return values
+
+
+def recall(translations_m: ArrayLike, rotations_deg: ArrayLike) -> dict[str, float]:
+    """
+    Return the share of all frames within each pair of limits.
+
+    :param translations_m: (N,) errors, infinite where there was no answer, or it was rejected.
+    :param rotations_deg: (N,) the same.
+    """
+    t, r = np.asarray(translations_m), np.asarray(rotations_deg)
+    return {name: float(np.mean((t <= metres) & (r <= degrees))) if t.size else 0.0
+            for name, (metres, degrees) in RECALL_LIMITS.items()}

@@ -1,0 +1,130 @@
+"""The command line of the evaluator."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from posenet_ros.datasets.pose_files import Format
+from posenet_ros.errors import InputError
+from posenet_ros.evaluation.association import Match
+from posenet_ros.evaluation.out_of_place import MOST
+from posenet_ros.evaluation.reliability import FALSE_POSE_M
+from posenet_ros.geometry.trajectory import DEFAULT_MAX_GAP_S
+from posenet_ros.inference.engine import ENGINES, PRECISIONS
+from posenet_ros.localisation.gate import GateConfig
+from posenet_ros.utils.settings import from_mapping
+
+DESCRIPTION = ('Evaluate a model on a bag or a dataset, or score the poses of any method: '
+               'makes a report.')
+EPILOG = '"evaluate compare A B" sets reports side by side; see "evaluate compare --help".'
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    result = argparse.ArgumentParser(
+        prog='python -m posenet_ros.evaluate', description=DESCRIPTION, epilog=EPILOG)
+    source = result.add_mutually_exclusive_group(required=True)
+    source.add_argument('--bag', type=Path, help='rosbag2 folder, .mcap, .db3 or ROS 1 .bag')
+    source.add_argument('--data', type=Path, metavar='FOLDER',
+                        help='dataset folder: Cambridge Landmarks, 7-Scenes or TUM RGB-D')
+    source.add_argument('--poses', type=Path, metavar='FILE',
+                        help='poses of any method, in Cambridge, TUM or KITTI form')
+    result.add_argument('--out', type=Path, required=True, metavar='FOLDER',
+                        help='folder of the report, made new')
+    result.add_argument('--force', action='store_true', help='replace an existing report')
+    result.add_argument('--false-pose', type=float, default=FALSE_POSE_M, metavar='M',
+                        help='count accepted poses that are further off than this, metres '
+                        '(default %(default)s)')
+    result.add_argument('--max-truth-gap', type=float, default=DEFAULT_MAX_GAP_S, metavar='S',
+                        help='what lies between two truths further apart than this has none, '
+                        'seconds (default %(default)s)')
+    _add_model(result.add_argument_group('with --bag and --data'))
+    _add_topics(result.add_argument_group('with --bag', 'topics default to the only one'))
+    _add_answers(result.add_argument_group(
+        'with --bag: score what was published',
+        '--model is then for the baselines, and to compare with what it computes offline'))
+    _add_files(result.add_argument_group('with --poses'))
+    return result
+
+
+def _add_model(group: argparse._ArgumentGroup) -> None:
+    group.add_argument('--model', type=Path, metavar='FOLDER',
+                       help='model folder, made by training.train')
+    group.add_argument('--split', choices=('train', 'test'), default='test',
+                       help='which file of the dataset (default %(default)s)')
+    group.add_argument('--engine', choices=ENGINES, default='auto',
+                       help='auto, the default, is TensorFlow where there is an NVIDIA GPU, '
+                       'else LiteRT')
+    group.add_argument('--precision', choices=PRECISIONS, default='float32',
+                       help="as the node's parameter of that name (default %(default)s)")
+    either = group.add_mutually_exclusive_group()
+    either.add_argument('--mc-samples', type=int, default=0, metavar='N',
+                        help='samples of Monte-Carlo dropout that are added to the covariance '
+                        '(default %(default)s: off)')
+    either.add_argument('--dense', action='store_true', help='average over 128 crops of each '
+                        'image, as the 2015 paper does, for networks that see a crop of it')
+    group.add_argument('--refine', action='store_true', help='make poses exact by the landmarks '
+                       'of the model folder')
+    group.add_argument('--out-of-place', nargs='+', type=Path, default=[], metavar='PATH',
+                       help='folders of images, or bags, of other places: does the model know '
+                       f'that they are? (at most {MOST} images of each)')
+    group.add_argument('--gate', action='append', default=[], metavar='KEY=VALUE',
+                       help="a limit of the gate, as the node's parameter of that name: "
+                       f'{", ".join(f.name for f in fields(GateConfig))}; all are off by default')
+
+
+def _add_topics(group: argparse._ArgumentGroup) -> None:
+    group.add_argument('--image-topic', metavar='TOPIC', help='Image or CompressedImage')
+    group.add_argument('--camera-info-topic', metavar='TOPIC', help='CameraInfo of the images')
+    group.add_argument('--truth-topic', metavar='TOPIC', help='PoseStamped, '
+                       'PoseWithCovarianceStamped, Odometry or TransformStamped: map from camera, '
+                       'or from the child frame that it names, which TF has to join with the '
+                       'camera')
+    group.add_argument('--truth-tf', nargs=2, metavar=('MAP', 'CAMERA'),
+                       help='take the truth from TF, between these frames')
+    group.add_argument('--map-frame', default='', metavar='FRAME',
+                       help='the frame in which the model answers: truth in another is brought '
+                       'there by TF; default: the frame of the truth')
+
+
+def _add_answers(group: argparse._ArgumentGroup) -> None:
+    group.add_argument('--live', action='store_true',
+                       help='play the bag to a relocaliser that runs, and score what it publishes')
+    group.add_argument('--node', default='/relocaliser', metavar='NAME',
+                       help='full name of that relocaliser (default %(default)s)')
+    group.add_argument('--estimate-topic', metavar='TOPIC', help='score the poses recorded on '
+                       'this topic: PoseStamped or PoseWithCovarianceStamped')
+    group.add_argument('--estimates', type=Path, metavar='BAG',
+                       help='the bag that recorded them; default: --bag')
+
+
+def _add_files(group: argparse._ArgumentGroup) -> None:
+    forms: dict[str, Any] = {'type': Format, 'choices': list(Format), 'metavar': 'FORM'}
+    group.add_argument('--truth', type=Path, metavar='FILE', help='poses that are right')
+    group.add_argument('--train', type=Path, metavar='FILE',
+                       help='poses that the method was trained on, for the baselines')
+    group.add_argument('--format', **forms,
+                       help='form of --poses: cambridge, tum or kitti; default: by content')
+    group.add_argument('--truth-format', **forms,
+                       help='form of --truth and --train; default: by content')
+    group.add_argument('--match', type=Match, choices=list(Match), metavar='BY',
+                       help='how rows belong together; default: by name where both have names, '
+                       'else by stamp, else by row (name, stamp, row)')
+
+
+def gate_config(settings: Sequence[str]) -> GateConfig:
+    """
+    Return the gate's limits from `KEY=VALUE` words.
+
+    :raises InputError: on an unknown key or a value that is no number.
+    """
+    pairs = [setting.partition('=') for setting in settings]
+    try:
+        values = {key: float(value) for key, _, value in pairs}
+    except ValueError as error:
+        raise InputError(f'--gate has to be KEY=NUMBER. Received: {" ".join(settings)}') from error
+    return from_mapping(GateConfig, values, '--gate')

@@ -1,0 +1,191 @@
+"""Set reports side by side: medians, paired differences and whether they are more than chance."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+import csv
+from dataclasses import dataclass
+import json
+from pathlib import Path
+import sys
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from posenet_ros.errors import InputError, run_cli
+from posenet_ros.evaluation.metrics.pose_errors import RECALL_LIMITS
+from posenet_ros.evaluation.metrics.resampling import chance
+from posenet_ros.evaluation.report.content import REPORT_FILE
+from posenet_ros.evaluation.report.page import comparison_page
+from posenet_ros.evaluation.report.plots import cumulative_curves
+from posenet_ros.evaluation.report.tables import markdown_table, number, percent, Row, text_table
+from posenet_ros.evaluation.results import Errors
+from posenet_ros.utils.atomic_folder import new_folder
+
+Array = NDArray[np.float64]
+PUBLISHED = Path(__file__).with_name('published.json')
+SAME = 1e-6  # metres and degrees: what frames.csv rounds
+UNITS = {'translation_m': 'm', 'rotation_deg': 'deg'}
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """
+    A report read back.
+
+    :param errors: frame name -> metres and degrees, infinite without an accepted answer.
+    """
+
+    name: str
+    report: Mapping[str, Any]
+    errors: Mapping[str, tuple[float, float]]
+
+
+def read_report(folder: Path) -> Scored:
+    """
+    Read report.json and frames.csv of a report folder.
+
+    :raises InputError: naming the file that is missing or damaged.
+    """
+    for name in (REPORT_FILE, 'frames.csv'):
+        if not (folder / name).is_file():
+            raise InputError(f'{folder / name} is missing: a folder made by evaluate is expected')
+    try:
+        report = json.loads((folder / REPORT_FILE).read_text(encoding='utf-8'))
+        with (folder / 'frames.csv').open(newline='', encoding='utf-8') as file:
+            errors = {row['name']: _errors(row) for row in csv.DictReader(file)}
+        report['frames']['total'], report['recall'], report['translation_m']
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f'{folder} is no whole report: {error!r}') from error
+    return Scored(folder.resolve().name, report, errors)
+
+
+def _errors(row: Mapping[str, str]) -> tuple[float, float]:
+    if row['outcome'] != 'accepted':
+        return np.inf, np.inf
+    return float(row['translation_error_m']), float(row['rotation_error_deg'])
+
+
+def differences(first: Array, second: Array) -> Array:
+    """Return second minus first; 0 where both failed or are equal, infinite where one failed."""
+    failed = np.isinf(first) & np.isinf(second)
+    with np.errstate(invalid='ignore'):
+        equal = np.abs(second - first) < SAME
+        return np.where(failed | equal, 0.0, second - first)
+
+
+def pair(first: Scored, second: Scored) -> dict[str, Any]:
+    """
+    Compare two reports frame by frame.
+
+    :raises InputError: when they have no frame in common.
+    """
+    common = [name for name in first.errors if name in second.errors]
+    if not common:
+        raise InputError(f'expected frames that {first.name} and {second.name} both have. '
+                         f'Received: {len(first.errors)} and {len(second.errors)} frames, '
+                         'none with the same name')
+    result: dict[str, Any] = {'first': first.name, 'second': second.name, 'frames': len(common)}
+    for i, key in enumerate(UNITS):
+        a, b = (np.array([report.errors[name][i] for name in common])
+                for report in (first, second))
+        difference = differences(a, b)
+        both = difference[np.isfinite(a) & np.isfinite(b)]
+        result[key] = {
+            'median_difference': float(np.median(both)) if both.size else None,
+            'second_better': float(np.mean(difference < 0)), 'p_value': chance(difference)}
+    return result
+
+
+def read_published(scene: str) -> list[dict[str, Any]]:
+    """Return what papers report of a scene."""
+    rows: list[dict[str, Any]] = json.loads(PUBLISHED.read_text(encoding='utf-8'))[scene]
+    return rows
+
+
+def _label(row: Mapping[str, Any]) -> str:
+    return f'published: {row["method"]} ({row["year"]})'
+
+
+def published_rows(published: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Return the figures of papers, with their own digits, as rows of :func:`side_by_side`."""
+    unknown = ['-'] * (1 + len(RECALL_LIMITS))
+    return [(_label(row), *(f'{row[key]:g}' for key in UNITS), *unknown) for row in published]
+
+
+def source_rows(published: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Return the table of where the figures of papers stand."""
+    return [('published figures, not measured here', 'source'),
+            *((_label(row), row['source']) for row in published)]
+
+
+def side_by_side(reports: Sequence[Scored]) -> list[Row]:
+    """Return the table of medians and recalls, a row a report."""
+    words = [f'{m:g} m, {d:g} deg' for m, d in RECALL_LIMITS.values()]
+    rows: list[Row] = [('report', 'median (m)', 'median (deg)', 'frames', *words)]
+    for scored in reports:
+        medians = [scored.report[key] and scored.report[key]['median'] for key in UNITS]
+        rows.append((scored.name, *map(number, medians), str(scored.report['frames']['total']),
+                     *map(percent, scored.report['recall'].values())))
+    return rows
+
+
+def paired_rows(pairs: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Return the table of paired differences, two rows a pair."""
+    rows: list[Row] = [('frame by frame', 'frames', 'median difference', 'better in', 'p-value')]
+    for item in pairs:
+        for key, unit in UNITS.items():
+            values = item[key]
+            rows.append((f'{item["second"]} against {item["first"]}', str(item['frames']),
+                         number(values['median_difference'], unit),
+                         percent(values['second_better']), f'{values["p_value"]:.4f}'))
+    return rows
+
+
+def _curves(reports: Sequence[Scored]) -> str:
+    """Draw the cumulative errors of all reports."""
+    curves: list[tuple[Errors, dict[str, str | float]]] = []
+    for i, scored in enumerate(reports):
+        metres, degrees = np.array(list(scored.errors.values())).T
+        curves.append(((metres, degrees), {'label': scored.name, 'color': f'C{i}'}))
+    return cumulative_curves(curves)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    scenes = sorted(json.loads(PUBLISHED.read_text(encoding='utf-8')))
+    result = argparse.ArgumentParser(
+        prog='python -m posenet_ros.evaluate compare', description=__doc__)
+    result.add_argument('reports', nargs='+', type=Path, metavar='REPORT',
+                        help='report folders; each is compared with the first')
+    result.add_argument('--published', choices=scenes,
+                        help='show what papers report of this scene, marked as published')
+    result.add_argument('--out', type=Path, metavar='FOLDER',
+                        help='write compare.html, compare.md and compare.json there')
+    result.add_argument('--force', action='store_true', help='replace an existing folder')
+    return result
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Compare reports with the first one, print the tables and write them where asked."""
+    options = parser().parse_args(argv)
+    reports = [read_report(folder) for folder in options.reports]
+    pairs = [pair(reports[0], other) for other in reports[1:]]
+    published = read_published(options.published) if options.published else []
+    tables = [[*side_by_side(reports), *published_rows(published)],
+              *([paired_rows(pairs)] if pairs else []),
+              *([source_rows(published)] if published else [])]
+    print('\n\n'.join(map(text_table, tables)))
+    if options.out:
+        page = comparison_page(tables, _curves(reports))
+        with new_folder(options.out, force=options.force) as folder:
+            (folder / 'compare.html').write_text(page, encoding='utf-8')
+            (folder / 'compare.md').write_text('\n\n'.join(map(markdown_table, tables)) + '\n')
+            (folder / 'compare.json').write_text(json.dumps({
+                'reports': {r.name: r.report for r in reports}, 'pairs': pairs}, indent=2) + '\n')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(run_cli(main))

@@ -1,0 +1,260 @@
+"""The report's figures, as SVG text. Matplotlib is imported when the first one is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+import io
+from textwrap import fill
+from typing import Any, TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from posenet_ros.evaluation.correlations import BINS, WORDS
+from posenet_ros.evaluation.report.tables import BASELINE_WORDS, number
+from posenet_ros.evaluation.results import Errors, FrameResult, positions
+from posenet_ros.inference.train_index import TrainIndex
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Array = NDArray[np.float64]
+
+TRUTH, ESTIMATE, FAILURE, TRAINING = '#1f2937', '#2563eb', '#dc2626', '#cbd5e1'
+BASELINE_STYLES: Mapping[str, tuple[str, str]] = {  # colour, line
+    'nearest_train_image': ('#d97706', '-'), 'nearest_train_position': ('#059669', '--'),
+    'constant': ('#9ca3af', '-')}
+STYLE = {
+    'font.family': 'sans-serif', 'font.size': 10, 'svg.fonttype': 'none',
+    'svg.hashsalt': 'posenet_ros', 'axes.spines.top': False, 'axes.spines.right': False,
+    'axes.edgecolor': '#64748b', 'axes.labelcolor': '#1f2937', 'axes.grid': True,
+    'grid.color': '#e5e7eb', 'grid.linewidth': 0.8, 'axes.axisbelow': True,
+    'xtick.color': '#475569', 'ytick.color': '#475569', 'legend.frameon': False,
+    'legend.fontsize': 9, 'figure.facecolor': 'white', 'savefig.facecolor': 'white'}
+LATENCY_WORDS = {  # the stages that a histogram is drawn of, the first that was timed
+    'end_to_end': 'from publishing the image to receiving its pose',
+    'total': 'decoding, preparing and inference'}
+SMALLEST = 1e-3  # metres or degrees, where a logarithmic axis ends
+DECADES = 1.8  # that have room for numbers between their ends
+MOST_STEPS, MOST_MARKS = 1000, 20  # points of a cumulative curve, names of sequences
+MOST_POINTS = 3000  # drawn as shapes; more become one picture inside the SVG
+
+
+@contextmanager
+def drawing(
+        out: list[str], size: tuple[float, float], rows: int = 1,
+        columns: int = 1, *, sharey: bool = True) -> Iterator[Any]:
+    """Yield (figure, axes); the finished SVG is appended to `out`."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=size, layout='constrained')
+        FigureCanvasSVG(figure)
+        yield figure, figure.subplots(
+            rows, columns, sharex=rows > 1, sharey=sharey and columns > 1)
+        buffer = io.StringIO()
+        figure.savefig(buffer, format='svg', metadata={'Date': None, 'Creator': None}, dpi=150)
+        text = buffer.getvalue()
+        out.append(text[text.index('<svg'):])
+
+
+def up_axis(points: Array) -> int:
+    """
+    Return the axis that a path moves along least: z unless another one is clearly flatter.
+
+    :param points: (N, 3) metres.
+    """
+    extents = np.ptp(points, axis=0)
+    flattest = int(np.argmin(extents))
+    return flattest if extents[flattest] < extents[2] / 2 else 2
+
+
+def _gaps(points: Array, sequences: Sequence[str]) -> Array:
+    """Insert NaN rows where the sequence changes, so that no line joins two walks."""
+    cuts = [i for i in range(1, len(sequences)) if sequences[i] != sequences[i - 1]]
+    return np.insert(points, cuts, np.nan, axis=0)
+
+
+def _draw_path(
+        axis: Axes, frames: Sequence[FrameResult], train: TrainIndex | None,
+        across: tuple[int, int]) -> None:
+    from matplotlib.collections import LineCollection
+    a, b = across
+    truth = positions([f.truth for f in frames])
+    many = len(frames) > MOST_POINTS
+    if train is not None:
+        axis.plot(train.positions_m[:, a], train.positions_m[:, b], '.', color=TRAINING,
+                  markersize=4, label=f'training positions ({len(train.names)})', rasterized=many)
+    line = _gaps(truth, [f.sequence for f in frames])
+    axis.plot(line[:, a], line[:, b], '-', color=TRUTH, linewidth=1.4, label='truth',
+              rasterized=many)
+    answered = [i for i, f in enumerate(frames) if f.accepted]
+    given = positions([f.estimate for f in frames if f.accepted and f.estimate is not None])
+    joins = np.stack([truth[answered], given], axis=1)[..., [a, b]]  # (N, 2 ends, 2)
+    axis.add_collection(LineCollection(
+        list(joins), colors=ESTIMATE, linewidths=0.6, alpha=0.45, rasterized=many))
+    axis.plot(given[:, a], given[:, b], 'o', color=ESTIMATE, markersize=3,
+              label=f'estimate ({len(given)}), joined to its truth', rasterized=many)
+    failed = [i for i, f in enumerate(frames) if not f.accepted]
+    if failed:
+        axis.plot(truth[failed, a], truth[failed, b], 'x', color=FAILURE, markersize=6,
+                  label=f'no accepted answer ({len(failed)})', rasterized=many)
+
+
+def _window(truth: Array, across: tuple[int, int]) -> list[tuple[float, float]]:
+    """Return what to show along both axes: the truth and a margin, however far off answers are."""
+    margin = max(0.1 * float(np.ptp(truth, axis=0).max()), 0.5)
+    return [(truth[:, i].min() - margin, truth[:, i].max() + margin) for i in across]
+
+
+def _view(frames: Sequence[FrameResult], train: TrainIndex | None, across: tuple[int, int]) -> str:
+    """Draw the path along two axes, to scale."""
+    window = _window(positions([f.truth for f in frames]), across)
+    (left, right), (low, high) = window
+    height = float(np.clip(8.2 * (high - low) / (right - left), 1.6, 7.5)) + 0.9
+    out: list[str] = []
+    with drawing(out, size=(9, height)) as (figure, axis):
+        _draw_path(axis, frames, train, across)
+        axis.set(xlim=window[0], ylim=window[1], xlabel=f'{"xyz"[across[0]]} (m)',
+                 ylabel=f'{"xyz"[across[1]]} (m)')
+        axis.set_aspect('equal')
+        figure.legend(loc='outside lower center', ncols=4)
+    return out[0]
+
+
+def path_views(frames: Sequence[FrameResult], train: TrainIndex | None) -> list[str]:
+    """Draw the path from above and from the side."""
+    truth = positions([f.truth for f in frames])
+    up = up_axis(truth)
+    flat = [i for i in range(3) if i != up]
+    along = max(flat, key=lambda i: float(np.ptp(truth[:, i])))
+    return [_view(frames, train, across) for across in ((flat[0], flat[1]), (along, up))]
+
+
+def error_along_path(frames: Sequence[FrameResult], errors: Errors) -> str:
+    """Draw both errors frame by frame; failures are crosses on the upper edge."""
+    out: list[str] = []
+    many = len(frames) > MOST_POINTS
+    with drawing(out, size=(9, 4.6), rows=2) as (_, axes):
+        for axis, values, unit in zip(axes, errors, ('m', 'deg'), strict=True):
+            index = np.arange(len(values))
+            good = np.isfinite(values)
+            axis.plot(index[good], values[good], '.', color=ESTIMATE, markersize=4,
+                      rasterized=many)
+            if good.any():
+                median = float(np.median(values[good]))
+                axis.axhline(median, color=TRUTH, linewidth=1, linestyle='--',
+                             label=f'median {number(median, unit)}')
+                axis.legend(loc='upper right')
+            if not good.all():
+                axis.plot(index[~good], np.ones(int((~good).sum())), 'x', color=FAILURE,
+                          transform=axis.get_xaxis_transform(), clip_on=False, rasterized=many)
+            _mark_sequences(axis, frames)
+            axis.set_ylim(bottom=0)
+            axis.set_ylabel(f'error ({unit})')
+        axes[-1].set_xlabel('frame, in the order of recording')
+    return out[0]
+
+
+def _mark_sequences(axis: Axes, frames: Sequence[FrameResult]) -> None:
+    starts = [i for i, frame in enumerate(frames)
+              if i == 0 or frame.sequence != frames[i - 1].sequence]
+    for i in starts if len(starts) <= MOST_MARKS else ():
+        axis.axvline(i - 0.5, color='#94a3b8', linewidth=0.8)
+        axis.annotate(frames[i].sequence, (i, 1), (2, 4), annotation_clip=False, fontsize=8,
+                      xycoords=axis.get_xaxis_transform(), textcoords='offset points',
+                      color='#475569')
+
+
+def cumulative(errors: Errors, baselines: Mapping[str, Errors | None]) -> str:
+    """Draw the share of all frames within an error, beside the baselines."""
+    curves: list[tuple[Errors, dict[str, str | float]]] = [
+        (errors, {'color': ESTIMATE, 'linewidth': 2.2, 'label': 'estimate'})]
+    for name, (colour, line) in BASELINE_STYLES.items():
+        known = baselines.get(name)
+        if known is not None:
+            curves.append((known, {'color': colour, 'linestyle': line,
+                                   'label': BASELINE_WORDS[name]}))
+    return cumulative_curves(curves)
+
+
+def cumulative_curves(curves: Sequence[tuple[Errors, dict[str, str | float]]]) -> str:
+    """Draw the share of all frames within an error, for several methods with their styles."""
+    out: list[str] = []
+    with drawing(out, size=(9, 3.8), columns=2) as (figure, axes):
+        for i, (axis, unit) in enumerate(zip(axes, ('m', 'deg'), strict=True)):
+            for errors, style in curves[::-1]:  # the first one on top
+                _draw_cumulative(axis, errors[i], **style)
+            axis.set_xscale('log')
+            axis.xaxis.set_major_formatter('{x:g}')
+            axis.xaxis.set_minor_formatter('')  # its numbers would overlap
+            axis.set_xlabel(f'error ({unit}), logarithmic')
+            axis.set_ylim(0, 1)
+            axis.yaxis.set_major_formatter(lambda v, _: f'{100 * v:.0f} %')
+        axes[0].set_ylabel('share of all frames')
+        handles, labels = axes[0].get_legend_handles_labels()
+        figure.legend(handles[::-1], labels[::-1], loc='outside lower center', ncols=4)
+    return out[0]
+
+
+def _draw_cumulative(axis: Axes, errors: Array, **style: str | float) -> None:
+    """Draw a step for each frame; failures never come, so the curve ends below 100 %."""
+    finite = np.sort(errors[np.isfinite(errors)])
+    # a logarithmic axis has no 0: exact answers stand at its left end
+    finite = np.maximum(finite, SMALLEST)
+    count = min(len(finite), MOST_STEPS)
+    shown = np.linspace(0, len(finite) - 1, count).round().astype(int)
+    axis.step(finite[shown], (shown + 1) / len(errors), where='post', **style)
+
+
+def logarithmic(axis: Axes, values: Array) -> None:
+    """Make the x axis logarithmic, with as many plain numbers as do not overlap."""
+    axis.set_xscale('log', subs=(2, 5))
+    axis.xaxis.set_major_formatter('{x:g}')
+    few = np.ptp(np.log10(values)) < DECADES
+    axis.xaxis.set_minor_formatter('{x:g}' if few else '')
+
+
+def relation_views(errors_m: Array, known: Mapping[str, Array]) -> str:
+    """Draw the position's error over what else is known of each frame."""
+    out: list[str] = []
+    with drawing(out, size=(9, 3.2), columns=len(known)) as (_, axes):
+        for axis, (key, values) in zip(np.atleast_1d(axes), known.items(), strict=True):
+            good = np.isfinite(errors_m) & np.isfinite(values)
+            x, y = values[good], np.maximum(errors_m[good], SMALLEST)
+            axis.plot(x, y, '.', color=ESTIMATE, markersize=3, alpha=0.4,
+                      rasterized=len(x) > MOST_POINTS)
+            for i in np.array_split(np.argsort(x, kind='stable'), BINS):
+                if i.size:
+                    axis.plot(x[i[[0, -1]]], [np.median(y[i])] * 2, '-', color=TRUTH, linewidth=2)
+            axis.set_yscale('log')
+            axis.yaxis.set_major_formatter('{x:g}')
+            words = fill(WORDS[key], 24)
+            if key == 'sigma_m' and (x > 0).all():  # of millimetres to metres
+                logarithmic(axis, x)
+                words = fill(f'{WORDS[key]}, logarithmic', 28)
+            axis.set_xlabel(words)
+        np.atleast_1d(axes)[0].set_ylabel('error (m), logarithmic')
+    return out[0]
+
+
+def latency_histogram(frames: Sequence[FrameResult]) -> str | None:
+    """Draw how long the answers took; None when nothing was timed."""
+    stage = next((s for s in LATENCY_WORDS if any(s in f.latency_ms for f in frames)), '')
+    durations = np.array([f.latency_ms[stage] for f in frames if stage in f.latency_ms])
+    if not durations.size:
+        return None
+    out: list[str] = []
+    with drawing(out, size=(9, 3)) as (_, axis):
+        end = float(np.percentile(durations, 99.5)) * 1.1
+        axis.hist(np.minimum(durations, end), bins=60, range=(0, end), color=ESTIMATE, alpha=0.8)
+        for q, line in ((50, '-'), (95, '--'), (99, ':')):
+            value = float(np.percentile(durations, q))
+            axis.axvline(value, color=TRUTH, linewidth=1.2, linestyle=line,
+                         label=f'p{q}: {value:.1f} ms')
+        axis.set_xlabel(f'ms, {LATENCY_WORDS[stage]}')
+        axis.set_ylabel('frames')
+        axis.legend(loc='upper right')
+    return out[0]

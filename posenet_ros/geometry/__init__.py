@@ -1,0 +1,1 @@
+"""Poses, cameras, trajectories and the Lie algebra of rotations."""

@@ -1,0 +1,87 @@
+"""A pose with its covariance, and what happens to the covariance when frames change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from posenet_ros.errors import InputError
+from posenet_ros.geometry.pose import finite_array, Pose
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class PoseEstimate:
+    """
+    Where the camera was when an image was taken.
+
+    :param map_from_camera: pose of the camera (optical convention: x right, y down, z forward).
+    :param covariance: (6, 6) in the map frame: x y z in m^2, then the rotation about the fixed
+        axes x y z in rad^2 (as in geometry_msgs/PoseWithCovariance).
+    :param place_score: how little the image looks like the trained place; 1 is as little as the
+        model allows. None when the model cannot tell.
+    :param landmarks: how many agree with the pose; 0 when the network alone says it.
+    :raises InputError: when the covariance is not symmetric positive semi-definite.
+    """
+
+    map_from_camera: Pose
+    covariance: Array
+    place_score: float | None = None
+    landmarks: int = 0
+
+    def __post_init__(self) -> None:
+        covariance = finite_array(self.covariance, (6, 6), 'covariance')
+        smallest = np.linalg.eigvalsh(covariance).min()
+        if not np.allclose(covariance, covariance.T) or smallest < -1e-9:
+            raise InputError('covariance has to be symmetric and positive semi-definite. '
+                             f'Received a smallest eigenvalue of {smallest:.3g}')
+        object.__setattr__(self, 'covariance', covariance)
+
+    def moved_to(self, camera_from_base: Pose) -> PoseEstimate:
+        """
+        Return the estimate of another frame of the same rigid body, such as the robot's base.
+
+        A rotation error about the camera's origin displaces a base at the lever l by -[l]x of it:
+        the adjoint of the translation, for errors about the fixed axes (Barfoot, "State
+        estimation for robotics", 2017, section 7.1.4). The rotation error itself is the same.
+
+        :param camera_from_base: where that frame is, and exactly known.
+        :returns: its `map_from_camera` is map_from_base.
+        """
+        lever = self.map_from_camera.rotation @ camera_from_base.translation_m
+        adjoint = np.eye(6)
+        adjoint[:3, 3:] = np.cross(np.eye(3), lever).T  # column j is e_j x lever
+        return PoseEstimate(self.map_from_camera @ camera_from_base,
+                            symmetric(adjoint @ self.covariance @ adjoint.T), self.place_score,
+                            self.landmarks)
+
+
+def symmetric(matrix: Array) -> Array:
+    """Return a matrix (N, N) that is symmetric but for rounding, without what rounding did."""
+    return np.asarray((matrix + matrix.T) / 2)
+
+
+def turned(covariance: Array, target_from_source: Array) -> Array:
+    """
+    Return a (6, 6) covariance about other axes.
+
+    Both halves turn; a translation of the frame moves neither, because the covariance is about
+    the camera's own origin.
+
+    :param target_from_source: (3, 3) rotation to the new axes.
+    """
+    turn = np.kron(np.eye(2), target_from_source)
+    return symmetric(turn @ covariance @ turn.T)
+
+
+def diagonal_covariance(sigma_m: Sequence[float], sigma_rad: Sequence[float]) -> Array:
+    """
+    Return the (6, 6) covariance of independent errors.
+
+    :param sigma_m: standard deviation along x y z, metres.
+    :param sigma_rad: standard deviation of the rotation about the fixed x y z, radians.
+    """
+    return np.diag(np.square(np.concatenate([sigma_m, sigma_rad])).astype(np.float64))

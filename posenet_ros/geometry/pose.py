@@ -1,0 +1,143 @@
+"""
+Rigid transforms and pose estimates.
+
+A :class:`Pose` is named `target_from_source`, so neighbours cancel in products:
+`map_from_base = map_from_camera @ camera_from_base`. Translations are metres, quaternions
+are unit length in the order x y z w.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from posenet_ros.errors import InputError
+from transforms3d.quaternions import mat2quat, qmult, quat2mat
+
+Array = NDArray[np.float64]
+UNIT_QUATERNION_TOLERANCE = 1e-3
+
+
+def wxyz_from_xyzw(quat_xyzw: ArrayLike) -> Array:
+    """
+    Reorder quaternions from x y z w to w x y z.
+
+    :param quat_xyzw: array (..., 4).
+    :returns: array (..., 4).
+    """
+    return np.roll(np.asarray(quat_xyzw, dtype=np.float64), 1, axis=-1)
+
+
+def xyzw_from_wxyz(quat_wxyz: ArrayLike) -> Array:
+    """
+    Reorder quaternions from w x y z to x y z w.
+
+    :param quat_wxyz: array (..., 4).
+    :returns: array (..., 4).
+    """
+    return np.roll(np.asarray(quat_wxyz, dtype=np.float64), -1, axis=-1)
+
+
+def finite_array(value: ArrayLike, shape: tuple[int, ...], name: str) -> Array:
+    """Return a read-only float64 copy of a finite array of that shape."""
+    array = np.array(value, dtype=np.float64)
+    if array.shape != shape:
+        raise InputError(f'{name} has to have the shape {shape}. Received: {array.shape}')
+    if not np.isfinite(array).all():
+        raise InputError(f'{name} has to be finite. Received: {array.tolist()}')
+    array.setflags(write=False)
+    return array
+
+
+def _unit_quaternion(value: ArrayLike) -> Array:
+    quat = np.array(finite_array(value, (4,), 'quat_xyzw'))
+    norm = float(np.linalg.norm(quat))
+    if abs(norm - 1.0) > UNIT_QUATERNION_TOLERANCE:
+        raise InputError(f'quat_xyzw has to have length 1. Received: {quat.tolist()}, '
+                         f'length {norm:.6g}')
+    quat /= norm
+    if quat[3] < 0:  # q and -q are the same rotation: keep one of them
+        quat = -quat
+    quat.setflags(write=False)
+    return quat
+
+
+@dataclass(frozen=True, eq=False)
+class Pose:
+    """
+    A rigid transform `target_from_source`.
+
+    :param translation_m: (3,) origin of the source frame in the target frame, metres.
+    :param quat_xyzw: (4,) unit quaternion, stored with w >= 0.
+    :raises InputError: on a wrong shape, a value that is not finite, or a length that is not 1.
+    """
+
+    translation_m: Array = field(default_factory=lambda: np.zeros(3))
+    quat_xyzw: Array = field(default_factory=lambda: np.array([0.0, 0.0, 0.0, 1.0]))
+
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self, 'translation_m', finite_array(self.translation_m, (3,), 'translation_m'))
+        object.__setattr__(self, 'quat_xyzw', _unit_quaternion(self.quat_xyzw))
+
+    @classmethod
+    def from_rotation(cls, rotation: ArrayLike, translation_m: ArrayLike = (0, 0, 0)) -> Pose:
+        """
+        Build from a rotation matrix.
+
+        :param rotation: (3, 3) orthonormal matrix, determinant +1.
+        :param translation_m: (3,) metres.
+        :raises InputError: when the matrix is no rotation (1e-3 tolerance).
+        """
+        matrix = finite_array(rotation, (3, 3), 'rotation')
+        if np.abs(matrix @ matrix.T - np.eye(3)).max() > 1e-3 or np.linalg.det(matrix) < 0:
+            raise InputError('rotation has to be orthonormal with determinant +1. Received: '
+                             f'{matrix.tolist()}')
+        return cls(np.asarray(translation_m), xyzw_from_wxyz(mat2quat(matrix)))
+
+    @classmethod
+    def from_matrix(cls, matrix: ArrayLike) -> Pose:
+        """
+        Build from a homogeneous matrix.
+
+        :param matrix: (4, 4), last row 0 0 0 1.
+        :raises InputError: when it is no rigid transform.
+        """
+        array = finite_array(matrix, (4, 4), 'matrix')
+        if np.abs(array[3] - (0, 0, 0, 1)).max() > 1e-6:
+            raise InputError('the last row of a rigid transform has to be 0 0 0 1. '
+                             f'Received: {array[3].tolist()}')
+        return cls.from_rotation(array[:3, :3], array[:3, 3])
+
+    @property
+    def rotation(self) -> Array:
+        """(3, 3) rotation matrix."""
+        return np.asarray(quat2mat(wxyz_from_xyzw(self.quat_xyzw)), dtype=np.float64)
+
+    @property
+    def matrix(self) -> Array:
+        """(4, 4) homogeneous matrix."""
+        matrix = np.eye(4)
+        matrix[:3, :3] = self.rotation
+        matrix[:3, 3] = self.translation_m
+        return matrix
+
+    def inverse(self) -> Pose:
+        """Return `source_from_target`."""
+        conjugate = self.quat_xyzw * (-1, -1, -1, 1)
+        return Pose(-(self.rotation.T @ self.translation_m), conjugate)
+
+    def __matmul__(self, other: Pose) -> Pose:
+        """Compose: `a_from_b @ b_from_c` is `a_from_c`."""
+        quat_wxyz = qmult(wxyz_from_xyzw(self.quat_xyzw), wxyz_from_xyzw(other.quat_xyzw))
+        return Pose(self.apply(other.translation_m), xyzw_from_wxyz(quat_wxyz))
+
+    def apply(self, points: ArrayLike) -> Array:
+        """
+        Move points from the source into the target frame.
+
+        :param points: (..., 3) metres.
+        :returns: (..., 3) metres.
+        """
+        return np.asarray(points, dtype=np.float64) @ self.rotation.T + self.translation_m

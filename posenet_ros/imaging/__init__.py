@@ -1,0 +1,1 @@
+"""Pixels: decoding, preprocessing, rectification, image quality."""

@@ -1,0 +1,26 @@
+"""Read image files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from posenet_ros.errors import InputError
+from posenet_ros.imaging.decoding import decode_compressed, ImageError, Reduction, RgbImage
+
+
+def read_image(path: Path, where: str = '', reduction: Reduction | None = None) -> RgbImage:
+    """
+    Read an image file, as the bytes of a CompressedImage are read.
+
+    :param where: the file and line that named it, for the message.
+    :param reduction: tells by how much smaller a JPEG of a size may be decoded.
+    :returns: (height, width, 3) RGB, 8 bits.
+    :raises InputError: when the file is no readable image.
+    """
+    try:  # by the name of a format that may have 16 bits, which are brought to 8
+        return decode_compressed(np.fromfile(path, np.uint8), 'mono16', reduction)
+    except (OSError, ImageError) as error:
+        raise InputError(f'{where + ": " if where else ""}the image {path} has to be readable. '
+                         f'Received: {"a damaged file" if path.exists() else "no such file"}'
+                         ) from error

@@ -1,0 +1,1 @@
+"""The model folder, and the engines that run its network."""

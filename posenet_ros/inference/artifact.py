@@ -1,0 +1,191 @@
+"""
+The model folder: everything inference needs, checked when it is loaded.
+
+    artifact.json        settings, camera, calibration, provenance, SHA-256 of the other files
+    network.weights.h5   Keras weights of the inference network
+    network.tflite       the same network for LiteRT (CPU, no TensorFlow needed)
+    network.int8.tflite  the same with 8-bit weights, where that is as good and faster
+    head.tflite          its last layers alone, for Monte-Carlo dropout
+    landmarks.npz        spots of the place with known positions, to refine poses by
+    train.npz            training poses, image descriptors for the evaluator's baselines, and what
+                         images are compared with to tell whether they are of the place
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from posenet_ros.errors import InputError
+from posenet_ros.geometry.camera import Camera
+from posenet_ros.imaging.preprocess import Preprocess
+from posenet_ros.inference import train_index
+from posenet_ros.inference.calibration import Calibration, Scene
+from posenet_ros.inference.train_index import TrainIndex
+from posenet_ros.networks.config import NetworkConfig
+from posenet_ros.utils.settings import from_mapping
+
+# 1 had one covariance for all images, 2 one network, 3 no landmarks, 4 no misfits, 5 no
+# place_images; all are read
+FORMAT_VERSION = 6
+ARTIFACT_FILE = 'artifact.json'
+WEIGHTS_FILE = 'network.weights.h5'
+LITERT_FILE = 'network.tflite'
+INT8_FILE = 'network.int8.tflite'
+HEAD_FILE = 'head.tflite'
+TRAIN_FILE = 'train.npz'
+LANDMARKS_FILE = 'landmarks.npz'
+FILES = (WEIGHTS_FILE, LITERT_FILE, TRAIN_FILE)
+OPTIONAL_FILES = (INT8_FILE, HEAD_FILE, LANDMARKS_FILE)
+KEYS = ('format_version', 'network', 'preprocess', 'camera', 'scene', 'calibration',
+        'provenance', 'sha256')
+
+
+@dataclass(frozen=True, eq=False)
+class Artifact:
+    """
+    A trained relocaliser, without its weights.
+
+    :param camera: of the training images, at their full size.
+    :param provenance: preset, dataset digest, commit, versions, seed, validation metrics.
+    """
+
+    network: NetworkConfig
+    preprocess: Preprocess
+    camera: Camera
+    scene: Scene
+    calibration: Calibration
+    train: TrainIndex
+    provenance: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        expected = (self.network.input_width, self.network.input_height)
+        if (self.preprocess.width, self.preprocess.height) != expected:
+            raise InputError(f'the preprocessing has to give the network input {expected}. '
+                             f'Received: {(self.preprocess.width, self.preprocess.height)}')
+        self.preprocess.base_camera(self.camera)
+        if self.calibration.place_limit and (
+                not len(self.train.places)
+                or self.train.places.shape[1] != self.network.descriptor_size):
+            raise InputError('to know the place there have to be descriptors of '
+                             f'{self.network.descriptor_size} numbers. Received: an array '
+                             f'{self.train.places.shape}')
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedArtifact(Artifact):
+    """
+    An artifact that was read from a model folder and verified.
+
+    :param folder: where it was read from.
+    :param digest: SHA-256 of its artifact.json, which names the hash of every other file.
+    """
+
+    folder: Path
+    digest: str
+
+
+def _sha256(path: Path) -> str:
+    with path.open('rb') as file:
+        return hashlib.file_digest(file, 'sha256').hexdigest() if hasattr(
+            hashlib, 'file_digest') else hashlib.sha256(file.read()).hexdigest()
+
+
+def save(artifact: Artifact, folder: Path,
+         write_network: Callable[[Path], None] | None = None) -> None:
+    """
+    Fill a model folder.
+
+    :param folder: an existing folder, empty or of this model, best from
+        :func:`posenet_ros.utils.atomic_folder.new_folder`.
+    :param write_network: is called with `folder` to write WEIGHTS_FILE and LITERT_FILE; None
+        keeps those that are there.
+    """
+    if write_network:
+        write_network(folder)
+    train_index.save(artifact.train, folder / TRAIN_FILE)
+    content = {
+        'format_version': FORMAT_VERSION,
+        'network': asdict(artifact.network),
+        'preprocess': asdict(artifact.preprocess),
+        'camera': artifact.camera.to_mapping(),
+        'scene': asdict(artifact.scene),
+        'calibration': asdict(artifact.calibration),
+        'provenance': dict(artifact.provenance),
+        'sha256': {name: _sha256(folder / name) for name in FILES + OPTIONAL_FILES
+                   if name in FILES or (folder / name).is_file()},
+    }
+    (folder / ARTIFACT_FILE).write_text(json.dumps(content, indent=2) + '\n')
+
+
+def load(folder: Path | str) -> LoadedArtifact:
+    """
+    Read a model folder and verify it.
+
+    :raises InputError: naming the file, and the key where there is one, when something is
+        missing, damaged, unknown, or of a newer format.
+    """
+    folder = Path(folder)
+    file = folder / ARTIFACT_FILE
+    content = _read_json(file)
+    _check_keys(content, file)
+    _check_files(content['sha256'], folder)
+    return LoadedArtifact(
+        network=from_mapping(NetworkConfig, content['network'], f'{file}: network'),
+        preprocess=from_mapping(Preprocess, content['preprocess'], f'{file}: preprocess'),
+        camera=from_mapping(Camera, content['camera'], f'{file}: camera'),
+        scene=from_mapping(Scene, content['scene'], f'{file}: scene'),
+        calibration=from_mapping(Calibration, content['calibration'], f'{file}: calibration'),
+        train=train_index.load(folder / TRAIN_FILE),
+        provenance=content['provenance'], folder=folder, digest=_sha256(file))
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    """Return the content of artifact.json."""
+    if not file.is_file():
+        raise InputError(f'{file} is missing: a model folder made by training.train is expected')
+    try:
+        content = json.loads(file.read_text())
+    except ValueError as error:
+        raise InputError(f'{file} is damaged: {error}') from error
+    if not isinstance(content, dict):
+        raise InputError(f'{file} has to hold a mapping. Received: {type(content).__name__}')
+    return content
+
+
+def _check_keys(content: Mapping[str, Any], file: Path) -> None:
+    """Check the format's version first, for a newer one may have other keys."""
+    version = content.get('format_version')
+    if not isinstance(version, int) or version < 1:
+        raise InputError(f"{file}: the key 'format_version' has to be a whole number from 1. "
+                         f'Received: {version!r}')
+    if version > FORMAT_VERSION:
+        raise InputError(f"{file}: 'format_version' is {version}, newer than the "
+                         f'{FORMAT_VERSION} that this posenet_ros reads: update posenet_ros')
+    for key in KEYS:
+        if key not in content:
+            raise InputError(f'{file}: the key {key!r} is missing')
+        if key != 'format_version' and not isinstance(content[key], dict):
+            raise InputError(f'{file}: the key {key!r} has to hold a mapping. '
+                             f'Received: {content[key]!r}')
+    for key in content:
+        if key not in KEYS:
+            raise InputError(f'{file}: unknown key {key!r}')
+
+
+def _check_files(hashes: Mapping[str, str], folder: Path) -> None:
+    """Compare each file with its hash."""
+    for name in FILES + OPTIONAL_FILES:
+        if name in OPTIONAL_FILES and name not in hashes and not (folder / name).exists():
+            continue
+        if name not in hashes:
+            raise InputError(f"{folder / ARTIFACT_FILE}: the key 'sha256.{name}' is missing")
+        if not (folder / name).is_file():
+            raise InputError(f'{folder / name} is missing: copy or train the model again')
+        if _sha256(folder / name) != hashes[name]:
+            raise InputError(f'{folder / name} is damaged: its SHA-256 is not that of the key '
+                             f"'sha256.{name}' in {ARTIFACT_FILE}: copy or train it again")

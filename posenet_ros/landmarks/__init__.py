@@ -1,0 +1,1 @@
+"""Exact poses from matched landmarks."""

@@ -1,0 +1,76 @@
+"""
+Dense evaluation: the mean of the answers to many crops of one image, as in the 2015 paper.
+
+A crop beside the middle has its principal point elsewhere; as in the paper, the answers are
+averaged as they are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from posenet_ros.errors import InputError
+from posenet_ros.geometry.camera import Camera
+from posenet_ros.geometry.lie import mean_quaternion
+from posenet_ros.imaging.preprocess import Image
+from posenet_ros.inference.artifact import Artifact
+from posenet_ros.localisation.relocaliser import Predict, Prediction, Relocaliser
+
+CROPS = 128  # of the paper
+
+
+def spread(count: int, columns: int, rows: int) -> tuple[int, int]:
+    """
+    Return how many crops stand side by side and one below the other, `count` in all.
+
+    :param columns: how far a crop can move to the side, pixels.
+    :param rows: how far it can move down, pixels.
+    :returns: the divisors of `count` with which the steps are most alike.
+    """
+    def unlike(across: int) -> float:
+        return abs(columns / across - rows / (count // across))
+
+    across = min((n for n in range(1, count + 1) if count % n == 0), key=unlike)
+    return across, count // across
+
+
+def crops(base: Image, width: int, height: int, count: int = CROPS) -> Image:
+    """
+    Return (count, height, width, 3): crops evenly spread over a base image.
+
+    :param base: (base height, base width, 3), at least as large as a crop.
+    """
+    room = base.shape[1] - width, base.shape[0] - height
+    across, down = spread(count, *room)
+    lefts = np.linspace(0, room[0], across).round().astype(int)
+    tops = np.linspace(0, room[1], down).round().astype(int)
+    return np.stack([base[y:y + height, x:x + width] for y in tops for x in lefts])
+
+
+class DenseRelocaliser(Relocaliser):
+    """
+    Estimate poses by many crops: :meth:`prepare` then gives the whole base image.
+
+    :param predict: as of :class:`Relocaliser`; it gets all crops of an image in one batch.
+    :raises InputError: when the network's input is the whole base image.
+    """
+
+    def __init__(self, predict: Predict, artifact: Artifact) -> None:
+        preprocess = artifact.preprocess
+        size = preprocess.width, preprocess.height
+        if preprocess.base_camera(artifact.camera).size == size:
+            raise InputError(
+                'dense evaluation needs a network that sees a crop of the image, as the preset '
+                f'posenet. Received: one whose input of {size[0]}x{size[1]} is the whole image')
+
+        def mean(batch: Image) -> Prediction:
+            found = predict(crops(batch[0], *size))
+            certainty = {key: values.mean(0, keepdims=True) for key in ('log_sigma', 'descriptor')
+                         if (values := getattr(found, key)) is not None}
+            return Prediction(found.position_m.mean(0, keepdims=True),
+                              mean_quaternion(found.quat_xyzw)[np.newaxis], **certainty)
+
+        super().__init__(mean, artifact)
+
+    def prepare(self, image: Image, camera: Camera | None = None) -> Image:
+        """Return the base image, from which the crops are cut."""
+        return self._artifact.preprocess.base(image, camera or self.camera_of(image))

@@ -1,0 +1,265 @@
+"""Decide whether an estimate may be published. Knows no clock and logs nothing."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from enum import Enum, unique
+from typing import NamedTuple
+
+import numpy as np
+from posenet_ros.errors import InputError
+from posenet_ros.geometry.estimate import PoseEstimate
+from posenet_ros.geometry.pose import Pose
+from posenet_ros.imaging.quality import Fault, FaultLimits, find_fault, ImageFault, Look
+from posenet_ros.inference.calibration import Scene
+
+VELOCITY_WINDOW_NS = 1_000_000_000  # single answers are too noisy to take a velocity from two
+
+
+@unique
+class Verdict(Enum):
+    """What the gate says of an estimate; the value is the word in diagnostics and reports."""
+
+    ACCEPTED = 'accepted'
+    OUT_OF_BOUNDS = 'out_of_bounds'
+    STALE = 'stale'
+    OUT_OF_PLACE = 'out_of_place'
+    UNCERTAIN = 'uncertain'
+    JUMP = 'jump'
+    COVERED = ImageFault.COVERED.value
+    DARK = ImageFault.DARK.value
+    OVEREXPOSED = ImageFault.OVEREXPOSED.value
+    FROZEN = ImageFault.FROZEN.value
+    BLURRED = ImageFault.BLURRED.value
+
+
+@dataclass(frozen=True)
+class Decision:
+    """
+    The gate's answer.
+
+    :param verdict: ACCEPTED or the first thing that was wrong.
+    :param reasons: one line for each thing that was wrong.
+    """
+
+    verdict: Verdict
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the estimate may be published."""
+        return self.verdict is Verdict.ACCEPTED
+
+
+@dataclass(frozen=True)
+class GateConfig:
+    """
+    Limits of the gate; 0 switches a check off.
+
+    :param max_distance_m: how far outside the box of the training positions a pose may be,
+        metres.
+    :param max_sigma_m: largest standard deviation of the position along any direction, metres.
+    :param max_sigma_deg: largest standard deviation of the rotation about any axis, degrees.
+    :param max_jump_m: how far a pose may be from where the last accepted one has moved to by
+        odometry, or at the velocity of the last second where there is none, metres.
+    :param max_jump_deg: how far its rotation may be from there, degrees.
+    :param reaccept_frames: so many poses in a row that jumped, but agree with each other, are
+        believed: the robot was carried, or the last accepted pose was wrong.
+    :param max_age_s: oldest image whose pose is still of use, seconds.
+    :param max_place_score: how little an image may look like the trained place; 1 is the limit
+        that was set when the model was trained. Models without a place score are not judged.
+    :param reject_faulty_images: whether an image that is covered, dark, overexposed or frozen has
+        no pose.
+    :param reject_blurred_images: whether a blurred one has none.
+    :param max_identical_images: so many equal images in a row are a frozen camera's.
+    :param min_sharpness: an image below is blurred, see :class:`FaultLimits`.
+    :raises InputError: on a negative limit.
+    """
+
+    max_distance_m: float = 0.0
+    max_sigma_m: float = 0.0
+    max_sigma_deg: float = 0.0
+    max_jump_m: float = 0.0
+    max_jump_deg: float = 0.0
+    reaccept_frames: int = 5
+    max_age_s: float = 0.0
+    max_place_score: float = 0.0
+    reject_faulty_images: bool = False
+    reject_blurred_images: bool = False
+    max_identical_images: int = 10
+    min_sharpness: float = 0.25
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if not value >= 0:
+                raise InputError(f'{item.name} has to be 0 (off) or more. Received: {value}')
+        if self.reaccept_frames < 1:
+            raise InputError(f'reaccept_frames has to be at least 1. Received: '
+                             f'{self.reaccept_frames}')
+
+
+class Track(NamedTuple):
+    """A pose at a time, with what odometry said then."""
+
+    stamp_ns: int
+    map_from_camera: Pose
+    odom_from_camera: Pose | None
+
+
+class Gate:
+    """
+    Judge estimates one after the other.
+
+    :param config: the limits; they may be changed at any time.
+    :param scene: where the network was trained, in the dataset's frame.
+    :param map_from_dataset: the same transform that the estimates were moved with.
+    """
+
+    def __init__(self, config: GateConfig, scene: Scene,
+                 map_from_dataset: Pose | None = None) -> None:
+        self.config = config
+        self._scene = scene
+        self._dataset_from_map = (map_from_dataset or Pose()).inverse()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the past, as after a bag that starts again: no pose is too far from it."""
+        self._last_stamp_ns: int | None = None
+        self._accepted: deque[Track] = deque()
+        self._candidates: list[Track] = []
+
+    def seed(self, map_from_camera: Pose, stamp_ns: int,
+             odom_from_camera: Pose | None = None) -> None:
+        """Say where the camera is: poses are compared with that from now on."""
+        self.reset()
+        self._accepted.append(Track(stamp_ns, map_from_camera, odom_from_camera))
+
+    def fault(self, look: Look | None) -> Fault | None:
+        """Return what is wrong with an image, whether or not that makes it rejected."""
+        limits = FaultLimits(self.config.max_identical_images, self.config.min_sharpness)
+        return find_fault(look, limits) if look else None
+
+    def decide(self, estimate: PoseEstimate, stamp_ns: int, *,
+               odom_from_camera: Pose | None = None, age_s: float = 0.0,
+               fault: Fault | None = None) -> Decision:
+        """
+        Return the verdict on an estimate and remember an accepted one.
+
+        :param stamp_ns: time of the image, nanoseconds.
+        :param odom_from_camera: where odometry sees the camera at that time, if it does.
+        :param age_s: how long ago the image was taken, seconds.
+        :param fault: what :meth:`fault` found.
+        """
+        if fault and self._rejects(fault):
+            return Decision(Verdict(fault.kind.value), (fault.reason,))
+        track = Track(stamp_ns, estimate.map_from_camera, odom_from_camera)
+        checks: dict[Verdict, Callable[[], str]] = {
+            Verdict.STALE: lambda: self._stale(stamp_ns, age_s),
+            Verdict.OUT_OF_PLACE: lambda: self._out_of_place(estimate),
+            Verdict.OUT_OF_BOUNDS: lambda: self._out_of_bounds(estimate),
+            Verdict.UNCERTAIN: lambda: self._uncertain(estimate),
+            # the last: what is rejected for another reason is no witness of a jump
+            Verdict.JUMP: lambda: self._jump(track)}
+        for verdict, reason_of in checks.items():
+            if reason := reason_of():
+                return Decision(verdict, (reason,))
+        self._accept(track)
+        return Decision(Verdict.ACCEPTED)
+
+    def _accept(self, track: Track) -> None:
+        self._last_stamp_ns = track.stamp_ns
+        self._candidates.clear()
+        self._accepted.append(track)
+        while track.stamp_ns - self._accepted[0].stamp_ns > VELOCITY_WINDOW_NS:
+            self._accepted.popleft()
+
+    def _rejects(self, fault: Fault) -> bool:
+        return bool(self.config.reject_blurred_images if fault.kind is ImageFault.BLURRED
+                    else self.config.reject_faulty_images)
+
+    def _stale(self, stamp_ns: int, age_s: float) -> str:
+        if self.config.max_age_s and age_s > self.config.max_age_s:
+            return (f'the image is {age_s:.3f} s old, the limit is '
+                    f'{self.config.max_age_s:g} s')
+        if self._last_stamp_ns is None or stamp_ns > self._last_stamp_ns:
+            return ''
+        return f'the image is {(self._last_stamp_ns - stamp_ns) / 1e9:.3f} s older than the last'
+
+    def _out_of_place(self, estimate: PoseEstimate) -> str:
+        limit, score = self.config.max_place_score, estimate.place_score
+        if not limit or score is None or score <= limit:
+            return ''
+        return f'the image is not of the trained place: score {score:.2f}, the limit is {limit:g}'
+
+    def _out_of_bounds(self, estimate: PoseEstimate) -> str:
+        limit = self.config.max_distance_m
+        if not limit:
+            return ''
+        position = self._dataset_from_map.apply(estimate.map_from_camera.translation_m)
+        nearest = np.clip(position, self._scene.bounds_min_m, self._scene.bounds_max_m)
+        distance = float(np.linalg.norm(position - nearest))
+        if distance <= limit:
+            return ''
+        return f'{distance:.1f} m outside the trained area, the limit is {limit:g} m'
+
+    def _uncertain(self, estimate: PoseEstimate) -> str:
+        if not (self.config.max_sigma_m or self.config.max_sigma_deg):
+            return ''
+        sigma_m, sigma_rad = (
+            float(np.sqrt(np.linalg.eigvalsh(estimate.covariance[part, part]).max()))
+            for part in (slice(0, 3), slice(3, 6)))
+        return _beyond('standard deviation', sigma_m, self.config.max_sigma_m,
+                       np.degrees(sigma_rad), self.config.max_sigma_deg)
+
+    def _jump(self, track: Track) -> str:
+        """Return how far a pose jumped, unless enough of them agree that it did not."""
+        reason = self._too_far(track, self._accepted)
+        if not reason:
+            return ''
+        if self._candidates and self._too_far(track, self._candidates):
+            self._candidates.clear()  # it agrees with neither: begin anew
+        self._candidates.append(track)
+        if len(self._candidates) < self.config.reaccept_frames:
+            return reason
+        self._accepted = deque(self._candidates[:-1])
+        return ''
+
+    def _too_far(self, track: Track, past: deque[Track] | list[Track]) -> str:
+        if not past or not (self.config.max_jump_m or self.config.max_jump_deg):
+            return ''
+        step = predicted(past, track).inverse() @ track.map_from_camera
+        angle_rad = 2 * np.arccos(min(1.0, float(step.quat_xyzw[3])))
+        return _beyond('jump', float(np.linalg.norm(step.translation_m)), self.config.max_jump_m,
+                       np.degrees(angle_rad), self.config.max_jump_deg)
+
+
+def predicted(past: deque[Track] | list[Track], track: Track) -> Pose:
+    """
+    Return where the last pose of `past` has moved to at the time of `track`.
+
+    By odometry where both have it; else at the mean velocity of `past`, for as long as that was
+    observed and no longer, and without turning.
+    """
+    last = past[-1]
+    if last.odom_from_camera and track.odom_from_camera:
+        return (last.map_from_camera @ last.odom_from_camera.inverse()
+                @ track.odom_from_camera)
+    first = past[0]
+    observed_ns = last.stamp_ns - first.stamp_ns
+    if observed_ns <= 0:
+        return last.map_from_camera
+    share = min((track.stamp_ns - last.stamp_ns) / observed_ns, 1.0)
+    moved = last.map_from_camera.translation_m - first.map_from_camera.translation_m
+    return Pose(last.map_from_camera.translation_m + share * moved,
+                last.map_from_camera.quat_xyzw)
+
+
+def _beyond(what: str, metres: float, max_m: float, degrees: float, max_deg: float) -> str:
+    """Return what is beyond its limit; a limit of 0 is none."""
+    parts = [f'{value:.2f} {unit}, the limit is {limit:g} {unit}'
+             for value, limit, unit in ((metres, max_m, 'm'), (degrees, max_deg, 'deg'))
+             if limit and value > limit]
+    return f'{what} of {"; ".join(parts)}' if parts else ''

@@ -1,0 +1,151 @@
+"""From an image to a pose estimate, given any network."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from posenet_ros.errors import InputError
+from posenet_ros.geometry.camera import Camera
+from posenet_ros.geometry.estimate import PoseEstimate, turned
+from posenet_ros.geometry.pose import Pose
+from posenet_ros.imaging.preprocess import Image
+from posenet_ros.inference.artifact import Artifact
+from posenet_ros.inference.prediction import Predict, Prediction
+from posenet_ros.landmarks.absolute_pose import Resection
+from posenet_ros.landmarks.features import detect, Features, largest_reduction
+from posenet_ros.landmarks.localiser import Refiner
+from posenet_ros.uncertainty.covariance import bounded, covariance, ignorance, stretched
+from posenet_ros.uncertainty.mc_dropout import Dropout
+from posenet_ros.uncertainty.place_recognition import unlikeness
+
+__all__ = ['Predict', 'Prediction', 'Relocaliser']
+
+ASPECT_TOLERANCE = 0.01
+INTRINSICS_TOLERANCE = 0.02
+
+
+class Relocaliser:
+    """
+    Estimate the pose of a camera from one image.
+
+    :param predict: the network, for example an engine's `predict`.
+    :param artifact: preprocessing, camera and calibration of that network.
+    :param map_from_dataset: moves poses from the dataset's frame into the map.
+    :param dropout: adds the spread of Monte-Carlo dropout to the covariance.
+    :param refiner: makes poses exact where it finds landmarks.
+    """
+
+    def __init__(self, predict: Predict, artifact: Artifact,
+                 map_from_dataset: Pose | None = None, dropout: Dropout | None = None,
+                 refiner: Refiner | None = None) -> None:
+        self._predict = predict
+        self._artifact = artifact
+        self._map_from_dataset = map_from_dataset or Pose()
+        self._dropout = dropout
+        self._refiner = refiner
+        self._places = artifact.train.places.astype(np.float32)
+        self._largest = ignorance(artifact.scene, artifact.calibration)
+
+    def camera_of(self, image: Image) -> Camera:
+        """
+        Return the camera of an image that comes without one: the model's, resized.
+
+        :param image: (height, width, 3).
+        :raises InputError: when the image's aspect is not that of the model's camera.
+        """
+        height, width = image.shape[:2]
+        camera = self._artifact.camera
+        if (width, height) == camera.size:
+            return camera
+        if abs(width * camera.height / (height * camera.width) - 1) > ASPECT_TOLERANCE:
+            raise InputError(f"images have to have the aspect of the model's camera, "
+                             f'{camera.width}x{camera.height}. Received: {width}x{height}')
+        return camera.scaled(width, height)
+
+    def check_camera(self, camera: Camera) -> None:
+        """
+        Compare a camera with the model's, both as shares of the image's size.
+
+        :raises InputError: when the field of view or the principal point differ.
+        """
+        own = self._artifact.camera
+        ours, theirs = own.scaled(camera.width, camera.height), camera
+        differences = (theirs.fx / ours.fx - 1, theirs.fy / ours.fy - 1,
+                       (theirs.cx - ours.cx) / camera.width,
+                       (theirs.cy - ours.cy) / camera.height)
+        if max(map(abs, differences)) > INTRINSICS_TOLERANCE:
+            raise InputError(
+                f'the camera has to have fx={ours.fx:.1f} fy={ours.fy:.1f} cx={ours.cx:.1f} '
+                f'cy={ours.cy:.1f} at {camera.width}x{camera.height}, as the model was trained. '
+                f'Received: fx={theirs.fx:.1f} fy={theirs.fy:.1f} cx={theirs.cx:.1f} '
+                f'cy={theirs.cy:.1f}: train for this camera')
+
+    def prepare(self, image: Image, camera: Camera | None = None) -> Image:
+        """
+        Return the network's input.
+
+        :param image: (height, width, 3) RGB, 8 bits.
+        :param camera: of this image; None means the model's, at the image's size.
+        :raises InputError: when the image's size does not fit its camera.
+        """
+        return self._artifact.preprocess(image, camera or self.camera_of(image))
+
+    def features(self, image: Image, camera: Camera | None = None) -> Features | None:
+        """
+        Return what landmarks are looked for in; None where poses are not refined.
+
+        :param image: and `camera`: as of :meth:`prepare`.
+        """
+        if self._refiner is None:
+            return None
+        return detect(image, camera or self.camera_of(image))
+
+    def reduction(self, width: int, height: int) -> int:
+        """Return by how much smaller an image of this size may be decoded."""
+        factor = self._artifact.preprocess.reduction(width, height)
+        return min(factor, largest_reduction(width)) if self._refiner else factor
+
+    def estimate(self, network_input: Image, features: Features | None = None) -> PoseEstimate:
+        """
+        Return the pose in the map.
+
+        :param network_input: what :meth:`prepare` returned.
+        :param features: what :meth:`features` returned.
+        :raises InputError: when the network's output is no pose (not finite).
+        """
+        prediction = self._predict(network_input[np.newaxis])
+        dataset_from_camera = Pose(prediction.position_m[0], prediction.quat_xyzw[0])
+        refined = self._refined(features, dataset_from_camera, prediction)
+        if refined:
+            return self._in_map(refined.map_from_camera, stretched(
+                refined.covariance, self._artifact.calibration.refined_scale), 0.0,
+                len(refined.inliers))
+        score = self._place_score(prediction)
+        own = bounded(covariance(
+            prediction, self._artifact.calibration, self._dropout, score), self._largest)
+        if self._refiner is not None and features is not None:
+            own = own + self._refiner.spread(dataset_from_camera, _descriptor(prediction))
+        return self._in_map(dataset_from_camera, own, score)
+
+    def _refined(self, features: Features | None, guess: Pose,
+                 prediction: Prediction) -> Resection | None:
+        if self._refiner is None or features is None:
+            return None
+        return self._refiner.refine(features, guess, _descriptor(prediction))
+
+    def _in_map(self, dataset_from_camera: Pose, own: NDArray[np.float64],
+                place_score: float | None, landmarks: int = 0) -> PoseEstimate:
+        return PoseEstimate(self._map_from_dataset @ dataset_from_camera,
+                            turned(own, self._map_from_dataset.rotation), place_score, landmarks)
+
+    def _place_score(self, prediction: Prediction) -> float | None:
+        """Return how little an image looks like the training images; 1 is the model's limit."""
+        limit = self._artifact.calibration.place_limit
+        if prediction.descriptor is None or not limit:
+            return None
+        return float(unlikeness(prediction.descriptor, self._places)[0] / limit)
+
+
+def _descriptor(prediction: Prediction) -> NDArray[np.floating] | None:
+    """Return that of the one image, where the network gives one."""
+    return None if prediction.descriptor is None else prediction.descriptor[0]

@@ -1,0 +1,1 @@
+"""PoseNet and its relatives in Keras, and their weights."""

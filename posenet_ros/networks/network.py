@@ -1,0 +1,219 @@
+"""
+The network: uint8 RGB images in, metres and unit quaternions out.
+
+Written with keras and keras.ops alone, so that it runs on every Keras backend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from posenet_ros.errors import PoseNetError
+from posenet_ros.networks import backbones
+from posenet_ros.networks.config import NetworkConfig
+from posenet_ros.networks.heads import auxiliary_head, certainty, head, mean_quat, pooled, unit
+
+Tensor = Any  # of any Keras backend, or symbolic
+Weights = list[NDArray[Any]]
+
+TRUNK, WITNESS = 'trunk', 'witness'  # layers of several networks in one, each a network
+
+
+def build(config: NetworkConfig, auxiliary: bool = False) -> keras.Model:
+    """
+    Return the network with random weights.
+
+    :param auxiliary: whether to add the heads that help to train `posenet`; their outputs are
+        named `aux1_position`, `aux1_quat_xyzw`, `aux2_...`. Other backbones have none.
+    :returns: a model from (B, input_height, input_width, 3) uint8 RGB to a dictionary of
+        `position` (B, 3), metres in the dataset's frame, and `quat_xyzw` (B, 4) of length 1, of
+        either sign; where the settings have them `log_sigma`, `descriptor` and `fc`, see
+        :class:`posenet_ros.inference.prediction.Prediction`.
+    :raises InputError: on an unknown backbone, or an input size that it does not take.
+    """
+    images = keras.Input((config.input_height, config.input_width, 3), dtype='uint8',
+                         name='image')
+    if config.members > 1:
+        return keras.Model(images, _ensemble(images, config), name=config.backbone)
+    x, maps = backbones.features(config, images)
+    x = keras.layers.Identity(name='features')(x)
+    places = _witness(config)(images) if config.has_witness else _places(images, x, config)
+    outputs = head(x, config) | certainty(pooled(x), places, config)
+    for number, feature_map in enumerate(maps if auxiliary else (), start=1):
+        outputs |= auxiliary_head(feature_map, config, f'aux{number}_')
+    return keras.Model(images, outputs, name=config.backbone)
+
+
+def _places(images: Tensor, x: Tensor, config: NetworkConfig) -> Tensor | None:
+    """Return (B, D) of a network's own features to tell places by; None where nobody asks."""
+    if config.has_witness or not config.descriptor_size:
+        return None
+    return _joined([x] if config.descriptor_of == 'last' else backbones.place_maps(images, x))
+
+
+def _witness(config: NetworkConfig) -> keras.Model:
+    """
+    Return a backbone of its own that tells places by what no training has changed, (B, D).
+
+    It sees images at half their size: at a quarter of the cost it tells places as well.
+    """
+    images = keras.Input((config.input_height, config.input_width, 3), dtype='uint8')
+    half = keras.layers.AveragePooling2D(2)(keras.ops.cast(images, 'float32'))
+    maps = backbones.place_maps(half, backbones.efficientnet_lite0(half), backbones.WITNESS_LAYERS)
+    return keras.Model(images, _joined(maps), name=WITNESS)
+
+
+def _joined(maps: Sequence[Tensor]) -> Tensor:
+    """Return (B, D): each feature map averaged over the image, of length 1, side by side."""
+    return keras.ops.concatenate([unit(pooled(one)) for one in maps], -1)
+
+
+class _Member(NamedTuple):
+    """
+    The parts of one network (sharing its weights), as it is a member of several.
+
+    :param trunk: from images to what `body` takes, where the members share that; else None.
+    :param body: up to what the head takes.
+    """
+
+    trunk: keras.Model | None
+    body: keras.Model
+    head: keras.Model
+
+
+def _parts(member: keras.Model, config: NetworkConfig) -> _Member:
+    """Return the parts of one network, as the settings of several divide it."""
+    x = member.get_layer('features').output
+    outputs = {'fc': member.get_layer('dropout').input, 'features': unit(pooled(x))}
+    places = _places(member.input, x, config)
+    if places is not None:
+        outputs['places'] = places
+    if not config.shared_before:
+        return _Member(None, keras.Model(member.input, outputs), pose_head(member))
+    cut = member.get_layer(config.shared_before).input
+    return _Member(keras.Model(member.input, cut), keras.Model(cut, outputs), pose_head(member))
+
+
+def shareable(config: NetworkConfig, before: str) -> bool:
+    """Return whether several networks can share the layers before one that has this name."""
+    network = build(replace(config, members=1, shared_before=''))
+    try:
+        _parts(network, replace(config, shared_before=before))
+    except ValueError:  # Keras: there is no such layer, or something leads around it
+        return False
+    return True
+
+
+def _ensemble(images: Tensor, config: NetworkConfig) -> dict[str, Tensor]:
+    """Return the mean pose of several networks, and what is known of it from all features."""
+    alone = replace(config, members=1, sigma_width=0, descriptor_size=0, shared_before='')
+    members = [_parts(build(alone), config) for _ in range(config.members)]
+    for i, member in enumerate(members):
+        member.body.name, member.head.name = f'body{i}', f'head{i}'
+    x, trunk = images, members[0].trunk
+    if trunk:
+        trunk.name = TRUNK
+        x = trunk(images)
+    seen = [member.body(x) for member in members]
+    fc = keras.layers.Concatenate(name='fc')([one['fc'] for one in seen])
+    dropped = keras.layers.Dropout(config.dropout, name='dropout')(fc)
+    split = keras.ops.split(dropped, config.members, axis=-1)
+    found = [member.head(part) for member, part in zip(members, split, strict=True)]
+    outputs = {
+        'position': sum(one['position'] for one in found) / config.members,
+        'quat_xyzw': mean_quat([one['quat_xyzw'] for one in found])}
+    joined = {key: keras.ops.concatenate([one[key] for one in seen], -1)
+              for key in ('features', 'places') if key in seen[0]}
+    places = _witness(config)(images) if config.has_witness else joined.get('places')
+    outputs |= certainty(joined['features'], places, config)
+    return outputs | ({'fc': keras.ops.cast(fc, 'float32')} if config.sigma_width else {})
+
+
+def ensemble(members: Sequence[keras.Model], config: NetworkConfig) -> keras.Model:
+    """
+    Return one network that answers with the mean of several.
+
+    :param members: as :func:`build` returned them for `config`, but with one member each.
+    :raises PoseNetError: when they are to share layers that differ.
+    """
+    model = build(replace(config, members=len(members)))
+    whole = replace(config, shared_before='')
+    for i, member in enumerate(members):
+        parts = _parts(member, whole)
+        _put(model, i, parts.body.get_weights(), parts.head.get_weights())
+    return model
+
+
+def copy_members(source: keras.Model, target: keras.Model, count: int) -> None:
+    """
+    Put the weights of several networks in one into another such, which may share other layers.
+
+    :param count: of the networks.
+    :raises PoseNetError: when they are to share layers that differ.
+    """
+    trunk = _trunk_of(source)
+    for i in range(count):
+        body, last = (source.get_layer(f'{half}{i}').get_weights() for half in ('body', 'head'))
+        _put(target, i, (trunk.get_weights() if trunk else []) + body, last)
+
+
+def _put(model: keras.Model, i: int, body: Weights, last: Weights) -> None:
+    """Put weights into one of several networks: those of its trunk and body, and of its head."""
+    trunk = _trunk_of(model)
+    count = len(trunk.weights) if trunk else 0
+    if trunk and i == 0:
+        trunk.set_weights(body[:count])
+    elif trunk and not all(map(np.array_equal, trunk.get_weights(), body[:count])):
+        raise PoseNetError('networks can share only layers with the same weights. '
+                           f'Received: others in network {i + 1}')
+    model.get_layer(f'body{i}').set_weights(body[count:])
+    model.get_layer(f'head{i}').set_weights(last)
+
+
+def _trunk_of(model: keras.Model) -> keras.Model | None:
+    """Return the layers that several networks in one share, if they do."""
+    return next((layer for layer in model.layers if layer.name == TRUNK), None)
+
+
+def member_of(model: keras.Model, i: int) -> keras.Model:
+    """Return one of the networks (sharing its weights) that :func:`ensemble` made one of."""
+    body, last = (model.get_layer(f'{half}{i}') for half in ('body', 'head'))
+    trunk = _trunk_of(model)
+    x = trunk(model.input) if trunk else model.input
+    return keras.Model(model.input, last(body(x)['fc']))
+
+
+def layers_of(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    """Yield all layers, also those of the networks within a network."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from layers_of(layer)
+        else:
+            yield layer
+
+
+def without_auxiliary(model: keras.Model) -> keras.Model:
+    """Return the same network (sharing its weights) without auxiliary heads."""
+    outputs = {key: value for key, value in model.output.items() if not key.startswith('aux')}
+    return keras.Model(model.input, outputs, name=model.name)
+
+
+def pose_head(model: keras.Model) -> keras.Model:
+    """Return the last layers alone (sharing their weights): `fc` (B, W) to the pose outputs."""
+    outputs = {key: model.output[key] for key in ('position', 'quat_xyzw')}
+    return keras.Model(model.get_layer('dropout').output, outputs)
+
+
+def feature_map(model: keras.Model) -> keras.Model:
+    """Return the backbone alone (sharing its weights): images to (B, H', W', D)."""
+    return keras.Model(model.input, model.get_layer('features').output)
+
+
+def descriptor(model: keras.Model) -> keras.Model:
+    """Return the backbone with the features averaged over the image: images to (B, D)."""
+    return keras.Model(model.input, pooled(model.get_layer('features').output))

@@ -1,0 +1,1 @@
+"""ROS messages and bags, without ROS."""

@@ -1,0 +1,160 @@
+"""
+ROS messages to and from the library's types.
+
+Works on the messages of rclpy and of rosbags alike, by their field names: nothing here imports
+ROS. `data` may be an array.array, bytes or a NumPy array.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from posenet_ros.errors import InputError
+from posenet_ros.geometry.camera import Camera
+from posenet_ros.geometry.pose import Pose
+from posenet_ros.imaging.decoding import (
+    decode_compressed,
+    decode_raw,
+    Frame,
+    ImageError,
+    Reduction,
+    RgbImage,
+)
+
+__all__ = [
+    'ImageError', 'camera_from_message', 'fill_covariance', 'fill_pose',
+    'fill_transform', 'frame_from_message', 'pose_from_message', 'pose_from_transform',
+    'set_stamp', 'stamp_ns',
+]
+
+Message = Any  # of rclpy or of rosbags
+
+NS_PER_S = 1_000_000_000
+# ROS name -> numbers of coefficients; all are subsets of OpenCV's rational model
+DISTORTION_MODELS = {'plumb_bob': (0, 4, 5), 'rational_polynomial': (0, 8, 12, 14)}
+
+
+def stamp_ns(stamp: Message) -> int:
+    """
+    Return a builtin_interfaces/Time or Duration in nanoseconds.
+
+    :param stamp: anything with `sec` and `nanosec`.
+    """
+    return int(stamp.sec) * NS_PER_S + int(stamp.nanosec)
+
+
+def set_stamp(stamp: Message, time_ns: int) -> None:
+    """Set a builtin_interfaces/Time to a time in nanoseconds."""
+    stamp.sec, stamp.nanosec = divmod(int(time_ns), NS_PER_S)
+
+
+def frame_from_message(msg: Message, reduction: Reduction | None = None) -> Frame:
+    """
+    Decode a sensor_msgs/Image or sensor_msgs/CompressedImage.
+
+    :param msg: the message; one without `encoding` is taken for a CompressedImage.
+    :param reduction: tells by how much smaller a JPEG of a size may be decoded; see
+        :func:`posenet_ros.imaging.decoding.decode_compressed`.
+    :raises ImageError: when it contradicts itself, has no stamp, or is not a colour or grey image.
+    """
+    time_ns = stamp_ns(msg.header.stamp)
+    if time_ns <= 0 or not 0 <= msg.header.stamp.nanosec < NS_PER_S:
+        raise ImageError('the stamp of an image has to be the time when it was taken. Received: '
+                         f'{msg.header.stamp.sec} s {msg.header.stamp.nanosec} ns')
+    return Frame(_image(msg, reduction), time_ns, str(msg.header.frame_id))
+
+
+def _image(msg: Message, reduction: Reduction | None) -> RgbImage:
+    if hasattr(msg, 'encoding'):
+        return decode_raw(
+            msg.data, msg.encoding, (msg.width, msg.height), msg.step, msg.is_bigendian)
+    return decode_compressed(msg.data, msg.format, reduction)
+
+
+def camera_from_message(msg: Message) -> Camera:
+    """
+    Read a sensor_msgs/CameraInfo: the camera of the raw images, region and binning applied.
+
+    :param msg: the message; ROS 1's upper-case field names will do.
+    :raises InputError: when the camera is not calibrated, or its distortion model is none of
+        plumb_bob and rational_polynomial.
+    """
+    k, d = (getattr(msg, name, None) for name in 'kd')
+    k, d = (msg.K if k is None else k, msg.D if d is None else d)
+    if k[0] == 0:
+        raise InputError('camera_info has to be calibrated. Received: K with a focal length of '
+                         'zero; calibrate the camera (ros2 run camera_calibration '
+                         'cameracalibrator) or load its calibration file in the driver')
+    _check_distortion(msg.distortion_model, d)
+    return _region(msg, Camera.from_matrix(k, msg.width, msg.height, d))
+
+
+def _check_distortion(model: str, coefficients: ArrayLike) -> None:
+    values = np.ravel(np.asarray(coefficients, dtype=np.float64))
+    none = not model and not values.any()
+    if not none and len(values) not in DISTORTION_MODELS.get(model, ()):
+        raise InputError(
+            'camera_info has to have the distortion model plumb_bob (4 or 5 coefficients) or '
+            f'rational_polynomial (8, 12 or 14). Received: {model!r} with {len(values)}; rectify '
+            'the images first (image_proc) and use the rectified topic with a pinhole camera_info')
+
+
+def _region(msg: Message, camera: Camera) -> Camera:
+    """Return the camera of the region and binning in which the sensor is read."""
+    roi = msg.roi
+    if roi.width and roi.height:
+        camera = camera.cropped(roi.x_offset, roi.y_offset, roi.width, roi.height)
+    columns, rows = max(1, msg.binning_x), max(1, msg.binning_y)
+    if (columns, rows) == (1, 1):
+        return camera
+    return camera.scaled(camera.width // columns, camera.height // rows)
+
+
+def pose_from_message(msg: Message) -> Pose:
+    """
+    Read a geometry_msgs/Pose.
+
+    :raises InputError: when it is not finite or its quaternion is not of unit length.
+    """
+    return _pose(msg.position, msg.orientation)
+
+
+def pose_from_transform(msg: Message) -> Pose:
+    """
+    Read a geometry_msgs/Transform: `parent_from_child`.
+
+    :raises InputError: when it is not finite or its quaternion is not of unit length.
+    """
+    return _pose(msg.translation, msg.rotation)
+
+
+def _pose(position: Message, quaternion: Message) -> Pose:
+    return Pose(
+        np.array([position.x, position.y, position.z]),
+        np.array([quaternion.x, quaternion.y, quaternion.z, quaternion.w]))
+
+
+def fill_pose(msg: Message, pose: Pose) -> None:
+    """Write a pose into a geometry_msgs/Pose."""
+    _fill(msg.position, msg.orientation, pose)
+
+
+def fill_transform(msg: Message, pose: Pose) -> None:
+    """Write a pose `parent_from_child` into a geometry_msgs/Transform."""
+    _fill(msg.translation, msg.rotation, pose)
+
+
+def _fill(position: Message, quaternion: Message, pose: Pose) -> None:
+    position.x, position.y, position.z = pose.translation_m.tolist()
+    quaternion.x, quaternion.y, quaternion.z, quaternion.w = pose.quat_xyzw.tolist()
+
+
+def fill_covariance(msg: Message, covariance: ArrayLike) -> None:
+    """
+    Write a covariance into a geometry_msgs/PoseWithCovariance.
+
+    :param covariance: (6, 6): x y z in m^2, then rotation about the fixed x y z in rad^2.
+    """
+    msg.covariance = np.asarray(covariance, dtype=np.float64).reshape(36)

@@ -1,0 +1,1 @@
+"""The node's parts; nothing else imports rclpy."""

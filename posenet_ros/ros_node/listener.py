@@ -1,0 +1,117 @@
+"""Listen to a running relocaliser: its poses and transforms, and when each of them arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from threading import Thread
+import time
+from types import TracebackType
+
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
+import numpy as np
+from numpy.typing import NDArray
+from posenet_ros.geometry.pose import Pose
+from posenet_ros.ros_data.bag_writer import TRUTH_FRAME
+from posenet_ros.ros_data.messages import pose_from_message, pose_from_transform, stamp_ns
+from posenet_ros.ros_data.verdicts import Judged, judgements
+import rclpy
+from rclpy.context import Context
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.qos import QoSProfile
+from tf2_msgs.msg import TFMessage
+
+QOS = QoSProfile(depth=1000)
+
+
+@dataclass
+class Heard:
+    """
+    What a relocaliser said, by the stamp of the image it answered (nanoseconds).
+
+    :param poses: stamp -> map_from_camera.
+    :param covariances: stamp -> (6, 6).
+    :param transforms: stamp -> the transform of that stamp on /tf.
+    :param verdicts: stamp -> what the gate said, with the pose.
+    :param arrived_ns: stamp -> when the pose arrived, on the monotonic clock, which all
+        processes of a machine share.
+    """
+
+    poses: dict[int, Pose] = field(default_factory=dict)
+    covariances: dict[int, NDArray[np.float64]] = field(default_factory=dict)
+    transforms: dict[int, Pose] = field(default_factory=dict)
+    verdicts: dict[int, Judged] = field(default_factory=dict)
+    arrived_ns: dict[int, int] = field(default_factory=dict)
+
+
+class Listener:
+    """
+    Subscribe to a relocaliser in a thread of its own; use it as a context manager.
+
+    :param node: full name of the relocaliser's node.
+    """
+
+    def __init__(self, node: str = '/relocaliser') -> None:
+        self.heard = Heard()
+        self._context = Context()
+        rclpy.init(context=self._context)
+        self._node = rclpy.create_node('posenet_listener', context=self._context)
+        for kind, topic, callback in (
+                (PoseStamped, f'{node}/pose', self._on_pose),
+                (PoseWithCovarianceStamped, f'{node}/pose_with_covariance', self._on_covariance),
+                (DiagnosticArray, f'{node}/verdict', self._on_verdict),
+                (TFMessage, '/tf', self._on_transforms)):
+            self._node.create_subscription(kind, topic, callback, QOS)
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self._node)
+        self._thread = Thread(target=self._spin, name='listener', daemon=True)
+
+    def __enter__(self) -> Listener:
+        self._thread.start()
+        return self
+
+    def __exit__(
+            self, kind: type[BaseException] | None, error: BaseException | None,
+            trace: TracebackType | None) -> None:
+        self._context.try_shutdown()
+        self._thread.join(timeout=5)
+        self._node.destroy_node()
+
+    def wait(self, ready: Callable[[Heard], bool], timeout_s: float) -> bool:
+        """Return whether `ready` came true within the time."""
+        end_s = time.monotonic() + timeout_s
+        while time.monotonic() < end_s:
+            if ready(self.heard):
+                return True
+            time.sleep(0.05)
+        return ready(self.heard)
+
+    def publishers(self, topic: str) -> int:
+        """Return how many publishers of a topic are known."""
+        return int(self._node.count_publishers(topic))
+
+    def _spin(self) -> None:
+        with suppress(ExternalShutdownException):
+            self._executor.spin()
+
+    def _on_pose(self, message: PoseStamped) -> None:
+        stamp = stamp_ns(message.header.stamp)
+        self.heard.arrived_ns[stamp] = time.monotonic_ns()
+        self.heard.poses[stamp] = pose_from_message(message.pose)
+
+    def _on_covariance(self, message: PoseWithCovarianceStamped) -> None:
+        covariance = np.array(message.pose.covariance, dtype=np.float64).reshape(6, 6)
+        self.heard.covariances[stamp_ns(message.header.stamp)] = covariance
+
+    def _on_verdict(self, message: DiagnosticArray) -> None:
+        for judged in judgements(message):
+            self.heard.verdicts[stamp_ns(message.header.stamp)] = judged
+
+    def _on_transforms(self, message: TFMessage) -> None:
+        for transform in message.transforms:
+            if transform.child_frame_id == TRUTH_FRAME:
+                continue  # the player says that, not the relocaliser
+            self.heard.transforms[stamp_ns(transform.header.stamp)] = pose_from_transform(
+                transform.transform)

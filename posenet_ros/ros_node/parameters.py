@@ -1,0 +1,278 @@
+"""The node's parameters: declared, described and checked here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, Field, field, fields
+from enum import Enum, unique
+from typing import Any
+
+import numpy as np
+from posenet_ros.errors import InputError
+from posenet_ros.geometry.pose import Pose
+from posenet_ros.inference.engine import ENGINES, PRECISIONS
+from posenet_ros.localisation.gate import GateConfig
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+import rclpy.exceptions
+from rclpy.lifecycle import LifecycleNode
+
+
+@unique
+class TfMode(Enum):
+    """Which transform the node broadcasts; the value is the word of the parameter."""
+
+    NONE = 'none'
+    MAP_TO_CAMERA = 'map_to_camera'
+    MAP_TO_BASE = 'map_to_base'
+    MAP_TO_ODOM = 'map_to_odom'
+
+
+def _parameter(
+        default: str | bool | float | tuple[float, ...], description: str, *,
+        choices: Iterable[str] = (), limits: tuple[float, float] | None = None,
+        read_only: bool = False, live: bool = False) -> Any:  # noqa: ANN401
+    """Return a dataclass field that carries what ROS wants to know; `live`: can be changed."""
+    return field(default=default, metadata={
+        'description': description, 'choices': tuple(choices), 'limits': limits,
+        'read_only': read_only, 'live': live})
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """
+    What the node is told from outside.
+
+    They are read when the node is configured. Those that are `live` can be changed at any time,
+    the others only while the node is not configured.
+
+    :raises InputError: on a value that is not allowed, naming the parameter.
+    """
+
+    model: str = _parameter('', 'Model folder, as made by training.train.')
+    engine: str = _parameter(
+        'auto', 'What runs the network. auto: TensorFlow where there is a GPU, else LiteRT.',
+        choices=ENGINES)
+    precision: str = _parameter(
+        'float32', 'What the network computes in. float16: on a GPU; int8: on the CPU, where the '
+        'model folder offers it because it was measured to be as good and faster.',
+        choices=PRECISIONS)
+    mc_samples: int = _parameter(
+        0, 'Add the spread of so many samples of Monte-Carlo dropout to the covariance; 0: off.',
+        limits=(0, 1000))
+    refine: bool = _parameter(
+        False, "Make poses exact by the model folder's landmarks, where the image shows enough of "
+        'them: ten times more accurate or better, for some 45 ms more an image.')
+    autostart: bool = _parameter(
+        True, 'Configure and activate at start; false leaves that to a lifecycle manager.',
+        read_only=True)
+    map_frame: str = _parameter('map', 'frame_id of the poses and parent of the transforms.')
+    camera_frame: str = _parameter(
+        '', "Camera's TF frame (optical: z forward); empty means the image's frame_id.")
+    tf_mode: str = _parameter(
+        'map_to_camera', 'Transform to broadcast. map_to_odom is for robots with odometry '
+        '(REP-105); map_to_base makes base_frame a child of map_frame, map_to_camera the camera: '
+        'each for a frame that has no other parent.',
+        choices=(mode.value for mode in TfMode))
+    image_transport: str = _parameter(
+        'raw', 'raw: sensor_msgs/Image on the topic image; compressed: CompressedImage (JPEG, '
+        'PNG) on image/compressed.', choices=('raw', 'compressed'))
+    image_reliability: str = _parameter(
+        'best_effort', 'Quality of service that is asked of the images.',
+        choices=('best_effort', 'reliable'))
+    image_durability: str = _parameter(
+        'volatile', 'Quality of service that is asked of the images.',
+        choices=('volatile', 'transient_local'))
+    image_depth: int = _parameter(
+        1, 'Images that the middleware keeps; only the latest is answered.', limits=(1, 100))
+    image_timeout: float = _parameter(
+        2.0, 'Warn when no image came for so long, seconds; 0 switches it off.',
+        limits=(0.0, 3600.0), live=True)
+    camera_info_policy: str = _parameter(
+        'refuse', "When camera_info is not the model's camera. refuse: answer no image; rectify: "
+        "warp the images into the model's camera, black where they see less; ignore: take "
+        "camera_info for the model's camera.", choices=('refuse', 'rectify', 'ignore'))
+    base_frame: str = _parameter(
+        'base_link', "The robot's frame, for map_to_base and publish_base_pose.")
+    odom_frame: str = _parameter('odom', 'Frame of the odometry, for map_to_odom.')
+    publish_base_pose: bool = _parameter(
+        False, 'Publish ~/base_pose_with_covariance, too: where base_frame is. Filters such as '
+        "robot_localization take every pose for the base's.")
+    tf_timeout: float = _parameter(
+        0.2, "How long an estimate waits for the transforms of its image's time, seconds.",
+        limits=(0.0, 60.0), live=True)
+    tf_publish_rate: float = _parameter(
+        20.0, 'How often map_to_odom is broadcast, Hz.', limits=(0.1, 1000.0))
+    transform_tolerance: float = _parameter(
+        0.1, 'How far into the future the stamp of map_to_odom is, seconds.',
+        limits=(0.0, 60.0), live=True)
+    map_from_dataset_xyz: tuple[float, ...] = _parameter(
+        (0.0, 0.0, 0.0), "Origin of the training dataset's frame in map_frame, metres.")
+    map_from_dataset_quat_xyzw: tuple[float, ...] = _parameter(
+        (0.0, 0.0, 0.0, 1.0), "Rotation of the dataset's frame in map_frame, x y z w.")
+    path_length: int = _parameter(
+        1000, 'Poses in ~/path, at most.', limits=(1, 100000))
+    smoothing_acceleration: float = _parameter(
+        0.0, 'Publish ~/pose_smoothed, of a Kalman filter whose camera changes its velocity by '
+        'so much in a second, m/s; 0: off.', limits=(0.0, 1000.0))
+    smoothing_angular_acceleration: float = _parameter(
+        1.0, 'The same of its angular velocity, rad/s.', limits=(0.001, 1000.0))
+    max_distance_m: float = _parameter(
+        0.0, 'Reject poses that are further than this outside the trained area, metres; '
+        '0 switches it off.', limits=(0.0, 1e6), live=True)
+    max_sigma_m: float = _parameter(
+        0.0, 'Reject poses whose position has a larger standard deviation, metres; 0: off.',
+        limits=(0.0, 1e6), live=True)
+    max_sigma_deg: float = _parameter(
+        0.0, 'Reject poses whose rotation has a larger standard deviation, degrees; 0: off.',
+        limits=(0.0, 180.0), live=True)
+    max_jump_m: float = _parameter(
+        0.0, 'Reject poses that are further from the last one, moved on by odometry (map_to_odom, '
+        'publish_base_pose) or at its velocity, metres; 0: off.', limits=(0.0, 1e6), live=True)
+    max_jump_deg: float = _parameter(
+        0.0, 'Reject poses that are turned further from there, degrees; 0: off.',
+        limits=(0.0, 180.0), live=True)
+    reaccept_frames: int = _parameter(
+        5, 'Believe a jump when so many poses in a row agree on it.', limits=(1, 1000), live=True)
+    max_age_s: float = _parameter(
+        0.0, 'Reject poses of images that are older than this, seconds; 0: off.',
+        limits=(0.0, 3600.0), live=True)
+    max_place_score: float = _parameter(
+        1.0, 'Reject images that look less like the trained place; 1 is the limit that was set '
+        'when the model was trained; 0: off.', limits=(0.0, 1e6), live=True)
+    reject_faulty_images: bool = _parameter(
+        True, 'Give no pose for an image that is covered, dark, overexposed or frozen; false only '
+        'tells of it.', live=True)
+    reject_blurred_images: bool = _parameter(
+        False, 'Give no pose for a blurred image, either.', live=True)
+    max_identical_images: int = _parameter(
+        10, 'So many images in a row that are equal to the last pixel are a frozen camera; 0: off '
+        '(a simulation without noise).', limits=(0, 1000000), live=True)
+    min_sharpness: float = _parameter(
+        0.25, 'An image whose sharpness is below is blurred: good ones have 0.6 to 2, whatever '
+        'the light; 0: off.', limits=(0.0, 100.0), live=True)
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            choices = item.metadata['choices']
+            if choices and getattr(self, item.name) not in choices:
+                raise InputError(f'parameter {item.name} has to be one of {", ".join(choices)}. '
+                                 f'Received: {getattr(self, item.name)!r}')
+        if not self.map_frame.strip('/'):
+            raise InputError("parameter map_frame has to be a frame's name. "
+                             f'Received: {self.map_frame!r}')
+        self.map_from_dataset()
+        self.gate_config()
+
+    def map_from_dataset(self) -> Pose:
+        """
+        Return where the dataset's frame is in the map.
+
+        :raises InputError: when it is no rigid transform.
+        """
+        try:
+            return Pose(np.array(self.map_from_dataset_xyz),
+                        np.array(self.map_from_dataset_quat_xyzw))
+        except InputError as error:
+            raise InputError(f'parameters map_from_dataset_*: {error}') from error
+
+    def gate_config(self) -> GateConfig:
+        """Return the gate's limits."""
+        return GateConfig(**{item.name: getattr(self, item.name) for item in fields(GateConfig)})
+
+
+def _descriptor(item: Field[Any]) -> ParameterDescriptor:
+    descriptor = ParameterDescriptor(
+        description=item.metadata['description'], read_only=item.metadata['read_only'],
+        additional_constraints=_allowed(item))
+    if item.metadata['limits']:
+        low, high = item.metadata['limits']
+        if isinstance(item.default, int):
+            descriptor.integer_range = [IntegerRange(from_value=low, to_value=high, step=1)]
+        else:
+            descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
+    return descriptor
+
+
+def _allowed(item: Field[Any]) -> str:
+    """Return in words what a parameter may be."""
+    if item.metadata['limits']:
+        return '{:g} to {:g}'.format(*item.metadata['limits'])
+    return ', '.join(item.metadata['choices'])
+
+
+def _as_ros(value: Any) -> Any:  # noqa: ANN401 - any parameter's type
+    return list(value) if isinstance(value, tuple) else value
+
+
+def declare(node: LifecycleNode) -> None:
+    """
+    Declare every parameter on the node.
+
+    :raises InputError: when a value given at start has the wrong type or is out of its range.
+    """
+    for item in fields(Parameters):
+        try:
+            node.declare_parameter(item.name, _as_ros(item.default), _descriptor(item))
+        except (rclpy.exceptions.InvalidParameterTypeException,
+                rclpy.exceptions.InvalidParameterValueException) as error:
+            allowed = f', {_allowed(item)}' if _allowed(item) else ''
+            raise InputError(f'parameter {item.name} has to be {_type_name(item)}{allowed}. '
+                             f'Received: {error}') from error
+
+
+def read(node: LifecycleNode, changes: Mapping[str, Any] | None = None) -> Parameters:
+    """
+    Return the node's parameters.
+
+    :param changes: values to check before the node takes them.
+    :raises InputError: on a value that is not allowed.
+    """
+    changes = changes or {}
+    values: dict[str, Any] = {
+        f.name: changes.get(f.name, node.get_parameter(f.name).value) for f in fields(Parameters)}
+    for name, value in values.items():
+        if value is None:
+            raise InputError(f'parameter {name} cannot be removed')
+        if not isinstance(value, str | bool | int | float):
+            values[name] = tuple(value)
+    return Parameters(**values)
+
+
+def unknown(node: LifecycleNode) -> list[str]:
+    """Return the names that were given at start and that nothing declared: typing errors."""
+    return sorted(name for name in overrides(node) if not node.has_parameter(name))
+
+
+def overrides(node: LifecycleNode) -> set[str]:
+    """Return the names that were given at start, on the command line or in a file."""
+    return set(node._parameter_overrides)  # rclpy has no public way to ask
+
+
+def _type_name(item: Field[Any]) -> str:
+    if isinstance(item.default, tuple):
+        return f'{len(item.default)} decimal numbers'
+    return {str: 'a string', bool: 'true or false', float: 'a decimal number',
+            int: 'a whole number'}[type(item.default)]
+
+
+def markdown_table() -> str:
+    """Return the README's table of the parameters."""
+    lines = ['| parameter | default | meaning |', '| --- | --- | --- |']
+    for item in fields(Parameters):
+        allowed = f' ({_allowed(item)})' if _allowed(item) else ''
+        allowed += ' \\*' if item.metadata['live'] else ''
+        default = str(_as_ros(item.default)).lower() if item.default != '' else "''"
+        lines.append(f'| `{item.name}` | `{default}` | {item.metadata["description"]}{allowed} |')
+    return '\n'.join([*lines, '', r'\* can be changed while the node runs.']) + '\n'
+
+
+def fixed_names() -> set[str]:
+    """Return the names of the parameters that cannot be changed while the node is configured."""
+    return {item.name for item in fields(Parameters) if not item.metadata['live']}
+
+
+def help_text() -> str:
+    """Return the parameters as lines for --help."""
+    return 'parameters (default):\n' + '\n'.join(
+        f'  {item.name} ({_as_ros(item.default)!r})\n      {item.metadata["description"]}'
+        for item in fields(Parameters))

@@ -1,0 +1,1 @@
+"""How sure a pose is: covariance, Monte-Carlo dropout, place recognition."""

@@ -1,0 +1,168 @@
+"""Poses from files: matched by name, stamp or row, and scored as the field's own tool does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from evo.core.metrics import APE, PoseRelation
+from evo.core.sync import associate_trajectories
+from evo.tools.file_interface import read_tum_trajectory_file
+import numpy as np
+from posenet_ros import evaluate
+from posenet_ros.datasets.pose_files import write_cambridge, write_tum
+from posenet_ros.errors import InputError, run_cli
+from posenet_ros.evaluation.association import Match, match_files, PoseFiles, read_train
+from posenet_ros.evaluation.report import folder as report_files
+from posenet_ros.geometry.pose import Pose, xyzw_from_wxyz
+import pytest
+from transforms3d.euler import euler2quat
+
+COUNT = 40
+
+
+def truths() -> list[Pose]:
+    """Return a round walk of 40 poses, the camera turning."""
+    angles = np.linspace(0, 2 * np.pi, COUNT, endpoint=False)
+    return [Pose(np.array([9 * np.cos(a), 6 * np.sin(a), 1.5 + 0.1 * np.sin(5 * a)]),
+                 xyzw_from_wxyz(euler2quat(0.1, 0.2 * np.cos(a), a))) for a in angles]
+
+
+def estimates() -> list[Pose]:
+    """Return the walk with errors of known size: i/10 m along y, i degrees about x."""
+    return [Pose(pose.translation_m + np.array([0, i / 10, 0]),
+                 (pose @ Pose(np.zeros(3), xyzw_from_wxyz(
+                     euler2quat(np.radians(i), 0, 0)))).quat_xyzw)
+            for i, pose in enumerate(truths())]
+
+
+def names(prefix: str = '', suffix: str = '.png') -> list[str]:
+    return [f'{prefix}seq{1 + i // 20}/frame{i:05}{suffix}' for i in range(COUNT)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with the same poses in all three forms."""
+    for kind, poses in (('truth', truths()), ('poses', estimates())):
+        write_cambridge(tmp_path / f'{kind}.txt', zip(names(), poses, strict=True))
+        write_tum(tmp_path / f'{kind}.tum',
+                  [(10**18 + i * 10**8, pose) for i, pose in enumerate(poses)])
+        rows = [' '.join(f'{v:.12g}' for v in pose.matrix[:3].ravel()) for pose in poses]
+        (tmp_path / f'{kind}.kitti').write_text('\n'.join(rows) + '\n')
+    return tmp_path
+
+
+def run(*arguments: str | Path) -> int:
+    return run_cli(lambda: evaluate.main([str(a) for a in arguments]))
+
+
+@pytest.mark.parametrize(('form', 'match'), [('txt', 'name'), ('tum', 'stamp'), ('kitti', 'row')])
+def test_known_errors_in_every_form(
+        folder: Path, form: str, match: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report_files, 'html_page', lambda *arguments: '<html>')
+    assert run('--poses', folder / f'poses.{form}', '--truth', folder / f'truth.{form}',
+               '--out', folder / 'report') == 0
+    report = json.loads((folder / 'report' / 'report.json').read_text())
+    assert report['translation_m']['median'] == pytest.approx(1.95, abs=1e-6)
+    assert report['translation_m']['max'] == pytest.approx(3.9, abs=1e-6)
+    assert report['rotation_deg']['median'] == pytest.approx(19.5, abs=1e-5)
+    assert report['rotation_deg']['p75'] == pytest.approx(29.25, abs=1e-5)
+    assert report['frames'] == {'total': 40, 'estimated': 40, 'accepted': 40, 'dropped': 0}
+    assert report['data']['match'] == match
+    assert len(report['sequences']) == (2 if form == 'txt' else 1)
+
+
+@pytest.mark.parametrize(('relation', 'key'), [
+    (PoseRelation.translation_part, 'translation_m'),
+    (PoseRelation.rotation_angle_deg, 'rotation_deg')])
+def test_evo_gives_the_same_statistics(
+        folder: Path, relation: PoseRelation, key: str,
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report_files, 'html_page', lambda *arguments: '<html>')
+    assert run('--poses', folder / 'poses.tum', '--truth', folder / 'truth.tum',
+               '--out', folder / 'report') == 0
+    ours = json.loads((folder / 'report' / 'report.json').read_text())[key]
+    pair = associate_trajectories(*(read_tum_trajectory_file(str(folder / 'report' / name))
+                                    for name in ('truth.tum', 'estimate.tum')))
+    ape = APE(relation)
+    ape.process_data(pair)
+    theirs = ape.get_all_statistics()
+    assert len(ape.error) == COUNT
+    for name in ('median', 'mean', 'max'):
+        assert ours[name] == pytest.approx(theirs[name], abs=1e-6)
+    assert ours['p90'] == pytest.approx(np.percentile(ape.error, 90), abs=1e-6)
+
+
+def test_names_match_whatever_the_folder_the_order_and_the_suffix(folder: Path) -> None:
+    rows = list(zip(names('D:/data/KingsCollege/', '.jpg'), estimates(), strict=True))
+    write_cambridge(folder / 'other.txt', rows[::-1])
+    frames, data = match_files(PoseFiles(folder / 'other.txt', folder / 'truth.txt'))
+    assert data['match'] == 'name'
+    assert [frame.name for frame in frames] == names()
+    np.testing.assert_allclose(frames[7].estimate.translation_m, estimates()[7].translation_m)
+
+
+def test_frame_that_is_not_answered_fails(folder: Path) -> None:
+    write_cambridge(folder / 'few.txt', list(zip(names(), estimates(), strict=True))[:30])
+    frames, _ = match_files(PoseFiles(folder / 'few.txt', folder / 'truth.txt'))
+    assert sum(frame.estimate is None for frame in frames) == 10
+    assert 'no row' in frames[-1].reasons[0]
+
+
+def test_nan_is_a_failure(folder: Path) -> None:
+    text = (folder / 'poses.tum').read_text().splitlines()
+    text[3] = text[3].split()[0] + ' nan nan nan nan nan nan nan'
+    (folder / 'nan.tum').write_text('\n'.join(text))
+    frames, _ = match_files(PoseFiles(folder / 'nan.tum', folder / 'truth.tum'))
+    assert len(frames) == COUNT
+    assert frames[3].estimate is None
+
+
+def test_nan_in_a_truth_shifts_no_row(folder: Path) -> None:
+    text = (folder / 'truth.kitti').read_text().splitlines()
+    text[3] = ' '.join(['nan'] * 12)
+    (folder / 'nan.kitti').write_text('\n'.join(text))
+    frames, _ = match_files(PoseFiles(folder / 'poses.kitti', folder / 'nan.kitti'))
+    assert len(frames) == COUNT - 1
+    np.testing.assert_allclose(frames[3].truth.translation_m, truths()[4].translation_m)
+
+
+def test_truth_is_interpolated_at_the_time_of_an_estimate(folder: Path) -> None:
+    write_tum(folder / 'late.tum', [(10**18 + 5 * 10**7, truths()[0])])
+    frames, _ = match_files(PoseFiles(folder / 'late.tum', folder / 'truth.tum'))
+    middle = (truths()[0].translation_m + truths()[1].translation_m) / 2
+    np.testing.assert_allclose(frames[0].truth.translation_m, middle)
+    with pytest.raises(InputError, match='none with a truth'):
+        match_files(PoseFiles(folder / 'late.tum', folder / 'truth.tum', max_gap_s=0.05))
+
+
+@pytest.mark.parametrize(('poses', 'truth', 'match', 'why'), [
+    ('poses.kitti', 'truth.tum', Match.STAMP, 'expected rows with a stamp'),
+    ('poses.tum', 'truth.txt', Match.NAME, 'expected rows with a name'),
+    ('short.kitti', 'truth.kitti', None, 'expected 40 rows'),
+    ('strange.txt', 'truth.txt', None, 'expected names of'),
+    ('twice.txt', 'truth.txt', None, 'is in line 4 already')])
+def test_files_that_do_not_belong_together(
+        folder: Path, poses: str, truth: str, match: Match | None, why: str) -> None:
+    rows = list(zip(names(), estimates(), strict=True))
+    write_cambridge(folder / 'strange.txt', zip(names('', 'x.png'), estimates(), strict=True))
+    write_cambridge(folder / 'twice.txt', [*rows, rows[0]])
+    short = (folder / 'poses.kitti').read_text().splitlines()[:-1]
+    (folder / 'short.kitti').write_text('\n'.join(short))
+    with pytest.raises(InputError) as caught:
+        match_files(PoseFiles(folder / poses, folder / truth, match=match))
+    assert why in str(caught.value)
+
+
+def test_training_poses_give_the_baselines(folder: Path) -> None:
+    train = read_train(PoseFiles(folder / 'a', folder / 'b', folder / 'truth.txt'))
+    assert train.names == tuple(names())
+    assert train.descriptors.shape == (COUNT, 0)
+    assert read_train(PoseFiles(folder / 'a', folder / 'b')) is None
+
+
+def test_missing_truth_is_named(folder: Path, capsys: pytest.CaptureFixture) -> None:
+    assert run('--poses', folder / 'poses.txt', '--out', folder / 'r') == 2
+    assert '--truth FILE' in capsys.readouterr().err
+    assert run('--data', folder, '--out', folder / 'r') == 2
+    assert '--model FOLDER' in capsys.readouterr().err

@@ -1,0 +1,122 @@
+"""Reports side by side: what differs, and whether it is more than chance."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from posenet_ros import evaluate
+from posenet_ros.errors import InputError, run_cli
+from posenet_ros.evaluation.metrics.resampling import chance
+from posenet_ros.evaluation.report import comparison as compare
+from posenet_ros.evaluation.report import folder as report_files
+from posenet_ros.evaluation.report.comparison import differences, pair, read_report
+from posenet_ros.evaluation.report.content import build_report
+from posenet_ros.evaluation.report.folder import write_report
+from posenet_ros.evaluation.results import FrameResult
+from posenet_ros.geometry.pose import Pose
+import pytest
+
+COUNT = 60
+
+
+def make(folder: Path, errors_m: np.ndarray) -> Path:
+    """Write the report of frames with these errors; infinite ones were not answered."""
+    frames = [FrameResult(
+        f'{i}.png', i + 1, Pose(),
+        Pose(np.array([error, 0, 0])) if np.isfinite(error) else None)
+        for i, error in enumerate(errors_m)]
+    write_report(folder, build_report(frames, None, {}, {}), frames, None)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _no_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report_files, 'html_page', lambda *arguments: '<html>')
+
+
+def test_failures_count_in_differences() -> None:
+    result = differences(np.array([1, np.inf, 1, np.inf, 5]),
+                         np.array([3, 1, np.inf, np.inf, 5 + 1e-8]))
+    np.testing.assert_array_equal(result, [2, -np.inf, np.inf, 0, 0])
+
+
+def test_chance_is_large_where_there_is_no_difference() -> None:
+    assert chance(np.zeros(50)) == 1
+    assert chance(np.array([])) == 1
+    rng = np.random.default_rng(0)
+    values = [chance(rng.normal(size=200), seed) for seed in range(40)]
+    assert np.mean(np.array(values) < 0.05) < 0.2
+    assert 0.3 < np.mean(values) < 0.7
+
+
+def test_chance_is_small_where_one_is_better() -> None:
+    rng = np.random.default_rng(1)
+    assert chance(rng.normal(0.5, 1, 200)) < 0.001
+    assert chance(-rng.normal(0.5, 1, 200)) < 0.001
+
+
+def test_one_bad_stretch_of_a_walk_is_no_proof() -> None:
+    difference = np.random.default_rng(2).normal(0, 1, 1000)
+    difference[100:110] = np.inf
+    assert chance(difference) > 0.01
+
+
+def test_reports_are_compared_frame_by_frame(tmp_path: Path) -> None:
+    errors = np.random.default_rng(3).uniform(1, 3, COUNT)
+    worse = errors + 0.5
+    worse[:3] = np.inf
+    a, b = (read_report(make(tmp_path / name, e)) for name, e in (('a', errors), ('b', worse)))
+    result = pair(a, b)
+    assert result['frames'] == COUNT
+    assert result['translation_m']['median_difference'] == pytest.approx(0.5)
+    assert result['translation_m']['second_better'] == 0
+    assert result['translation_m']['p_value'] < 0.001
+    assert pair(b, a)['translation_m']['second_better'] == 1
+
+
+def test_command(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    errors = np.random.default_rng(4).uniform(1, 3, COUNT)
+    folders = [make(tmp_path / name, errors * factor) for name, factor in
+               (('base', 1.0), ('half', 0.5), ('double', 2.0))]
+    assert evaluate.main(['compare', *map(str, folders), '--published', 'KingsCollege',
+                          '--out', str(tmp_path / 'out')]) == 0
+    printed = capsys.readouterr().out
+    assert 'half against base' in printed
+    assert 'double against base' in printed
+    assert 'published: PoseNet (2015)' in printed
+    content = json.loads((tmp_path / 'out' / 'compare.json').read_text())
+    assert set(content['reports']) == {'base', 'half', 'double'}
+    assert [p['translation_m']['second_better'] for p in content['pairs']] == [1, 0]
+    page = (tmp_path / 'out' / 'compare.html').read_text()
+    assert page.count('<svg') == 1
+    assert 'double against base' in page
+    assert '| half |' in (tmp_path / 'out' / 'compare.md').read_text()
+
+
+def test_reports_without_a_common_frame(tmp_path: Path) -> None:
+    a, b = (read_report(make(tmp_path / name, np.ones(3))) for name in 'ab')
+    with pytest.raises(InputError, match='none with the same name'):
+        pair(a, compare.Scored('b', b.report, {'other': (1.0, 1.0)}))
+
+
+@pytest.mark.parametrize(('name', 'text', 'why'), [
+    ('report.json', None, 'is missing'), ('frames.csv', None, 'is missing'),
+    ('report.json', '{', 'no whole report'), ('report.json', '{}', "KeyError('frames')"),
+    ('frames.csv', 'name\nx\n', 'no whole report')])
+def test_damaged_report_is_refused(
+        tmp_path: Path, capsys: pytest.CaptureFixture, name: str, text: str | None,
+        why: str) -> None:
+    folder = make(tmp_path / 'a', np.ones(3))
+    (folder / name).unlink()
+    if text is not None:
+        (folder / name).write_text(text)
+    assert run_cli(lambda: evaluate.main(['compare', str(folder)])) == 2
+    assert why in capsys.readouterr().err
+
+
+def test_published_rows_have_a_source() -> None:
+    for rows in json.loads(compare.PUBLISHED.read_text()).values():
+        for row in rows:
+            assert set(row) == {'method', 'translation_m', 'rotation_deg', 'year', 'source'}

@@ -1,0 +1,418 @@
+"""The evaluator end to end, with a stand-in network that knows the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+import json
+from pathlib import Path
+import threading
+import weakref
+
+import cv2
+from helpers import CAMERA, tiny_artifact, write_stand_in_network
+import numpy as np
+from posenet_ros import evaluate
+from posenet_ros.datasets.pose_files import write_cambridge
+from posenet_ros.errors import InputError, run_cli
+from posenet_ros.evaluation import evaluator
+from posenet_ros.evaluation.report import folder as report_files
+from posenet_ros.evaluation.results import FrameResult
+from posenet_ros.evaluation.runner import Album
+from posenet_ros.evaluation.runner import run as run_model
+from posenet_ros.evaluation.sources import Parts, Shot
+from posenet_ros.geometry.pose import Pose
+from posenet_ros.imaging.decoding import Frame
+from posenet_ros.inference import artifact as artifacts
+from posenet_ros.inference import engine_pool as pool
+from posenet_ros.inference.artifact import load
+from posenet_ros.localisation.gate import Gate, GateConfig
+from posenet_ros.localisation.relocaliser import Prediction, Relocaliser
+from posenet_ros.ros_data.bag_writer import camera_message, image_message, new_bag, pose_message
+from posenet_ros.ros_data.messages import ImageError
+from posenet_ros.utils.parallel import ordered_map
+import pytest
+
+COUNT = 12
+STEP_NS = 10**8
+
+
+class GreyEngine:
+    """A network that reads the camera's x from the image's grey value, and is 0.1 m off."""
+
+    name, device = 'stand-in', 'none'
+
+    def predict(self, batch: np.ndarray) -> Prediction:
+        """Return a pose an image."""
+        position = np.zeros((len(batch), 3))
+        position[:, 0] = batch.reshape(len(batch), -1).mean(axis=1) / 10 - 5 + 0.1
+        if (batch == 250).all():
+            position[:] = np.nan
+        return Prediction(position, np.tile([0.0, 0, 0, 1], (len(batch), 1)))
+
+
+def grey(i: int) -> int:
+    return 20 + 5 * i
+
+
+def truth(i: int) -> Pose:
+    return Pose(np.array([grey(i) / 10 - 5, 0, 0]))
+
+
+def picture(i: int) -> np.ndarray:
+    return np.full((CAMERA.height, CAMERA.width, 3), grey(i), np.uint8)
+
+
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(pool, 'load_engine', lambda *_, **__: GreyEngine())
+    # the page takes a second to draw, and test_report.py looks at it
+    monkeypatch.setattr(report_files, 'html_page', lambda *arguments: '<html>')
+    (tmp_path / 'model').mkdir()
+    artifacts.save(tiny_artifact(), tmp_path / 'model', write_stand_in_network)
+    return tmp_path / 'model'
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / 'data'
+    for i in range(COUNT):
+        path = folder / f'seq{1 + i // 6}' / f'{i:03}.png'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), picture(i))
+    write_cambridge(folder / 'dataset_test.txt',
+                    [(f'seq{1 + i // 6}/{i:03}.png', truth(i)) for i in range(COUNT)])
+    return folder
+
+
+def write_bag(path: Path, images: range, truths: range, frame_id: str = 'map') -> Path:
+    with new_bag(path) as writer:
+        for i in sorted({*images, *truths}):
+            time_ns = (i + 1) * STEP_NS
+            if i in truths:
+                writer.write('/truth', pose_message(truth(i), time_ns, frame_id), time_ns)
+            if i in images:
+                writer.write('/camera/camera_info', camera_message(CAMERA, time_ns, 'camera'),
+                             time_ns)
+                frame = Frame(picture(i), time_ns, 'camera')
+                writer.write('/camera/image_raw', image_message(frame), time_ns)
+    return path
+
+
+def run(*arguments: str | Path) -> int:
+    return run_cli(lambda: evaluate.main([str(a) for a in arguments]))
+
+
+def read(folder: Path) -> dict:
+    return json.loads((folder / 'report.json').read_text())
+
+
+def test_dataset(model: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert run('--model', model, '--data', data, '--split', 'test', '--out', tmp_path / 'r') == 0
+    report = read(tmp_path / 'r')
+    assert report['frames'] == {'total': 12, 'estimated': 12, 'accepted': 12, 'dropped': 0}
+    assert report['translation_m']['median'] == pytest.approx(0.1)
+    assert report['rotation_deg']['max'] == 0
+    assert set(report['sequences']) == {'seq1', 'seq2'}
+    assert set(report['latency_ms']) == {'decode', 'prepare', 'infer', 'total'}
+    assert report['model']['engine'] == 'stand-in'
+    printed = capsys.readouterr().out
+    assert '12 frames with truth' in printed
+    assert str(tmp_path / 'r' / 'report.html') in printed
+
+
+def test_bag_gives_the_same_as_the_dataset(model: Path, data: Path, tmp_path: Path) -> None:
+    bag = write_bag(tmp_path / 'bag', range(COUNT), range(COUNT))
+    assert run('--model', model, '--bag', bag, '--out', tmp_path / 'a') == 0
+    assert run('--model', model, '--data', data, '--out', tmp_path / 'b') == 0
+    a, b = read(tmp_path / 'a'), read(tmp_path / 'b')
+    for key in ('frames', 'translation_m', 'rotation_deg', 'recall', 'baselines'):
+        assert a[key] == b[key]
+    assert a['data']['image_topic'] == '/camera/image_raw'
+
+
+def test_dense_gives_the_same_of_even_images_and_says_so(
+        model: Path, data: Path, tmp_path: Path) -> None:
+    common = ('--model', model, '--data', data, '--out')
+    assert run(*common, tmp_path / 'plain') == 0
+    assert run(*common, tmp_path / 'dense', '--dense') == 0
+    plain, dense = read(tmp_path / 'plain'), read(tmp_path / 'dense')
+    assert dense['translation_m'] == pytest.approx(plain['translation_m'])
+    assert (plain['model']['crops'], dense['model']['crops']) == (1, 128)
+
+
+def test_images_without_a_truth_are_counted_and_left_out(model: Path, tmp_path: Path) -> None:
+    bag = write_bag(tmp_path / 'bag', range(COUNT), range(3, 8))
+    assert run('--model', model, '--bag', bag, '--out', tmp_path / 'r') == 0
+    report = read(tmp_path / 'r')
+    assert report['frames']['total'] == 5
+    assert (report['data']['images'], report['data']['without_truth']) == (12, 7)
+
+
+def test_truth_between_two_messages_is_interpolated(model: Path, tmp_path: Path) -> None:
+    bag = write_bag(tmp_path / 'bag', range(1, 4), range(0, 5, 2))
+    assert run('--model', model, '--bag', bag, '--out', tmp_path / 'r') == 0
+    assert read(tmp_path / 'r')['translation_m']['max'] == pytest.approx(0.1)
+    assert run('--model', model, '--bag', bag, '--out', tmp_path / 's',
+               '--max-truth-gap', '0.1') == 0
+    assert read(tmp_path / 's')['frames']['total'] == 1
+
+
+def test_no_matched_frame_is_an_error_and_no_report(
+        model: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    bag = write_bag(tmp_path / 'bag', range(3), range(5, 8))
+    assert run('--model', model, '--bag', bag, '--out', tmp_path / 'r') == 2
+    assert '3 images, none with a truth' in capsys.readouterr().err
+    assert not (tmp_path / 'r').exists()
+
+
+def test_topic_that_is_not_there(
+        model: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    bag = write_bag(tmp_path / 'bag', range(3), range(3))
+    arguments = ('--model', model, '--bag', bag, '--out', tmp_path / 'r')
+    assert run(*arguments, '--image-topic', '/other') == 2
+    error = capsys.readouterr().err
+    assert '/other' in error
+    assert '/camera/image_raw' in error
+    assert run(*arguments, '--truth-topic', '/camera/image_raw') == 2
+    assert error.count('\n') == 1
+
+
+def test_bad_images_are_failures_with_their_reason(model: Path, tmp_path: Path) -> None:
+    def broken(message: object, i: int) -> None:
+        if i == 1:
+            message.encoding = 'unheard'
+        if i == 2:
+            message.width = message.width // 2
+
+    with new_bag(tmp_path / 'bag') as writer:
+        for i in range(5):
+            time_ns = (i + 1) * STEP_NS
+            message = image_message(Frame(picture(i), time_ns, 'camera'))
+            broken(message, i)
+            writer.write('/truth', pose_message(truth(i), time_ns, 'map'), time_ns)
+            writer.write('/image', message, time_ns)
+    assert run('--model', model, '--bag', tmp_path / 'bag', '--out', tmp_path / 'r') == 0
+    assert read(tmp_path / 'r')['frames'] == {
+        'total': 5, 'estimated': 3, 'accepted': 3, 'dropped': 2}
+    assert 'unheard' in (tmp_path / 'r' / 'frames.csv').read_text()
+
+
+def test_stamps_that_double_or_go_back_are_rejected_by_the_gate(
+        model: Path, tmp_path: Path) -> None:
+    with new_bag(tmp_path / 'bag') as writer:
+        for n, i in enumerate((0, 1, 1, 0, 2)):
+            frame = Frame(picture(i), (i + 1) * STEP_NS, 'camera')
+            writer.write('/image', image_message(frame), (n + 1) * STEP_NS)
+            writer.write('/truth', pose_message(truth(i), frame.stamp_ns, 'map'), n * STEP_NS)
+    assert run('--model', model, '--bag', tmp_path / 'bag', '--out', tmp_path / 'r') == 0
+    assert read(tmp_path / 'r')['outcomes'] == {'accepted': 3, 'stale': 2}
+
+
+def test_network_that_gives_nan_fails_and_says_so(
+        model: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    with new_bag(tmp_path / 'bag') as writer:
+        frame = Frame(np.full((48, 64, 3), 250, np.uint8), STEP_NS, 'camera')
+        writer.write('/image', image_message(frame), STEP_NS)
+        writer.write('/truth', pose_message(truth(0), STEP_NS, 'map'), STEP_NS)
+    assert run('--model', model, '--bag', tmp_path / 'bag', '--out', tmp_path / 'r') == 1
+    assert 'no frame has an accepted answer' in capsys.readouterr().err
+    assert read(tmp_path / 'r')['translation_m'] is None
+
+
+@pytest.mark.parametrize(('line', 'why'), [
+    ('seq1/absent.png 0 0 0 1 0 0 0', 'is missing'),
+    ('seq1/000.png 0 0 nan 1 0 0 0', 'NaN'),
+    ('seq1/damaged.png 0 0 0 1 0 0 0', 'damaged file'),
+    ('seq1/000.png 0 0 0 1 0 0 0', 'is a duplicate of')])
+def test_bad_dataset_line_is_named(
+        model: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture, line: str,
+        why: str) -> None:
+    (data / 'seq1' / 'damaged.png').write_bytes(b'no image')
+    with (data / 'dataset_test.txt').open('a') as file:
+        file.write(line + '\n')
+    assert run('--model', model, '--data', data, '--out', tmp_path / 'r') == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert f'{data / "dataset_test.txt"}:16' in error
+    assert why in error
+    assert not (tmp_path / 'r').exists()
+
+
+def test_missing_matplotlib_is_told_before_any_work(
+        model: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.setattr(evaluate, 'find_spec', lambda name: None)
+    assert run('--model', model, '--data', data, '--out', tmp_path / 'r') == 1
+    assert 'pip install matplotlib' in capsys.readouterr().err
+
+
+def test_existing_report_is_refused_before_any_work(
+        model: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / 'r').mkdir()
+    assert run('--model', tmp_path / 'absent', '--data', tmp_path, '--out', tmp_path / 'r') == 2
+    assert '--force' in capsys.readouterr().err
+
+
+def test_gate_limits_are_those_of_the_node(
+        model: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    arguments = ('--model', model, '--data', data, '--out', tmp_path / 'r', '--gate')
+    assert run(*arguments, 'max_sigma_m=0.1') == 1
+    assert read(tmp_path / 'r')['outcomes'] == {'uncertain': 12}
+    assert run(*arguments, 'max_sigma=1', '--force') == 2
+    assert "unknown key 'max_sigma'" in capsys.readouterr().err
+    assert run(*arguments, 'max_sigma_m=small', '--force') == 2
+    assert 'KEY=NUMBER' in capsys.readouterr().err
+
+
+def test_images_of_other_places(
+        model: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    for i, size in enumerate([(64, 48), (90, 90), (300, 100)]):
+        (tmp_path / 'other' / 'deep').mkdir(parents=True, exist_ok=True)
+        noise = np.random.default_rng(i).integers(0, 256, (size[1], size[0], 3), np.uint8)
+        cv2.imwrite(str(tmp_path / 'other' / 'deep' / f'{i}.png'), noise)
+    bag = write_bag(tmp_path / 'bag', range(5), range(0))
+    arguments = ('--model', model, '--data', data, '--out', tmp_path / 'r', '--false-pose', '0.05',
+                 '--out-of-place', tmp_path / 'other', bag)
+    assert run(*arguments) == 0
+    report = read(tmp_path / 'r')
+    assert (report['frames']['total'], report['out_of_place']['frames']) == (12, 8)
+    assert report['out_of_place']['sources']['bag']['accepted'] == 5
+    assert report['false_poses'] == {'limit_m': 0.05, 'estimated': 12, 'accepted': 12}
+    assert report['image_faults'] == {'dark': 1, 'covered': 11}  # each is of one grey
+    rows = (tmp_path / 'r' / 'out_of_place.csv').read_text().splitlines()
+    assert [row.split(',')[0] for row in rows[1:3]] == ['other/deep/0.png', 'other/deep/1.png']
+    assert 'images of other places' in capsys.readouterr().out
+    assert run(*arguments, '--force', '--gate', 'reject_faulty_images=1') == 1
+    assert read(tmp_path / 'r')['outcomes'] == {'dark': 1, 'covered': 11}
+    assert run(*arguments[:-2], tmp_path / 'model', '--force') == 2
+    assert 'Received: no image' in capsys.readouterr().err
+
+
+def test_zip_is_not_unpacked_unasked(
+        model: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert run('--model', model, '--data', tmp_path / 'KingsCollege.zip',
+               '--out', tmp_path / 'r') == 2
+    assert 'unzip KingsCollege.zip' in capsys.readouterr().err
+
+
+def test_other_camera_is_refused(
+        model: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (data / 'camera.json').write_text(json.dumps({**CAMERA.to_mapping(), 'fx': 90.0}))
+    assert run('--model', model, '--data', data, '--out', tmp_path / 'r') == 2
+    assert 'fx=90.0' in capsys.readouterr().err
+
+
+def test_descriptors_of_another_kind_leave_the_baseline_out(model: Path) -> None:
+    describe, reason = evaluator.describer(load(model))
+    assert describe is None
+    assert 'EfficientNet-Lite0' in reason
+
+
+def test_album_keeps_the_worst_only() -> None:
+    album = Album(2)
+    frames = [FrameResult(str(x), 1, Pose(), Pose(np.array([x, 0, 0]))) for x in (3, 9, 1, 7)]
+    for frame in frames:
+        album.look(frame, np.full((2, 2, 3), int(frame.name), np.uint8))
+    album.look(FrameResult('dropped', 1, Pose()), None)
+    kept = [frame.name for frame in album.mount(frames) if frame.picture is not None]
+    assert kept == ['9', '7']
+
+
+def test_nearest_training_image_is_found_in_batches_of_one_size() -> None:
+    settings = tiny_artifact()
+    shapes = []
+
+    def describe(images: np.ndarray) -> np.ndarray:
+        shapes.append(images.shape)
+        index = images.reshape(len(images), -1)[:, 0] % len(settings.train.names)
+        return settings.train.descriptors[index]
+
+    def load(i: int, _: object) -> np.ndarray:
+        if i == 3:
+            raise ImageError('bad')
+        return np.full((48, 64, 3), i, np.uint8)
+
+    shots = [Shot(str(i), i + 1, Pose(), partial(load, i)) for i in range(20)]
+    results = list(run_model(shots, None, Relocaliser(GreyEngine().predict, settings),
+                             Gate(GateConfig(), settings.scene), settings.train, Album(),
+                             describe))
+    assert [r.nearest_image for r in results] == [
+        None if i == 3 else i % 5 for i in range(20)]
+    assert len(set(shapes)) == 1
+
+
+def test_pause_divides_a_recording() -> None:
+    parts = Parts()
+    times_s = [0, 0.1, 0.2, 1.3, 1.4, 1.5, 5.0, 5.1]
+    assert [parts.of(round(t * 1e9)) for t in times_s] == [
+        'part1'] * 3 + ['part2'] * 3 + ['part3'] * 2
+    slow = Parts()
+    assert {slow.of(round(2e9 * i)) for i in range(5)} == {'part1'}
+
+
+def test_ordered_map_keeps_the_order_and_reads_only_a_little_ahead() -> None:
+    taken = 0
+
+    def items() -> object:
+        nonlocal taken
+        for i in range(100):
+            taken += 1
+            yield i
+
+    results = ordered_map(lambda i: 2 * i, items(), ahead=4)
+    assert [next(results) for _ in range(3)] == [0, 2, 4]
+    assert taken <= 3 + 4
+    assert list(results) == list(range(6, 200, 2))
+
+
+def run_engine(count: int, load: Callable[[object], np.ndarray], engine: GreyEngine) -> None:
+    settings = tiny_artifact()
+    shots = [Shot(str(i), i + 1, Pose(), load) for i in range(count)]
+    results = run_model(shots, None, Relocaliser(engine.predict, settings),
+                        Gate(GateConfig(), settings.scene), settings.train, Album())
+    assert sum(1 for _ in results) == count
+
+
+def test_images_are_decoded_while_the_network_runs() -> None:
+    count, decoded = 10, threading.Semaphore(0)
+
+    class WaitingEngine(GreyEngine):
+        """A network that waits for the next image."""
+
+        def predict(self, batch: np.ndarray) -> Prediction:
+            """Return a pose only once another image is decoded; a loop would never get on."""
+            assert decoded.acquire(timeout=20)
+            return super().predict(batch)
+
+    first = iter([True])
+
+    def load(_: object) -> np.ndarray:
+        if not next(first, False):
+            decoded.release()
+        return picture(0)
+
+    threading.Timer(1.0, decoded.release).start()  # there is no image after the last
+    run_engine(count, load, WaitingEngine())
+
+
+def test_memory_does_not_grow_with_the_bag() -> None:
+    alive: list[weakref.ref] = []
+    most = 0
+
+    def load(_: object) -> np.ndarray:
+        nonlocal most
+        image = picture(0)
+        alive.append(weakref.ref(image))
+        most = max(most, sum(known() is not None for known in alive))
+        return image
+
+    run_engine(100, load, GreyEngine())
+    assert most <= 4  # those that are being decoded
+
+
+def test_ordered_map_hands_on_an_error() -> None:
+    def fail(i: int) -> int:
+        raise InputError(f'bad {i}')
+
+    with pytest.raises(InputError, match='bad 0'):
+        list(ordered_map(fail, range(50)))

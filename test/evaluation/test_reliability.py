@@ -1,0 +1,167 @@
+"""What the report says of a model's word about itself, on cases with a known answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+import json
+
+from helpers import REPORT_SCHEMA
+from hypothesis import given, settings
+from hypothesis import strategies as st
+import jsonschema
+import numpy as np
+from posenet_ros.evaluation.metrics.ranks import auroc
+from posenet_ros.evaluation.metrics.sparsification import sparsification
+from posenet_ros.evaluation.reliability import false_poses, separation, trust
+from posenet_ros.evaluation.report.content import build_report
+from posenet_ros.evaluation.report.page import html_page, markdown_page
+from posenet_ros.evaluation.results import FrameResult
+from posenet_ros.geometry.estimate import diagonal_covariance
+from posenet_ros.geometry.pose import Pose
+from posenet_ros.imaging.quality import ImageFault
+from posenet_ros.localisation.gate import Verdict
+import pytest
+
+RNG = np.random.default_rng(0)
+SCORES = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=20)
+
+
+@settings(deadline=None)
+@given(SCORES, SCORES)
+def test_auroc_is_the_share_of_pairs_in_order(inside: list[float], outside: list[float]) -> None:
+    pairs = [(b > a) + 0.5 * (b == a) for a in inside for b in outside]
+    assert auroc(inside, outside) == pytest.approx(np.mean(pairs))
+
+
+def test_separation_lets_95_of_a_hundred_good_pass() -> None:
+    inside, outside = np.arange(100.0), np.array([50.0, 94.0, 95.5, 200.0])
+    found = separation(inside, outside)
+    assert np.mean(inside <= found['limit_for_95']) == pytest.approx(0.96)  # the 95 %, and one
+    assert found['out_of_place_at_95'] == 0.5
+    assert found['auroc'] == pytest.approx((50.5 + 94.5 + 96 + 100) / 400)
+
+
+def test_sparsification_of_a_sigma_that_knows() -> None:
+    unsure = RNG.uniform(0.1, 2, 400)
+    errors = unsure * 3
+    found = sparsification(errors, unsure)
+    assert found['ause'] == pytest.approx(0)
+    assert found['mean'] == found['oracle_mean']
+    assert found['mean'][-1] == pytest.approx(errors.mean())
+    assert found['p95'][15] == pytest.approx(np.percentile(np.sort(errors)[:320], 95))
+
+
+def test_sparsification_of_a_sigma_that_guesses() -> None:
+    errors, unsure = RNG.exponential(size=(2, 4000))
+    found = sparsification(errors, unsure)
+    # E[error] is 1 whatever is kept; of an exponential's smallest share q the mean is
+    # 1 + (1 - q) ln(1 - q) / q, and its difference from 1 integrates to pi^2 / 6 - 1;
+    # the curve begins at a twentieth, where the difference is 0.975
+    assert found['ause'] == pytest.approx(np.pi ** 2 / 6 - 1 - 0.05 * 0.9875, abs=0.04)
+    wrong = sparsification(errors, -errors + errors.max() + 1)
+    assert wrong['ause'] > found['ause'] > 0
+
+
+@pytest.mark.parametrize('times', [1.0, 2.0])
+def test_errors_as_predicted_have_the_predicted_curves(times: float) -> None:
+    unsure = RNG.uniform(0.5, 1.5, 4000)
+    errors = unsure * times * np.linalg.norm(RNG.normal(size=(4000, 3)), axis=1) / np.sqrt(3)
+    found = sparsification(errors, unsure)
+    for statistic in ('mean', 'p95'):
+        assert np.allclose(found[statistic][7:], times * np.array(
+            found[f'predicted_{statistic}'][7:]), rtol=0.06)  # shares from 40 %: 1600 errors
+    assert 0.8 < found['predicted_p95'][15] / found['predicted_p95'][-1] < 0.95
+
+
+def test_the_interval_of_the_change_in_the_p95_holds_the_true_one() -> None:
+    unsure = np.repeat([0.5, 1.0], [3200, 800])  # the surest 80 %, and the rest
+    RNG.shuffle(unsure)
+    errors = unsure * np.linalg.norm(RNG.normal(size=(40, 4000, 3)), axis=2) / np.sqrt(3)
+    true = np.percentile(errors[:, unsure < 1], 95) / np.percentile(errors, 95) - 1
+    found = [sparsification(some[:200], unsure[:200]) for some in errors]
+    index = found[0]['kept'].index(0.8)
+    low, high = np.array([one['p95_change_interval'][index] for one in found]).T
+    assert 0.8 < np.mean((low <= true) & (true <= high)) <= 1
+    assert -1 < low.mean() < true < high.mean() < 0.05
+    assert found[0]['p95_change'][index] == pytest.approx(
+        found[0]['p95'][index] / found[0]['p95'][-1] - 1)
+
+
+def test_no_order_no_sparsification() -> None:
+    assert sparsification(RNG.exponential(size=100), np.full(100, 0.5)) is None
+    assert sparsification(np.zeros(100), RNG.exponential(size=100)) is None
+
+
+def walk(count: int = 400) -> list[FrameResult]:
+    """Return frames whose x is as far off as said, whose y is twice as far and z half as far."""
+    frames = []
+    for i in range(count):
+        sigma = 0.05 * (1 + i % 10)
+        error = RNG.normal(0, sigma, 3) * (1, 2, 0.5)
+        covariance = diagonal_covariance([sigma] * 3, [0.01 * (1 + i % 3)] * 3)
+        frames.append(FrameResult(
+            f'{i}', i + 1, Pose(np.array([i, 0, 0])), Pose(np.array([i, 0, 0]) + error),
+            covariance, Verdict.ACCEPTED, place_score=float(RNG.uniform(0, 1))))
+    return frames
+
+
+def strays() -> list[FrameResult]:
+    """Return frames of two other places, of which one looks like the trained one."""
+    return [FrameResult(f'{i}', i + 1, Pose(), Pose(), diagonal_covariance([5] * 3, [0.1] * 3),
+                        Verdict.OUT_OF_PLACE if i % 2 else Verdict.ACCEPTED,
+                        sequence='near' if i < 10 else 'far',
+                        place_score=0.5 if i < 10 else 9.0) for i in range(30)]
+
+
+def test_report_of_a_walk_and_of_other_places() -> None:
+    frames = walk()
+    frames[0] = replace(frames[0], estimate=Pose(np.array([9.0, 0, 0])))
+    frames[1] = replace(frames[1], estimate=Pose(np.array([9.0, 0, 0])), verdict=Verdict.FROZEN,
+                        fault=ImageFault.FROZEN)
+    report = build_report(frames, None, {}, {}, strays())
+    axes = report['calibration']['translation']['axes']
+    for axis, share in (('x', 0.683), ('y', 0.383), ('z', 0.954)):
+        assert axes[axis]['1_sigma'] == pytest.approx(share, abs=0.08)
+    assert report['false_poses'] == {'limit_m': 5.0, 'estimated': 2, 'accepted': 1}
+    assert report['image_faults'] == {'frozen': 1}
+    sparse = report['sparsification']
+    assert sparse['translation_m']['p95'][9] < 0.8 * sparse['translation_m']['p95'][-1]
+    assert sparse['rotation_deg'] is None  # no rotation is off
+    other = report['out_of_place']
+    assert (other['frames'], other['accepted']) == (30, 15)
+    assert other['sigma_m']['auroc'] == 1.0
+    assert other['place_score']['out_of_place_within_limit'] == pytest.approx(1 / 3)
+    assert other['place_score']['in_place_within_limit'] == 1.0
+    assert other['sources']['far']['place_score']['auroc'] == 1.0
+    assert other['sources']['near']['accepted'] == 5
+    schema = json.loads(REPORT_SCHEMA.read_text())
+    jsonschema.validate(json.loads(json.dumps(report, allow_nan=False)), schema)
+
+
+def test_the_page_shows_what_is_known() -> None:
+    frames = walk()
+    report = build_report(frames, None, {}, {}, strays())
+    page = html_page(report, frames, None, strays())
+    assert page.count('<svg') == 8
+    for words in ('Is the covariance right?', 'Is it surest where it is right?', 'NEES',
+                  'by an oracle', 'Does it know another place?', 'of other places (30)'):
+        assert words in page
+    table, oracle = markdown_page(report), report['sparsification']['translation_m']['oracle_p95']
+    assert 'AUROC' in table
+    assert f'| translation, p95 by an oracle (m) | {oracle[-1]:.3g} |' in table
+    plain = [replace(frame, covariance=None) for frame in frames]
+    assert 'Is the covariance' not in html_page(build_report(plain, None, {}, {}), plain, None)
+
+
+def test_what_is_not_known_is_null() -> None:
+    frames = [FrameResult('a', 1, Pose(), Pose()), FrameResult('b', 2, Pose())]
+    stray = FrameResult('c', 3, Pose())
+    found = trust(frames, [stray])
+    assert found['sparsification'] is None
+    assert found['out_of_place']['place_score'] is None
+    assert found['out_of_place']['sigma_m'] is None
+    assert trust(frames)['out_of_place'] is None
+
+
+def test_a_false_pose_is_one_beyond_the_limit() -> None:
+    assert false_poses(walk(), 0.2)['accepted'] > false_poses(walk(), 1.0)['accepted']

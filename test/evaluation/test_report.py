@@ -1,0 +1,261 @@
+"""The report's numbers on frames with a known answer, and the files it leaves."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+import json
+from pathlib import Path
+import re
+
+from helpers import REPORT_SCHEMA, tiny_artifact
+import jsonschema
+import numpy as np
+from posenet_ros.datasets.pose_files import read_poses
+from posenet_ros.errors import InputError
+from posenet_ros.evaluation.correlations import motion
+from posenet_ros.evaluation.report.content import BASELINES, build_report
+from posenet_ros.evaluation.report.folder import write_report
+from posenet_ros.evaluation.report.page import html_page
+from posenet_ros.evaluation.report.plots import latency_histogram, up_axis
+from posenet_ros.evaluation.report.tables import (
+    calibration_rows,
+    markdown_table,
+    number,
+    text_table,
+)
+from posenet_ros.evaluation.results import FrameResult
+from posenet_ros.geometry.estimate import diagonal_covariance
+from posenet_ros.geometry.pose import Pose, xyzw_from_wxyz
+from posenet_ros.inference.train_index import TrainIndex
+from posenet_ros.localisation.gate import Verdict
+import pytest
+from transforms3d.quaternions import axangle2quat
+
+STATISTICS = {'median', 'mean', 'p75', 'p90', 'p95', 'max'}
+
+
+def pose(x: float, angle_deg: float = 0.0) -> Pose:
+    return Pose(np.array([x, 0, 0]),
+                xyzw_from_wxyz(axangle2quat((0, 0, 1), np.radians(angle_deg))))
+
+
+def walk(count: int = 20) -> list[FrameResult]:
+    """Return frames of which number i is i/10 m and i degrees off, in two sequences."""
+    covariance = diagonal_covariance((1, 1, 1), (0.1, 0.1, 0.1))
+    return [FrameResult(
+        f'seq{1 + i // 10}/{i:03}.png', (i + 1) * 10**9, pose(i), pose(1.1 * i, i), covariance,
+        Verdict.ACCEPTED, sequence=f'seq{1 + i // 10}', latency_ms={'infer': i, 'total': 2.0 * i})
+        for i in range(count)]
+
+
+def train_index(count: int = 5) -> TrainIndex:
+    return tiny_artifact(count).train
+
+
+def report_of(frames: list[FrameResult]) -> dict:
+    return build_report(frames, train_index(), {'name': 'tiny'}, {'name': 'walk'})
+
+
+def test_numbers_of_a_known_walk() -> None:
+    report = report_of(walk())
+    assert report['frames'] == {'total': 20, 'estimated': 20, 'accepted': 20, 'dropped': 0}
+    assert report['translation_m']['median'] == pytest.approx(0.95)
+    assert report['rotation_deg']['max'] == pytest.approx(19)
+    assert report['recall'] == {'0.25m_2deg': 0.15, '0.5m_5deg': 0.3, '5m_10deg': 0.55}
+    assert set(report['translation_m']) == STATISTICS
+    assert report['latency_ms']['total'] == {
+        'p50': pytest.approx(19), 'p95': pytest.approx(36.1), 'p99': pytest.approx(37.62)}
+    assert set(report['baselines']) == set(BASELINES)
+    assert report['baselines']['nearest_train_image'] is None
+    assert report['calibration']['translation']['coverage']['1_sigma'] == pytest.approx(51 / 60)
+
+
+def test_coverage_is_printed_with_what_it_may_be_by_chance() -> None:
+    report = report_of(walk())
+    rows = {row[0]: row for row in calibration_rows(report)}
+    known = report['calibration']['translation']
+    low, high = known['interval']['1_sigma']
+    assert 0 < low < known['coverage']['1_sigma'] < high <= 1
+    assert rows['translation'][1] == f'85.0 % ({100 * low:.0f} to {100 * high:.0f})'
+    assert rows['expected'][1] == '68.3 %'
+    assert list(rows)[1] == 'pose'
+
+
+def schema() -> dict:
+    return json.loads(REPORT_SCHEMA.read_text())
+
+
+@pytest.mark.parametrize('frames', [
+    walk(), walk(1), [FrameResult('a', 1, pose(0))],
+    [FrameResult('a', 1, pose(0), pose(9), verdict=Verdict.STALE)]])
+def test_report_fits_its_schema(frames: list[FrameResult]) -> None:
+    jsonschema.Draft202012Validator.check_schema(schema())
+    jsonschema.validate(json.loads(json.dumps(report_of(frames), allow_nan=False)), schema())
+
+
+def test_schema_can_fail() -> None:
+    report = report_of(walk())
+    del report['recall']['5m_10deg']
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(report, schema())
+
+
+def test_design_keys_are_all_there() -> None:
+    assert {'frames', 'translation_m', 'rotation_deg', 'recall', 'baselines', 'latency_ms',
+            'calibration', 'model', 'data', 'versions'} <= set(report_of(walk()))
+
+
+def test_sequences_are_scored_apart() -> None:
+    sequences = report_of(walk())['sequences']
+    assert sequences['seq1']['translation_m']['median'] == pytest.approx(0.45)
+    assert sequences['seq2']['translation_m']['median'] == pytest.approx(1.45)
+
+
+def test_dropped_and_rejected_frames_fail_in_recall_and_not_in_the_median() -> None:
+    frames = walk(4)
+    frames[2] = FrameResult('dropped', 3, pose(2), reasons=('bad image',))
+    frames[3] = FrameResult('rejected', 4, pose(3), pose(500), verdict=Verdict.OUT_OF_BOUNDS)
+    report = report_of(frames)
+    assert report['frames'] == {'total': 4, 'estimated': 3, 'accepted': 2, 'dropped': 1}
+    assert report['outcomes'] == {'accepted': 2, 'dropped': 1, 'out_of_bounds': 1}
+    assert report['translation_m']['max'] == pytest.approx(0.1)
+    assert report['recall']['5m_10deg'] == 0.5
+
+
+def test_nothing_answered_is_null_never_zero() -> None:
+    report = report_of([FrameResult('a', 1, pose(0)), FrameResult('b', 2, pose(1))])
+    assert report['translation_m'] is None
+    assert report['confidence_95'] is None
+    assert set(report['recall'].values()) == {0.0}
+
+
+def test_no_frames_are_refused() -> None:
+    with pytest.raises(InputError, match='at least one frame'):
+        report_of([])
+
+
+def test_nearest_image_baseline_is_over_the_images_that_could_be_read() -> None:
+    train = train_index()
+    known = Pose(train.positions_m[2], train.quats_xyzw[2])
+    frames = [FrameResult('a', 1, known, nearest_image=2), FrameResult('b', 2, pose(0))]
+    medians = build_report(frames, train, {}, {})['baselines']['nearest_train_image']
+    assert medians == {'translation_m': 0, 'rotation_deg': pytest.approx(0, abs=1e-9)}
+
+
+def test_files_of_a_report(tmp_path: Path) -> None:
+    frames = walk()
+    frames[5] = FrameResult('seq1/bad.png', 6 * 10**9, pose(5), reasons=('no "image", <sorry>',))
+    report = report_of(frames)
+    write_report(tmp_path / 'report', report, frames, train_index())
+    folder = tmp_path / 'report'
+    assert sorted(p.name for p in folder.iterdir()) == [
+        'estimate.tum', 'frames.csv', 'report.html', 'report.json', 'report.md', 'truth.tum']
+    assert json.loads((folder / 'report.json').read_text()) == report
+    rows = list(csv.DictReader((folder / 'frames.csv').open()))
+    assert len(rows) == 20
+    assert float(rows[7]['translation_error_m']) == pytest.approx(0.7)
+    assert (rows[5]['outcome'], rows[5]['x']) == ('dropped', '')
+    assert (rows[5]['sigma_x_m'], rows[5]['place_score']) == ('', '')
+    assert float(rows[7]['sigma_yaw_deg']) == pytest.approx(np.degrees(0.1))
+    estimates, truths = (read_poses(folder / f'{n}.tum') for n in ('estimate', 'truth'))
+    assert [e.stamp_ns for e in estimates] == [t.stamp_ns for t in truths]
+    assert len(estimates) == 19
+
+
+def test_page_is_whole_and_needs_no_network(tmp_path: Path) -> None:
+    frames = walk()
+    frames[0] = FrameResult('<b>', 1, pose(0))
+    write_report(tmp_path / 'report', report_of(frames), frames, train_index())
+    page = (tmp_path / 'report' / 'report.html').read_text()
+    assert page.count('<svg') == 7
+    links = re.findall(r'(?:src|href)="([^"]*)"', page)
+    assert all(link.startswith(('#', 'data:')) for link in links)
+    assert '<b>' not in re.findall(r'<pre>(.*)</pre>', page, re.DOTALL)[0]
+    assert '0.95' in page or '1.00' in page
+
+
+@pytest.mark.parametrize('frames', [
+    [FrameResult('a', 1, pose(0))],
+    [FrameResult('a', 1, pose(0), pose(1e7)), FrameResult('b', 2, pose(1), pose(1))]])
+@pytest.mark.filterwarnings('error')
+def test_page_of_hardly_anything(frames: list[FrameResult]) -> None:
+    assert '</html>' in html_page(report_of(frames), frames, train_index())
+
+
+def test_report_that_exists_is_kept_unless_forced(tmp_path: Path) -> None:
+    frames = walk(3)
+    (tmp_path / 'report').mkdir()
+    (tmp_path / 'report' / 'mine').touch()
+    with pytest.raises(InputError, match='--force'):
+        write_report(tmp_path / 'report', report_of(frames), frames, None)
+    assert (tmp_path / 'report' / 'mine').exists()
+    write_report(tmp_path / 'report', report_of(frames), frames, None, force=True)
+    assert (tmp_path / 'report' / 'report.json').exists()
+
+
+@pytest.mark.parametrize(('value', 'text'), [
+    (2.2592, '2.26'), (0.0123, '0.0123'), (12.345, '12.3'), (123.4, '123'), (12345.6, '12346'),
+    (0.0, '0.00'), (None, '-')])
+def test_numbers_have_three_digits(value: float | None, text: str) -> None:
+    assert number(value) == text
+
+
+def test_tables_as_text() -> None:
+    rows = [('what', 'm'), ('estimate', '1.00')]
+    assert text_table(rows) == 'what         m\n--------------\nestimate  1.00'
+    assert markdown_table(rows) == '| what | m |\n| --- | ---: |\n| estimate | 1.00 |'
+
+
+def test_up_is_z_unless_another_axis_is_clearly_flatter() -> None:
+    ground = np.random.default_rng(0).uniform(-1, 1, (50, 3))
+    assert up_axis(ground * (10, 10, 0.3)) == 2
+    assert up_axis(ground * (10, 0.3, 10)) == 1
+    assert up_axis(ground * (10, 0.8, 1)) == 2
+
+
+def test_relations_of_a_walk_whose_error_grows_with_its_speed() -> None:
+    x = np.cumsum(np.arange(40.0) / 10)
+    frames = [FrameResult(f'{i}', (i + 1) * 10**8, pose(x[i]), pose(x[i] + i))
+              for i in range(40)]
+    report = report_of(frames)['relations']
+    speed = report['speed_m_s']
+    assert speed['rank_correlation']['translation_m'] == pytest.approx(1)
+    assert speed['bins'][0]['from'] == pytest.approx(1)
+    assert speed['bins'][-1]['to'] == pytest.approx(39)
+    assert [b['frames'] for b in speed['bins']] == [8, 8, 8, 8, 7]
+    assert report['turning_deg_s'] is None
+    assert report['sigma_m'] is None
+    assert report['distance_m'] is not None
+    rows = build_report(frames, train_index(), {}, {'stamps': 'rows'})['relations']
+    assert rows['speed_m_s'] is None
+
+
+def test_speed_stops_at_the_end_of_a_sequence() -> None:
+    speed, turning = motion(walk())
+    assert np.isnan(speed[[0, 10]]).all()
+    np.testing.assert_allclose(np.delete(speed, [0, 10]), 1)
+    assert np.nanmax(turning) == 0
+
+
+def test_relation_with_the_predicted_sigma() -> None:
+    frames = [replace(frame, covariance=diagonal_covariance((i + 1,) * 3, (1,) * 3))
+              for i, frame in enumerate(walk())]
+    sigma = report_of(frames)['relations']['sigma_m']
+    assert sigma['rank_correlation']['translation_m'] == pytest.approx(1)
+    assert sigma['bins'][0]['from'] == pytest.approx(np.sqrt(3))
+
+
+def test_worst_answers_come_first_with_their_pictures(tmp_path: Path) -> None:
+    frames = walk()
+    frames[19] = replace(frames[19], picture=np.zeros((8, 8, 3), np.uint8))
+    write_report(tmp_path / 'r', report_of(frames), frames, None)
+    cards = (tmp_path / 'r' / 'report.html').read_text().split('<div class="card">')[1:]
+    assert len(cards) == 12
+    assert 'seq2/019.png' in cards[0]
+    assert 'data:image/jpeg;base64,' in cards[0]
+    assert '<img' not in cards[1]
+
+
+def test_nothing_timed_draws_no_histogram() -> None:
+    assert latency_histogram([FrameResult('a', 1, pose(0))]) is None

@@ -1,0 +1,123 @@
+"""Poses: group laws, conventions, and what is refused."""
+
+from __future__ import annotations
+
+from helpers import poses, unit_quaternions
+from hypothesis import given
+import numpy as np
+from posenet_ros.errors import InputError
+from posenet_ros.geometry.estimate import diagonal_covariance, PoseEstimate
+from posenet_ros.geometry.lie import rotation_from_vector, vector_from_rotation
+from posenet_ros.geometry.pose import Pose, wxyz_from_xyzw, xyzw_from_wxyz
+import pytest
+
+QUARTER_TURN_Z = Pose(np.array([1.0, 2.0, 3.0]), np.array([0, 0, np.sqrt(0.5), np.sqrt(0.5)]))
+
+
+def same(a: Pose, b: Pose, tolerance: float = 1e-9) -> bool:
+    """Compare matrices, since q and -q are one rotation."""
+    return bool(np.allclose(a.matrix, b.matrix, atol=tolerance))
+
+
+@given(poses())
+def test_a_pose_times_its_inverse_is_the_identity(pose: Pose) -> None:
+    assert same(pose @ pose.inverse(), Pose())
+    assert same(pose.inverse().inverse(), pose)
+
+
+@given(poses(), poses(), poses())
+def test_composition_is_associative(a: Pose, b: Pose, c: Pose) -> None:
+    assert same((a @ b) @ c, a @ (b @ c))
+
+
+@given(poses(), poses())
+def test_composition_is_the_product_of_matrices(a: Pose, b: Pose) -> None:
+    assert np.allclose((a @ b).matrix, a.matrix @ b.matrix, atol=1e-9)
+
+
+@given(poses())
+def test_matrix_round_trip(pose: Pose) -> None:
+    assert same(Pose.from_matrix(pose.matrix), pose)
+
+
+@given(unit_quaternions())
+def test_reordering_is_inverted(quat: np.ndarray) -> None:
+    assert np.array_equal(wxyz_from_xyzw(xyzw_from_wxyz(quat)), quat)
+
+
+@given(unit_quaternions())
+def test_opposite_quaternions_are_stored_alike_with_w_not_negative(quat: np.ndarray) -> None:
+    a, b = Pose(np.zeros(3), quat), Pose(np.zeros(3), -quat)
+    assert a.quat_xyzw[3] >= 0
+    assert same(a, b)
+
+
+def test_a_quarter_turn_about_z_takes_x_to_y() -> None:
+    assert np.allclose(QUARTER_TURN_Z.apply([1, 0, 0]), [1, 3, 3])
+    assert np.allclose(QUARTER_TURN_Z.apply([[0, 1, 0], [0, 0, 1]]), [[0, 2, 3], [1, 2, 4]])
+
+
+def test_a_pose_cannot_be_changed_from_outside() -> None:
+    translation = np.array([1.0, 2.0, 3.0])
+    pose = Pose(translation)
+    translation[0] = 9
+    assert pose.translation_m[0] == 1
+    with pytest.raises(ValueError, match='read-only'):
+        pose.translation_m[0] = 5
+
+
+@pytest.mark.parametrize(('translation', 'quat', 'message'), [
+    ([0, 0], [0, 0, 0, 1], 'shape'),
+    ([0, 0, float('nan')], [0, 0, 0, 1], 'finite'),
+    ([0, 0, 0], [0, 0, 0, 2], 'length 1'),
+    ([0, 0, 0], [0, 0, 0, 0], 'length 1'),
+    ([0, 0, 0], [0, 0, float('inf'), 1], 'finite'),
+])
+def test_what_is_no_pose_is_refused(
+        translation: list[float], quat: list[float], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Pose(np.array(translation), np.array(quat))
+
+
+def test_a_reflection_is_refused() -> None:
+    with pytest.raises(InputError, match='orthonormal'):
+        Pose.from_rotation(np.diag([1, 1, -1]))
+
+
+def test_a_matrix_with_a_wrong_last_row_is_refused() -> None:
+    with pytest.raises(InputError, match='last row'):
+        Pose.from_matrix(np.ones((4, 4)))
+
+
+def test_diagonal_covariance_squares_its_sigmas() -> None:
+    covariance = diagonal_covariance((1, 2, 3), (0.1, 0.2, 0.3))
+    assert np.allclose(np.diag(covariance), [1, 4, 9, 0.01, 0.04, 0.09])
+    assert PoseEstimate(Pose(), covariance).covariance.shape == (6, 6)
+
+
+def test_a_covariance_that_is_none_is_refused() -> None:
+    with pytest.raises(InputError, match='positive semi-definite'):
+        PoseEstimate(Pose(), -np.eye(6))
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_the_covariance_of_the_base_is_that_of_samples(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    quats = random.normal(size=(2, 4))
+    map_from_camera, camera_from_base = (
+        Pose(random.normal(0, 3, 3), quat / np.linalg.norm(quat)) for quat in quats)
+    root = random.normal(size=(6, 6)) * ([[0.1]] * 3 + [[0.01]] * 3)
+    moved = PoseEstimate(map_from_camera, root @ root.T, 0.5).moved_to(camera_from_base)
+    assert same(moved.map_from_camera, map_from_camera @ camera_from_base)
+    assert moved.place_score == 0.5
+    samples = []
+    for error in random.normal(size=(4000, 6)) @ root.T:
+        turned = Pose.from_rotation(rotation_from_vector(error[3:]))
+        sampled = Pose((map_from_camera.translation_m + error[:3]),
+                       (turned @ map_from_camera).quat_xyzw) @ camera_from_base
+        samples.append([*(sampled.translation_m - moved.map_from_camera.translation_m),
+                        *vector_from_rotation(
+                            sampled.rotation @ moved.map_from_camera.rotation.T)])
+    scale = np.sqrt(np.diag(moved.covariance))
+    difference = (np.cov(np.array(samples).T) - moved.covariance) / np.outer(scale, scale)
+    assert np.abs(difference).max() < 0.08  # 4000 samples: a standard deviation is 0.02

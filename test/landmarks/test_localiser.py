@@ -1,0 +1,385 @@
+"""Landmarks: where rays meet, poses refined by them, and the model folder that holds them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+import json
+import math
+from pathlib import Path
+import shutil
+
+import numpy as np
+from posenet_ros import evaluate
+from posenet_ros.errors import InputError
+from posenet_ros.evaluation import evaluator
+from posenet_ros.evaluation.metrics.pose_errors import rotation_errors_deg
+from posenet_ros.geometry.lie import rotation_vectors_rad
+from posenet_ros.geometry.pose import Pose
+from posenet_ros.imaging.files import read_image
+from posenet_ros.inference.artifact import LANDMARKS_FILE, load, save, TRAIN_FILE
+from posenet_ros.inference.prediction import Prediction
+from posenet_ros.landmarks import landmark_map
+from posenet_ros.landmarks import localiser as landmarks
+from posenet_ros.landmarks.features import detect
+from posenet_ros.landmarks.landmark_map import Landmarks
+from posenet_ros.landmarks.localiser import Refiner, refiner_of
+from posenet_ros.localisation.relocaliser import Relocaliser
+from posenet_ros.training.data.datasets import Dataset, read_dataset
+from posenet_ros.training.data.view_pairs import helpers
+from posenet_ros.training.data.view_pairs import walked as cameras_at
+from posenet_ros.training.fitting import cross_validation as folds
+from posenet_ros.training.fitting.presets import preset_of
+from posenet_ros.training.landmarks import __main__ as finding
+from posenet_ros.training.landmarks import mapping
+from posenet_ros.training.landmarks import validation as refined
+from posenet_ros.training.landmarks.triangulation import triangulate
+import pytest
+from training_helpers import LARGE_CAMERA as CAMERA
+from training_helpers import MAP_FROM_CAMERA, train_tiny, WALL_M, write_cambridge
+
+SETTINGS = ('weights=none', 'input_width=48', 'input_height=36', 'pooling=spatial',
+            'head_width=64', 'epochs=1', 'batch=8', 'colour=0.2', 'noise=3', 'validation=0.3',
+            'landmarks=true')
+
+
+@pytest.fixture(scope='module')
+def wall(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp('data') / 'wall'
+    write_cambridge(folder, camera=CAMERA)
+    return folder
+
+
+@pytest.fixture(scope='module')
+def walked(wall: Path) -> Dataset:
+    return read_dataset(wall, 'train', None)
+
+
+@pytest.fixture(scope='module')
+def found(walked: Dataset) -> Landmarks:
+    return mapping.find(
+        walked, mapping.features_of(walked), mapping.cameras_of(walked))
+
+
+@pytest.fixture(scope='module')
+def model(wall: Path) -> Path:
+    """Train a model folder with landmarks."""
+    return train_tiny(wall, wall.parent / 'model', SETTINGS)
+
+
+def off(pose: Pose, truth: Pose) -> tuple[float, float]:
+    """Return the error in metres and degrees."""
+    return (float(np.linalg.norm(pose.translation_m - truth.translation_m)),
+            float(rotation_errors_deg(pose.quat_xyzw[None], truth.quat_xyzw[None])[0]))
+
+
+def rough(truth: Pose, seed: int) -> Pose:
+    """Return what a network may say: a metre and ten degrees off."""
+    rng = np.random.default_rng(seed)
+    turn = rng.normal(size=3)
+    turn *= np.sin(np.radians(5)) / np.linalg.norm(turn)
+    return Pose(truth.translation_m + rng.uniform(-0.6, 0.6, 3), truth.quat_xyzw) @ Pose(
+        np.zeros(3), np.r_[turn, np.cos(np.radians(5))])
+
+
+def test_rays_of_three_cameras_meet_and_a_wrong_one_is_left_out() -> None:
+    cameras = [Pose.from_rotation(MAP_FROM_CAMERA, (x, 0, 0)) for x in (0.0, 1.0, 2.0, -1.5)]
+    points = np.array([[0.3, 6.0, 0.5], [-1.0, 9.0, 2.0], [0.0, 4.0, -1.0], [0.0, 9000.0, 0.0]])
+    rays = np.stack([(points - c.translation_m) @ c.rotation for c in cameras], axis=1)
+    rays = rays[..., :2] / rays[..., 2:]
+    rays[0, 3] += 0.1  # of another spot
+    rays[1, 1:3] = np.nan  # not seen
+    rays[2, 1:] = np.nan
+    met = triangulate(cameras, rays)
+    assert np.allclose(met[:2], points[:2], atol=1e-9)
+    assert np.isnan(met[2:]).all(), 'one ray does not meet, and parallel ones meet nowhere'
+
+
+def test_helpers_are_near_but_not_too_near_and_look_the_same_way() -> None:
+    back = np.diag([-1.0, 1, -1])
+    poses = [Pose.from_rotation(MAP_FROM_CAMERA, (0.1 * i, 0, 0)) for i in range(12)]
+    poses[3] = Pose.from_rotation(MAP_FROM_CAMERA @ back, poses[3].translation_m)
+    assert helpers(0, cameras_at(poses, 0.2)) == [2, 5, 8]  # the 1st, 3rd and 6th but for 1 and 3
+
+
+def test_landmarks_are_where_the_wall_is(found: Landmarks) -> None:
+    assert len(found.points_m) > 500
+    off_m = np.abs(found.points_m[:, 1] - WALL_M)
+    assert np.median(off_m) < 0.03
+    assert np.mean(off_m < 0.2) > 0.95
+
+
+def test_rough_poses_become_exact(wall: Path, found: Landmarks) -> None:
+    refiner = Refiner(found, np.empty((0, 0)))
+    errors = []
+    for i, sample in enumerate(read_dataset(wall, 'test', None).samples):
+        truth = sample.map_from_camera
+        fine = refiner.refine(detect(read_image(sample.path), CAMERA), rough(truth, i))
+        assert fine is not None
+        errors.append(off(fine.map_from_camera, truth))
+        assert len(fine.inliers) >= landmarks.FEWEST_INLIERS
+    assert np.median(errors, axis=0)[0] < 0.02
+    assert np.median(errors, axis=0)[1] < 0.15
+
+
+def test_another_place_has_none_of_the_landmarks(found: Landmarks) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8).repeat(
+        4, axis=0).repeat(4, axis=1)
+    features = detect(image, CAMERA)
+    assert len(features.rays) > 100
+    guess = Pose.from_rotation(MAP_FROM_CAMERA)
+    assert Refiner(found, np.empty((0, 0))).refine(features, guess) is None
+
+
+def test_where_the_guess_leads_nowhere_the_look_of_the_image_does(
+        wall: Path, walked: Dataset, found: Landmarks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(landmarks, 'VIEWS', 3)
+    monkeypatch.setattr(landmarks, 'MORE_VIEWS', 3)
+    sample = walked.samples[0]
+    features = detect(read_image(sample.path), CAMERA)
+    astray = Pose.from_rotation(MAP_FROM_CAMERA, (40, 0, 0))  # beyond the other end of the wall
+    looks = np.tile(np.eye(len(walked.samples)), (2, 1))  # in two rounds
+    assert Refiner(found, looks).refine(features, astray) is None
+    for places, answers in ((looks, True), (looks[:-1], False)):
+        answer = Refiner(found, places).refine(features, astray, looks[0])
+        assert (answer is not None) == answers
+    assert off(Refiner(found, looks).refine(features, astray, looks[0]).map_from_camera,
+               sample.map_from_camera)[0] < 0.03
+
+
+def test_one_image_can_be_left_out(walked: Dataset, found: Landmarks) -> None:
+    refiner = Refiner(found, np.eye(len(walked.samples)))
+    for view in (0, 7):
+        at = walked.samples[view].map_from_camera
+        assert refiner.views_near(at, 3)[0] == view
+        assert view not in refiner.without(view).views_near(at, 100)
+        assert view not in refiner.without(view).views_like(np.eye(len(walked.samples))[view])
+    assert refiner.views_near(walked.samples[0].map_from_camera, 3)[0] == 0
+
+
+def test_a_left_out_image_has_no_say_in_the_landmarks_that_it_is_refined_by(
+        walked: Dataset, found: Landmarks) -> None:
+    features, cameras = mapping.features_of(walked), mapping.cameras_of(walked)
+    view, truth = 7, found.pose(7)
+    features[view] = features[view]._replace(rays=features[view].rays + 0.004)  # as if turned
+    leaning = mapping.find(walked, features, cameras)
+    sizes = [np.abs(refined.compared(Refiner(marks, np.empty((0, 0))).without(view).refine(
+        features[view], truth), truth)[0]) for marks in (found, leaning)]
+    fair = np.abs(refined.left_out(leaning, features, cameras)[view, 0])
+    sizes_m = [np.linalg.norm(size[:3]) for size in (*sizes, fair)]
+    assert sizes_m[1] < 0.6 * sizes_m[0], 'landmarks that it helped to place lean to it'
+    assert sizes_m[2] == pytest.approx(sizes_m[0], rel=0.2)
+
+
+def test_images_may_see_other_landmarks_instead(found: Landmarks) -> None:
+    points, looks = np.ones((2, 3), np.float32), np.ones((2, found.descriptors.shape[1]), np.uint8)
+    last = len(found.positions_m) - 1
+    for view in (0, 5, last):
+        other = found.instead({view: (points, looks)})
+        assert np.array_equal(other.only(np.array([view])).points_m, points)
+        assert np.array_equal(other.only(np.array([view])).descriptors, looks)
+        rest = np.delete(np.arange(last + 1), view)
+        assert np.array_equal(other.only(rest).points_m, found.only(rest).points_m)
+        assert np.array_equal(other.only(rest).descriptors, found.only(rest).descriptors)
+
+
+def test_where_the_poses_of_the_data_set_contradict_each_other_it_is_less_sure(
+        walked: Dataset) -> None:
+    rng, along_m = np.random.default_rng(0), walked.positions_m[:, 0]
+    left, right = along_m < np.percentile(along_m, 40), along_m > np.percentile(along_m, 60)
+    samples = tuple(replace(s, map_from_camera=Pose(
+        s.map_from_camera.translation_m + (rng.normal(0, 0.05, 3) if left[i] else 0),
+        s.map_from_camera.quat_xyzw)) for i, s in enumerate(walked.samples))
+    bent = replace(walked, samples=samples)
+    features, cameras = mapping.features_of(bent), mapping.cameras_of(bent)
+    found = mapping.find(bent, features, cameras)
+    assert np.isnan(found.misfits).all()
+    before = refined.left_out(found, features, cameras)
+    found, power, after = refined.fitted(found, before)
+    assert power > 0
+    assert np.median(found.misfits[left]) > 2 * np.median(found.misfits[right])
+    assert np.array_equal(before[:, 0], after[:, 0])
+    sizes = [np.abs(refined.ratios(rows)).mean(axis=1) for rows in (before, after)]
+    unfair = [np.median(size[left]) / np.median(size[right]) for size in sizes]
+    assert abs(np.log(unfair[1])) < 0.5 * np.log(unfair[0])
+    wiser, plain = Refiner(found, np.empty((0, 0)), power), Refiner(found, np.empty((0, 0)))
+    larger = [np.divide(*[refiner.refine(
+        features[i], samples[i].map_from_camera).covariance[0, 0] for refiner in (wiser, plain)])
+        for i in (np.argmin(along_m), np.argmax(along_m))]
+    assert larger[0] > 2 * larger[1]
+
+
+def test_few_refined_poses_tell_nothing_of_misfits(found: Landmarks) -> None:
+    rows = np.full((len(found.positions_m), 2, 6), np.nan)
+    rows[:refined.FEWEST_REFINED - 1] = 1.0
+    same, power, again = refined.fitted(found, rows)
+    assert (same is found, power, again is rows) == (True, 0.0, True)
+    assert Refiner(found, np.empty((0, 0)), 2.0).misfit(Pose()) == 1.0
+
+
+def test_files_keep_them_and_damage_is_found(found: Landmarks, tmp_path: Path) -> None:
+    file = tmp_path / LANDMARKS_FILE
+    landmark_map.save(found, file)
+    again = landmark_map.load(file)
+    assert np.array_equal(again.points_m, found.points_m)
+    assert np.array_equal(again.starts, found.starts)
+    with np.load(file) as arrays:
+        np.savez(file, **{name: arrays[name] for name in arrays if name != 'misfits'})
+    assert np.isnan(landmark_map.load(file).misfits).all(), 'as the first files were'
+    landmark_map.save(found, file)
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(InputError, match=f'{file} is damaged'):
+        landmark_map.load(file)
+    np.savez(file, points_m=np.zeros((3, 3)))
+    with pytest.raises(InputError, match='is damaged'):
+        landmark_map.load(file)
+
+
+@pytest.mark.parametrize('change', [
+    {'starts': np.array([0, 5], np.int32)}, {'points_m': np.zeros((4, 2), np.float32)},
+    {'quats_xyzw': np.zeros((0, 4))}, {'misfits': np.zeros(3, np.float32)}])
+def test_shapes_have_to_fit(found: Landmarks, change: dict[str, np.ndarray]) -> None:
+    with pytest.raises(InputError, match=r'of the landmarks (has|have) to'):
+        replace(found, **change)
+
+
+def test_training_adds_them_and_relocaliser_and_evaluator_use_them(
+        wall: Path, model: Path, tmp_path: Path) -> None:
+    loaded = load(model)
+    about = loaded.provenance['landmarks']
+    assert about['held_out_refined'] == about['held_out'] == 12
+    assert about['across_walks_refined'] == about['left_out_refined'] == 24
+    assert min(loaded.calibration.refined_scale) > 0.2
+    assert max(loaded.calibration.refined_scale) < 20
+    arguments = ['--model', str(model), '--data', str(wall)]
+    assert evaluate.main([*arguments, '--refine', '--out', str(tmp_path / 'fine')]) == 0
+    assert evaluate.main([*arguments, '--out', str(tmp_path / 'rough')]) == 0
+    fine, coarse = (json.loads((tmp_path / name / 'report.json').read_text())
+                    for name in ('fine', 'rough'))
+    errors = [report['translation_m']['median'] for report in (fine, coarse)]
+    assert '12 answered (12 refined by landmarks)' in (
+        tmp_path / 'fine' / 'report.md').read_text()
+    assert 'refined' not in (tmp_path / 'rough' / 'report.md').read_text()
+    assert errors[0] < 0.02 < 0.2 < errors[1]
+    with pytest.raises(InputError, match='without --dense'):
+        evaluator.evaluate(loaded, None, evaluate.parser().parse_args(
+            [*arguments, '--refine', '--dense', '--out', 'x']))
+
+
+def test_refined_poses_have_the_calibrated_covariance_in_the_map(
+        wall: Path, walked: Dataset, model: Path) -> None:
+    loaded, sample = load(model), walked.samples[5]
+    truth = sample.map_from_camera
+    turned = Pose((1.0, 2.0, 3.0), np.array([0, 0, np.sqrt(0.5), np.sqrt(0.5)]))  # x becomes y
+    relocaliser = Relocaliser(
+        lambda _: Prediction(truth.translation_m[None] + 0.5, truth.quat_xyzw[None]), loaded,
+        turned, refiner=refiner_of(loaded, True))
+    image = read_image(sample.path)
+    estimate = relocaliser.estimate(
+        relocaliser.prepare(image), relocaliser.features(image))
+    assert off(estimate.map_from_camera, turned @ truth)[0] < 0.03
+    assert estimate.landmarks >= landmarks.FEWEST_INLIERS
+    assert estimate.place_score == 0.0
+    same = refiner_of(loaded, True).refine(relocaliser.features(image), truth)
+    sigmas = np.sqrt(np.diag(same.covariance)) * loaded.calibration.refined_scale
+    own = np.sqrt(np.diag(estimate.covariance))
+    assert np.allclose(own, sigmas[[1, 0, 2, 4, 3, 5]], rtol=0.05)
+    black = np.zeros_like(image)
+    alone = relocaliser.estimate(relocaliser.prepare(black), relocaliser.features(black))
+    assert alone.landmarks == 0
+    assert off(alone.map_from_camera, turned @ truth)[0] == pytest.approx(np.sqrt(0.75))
+
+
+def test_what_no_landmark_confirms_may_be_where_alike_images_were_taken(
+        walked: Dataset, found: Landmarks, model: Path) -> None:
+    looks, chosen = np.eye(len(walked.samples)), [20, 3, 11, 7, 15]
+    alike, guess = looks[chosen].T @ [0.9, 0.8, 0.7, 0.6, 0.5], Pose((0.5, 0.1, 0.2))
+    differences = np.array([np.r_[
+        walked.samples[i].map_from_camera.translation_m - guess.translation_m,
+        rotation_vectors_rad(walked.quats_xyzw[i:i + 1], guess.quat_xyzw[None])[0]]
+        for i in chosen])
+    wanted = np.einsum('ni,nj->ij', differences, differences) * landmarks.WIDE / len(chosen)
+    assert (1 + math.erf(np.sqrt(2 * landmarks.WIDE))) / 2 == pytest.approx(0.9545, abs=0.001)
+    refiner, loaded = Refiner(found, looks), load(model)
+    assert np.allclose(refiner.spread(guess, alike), wanted)
+    assert not refiner.spread(guess, None).any()
+    prediction = Prediction(
+        guess.translation_m[None], guess.quat_xyzw[None], descriptor=alike[None])
+    black = np.zeros((CAMERA.height, CAMERA.width, 3), np.uint8)
+    loaded = replace(loaded, calibration=replace(loaded.calibration, place_limit=0.0))
+    with_it, without = (Relocaliser(lambda _: prediction, loaded, refiner=one)
+                        for one in (refiner, None))
+    covariances = [one.estimate(one.prepare(black), one.features(black)).covariance
+                   for one in (with_it, without)]
+    assert np.allclose(covariances[0] - covariances[1], wanted)
+
+
+def test_the_command_adds_them_to_a_finished_model(
+        wall: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ['--model', str(model), '--data', str(wall)]
+    assert finding.main([*arguments, '--out', str(tmp_path / 'again')]) == 0
+    assert '12 of 12 held-out images refined' in capsys.readouterr().out
+    again, once = load(tmp_path / 'again'), load(model)
+    assert again.calibration.refined_scale == pytest.approx(once.calibration.refined_scale)
+    assert (tmp_path / 'again' / TRAIN_FILE).read_bytes() == (model / TRAIN_FILE).read_bytes()
+
+
+@pytest.fixture(scope='module')
+def crossed(wall: Path) -> Path:
+    """Train a model folder whose two networks hold out other images."""
+    return train_tiny(wall, wall.parent / 'crossed', (*SETTINGS, 'members=2', 'cross_fit=true',
+                                                      'validation=0.2', 'sigma_versions=1'))
+
+
+def test_every_training_image_gives_landmarks_and_is_found_by_its_look(
+        walked: Dataset, crossed: Path) -> None:
+    loaded = load(crossed)
+    seen = landmark_map.load(crossed / LANDMARKS_FILE)
+    assert np.allclose(seen.positions_m, walked.positions_m)
+    assert (np.diff(seen.starts) > 0).all(), 'those held out among them'
+    about = loaded.provenance['landmarks']
+    assert about['left_out_refined'] + about['held_out'] == 36
+    assert np.isnan(seen.misfits).sum() == about['held_out']
+    refiner = refiner_of(loaded, True)
+    for row in (0, 20, 36, 50, 71):
+        looked = refiner.views_like(loaded.train.places[row])
+        assert looked[0] == loaded.train.place_images[row]
+        assert len(looked) == landmarks.VIEWS
+
+
+def test_older_folders_learn_whose_their_descriptors_are(
+        wall: Path, crossed: Path, tmp_path: Path) -> None:
+    new, old = load(crossed), tmp_path / 'old'
+    held = folds.held_out(folds.splits_of(read_dataset(wall, 'train', None),
+                                          preset_of(new.provenance)))
+    known = ~np.isin(new.train.place_images, held)
+    shutil.copytree(crossed, old)
+    save(replace(new, train=replace(
+        new.train, places=new.train.places[known], place_images=np.empty(0, np.int32))), old)
+    finding.main(['--model', str(old), '--data', str(wall), '--out', str(tmp_path / 'again')])
+    again = load(tmp_path / 'again').train
+    assert np.array_equal(again.place_images, new.train.place_images[known])
+    assert np.array_equal(again.places, new.train.places[known])
+    assert len(refiner_of(load(tmp_path / 'again'), True).views_like(again.places[0])) > 0
+
+
+def test_landmarks_of_other_images_than_the_descriptors_are_refused(
+        found: Landmarks, crossed: Path) -> None:
+    folder = crossed.parent / 'mixed'
+    shutil.copytree(crossed, folder)
+    landmark_map.save(found.only(np.arange(20)), folder / LANDMARKS_FILE)
+    with pytest.raises(InputError, match=r'those of 36 images: make them anew .*Received: 20'):
+        refiner_of(replace(load(crossed), folder=folder), True)
+
+
+def test_a_model_without_landmarks_says_what_to_do(wall: Path, model: Path) -> None:
+    loaded = load(model)
+    bare = replace(loaded, folder=wall)
+    assert refiner_of(bare, False) is None
+    with pytest.raises(InputError, match=r'python -m training\.landmarks'):
+        refiner_of(bare, True)
+
+
+def test_images_without_anything_in_common_have_no_landmarks(walked: Dataset) -> None:
+    alone = walked.subset([0])
+    with pytest.raises(InputError, match=r'100 landmarks in common\. Received: 0'):
+        mapping.find(alone, mapping.features_of(alone), mapping.cameras_of(alone))

@@ -1,0 +1,204 @@
+"""The node under load and abuse: large images on a slow engine, nonsense, any order of states."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+import json
+from pathlib import Path
+import subprocess
+import time
+
+from geometry_msgs.msg import PoseStamped
+from helpers import CAMERA
+import numpy as np
+from posenet_ros.geometry.camera import Camera
+from posenet_ros.imaging.decoding import ENCODINGS
+from posenet_ros.ros_data.messages import set_stamp, stamp_ns
+import psutil
+import pytest
+from rclpy.qos import qos_profile_sensor_data
+from ros_helpers import (
+    connected,
+    environment,
+    image_message,
+    node_command,
+    Peer,
+    peer_of,
+    running,
+    values_of,
+    write_mean_colour_model,
+)
+from sensor_msgs.msg import CameraInfo, Image
+
+DOMAIN = 140
+RATE_HZ = 30
+ENGINE_S = 0.15
+SLOW = f"""
+import sys, time
+from posenet_ros import node
+from posenet_ros.localisation import factory as loading
+
+real = loading.load_engine
+
+def slow(*arguments):
+    engine = real(*arguments)
+    predict = engine.predict
+    engine.predict = lambda batch: (time.sleep({ENGINE_S}), predict(batch))[1]
+    return engine
+
+loading.load_engine = slow
+sys.exit(node.main(['relocaliser', *sys.argv[1:]]))
+"""
+
+
+@pytest.fixture(scope='module')
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_mean_colour_model(tmp_path_factory.mktemp('model') / 'tiny')
+
+
+def feed(peer: Peer, seconds: float) -> dict[int, float]:
+    """Send 1080p at 30 Hz, taking what comes back. Returns stamp -> when it was sent."""
+    publisher = peer.node.create_publisher(Image, 'image', qos_profile_sensor_data)
+    message = Image(height=1080, width=1920, step=3 * 1920, encoding='rgb8',
+                    data=array('B', bytes([90, 60, 30]) * (1080 * 1920)))
+    assert peer.wait_until(publisher.get_subscription_count)
+    peer.spin_for(0.3)  # the node has to find the publisher, too
+    sent = {}
+    start = time.monotonic()
+    for i in range(round(seconds * RATE_HZ)):
+        peer.wait_until(lambda: False, max(start + i / RATE_HZ - time.monotonic(), 0.001))
+        stamp = time.time_ns()
+        set_stamp(message.header.stamp, stamp)
+        sent[stamp] = time.monotonic()
+        publisher.publish(message)
+    peer.spin_for(0.3)  # with the publisher would go what it has not sent yet
+    peer.node.destroy_publisher(publisher)
+    return sent
+
+
+def own_memory(process: psutil.Process) -> int:
+    """Return the bytes of a process without files and the segments that DDS shares."""
+    found = process.memory_info()
+    return int(found.rss - found.shared)
+
+
+def test_large_images_on_a_slow_engine_stay_fresh_and_memory_flat(tmp_path: Path) -> None:
+    camera = Camera(1920, 1080, 1500.0, 1500.0, 959.5, 539.5)
+    model = write_mean_colour_model(tmp_path / 'model', camera)
+    arrived: dict[int, float] = {}
+    with running(node_command(SLOW, model=model), DOMAIN, tmp_path / 'log.txt') as process, \
+            peer_of(DOMAIN) as peer:
+        peer.node.create_subscription(
+            PoseStamped, '/relocaliser/pose',
+            lambda pose: arrived.setdefault(stamp_ns(pose.header.stamp), time.monotonic()), 100)
+        peer.wait_active()
+        measured = psutil.Process(process.popen.pid)
+        feed(peer, 2.0)
+        assert len(arrived) > 3, 'the memory that images take is taken before it is measured'
+        memory = own_memory(measured)
+        sent = feed(peer, 4.0)
+        peer.spin_for(1.0)
+        assert own_memory(measured) - memory < 6_500_000  # at most one image more
+        values = values_of(peer.status())
+    stamps, times = list(sent), list(sent.values())
+    # how many newer images had been sent when the engine began with the one that it answered
+    behind = [bisect_right(times, arrived[stamp] - ENGINE_S) - 1 - i
+              for i, stamp in enumerate(stamps) if stamp in arrived]
+    assert len(behind) >= 10, 'of 26 that the engine can answer'
+    assert np.median(behind) <= 2  # the one that waits, and one on its way: a queue would grow
+    assert float(values['latency wait p50 (ms)']) <= 1000 / RATE_HZ
+    assert stamp_ns(peer.poses[-1].header.stamp) in stamps[-3:]  # best effort may lose the last
+
+
+def nonsense_image(random: np.random.Generator, stamp: int) -> Image:
+    """Return an image of which some fields are nonsense; a few are good by chance."""
+    message = image_message(stamp)
+    sides = (0, 1, 2, 47, 48, 64, 65535, 2**32 - 1)
+    changes = {
+        'width': int(random.choice(sides)), 'height': int(random.choice(sides)),
+        'step': int(random.choice((0, 1, 191, 192, 2**32 - 1))),
+        'encoding': str(random.choice([*ENCODINGS, '', 'nonsense', '32FC1', 'ä'])),
+        'is_bigendian': int(random.choice((0, 1, 255))),
+        'data': array('B', random.bytes(int(random.choice((0, 1, 100, 9216, 20000)))))}
+    for name in random.choice(list(changes), random.integers(1, 4), replace=False):
+        setattr(message, name, changes[name])
+    message.header.frame_id = str(random.choice(['camera', '', '/', 'a b', 'ü']))
+    if random.random() < 0.2:
+        message.header.stamp.sec = int(random.choice((-2**31, -1, 0, 2**31 - 1)))
+    return message
+
+
+def nonsense_camera(random: np.random.Generator) -> CameraInfo:
+    """Return a camera_info of which nothing need fit together."""
+    numbers = np.array([0.0, 1.0, -50.0, np.nan, np.inf, 1e308, 31.5])
+    return CameraInfo(
+        width=int(random.choice((0, 1, 64, 2**32 - 1))),
+        height=int(random.choice((0, 48, 2**32 - 1))), k=random.choice(numbers, 9),
+        d=random.choice(numbers, random.integers(0, 16)).tolist(),
+        distortion_model=str(random.choice(['', 'plumb_bob', 'rational_polynomial', 'fisheye'])),
+        binning_x=int(random.choice((0, 1, 2**32 - 1))))
+
+
+def test_nonsense_over_dds_ends_nothing(model: Path, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    with connected(node_command(model=model), DOMAIN + 1, tmp_path / 'log.txt') as (
+            process, peer):
+        stamps = set()
+        for i in range(200):
+            image = nonsense_image(random, time.time_ns())
+            stamps.add(stamp_ns(image.header.stamp))
+            peer.images.publish(image)
+            if i % 4 == 0:
+                peer.camera_infos.publish(nonsense_camera(random))
+            peer.spin_for(0.01)
+        assert {stamp_ns(pose.header.stamp) for pose in peer.poses} <= stamps
+        assert int(values_of(peer.status())['images received']) > 100
+        camera = CameraInfo(width=CAMERA.width, height=CAMERA.height, k=CAMERA.matrix.ravel())
+        peer.camera_infos.publish(camera)
+        peer.spin_for(0.3)
+        stamp = time.time_ns()
+        poses = peer.send(image_message(stamp))
+        assert [stamp_ns(pose.header.stamp) for pose in poses] == [stamp]
+        assert (process.popen.poll(), peer.state()) == (None, 'active')
+    assert 'Traceback' not in process.output()
+
+
+ANY_ORDER = """
+import gc, json, random, sys
+import psutil, rclpy
+from posenet_ros.utils.process_memory import keep_memory
+from posenet_ros.node import KEPT_BYTES, RelocaliserNode
+
+MOVES = {'unconfigured': ['configure', 'shutdown'], 'active': ['deactivate', 'shutdown'],
+         'inactive': ['activate', 'cleanup', 'shutdown']}
+keep_memory(KEPT_BYTES)
+rclpy.init(args=sys.argv)
+chance, ended, measured, own = random.Random(0), set(), [], psutil.Process()
+for life in range(50):
+    node = RelocaliserNode()
+    while (state := node._state_machine.current_state[1]) != 'finalized':
+        move = chance.choice(MOVES[state])
+        getattr(node, f'trigger_{move}')()
+        if move == 'shutdown':
+            ended.add(state)
+    assert node._session is None
+    node.destroy_node()
+    del node
+    gc.collect()  # nodes refer to themselves
+    measured.append((own.num_threads(), own.memory_info().rss))
+rclpy.try_shutdown()
+print(json.dumps({'ended': sorted(ended), 'measured': measured}))
+"""
+
+
+def test_shutdown_from_any_state_50_times_leaks_nothing(model: Path) -> None:
+    command = node_command(ANY_ORDER, model=model, tf_mode='map_to_odom')
+    done = subprocess.run(command, env=environment(DOMAIN + 2), capture_output=True, text=True,
+                          timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found['ended'] == ['active', 'inactive', 'unconfigured']
+    threads, memory = zip(*found['measured'], strict=True)
+    assert threads[-1] <= threads[10]
+    assert memory[-1] - memory[10] < 2_000_000  # bytes

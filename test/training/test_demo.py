@@ -1,0 +1,96 @@
+"""The demo: what it promises is checked, and an interrupt leaves nothing running."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+from helpers import ROOT
+from posenet_ros.errors import PoseNetError
+from posenet_ros.training import make_bag
+from posenet_ros.training.demo import check, evaluate_live, stage, started
+import psutil
+import pytest
+from ros_helpers import write_mean_colour_model
+from training_helpers import CAMERA, write_cambridge
+
+
+def report(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return the part of a report that the demo checks, of a good run."""
+    return {
+        'frames': {'total': 300, 'estimated': 299},
+        'baselines': {'constant': {'translation_m': 5.0, 'rotation_deg': 40.0}},
+        'translation_m': {'median': 0.6}, 'rotation_deg': {'median': 4.0}, **changes}
+
+
+def test_a_good_result_passes() -> None:
+    check(report())
+
+
+@pytest.mark.parametrize('changes', [
+    {'frames': {'total': 300, 'estimated': 296}},
+    {'translation_m': {'median': 1.01}},
+    {'rotation_deg': {'median': 8.1}}])
+def test_a_result_worse_than_promised_fails(changes: dict[str, Any]) -> None:
+    with pytest.raises(PoseNetError, match='expected'):
+        check(report(**changes))
+
+
+def test_a_stage_that_fails_ends_the_demo_with_a_line() -> None:
+    with pytest.raises(PoseNetError, match=r'posenet_ros.replay" failed with exit code 2'):
+        stage('posenet_ros.replay', '/nowhere')
+
+
+def test_a_process_ends_with_its_block() -> None:
+    with started('http.server', '0') as process:
+        assert process.poll() is None
+    assert process.poll() is not None
+
+
+def test_the_live_node_s_answers_become_the_report(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('ROS_DOMAIN_ID', '153')
+    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    write_cambridge(tmp_path / 'court')
+    write_mean_colour_model(tmp_path / 'model', CAMERA)
+    assert make_bag.main(['--data', str(tmp_path / 'court'), '--split', 'train',
+                          '--out', str(tmp_path / 'bag')]) == 0
+    found, frames = evaluate_live(tmp_path)
+    assert found['frames']['total'] == len(frames) == 36
+    assert found['frames']['estimated'] > 18
+    assert (tmp_path / 'report' / 'report.html').stat().st_size > 10_000
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_no_process_and_nothing_half_written(
+        tmp_path: Path, number: signal.Signals) -> None:
+    """SIGTERM goes to the demo alone, so it has to end its children itself."""
+    process = subprocess.Popen(
+        [sys.executable, '-m', 'training.demo', '--out', tmp_path / 'demo', '--domain', '88'],
+        cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    children = wait_for_grandchildren(process)
+    if number is signal.SIGINT:
+        os.killpg(process.pid, number)  # as Ctrl-C in a terminal does
+    else:
+        process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1, errors
+    assert psutil.wait_procs(children, timeout=10)[1] == []
+    assert not [p for p in (tmp_path / 'demo').iterdir() if p.name != 'court']
+    assert not (tmp_path / 'demo' / 'court').exists()
+
+
+def wait_for_grandchildren(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """Return the demo's children once the scene has started its own processes."""
+    end_s = time.monotonic() + 60
+    while time.monotonic() < end_s and process.poll() is None:
+        children = psutil.Process(process.pid).children(recursive=True)
+        if len(children) >= 3:
+            return children
+        time.sleep(0.1)
+    raise AssertionError('the demo started no processes')

@@ -1,0 +1,234 @@
+"""Teaching a network how sure it is: known noise, calibration, and a whole model folder."""
+
+from __future__ import annotations
+
+from collections import Counter
+import json
+from pathlib import Path
+
+import numpy as np
+from posenet_ros.errors import InputError
+from posenet_ros.imaging.files import read_image
+from posenet_ros.inference.artifact import load, LoadedArtifact
+from posenet_ros.inference.engine import load_engine
+from posenet_ros.localisation.relocaliser import Relocaliser
+from posenet_ros.training.data.augment import Augmentation
+from posenet_ros.training.data.images import MOST_IMAGES, thinned
+from posenet_ros.training.fitting.calibration import coverage, power_of, scales
+from posenet_ros.training.landmarks import validation as refined
+from posenet_ros.training.uncertainty import __main__ as uncertainty
+from posenet_ros.training.uncertainty.noise_model import expected, fit_sigma
+from posenet_ros.training.uncertainty.place_descriptors import (
+    described,
+    place_limit,
+    place_projection,
+    principal,
+)
+from posenet_ros.training.uncertainty.residuals import stronger
+from posenet_ros.uncertainty.mc_dropout import dropout_of
+import pytest
+from training_helpers import train_tiny, use_tiny_backbone, write_cambridge
+
+SETTINGS = ('weights=none', 'input_width=48', 'input_height=36', 'pooling=spatial',
+            'head_width=64', 'epochs=2', 'batch=8', 'yaw_deg=3', 'shift=0.03', 'colour=0.2',
+            'validation=0.3', 'sigma_versions=0')
+
+
+def noisy(count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return features of images, errors of known size on each axis, and that size."""
+    rng = np.random.default_rng(seed)
+    features = rng.normal(size=(count, 12)).astype(np.float32)
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    sizes = np.exp(features[:, :6] * 2 + [0, 0, -1, -4, -4, -3])
+    return features, rng.normal(size=(count, 6)) * sizes, sizes
+
+
+def test_known_noise_is_learnt_and_calibrated() -> None:
+    features, errors, _ = noisy(6000, 1)
+    weights = fit_sigma(features, errors.astype(np.float32), 32, 0)
+    held, held_errors, _ = noisy(1500, 2)
+    scale = np.array(scales(held_errors / np.exp(expected(held, weights))))
+    test, test_errors, sizes = noisy(3000, 3)
+    found = np.exp(expected(test, weights)) * scale
+    for axis in range(6):
+        assert np.corrcoef(np.log(found[:, axis]), np.log(sizes[:, axis]))[0, 1] > 0.9
+    shares = coverage(test_errors / found)
+    assert np.allclose(shares['1_sigma'], 0.683, atol=0.05)
+    assert np.allclose(shares['2_sigma'], 0.954, atol=0.03)
+    assert not np.allclose(coverage(test_errors / sizes.mean(0))['1_sigma'], 0.683, atol=0.05), \
+        'one sigma for all images has to be worse'
+
+
+def test_the_scale_of_an_axis_keeps_to_that_of_its_fellows() -> None:
+    ratios = np.random.default_rng(0).normal(size=(20000, 6)) * [1, 1, 8, 2, 2, 2]
+    # geometric means of 1, 1, 8 (2) and each of them; the rotation's axes agree already
+    assert np.allclose(scales(ratios), [2 ** 0.5, 2 ** 0.5, 4, 2, 2, 2], rtol=0.03)
+
+
+@pytest.mark.parametrize('power', [0.0, 1.0, 2.0])
+def test_the_power_of_the_place_score_is_found(power: float) -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.uniform(0.4, 3, 4000)
+    own = np.exp(rng.normal(size=(4000, 6)))
+    sizes = own * [1, 2, 3, 4, 5, 6] * scores[:, np.newaxis] ** power
+    assert power_of(rng.laplace(size=(4000, 6)) * sizes, own, scores) == power
+
+
+def test_wrong_truths_do_not_hide_the_power() -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.uniform(0.4, 3, 400)
+    errors = rng.normal(size=(400, 6)) * scores[:, np.newaxis]
+    errors[:8] *= 1000
+    assert power_of(errors.astype(np.float32), np.ones((400, 6), np.float32), scores) == 1
+
+
+def test_a_power_has_to_be_told_from_chance() -> None:
+    rng = np.random.default_rng(0)
+    found = [power_of(rng.normal(size=(40, 6)).astype(np.float32), np.ones((40, 6), np.float32),
+                      rng.uniform(0.8, 1.2, 40), refined.POWERS, refined.SURE) for _ in range(20)]
+    assert np.mean(found) < 0.1
+
+
+def test_heavy_tails_are_covered_by_two_sigma() -> None:
+    ratios = np.random.default_rng(0).standard_t(3, size=(20000, 6))
+    usual, wide = np.array(scales(ratios)), np.array(scales(ratios, heavy_tails=True))
+    assert np.allclose(coverage(ratios / wide)['2_sigma'], 0.9545, atol=0.005)
+    assert (wide > 1.1 * usual).all()
+
+
+def test_principal_directions_hold_what_is_most() -> None:
+    rng = np.random.default_rng(0)
+    basis = np.linalg.qr(rng.normal(size=(30, 5)))[0]
+    features = (rng.normal(size=(200, 5)) * [9, 7, 5, 3, 2]) @ basis.T
+    found = principal(features.astype(np.float32), 5)
+    assert np.allclose(found.T @ found, np.eye(5), atol=1e-5)
+    assert np.allclose(features @ found @ found.T, features, atol=1e-3)
+    assert principal(features.astype(np.float32), 40).shape == (30, 40)
+
+
+def test_the_limit_of_a_place_is_between_images_as_they_are_and_augmented() -> None:
+    plain, augmented = np.linspace(0, 0.1, 101), np.linspace(0, 0.4, 101)
+    assert place_limit(plain, augmented, 0.05) == pytest.approx(0.95 * 0.2)
+    assert place_limit(plain, plain, 0.1) == pytest.approx(0.09)
+
+
+def test_stronger_is_stronger_and_allowed() -> None:
+    for settings in (Augmentation(), Augmentation(yaw_deg=45, shift=0.3, noise=100, colour=1)):
+        worse = stronger(settings)
+        assert worse.blur_px > settings.blur_px
+        assert worse.noise >= settings.noise
+
+
+def test_large_data_sets_are_thinned() -> None:
+    assert np.array_equal(thinned(5), range(5))
+    assert len(thinned(3 * MOST_IMAGES)) == MOST_IMAGES
+    assert thinned(3 * MOST_IMAGES)[-1] == 3 * MOST_IMAGES - 1
+
+
+@pytest.fixture(scope='module')
+def court(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp('data') / 'court'
+    write_cambridge(folder)
+    return folder
+
+
+@pytest.fixture(scope='module')
+def plain(court: Path) -> Path:
+    """Train a network that says poses only."""
+    out = train_tiny(court, court.parent / 'plain', SETTINGS)
+    content = json.loads((out / 'artifact.json').read_text())
+    content['provenance']['preset'].update(sigma_versions=2)
+    (out / 'artifact.json').write_text(json.dumps(content))
+    return out
+
+
+@pytest.fixture(scope='module')
+def taught(court: Path, plain: Path) -> LoadedArtifact:
+    """Return the model folder that the command makes of it."""
+    out = court.parent / 'taught'
+    with pytest.MonkeyPatch.context() as patch:
+        use_tiny_backbone(patch.setattr)
+        assert uncertainty.main(
+            ['--model', str(plain), '--data', str(court), '--out', str(out)]) == 0
+    return load(out)
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_tiny_backbone(monkeypatch.setattr)
+
+
+def pictures(court: Path, artifact: LoadedArtifact) -> np.ndarray:
+    """Return the training images as the network gets them."""
+    return np.stack([artifact.preprocess(read_image(court / name), artifact.camera)
+                     for name in artifact.train.names])
+
+
+def test_a_taught_network_gives_the_same_poses(
+        court: Path, plain: Path, taught: LoadedArtifact) -> None:
+    images = pictures(court, taught)[:4]
+    before, after = (load_engine(a, 'litert').predict(images) for a in (load(plain), taught))
+    assert np.allclose(before.position_m, after.position_m, atol=1e-5)
+    assert before.log_sigma is None
+    assert np.isfinite(after.log_sigma).all()
+    assert (taught.folder / 'log.csv').is_file()
+    assert taught.provenance['uncertainty']['views'] == 24 * 5
+
+
+def test_engines_agree_on_how_sure_they_are(court: Path, taught: LoadedArtifact) -> None:
+    images = pictures(court, taught)[:3]
+    litert, tensorflow = (load_engine(taught, name) for name in ('litert', 'tensorflow'))
+    one, other = litert.predict(images), tensorflow.predict(images)
+    for key in ('log_sigma', 'descriptor', 'fc'):
+        assert np.allclose(getattr(one, key), getattr(other, key), atol=1e-4), key
+    fc = one.fc.astype(np.float32)
+    for engine in (litert, tensorflow):
+        assert np.allclose(engine.head(fc).position_m, one.position_m, atol=1e-3)
+        assert np.allclose(engine.head(fc[:1]).quat_xyzw, one.quat_xyzw[:1], atol=1e-4)
+
+
+def test_each_image_has_its_own_covariance_and_the_wall_is_known(
+        court: Path, taught: LoadedArtifact) -> None:
+    engine = load_engine(taught, 'litert')
+    relocaliser = Relocaliser(engine.predict, taught)
+    known = [relocaliser.estimate(image) for image in pictures(court, taught)]
+    assert np.mean([0 <= e.place_score < 1 for e in known]) > 0.9
+    assert np.ptp([e.covariance[0, 0] for e in known]) > 0
+    wider = Relocaliser(engine.predict, taught, dropout=dropout_of(taught, engine, 20))
+    spread = [wider.estimate(image).covariance for image in pictures(court, taught)[:5]]
+    assert all(np.count_nonzero(c) == 36 for c in spread), 'dropout moves all axes together'
+
+
+def test_the_networks_descriptors_are_those_that_it_was_taught_with(
+        court: Path, taught: LoadedArtifact) -> None:
+    places = taught.train.places.astype(np.float32)
+    found = load_engine(taught, 'litert').predict(pictures(court, taught)).descriptor
+    nearest = np.abs(found[:, np.newaxis] - places).max(axis=2).min(axis=1)
+    assert (nearest < 1e-3).all(), 'those held out among them'
+    assert Counter(taught.train.place_images) == dict.fromkeys(range(36), 3)
+    assert np.allclose(np.linalg.norm(places, axis=1), 1, atol=0.05)
+
+
+def test_unsteady_features_say_less_of_a_place() -> None:
+    rng = np.random.default_rng(0)
+    features = rng.normal(1, [0.01, 0.01, 0.5], (300, 3)).astype(np.float32)
+    factors, basis = place_projection(features, 3)
+    assert factors[0] == pytest.approx(factors[1], rel=0.2)
+    assert factors[0] > 3 * factors[2]
+    found = described(features, factors, basis)
+    scaled = features * factors
+    assert np.allclose(found @ basis.T, scaled / np.linalg.norm(scaled, axis=1, keepdims=True),
+                       atol=1e-5)
+
+
+def test_a_folder_without_a_head_says_what_to_do(plain: Path) -> None:
+    for name in ('litert', 'tensorflow'):
+        with pytest.raises(InputError, match=r'python -m training.uncertainty'):
+            load_engine(load(plain), name).head(np.zeros((2, 64), np.float32))
+
+
+def test_another_data_set_is_refused(plain: Path, tmp_path: Path) -> None:
+    write_cambridge(tmp_path / 'other', count=13)
+    with pytest.raises(InputError, match='has to be the dataset that the model was trained on'):
+        uncertainty.main(['--model', str(plain), '--data', str(tmp_path / 'other'),
+                          '--out', str(tmp_path / 'new')])

@@ -1,0 +1,45 @@
+"""Speed of a network with all cores, by the clock, beside Keras's own; a part of `bench`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+import json
+from pathlib import Path
+import sys
+
+import numpy as np
+from posenet_ros.errors import run_cli
+from posenet_ros.inference.artifact import load, WEIGHTS_FILE
+from posenet_ros.inference.engine import load_engine
+from posenet_ros.training.bench.timing import by_turns, PREDICT, Summary
+from posenet_ros.training.export.litert import load_network
+
+
+def measure(folder: Path, quick: bool) -> dict[str, Summary]:
+    """Return the times of one image in each engine and in `model.predict`, by turns."""
+    artifact = load(folder)
+    settings = artifact.network
+    image = np.random.default_rng(0).integers(
+        0, 256, (1, settings.input_height, settings.input_width, 3), np.uint8)
+    model = load_network(settings, folder / WEIGHTS_FILE)
+    litert, tensorflow = (load_engine(artifact, name) for name in ('litert', 'tensorflow'))
+    return by_turns({
+        'LiteRT': lambda: litert.predict(image), 'TensorFlow': lambda: tensorflow.predict(image),
+        PREDICT: lambda: model.predict(image, verbose=0)}, 5 if quick else 60)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure and write JSON; training.bench calls this."""
+    parser = argparse.ArgumentParser(
+        prog='python -m posenet_ros.training.bench.cores', description=__doc__)
+    parser.add_argument('--model', type=Path, required=True, help='model folder')
+    parser.add_argument('--out', type=Path, required=True, help='JSON file to write')
+    parser.add_argument('--quick', action='store_true', help='few runs')
+    options = parser.parse_args(argv)
+    options.out.write_text(json.dumps(measure(options.model, options.quick)))
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(run_cli(main))

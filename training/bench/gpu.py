@@ -1,0 +1,117 @@
+"""
+Measure a preset's network on a GPU, beside the roofline (Williams et al. 2009) of the same run.
+
+The engine needs TensorFlow; with KERAS_BACKEND=jax or torch, where there is no TensorFlow that
+sees the GPU, the network is run by Keras, and training is measured with any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+import time
+from typing import Any
+
+from posenet_ros.utils.quiet_stderr import quiet_stderr
+
+with quiet_stderr():
+    import keras
+import numpy as np  # noqa: I100 - after the quiet import
+from posenet_ros.inference.artifact import load, WEIGHTS_FILE
+from posenet_ros.inference.engine import has_nvidia_gpu, load_engine
+from posenet_ros.networks.network import layers_of
+from posenet_ros.training.bench.model import gflop
+from posenet_ros.training.export.litert import load_network
+from posenet_ros.training.fitting.devices import choose
+from posenet_ros.training.fitting.presets import Preset
+from posenet_ros.training.fitting.trainer import make_trainer
+
+BATCHES = (1, 32, 128)
+RUNS = 30
+PRODUCT = 8192  # rows and columns of the matrices
+COPIED = 1 << 26  # numbers
+
+
+def median_s(run: Callable[[], object], runs: int = RUNS) -> float:
+    """Return the median seconds of a function that ends when its result is there."""
+    for _ in range(3):
+        run()
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
+def roofline(kind: str, product: int = PRODUCT, copied: int = COPIED) -> tuple[float, float]:
+    """
+    Return what the device does: FLOP/s of a large matrix product, and bytes/s of a large copy.
+
+    :param kind: `float32` or `float16`.
+    :param product: rows and columns of the matrices.
+    :param copied: numbers that are read and written.
+    """
+    def ended(value: Any) -> float:  # noqa: ANN401
+        return float(keras.ops.convert_to_numpy(value))
+
+    a = keras.ops.ones((product, product), kind)
+    b = keras.ops.ones((copied,), kind)
+    multiplied = median_s(lambda: ended(keras.ops.matmul(a, a)[0, 0]), 5)
+    moved = median_s(lambda: ended((b + 1)[0]), 5)
+    return 2 * product**3 / multiplied, 2 * copied * np.dtype(kind).itemsize / moved
+
+
+def limit_s(model: keras.Model, batch: int, kind: str, roof: tuple[float, float]) -> float:
+    """
+    Return the least seconds for a batch: of its arithmetic, or of its memory traffic.
+
+    :param roof: of :func:`roofline`. Each layer's output is written and read once.
+    """
+    outputs = sum(int(np.prod(layer.output.shape[1:])) for layer in layers_of(model)
+                  if hasattr(layer.output, 'shape'))
+    numbers = model.count_params() + 2 * batch * outputs
+    return max(1e9 * gflop(model) * batch / roof[0], numbers * np.dtype(kind).itemsize / roof[1])
+
+
+def on_gpu(preset: Preset, folder: Path) -> dict[str, Any]:
+    """Return latency, images a second and training throughput on an NVIDIA GPU."""
+    if not has_nvidia_gpu():
+        return {'device': 'not measured: this machine has no NVIDIA GPU', 'figures': {}}
+    return on_device(preset, folder)
+
+
+def on_device(preset: Preset, folder: Path, batches: tuple[int, ...] = BATCHES,
+              product: int = PRODUCT, copied: int = COPIED) -> dict[str, Any]:
+    """Return the same of whatever device Keras runs on."""
+    device, figures = choose().text, {}
+    tensorflow = keras.backend.backend() == 'tensorflow'
+    gpu = has_nvidia_gpu()
+    artifact = load(folder)
+    network = load_network(artifact.network, folder / WEIGHTS_FILE)
+    shape = (preset.input_height, preset.input_width, 3)
+    for kind in ('float32', 'float16') if tensorflow and gpu else ('float32',):
+        roof = roofline(kind, product, copied)
+        figures |= {f'{kind}, matrix product: TFLOP/s': roof[0] / 1e12,
+                    f'{kind}, memory: GB/s': roof[1] / 1e9}
+        run = load_engine(artifact, 'tensorflow', kind).predict if tensorflow \
+            else network.predict_on_batch
+        for batch in batches:
+            images = np.zeros((batch, *shape), np.uint8)
+            seconds = median_s(lambda r=run, i=images: r(i))  # type: ignore[misc]
+            share = limit_s(network, batch, kind, roof) / seconds
+            figures |= {f'{kind}, batch {batch}: ms': 1e3 * seconds,
+                        f'{kind}, batch {batch}: images/s': batch / seconds,
+                        f'{kind}, batch {batch}: share of the roofline': share}
+    figures[f'training, batch {preset.batch}: images/s'] = training_rate(preset, shape)
+    return {'device': device, 'figures': figures}
+
+
+def training_rate(preset: Preset, shape: tuple[int, ...]) -> float:
+    """Return images a second of training steps, the data being there already."""
+    keras.config.set_dtype_policy(preset.precision)
+    trainer = make_trainer(preset, preset.network(), RUNS)
+    images = np.zeros((preset.batch, *shape), np.uint8)
+    truth = {'position': np.zeros((preset.batch, 3), np.float32),
+             'quat_xyzw': np.tile(np.float32([0, 0, 0, 1]), (preset.batch, 1))}
+    return preset.batch / median_s(lambda: trainer.train_on_batch(images, truth))

@@ -1,0 +1,113 @@
+"""
+Speed of the way from an image message to the network's input; a part of `training.bench`.
+
+Each size beside the plain way: decode whole, undistort whole, resize whole by area, crop.
+"""
+
+from __future__ import annotations
+
+import argparse
+from array import array
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+import json
+from pathlib import Path
+import sys
+
+import cv2
+import numpy as np
+from posenet_ros.errors import run_cli
+from posenet_ros.geometry.camera import Camera
+from posenet_ros.geometry.pose import Pose
+from posenet_ros.imaging.decoding import decode_compressed, decode_raw
+from posenet_ros.imaging.preprocess import Image, Preprocess
+from posenet_ros.inference.artifact import load
+from posenet_ros.landmarks.features import detect, Features
+from posenet_ros.landmarks.landmark_map import Landmarks
+from posenet_ros.landmarks.localiser import Refiner, VIEWS
+from posenet_ros.training.bench.timing import by_turns, Summary
+
+SIZES = ((640, 480), (1280, 720), (1920, 1080), (3840, 2160))
+DISTORTION = (-0.2, 0.05, 0.001, -0.001)
+USUAL_LANDMARKS = 200  # that a training image sees
+
+
+def picture(width: int, height: int) -> Image:
+    """Return an RGB picture with edges and texture, so that a JPEG of it has a usual size."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 256, (height // 40, width // 40, 3), np.uint8)
+    image = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.int16)
+    image += rng.integers(-9, 10, image.shape, np.int16)
+    return np.clip(image, 0, 255).astype(np.uint8)
+
+
+def plainly(preprocess: Preprocess, image: Image, camera: Camera) -> Image:
+    """Return the network's input by whole images."""
+    if camera.distortion:
+        image = np.asarray(cv2.undistort(image, camera.matrix, np.array(camera.distortion)),
+                           np.uint8)
+    size = preprocess.base_camera(camera).size
+    method = cv2.INTER_AREA if size[0] < camera.width else cv2.INTER_LINEAR
+    return preprocess.crop(np.asarray(cv2.resize(image, size, interpolation=method), np.uint8))
+
+
+def landmarks_in(features: Features) -> Landmarks:
+    """Return landmarks that as many training images see as are looked at, of an image's own."""
+    rng = np.random.default_rng(0)
+    count = min(USUAL_LANDMARKS, len(features.rays))
+    chosen = np.concatenate([rng.permutation(len(features.rays))[:count] for _ in range(VIEWS)])
+    points = np.c_[features.rays[chosen], np.ones(len(chosen))] * rng.uniform(5, 20, (len(
+        features.rays), 1))[chosen]
+    return Landmarks(np.zeros((VIEWS, 3)), np.tile((0.0, 0.0, 0.0, 1.0), (VIEWS, 1)),
+                     points.astype(np.float32), features.descriptors[chosen],
+                     np.arange(0, len(chosen) + 1, count, dtype=np.int32),
+                     np.ones(VIEWS, np.float32))
+
+
+def stages(preprocess: Preprocess, size: tuple[int, int]) -> dict[str, Callable[[], object]]:
+    """Return what happens to an image of a size, and the plain ways beside it."""
+    image = picture(*size)
+    camera = Camera(*size, 0.8 * size[0], 0.8 * size[0], size[0] / 2, size[1] / 2)
+    bent = replace(camera, distortion=DISTORTION)
+    data = array('B', image.tobytes())
+    jpeg = cv2.imencode('.jpg', image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
+    small = decode_compressed(jpeg, 'jpeg', preprocess.reduction)
+    features = detect(image, camera)
+    refiner = Refiner(landmarks_in(features), np.empty((0, 0)))
+    raw = partial(decode_raw, data, size=size, step=3 * size[0], is_bigendian=0)
+    return {
+        'decode rgb8': partial(raw, 'rgb8'), 'decode bgr8': partial(raw, 'bgr8'),
+        'decode jpeg': partial(decode_compressed, jpeg, 'jpeg', preprocess.reduction),
+        'decode jpeg, plain': partial(decode_compressed, jpeg, 'jpeg'),
+        'prepare': partial(preprocess, image, camera),
+        'prepare jpeg': partial(preprocess, small, camera),
+        'prepare, plain': partial(plainly, preprocess, image, camera),
+        'features': partial(detect, image, camera),
+        'refine': partial(refiner.refine, features, Pose()),
+        'undistort and prepare': partial(preprocess, image, bent),
+        'undistort and prepare, plain': partial(plainly, preprocess, image, bent)}
+
+
+def measure(preprocess: Preprocess, runs: int, quick: bool) -> dict[str, dict[str, Summary]]:
+    """Return size -> stage -> times, on one thread."""
+    cv2.setNumThreads(1)
+    sizes = SIZES[:1] if quick else SIZES
+    return {f'{w}x{h}': by_turns(stages(preprocess, (w, h)), runs) for w, h in sizes}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure and write JSON; training.bench calls this."""
+    parser = argparse.ArgumentParser(
+        prog='python -m posenet_ros.training.bench.images', description=__doc__)
+    parser.add_argument('--model', type=Path, required=True, help='model folder')
+    parser.add_argument('--out', type=Path, required=True, help='JSON file to write')
+    parser.add_argument('--quick', action='store_true', help='one size, few runs')
+    options = parser.parse_args(argv)
+    found = measure(load(options.model).preprocess, 5 if options.quick else 40, options.quick)
+    options.out.write_text(json.dumps(found))
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(run_cli(main))

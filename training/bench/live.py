@@ -1,0 +1,216 @@
+"""
+Live nodes, fed with images over DDS at a camera's rate; a part of `training.bench`.
+
+With `--echo` no network runs: a node answers each image at once, which is what transport costs.
+"""
+
+from __future__ import annotations
+
+import argparse
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, ExitStack, suppress
+import json
+import os
+from pathlib import Path
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+import numpy as np
+from posenet_ros.errors import PoseNetError, run_cli
+from posenet_ros.geometry.camera import Camera
+from posenet_ros.inference.artifact import load
+from posenet_ros.ros_node.environment import prepare
+from posenet_ros.training.bench.images import picture
+from posenet_ros.training.bench.timing import cpu_s, memory_mb
+
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 10.0
+SETTLE_S = 1.0
+INFO_EVERY = 10  # images
+NS = 1_000_000_000
+
+
+def echo() -> None:
+    """Answer each image at once, with a pose that has its stamp, until SIGINT."""
+    from geometry_msgs.msg import PoseStamped
+    import rclpy
+    from rclpy.executors import ExternalShutdownException
+    from rclpy.qos import qos_profile_sensor_data
+    from sensor_msgs.msg import Image
+    rclpy.init(args=sys.argv)
+    node = rclpy.create_node('relocaliser')
+    poses = node.create_publisher(PoseStamped, '~/pose', 10)
+
+    def answer(image: Image) -> None:
+        pose = PoseStamped(header=image.header)
+        pose.pose.orientation.w = 1.0
+        poses.publish(pose)
+
+    node.create_subscription(Image, 'image', answer, qos_profile_sensor_data)
+    with suppress(KeyboardInterrupt, ExternalShutdownException):
+        rclpy.spin(node)
+
+
+@contextmanager
+def started(command: Sequence[object]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process for the time of a block."""
+    process = subprocess.Popen([sys.executable, '-m', *map(str, command)])
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+class Cameras:
+    """
+    One publisher of images and of camera_info for each node.
+
+    `sent_ns` has for each the stamp -> monotonic time of publishing, nanoseconds.
+    """
+
+    def __init__(self, count: int, camera: Camera) -> None:
+        import rclpy
+        from rclpy.executors import SingleThreadedExecutor
+        from rclpy.qos import qos_profile_sensor_data
+        from sensor_msgs.msg import CameraInfo, Image
+        rclpy.init()
+        self.node = rclpy.create_node('cameras', start_parameter_services=False)
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self.node)
+        self._publishers = [self.node.create_publisher(
+            Image, f'/cam{i}/image', qos_profile_sensor_data) for i in range(count)]
+        self._info_publishers = [self.node.create_publisher(
+            CameraInfo, f'/cam{i}/camera_info', qos_profile_sensor_data) for i in range(count)]
+        width, height = camera.size
+        self._info = CameraInfo(width=width, height=height, k=camera.matrix.ravel())
+        self._message = Image(width=width, height=height, step=3 * width, encoding='rgb8',
+                              data=array('B', picture(width, height).tobytes()))
+        self.sent_ns: list[dict[int, int]] = [{} for _ in range(count)]
+
+    def publish_for(self, seconds: float, rate_hz: float,
+                    done: Callable[[], bool] | None = None) -> None:
+        """Publish at a rate; stop early when `done()` is true."""
+        start = time.monotonic()
+        for i in range(round(seconds * rate_hz)):
+            if done and done():
+                return
+            self._executor.spin_once(timeout_sec=0)
+            time.sleep(max(start + i / rate_hz - time.monotonic(), 0))
+            for publisher, sent in zip(self._publishers, self.sent_ns, strict=True):
+                stamp = time.time_ns()
+                self._message.header.stamp.sec, self._message.header.stamp.nanosec = divmod(
+                    stamp, NS)
+                sent[stamp] = time.monotonic_ns()
+                publisher.publish(self._message)
+            if i % INFO_EVERY == 0:
+                for publisher in self._info_publishers:
+                    publisher.publish(self._info)
+
+
+def command_of(options: argparse.Namespace, number: int) -> list[object]:
+    """Return the command line of the node of a camera."""
+    ros = ['--ros-args', '-r', f'__ns:=/cam{number}', '--log-level', 'error']
+    if options.echo:
+        return ['posenet_ros.training.bench.live', '--as-echo', *ros]
+    return ['posenet_ros.node', *ros, '-p', f'model:={options.model}',
+            '-p', f'engine:={options.engine}', '-p', 'tf_mode:=none',
+            '-p', 'max_identical_images:=0']  # it is fed with one image, again and again
+
+
+def diagnostics(node: Any) -> dict[str, str]:  # noqa: ANN401
+    """Collect the nodes' diagnostic values, the latest of each, while `node` is spun."""
+    from diagnostic_msgs.msg import DiagnosticArray
+    values: dict[str, str] = {}
+    node.create_subscription(DiagnosticArray, '/diagnostics', lambda message: values.update(
+        {item.key: item.value for item in message.status[0].values}), 10)
+    return values
+
+
+def steady(cameras: Cameras, listeners: Sequence[Any], pids: Sequence[int],
+           options: argparse.Namespace) -> dict[str, Any]:
+    """Feed the nodes for a while; return how many images were answered, and how old they were."""
+    cameras.publish_for(SETTLE_S, options.rate)
+    before = [set(sent) for sent in cameras.sent_ns]
+    cpu_before_s = sum(map(cpu_s, pids))
+    cameras.publish_for(options.seconds, options.rate)
+    time.sleep(SETTLE_S)
+    ages, total = [], 0
+    for listener, sent, old in zip(listeners, cameras.sent_ns, before, strict=True):
+        arrived = listener.heard.arrived_ns
+        total += len(sent) - len(old)
+        ages += [(arrived[stamp] - sent[stamp]) / 1e6 for stamp in sent.keys() - old
+                 if stamp in arrived]
+    p50, p99 = np.percentile(ages, (50, 99)) if ages else (np.nan, np.nan)
+    return {'sent': total, 'answered': len(ages), 'age_p50_ms': float(p50),
+            'age_p99_ms': float(p99),
+            'cpu_ms_per_answer': 1e3 * (sum(map(cpu_s, pids)) - cpu_before_s) / max(len(ages), 1)}
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Start the nodes, feed them, and return ages, shares, memory and the nodes' own stages."""
+    from posenet_ros.ros_node.listener import Listener
+    from rclpy.logging import LoggingSeverity, set_logger_level
+    set_logger_level('rcl.logging_rosout', LoggingSeverity.ERROR)  # several listeners, one name
+    width, height = map(int, options.size.split('x'))
+    cameras = Cameras(options.nodes, load(options.model).camera.scaled(width, height))
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(Listener(f'/cam{i}/relocaliser'))
+                     for i in range(options.nodes)]
+        values = diagnostics(cameras.node)
+        begun_s = time.monotonic()
+        pids = [stack.enter_context(started(command_of(options, i))).pid
+                for i in range(options.nodes)]
+        cameras.publish_for(START_TIMEOUT_S, options.rate, lambda: all(
+            listener.heard.poses for listener in listeners))
+        if not all(listener.heard.poses for listener in listeners):
+            raise PoseNetError('no pose came, see above')
+        first_s = [min(listener.heard.arrived_ns.values()) / NS - begun_s
+                   for listener in listeners]
+        result = {'first_pose_s': first_s, 'first_pose_cpu_s': [cpu_s(pid) for pid in pids],
+                  **steady(cameras, listeners, pids, options),
+                  'memory_mb': [memory_mb(pid) for pid in pids]}
+    return {'size': options.size, 'nodes': options.nodes, 'rate_hz': options.rate,
+            'echo': options.echo, **result, 'load': os.getloadavg()[0],
+            'stages_ms': {key.removeprefix('latency ').removesuffix(' p50 (ms)'): float(value)
+                          for key, value in values.items()
+                          if key.startswith('latency ') and 'p50' in key}}
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line's description."""
+    result = argparse.ArgumentParser(prog='python -m training.bench.live', description=__doc__)
+    result.add_argument('--model', type=Path, help='model folder')
+    result.add_argument('--engine', default='litert', help="the nodes' engine")
+    result.add_argument('--out', type=Path, help='JSON file to write')
+    result.add_argument('--size', default='640x480', help='of the images, WxH')
+    result.add_argument('--rate', type=float, default=30.0, help='images a second')
+    result.add_argument('--seconds', type=float, default=8.0, help='how long to measure')
+    result.add_argument('--nodes', type=int, default=1, help='nodes, each with its camera')
+    result.add_argument('--echo', action='store_true', help='answer without a network')
+    result.add_argument('--as-echo', action='store_true', help=argparse.SUPPRESS)
+    return result
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure and write JSON; training.bench calls this."""
+    options, _ = parser().parse_known_args(argv)
+    os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    prepare()
+    if options.as_echo:
+        echo()
+    else:
+        options.out.write_text(json.dumps(measure(options)))
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(run_cli(main))

@@ -1,0 +1,67 @@
+"""Make a network of a preset for the benchmark, and count its arithmetic."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from posenet_ros.utils.quiet_stderr import quiet_stderr
+
+with quiet_stderr():
+    import keras
+import numpy as np  # noqa: I100 - after the quiet import
+from posenet_ros.geometry.camera import Camera
+from posenet_ros.inference.artifact import Artifact, save
+from posenet_ros.inference.calibration import Calibration, Scene
+from posenet_ros.inference.train_index import TrainIndex
+from posenet_ros.networks.initial_weights import load_initial_weights
+from posenet_ros.networks.network import build, layers_of
+from posenet_ros.training.export.litert import write_network
+from posenet_ros.training.fitting.network_setup import with_trunk
+from posenet_ros.training.fitting.presets import Preset
+from posenet_ros.training.uncertainty.heads import taught_config
+
+PLACES = 3000  # descriptors, as of a thousand training images
+CAMERA = Camera(1920, 1080, 1600.0, 1600.0, 959.5, 539.5)
+
+
+def make(preset: Preset, folder: Path, certain: bool = True) -> None:
+    """
+    Write a model folder with random weights, or a pretrained backbone.
+
+    :param certain: whether it says how sure it is and knows its place, as trained ones do.
+    """
+    keras.utils.set_random_seed(0)
+    config = with_trunk(preset.network(), preset)
+    calibration, known = Calibration((0.5,) * 3, (0.1,) * 3), {}
+    if certain:
+        config = taught_config(config, preset)
+        calibration = replace(calibration, scale=(1.0,) * 6, mc_scale=(1.0,) * 6, mc_rate=0.1,
+                              place_limit=1e3)
+        known = {'places': np.ones((PLACES, config.descriptor_size), np.float16),
+                 'place_images': np.zeros(PLACES, np.int32)}
+    index = TrainIndex(('none',), np.zeros((1, 3)), np.array([[0.0, 0.0, 0.0, 1.0]]),
+                       np.zeros((1, 0), np.float16), **known)
+    artifact = Artifact(
+        config, preset.preprocess(), CAMERA, Scene((-5.0,) * 3, (5.0,) * 3),
+        calibration, index, {'made by': 'training.bench.model'})
+    network = build(config)
+    if config.members == 1:
+        load_initial_weights(network, config, preset.weights)
+    folder.mkdir()
+    save(artifact, folder, lambda to: write_network(network, config, to))
+
+
+def gflop(model: Any) -> float:  # noqa: ANN401
+    """Return the arithmetic of one image in convolutions and matrix products, GFLOP."""
+    total = 0
+    for layer in layers_of(model):
+        kind = type(layer).__name__
+        if kind in ('Conv2D', 'Dense'):
+            places = int(np.prod(layer.output.shape[1:-1])) if kind == 'Conv2D' else 1
+            total += 2 * places * int(np.prod(layer.kernel.shape))
+        elif kind == 'DepthwiseConv2D':
+            total += 2 * int(np.prod(layer.output.shape[1:])) * int(
+                np.prod(layer.kernel.shape[:2]))
+    return total / 1e9

@@ -1,0 +1,76 @@
+"""What an engine or a node costs until it is ready; a part of `training.bench`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+import json
+import os
+from pathlib import Path
+import subprocess
+import sys
+import time
+from typing import Any
+
+import numpy as np
+from posenet_ros.errors import PoseNetError, run_cli
+from posenet_ros.inference.artifact import load
+from posenet_ros.inference.engine import load_engine
+from posenet_ros.training.bench.timing import cpu_s, memory_mb
+
+READY = 'runs with'  # in the node's log when the network has been loaded and warmed up
+
+
+def age_s() -> float:
+    """Return how long this process has existed, seconds."""
+    started = int(Path('/proc/self/stat').read_text().rpartition(')')[2].split()[19])
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - started / os.sysconf('SC_CLK_TCK')
+
+
+def node(model: Path) -> dict[str, Any]:
+    """
+    Start a node and return what it took until it had loaded and warmed up its network.
+
+    It is active right after that; without discovery, which takes DDS up to seconds.
+    """
+    command = [sys.executable, '-m', 'posenet_ros.node', '--ros-args', '-p', f'model:={model}',
+               '-p', 'engine:=litert']
+    start = time.monotonic()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                          text=True) as process:
+        assert process.stderr
+        try:
+            lines = []
+            for line in process.stderr:
+                lines.append(line)
+                if READY in line:
+                    return {'wall_s': time.monotonic() - start, 'cpu_s': cpu_s(process.pid),
+                            'memory_mb': memory_mb(process.pid)}
+        finally:
+            process.terminate()
+    raise PoseNetError(f'the node did not become ready: {"".join(lines)[-500:]}')
+
+
+def engine(model: Path, name: str) -> dict[str, Any]:
+    """Load an engine in this process and return what it has taken until the first pose."""
+    artifact = load(model)
+    size = artifact.preprocess.height, artifact.preprocess.width
+    load_engine(artifact, name).predict(np.zeros((1, *size, 3), np.uint8))
+    return {'wall_s': age_s(), 'cpu_s': time.process_time(), 'memory_mb': memory_mb()}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure and write JSON; training.bench calls this."""
+    parser = argparse.ArgumentParser(
+        prog='python -m posenet_ros.training.bench.start', description=__doc__)
+    parser.add_argument('--model', type=Path, required=True, help='model folder')
+    parser.add_argument('--of', required=True, help='litert, tensorflow or node')
+    parser.add_argument('--out', type=Path, required=True, help='JSON file to write')
+    options = parser.parse_args(argv)
+    found = node(options.model) if options.of == 'node' else engine(options.model, options.of)
+    options.out.write_text(json.dumps(found))
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(run_cli(main))

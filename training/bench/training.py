@@ -1,0 +1,103 @@
+"""Measure training with its input pipeline beside the same training on batches already made."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+import json
+from pathlib import Path
+import sys
+import time
+from typing import Any
+
+from posenet_ros.utils.quiet_stderr import quiet_stderr
+
+with quiet_stderr():
+    import keras
+import numpy as np  # noqa: I100 - after the quiet import
+from posenet_ros.errors import run_cli
+from posenet_ros.geometry.pose import Pose
+from posenet_ros.training.bench.model import CAMERA
+from posenet_ros.training.data.augment import Augmenter
+from posenet_ros.training.data.batches import Batches
+from posenet_ros.training.data.images import Images
+from posenet_ros.training.fitting.devices import choose
+from posenet_ros.training.fitting.presets import load_preset, Preset
+from posenet_ros.training.fitting.trainer import make_trainer
+
+IMAGES = 96
+ROUNDS = 5
+DEPTH_M = 10.0
+LAST_BLOCK = 'blocks_15_expand_conv'  # of EfficientNet-Lite0
+
+
+class Made(keras.utils.PyDataset):
+    """The batches of another dataset, made once."""
+
+    def __init__(self, batches: Batches) -> None:
+        super().__init__()
+        self.made = [batches[i] for i in range(len(batches))]
+
+    def __len__(self) -> int:
+        return len(self.made)
+
+    def __getitem__(self, index: int) -> Any:  # noqa: ANN401
+        return self.made[index]
+
+
+def noise(preset: Preset, count: int) -> Images:
+    """Return so many images of noise in front of the camera, everywhere at the same depth."""
+    camera = preset.preprocess().base_camera(CAMERA)
+    shape = (count, camera.height, camera.width)
+    bases = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    poses = tuple(Pose() for _ in range(count))
+    rhos = np.full(shape, 1 / DEPTH_M, np.float32) if preset.shift else None
+    return Images(bases, poses, np.zeros((count, 3), np.float32),
+                  np.tile(np.float32([0, 0, 0, 1]), (count, 1)), np.arange(count), rhos)
+
+
+def batches(preset: Preset, images: int) -> Batches:
+    """Return batches of so many images as a training makes them."""
+    preprocess = preset.preprocess()
+    augmenter = Augmenter(preset.augmentation(), preprocess.base_camera(CAMERA),
+                          preprocess.input_camera(CAMERA))
+    return Batches(noise(preset, images), augmenter, preset.batch, preset.seed)
+
+
+def measure(preset: Preset, rounds: int, images: int) -> dict[str, Any]:
+    """Return images a second with and without the pipeline, by turns; the first round warms up."""
+    pipeline = batches(preset, images)
+    ways: dict[str, keras.utils.PyDataset] = {'pipeline': pipeline, 'memory': Made(pipeline)}
+    trainer = make_trainer(preset, preset.network(), rounds * len(pipeline))
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds + 1):
+        for name, data in ways.items():
+            start = time.perf_counter()
+            trainer.fit(data, shuffle=False, verbose=0)
+            seconds[name].append(time.perf_counter() - start)
+    count = len(pipeline) * pipeline.batch
+    rates = {name: count / float(np.median(times[1:])) for name, times in seconds.items()}
+    return {f'{name}_images_per_s': rate for name, rate in rates.items()} | {
+        'share': rates['pipeline'] / rates['memory'], 'batch': pipeline.batch}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(
+        prog='python -m posenet_ros.training.bench.training', description=__doc__)
+    parser.add_argument('--preset', required=True, help='of training.train')
+    parser.add_argument('--out', type=Path, required=True, help='file for the figures')
+    parser.add_argument('--quick', action='store_true',
+                        help='one round of few images, and the last layers trained only')
+    options = parser.parse_args(argv)
+    first = LAST_BLOCK if options.quick else ''
+    preset = load_preset(options.preset, [
+        'weights=none', f'trainable_from="{first}"', 'kept_versions=0'])
+    choose()
+    options.out.write_text(json.dumps(
+        measure(preset, 1, preset.batch) if options.quick else measure(preset, ROUNDS, IMAGES)))
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(run_cli(main))

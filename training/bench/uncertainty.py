@@ -1,0 +1,68 @@
+"""What it costs to know how sure a pose is, and whether the place is known; a part of `bench`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+import json
+from pathlib import Path
+import sys
+import tempfile
+
+import numpy as np
+from posenet_ros.errors import run_cli
+from posenet_ros.inference.artifact import HEAD_FILE, LITERT_FILE, load
+from posenet_ros.inference.litert_engine import LiteRtEngine
+from posenet_ros.localisation.relocaliser import Relocaliser
+from posenet_ros.training.bench.model import make
+from posenet_ros.training.bench.timing import by_turns, Summary
+from posenet_ros.training.fitting.presets import load_preset
+from posenet_ros.uncertainty.mc_dropout import dropout_of
+
+PLAIN = 'pose alone'
+MC_SAMPLES = 40
+
+
+def measure(preset: str, folder: Path, quick: bool) -> dict[str, Summary]:
+    """
+    Return the times from network input to answer on one thread, by turns, and their ratios.
+
+    :param preset: of the network; `folder` a model folder of it.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        bare = Path(scratch) / 'bare'
+        make(load_preset(preset), bare, certain=False)
+        relocalisers = {PLAIN: _relocaliser(bare, 0),
+                        'covariance and place score': _relocaliser(folder, 0),
+                        f'and mc_samples {MC_SAMPLES}': _relocaliser(folder, MC_SAMPLES)}
+    settings = load(folder).network
+    image = np.random.default_rng(0).integers(
+        0, 256, (settings.input_height, settings.input_width, 3), np.uint8)
+    times = by_turns({name: lambda one=one: one.estimate(image)  # type: ignore[misc]
+                      for name, one in relocalisers.items()}, 5 if quick else 200)
+    for values in times.values():
+        values['to_plain'] = values['cpu'] / times[PLAIN]['cpu']
+    return times
+
+
+def _relocaliser(folder: Path, samples: int) -> Relocaliser:
+    artifact = load(folder)
+    engine = LiteRtEngine(folder / LITERT_FILE, threads=1, head=folder / HEAD_FILE)
+    return Relocaliser(engine.predict, artifact, dropout=dropout_of(artifact, engine, samples))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure and write JSON; training.bench calls this."""
+    parser = argparse.ArgumentParser(prog='python -m training.bench.uncertainty',
+                                     description=__doc__)
+    parser.add_argument('--preset', required=True, help='preset of training.train')
+    parser.add_argument('--model', type=Path, required=True, help='model folder of that preset')
+    parser.add_argument('--out', type=Path, required=True, help='JSON file to write')
+    parser.add_argument('--quick', action='store_true', help='few runs')
+    options = parser.parse_args(argv)
+    options.out.write_text(json.dumps(measure(options.preset, options.model, options.quick)))
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(run_cli(main))

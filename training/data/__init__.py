@@ -1,0 +1,1 @@
+"""Datasets, images, augmentation and batches for training."""

@@ -1,0 +1,229 @@
+"""
+Datasets: a folder of images with poses becomes samples, and every bad line is reported.
+
+The layouts are those of :mod:`posenet_ros.datasets.layouts`: Cambridge Landmarks,
+7-Scenes, TUM RGB-D.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+from posenet_ros.datasets import cameras
+from posenet_ros.datasets import layouts as readers
+from posenet_ros.datasets.cameras import camera_in_file
+from posenet_ros.datasets.layouts import CAMERA_FILE, Line
+from posenet_ros.errors import InputError
+from posenet_ros.geometry.camera import Camera
+from posenet_ros.geometry.pose import Pose
+
+Array = NDArray[np.float64]
+
+SPLITS = ('train', 'test')
+MAX_POSITION_M = 1e5  # beyond that, 32 bits are too coarse
+MAX_REJECTED = 0.1
+
+
+@dataclass(frozen=True)
+class Sample:
+    """
+    One image and where it was taken.
+
+    :param path: the image file.
+    :param name: its name inside the dataset.
+    :param map_from_camera: pose of the camera (optical convention) in the dataset's frame.
+    :param sequence: the walk that the image belongs to.
+    """
+
+    path: Path
+    name: str
+    map_from_camera: Pose
+    sequence: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """
+    The usable samples of one split.
+
+    :param camera: of all images.
+    :param rejected: one line for each sample that was left out: file, line number, why.
+    """
+
+    name: str
+    samples: tuple[Sample, ...]
+    camera: Camera
+    rejected: tuple[str, ...] = ()
+
+    @property
+    def positions_m(self) -> Array:
+        """(N, 3) camera centres, metres."""
+        return np.array([s.map_from_camera.translation_m for s in self.samples])
+
+    @property
+    def quats_xyzw(self) -> Array:
+        """(N, 4) unit quaternions of map_from_camera."""
+        return np.array([s.map_from_camera.quat_xyzw for s in self.samples])
+
+    def subset(self, indices: Iterable[int]) -> Dataset:
+        """Return the dataset of those samples."""
+        chosen = tuple(self.samples[i] for i in indices)
+        return Dataset(self.name, chosen, self.camera, self.rejected)
+
+    def digest(self) -> str:
+        """Return the SHA-256 of all names, poses and image files."""
+        whole = hashlib.sha256()
+        for sample in self.samples:
+            pose = sample.map_from_camera
+            numbers = [*pose.translation_m.tolist(), *pose.quat_xyzw.tolist()]
+            whole.update(f'{sample.name} {numbers}\n'.encode())
+            whole.update(hashlib.sha256(sample.path.read_bytes()).digest())
+        return whole.hexdigest()
+
+    def summary(self) -> list[str]:
+        """Return what a person checks before training: counts, extent, path, camera, up axis."""
+        positions, camera = self.positions_m, self.camera
+        counts = Counter(s.sequence for s in self.samples)
+        low, high = positions.min(0), positions.max(0)
+        across, down = camera.field_of_view_deg()
+        return [
+            f'{self.name}: {len(self.samples)} images in {len(counts)} sequences: '
+            + ', '.join(f'{name} {count}' for name, count in sorted(counts.items())),
+            'extent: ' + ', '.join(f'{axis} {a:.2f} to {b:.2f}' for axis, a, b
+                                   in zip('xyz', low, high, strict=True)) + ' m',
+            f'path: {path_length_m(self):.1f} m, up axis: {up_axis(self)}',
+            f'camera: {camera.width}x{camera.height}, fx {camera.fx:.1f} fy {camera.fy:.1f} '
+            f'cx {camera.cx:.1f} cy {camera.cy:.1f} px, view {across:.0f} x {down:.0f} deg, '
+            f'{"distorted" if camera.distortion else "no distortion"}',
+            f'rejected lines: {len(self.rejected)}', *self.rejected]
+
+
+def path_length_m(dataset: Dataset) -> float:
+    """Return the length of all walks together, metres."""
+    pairs = zip(dataset.samples, dataset.samples[1:], strict=False)
+    return float(sum(
+        np.linalg.norm(b.map_from_camera.translation_m - a.map_from_camera.translation_m)
+        for a, b in pairs if a.sequence == b.sequence))
+
+
+def up_axis(dataset: Dataset) -> str:
+    """Return the dataset axis nearest to the mean "up" of the images, as `+z`."""
+    up = -np.mean([s.map_from_camera.rotation[:, 1] for s in dataset.samples], axis=0)
+    axis = int(np.abs(up).argmax())
+    return f'{"+" if up[axis] > 0 else "-"}{"xyz"[axis]}'
+
+
+def read_camera(text: str | None, folder: Path, size: tuple[int, int]) -> Camera:
+    """
+    Find the camera of a dataset.
+
+    :param text: `FX` or `FX,FY,CX,CY` in pixels, or None: then `camera.json`, the `.nvm` file or
+        the known focal length of the layout.
+    :param size: (width, height) of the images, pixels.
+    :raises InputError: when the camera is not known, malformed or of another size.
+    """
+    if text is not None:
+        return _camera_from_text(text, size)
+    camera = camera_in_file(folder) or cameras.known_camera(folder, size)
+    if camera is None:
+        raise InputError(f'{folder}: the camera is not known: add a {CAMERA_FILE} or give '
+                         '--camera FX,FY,CX,CY (or FX alone), pixels')
+    if camera.size != size:
+        raise InputError(f'{folder / CAMERA_FILE}: the camera has to have the size of the images, '
+                         f'{size[0]}x{size[1]}. Received: {camera.width}x{camera.height}')
+    return camera
+
+
+def _camera_from_text(text: str, size: tuple[int, int]) -> Camera:
+    try:
+        numbers = [float(part) for part in text.split(',')]
+    except ValueError:
+        numbers = []
+    if len(numbers) == 1:
+        return cameras.centred_camera(numbers[0], size)
+    if len(numbers) != 4:
+        raise InputError(f'--camera has to be FX or FX,FY,CX,CY in pixels. Received: {text!r}')
+    return Camera(*size, *numbers)
+
+
+def _image_size(path: Path) -> tuple[int, int]:
+    """Return (width, height) from the image's header."""
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except FileNotFoundError:
+        raise InputError(f'the image {path} is missing') from None
+    except (UnidentifiedImageError, OSError):
+        raise InputError(f'the image {path} is not readable') from None
+
+
+def _check(line: Line, seen: dict[str, str], size: tuple[int, int] | None) -> Sample:
+    """Return the sample of a line; :raises InputError: saying what is wrong with it."""
+    pose = readers.check(line, seen)
+    if np.abs(pose.translation_m).max() > MAX_POSITION_M:
+        raise InputError(f'the position is over {MAX_POSITION_M:.0e} m out: '
+                         f'{pose.translation_m.tolist()}')
+    found = _image_size(line.path)
+    if size is not None and found != size:
+        raise InputError(f'the image {line.path} is {found[0]}x{found[1]}, not '
+                         f'{size[0]}x{size[1]} as the others')
+    return Sample(line.path, line.name, pose, line.sequence)
+
+
+def _first_size(lines: Sequence[Line]) -> tuple[int, int] | None:
+    for line in lines:
+        if not line.error and line.path.exists():
+            try:
+                return _image_size(line.path)
+            except InputError:
+                continue
+    return None
+
+
+def _checked(lines: Sequence[Line], size: tuple[int, int] | None,
+             rejected: list[str]) -> Iterator[Sample]:
+    seen: dict[str, str] = {}
+    for line in lines:
+        try:
+            yield _check(line, seen, size)
+        except InputError as error:
+            rejected.append(f'{line.where}: {error}')
+
+
+def read_dataset(data: Path | str, split: str, camera: Camera | str | None = None,
+                 max_rejected: float = MAX_REJECTED) -> Dataset:
+    """
+    Read one split of a dataset folder; the layout is recognised by its files.
+
+    :param data: the folder.
+    :param split: `train` or `test`.
+    :param camera: of the images, or `FX` or `FX,FY,CX,CY` in pixels; None looks for it.
+    :param max_rejected: the largest share of bad lines to go on with.
+    :raises InputError: when nothing usable is left, too much is bad, or the camera is not known.
+    """
+    folder = Path(data)
+    if split not in SPLITS:
+        raise InputError(f'the split has to be one of {", ".join(SPLITS)}. Received: {split!r}')
+    lines = readers.read_lines(folder, split)
+    size = _first_size(lines)
+    rejected: list[str] = []
+    samples = tuple(_checked(lines, size, rejected))
+    if not samples or size is None:
+        why = f'; the first: {rejected[0]}' if rejected else ''
+        raise InputError(f'{folder}: the {split} split has no usable line{why}')
+    if len(rejected) > max_rejected * len(lines):
+        raise InputError(f'{rejected[0]} ({len(rejected)} of {len(lines)} lines are bad, at most '
+                         f'{max_rejected:.0%} may be: mend or remove them)')
+    if not isinstance(camera, Camera):
+        camera = read_camera(camera, folder, size)
+    elif camera.size != size:
+        raise InputError(f'{folder}: the images have to be {camera.width}x{camera.height}, as the '
+                         f'camera. Received: {size[0]}x{size[1]}')
+    return Dataset(f'{folder.resolve().name} {split}', samples, camera, tuple(rejected))

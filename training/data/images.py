@@ -1,0 +1,89 @@
+"""Training images in memory."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from posenet_ros.geometry.pose import Pose
+from posenet_ros.imaging.files import read_image
+from posenet_ros.imaging.preprocess import Preprocess
+from posenet_ros.training.data import plane_sweep as depth
+from posenet_ros.training.data.datasets import Dataset, Sample
+
+THREADS = 4
+
+
+MOST_IMAGES = 4000  # of a kind; more are thinned out evenly
+
+
+def thinned(count: int) -> NDArray[np.intp]:
+    """Return the indices of at most MOST_IMAGES of so many images."""
+    return np.unique(np.linspace(0, count - 1, min(count, MOST_IMAGES)).round().astype(np.intp))
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """
+    Samples with their base images.
+
+    :param bases: (N, base height, base width, 3) RGB uint8.
+    :param positions_m: (N, 3), metres.
+    :param quats_xyzw: (N, 4).
+    :param rows: (N,) which of the dataset's samples they are.
+    :param rhos: (N, base height, base width) inverse depths, 1/m, or None.
+    """
+
+    bases: NDArray[np.uint8]
+    poses: tuple[Pose, ...]
+    positions_m: NDArray[np.float32]
+    quats_xyzw: NDArray[np.float32]
+    rows: NDArray[np.intp]
+    rhos: NDArray[np.float32] | None = None
+
+    def take(self, indices: NDArray[np.intp]) -> Images:
+        """Return the images of those indices."""
+        return Images(self.bases[indices], tuple(self.poses[i] for i in indices),
+                      self.positions_m[indices], self.quats_xyzw[indices], self.rows[indices],
+                      None if self.rhos is None else self.rhos[indices])
+
+
+def load_images(dataset: Dataset, preprocess: Preprocess) -> Images:
+    """Read all images of a dataset once, resized to base images."""
+    def base(sample: Sample) -> NDArray[np.uint8]:
+        return preprocess.base(read_image(sample.path), dataset.camera)
+
+    camera = preprocess.base_camera(dataset.camera)
+    bases = np.empty((len(dataset.samples), camera.height, camera.width, 3), np.uint8)
+    bar = keras.utils.Progbar(len(bases), unit_name='image')
+    with ThreadPoolExecutor(THREADS) as pool:
+        for i, image in enumerate(pool.map(base, dataset.samples)):
+            bases[i] = image
+            bar.update(i + 1)
+    poses = tuple(sample.map_from_camera for sample in dataset.samples)
+    return Images(bases, poses, dataset.positions_m.astype(np.float32),
+                  dataset.quats_xyzw.astype(np.float32), np.arange(len(poses)))
+
+
+def with_depths(images: Images, dataset: Dataset, preprocess: Preprocess, file: Path) -> Images:
+    """
+    Add the inverse depths of all images, estimated once.
+
+    :param file: keeps them for a resumed training.
+    """
+    if file.exists():
+        return replace(images, rhos=np.load(file))
+    bar = keras.utils.Progbar(len(images.bases), unit_name='depth')
+    rhos = depth.estimate(images.bases, images.poses, [s.sequence for s in dataset.samples],
+                          preprocess.base_camera(dataset.camera), bar.update)
+    np.save(file, rhos)
+    return replace(images, rhos=rhos)
+
+
+def network_inputs(images: Images, preprocess: Preprocess) -> NDArray[np.uint8]:
+    """Return the images as the node will give them to the network, (N, height, width, 3)."""
+    return np.stack([preprocess.crop(base) for base in images.bases])

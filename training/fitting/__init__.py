@@ -1,0 +1,1 @@
+"""Fit networks: presets, losses, training loop, cross-validation."""

@@ -1,0 +1,92 @@
+"""The model folder that a training ends with: calibration, provenance, training index."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+import os
+from pathlib import Path
+import platform
+import subprocess
+from typing import Any
+
+import cv2
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from posenet_ros import __version__
+from posenet_ros.errors import InputError
+from posenet_ros.evaluation.metrics.pose_errors import rotation_errors_deg, translation_errors_m
+from posenet_ros.inference.artifact import Artifact
+from posenet_ros.inference.calibration import Calibration, Scene
+from posenet_ros.inference.train_index import TrainIndex
+from posenet_ros.networks.config import NetworkConfig
+from posenet_ros.networks.initial_weights import feature_extractor
+from posenet_ros.training.data.datasets import Dataset
+from posenet_ros.training.data.images import Images, network_inputs
+from posenet_ros.training.fitting.presets import Preset
+
+
+def check_dataset(artifact: Artifact, dataset: Dataset) -> None:
+    """
+    Check that a model was trained on this dataset.
+
+    :raises InputError: when it was trained on another.
+    """
+    about = artifact.provenance
+    if about.get('dataset_sha256') != dataset.digest():
+        raise InputError('--data has to be the dataset that the model was trained on, whose '
+                         f'digest is {about.get("dataset_sha256")}. Received: {dataset.digest()}')
+
+
+def medians(found: Mapping[str, Any], truth: Images) -> dict[str, float]:
+    """Return the median errors."""
+    position = translation_errors_m(found['position'], truth.positions_m)
+    rotation = rotation_errors_deg(found['quat_xyzw'], truth.quats_xyzw)
+    return {'position_m': float(np.median(position)), 'rotation_deg': float(np.median(rotation))}
+
+
+def _commit() -> str:
+    """Return the commit of this code, empty outside a git repository."""
+    result = subprocess.run(['git', 'rev-parse', 'HEAD'], cwd=Path(__file__).parent,
+                            capture_output=True, text=True, check=False)
+    return result.stdout.strip()
+
+
+def provenance(preset: Preset, digest: str, validation: dict[str, Any],
+               seconds: float) -> dict[str, Any]:
+    """Return where a model comes from."""
+    return {
+        'preset': asdict(preset), 'dataset_sha256': digest, 'commit': _commit(),
+        'seed': preset.seed, 'validation': validation, 'training_seconds': round(seconds, 1),
+        'machine': f'{platform.machine()}, {os.cpu_count()} cores',
+        'versions': {'posenet_ros': __version__, 'python': platform.python_version(),
+                     'keras': keras.__version__, 'backend': keras.backend.backend(),
+                     'numpy': np.__version__, 'opencv': cv2.__version__}}
+
+
+def train_index(dataset: Dataset, preset: Preset, images: Images,
+                known: Mapping[str, NDArray[Any]]) -> TrainIndex:
+    """Return all training poses with the pretrained features of their images."""
+    inputs = network_inputs(images, preset.preprocess())
+    features = feature_extractor(preset.input_width, preset.input_height)
+    return TrainIndex(
+        tuple(s.name for s in dataset.samples), dataset.positions_m, dataset.quats_xyzw,
+        features.predict(inputs, batch_size=64, verbose=0).astype(np.float16), **known)
+
+
+def make_artifact(preset: Preset, config: NetworkConfig, dataset: Dataset, images: Images,
+                  calibration: Calibration, known: Mapping[str, NDArray[Any]],
+                  about: dict[str, Any]) -> Artifact:
+    """
+    Return what a model folder holds besides the network.
+
+    :param dataset: all training samples, those held out among them; `images` theirs.
+    :param known: what the network makes of the training images: `places` and `place_images` of
+        the index, or nothing.
+    :param about: the provenance.
+    """
+    positions = dataset.positions_m
+    scene = Scene(tuple(positions.min(0).tolist()), tuple(positions.max(0).tolist()))
+    return Artifact(config, preset.preprocess(), dataset.camera, scene, calibration,
+                    train_index(dataset, preset, images, known), about)

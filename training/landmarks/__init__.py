@@ -1,0 +1,1 @@
+"""Map a place's landmarks by triangulation."""

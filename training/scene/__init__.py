@@ -1,0 +1,1 @@
+"""A synthetic college court, rendered along walks."""

@@ -1,0 +1,62 @@
+"""
+Render a synthetic college court as a dataset in the layout of Cambridge Landmarks.
+
+The folder gets `dataset_train.txt`, `dataset_test.txt`, `seqN/frameNNNNN.jpg`, `camera.json`
+(posenet_ros.geometry.camera.Camera) and `scene.json` (settings and their digest).
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+import re
+import signal
+import sys
+import time
+
+from posenet_ros.errors import InputError, run_cli
+from posenet_ros.training.scene.dataset import FRAMES_RANGE, Settings, write_scene
+from posenet_ros.training.scene.walks import TEST_RATE_HZ, TRAIN_RATE_HZ
+from posenet_ros.utils.atomic_folder import check_new
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r'(\d+)x(\d+)', text)
+    if not match:
+        raise InputError(f'--size has to be WIDTHxHEIGHT such as 640x480. Received: {text!r}')
+    return int(match[1]), int(match[2])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog='python -m training.scene', description=__doc__.strip().splitlines()[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument('--out', type=Path, required=True, help='folder of the dataset')
+    parser.add_argument('--frames', type=int, default=Settings.frames,
+                        help=f'images, {FRAMES_RANGE[0]} to {FRAMES_RANGE[1]}, a quarter of them '
+                             f'for the test, at {TEST_RATE_HZ:g} a second of walking; '
+                             f'those to train on at {TRAIN_RATE_HZ:g}')
+    parser.add_argument('--size', default=f'{Settings.width}x{Settings.height}',
+                        help='WIDTHxHEIGHT of the images, pixels')
+    parser.add_argument('--seed', type=int, default=Settings.seed,
+                        help='another seed is another day: walks, people, materials, noise')
+    parser.add_argument('--force', action='store_true', help='replace the folder if it exists')
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    args = _parser().parse_args(argv)
+    settings = Settings(args.frames, *_size(args.size), args.seed)
+    check_new(args.out, force=args.force)
+    start = time.monotonic()
+    write_scene(args.out, settings, force=args.force)
+    print(f'{args.out}: {settings.frames} images of {settings.width}x{settings.height} '
+          f'in {time.monotonic() - start:.0f} s')
+    return 0
+
+
+if __name__ == '__main__':
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # clean up then, too
+    sys.exit(run_cli(main))

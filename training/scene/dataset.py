@@ -1,0 +1,168 @@
+"""Render the scene as a dataset in the layout of Cambridge Landmarks."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+import hashlib
+import json
+import multiprocessing
+import os
+from pathlib import Path
+import signal
+
+import cv2
+from posenet_ros.errors import InputError
+from posenet_ros.geometry.camera import Camera
+from posenet_ros.geometry.pose import Pose, wxyz_from_xyzw
+from posenet_ros.training.scene.sequence import make_court, Stage
+from posenet_ros.training.scene.walks import Walk, walks
+from posenet_ros.utils.atomic_folder import new_folder
+from tqdm import tqdm
+
+SCENE_FILE, CAMERA_FILE = 'scene.json', 'camera.json'
+HEADER = 'Visual Landmark Dataset V1\nImageFile, Camera Position [X Y Z W P Q R]\n\n'
+FRAMES_RANGE = 12, 100_000
+SIDE_RANGE = 64, 4096
+JPEG_QUALITY = 92
+MAX_PROCESSES = 4  # each holds about 460 MB
+_FOCAL_LENGTH = 0.72  # of the larger side: 70 degrees
+
+
+@dataclass(frozen=True)
+class Settings:
+    """
+    What a scene is made from; equal settings give equal files.
+
+    :param frames: images of all sequences together, a quarter of them for the test.
+    :param width: image width, pixels.
+    :param height: image height, pixels.
+    :param seed: of walks, people, materials and noise.
+    :raises InputError: on a value out of range.
+    """
+
+    frames: int = 1200
+    width: int = 640
+    height: int = 480
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        ranges = {'frames': (self.frames, FRAMES_RANGE), 'width': (self.width, SIDE_RANGE),
+                  'height': (self.height, SIDE_RANGE), 'seed': (self.seed, (0, 2 ** 31))}
+        for name, (value, (low, high)) in ranges.items():
+            if not low <= value <= high:
+                raise InputError(f'{name} has to be {low} to {high}. Received: {value}')
+
+    @property
+    def camera(self) -> Camera:
+        """Return the pinhole camera of all images."""
+        focal = _FOCAL_LENGTH * max(self.width, self.height)
+        return Camera(self.width, self.height, focal, focal, (self.width - 1) / 2,
+                      (self.height - 1) / 2)
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the settings and of the code that draws the scene."""
+        code = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode())
+        for file in sorted(Path(__file__).parent.rglob('*.py')):
+            code.update(file.read_bytes())
+        return code.hexdigest()
+
+
+def is_current(folder: Path, settings: Settings) -> bool:
+    """Return whether the folder holds the whole scene of these settings, drawn by this code."""
+    try:
+        return bool(json.loads((folder / SCENE_FILE).read_text())['digest'] == settings.digest())
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def frame_name(walk: Walk, index: int) -> str:
+    """Return the path of an image inside the dataset."""
+    return f'{walk.name}/frame{index + 1:05d}.jpg'
+
+
+def pose_line(name: str, map_from_camera: Pose) -> str:
+    """Return a line of the dataset: centre of the camera, then the world-to-camera rotation."""
+    quat_wxyz = wxyz_from_xyzw(map_from_camera.inverse().quat_xyzw)
+    numbers = [*map_from_camera.translation_m, *quat_wxyz]
+    return ' '.join([name, *(f'{number:.9f}' for number in numbers)]) + '\n'
+
+
+class Worker:
+    """
+    What a process keeps from frame to frame: the court and the current sequence.
+
+    :param folder: of the dataset; the sequences' folders exist.
+    """
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self.settings, self.folder = settings, folder
+        self.court = make_court(settings.seed)
+        self.stage: Stage | None = None
+
+    def render(self, walk: Walk, index: int) -> Path:
+        """Write a frame and return its path."""
+        if self.stage is None or self.stage.walk != walk:
+            self.stage = None  # frees the last sequence's textures first
+            self.stage = Stage(self.court, walk, self.settings.camera, self.settings.seed)
+        options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+        _, data = cv2.imencode('.jpg', self.stage.image(index), options)
+        path = self.folder / frame_name(walk, index)
+        path.write_bytes(data)
+        return path
+
+
+_worker: Worker  # of this process of the pool
+
+
+def _start(settings: Settings, folder: Path) -> None:
+    global _worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the pool
+    _worker = Worker(settings, folder)
+
+
+def _render(job: tuple[Walk, int]) -> None:
+    _worker.render(*job)
+
+
+def _render_all(settings: Settings, folder: Path, processes: int) -> None:
+    jobs = [(walk, i) for walk in walks(settings.frames, settings.seed)
+            for i in range(walk.frames)]
+    context = multiprocessing.get_context('spawn')  # a fork copies locked threads of libraries
+    with context.Pool(processes, _start, (settings, folder)) as pool:
+        done = pool.imap_unordered(_render, jobs, chunksize=4)
+        for _ in tqdm(done, 'scene', len(jobs), unit='frame'):
+            pass
+
+
+def pose_lines(walk: Walk) -> str:
+    """Return the dataset's lines of a walk."""
+    return ''.join(pose_line(frame_name(walk, index), walk.pose(walk.time_s(index)))
+                   for index in range(walk.frames))
+
+
+def write_scene(
+        out: Path, settings: Settings, *, force: bool = False, processes: int = 0) -> None:
+    """
+    Render a scene.
+
+    :param out: folder of the dataset.
+    :param force: replace an existing folder.
+    :param processes: 0 is one for each CPU.
+    :raises InputError: when `out` exists and `force` is False, or cannot be made.
+    """
+    processes = processes or min(len(os.sched_getaffinity(0)), MAX_PROCESSES)
+    sequences = walks(settings.frames, settings.seed)
+    with new_folder(out, force=force) as folder:
+        for walk in sequences:
+            (folder / walk.name).mkdir()
+        _render_all(settings, folder, processes)
+        for split in ('train', 'test'):
+            text = ''.join(pose_lines(walk) for walk in sequences if walk.split == split)
+            (folder / f'dataset_{split}.txt').write_text(HEADER + text)
+        camera = json.dumps(settings.camera.to_mapping(), indent=1)
+        (folder / CAMERA_FILE).write_text(camera + '\n')
+        scene = {**asdict(settings),
+                 'frame_rate_hz': {walk.name: walk.rate_hz for walk in sequences},
+                 'digest': settings.digest(),
+                 'sequences': {walk.name: walk.split for walk in sequences}}
+        (folder / SCENE_FILE).write_text(json.dumps(scene, indent=1) + '\n')

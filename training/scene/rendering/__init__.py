@@ -1,0 +1,1 @@
+"""A ray caster for textured boxes, with sun and shadows."""

@@ -1,0 +1,247 @@
+"""One frame of a walk: the court under the sequence's light, people, and the camera's faults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from posenet_ros.geometry.camera import Camera
+from posenet_ros.training.scene.court import build
+from posenet_ros.training.scene.rendering.light import Light
+from posenet_ros.training.scene.rendering.renderer import (
+    Canvas,
+    draw_surfaces,
+    lit_texture,
+    Surface,
+    Texture,
+    View,
+)
+from posenet_ros.training.scene.rendering.shadows import shadow_maps
+from posenet_ros.training.scene.rendering.textures import Image
+from posenet_ros.training.scene.sprites import person, PERSON_SIZE_M, STRIDE_PHASES
+from posenet_ros.training.scene.structure import Billboard, Court
+from posenet_ros.training.scene.walks import Walk
+
+Array = NDArray[np.float64]
+
+PEOPLE = 16
+NEAREST_PERSON_M = 2.5
+STRIDE_M = 1.45
+#                azimuth, elevation, sun, ambient, warmth, clouds, exposure, noise, shutter
+LIGHTS = (Light(302, 34, 1.15, 0.36, 0.10, 0.20, 1.00, 2.0, 1 / 200),
+          Light(250, 60, 0.12, 0.86, -0.35, 0.95, 0.92, 3.0, 1 / 60),
+          Light(222, 31, 1.20, 0.33, 0.45, 0.35, 1.04, 2.0, 1 / 125),
+          Light(268, 52, 0.80, 0.52, -0.10, 0.55, 1.20, 2.5, 1 / 100),
+          Light(205, 21, 1.15, 0.32, 0.75, 0.30, 0.92, 3.5, 1 / 80),
+          Light(286, 43, 1.02, 0.40, 0.25, 0.45, 1.06, 2.5, 1 / 100),
+          Light(240, 38, 0.95, 0.45, 0.05, 0.40, 0.98, 3.0, 1 / 100))
+
+# ends of the ways that people walk along, metres, and how far they stray from them
+_WAYS = (((-17, 1.5), (17, 1.5), 0.8), ((0.6, -12), (0.6, 12), 0.4), ((-17, 13), (17, 13), 0.7),
+         ((-17.8, -12), (-17.8, 12), 0.6), ((17.5, -12), (17.5, 12), 0.6),
+         ((-12, -11), (13, 10), 1.5), ((-13, 3.4), (14, -9), 1.5), ((2.4, 8), (12, 4), 0.8))
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """Somebody who walks to and fro along a way, metres and metres per second."""
+
+    start: Array
+    end: Array
+    speed: float
+    offset_m: float
+    strides: list[Image]
+
+    def at(self, time_s: float) -> tuple[Array, Array, int]:
+        """Return the position, the direction of motion and the phase of the stride."""
+        span = float(np.linalg.norm(self.end - self.start))
+        direction = (self.end - self.start) / span
+        walked = self.offset_m + self.speed * time_s
+        along = walked % (2 * span)
+        phase = int(walked / STRIDE_M * STRIDE_PHASES) % STRIDE_PHASES
+        if along > span:
+            return self.start + direction * (2 * span - along), -direction, phase
+        return self.start + direction * along, direction, phase
+
+
+def people(rng: np.random.Generator) -> list[Person]:
+    """Return those who are in the court during a sequence."""
+    crowd = []
+    for i in range(PEOPLE):
+        start, end, stray = _WAYS[i % len(_WAYS)]
+        shift = rng.uniform(-stray, stray, 2)
+        crowd.append(Person(np.array(start) + shift, np.array(end) + shift,
+                            rng.uniform(0.9, 1.5), rng.uniform(0, 60), person(rng)))
+    return crowd
+
+
+def darkness(strength: float, outline: Image) -> Image:
+    """Return what the shadow of an outline lays over the ground, BGRA."""
+    image = np.empty_like(outline)
+    image[..., :3] = (40, 34, 26)
+    image[..., 3] = outline[..., 3] * strength
+    return image
+
+
+class Stage:
+    """
+    Everything in a sequence that does not depend on the frame.
+
+    :param court: what stands still.
+    :param walk: the sequence.
+    :param camera: of the images.
+    :param seed: of the scene.
+    """
+
+    def __init__(self, court: Court, walk: Walk, camera: Camera, seed: int) -> None:
+        number = int(walk.name.removeprefix('seq'))
+        self.court, self.walk, self.camera = court, walk, camera
+        self.seed = seed, number
+        self.light = LIGHTS[(number - 1) % len(LIGHTS)]
+        self.people = people(np.random.default_rng((seed, number, 1)))
+        far = 1000 * self.light.direction
+        casters = [b.facing(far) for b in court.billboards if not b.haze]
+        shadows = shadow_maps([*court.surfaces, *casters], self.light.direction)
+        self.shade = shadows[0]
+        self.textures = [lit_texture(s, self.light, m)
+                         for s, m in zip(court.surfaces, shadows, strict=False)]
+        self.billboards = [self._sprite(b.facing(far)) for b in court.billboards]
+        self._strides: dict[tuple[int, int, bool, bool], Texture] = {}
+
+    def _sprite(self, board: Surface, strength: float = 0.62) -> Texture:
+        light, normal = self.light, strength * self.light.direction + (0, 0, 0.15)
+        return Texture(board, lambda albedo: light.lit(albedo, normal, None, board.haze))
+
+    def image(self, index: int) -> Image:
+        """Return the (height, width, 3) BGR frame of that index."""
+        time_s = self.walk.time_s(index)
+        view = View(self.camera, self.walk.pose(time_s))
+        canvas = Canvas(view, self.light.sky(self.camera, view.map_from_camera))
+        surfaces, textures = list(self.court.surfaces), list(self.textures)
+        for billboard, texture in zip(self.court.billboards, self.billboards, strict=True):
+            surfaces.append(billboard.facing(view.position))
+            textures.append(texture)
+        for number, somebody in enumerate(self.people):
+            for surface, texture in self._person(number, somebody, time_s, view):
+                surfaces.append(surface)
+                textures.append(texture)
+        draw_surfaces(canvas, surfaces, textures)
+        return self._photograph(canvas.image, index)
+
+    def _person(
+            self, number: int, somebody: Person, time_s: float,
+            view: View) -> list[tuple[Surface, Texture]]:
+        """Return a walker's billboard and shadow; nothing when too near to the camera."""
+        position, direction, phase = somebody.at(time_s)
+        away = position - view.position[:2]
+        if np.linalg.norm(away) < NEAREST_PERSON_M:
+            return []
+        mirrored = bool(away[1] * direction[0] - away[0] * direction[1] < 0)
+        board = Billboard((position[0], position[1], 0.0), *PERSON_SIZE_M,
+                          somebody.strides[phase])
+        shaded = self._shaded(position)
+        key = number, phase, mirrored, shaded
+        surface = board.facing(view.position, mirrored=mirrored)
+        if key not in self._strides:
+            self._strides[key] = self._sprite(surface, 0.0 if shaded else 0.62)
+        parts = [(surface, self._strides[key]), self._blob(position)]
+        if not shaded and self.light.sun > 0.3:
+            parts.append(self._shadow(board, number, phase))
+        return parts
+
+    def _shaded(self, position: Array) -> bool:
+        if self.shade is None:
+            return False
+        ground = self.court.surfaces[0]
+        u, v = (position - ground.origin_m[:2]) * (1, -1)
+        rows, columns = self.shade.shape
+        row = min(max(int(v / ground.height_m * rows), 0), rows - 1)
+        column = min(max(int(u / ground.width_m * columns), 0), columns - 1)
+        return bool(self.shade[row, column] > 0.5)
+
+    @cached_property
+    def _spot(self) -> Image:
+        y, x = np.mgrid[-1:1:32j, -1:1:32j]
+        image = np.zeros((32, 32, 4), np.uint8)
+        image[..., 3] = 150 * np.clip(1.05 - np.hypot(x, y), 0, 1) ** 0.8
+        return image
+
+    def _blob(self, position: Array) -> tuple[Surface, Texture]:
+        """Return the dark spot where feet meet the ground."""
+        size = 0.9
+        corner = np.array([position[0] - size / 2, position[1] + size / 2, 0.012])
+        surface = Surface(corner, np.array([1.0, 0, 0]), np.array([0, -1.0, 0]), size, size,
+                          self._spot)
+        return surface, Texture(surface, lambda albedo: albedo)
+
+    def _shadow(self, board: Billboard, number: int, phase: int) -> tuple[Surface, Texture]:
+        """Return what a walker's outline leaves on the ground."""
+        sun = self.light.direction
+        down = np.array([sun[0], sun[1], 0]) / sun[2]  # along the ground, from the head's shadow
+        across = np.array([-sun[1], sun[0], 0]) / np.hypot(sun[0], sun[1])
+        across = -across if np.cross(down, across)[2] < 0 else across
+        x, y, _ = board.position_m
+        corner = np.array([x, y, 0.02]) - board.width_m / 2 * across - board.height_m * down
+        surface = Surface(corner, across, down, board.width_m, board.height_m, board.image)
+        key = -1 - number, phase, False, False
+        if key not in self._strides:
+            strength = min(0.55 * self.light.sun, 0.6)
+            self._strides[key] = Texture(surface, partial(darkness, strength))
+        return surface, self._strides[key]
+
+    def _photograph(self, image: Image, index: int) -> Image:
+        """Add what lens, shutter, exposure control and sensor do."""
+        kernel = self._motion(index)
+        if kernel is not None:
+            image = cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REPLICATE)
+        time_s = self.walk.time_s(index)
+        gain = 1 + 0.05 * np.sin(0.35 * time_s + self.seed[1])
+        image = cv2.multiply(image, self._vignette, scale=gain / 255)
+        rng = np.random.default_rng((*self.seed, 2, index))
+        row, column = rng.integers(0, _NOISE_MARGIN, 2)
+        height, width = image.shape[:2]
+        noise = self._noise[row:row + height, column:column + width]
+        return cv2.add(image, noise * int(rng.choice((-1, 1))), dtype=cv2.CV_8U)
+
+    @cached_property
+    def _vignette(self) -> Image:
+        width, height = self.camera.size
+        y, x = np.mgrid[-1:1:height * 1j, -1:1:width * 1j]
+        shade = 255 * (1 - 0.10 * (x * x + y * y))
+        return np.repeat(shade.astype(np.uint8)[..., None], 3, axis=2)
+
+    @cached_property
+    def _noise(self) -> NDArray[np.int16]:
+        width, height = self.camera.size
+        shape = height + _NOISE_MARGIN, width + _NOISE_MARGIN, 3
+        noise = np.random.default_rng((*self.seed, 3)).standard_normal(shape, np.float32)
+        return np.round(noise * self.light.noise).astype(np.int16)
+
+    def _motion(self, index: int) -> NDArray[np.float32] | None:
+        """Return the kernel of the image's shift while the shutter is open; it is symmetric."""
+        time_s, half = self.walk.time_s(index), self.light.shutter_s / 2
+        before, after = self.walk.pose(time_s - half), self.walk.pose(time_s + half)
+        ahead = after.rotation.T @ before.rotation[:, 2]
+        shift = np.array([self.camera.fx, self.camera.fy]) * ahead[:2] / ahead[2]
+        reach = int(np.ceil(np.abs(shift).max() / 2))
+        if np.linalg.norm(shift) < 0.5:
+            return None
+        kernel = np.zeros((2 * reach + 3, 2 * reach + 3), np.float32)
+        for part in np.linspace(-0.5, 0.5, 16):
+            x, y = shift * part + reach + 1
+            column, row = int(x), int(y)
+            x, y = x - column, y - row
+            kernel[row:row + 2, column:column + 2] += np.outer((1 - y, y), (1 - x, x))
+        return kernel / kernel.sum()
+
+
+_NOISE_MARGIN = 64
+
+
+def make_court(seed: int) -> Court:
+    """Build the court with OpenCV on one thread, as the frames are what runs in parallel."""
+    cv2.setNumThreads(1)
+    return build(seed)

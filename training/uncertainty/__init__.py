@@ -1,0 +1,1 @@
+"""Fit the covariance and the place score of a trained network."""

@@ -1,0 +1,58 @@
+"""Learn the expected error of each axis from features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from posenet_ros.training.fitting.calibration import SMALLEST_SIGMA
+
+Array = NDArray[np.float32]
+EPOCHS = 25
+BATCH = 256
+LEARNING_RATE = 2e-3
+WEIGHT_DECAY = 1e-2
+DROPOUT = 0.3
+
+
+def negative_log_likelihood(errors: Any, log_sigma: Any) -> Any:  # noqa: ANN401 - keras tensors
+    """
+    Return that of Laplace's distribution, whose tails are those of pose errors, less a constant.
+
+    :param errors: (B, 6); the calibration turns the mean magnitude into a standard deviation.
+    """
+    return keras.ops.mean(log_sigma + keras.ops.abs(errors) * keras.ops.exp(-log_sigma))
+
+
+def fit_sigma(features: Array, errors: Array, width: int, seed: int) -> list[Array]:
+    """
+    Learn the expected error on each axis from features.
+
+    :param features: (N, C).
+    :param errors: (N, 6).
+    :returns: kernel and bias of a hidden layer, then those of the layer that gives `log_sigma`.
+    """
+    size = np.maximum(np.median(np.abs(errors), axis=0), SMALLEST_SIGMA)
+    mean, deviation = features.mean(0), features.std(0) + 1e-3 * features.std()
+    keras.utils.set_random_seed(seed)
+    model = keras.Sequential([
+        keras.Input((features.shape[1],)), keras.layers.Dropout(DROPOUT),
+        keras.layers.Dense(width, activation='relu'),
+        keras.layers.Dense(6, kernel_initializer='zeros')])
+    steps = EPOCHS * -(-len(features) // BATCH)
+    rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)
+    model.compile(keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY),
+                  loss=negative_log_likelihood)
+    model.fit((features - mean) / deviation, errors / size, BATCH, EPOCHS, verbose=0)
+    kernel, bias, last_kernel, last_bias = model.get_weights()
+    kernel = kernel / deviation[:, np.newaxis]  # the network gives features as they are
+    return [kernel, bias - mean @ kernel, last_kernel, last_bias + np.log(size)]
+
+
+def expected(features: Array, weights: Sequence[Array]) -> Array:
+    """Return (N, 6) `log_sigma` as the network will compute it."""
+    kernel, bias, last_kernel, last_bias = weights
+    return np.asarray(np.maximum(features @ kernel + bias, 0) @ last_kernel + last_bias)
