@@ -20,15 +20,13 @@ import sys
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError, run_cli
 from posenet_ros.evaluation.report.tables import number, Row, text_table
 from posenet_ros.geometry.estimate import diagonal_covariance, PoseEstimate, turned
 from posenet_ros.geometry.lie import pose_error, pose_moved, rotation_from_vector
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.localisation.kalman import kalman_update
-
-Array = NDArray[np.float64]
 
 TRUTH = ('true_x', 'true_y', 'true_z', 'true_qx', 'true_qy', 'true_qz', 'true_qw')
 ESTIMATE = ('x', 'y', 'z', 'qx', 'qy', 'qz', 'qw')
@@ -46,8 +44,8 @@ class Step(NamedTuple):
 class Errors(NamedTuple):
     """The (N, 6) errors of some estimates, and e' C^-1 e of each: 6 on average if C is right."""
 
-    values: Array
-    nees: Array
+    values: Floats
+    nees: Floats
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,7 @@ def corrected(estimate: PoseEstimate, measured: PoseEstimate) -> PoseEstimate:
 
 
 def fused(walk: Sequence[Step], odometry: Sequence[PoseEstimate],
-          covariance_of: Callable[[PoseEstimate], Array] | None) -> list[PoseEstimate]:
+          covariance_of: Callable[[PoseEstimate], Floats] | None) -> list[PoseEstimate]:
     """
     Return the filter's estimates along a walk, from the first pose on, where the truth is known.
 
@@ -123,7 +121,7 @@ def fused(walk: Sequence[Step], odometry: Sequence[PoseEstimate],
     return states
 
 
-def fixed_covariance(walk: Sequence[Step]) -> Array:
+def fixed_covariance(walk: Sequence[Step]) -> Floats:
     """Return the mean square of the errors that were made, on the diagonal."""
     return np.diag(np.mean(poses_alone(walk).values ** 2, axis=0))
 
@@ -150,7 +148,7 @@ def compared(walk: Sequence[Step], seed: int = 0, settings: Odometry | None = No
     odometry = [settings.step(a.truth, b.truth, random)
                 for a, b in pairwise(walk)]
     fixed = inflate * fixed_covariance(walk)
-    ways: dict[str, Callable[[PoseEstimate], Array] | None] = {
+    ways: dict[str, Callable[[PoseEstimate], Floats] | None] = {
         'odometry alone': None, 'one covariance for all': lambda _: fixed,
         'the covariance of each': lambda estimate: inflate * estimate.covariance}
     truths = [step.truth for step in walk]

@@ -17,7 +17,7 @@ from typing import Any
 import h5py
 import keras
 import numpy as np
-from numpy.typing import NDArray
+from posenet_ros.arrays import Floats32
 from posenet_ros.errors import InputError, run_cli
 from posenet_ros.networks.googlenet import INPUT_SCALE, MEAN_RGB
 from posenet_ros.networks.heads import RAW_IDENTITY
@@ -25,8 +25,7 @@ from posenet_ros.networks.initial_weights import IMPORTED, IMPORTED_CONFIG
 from posenet_ros.networks.network import build
 from posenet_ros.utils.atomic_folder import check_new
 
-Array = NDArray[np.float32]
-Layers = dict[str, tuple[Array, Array]]
+Layers = dict[str, tuple[Floats32, Floats32]]
 
 NUMBERS = {'f2', 'f4', 'f8', 'i4', 'i8'}
 HEAD_NAMES = {
@@ -129,7 +128,7 @@ def read_h5(path: Path) -> Layers:
     try:
         with h5py.File(path) as file:
             for name, group in file.get('model_weights', file).items():
-                arrays: list[Array] = []
+                arrays: list[Floats32] = []
                 group.visititems(lambda _, item, arrays=arrays: arrays.append(item[()])
                                  if isinstance(item, h5py.Dataset) else None)
                 if len(arrays) == 2:
@@ -149,7 +148,7 @@ def layer_name(name: str) -> str:
     return name
 
 
-def _converted(name: str, weights: Array, biases: Array, mean_rgb: Array) -> tuple[Array, Array]:
+def _converted(name: str, weights: Floats32, biases: Floats32, mean_rgb: Floats32) -> tuple[Floats32, Floats32]:
     """Return a layer's arrays as this network computes: RGB, its own scale, xyzw."""
     if name == 'conv1':
         weights = weights[:, :, ::-1]  # blue-green-red to red-green-blue
@@ -161,7 +160,7 @@ def _converted(name: str, weights: Array, biases: Array, mean_rgb: Array) -> tup
     return weights, biases
 
 
-def _check(name: str, layer: keras.layers.Layer, arrays: tuple[Array, Array]) -> None:
+def _check(name: str, layer: keras.layers.Layer, arrays: tuple[Floats32, Floats32]) -> None:
     for ours, theirs in zip(layer.weights, arrays, strict=True):
         if tuple(ours.shape) != theirs.shape:
             raise InputError(f'the layer {name} has to have {ours.name} of the shape '

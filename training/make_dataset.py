@@ -16,12 +16,12 @@ from pathlib import Path
 import sys
 
 import cv2
+from posenet_ros.arrays import RgbImage
 from posenet_ros.datasets.pose_files import write_cambridge
 from posenet_ros.errors import InputError, run_cli
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.geometry.trajectory import DEFAULT_MAX_GAP_S, Lookup
-from posenet_ros.imaging.decoding import RgbImage
 from posenet_ros.ros_data.bag_reader import BagReader
 from posenet_ros.ros_data.messages import frame_from_message, Message, NS_PER_S, stamp_ns
 from posenet_ros.training.data.datasets import CAMERA_FILE

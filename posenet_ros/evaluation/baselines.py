@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from posenet_ros.arrays import Floats
 from posenet_ros.evaluation.metrics.pose_errors import rotation_errors_deg, translation_errors_m
 from posenet_ros.inference.train_index import TrainIndex
 from posenet_ros.landmarks.matching import unit_rows
 
-Array = NDArray[np.float64]
 MOST_CANDIDATES = 500
 BLOCK = 256
 
 
-def constant_pose(train: TrainIndex) -> tuple[Array, Array]:
+def constant_pose(train: TrainIndex) -> tuple[Floats, Floats]:
     """
     Return the one pose that is least far from the training poses.
 
@@ -52,7 +52,7 @@ def nearest_images(train: TrainIndex, descriptors: ArrayLike) -> NDArray[np.intp
 
 def errors_of_training_poses(
         train: TrainIndex, index: NDArray[np.intp], truths_m: ArrayLike,
-        truths_xyzw: ArrayLike) -> tuple[Array, Array]:
+        truths_xyzw: ArrayLike) -> tuple[Floats, Floats]:
     """
     Score training poses given as answers.
 

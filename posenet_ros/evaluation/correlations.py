@@ -7,14 +7,13 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from posenet_ros.arrays import Floats
 from posenet_ros.evaluation.baselines import nearest_positions
 from posenet_ros.evaluation.metrics.pose_errors import rotation_errors_deg
 from posenet_ros.evaluation.metrics.ranks import rank_correlation
 from posenet_ros.evaluation.results import frame_errors, FrameResult, positions, quaternions
 from posenet_ros.inference.train_index import TrainIndex
 
-Array = NDArray[np.float64]
 WORDS: Mapping[str, str] = {
     'distance_m': 'distance to the nearest training pose (m)',
     'speed_m_s': 'speed of the camera (m/s)',
@@ -23,14 +22,14 @@ WORDS: Mapping[str, str] = {
 BINS = 5
 
 
-def distances_m(frames: Sequence[FrameResult], train: TrainIndex) -> Array:
+def distances_m(frames: Sequence[FrameResult], train: TrainIndex) -> Floats:
     """Return how far the nearest training position is from each truth, metres."""
     truths = positions([frame.truth for frame in frames])
     nearest = train.positions_m[nearest_positions(train, truths)]
     return np.asarray(np.linalg.norm(nearest - truths, axis=1), np.float64)
 
 
-def motion(frames: Sequence[FrameResult]) -> tuple[Array, Array]:
+def motion(frames: Sequence[FrameResult]) -> tuple[Floats, Floats]:
     """
     Return the speed (m/s) and the turning (deg/s) from the frame before to each frame.
 
@@ -48,7 +47,7 @@ def motion(frames: Sequence[FrameResult]) -> tuple[Array, Array]:
     return np.concatenate([first, moved / seconds]), np.concatenate([first, turned / seconds])
 
 
-def sigmas_m(frames: Sequence[FrameResult]) -> Array:
+def sigmas_m(frames: Sequence[FrameResult]) -> Floats:
     """Return the predicted standard deviation of each position, NaN where there is none."""
     return np.array([np.nan if frame.covariance is None
                      else np.sqrt(np.trace(frame.covariance[:3, :3])) for frame in frames])
@@ -56,13 +55,13 @@ def sigmas_m(frames: Sequence[FrameResult]) -> Array:
 
 def quantities(
         frames: Sequence[FrameResult], train: TrainIndex | None, *,
-        timed: bool) -> dict[str, Array]:
+        timed: bool) -> dict[str, Floats]:
     """
     Return what is known of each frame besides its error, by the keys of WORDS.
 
     :param timed: whether the stamps are times, so that there is a speed.
     """
-    known: dict[str, Array] = {}
+    known: dict[str, Floats] = {}
     if train is not None:
         known['distance_m'] = distances_m(frames, train)
     if timed and len(frames) > 1:
@@ -71,12 +70,12 @@ def quantities(
     return {key: values for key, values in known.items() if _varies(values)}
 
 
-def _varies(values: Array) -> bool:
+def _varies(values: Floats) -> bool:
     finite = values[np.isfinite(values)]
     return finite.size >= 2 * BINS and bool(np.ptp(finite) > 1e-9 * np.abs(finite).max())
 
 
-def _bins(values: Array, metres: Array, degrees: Array) -> list[dict[str, Any]]:
+def _bins(values: Floats, metres: Floats, degrees: Floats) -> list[dict[str, Any]]:
     """Return the medians of the errors in bins with the same number of frames each."""
     order = np.array_split(np.argsort(values, kind='stable'), BINS)
     return [{'from': float(values[i[0]]), 'to': float(values[i[-1]]), 'frames': len(i),

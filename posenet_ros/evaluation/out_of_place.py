@@ -7,13 +7,16 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from posenet_ros.arrays import RgbImage
 from posenet_ros.errors import InputError
 from posenet_ros.evaluation.sources import ROW_NS, Shot, Source
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import Reduction
 from posenet_ros.imaging.files import read_image
-from posenet_ros.imaging.preprocess import centred, Image
+from posenet_ros.imaging.preprocess import (
+    centred,
+)
 from posenet_ros.ros_data.bag_reader import BagReader
 from posenet_ros.ros_data.messages import frame_from_message, Message
 
@@ -22,7 +25,7 @@ BAG_SUFFIXES = ('.mcap', '.db3', '.bag')
 MOST = 1000  # images of a place, evenly spread: more would tell no more
 
 
-def cropped_to(image: Image, camera: Camera) -> Image:
+def cropped_to(image: RgbImage, camera: Camera) -> RgbImage:
     """
     Return the middle of an image that has the aspect of a camera.
 
@@ -38,15 +41,15 @@ def cropped_to(image: Image, camera: Camera) -> Image:
     return image[top:top + high, left:left + wide]
 
 
-def _file(path: Path, camera: Camera, reduction: Reduction | None) -> Image:
+def _file(path: Path, camera: Camera, reduction: Reduction | None) -> RgbImage:
     return cropped_to(read_image(path, reduction=reduction), camera)
 
 
-def _message(message: Message, camera: Camera, reduction: Reduction | None) -> Image:
+def _message(message: Message, camera: Camera, reduction: Reduction | None) -> RgbImage:
     return cropped_to(frame_from_message(message, reduction).image, camera)
 
 
-def _shots(name: str, items: Iterator[tuple[str, partial[Image]]], every: int) -> Iterator[Shot]:
+def _shots(name: str, items: Iterator[tuple[str, partial[RgbImage]]], every: int) -> Iterator[Shot]:
     """Yield one of so many; their truth has no meaning."""
     for i, (title, load) in enumerate(items):
         if i % every == 0:

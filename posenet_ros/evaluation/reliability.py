@@ -11,18 +11,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+from posenet_ros.arrays import Floats
 from posenet_ros.evaluation.metrics.ranks import auroc
 from posenet_ros.evaluation.metrics.sparsification import sparsification
 from posenet_ros.evaluation.results import frame_errors, FrameResult, raw_errors
 
-Array = NDArray[np.float64]
 GOOD_KEPT = 0.95  # share of the good frames that a limit has to let pass
 FALSE_POSE_M = 5.0
 SCORE_LIMIT = 1.0  # of the place score, as the model was trained
 
 
-def sigmas(frames: Sequence[FrameResult]) -> tuple[Array, Array]:
+def sigmas(frames: Sequence[FrameResult]) -> tuple[Floats, Floats]:
     """Return how unsure each frame's position (m) and rotation (deg) are, NaN where unknown."""
     known = [np.full((6, 6), np.nan) if f.covariance is None else f.covariance for f in frames]
     variances = np.array([np.diag(matrix) for matrix in known]).reshape(-1, 2, 3).sum(axis=2)
@@ -37,7 +37,7 @@ def separation(inside: ArrayLike, outside: ArrayLike) -> dict[str, float]:
             'out_of_place_at_95': float(np.mean(np.asarray(outside) <= limit))}
 
 
-def scores_of(frames: Sequence[FrameResult]) -> Array:
+def scores_of(frames: Sequence[FrameResult]) -> Floats:
     """Return the place scores of the frames that have one."""
     return np.array([f.place_score for f in frames if f.place_score is not None])
 

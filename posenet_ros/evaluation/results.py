@@ -8,12 +8,12 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.arrays import Floats
 from posenet_ros.evaluation.metrics.pose_errors import rotation_errors_deg, translation_errors_m
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.quality import ImageFault
 from posenet_ros.localisation.gate import Verdict
 
-Array = NDArray[np.float64]
 Errors: TypeAlias = 'tuple[Array, Array]'  # metres, degrees
 
 
@@ -44,7 +44,7 @@ class FrameResult:
     stamp_ns: int
     truth: Pose
     estimate: Pose | None = None
-    covariance: Array | None = None
+    covariance: Floats | None = None
     verdict: Verdict | None = None
     reasons: tuple[str, ...] = ()
     sequence: str = ''
@@ -69,12 +69,12 @@ class FrameResult:
         return (self.verdict or Verdict.ACCEPTED).value
 
 
-def positions(poses: Sequence[Pose]) -> Array:
+def positions(poses: Sequence[Pose]) -> Floats:
     """Return (N, 3) metres."""
     return np.array([pose.translation_m for pose in poses]).reshape(-1, 3)
 
 
-def quaternions(poses: Sequence[Pose]) -> Array:
+def quaternions(poses: Sequence[Pose]) -> Floats:
     """Return (N, 4) xyzw."""
     return np.array([pose.quat_xyzw for pose in poses]).reshape(-1, 4)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.arrays import RgbImage
 from posenet_ros.errors import InputError
 from posenet_ros.evaluation.baselines import nearest_images
 from posenet_ros.evaluation.results import FrameResult
@@ -18,7 +19,6 @@ from posenet_ros.evaluation.sources import Shot
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.estimate import PoseEstimate
 from posenet_ros.imaging.decoding import ImageError
-from posenet_ros.imaging.preprocess import Image
 from posenet_ros.imaging.quality import Inspector
 from posenet_ros.inference.train_index import TrainIndex
 from posenet_ros.landmarks.features import Features
@@ -26,7 +26,7 @@ from posenet_ros.localisation.gate import Gate
 from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.utils.parallel import ordered_map, WORKERS
 
-Describe = Callable[[Image], NDArray[np.floating]]  # (B, H, W, 3) RGB to (B, D) features
+Describe = Callable[[RgbImage], NDArray[np.floating]]  # (B, H, W, 3) RGB to (B, D) features
 BATCH = 16
 
 
@@ -35,7 +35,7 @@ class Prepared:
     """An image on its way: what the network sees and says, or why it does not."""
 
     shot: Shot
-    network_input: Image | None = None
+    network_input: RgbImage | None = None
     features: Features | None = None
     estimate: PoseEstimate | None = None
     reason: str = ''
@@ -51,10 +51,10 @@ class Album:
 
     def __init__(self, size: int = 12) -> None:
         self._size = size
-        self._heap: list[tuple[float, int, str, Image]] = []
+        self._heap: list[tuple[float, int, str, RgbImage]] = []
         self._looked = 0
 
-    def look(self, result: FrameResult, picture: Image | None) -> None:
+    def look(self, result: FrameResult, picture: RgbImage | None) -> None:
         """Keep the picture if the answer is among the worst so far."""
         if result.estimate is None or picture is None:
             return
@@ -136,7 +136,7 @@ def judge(answered: Prepared, gate: Gate, inspect: Inspector) -> FrameResult:
 
 def _answers(
         answered: Iterable[Prepared], gate: Gate,
-        album: Album) -> Iterator[tuple[FrameResult, Image | None]]:
+        album: Album) -> Iterator[tuple[FrameResult, RgbImage | None]]:
     sequence, inspect = None, Inspector()
     for item in answered:
         if item.shot.sequence != sequence:
@@ -148,7 +148,7 @@ def _answers(
 
 
 def _with_nearest(
-        answers: Iterator[tuple[FrameResult, Image | None]], train: TrainIndex,
+        answers: Iterator[tuple[FrameResult, RgbImage | None]], train: TrainIndex,
         describe: Describe) -> Iterator[FrameResult]:
     """Find the most similar training image of each, a batch at a time."""
     while batch := list(islice(answers, BATCH)):

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from posenet_ros.arrays import RgbImage
 from posenet_ros.datasets.cameras import camera_in_file
 from posenet_ros.datasets.layouts import check, Line, read_lines
 from posenet_ros.errors import InputError
@@ -17,7 +18,6 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.geometry.trajectory import DEFAULT_MAX_GAP_S, Lookup
 from posenet_ros.imaging.decoding import Reduction
 from posenet_ros.imaging.files import read_image
-from posenet_ros.imaging.preprocess import Image
 from posenet_ros.ros_data.bag_reader import BagReader
 from posenet_ros.ros_data.messages import frame_from_message, Message, stamp_ns
 
@@ -38,7 +38,7 @@ class Shot:
     name: str
     stamp_ns: int
     truth: Pose
-    load: Callable[[Reduction | None], Image]
+    load: Callable[[Reduction | None], RgbImage]
     sequence: str = ''
     recorded_ns: int = 0
 
@@ -122,7 +122,7 @@ def _has_camera(bag: BagReader, topics: Topics) -> bool:
         kind.endswith('/CameraInfo') for kind in bag.topics.values())
 
 
-def _decode(message: Message, reduction: Reduction | None) -> Image:
+def _decode(message: Message, reduction: Reduction | None) -> RgbImage:
     return frame_from_message(message, reduction).image
 
 

@@ -8,10 +8,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
-
-Array = NDArray[np.float64]
 
 DISTORTION_LENGTHS = (0, 4, 5, 8, 12, 14)
 
@@ -86,7 +85,7 @@ class Camera:
                 'cx': self.cx, 'cy': self.cy, 'distortion': list(self.distortion)}
 
     @property
-    def matrix(self) -> Array:
+    def matrix(self) -> Floats:
         """(3, 3) camera matrix K, pixels."""
         return np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1]], np.float64)
 
@@ -115,7 +114,7 @@ class Camera:
         """Return the same camera without distortion."""
         return replace(self, distortion=())
 
-    def project(self, points: ArrayLike) -> Array:
+    def project(self, points: ArrayLike) -> Floats:
         """
         Project points in front of the camera.
 

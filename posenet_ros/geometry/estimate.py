@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import finite_array, Pose
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +26,7 @@ class PoseEstimate:
     """
 
     map_from_camera: Pose
-    covariance: Array
+    covariance: Floats
     place_score: float | None = None
     landmarks: int = 0
 
@@ -59,12 +57,12 @@ class PoseEstimate:
                             self.landmarks)
 
 
-def symmetric(matrix: Array) -> Array:
+def symmetric(matrix: Floats) -> Floats:
     """Return a matrix (N, N) that is symmetric but for rounding, without what rounding did."""
     return np.asarray((matrix + matrix.T) / 2)
 
 
-def turned(covariance: Array, target_from_source: Array) -> Array:
+def turned(covariance: Floats, target_from_source: Floats) -> Floats:
     """
     Return a (6, 6) covariance about other axes.
 
@@ -77,7 +75,7 @@ def turned(covariance: Array, target_from_source: Array) -> Array:
     return symmetric(turn @ covariance @ turn.T)
 
 
-def diagonal_covariance(sigma_m: Sequence[float], sigma_rad: Sequence[float]) -> Array:
+def diagonal_covariance(sigma_m: Sequence[float], sigma_rad: Sequence[float]) -> Floats:
     """
     Return the (6, 6) covariance of independent errors.
 

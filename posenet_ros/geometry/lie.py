@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from posenet_ros.arrays import Floats
 from posenet_ros.geometry.pose import Pose, wxyz_from_xyzw, xyzw_from_wxyz
 from transforms3d.axangles import axangle2mat, mat2axangle
 from transforms3d.quaternions import axangle2quat, qmult, quat2axangle
-
-Array = NDArray[np.float64]
 
 
 def mean_quaternion(quats_xyzw: ArrayLike) -> NDArray[np.float64]:
@@ -24,12 +23,12 @@ def mean_quaternion(quats_xyzw: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(np.linalg.eigh(quats.T @ quats)[1][:, -1])
 
 
-def as_rows(values: ArrayLike, width: int) -> Array:
+def as_rows(values: ArrayLike, width: int) -> Floats:
     """Return values as float64 rows of that width, (N, width)."""
     return np.asarray(values, dtype=np.float64).reshape(-1, width)
 
 
-def rotation_vectors_rad(estimates_xyzw: ArrayLike, truths_xyzw: ArrayLike) -> Array:
+def rotation_vectors_rad(estimates_xyzw: ArrayLike, truths_xyzw: ArrayLike) -> Floats:
     """
     Return the rotations from truth to estimate about the map's fixed axes.
 
@@ -46,25 +45,25 @@ def rotation_vectors_rad(estimates_xyzw: ArrayLike, truths_xyzw: ArrayLike) -> A
     return np.asarray(error[:, 1:] * factor, np.float64)
 
 
-def rotation_from_vector(vector: Array) -> Array:
+def rotation_from_vector(vector: Floats) -> Floats:
     """Return the (3, 3) rotation of a rotation vector (3,), radians."""
     angle = float(np.linalg.norm(vector))
     return np.asarray(axangle2mat(vector, angle) if angle > 1e-12 else np.eye(3), np.float64)
 
 
-def vector_from_rotation(rotation: Array) -> Array:
+def vector_from_rotation(rotation: Floats) -> Floats:
     """Return the rotation vector (3,) of a rotation, at most pi long, radians."""
     axis, angle = mat2axangle(rotation)
     return np.asarray(axis * angle, np.float64)
 
 
-def pose_error(estimate: Pose, truth: Pose) -> Array:
+def pose_error(estimate: Pose, truth: Pose) -> Floats:
     """Return the six errors of a pose: metres, and radians about the fixed axes."""
     return np.concatenate([estimate.translation_m - truth.translation_m,
                            vector_from_rotation(estimate.rotation @ truth.rotation.T)])
 
 
-def pose_moved(pose: Pose, turn: Array, step_m: Array) -> Pose:
+def pose_moved(pose: Pose, turn: Floats, step_m: Floats) -> Pose:
     """Return a pose turned by a rotation (3, 3) about the fixed axes, and moved by a step (3,)."""
     return Pose.from_rotation(turn @ pose.rotation, pose.translation_m + step_m)
 

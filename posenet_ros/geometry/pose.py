@@ -11,15 +11,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
 from transforms3d.quaternions import mat2quat, qmult, quat2mat
 
-Array = NDArray[np.float64]
 UNIT_QUATERNION_TOLERANCE = 1e-3
 
 
-def wxyz_from_xyzw(quat_xyzw: ArrayLike) -> Array:
+def wxyz_from_xyzw(quat_xyzw: ArrayLike) -> Floats:
     """
     Reorder quaternions from x y z w to w x y z.
 
@@ -29,7 +29,7 @@ def wxyz_from_xyzw(quat_xyzw: ArrayLike) -> Array:
     return np.roll(np.asarray(quat_xyzw, dtype=np.float64), 1, axis=-1)
 
 
-def xyzw_from_wxyz(quat_wxyz: ArrayLike) -> Array:
+def xyzw_from_wxyz(quat_wxyz: ArrayLike) -> Floats:
     """
     Reorder quaternions from w x y z to x y z w.
 
@@ -39,7 +39,7 @@ def xyzw_from_wxyz(quat_wxyz: ArrayLike) -> Array:
     return np.roll(np.asarray(quat_wxyz, dtype=np.float64), -1, axis=-1)
 
 
-def finite_array(value: ArrayLike, shape: tuple[int, ...], name: str) -> Array:
+def finite_array(value: ArrayLike, shape: tuple[int, ...], name: str) -> Floats:
     """Return a read-only float64 copy of a finite array of that shape."""
     array = np.array(value, dtype=np.float64)
     if array.shape != shape:
@@ -50,7 +50,7 @@ def finite_array(value: ArrayLike, shape: tuple[int, ...], name: str) -> Array:
     return array
 
 
-def _unit_quaternion(value: ArrayLike) -> Array:
+def _unit_quaternion(value: ArrayLike) -> Floats:
     quat = np.array(finite_array(value, (4,), 'quat_xyzw'))
     norm = float(np.linalg.norm(quat))
     if abs(norm - 1.0) > UNIT_QUATERNION_TOLERANCE:
@@ -73,8 +73,8 @@ class Pose:
     :raises InputError: on a wrong shape, a value that is not finite, or a length that is not 1.
     """
 
-    translation_m: Array = field(default_factory=lambda: np.zeros(3))
-    quat_xyzw: Array = field(default_factory=lambda: np.array([0.0, 0.0, 0.0, 1.0]))
+    translation_m: Floats = field(default_factory=lambda: np.zeros(3))
+    quat_xyzw: Floats = field(default_factory=lambda: np.array([0.0, 0.0, 0.0, 1.0]))
 
     def __post_init__(self) -> None:
         object.__setattr__(
@@ -111,12 +111,12 @@ class Pose:
         return cls.from_rotation(array[:3, :3], array[:3, 3])
 
     @property
-    def rotation(self) -> Array:
+    def rotation(self) -> Floats:
         """(3, 3) rotation matrix."""
         return np.asarray(quat2mat(wxyz_from_xyzw(self.quat_xyzw)), dtype=np.float64)
 
     @property
-    def matrix(self) -> Array:
+    def matrix(self) -> Floats:
         """(4, 4) homogeneous matrix."""
         matrix = np.eye(4)
         matrix[:3, :3] = self.rotation
@@ -133,7 +133,7 @@ class Pose:
         quat_wxyz = qmult(wxyz_from_xyzw(self.quat_xyzw), wxyz_from_xyzw(other.quat_xyzw))
         return Pose(self.apply(other.translation_m), xyzw_from_wxyz(quat_wxyz))
 
-    def apply(self, points: ArrayLike) -> Array:
+    def apply(self, points: ArrayLike) -> Floats:
         """
         Move points from the source into the target frame.
 

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.lie import interpolate
-from posenet_ros.geometry.pose import Array, Pose
+from posenet_ros.geometry.pose import (
+    Pose,
+)
 
 DEFAULT_MAX_GAP_S = 0.2
 Lookup = Callable[[int, float], Pose | None]  # (stamp_ns, max_gap_s) -> parent_from_child
@@ -29,8 +32,8 @@ class Track:
     """
 
     stamps_ns: NDArray[np.int64]
-    positions_m: Array
-    quats_xyzw: Array
+    positions_m: Floats
+    quats_xyzw: Floats
     frame_id: str = ''
     child_frame_id: str = ''
     rejected: int = 0

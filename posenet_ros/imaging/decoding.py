@@ -15,10 +15,9 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.arrays import AnyArray, RgbImage
 from posenet_ros.errors import InputError
 
-RgbImage = NDArray[np.uint8]
-Pixels = NDArray[Any]
 BytesLike = Any  # anything with the buffer protocol: array.array, bytes, NumPy array
 
 Reduction = Callable[[int, int], int]  # (width, height) -> 1, 2, 4... times smaller will do
@@ -178,7 +177,7 @@ def _check_geometry(
         raise ImageError(f'is_bigendian has to be 0 or 1. Received: {is_bigendian}')
 
 
-def _rgb(pixels: Pixels, code: int | None) -> RgbImage:
+def _rgb(pixels: AnyArray, code: int | None) -> RgbImage:
     """Convert (H, W, C) pixels of 8 or 16 bits to RGB of 8 bits."""
     if code is not None:
         image = _decoded(lambda: cv2.cvtColor(pixels, code))
@@ -191,7 +190,7 @@ def _rgb(pixels: Pixels, code: int | None) -> RgbImage:
     return np.ascontiguousarray(pixels)
 
 
-def _decoded(decode: Callable[[], Any]) -> Pixels | None:
+def _decoded(decode: Callable[[], Any]) -> AnyArray | None:
     """Return what OpenCV makes of it; None where OpenCV refuses."""
     try:
         return decode()  # type: ignore[no-any-return]

@@ -5,8 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from posenet_ros.arrays import RgbImage
 from posenet_ros.errors import InputError
-from posenet_ros.imaging.decoding import decode_compressed, ImageError, Reduction, RgbImage
+from posenet_ros.imaging.decoding import (
+    decode_compressed,
+    ImageError,
+    Reduction,
+)
 
 
 def read_image(path: Path, where: str = '', reduction: Reduction | None = None) -> RgbImage:

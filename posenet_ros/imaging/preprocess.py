@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.arrays import RgbImage
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 
-Image = NDArray[np.uint8]
 Box = tuple[int, int, int, int]
 
 
@@ -91,7 +91,7 @@ class Preprocess:
             factor *= 2
         return factor
 
-    def base(self, image: Image, camera: Camera) -> Image:
+    def base(self, image: RgbImage, camera: Camera) -> RgbImage:
         """
         Undistort and resize.
 
@@ -101,12 +101,12 @@ class Preprocess:
         """
         return self._window(image, camera, (0, 0, *self.base_camera(camera).size))
 
-    def crop(self, base: Image) -> Image:
+    def crop(self, base: RgbImage) -> RgbImage:
         """Return the (height, width, 3) window in the middle of a base image, as a view."""
         top, left = centred(base.shape[0], self.height), centred(base.shape[1], self.width)
         return base[top:top + self.height, left:left + self.width]
 
-    def __call__(self, image: Image, camera: Camera) -> Image:
+    def __call__(self, image: RgbImage, camera: Camera) -> RgbImage:
         """
         Return the network's input: the base image's crop, without making the rest of it.
 
@@ -119,7 +119,7 @@ class Preprocess:
         return np.ascontiguousarray(
             self._window(image, camera, (left, top, self.width, self.height)))
 
-    def _window(self, image: Image, camera: Camera, window: Box) -> Image:
+    def _window(self, image: RgbImage, camera: Camera, window: Box) -> RgbImage:
         """Return a window (left, top, width, height) of the base image."""
         factor = self.reduction(*camera.size)
         _check(image, camera, factor)
@@ -200,7 +200,7 @@ def _span(first: int, last: int, base: int, source: int) -> _Span:
     return _Span((start, end), (round(start * scale), round(end * scale)))
 
 
-def _check(image: Image, camera: Camera, factor: int) -> None:
+def _check(image: RgbImage, camera: Camera, factor: int) -> None:
     """Raise InputError unless the image has the camera's size, or is smaller by the factor."""
     shapes = {(camera.height // n, camera.width // n, 3) for n in (1, factor)}
     if image.shape not in shapes or image.dtype != np.uint8:
@@ -208,7 +208,7 @@ def _check(image: Image, camera: Camera, factor: int) -> None:
                          f'as its camera. Received: shape {image.shape}, {image.dtype}')
 
 
-def _halved(image: Image, factor: int) -> Image:
+def _halved(image: RgbImage, factor: int) -> RgbImage:
     """Return the image 1, 2, 4... times smaller; its sides are multiples of that."""
     while factor > 1:
         size = image.shape[1] // 2, image.shape[0] // 2

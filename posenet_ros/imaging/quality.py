@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from posenet_ros.imaging.preprocess import Image
+from posenet_ros.arrays import RgbImage
 
 DARK_LEVEL, BRIGHT_LEVEL = 24, 250  # grey levels, of 255
 MOST_DARK = 0.95  # share of the pixels; 0.53 in the darkest good image
@@ -75,7 +75,7 @@ class FaultLimits:
     min_sharpness: float
 
 
-def looked_at(image: Image, repeats: int = 1) -> Look:
+def looked_at(image: RgbImage, repeats: int = 1) -> Look:
     """
     Return what an image is like.
 
@@ -101,10 +101,10 @@ class Inspector:
     """Looks at the images of one camera, one after the other."""
 
     def __init__(self) -> None:
-        self._last: Image | None = None
+        self._last: RgbImage | None = None
         self._repeats = 0
 
-    def __call__(self, image: Image) -> Look:
+    def __call__(self, image: RgbImage) -> Look:
         """
         Return what the next image is like.
 

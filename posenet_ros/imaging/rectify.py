@@ -8,12 +8,12 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.arrays import RgbImage
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
-from posenet_ros.imaging.preprocess import Image
 
 
-def warped(image: Image, camera: Camera, target: Camera) -> Image:
+def warped(image: RgbImage, camera: Camera, target: Camera) -> RgbImage:
     """
     Return what another camera at the same place would see; black where `camera` sees nothing.
 

@@ -8,11 +8,10 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.arrays import Floats
 from posenet_ros.geometry.estimate import symmetric
 from posenet_ros.geometry.lie import pose_moved, rotation_from_vector
 from posenet_ros.geometry.pose import Pose
-
-Array = NDArray[np.float64]
 
 FEWEST_POINTS = 6
 ROUNDS = 300  # of random sampling, at most
@@ -41,10 +40,10 @@ class Resection:
     map_from_camera: Pose
     inliers: NDArray[np.intp]
     share: float
-    covariance: Array
+    covariance: Floats
 
 
-def resect(points_m: Array, rays: Array, tolerance: float) -> Resection | None:
+def resect(points_m: Floats, rays: Floats, tolerance: float) -> Resection | None:
     """
     Return the camera's pose, by P3P on random samples (RANSAC), then robust least squares.
 
@@ -77,7 +76,7 @@ def resect(points_m: Array, rays: Array, tolerance: float) -> Resection | None:
     return Resection(fit.pose, chosen, share, own * np.sqrt(ENOUGH / (share * (1 + spots.max()))))
 
 
-def _solve(points_m: Array, rays: Array,
+def _solve(points_m: Floats, rays: Floats,
            tolerance: float) -> tuple[Pose, NDArray[np.intp]] | None:
     """Return map_from_camera and the points that agree with it."""
     found, turn, shift, inliers = cv2.solvePnPRansac(
@@ -96,7 +95,7 @@ def _solve(points_m: Array, rays: Array,
     return (pose, chosen) if len(chosen) >= FEWEST_POINTS else None
 
 
-def _agreeing(points_m: Array, rays: Array, pose: Pose, tolerance: float) -> NDArray[np.intp]:
+def _agreeing(points_m: Floats, rays: Floats, pose: Pose, tolerance: float) -> NDArray[np.intp]:
     """Return which points are in front of a camera and within the tolerance, indices."""
     seen = (points_m - pose.translation_m) @ pose.rotation
     front = np.flatnonzero(seen[:, 2] > 0)
@@ -116,20 +115,20 @@ class _Fit(NamedTuple):
     """
 
     pose: Pose
-    jacobian: Array
-    errors: Array
-    once: Array
-    weights: Array
-    inverse: Array
+    jacobian: Floats
+    errors: Floats
+    once: Floats
+    weights: Floats
+    inverse: Floats
 
     @property
-    def pulls(self) -> Array:
+    def pulls(self) -> Floats:
         """Return (N, 6) where to the points pull the pose; their sum is about 0."""
         moved = self.weights[:, np.newaxis] * self.errors
         return np.asarray((moved[:, np.newaxis] @ self.jacobian)[:, 0], np.float64)
 
 
-def _settled(points_m: Array, rays: Array, pose: Pose, fine: float, once: Array) -> _Fit | None:
+def _settled(points_m: Floats, rays: Floats, pose: Pose, fine: float, once: Floats) -> _Fit | None:
     """
     Return the fit by Cauchy's loss of that width, from a pose on.
 
@@ -151,7 +150,7 @@ def _settled(points_m: Array, rays: Array, pose: Pose, fine: float, once: Array)
     return fit
 
 
-def _fit(points_m: Array, rays: Array, pose: Pose, fine: float, once: Array) -> _Fit | None:
+def _fit(points_m: Floats, rays: Floats, pose: Pose, fine: float, once: Floats) -> _Fit | None:
     """Return the fit at a pose; None where a point is behind it or the rays hold too little."""
     rotation = pose.rotation
     seen = (points_m - pose.translation_m) @ rotation
@@ -175,13 +174,13 @@ def _fit(points_m: Array, rays: Array, pose: Pose, fine: float, once: Array) -> 
     return _Fit(pose, jacobian, errors, once, weights, inverse)
 
 
-def _information(jacobian: Array, weights: Array) -> Array:
+def _information(jacobian: Floats, weights: Floats) -> Floats:
     """Return what points of those weights, whose rays have a noise of 1, know of the pose."""
     flat = jacobian.reshape(-1, 6)
     return np.asarray(flat.T @ (flat * np.repeat(weights, 2)[:, np.newaxis]), np.float64)
 
 
-def _parts(rays: Array) -> NDArray[np.intp]:
+def _parts(rays: Floats) -> NDArray[np.intp]:
     """Return in which part of the image rays are, (N,): each row and column has as many."""
     columns, rows = (np.searchsorted(np.quantile(values, np.arange(1, parts) / parts), values)
                      for values, parts in zip(rays.T, (COLUMNS, ROWS), strict=True))
@@ -189,7 +188,7 @@ def _parts(rays: Array) -> NDArray[np.intp]:
 
 
 def _covariance(fit: _Fit, spots: NDArray[np.intp], parts: NDArray[np.intp],
-                fine: float) -> Array:
+                fine: float) -> Floats:
     """
     Return how sure a fit is: the mean of three answers, which differ in what errs alike.
 
@@ -203,7 +202,7 @@ def _covariance(fit: _Fit, spots: NDArray[np.intp], parts: NDArray[np.intp],
     return symmetric(np.mean(answers, axis=0))
 
 
-def _alike(fit: _Fit, least: float) -> Array:
+def _alike(fit: _Fit, least: float) -> Floats:
     """Return the covariance where each spot errs for itself, all by as much, at least so much."""
     weights = fit.weights * fit.once  # all on a spot are one
     variance = np.sum(weights * np.sum(np.square(fit.errors), axis=1)) / (2 * np.sum(weights))
@@ -211,7 +210,7 @@ def _alike(fit: _Fit, least: float) -> Array:
                       * max(variance, least ** 2), np.float64)
 
 
-def _grouped(fit: _Fit, groups: NDArray[np.intp]) -> Array:
+def _grouped(fit: _Fit, groups: NDArray[np.intp]) -> Floats:
     """Return the covariance where the points of a group err alike, and groups do not."""
     names, which = np.unique(groups, return_inverse=True)
     pulls = np.zeros((len(names), 6))

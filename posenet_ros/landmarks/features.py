@@ -7,8 +7,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.arrays import RgbImage
 from posenet_ros.geometry.camera import Camera
-from posenet_ros.imaging.preprocess import Image
 
 WIDTH = 320  # of the image that is searched, pixels: found to be better than more, and faster
 MOST = 600  # of an image
@@ -44,7 +44,7 @@ def largest_reduction(width: int) -> int:
     return factor
 
 
-def detect(image: Image, camera: Camera) -> Features:
+def detect(image: RgbImage, camera: Camera) -> Features:
     """
     Find the features of an image: SIFT (Lowe 2004).
 

@@ -10,11 +10,10 @@ import zipfile
 
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.features import SIZE
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +31,8 @@ class Landmarks:
     :raises InputError: on shapes that do not fit.
     """
 
-    positions_m: Array
-    quats_xyzw: Array
+    positions_m: Floats
+    quats_xyzw: Floats
     points_m: NDArray[np.float32]
     descriptors: NDArray[np.uint8]
     starts: NDArray[np.int32]

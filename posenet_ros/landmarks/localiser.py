@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.lie import pose_error
 from posenet_ros.geometry.pose import Pose
@@ -24,7 +25,6 @@ from posenet_ros.landmarks.matching import match, unit_rows
 from posenet_ros.uncertainty.covariance import enlargement
 from posenet_ros.uncertainty.place_recognition import NEIGHBOURS
 
-Array = NDArray[np.float64]
 VIEWS = 20  # training images whose landmarks are looked for
 MORE_VIEWS = 60  # when they are not found
 DEGREES = 10.0  # a turn that makes two views as unlike as the usual distance does
@@ -115,7 +115,7 @@ class Refiner:
         yield self.views_like(descriptor)
         yield near[VIEWS:]
 
-    def spread(self, guess: Pose, descriptor: NDArray[np.floating] | None) -> Array:
+    def spread(self, guess: Pose, descriptor: NDArray[np.floating] | None) -> Floats:
         """
         Return what is to be added to the covariance of a pose that no landmarks confirm.
 

@@ -8,10 +8,10 @@ averaged as they are.
 from __future__ import annotations
 
 import numpy as np
+from posenet_ros.arrays import RgbImage
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.lie import mean_quaternion
-from posenet_ros.imaging.preprocess import Image
 from posenet_ros.inference.artifact import Artifact
 from posenet_ros.localisation.relocaliser import Predict, Prediction, Relocaliser
 
@@ -33,7 +33,7 @@ def spread(count: int, columns: int, rows: int) -> tuple[int, int]:
     return across, count // across
 
 
-def crops(base: Image, width: int, height: int, count: int = CROPS) -> Image:
+def crops(base: RgbImage, width: int, height: int, count: int = CROPS) -> RgbImage:
     """
     Return (count, height, width, 3): crops evenly spread over a base image.
 
@@ -62,7 +62,7 @@ class DenseRelocaliser(Relocaliser):
                 'dense evaluation needs a network that sees a crop of the image, as the preset '
                 f'posenet. Received: one whose input of {size[0]}x{size[1]} is the whole image')
 
-        def mean(batch: Image) -> Prediction:
+        def mean(batch: RgbImage) -> Prediction:
             found = predict(crops(batch[0], *size))
             certainty = {key: values.mean(0, keepdims=True) for key in ('log_sigma', 'descriptor')
                          if (values := getattr(found, key)) is not None}
@@ -71,6 +71,6 @@ class DenseRelocaliser(Relocaliser):
 
         super().__init__(mean, artifact)
 
-    def prepare(self, image: Image, camera: Camera | None = None) -> Image:
+    def prepare(self, image: RgbImage, camera: Camera | None = None) -> RgbImage:
         """Return the base image, from which the crops are cut."""
         return self._artifact.preprocess.base(image, camera or self.camera_of(image))

@@ -11,13 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.estimate import PoseEstimate, symmetric
 from posenet_ros.geometry.lie import pose_error, pose_moved, rotation_from_vector
 from posenet_ros.geometry.pose import Pose
 
-Array = NDArray[np.float64]
 POSITION, ROTATION, VELOCITY, SPIN = (slice(3 * i, 3 * i + 3) for i in range(4))
 NS_PER_S = 1e9
 
@@ -43,7 +42,7 @@ class SmootherConfig:
             raise InputError(f'the smoother needs positive values. Received: {self}')
 
 
-def kalman_update(covariance: Array, innovation: Array, noise: Array) -> tuple[Array, Array]:
+def kalman_update(covariance: Floats, innovation: Floats, noise: Floats) -> tuple[Floats, Floats]:
     """
     Return what a measurement of the first six components of a state adds to its error state.
 

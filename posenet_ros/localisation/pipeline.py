@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 import time
 
+from posenet_ros.arrays import RgbImage
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.estimate import PoseEstimate
 from posenet_ros.imaging.decoding import Frame, Reduction
-from posenet_ros.imaging.preprocess import Image
 from posenet_ros.imaging.quality import Look
 from posenet_ros.imaging.rectify import warped
 from posenet_ros.landmarks.features import Features
@@ -59,7 +59,7 @@ class Answer:
 
 
 def answer(relocaliser: Relocaliser, job: Job,
-           inspect: Callable[[Image], Look] | None = None) -> Answer:
+           inspect: Callable[[RgbImage], Look] | None = None) -> Answer:
     """
     Decode, prepare and estimate; raises nothing, so it can run in a thread of its own.
 
@@ -86,7 +86,7 @@ def answer(relocaliser: Relocaliser, job: Job,
     return Answer(job, frame, estimate, look=look, stages_s=stages_s)
 
 
-def _prepare(relocaliser: Relocaliser, job: Job, image: Image) -> tuple[Image, Features | None]:
+def _prepare(relocaliser: Relocaliser, job: Job, image: RgbImage) -> tuple[RgbImage, Features | None]:
     """Return the network's input and what landmarks are looked for in."""
     camera = job.camera
     if camera and job.warp_into:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.arrays import RgbImage
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.estimate import PoseEstimate, turned
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.imaging.preprocess import Image
 from posenet_ros.inference.artifact import Artifact
 from posenet_ros.inference.prediction import Predict, Prediction
 from posenet_ros.landmarks.absolute_pose import Resection
@@ -46,7 +46,7 @@ class Relocaliser:
         self._places = artifact.train.places.astype(np.float32)
         self._largest = ignorance(artifact.scene, artifact.calibration)
 
-    def camera_of(self, image: Image) -> Camera:
+    def camera_of(self, image: RgbImage) -> Camera:
         """
         Return the camera of an image that comes without one: the model's, resized.
 
@@ -80,7 +80,7 @@ class Relocaliser:
                 f'Received: fx={theirs.fx:.1f} fy={theirs.fy:.1f} cx={theirs.cx:.1f} '
                 f'cy={theirs.cy:.1f}: train for this camera')
 
-    def prepare(self, image: Image, camera: Camera | None = None) -> Image:
+    def prepare(self, image: RgbImage, camera: Camera | None = None) -> RgbImage:
         """
         Return the network's input.
 
@@ -90,7 +90,7 @@ class Relocaliser:
         """
         return self._artifact.preprocess(image, camera or self.camera_of(image))
 
-    def features(self, image: Image, camera: Camera | None = None) -> Features | None:
+    def features(self, image: RgbImage, camera: Camera | None = None) -> Features | None:
         """
         Return what landmarks are looked for in; None where poses are not refined.
 
@@ -105,7 +105,7 @@ class Relocaliser:
         factor = self._artifact.preprocess.reduction(width, height)
         return min(factor, largest_reduction(width)) if self._refiner else factor
 
-    def estimate(self, network_input: Image, features: Features | None = None) -> PoseEstimate:
+    def estimate(self, network_input: RgbImage, features: Features | None = None) -> PoseEstimate:
         """
         Return the pose in the map.
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import h5py
 import keras
 import numpy as np
-from numpy.typing import NDArray
+from posenet_ros.arrays import AnyArray
 from posenet_ros.errors import InputError
 from posenet_ros.networks import backbones
 from posenet_ros.networks.config import NetworkConfig
@@ -17,7 +16,6 @@ from posenet_ros.networks.network import build, descriptor, feature_map, WITNESS
 from posenet_ros.networks.torch_file import keras_layout, read_torch
 from posenet_ros.networks.weights_file import load_weights
 
-Array = NDArray[Any]
 IMPORTED = 'posenet_ros_imported'  # marks files of training.import_weights
 IMPORTED_CONFIG = NetworkConfig(
     backbone='posenet', rotation='quaternion', head_width=2048, dropout=0.5)
@@ -40,7 +38,7 @@ def load_lite0(model: keras.Model, path: Path | None = None) -> None:
 
     :param path: the .pth file; by default the one of the pip package.
     """
-    layers: dict[str, dict[int, Array]] = {}
+    layers: dict[str, dict[int, AnyArray]] = {}
     for key, array in read_torch(path or _lite0_file()).items():
         layer, _, parameter = key.rpartition('.')
         name = layer.lstrip('_').replace('._', '_').replace('.', '_')

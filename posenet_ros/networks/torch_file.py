@@ -8,10 +8,9 @@ import pickle
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
+from posenet_ros.arrays import AnyArray
 from posenet_ros.errors import InputError
 
-Array = NDArray[Any]
 TORCH_MAGIC = 0x1950a86a20f9469cfc6c
 STORAGE_DTYPES: dict[str, np.dtype[Any]] = {
     'FloatStorage': np.dtype('<f4'), 'LongStorage': np.dtype('<i8')}
@@ -34,7 +33,7 @@ class _Unpickler(pickle.Unpickler):
         return pid
 
 
-def _read_storages(file: BinaryIO, headers: OrderedDict[str, Any]) -> dict[str, Array]:
+def _read_storages(file: BinaryIO, headers: OrderedDict[str, Any]) -> dict[str, AnyArray]:
     """Read the raw values that follow the headers: key -> flat array."""
     dtypes = {header[0][2]: STORAGE_DTYPES[header[0][1]] for header in headers.values()}
     storages = {}
@@ -45,7 +44,7 @@ def _read_storages(file: BinaryIO, headers: OrderedDict[str, Any]) -> dict[str, 
     return storages
 
 
-def read_torch(path: Path) -> dict[str, Array]:
+def read_torch(path: Path) -> dict[str, AnyArray]:
     """
     Read a state dictionary in PyTorch's format before 1.6, without PyTorch.
 
@@ -70,7 +69,7 @@ def read_torch(path: Path) -> dict[str, Array]:
                              f'wrote it before 1.6. Received: {error}') from error
 
 
-def keras_layout(array: Array, depthwise: bool) -> Array:
+def keras_layout(array: AnyArray, depthwise: bool) -> AnyArray:
     """Return a kernel in Keras's order: (out, in, h, w) to (h, w, in, out), dense transposed."""
     if array.ndim == 4:
         return array.transpose((2, 3, 0, 1) if depthwise else (2, 3, 1, 0))

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from posenet_ros.arrays import RgbImage
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
@@ -20,7 +21,6 @@ from posenet_ros.imaging.decoding import (
     Frame,
     ImageError,
     Reduction,
-    RgbImage,
 )
 
 __all__ = [

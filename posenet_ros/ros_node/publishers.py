@@ -12,10 +12,10 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
 from nav_msgs.msg import Path
 import numpy as np
+from posenet_ros.arrays import RgbImage
 from posenet_ros.geometry.estimate import PoseEstimate
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import Frame
-from posenet_ros.imaging.preprocess import Image
 from posenet_ros.localisation.gate import Decision
 from posenet_ros.localisation.kalman import Smoother, SmootherConfig
 from posenet_ros.ros_data.messages import fill_covariance, fill_pose, set_stamp
@@ -24,7 +24,7 @@ from posenet_ros.ros_node.parameters import Parameters
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from rclpy.qos import QoSProfile
-from sensor_msgs.msg import Image as ImageMessage
+from sensor_msgs.msg import RgbImage as ImageMessage
 from std_msgs.msg import Header
 
 POSE_QOS = QoSProfile(depth=10)
@@ -134,7 +134,7 @@ def _with_covariance(header: Header, estimate: PoseEstimate) -> PoseWithCovarian
     return message
 
 
-def annotated(image: Image, map_from_camera: Pose, decision: Decision) -> Image:
+def annotated(image: RgbImage, map_from_camera: Pose, decision: Decision) -> RgbImage:
     """
     Return a copy, at most 640 pixels wide, with the pose and the verdict drawn in.
 

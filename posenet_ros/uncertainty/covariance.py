@@ -7,18 +7,18 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.arrays import Floats
 from posenet_ros.geometry.estimate import diagonal_covariance
 from posenet_ros.inference.calibration import Calibration, Scene
 from posenet_ros.inference.prediction import Prediction
 from posenet_ros.uncertainty.mc_dropout import Dropout
 
-Array = NDArray[np.float64]
 SCORES = (0.3, 10.0)  # beyond they say no more: below, an image looks as the trained do
 LARGEST_LOG = 12.0  # images of nowhere must not overflow
 ANY_ROTATION_RAD = math.pi / math.sqrt(3)  # standard deviation of an angle that may be any
 
 
-def enlargement(scores: NDArray[np.floating] | float, power: float) -> Array:
+def enlargement(scores: NDArray[np.floating] | float, power: float) -> Floats:
     """
     Return what the expected errors are multiplied by where a score is not the usual 1.
 
@@ -29,7 +29,7 @@ def enlargement(scores: NDArray[np.floating] | float, power: float) -> Array:
 
 
 def covariance(prediction: Prediction, calibration: Calibration,
-               dropout: Dropout | None = None, place_score: float | None = None) -> Array:
+               dropout: Dropout | None = None, place_score: float | None = None) -> Floats:
     """
     Return the (6, 6) covariance of an answer in the dataset's frame, ordered as a PoseEstimate's.
 
@@ -49,12 +49,12 @@ def covariance(prediction: Prediction, calibration: Calibration,
     return stretched(own + dropout.covariance(prediction), calibration.mc_scale)
 
 
-def stretched(covariance: Array, factors: Sequence[float] | Array) -> Array:
+def stretched(covariance: Floats, factors: Sequence[float] | Floats) -> Floats:
     """Return a (6, 6) covariance whose standard deviations are so many times larger."""
     return np.asarray(covariance * np.outer(factors, factors))
 
 
-def ignorance(scene: Scene, calibration: Calibration) -> Array:
+def ignorance(scene: Scene, calibration: Calibration) -> Floats:
     """
     Return the (6,) standard deviations of knowing nothing, metres and radians.
 
@@ -66,6 +66,6 @@ def ignorance(scene: Scene, calibration: Calibration) -> Array:
                       (*calibration.sigma_m, *calibration.sigma_rad))
 
 
-def bounded(covariance: Array, largest: Array) -> Array:
+def bounded(covariance: Floats, largest: Floats) -> Floats:
     """Return a (6, 6) covariance whose standard deviations are at most those of (6,) `largest`."""
     return stretched(covariance, np.minimum(1, largest / np.sqrt(np.diag(covariance))))

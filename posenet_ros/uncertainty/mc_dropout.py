@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.lie import rotation_vectors_rad
 from posenet_ros.inference.artifact import Artifact
 from posenet_ros.inference.prediction import HasHead, Head, Prediction
-
-Array = NDArray[np.float64]
 
 
 class Dropout:
@@ -31,7 +29,7 @@ class Dropout:
         kept = np.random.default_rng(seed).random((samples, width)) >= rate
         self._head, self._masks = head, kept.astype(np.float32) / np.float32(1 - rate)
 
-    def covariance(self, prediction: Prediction) -> Array:
+    def covariance(self, prediction: Prediction) -> Floats:
         """
         Return the mean square (6, 6) of the samples' differences to the answer without dropout.
 

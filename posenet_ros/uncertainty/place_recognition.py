@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.arrays import Floats
 
-Array = NDArray[np.float64]
 NEIGHBOURS = 5  # training images that a descriptor is compared with
 
 
-def unlikeness(descriptors: NDArray[np.floating], places: NDArray[np.floating]) -> Array:
+def unlikeness(descriptors: NDArray[np.floating], places: NDArray[np.floating]) -> Floats:
     """
     Return how little images look like the training images: 0 is alike, 1 has nothing in common.
 

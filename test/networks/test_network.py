@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import keras
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.networks import (
@@ -41,8 +42,6 @@ SIZES = {
     'icp3_in': (14, 14, 480), 'icp3': (14, 14, 512), 'icp4': (14, 14, 512),
     'icp5': (14, 14, 512), 'icp6': (14, 14, 528), 'icp7': (14, 14, 832), 'icp8_in': (7, 7, 832),
     'icp8': (7, 7, 832), 'icp9': (7, 7, 1024), 'aux1_pool': (4, 4, 512), 'aux2_pool': (4, 4, 528)}
-
-Array = NDArray[np.float64]
 
 
 def to_numpy(tensor: object) -> np.ndarray:
@@ -132,7 +131,7 @@ def test_an_input_too_small_for_the_auxiliary_heads_is_refused() -> None:
 # Rotations
 
 
-def six_d(quat_xyzw: Array) -> NDArray[np.float32]:
+def six_d(quat_xyzw: Floats) -> NDArray[np.float32]:
     return Pose(np.zeros(3), quat_xyzw).rotation[:, :2].T.reshape(1, 6).astype(np.float32)
 
 
@@ -143,7 +142,7 @@ def six_d(quat_xyzw: Array) -> NDArray[np.float32]:
 @example(quat=np.array([0, 0, 1.0, 0]), length=1, mixed=0)
 @example(quat=np.array([0, 0, 0, 1.0]), length=1, mixed=0)
 @example(quat=np.array([0.5, 0.5, 0.5, 0.5]), length=1, mixed=0)
-def test_6d_gives_the_rotation_of_its_columns(quat: Array, length: float, mixed: float) -> None:
+def test_6d_gives_the_rotation_of_its_columns(quat: Floats, length: float, mixed: float) -> None:
     raw = six_d(quat) * length
     raw[:, 3:] += mixed * raw[:, :3]  # Gram-Schmidt takes the part along the first away
     found = to_numpy(heads.quat_xyzw_from_6d(raw))[0]
@@ -155,7 +154,7 @@ def test_6d_gives_the_rotation_of_its_columns(quat: Array, length: float, mixed:
 @pytest.mark.parametrize('raw', [
     np.zeros(6), np.tile([1.0, 0, 0], 2), np.eye(3)[:2].ravel(), -np.eye(3)[:2].ravel(),
     np.full(6, 1e-20), np.full(6, 1e15)], ids=str)
-def test_gradients_of_rotations_are_finite_everywhere(raw: Array) -> None:
+def test_gradients_of_rotations_are_finite_everywhere(raw: Floats) -> None:
     import tensorflow as tf
     variable = tf.Variable(raw[None].astype(np.float32))
     with tf.GradientTape(persistent=True) as tape:

@@ -10,7 +10,7 @@ import pickle
 import h5py
 import keras
 import numpy as np
-from numpy.typing import NDArray
+from posenet_ros.arrays import Floats32
 from posenet_ros.errors import InputError
 from posenet_ros.networks.googlenet import INPUT_SCALE, MEAN_RGB
 from posenet_ros.networks.heads import RAW_IDENTITY
@@ -20,8 +20,7 @@ from posenet_ros.training import import_weights
 from posenet_ros.training.import_weights import import_layers, main, read_h5, read_npy
 import pytest
 
-Array = NDArray[np.float32]
-Layers = dict[str, dict[str, Array]]
+Layers = dict[str, dict[str, Floats32]]
 
 THEIR_NAMES = {
     'fc': 'cls3_fc1_pose', 'xyz': 'cls3_fc_pose_xyz', 'rotation': 'cls3_fc_pose_wpqr',

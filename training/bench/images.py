@@ -17,11 +17,14 @@ import sys
 
 import cv2
 import numpy as np
+from posenet_ros.arrays import RgbImage
 from posenet_ros.errors import run_cli
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import decode_compressed, decode_raw
-from posenet_ros.imaging.preprocess import Image, Preprocess
+from posenet_ros.imaging.preprocess import (
+    Preprocess,
+)
 from posenet_ros.inference.artifact import load
 from posenet_ros.landmarks.features import detect, Features
 from posenet_ros.landmarks.landmark_map import Landmarks
@@ -33,7 +36,7 @@ DISTORTION = (-0.2, 0.05, 0.001, -0.001)
 USUAL_LANDMARKS = 200  # that a training image sees
 
 
-def picture(width: int, height: int) -> Image:
+def picture(width: int, height: int) -> RgbImage:
     """Return an RGB picture with edges and texture, so that a JPEG of it has a usual size."""
     rng = np.random.default_rng(0)
     coarse = rng.integers(0, 256, (height // 40, width // 40, 3), np.uint8)
@@ -42,7 +45,7 @@ def picture(width: int, height: int) -> Image:
     return np.clip(image, 0, 255).astype(np.uint8)
 
 
-def plainly(preprocess: Preprocess, image: Image, camera: Camera) -> Image:
+def plainly(preprocess: Preprocess, image: RgbImage, camera: Camera) -> RgbImage:
     """Return the network's input by whole images."""
     if camera.distortion:
         image = np.asarray(cv2.undistort(image, camera.matrix, np.array(camera.distortion)),

@@ -11,14 +11,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.arrays import Floats, RgbImage
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.preprocess import centred
 from posenet_ros.training.data.plane_sweep import moved_view
-
-Array = NDArray[np.float64]
-Image = NDArray[np.uint8]
 
 LIGHT_GRID = (3, 4)  # cells of the smooth light field
 NOISE_BANK = 1 << 20
@@ -62,12 +60,12 @@ class Augmentation:
                                  f'Received: {getattr(self, name)!r}')
 
 
-def rotation_from_angles(angles_rad: Array) -> Array:
+def rotation_from_angles(angles_rad: Floats) -> Floats:
     """Return the (3, 3) rotation of a vector (3,) of axis times angle, radians."""
     return np.asarray(cv2.Rodrigues(np.asarray(angles_rad, np.float64))[0])
 
 
-def turned(camera: Camera, target: Camera, target_from_camera: Array) -> Array:
+def turned(camera: Camera, target: Camera, target_from_camera: Floats) -> Floats:
     """
     Return the homography from the pixels of `camera` to those of a turned `target` camera.
 
@@ -89,14 +87,14 @@ class Augmenter:
     """
 
     def __init__(self, settings: Augmentation, camera: Camera, target: Camera,
-                 seed: int = 0, reach_m: Array | None = None) -> None:
+                 seed: int = 0, reach_m: Floats | None = None) -> None:
         self.settings, self.camera, self.target, self.seed = settings, camera, target, seed
         self._reach_m = reach_m
         bank = np.random.default_rng(seed).standard_normal(NOISE_BANK)
         self._noise = np.clip(np.round(bank * 32), -127, 127).astype(np.int16)
 
-    def __call__(self, base: Image, map_from_camera: Pose, epoch: int, index: int,
-                 rho: NDArray[np.float32] | None = None) -> tuple[Image, Pose]:
+    def __call__(self, base: RgbImage, map_from_camera: Pose, epoch: int, index: int,
+                 rho: NDArray[np.float32] | None = None) -> tuple[RgbImage, Pose]:
         """
         Return the augmented input image and its pose.
 
@@ -108,8 +106,8 @@ class Augmenter:
         image, pose = self.view(base, map_from_camera, rng, rho)
         return self.appearance(image, rng), pose
 
-    def view(self, base: Image, map_from_camera: Pose, rng: np.random.Generator,
-             rho: NDArray[np.float32] | None = None) -> tuple[Image, Pose]:
+    def view(self, base: RgbImage, map_from_camera: Pose, rng: np.random.Generator,
+             rho: NDArray[np.float32] | None = None) -> tuple[RgbImage, Pose]:
         """Return a view from a camera that is turned, moved or cropped elsewhere, and its pose."""
         settings = self.settings
         limits = np.array([settings.pitch_deg, settings.yaw_deg, settings.roll_deg])
@@ -138,17 +136,17 @@ class Augmenter:
         return centred(self.camera.width, self.target.width), \
             centred(self.camera.height, self.target.height)
 
-    def _shift(self, rho: NDArray[np.float32], rng: np.random.Generator) -> Array:
+    def _shift(self, rho: NDArray[np.float32], rng: np.random.Generator) -> Floats:
         """Return how far the camera moves: right, down, forward, metres."""
         depth_m = 1 / float(np.median(rho[::8, ::8][rho[::8, ::8] > 0]))
         return self.settings.shift * depth_m * rng.uniform(-1, 1, 3) * (1, 0.5, 1)
 
-    def _within_reach(self, moved_m: Array, rotation: Array) -> Array:
+    def _within_reach(self, moved_m: Floats, rotation: Floats) -> Floats:
         if self._reach_m is None:
             return moved_m
         return np.asarray(rotation.T @ np.clip(rotation @ moved_m, -self._reach_m, self._reach_m))
 
-    def appearance(self, image: Image, rng: np.random.Generator) -> Image:
+    def appearance(self, image: RgbImage, rng: np.random.Generator) -> RgbImage:
         """Return the image in another light, with blur, things in the way, and noise."""
         settings = self.settings
         image = np.ascontiguousarray(image)
@@ -165,7 +163,7 @@ class Augmenter:
             image = self._noisy(image, rng)
         return image
 
-    def _noisy(self, image: Image, rng: np.random.Generator) -> Image:
+    def _noisy(self, image: RgbImage, rng: np.random.Generator) -> RgbImage:
         """Add a random window of the noise bank: drawing new numbers would cost 1 ms."""
         start = int(rng.integers(NOISE_BANK - image.size))
         noise = self._noise[start:start + image.size].reshape(image.shape)
@@ -173,7 +171,7 @@ class Augmenter:
         return cv2.addWeighted(image, 1, noise, sigma / 32, 0, dtype=cv2.CV_8U)
 
 
-def recoloured(image: Image, strength: float, rng: np.random.Generator) -> Image:
+def recoloured(image: RgbImage, strength: float, rng: np.random.Generator) -> RgbImage:
     """Change saturation, then brightness, contrast, gamma and white balance by one table."""
     saturation = 1 + 0.6 * strength * rng.uniform(-1, 1)
     grey = np.full((3, 3), (1 - saturation) / 3)
@@ -187,7 +185,7 @@ def recoloured(image: Image, strength: float, rng: np.random.Generator) -> Image
     return cv2.LUT(image, table[np.newaxis])
 
 
-def relit(image: Image, strength: float, rng: np.random.Generator) -> Image:
+def relit(image: RgbImage, strength: float, rng: np.random.Generator) -> RgbImage:
     """Multiply by a smooth field, as sun, shade and clouds do."""
     field = np.exp(0.6 * strength * rng.uniform(-1, 1, LIGHT_GRID)).astype(np.float32)
     size = image.shape[1], image.shape[0]
@@ -195,7 +193,7 @@ def relit(image: Image, strength: float, rng: np.random.Generator) -> Image:
     return cv2.multiply(image, cv2.merge([smooth] * 3), dtype=cv2.CV_8U)
 
 
-def occluded(image: Image, most: int, rng: np.random.Generator) -> Image:
+def occluded(image: RgbImage, most: int, rng: np.random.Generator) -> RgbImage:
     """Hide up to `most` rectangles, each at most a third of the image wide and high."""
     height, width = image.shape[:2]
     for _ in range(int(rng.integers(most + 1))):

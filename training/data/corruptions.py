@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.arrays import RgbImage
 from posenet_ros.errors import InputError
-from posenet_ros.imaging.preprocess import Image
 from posenet_ros.training.data.noise import fractal
 
 Field = NDArray[np.float32]
@@ -134,7 +134,7 @@ CORRUPTIONS: Mapping[str, Corruption] = {
     'occlusion': _occlusion, 'dark': _dark, 'overexposed': _overexposed, 'contrast': _contrast}
 
 
-def corrupted(image: Image, name: str, strength: int, seed: int | Sequence[int] = 0) -> Image:
+def corrupted(image: RgbImage, name: str, strength: int, seed: int | Sequence[int] = 0) -> RgbImage:
     """
     Return a spoilt copy of an image; the same seed gives the same at every strength, but stronger.
 

@@ -14,8 +14,8 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
+from posenet_ros.arrays import Floats
 from posenet_ros.datasets import cameras
 from posenet_ros.datasets import layouts as readers
 from posenet_ros.datasets.cameras import camera_in_file
@@ -23,8 +23,6 @@ from posenet_ros.datasets.layouts import CAMERA_FILE, Line
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
-
-Array = NDArray[np.float64]
 
 SPLITS = ('train', 'test')
 MAX_POSITION_M = 1e5  # beyond that, 32 bits are too coarse
@@ -63,12 +61,12 @@ class Dataset:
     rejected: tuple[str, ...] = ()
 
     @property
-    def positions_m(self) -> Array:
+    def positions_m(self) -> Floats:
         """(N, 3) camera centres, metres."""
         return np.array([s.map_from_camera.translation_m for s in self.samples])
 
     @property
-    def quats_xyzw(self) -> Array:
+    def quats_xyzw(self) -> Floats:
         """(N, 4) unit quaternions of map_from_camera."""
         return np.array([s.map_from_camera.quat_xyzw for s in self.samples])
 

@@ -14,11 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.arrays import Floats
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.training.data.view_pairs import BASELINES, neighbours, usual_step_m
 
-Array = NDArray[np.float64]
 Floats = NDArray[np.float32]
 PLANES = 48
 NEAREST_DISPARITY = 0.2  # of the image width, at the usual baseline
@@ -28,7 +28,7 @@ FAR_BIAS = 4.0  # where all planes agree alike (sky), take a far one
 THREADS = 2
 
 
-def inverse_depths(camera: Camera, step_m: float) -> Array:
+def inverse_depths(camera: Camera, step_m: float) -> Floats:
     """Return the planes of the sweep, far to near, 1/m."""
     baseline_m = step_m * float(np.mean(BASELINES))
     return np.linspace(0, NEAREST_DISPARITY * camera.width / (camera.fx * baseline_m), PLANES)
@@ -41,7 +41,7 @@ def _prepared(base: NDArray[np.uint8]) -> Floats:
     return centred / (np.sqrt(cv2.blur(centred * centred, (11, 11))) + 8) * 40
 
 
-def _cost(reference: Floats, other: Floats, homography: Array) -> Floats:
+def _cost(reference: Floats, other: Floats, homography: Floats) -> Floats:
     size = (reference.shape[1], reference.shape[0])
     warped = cv2.warpPerspective(other, homography, size, borderValue=1e6,
                                  flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
@@ -50,7 +50,7 @@ def _cost(reference: Floats, other: Floats, homography: Array) -> Floats:
 
 
 def sweep(index: int, others: Sequence[int], prepared: Sequence[Floats], poses: Sequence[Pose],
-          camera: Camera, planes: Array) -> Floats:
+          camera: Camera, planes: Floats) -> Floats:
     """
     Return the inverse depth of an image.
 

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from posenet_ros.arrays import Floats
 from posenet_ros.geometry.pose import Pose
 
-Array = NDArray[np.float64]
 NEIGHBOUR_MAX_ANGLE_DEG = 25.0
 MATCH_MAX_ANGLE_DEG = 35.0
 REACH = 20  # how many frames away a neighbour may be
@@ -56,8 +55,8 @@ class Walked(NamedTuple):
     """
 
     poses: Sequence[Pose]
-    positions_m: Array
-    ahead: Array
+    positions_m: Floats
+    ahead: Floats
     step_m: float
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.arrays import Floats32
 from posenet_ros.geometry.lie import rotation_vectors_rad
 from posenet_ros.inference.calibration import Calibration
 from posenet_ros.training.data.images import Images
@@ -14,7 +15,6 @@ from posenet_ros.uncertainty.covariance import enlargement
 
 ONE_SIGMA = 68.27  # per cent of a normal distribution
 SMALLEST_SIGMA = 1e-4
-Array = NDArray[np.float32]
 TWO_SIGMA = 95.45  # per cent of a normal distribution
 ITERATIONS = 10
 TAILS = 4  # degrees of freedom of Student's t: pose errors are like it (doc/experiments.md)
@@ -48,7 +48,7 @@ def scales(ratios: NDArray[Any], heavy_tails: bool = False) -> tuple[float, ...]
     return tuple(np.exp(logs).ravel().tolist())
 
 
-def power_of(errors: Array, own: Array, scores: NDArray[Any],
+def power_of(errors: Floats32, own: Floats32, scores: NDArray[Any],
              powers: Sequence[float] = POWERS, standard_errors: float = 0) -> float:
     """
     Return the power of a score that explains the errors best, of a few.
@@ -69,7 +69,7 @@ def power_of(errors: Array, own: Array, scores: NDArray[Any],
     return powers[best] if told else powers[0]
 
 
-def _unlikelihoods(errors: Array, sizes: Array) -> Array:
+def _unlikelihoods(errors: Floats32, sizes: Floats32) -> Floats32:
     """
     Return negative log likelihoods under Student's t distribution, (N,), less a constant.
 

@@ -6,18 +6,18 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.arrays import Floats
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.features import Features
 from posenet_ros.landmarks.matching import match, unit_rows
 from posenet_ros.training.data.view_pairs import helpers, Walked
 
-Array = NDArray[np.float64]
 RATIO = 0.8
 SMALLEST_ANGLE_DEG = 1.6  # between two rays, or their meeting is vague
 TOLERANCE = 0.007  # of a ray
 
 
-def meeting_points(centres_m: Array, directions: Array, used: NDArray[np.bool_]) -> Array:
+def meeting_points(centres_m: Floats, directions: Floats, used: NDArray[np.bool_]) -> Floats:
     """
     Return the points that are nearest to several rays, in the sense of least squares.
 
@@ -37,7 +37,7 @@ def meeting_points(centres_m: Array, directions: Array, used: NDArray[np.bool_])
     return points
 
 
-def agreeing(points_m: Array, cameras: Sequence[Pose], rays: Array) -> NDArray[np.bool_]:
+def agreeing(points_m: Floats, cameras: Sequence[Pose], rays: Floats) -> NDArray[np.bool_]:
     """
     Return which cameras see a point where they should.
 
@@ -54,7 +54,7 @@ def agreeing(points_m: Array, cameras: Sequence[Pose], rays: Array) -> NDArray[n
     return np.asarray(np.nan_to_num(errors, nan=np.inf) < TOLERANCE)
 
 
-def triangulate(cameras: Sequence[Pose], rays: Array) -> Array:
+def triangulate(cameras: Sequence[Pose], rays: Floats) -> Floats:
     """
     Return where the rays of several cameras meet.
 

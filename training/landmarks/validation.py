@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.arrays import Floats
 from posenet_ros.geometry.lie import pose_error
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.files import read_image
@@ -28,8 +29,6 @@ from posenet_ros.uncertainty.covariance import enlargement
 from posenet_ros.utils.parallel import ordered_map
 from tqdm import tqdm
 
-Array = NDArray[np.float64]
-
 FEWEST_REFINED = 10  # poses that tell the covariance's factors
 MOST_LEFT_OUT = 300  # images that are refined by all others
 MOST_ACROSS = 200  # images that are refined by other walks
@@ -38,7 +37,7 @@ SURE = 1.0  # standard errors that misfits have to explain the errors better by;
 CAUTIOUS = 2.0  # factor where they cannot: of the scenes that were tried, 1 to 2
 
 
-def compared(found: Resection | None, truth: Pose) -> Array:
+def compared(found: Resection | None, truth: Pose) -> Floats:
     """Return (2, 6): the errors, metres and radians, and what was expected of them; else NaN."""
     if found is None:
         return np.full((2, 6), np.nan)
@@ -46,26 +45,26 @@ def compared(found: Resection | None, truth: Pose) -> Array:
                      np.sqrt(np.diag(found.covariance))])
 
 
-def answered(rows: Array) -> NDArray[np.bool_]:
+def answered(rows: Floats) -> NDArray[np.bool_]:
     """Return which of (N, 2, 6) rows are of refined poses, (N,)."""
     return np.isfinite(rows[:, 0, 0])
 
 
-def ratios(rows: Array) -> Array:
+def ratios(rows: Floats) -> Floats:
     """Return (K, 6) the errors of those that were refined, in what was expected."""
     known = rows[answered(rows)]
     return known[:, 0] / known[:, 1]
 
 
 def refined_errors(refiner: Refiner, said: Prediction, dataset: Dataset,
-                   features: Sequence[Features]) -> Array:
+                   features: Sequence[Features]) -> Floats:
     """
     Refine what a network said of images.
 
     :param features: of the images.
     :returns: (N, 2, 6) as of :func:`compared`.
     """
-    def one(index: int) -> Array:
+    def one(index: int) -> Floats:
         found = refiner.refine(
             features[index], Pose(said.position_m[index], said.quat_xyzw[index]),
             None if said.descriptor is None else said.descriptor[index])
@@ -74,7 +73,7 @@ def refined_errors(refiner: Refiner, said: Prediction, dataset: Dataset,
     return np.reshape(list(ordered_map(one, range(len(features)))), (-1, 2, 6))
 
 
-def left_out(found: Landmarks, features: Sequence[Features], cameras: Walked) -> Array:
+def left_out(found: Landmarks, features: Sequence[Features], cameras: Walked) -> Floats:
     """
     Refine the pose of training images by what all others have seen, with a progress bar.
 
@@ -89,7 +88,7 @@ def left_out(found: Landmarks, features: Sequence[Features], cameras: Walked) ->
     rows = np.full((count, 2, 6), np.nan)
     chosen = range(0, count, -(-count // MOST_LEFT_OUT))
 
-    def one(view: int) -> Array:
+    def one(view: int) -> Floats:
         others = found.instead({i: landmarks_of(i, features, cameras, hidden=view)
                                 for i in range(count) if view in helped[i]})
         truth = found.pose(view)
@@ -101,7 +100,7 @@ def left_out(found: Landmarks, features: Sequence[Features], cameras: Walked) ->
     return rows
 
 
-def fitted(found: Landmarks, rows: Array) -> tuple[Landmarks, float, Array]:
+def fitted(found: Landmarks, rows: Floats) -> tuple[Landmarks, float, Floats]:
     """
     Learn where in the place refined poses fit less well.
 
@@ -124,7 +123,7 @@ def fitted(found: Landmarks, rows: Array) -> tuple[Landmarks, float, Array]:
 
 
 def across_walks(found: Landmarks, power: float, kept: Dataset,
-                 features: Sequence[Features]) -> Array:
+                 features: Sequence[Features]) -> Floats:
     """
     Refine poses of each training walk by what the other walks have seen.
 
@@ -160,7 +159,7 @@ def spoilt_features(dataset: Dataset, preset: Preset) -> list[Features]:
     return list(ordered_map(one, range(len(dataset.samples))))
 
 
-def calibrated(calibration: Calibration, power: float, **rows: Array,
+def calibrated(calibration: Calibration, power: float, **rows: Floats,
                ) -> tuple[Calibration, dict[str, Any]]:
     """
     Return the calibration with the factors of refined poses, and what was measured.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from posenet_ros.arrays import RgbImage
 from posenet_ros.training.scene.facade import Facade, pointed_arch, round_arch
 from posenet_ros.training.scene.rendering.textures import (
     ashlar,
     bgr,
     brick,
-    Image,
     PIXELS_PER_M,
     slate,
 )
@@ -25,7 +25,7 @@ from posenet_ros.training.scene.structure import (
 LIMESTONE, PORTLAND, CLUNCH, BRICK, SLATE = 'cdb78f', 'd8d2c2', 'bfae8c', '9a5b45', '6f7276'
 
 
-def roof(width_m: float, height_m: float, rng: np.random.Generator, code: str = SLATE) -> Image:
+def roof(width_m: float, height_m: float, rng: np.random.Generator, code: str = SLATE) -> RgbImage:
     """Return a roof's texture."""
     size = round(height_m * PIXELS_PER_M), round(width_m * PIXELS_PER_M)
     return opaque(slate(*size, rng, code))

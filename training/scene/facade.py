@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.arrays import RgbImage
 from posenet_ros.training.data.noise import fractal
 from posenet_ros.training.scene.rendering.textures import (
     bgr,
     Color,
     Field,
-    Image,
     leaded_glass,
     PIXELS_PER_M,
     tinted,
@@ -20,7 +20,7 @@ from posenet_ros.training.scene.rendering.textures import (
 )
 
 Points = Sequence[tuple[float, float]]
-Material = Callable[[int, int, np.random.Generator, str], Image]
+Material = Callable[[int, int, np.random.Generator, str], RgbImage]
 
 _SHIFT = 4  # fractional bits of OpenCV's drawing coordinates
 
@@ -77,8 +77,8 @@ class Facade:
             material: Material, code: str) -> None:
         self.width_m, self.height_m, self.rng = width_m, height_m, rng
         width, height = round(width_m * PIXELS_PER_M), round(height_m * PIXELS_PER_M)
-        self.image: Image = material(height, width, rng, code)
-        self.alpha: Image = np.full((height, width), 255, np.uint8)
+        self.image: RgbImage = material(height, width, rng, code)
+        self.alpha: RgbImage = np.full((height, width), 255, np.uint8)
         self.glass = leaded_glass(height, width, rng)
         self.trim = bgr(code)
 
@@ -129,7 +129,7 @@ class Facade:
         part = self.image[window] * (1 + (factor - 1) * weight)
         self.image[window] = np.clip(part, 0, 255).astype(np.uint8)
 
-    def paste(self, outline: Points, source: Image, window: tuple[slice, slice]) -> None:
+    def paste(self, outline: Points, source: RgbImage, window: tuple[slice, slice]) -> None:
         """Replace the inside of the outline by a window of another image."""
         weight = self._weight(outline, window)
         mixed = self.image[window] * (1 - weight) + source * weight
@@ -284,6 +284,6 @@ class Facade:
             self.rect(left - 0.08, top - depth_m - 0.12, gap_m + 0.16, 0.12, light)
             self.cut(box(left, gap_m, top - depth_m, top + 0.1))
 
-    def albedo(self) -> Image:
+    def albedo(self) -> RgbImage:
         """Return the (height, width, 4) BGRA texture."""
         return np.dstack([self.image, self.alpha])

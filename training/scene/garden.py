@@ -5,11 +5,16 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.arrays import RgbImage
 from posenet_ros.training.data.noise import fractal
 from posenet_ros.training.scene.facade import Facade
 from posenet_ros.training.scene.plants import shrub, tree
 from posenet_ros.training.scene.rendering.renderer import Surface
-from posenet_ros.training.scene.rendering.textures import ashlar, bgr, Image, tinted
+from posenet_ros.training.scene.rendering.textures import (
+    ashlar,
+    bgr,
+    tinted,
+)
 from posenet_ros.training.scene.sprites import bicycle, flag, jet, lamp, statue
 from posenet_ros.training.scene.structure import (
     Billboard,
@@ -87,12 +92,12 @@ def beds(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.bool_]:
     return ~(gate | portico | cloister)
 
 
-def as_mask(where: NDArray[np.bool_]) -> Image:
+def as_mask(where: NDArray[np.bool_]) -> RgbImage:
     """Return 255 where true."""
     return where.astype(np.uint8) * np.uint8(255)
 
 
-def flagstones(rows: int, columns: int, rng: np.random.Generator) -> Image:
+def flagstones(rows: int, columns: int, rng: np.random.Generator) -> RgbImage:
     """Return York stone paving."""
     size = round(0.75 * GROUND_PIXELS_PER_M)
     tones = 1 + 0.07 * rng.standard_normal((rows // size + 2, columns // size + 2))

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from posenet_ros.training.scene.rendering.textures import bgr, Color, Image, toned
+from posenet_ros.arrays import RgbImage
+from posenet_ros.training.scene.rendering.textures import (
+    bgr,
+    Color,
+    toned,
+)
 from posenet_ros.training.scene.sprites import blank, Pen
 
 
 def tree(rng: np.random.Generator, width_m: float, height_m: float, code: str,
-         scale: float = 40, crown: float = 0.24) -> Image:
+         scale: float = 40, crown: float = 0.24) -> RgbImage:
     """
     Return a tree of leaves in many tones, BGRA.
 
@@ -50,7 +55,7 @@ def _clump(pen: Pen, rng: np.random.Generator, x: float, z: float, size: float, 
                     (*shade, 255), -1, cv2.LINE_AA, 4)
 
 
-def shrub(rng: np.random.Generator, flower: str, scale: float = 110) -> Image:
+def shrub(rng: np.random.Generator, flower: str, scale: float = 110) -> RgbImage:
     """Return a low shrub of 1.4 m x 0.77 m with flowers of a colour, BGRA."""
     leaf, bloom = bgr('4c6b35'), bgr(flower)
     image = blank(1.4, 0.77, scale, toned(leaf, 0.5))

@@ -8,6 +8,7 @@ from functools import cached_property, partial
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.arrays import Floats, RgbImage
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.training.scene.court import build
 from posenet_ros.training.scene.rendering.light import Light
@@ -20,12 +21,9 @@ from posenet_ros.training.scene.rendering.renderer import (
     View,
 )
 from posenet_ros.training.scene.rendering.shadows import shadow_maps
-from posenet_ros.training.scene.rendering.textures import Image
 from posenet_ros.training.scene.sprites import person, PERSON_SIZE_M, STRIDE_PHASES
 from posenet_ros.training.scene.structure import Billboard, Court
 from posenet_ros.training.scene.walks import Walk
-
-Array = NDArray[np.float64]
 
 PEOPLE = 16
 NEAREST_PERSON_M = 2.5
@@ -49,13 +47,13 @@ _WAYS = (((-17, 1.5), (17, 1.5), 0.8), ((0.6, -12), (0.6, 12), 0.4), ((-17, 13),
 class Person:
     """Somebody who walks to and fro along a way, metres and metres per second."""
 
-    start: Array
-    end: Array
+    start: Floats
+    end: Floats
     speed: float
     offset_m: float
-    strides: list[Image]
+    strides: list[RgbImage]
 
-    def at(self, time_s: float) -> tuple[Array, Array, int]:
+    def at(self, time_s: float) -> tuple[Floats, Floats, int]:
         """Return the position, the direction of motion and the phase of the stride."""
         span = float(np.linalg.norm(self.end - self.start))
         direction = (self.end - self.start) / span
@@ -78,7 +76,7 @@ def people(rng: np.random.Generator) -> list[Person]:
     return crowd
 
 
-def darkness(strength: float, outline: Image) -> Image:
+def darkness(strength: float, outline: RgbImage) -> RgbImage:
     """Return what the shadow of an outline lays over the ground, BGRA."""
     image = np.empty_like(outline)
     image[..., :3] = (40, 34, 26)
@@ -115,7 +113,7 @@ class Stage:
         light, normal = self.light, strength * self.light.direction + (0, 0, 0.15)
         return Texture(board, lambda albedo: light.lit(albedo, normal, None, board.haze))
 
-    def image(self, index: int) -> Image:
+    def image(self, index: int) -> RgbImage:
         """Return the (height, width, 3) BGR frame of that index."""
         time_s = self.walk.time_s(index)
         view = View(self.camera, self.walk.pose(time_s))
@@ -152,7 +150,7 @@ class Stage:
             parts.append(self._shadow(board, number, phase))
         return parts
 
-    def _shaded(self, position: Array) -> bool:
+    def _shaded(self, position: Floats) -> bool:
         if self.shade is None:
             return False
         ground = self.court.surfaces[0]
@@ -163,13 +161,13 @@ class Stage:
         return bool(self.shade[row, column] > 0.5)
 
     @cached_property
-    def _spot(self) -> Image:
+    def _spot(self) -> RgbImage:
         y, x = np.mgrid[-1:1:32j, -1:1:32j]
         image = np.zeros((32, 32, 4), np.uint8)
         image[..., 3] = 150 * np.clip(1.05 - np.hypot(x, y), 0, 1) ** 0.8
         return image
 
-    def _blob(self, position: Array) -> tuple[Surface, Texture]:
+    def _blob(self, position: Floats) -> tuple[Surface, Texture]:
         """Return the dark spot where feet meet the ground."""
         size = 0.9
         corner = np.array([position[0] - size / 2, position[1] + size / 2, 0.012])
@@ -192,7 +190,7 @@ class Stage:
             self._strides[key] = Texture(surface, partial(darkness, strength))
         return surface, self._strides[key]
 
-    def _photograph(self, image: Image, index: int) -> Image:
+    def _photograph(self, image: RgbImage, index: int) -> RgbImage:
         """Add what lens, shutter, exposure control and sensor do."""
         kernel = self._motion(index)
         if kernel is not None:
@@ -207,7 +205,7 @@ class Stage:
         return cv2.add(image, noise * int(rng.choice((-1, 1))), dtype=cv2.CV_8U)
 
     @cached_property
-    def _vignette(self) -> Image:
+    def _vignette(self) -> RgbImage:
         width, height = self.camera.size
         y, x = np.mgrid[-1:1:height * 1j, -1:1:width * 1j]
         shade = 255 * (1 - 0.10 * (x * x + y * y))

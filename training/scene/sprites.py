@@ -5,8 +5,13 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.arrays import RgbImage
 from posenet_ros.training.data.noise import fractal
-from posenet_ros.training.scene.rendering.textures import bgr, Color, Image, toned
+from posenet_ros.training.scene.rendering.textures import (
+    bgr,
+    Color,
+    toned,
+)
 
 STRIDE_PHASES = 8
 PERSON_SIZE_M = (1.1, 1.9)
@@ -18,7 +23,7 @@ _SKINS = ('e3b995', 'c68f67', '8d5a3c', 'f0cdb0')
 _HAIRS = ('2a1d14', '5a3a20', '0f0d0c', '8f6a3a', '77736e')
 
 
-def blank(width_m: float, height_m: float, scale: float, color: Color) -> Image:
+def blank(width_m: float, height_m: float, scale: float, color: Color) -> RgbImage:
     """Return a transparent BGRA image of a colour."""
     image = np.zeros((round(height_m * scale), round(width_m * scale), 4), np.uint8)
     image[..., :3] = color
@@ -28,7 +33,7 @@ def blank(width_m: float, height_m: float, scale: float, color: Color) -> Image:
 class Pen:
     """Draws opaque shapes in metres from the middle of the feet, z up."""
 
-    def __init__(self, image: Image, scale: float) -> None:
+    def __init__(self, image: RgbImage, scale: float) -> None:
         self.image, self.scale = image, scale
 
     def point(self, x: float, z: float) -> tuple[int, int]:
@@ -54,7 +59,7 @@ class Pen:
         self.polygon([(x + a * np.cos(t), z + b * np.sin(t)) for t in angles], color)
 
 
-def person(rng: np.random.Generator) -> list[Image]:
+def person(rng: np.random.Generator) -> list[RgbImage]:
     """
     Return the phases of a stride of a person who walks to the right.
 
@@ -70,7 +75,7 @@ def person(rng: np.random.Generator) -> list[Image]:
 
 def _step(
         phase: float, coat: Color, trousers: Color, skin: Color, hair: Color, bag: Color,
-        style: NDArray[np.int64]) -> Image:
+        style: NDArray[np.int64]) -> RgbImage:
     image = blank(*PERSON_SIZE_M, _PERSON_PIXELS_PER_M, coat)
     pen = Pen(image, _PERSON_PIXELS_PER_M)
     bob = 0.02 * np.cos(2 * phase)
@@ -110,7 +115,7 @@ def _step(
     return rounded(image)
 
 
-def rounded(image: Image) -> Image:
+def rounded(image: RgbImage) -> RgbImage:
     """Darken a figure towards its outline and its lower side, as if it were round."""
     depth = cv2.distanceTransform((image[..., 3] > 127).astype(np.uint8), cv2.DIST_L2, 5)
     height = cv2.GaussianBlur(np.minimum(depth, 9), (0, 0), 2.5)
@@ -120,7 +125,7 @@ def rounded(image: Image) -> Image:
     return image
 
 
-def lamp(scale: float = 90) -> Image:
+def lamp(scale: float = 90) -> RgbImage:
     """Return a lamp post of 0.6 m x 3.6 m, BGRA."""
     iron = bgr('22282a')
     image = blank(0.6, 3.6, scale, iron)
@@ -135,7 +140,7 @@ def lamp(scale: float = 90) -> Image:
     return image
 
 
-def statue(rng: np.random.Generator, scale: float = 64) -> Image:
+def statue(rng: np.random.Generator, scale: float = 64) -> RgbImage:
     """Return a figure on a fluted column of 1.6 m x 7 m, BGRA."""
     stone, bronze = bgr('c9bda3'), bgr('4c5a50')
     image = blank(1.6, 7.0, scale, stone)
@@ -159,7 +164,7 @@ def statue(rng: np.random.Generator, scale: float = 64) -> Image:
     return image
 
 
-def jet(rng: np.random.Generator, scale: float = 80) -> Image:
+def jet(rng: np.random.Generator, scale: float = 80) -> RgbImage:
     """Return the water of a fountain of 2.4 m x 3 m, BGRA, half transparent."""
     image = blank(2.4, 3.0, scale, (250, 246, 240))
     pen = Pen(image, scale)
@@ -172,7 +177,7 @@ def jet(rng: np.random.Generator, scale: float = 80) -> Image:
     return image
 
 
-def flag(scale: float = 50) -> Image:
+def flag(scale: float = 50) -> RgbImage:
     """Return a flag on its pole of 3.4 m x 6 m, BGRA."""
     image = blank(3.4, 6.0, scale, bgr('e8e4da'))
     pen = Pen(image, scale)
@@ -188,7 +193,7 @@ def flag(scale: float = 50) -> Image:
     return image
 
 
-def bicycle(code: str, scale: float = 90) -> Image:
+def bicycle(code: str, scale: float = 90) -> RgbImage:
     """Return a bicycle of 1.7 m x 1.05 m, BGRA."""
     frame, black = bgr(code), bgr('18181a')
     image = blank(1.7, 1.05, scale, black)

@@ -11,12 +11,10 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+from posenet_ros.arrays import Floats, RgbImage
 from posenet_ros.training.scene.facade import Facade
 from posenet_ros.training.scene.rendering.renderer import Surface
-from posenet_ros.training.scene.rendering.textures import Image
-
-Array = NDArray[np.float64]
 
 EAST, NORTH = 20.0, 15.0  # half sizes of the court
 DOWN = np.array([0.0, 0.0, -1.0])
@@ -29,10 +27,10 @@ class Billboard:
     position_m: tuple[float, float, float]
     width_m: float
     height_m: float
-    image: Image
+    image: RgbImage
     haze: float = 0.0
 
-    def facing(self, target: Array, *, mirrored: bool = False) -> Surface:
+    def facing(self, target: Floats, *, mirrored: bool = False) -> Surface:
         """Return it as an upright surface that faces a point."""
         away = np.array([*self.position_m[:2], 0]) - (target[0], target[1], 0)
         away /= np.linalg.norm(away)
@@ -57,7 +55,7 @@ class Court:
         x, y = np.asarray(start, np.float64)
         self._upright((x, y, base), np.array(across, np.float64), facade, haze)
 
-    def _upright(self, start: ArrayLike, across: Array, facade: Facade, haze: float) -> None:
+    def _upright(self, start: ArrayLike, across: Floats, facade: Facade, haze: float) -> None:
         origin = np.asarray(start, np.float64) - facade.height_m * DOWN
         self.surfaces.append(Surface(origin, across, DOWN, facade.width_m, facade.height_m,
                                      facade.albedo(), haze=haze))
@@ -75,7 +73,7 @@ class Court:
                                          facade.height_m, part, haze=haze))
 
     def slope(self, eaves_left: ArrayLike, eaves_right: ArrayLike, ridge_left: ArrayLike,
-              albedo: Image, haze: float = 0.0) -> None:
+              albedo: RgbImage, haze: float = 0.0) -> None:
         """Lay a parallelogram of roof from its eaves to its ridge."""
         left, right, ridge = (np.asarray(p, np.float64)
                               for p in (eaves_left, eaves_right, ridge_left))
@@ -84,7 +82,7 @@ class Court:
                                      width, height, albedo, haze=haze))
 
     def cone(self, corners: Sequence[tuple[float, float]], base: float, height: float,
-             material: Image, haze: float = 0.0) -> None:
+             material: RgbImage, haze: float = 0.0) -> None:
         """Put a spire of triangles on a polygon, counter-clockwise from above."""
         points = np.array(corners)
         top = np.array([*points.mean(0), base + height])
@@ -110,7 +108,7 @@ def rectangle(x: float, y: float, width: float, depth: float) -> list[tuple[floa
     return [(x, y), (x + width, y), (x + width, y + depth), (x, y + depth)]
 
 
-def opaque(image: Image) -> Image:
+def opaque(image: RgbImage) -> RgbImage:
     """Return a BGR image with an opaque alpha."""
     return np.dstack([image, np.full(image.shape[:2], 255, np.uint8)])
 
@@ -122,7 +120,7 @@ def side(length: float, sides: int) -> float:
 
 def disc(
         x: float, y: float, z: float, half: float, outer: float, inner: float,
-        material: Image) -> Surface:
+        material: RgbImage) -> Surface:
     """Return a level octagonal ring."""
     scale = material.shape[0] / (2 * half)
     alpha = np.zeros(material.shape[:2], np.uint8)

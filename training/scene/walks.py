@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+from posenet_ros.arrays import Floats
 from posenet_ros.geometry.pose import Pose
-
-Array = NDArray[np.float64]
 
 TEST_RATE_HZ = 10.0
 TRAIN_RATE_HZ = 2.5  # more ground for as many images; the pictures of a faster rate are alike
@@ -52,16 +51,16 @@ class Walk:
         return index / self.rate_hz
 
     @cached_property
-    def _phases(self) -> Array:
+    def _phases(self) -> Floats:
         return np.random.default_rng((self.seed, 3)).uniform(0, 2 * np.pi, 8)
 
-    def _curve(self, turns: Array) -> Array:
+    def _curve(self, turns: Floats) -> Floats:
         """Return the (N, 2) path, metres."""
         angles = 2 * np.pi * (turns[:, None] * self.ratio + np.array(self.phase))
         return np.array(CENTRE_M) + self.extent * np.array(HALF_SIZE_M) * np.sin(angles)
 
     @cached_property
-    def _track(self) -> tuple[Array, Array]:
+    def _track(self) -> tuple[Floats, Floats]:
         """Return the length walked and the (N, 2) path."""
         turns = np.arange(0, 1 + 0.02 * self.time_s(self.frames), 0.0005)
         points = self._curve(turns)
@@ -85,7 +84,7 @@ class Walk:
         return Pose.from_rotation(optical_rotation(yaw, pitch, roll), (x + side, y, z))
 
 
-def optical_rotation(yaw_deg: float, pitch_deg: float, roll_deg: float) -> Array:
+def optical_rotation(yaw_deg: float, pitch_deg: float, roll_deg: float) -> Floats:
     """
     Return the (3, 3) rotation map_from_camera of an optical frame (x right, y down, z forward).
 

@@ -7,10 +7,9 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
+from posenet_ros.arrays import Floats32
 from posenet_ros.training.fitting.calibration import SMALLEST_SIGMA
 
-Array = NDArray[np.float32]
 EPOCHS = 25
 BATCH = 256
 LEARNING_RATE = 2e-3
@@ -27,7 +26,7 @@ def negative_log_likelihood(errors: Any, log_sigma: Any) -> Any:  # noqa: ANN401
     return keras.ops.mean(log_sigma + keras.ops.abs(errors) * keras.ops.exp(-log_sigma))
 
 
-def fit_sigma(features: Array, errors: Array, width: int, seed: int) -> list[Array]:
+def fit_sigma(features: Floats32, errors: Floats32, width: int, seed: int) -> list[Floats32]:
     """
     Learn the expected error on each axis from features.
 
@@ -52,7 +51,7 @@ def fit_sigma(features: Array, errors: Array, width: int, seed: int) -> list[Arr
     return [kernel, bias - mean @ kernel, last_kernel, last_bias + np.log(size)]
 
 
-def expected(features: Array, weights: Sequence[Array]) -> Array:
+def expected(features: Floats32, weights: Sequence[Floats32]) -> Floats32:
     """Return (N, 6) `log_sigma` as the network will compute it."""
     kernel, bias, last_kernel, last_bias = weights
     return np.asarray(np.maximum(features @ kernel + bias, 0) @ last_kernel + last_bias)

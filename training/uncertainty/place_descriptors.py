@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from posenet_ros.arrays import Floats32
 from posenet_ros.training.fitting.calibration import ITERATIONS
 
-Array = NDArray[np.float32]
 LEAST_DEVIATION = 0.2  # that is added to each feature's, as a share of their mean
 
 
-def principal(features: Array, size: int) -> Array:
+def principal(features: Floats32, size: int) -> Floats32:
     """
     Return the (C, size) directions of most of the features, orthonormal; zeros fill up.
 
@@ -24,7 +23,7 @@ def principal(features: Array, size: int) -> Array:
     return np.pad(directions, ((0, 0), (0, size - directions.shape[1]))).astype(np.float32)
 
 
-def place_projection(features: Array, size: int) -> tuple[Array, Array]:
+def place_projection(features: Floats32, size: int) -> tuple[Floats32, Floats32]:
     """
     Return the (C,) factors and the (C, size) directions that make descriptors of a place.
 
@@ -38,13 +37,13 @@ def place_projection(features: Array, size: int) -> tuple[Array, Array]:
         scaled / np.linalg.norm(scaled, axis=1, keepdims=True), size)
 
 
-def described(features: Array, factors: Array, basis: Array) -> Array:
+def described(features: Floats32, factors: Floats32, basis: Floats32) -> Floats32:
     """Return (N, D) descriptors as the network will compute them."""
     scaled = features * factors
     return np.asarray(scaled / np.linalg.norm(scaled, axis=1, keepdims=True) @ basis)
 
 
-def place_limit(plain: Array, augmented: Array, false_alarms: float) -> float:
+def place_limit(plain: Floats32, augmented: Floats32, false_alarms: float) -> float:
     """
     Return the unlikeness from which an image is of another place.
 

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.arrays import Floats32
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.lie import rotation_vectors_rad
 from posenet_ros.networks.heads import PLACE_FEATURES, UNIT_FEATURES
@@ -18,7 +19,6 @@ from posenet_ros.training.data.images import Images, network_inputs, thinned
 from posenet_ros.training.fitting.presets import Preset
 from posenet_ros.utils.parallel import ordered_map
 
-Array = NDArray[np.float32]
 CHUNK = 64  # images
 POSE = ('position', 'quat_xyzw')  # outputs
 FIRST_EPOCH = 1_000_000  # versions that no training has seen
@@ -42,7 +42,7 @@ class Material:
     camera: Camera
 
     @property
-    def reach_m(self) -> Array:
+    def reach_m(self) -> Floats32:
         """
         How far from a walk another walk may lead, (3,) metres along the axes of the map.
 
@@ -65,10 +65,10 @@ class Seen:
     """
 
     rows: NDArray[np.intp]
-    features: Array
-    places: Array
-    errors: Array
-    found: dict[str, Array]
+    features: Floats32
+    places: Floats32
+    errors: Floats32
+    found: dict[str, Floats32]
 
 
 def stronger(settings: Augmentation) -> Augmentation:
@@ -140,7 +140,7 @@ class Looker:
             self._bar.add(len(inputs))
         return together(seen)
 
-    def _answers(self, inputs: NDArray[np.uint8]) -> dict[str, Array]:
+    def _answers(self, inputs: NDArray[np.uint8]) -> dict[str, Floats32]:
         """Run the network on a full batch, for another size would compile it again."""
         full = np.concatenate([inputs, np.repeat(inputs[-1:], CHUNK - len(inputs), axis=0)])
         return {key: np.asarray(values)[:len(inputs)]

@@ -6,20 +6,20 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from posenet_ros.arrays import Floats
 from posenet_ros.evaluation.metrics.resampling import mean_intervals
 from posenet_ros.geometry.lie import as_rows, rotation_vectors_rad
 
-Array = NDArray[np.float64]
 # shares of a normal distribution within 1, 2 and 3 standard deviations
 EXPECTED_COVERAGE = {'1_sigma': 0.6827, '2_sigma': 0.9545, '3_sigma': 0.9973}
 PARTS = {'pose': slice(6), 'translation': slice(3), 'rotation': slice(3, 6)}  # of six axes
 
 
-def _coverage(shares: Array) -> dict[str, float]:
+def _coverage(shares: Floats) -> dict[str, float]:
     return dict(zip(EXPECTED_COVERAGE, map(float, shares), strict=True))
 
 
-def _calibration(errors: Array, covariances: Array, within: NDArray[np.bool_]) -> dict[str, Any]:
+def _calibration(errors: Floats, covariances: Floats, within: NDArray[np.bool_]) -> dict[str, Any]:
     """
     Compare (N, D) errors with their (N, D, D) covariances.
 
@@ -36,7 +36,7 @@ def _calibration(errors: Array, covariances: Array, within: NDArray[np.bool_]) -
             'nees_mean': float(nees.mean()), 'nees_median': float(np.median(nees))}
 
 
-def _within(errors: Array, covariances: Array) -> NDArray[np.bool_]:
+def _within(errors: Floats, covariances: Floats) -> NDArray[np.bool_]:
     """Return whether each error is within 1, 2 and 3 sigma, (N, 3, D)."""
     sigmas = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
     return np.abs(errors)[:, None] <= np.array([1, 2, 3])[:, None] * sigmas[:, None]

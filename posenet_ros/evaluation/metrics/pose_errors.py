@@ -10,16 +10,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.lie import as_rows
 
-Array = NDArray[np.float64]
 RECALL_LIMITS: Mapping[str, tuple[float, float]] = {  # metres, degrees
     '0.25m_2deg': (0.25, 2.0), '0.5m_5deg': (0.5, 5.0), '5m_10deg': (5.0, 10.0)}
 
 
-def translation_errors_m(estimates_m: ArrayLike, truths_m: ArrayLike) -> Array:
+def translation_errors_m(estimates_m: ArrayLike, truths_m: ArrayLike) -> Floats:
     """
     Return the distances between positions.
 
@@ -31,7 +31,7 @@ def translation_errors_m(estimates_m: ArrayLike, truths_m: ArrayLike) -> Array:
         np.linalg.norm(as_rows(estimates_m, 3) - as_rows(truths_m, 3), axis=1), np.float64)
 
 
-def rotation_errors_deg(estimates_xyzw: ArrayLike, truths_xyzw: ArrayLike) -> Array:
+def rotation_errors_deg(estimates_xyzw: ArrayLike, truths_xyzw: ArrayLike) -> Floats:
     """
     Return the angles 2 arccos |q.q'| of the rotations between orientations.
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+from posenet_ros.arrays import Floats
 
-Array = NDArray[np.float64]
 
-
-def ranks(values: Array) -> Array:
+def ranks(values: Floats) -> Floats:
     """Return the ranks from 1, equal values sharing the mean of theirs."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
     return np.asarray(((ends - counts + 1 + ends) / 2)[inverse], np.float64)
 
 
-def rank_correlation(a: Array, b: Array) -> float:
+def rank_correlation(a: Floats, b: Floats) -> float:
     """Return Spearman's rank correlation, -1 to 1; 0 where one of them does not vary."""
     x, y = ranks(a), ranks(b)
     if not np.ptp(x) or not np.ptp(y):

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from posenet_ros.arrays import Floats
 from posenet_ros.evaluation.metrics.ranks import ranks
 
-Array = NDArray[np.float64]
 FLIPS = 10000
 CONFIDENCE = (2.5, 97.5)  # per cent: the ends of a 95 % interval
 
 
-def chance(difference: Array, seed: int = 0) -> float:
+def chance(difference: Floats, seed: int = 0) -> float:
     """
     Return how likely differences as one-sided as these are when neither method is better.
 
@@ -69,7 +69,7 @@ def median_interval(errors: ArrayLike, resamples: int = 1000, seed: int = 0) -> 
     return [float(v) for v in np.percentile(medians, CONFIDENCE)]
 
 
-def mean_intervals(values: Array) -> Array:
+def mean_intervals(values: Floats) -> Floats:
     """Return the (K, 2) 95 % confidence intervals of the means of (N, K) values."""
     means = [values[index].mean(axis=0) for index in resampled(len(values))]
     return np.asarray(np.percentile(means, CONFIDENCE, axis=0).T, np.float64)

@@ -6,45 +6,45 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+from posenet_ros.arrays import Floats
 from posenet_ros.evaluation.metrics.resampling import CONFIDENCE, resampled
 
-Array = NDArray[np.float64]
 KEPT = tuple(n / 20 for n in range(1, 21))  # shares of the frames, the surest first
 DRAWN = 30_000  # errors from what was predicted
 AT_ONCE = 50  # resampled walks, for long ones take memory
 LEAST_ERROR = 1e-9  # of a p95 that others are compared with
 
 
-def _parts(ordered: Array) -> list[Array]:
+def _parts(ordered: Floats) -> list[Floats]:
     """Return the first of (..., N) errors, the surest first, for each share."""
     count = ordered.shape[-1]
     return [ordered[..., :max(round(share * count), 1)] for share in KEPT]
 
 
-def _means(ordered: Array) -> Array:
+def _means(ordered: Floats) -> Floats:
     """Return the mean of each part, (..., K)."""
     return np.stack([part.mean(axis=-1) for part in _parts(ordered)], axis=-1)
 
 
-def _p95s(ordered: Array) -> Array:
+def _p95s(ordered: Floats) -> Floats:
     """Return the 95th percentile of each part, (..., K)."""
     return np.stack([np.percentile(part, 95, axis=-1) for part in _parts(ordered)], axis=-1)
 
 
-def _changes(p95s: Array) -> Array:
+def _changes(p95s: Floats) -> Floats:
     """Return by which share each p95 is above that of all, which is the last, (..., K)."""
     return np.asarray(p95s / np.maximum(p95s[..., -1:], LEAST_ERROR) - 1)
 
 
-def _drawn(unsure: Array) -> Array:
+def _drawn(unsure: Floats) -> Floats:
     """Return errors (draws, N) from (N,) predictions that are exact on each of three axes."""
     draws = max(DRAWN // len(unsure), 10)
     normal = np.random.default_rng(0).normal(size=(draws, len(unsure), 3))
     return np.asarray(unsure * np.linalg.norm(normal, axis=2) / np.sqrt(3))
 
 
-def _change_interval(errors: Array, unsure: Array) -> Array:
+def _change_interval(errors: Floats, unsure: Floats) -> Floats:
     """Return the (K, 2) 95 % confidence intervals of the changes of (N,) errors."""
     samples, changes = resampled(len(errors)), []
     while some := list(islice(samples, AT_ONCE)):

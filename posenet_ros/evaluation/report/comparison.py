@@ -12,7 +12,7 @@ import sys
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError, run_cli
 from posenet_ros.evaluation.metrics.pose_errors import RECALL_LIMITS
 from posenet_ros.evaluation.metrics.resampling import chance
@@ -23,7 +23,6 @@ from posenet_ros.evaluation.report.tables import markdown_table, number, percent
 from posenet_ros.evaluation.results import Errors
 from posenet_ros.utils.atomic_folder import new_folder
 
-Array = NDArray[np.float64]
 PUBLISHED = Path(__file__).with_name('published.json')
 SAME = 1e-6  # metres and degrees: what frames.csv rounds
 UNITS = {'translation_m': 'm', 'rotation_deg': 'deg'}
@@ -67,7 +66,7 @@ def _errors(row: Mapping[str, str]) -> tuple[float, float]:
     return float(row['translation_error_m']), float(row['rotation_error_deg'])
 
 
-def differences(first: Array, second: Array) -> Array:
+def differences(first: Floats, second: Floats) -> Floats:
     """Return second minus first; 0 where both failed or are equal, infinite where one failed."""
     failed = np.isinf(first) & np.isinf(second)
     with np.errstate(invalid='ignore'):

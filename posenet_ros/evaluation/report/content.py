@@ -9,8 +9,8 @@ import platform
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from posenet_ros import __version__
+from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
 from posenet_ros.evaluation.baselines import (
     constant_pose,
@@ -37,15 +37,13 @@ from posenet_ros.evaluation.results import (
 from posenet_ros.inference.artifact import LoadedArtifact
 from posenet_ros.inference.train_index import TrainIndex
 
-Array = NDArray[np.float64]
-
 REPORT_FILE = 'report.json'
 BASELINES = ('constant', 'nearest_train_position', 'nearest_train_image')
 PACKAGES = ('numpy', 'opencv-python-headless', 'ai-edge-litert', 'tensorflow', 'tensorflow-cpu',
             'keras', 'rosbags')
 
 
-def summarise(errors: Array) -> dict[str, float] | None:
+def summarise(errors: Floats) -> dict[str, float] | None:
     """Return the statistics of the finite errors, None when there are none."""
     answered = errors[np.isfinite(errors)]
     return Summary.from_errors(answered).to_mapping() if answered.size else None

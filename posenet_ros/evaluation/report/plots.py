@@ -9,7 +9,7 @@ from textwrap import fill
 from typing import Any, TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from posenet_ros.arrays import Floats
 from posenet_ros.evaluation.correlations import BINS, WORDS
 from posenet_ros.evaluation.report.tables import BASELINE_WORDS, number
 from posenet_ros.evaluation.results import Errors, FrameResult, positions
@@ -18,7 +18,6 @@ from posenet_ros.inference.train_index import TrainIndex
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Array = NDArray[np.float64]
 
 TRUTH, ESTIMATE, FAILURE, TRAINING = '#1f2937', '#2563eb', '#dc2626', '#cbd5e1'
 BASELINE_STYLES: Mapping[str, tuple[str, str]] = {  # colour, line
@@ -60,7 +59,7 @@ def drawing(
         out.append(text[text.index('<svg'):])
 
 
-def up_axis(points: Array) -> int:
+def up_axis(points: Floats) -> int:
     """
     Return the axis that a path moves along least: z unless another one is clearly flatter.
 
@@ -71,7 +70,7 @@ def up_axis(points: Array) -> int:
     return flattest if extents[flattest] < extents[2] / 2 else 2
 
 
-def _gaps(points: Array, sequences: Sequence[str]) -> Array:
+def _gaps(points: Floats, sequences: Sequence[str]) -> Floats:
     """Insert NaN rows where the sequence changes, so that no line joins two walks."""
     cuts = [i for i in range(1, len(sequences)) if sequences[i] != sequences[i - 1]]
     return np.insert(points, cuts, np.nan, axis=0)
@@ -103,7 +102,7 @@ def _draw_path(
                   label=f'no accepted answer ({len(failed)})', rasterized=many)
 
 
-def _window(truth: Array, across: tuple[int, int]) -> list[tuple[float, float]]:
+def _window(truth: Floats, across: tuple[int, int]) -> list[tuple[float, float]]:
     """Return what to show along both axes: the truth and a margin, however far off answers are."""
     margin = max(0.1 * float(np.ptp(truth, axis=0).max()), 0.5)
     return [(truth[:, i].min() - margin, truth[:, i].max() + margin) for i in across]
@@ -199,7 +198,7 @@ def cumulative_curves(curves: Sequence[tuple[Errors, dict[str, str | float]]]) -
     return out[0]
 
 
-def _draw_cumulative(axis: Axes, errors: Array, **style: str | float) -> None:
+def _draw_cumulative(axis: Axes, errors: Floats, **style: str | float) -> None:
     """Draw a step for each frame; failures never come, so the curve ends below 100 %."""
     finite = np.sort(errors[np.isfinite(errors)])
     # a logarithmic axis has no 0: exact answers stand at its left end
@@ -209,7 +208,7 @@ def _draw_cumulative(axis: Axes, errors: Array, **style: str | float) -> None:
     axis.step(finite[shown], (shown + 1) / len(errors), where='post', **style)
 
 
-def logarithmic(axis: Axes, values: Array) -> None:
+def logarithmic(axis: Axes, values: Floats) -> None:
     """Make the x axis logarithmic, with as many plain numbers as do not overlap."""
     axis.set_xscale('log', subs=(2, 5))
     axis.xaxis.set_major_formatter('{x:g}')
@@ -217,7 +216,7 @@ def logarithmic(axis: Axes, values: Array) -> None:
     axis.xaxis.set_minor_formatter('{x:g}' if few else '')
 
 
-def relation_views(errors_m: Array, known: Mapping[str, Array]) -> str:
+def relation_views(errors_m: Floats, known: Mapping[str, Floats]) -> str:
     """Draw the position's error over what else is known of each frame."""
     out: list[str] = []
     with drawing(out, size=(9, 3.2), columns=len(known)) as (_, axes):

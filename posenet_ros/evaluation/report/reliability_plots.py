@@ -7,7 +7,7 @@ from math import erf, exp, pi, sqrt
 from typing import Any, TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from posenet_ros.arrays import Floats
 from posenet_ros.evaluation.reliability import SCORE_LIMIT, scores_of
 from posenet_ros.evaluation.report.plots import (
     drawing,
@@ -23,14 +23,13 @@ from posenet_ros.geometry.lie import rotation_vectors_rad
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Array = NDArray[np.float64]
 
 AXIS_COLOURS = ('#2563eb', '#059669', '#d97706')
 MOST_SIGMAS, MOST_NEES = 4.0, 15.0
 LEAST_SCORE = 1e-2  # where a logarithmic axis ends
 
 
-def _judged(frames: Sequence[FrameResult]) -> tuple[list[Array], Array] | None:
+def _judged(frames: Sequence[FrameResult]) -> tuple[list[Floats], Floats] | None:
     """Return the (N, 3) errors of position and rotation, and the (N, 6, 6) covariances."""
     known = [f for f in frames if f.accepted and f.covariance is not None]
     if not known:
@@ -67,7 +66,7 @@ def calibration_view(frames: Sequence[FrameResult]) -> str | None:
     return out[0]
 
 
-def _draw_coverage(axis: Axes, ratios: Array, words: str) -> None:
+def _draw_coverage(axis: Axes, ratios: Floats, words: str) -> None:
     """Draw which share of the errors is within so many predicted standard deviations."""
     x = np.linspace(0, MOST_SIGMAS, 81)
     axis.plot(x, [erf(v / sqrt(2)) for v in x], '--', color=TRUTH, linewidth=1)
@@ -79,7 +78,7 @@ def _draw_coverage(axis: Axes, ratios: Array, words: str) -> None:
     _percent(axis)
 
 
-def _draw_nees(axis: Axes, errors: Sequence[Array], covariances: Array) -> None:
+def _draw_nees(axis: Axes, errors: Sequence[Floats], covariances: Floats) -> None:
     """Draw the distribution of e' C^-1 e beside chi squared of three degrees of freedom."""
     x = np.linspace(0, MOST_NEES, 121)
     chi = [erf(sqrt(v / 2)) - sqrt(2 * v / pi) * exp(-v / 2) for v in x]
@@ -133,7 +132,7 @@ def place_view(frames: Sequence[FrameResult], strays: Sequence[FrameResult]) -> 
     return out[0]
 
 
-def _draw_scores(axis: Axes, inside: Array, outside: Array) -> None:
+def _draw_scores(axis: Axes, inside: Floats, outside: Floats) -> None:
     both = np.maximum(np.concatenate([inside, outside]), LEAST_SCORE)
     bins = np.geomspace(both.min(), both.max() * 1.01, 50).tolist()
     for values, colour, name in ((inside, ESTIMATE, 'of this place'),
@@ -147,7 +146,7 @@ def _draw_scores(axis: Axes, inside: Array, outside: Array) -> None:
     _percent(axis)
 
 
-def _draw_roc(axis: Axes, inside: Array, outside: Array) -> None:
+def _draw_roc(axis: Axes, inside: Floats, outside: Floats) -> None:
     limits = np.sort(np.concatenate([inside, outside]))
     kept = [np.searchsorted(np.sort(v), limits, side='right') / len(v) for v in (inside, outside)]
     axis.step(np.append(0, kept[0]), np.append(0, kept[1]), where='post', color=ESTIMATE)

@@ -14,6 +14,7 @@ import cv2
 from helpers import ROOT
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError, run_cli
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose, xyzw_from_wxyz
@@ -43,8 +44,6 @@ from posenet_ros.training.scene.structure import Court
 from posenet_ros.training.scene.walks import optical_rotation, Walk, walks
 import pytest
 
-Array = NDArray[np.float64]
-
 MARKER_RADIUS_M = 0.3
 SMALL = Settings(frames=12, width=96, height=64, seed=3)
 
@@ -56,7 +55,7 @@ def read_pose(line: str) -> Pose:
     return Pose(centre, camera_from_map * (-1, -1, -1, 1))
 
 
-def paint_markers(court: Court) -> Array:
+def paint_markers(court: Court) -> Floats:
     """Draw magenta discs on the large facades; return their (N, 24, 3) rims in the world."""
     turn = np.linspace(0, 2 * np.pi, 24, endpoint=False)[:, None]
     points = []
@@ -75,7 +74,7 @@ def paint_markers(court: Court) -> Array:
     return np.array(points)
 
 
-def find_markers(image: NDArray[np.uint8]) -> tuple[Array, Array]:
+def find_markers(image: NDArray[np.uint8]) -> tuple[Floats, Floats]:
     """Return the centroids (N, 2) of magenta blobs inside the image, and their areas (N,)."""
     blue, green, red = (image[..., i].astype(np.float64) for i in range(3))
     magenta = np.minimum(blue, red) - green
@@ -95,7 +94,7 @@ def find_markers(image: NDArray[np.uint8]) -> tuple[Array, Array]:
     return np.array(centres).reshape(-1, 2), np.array(areas)
 
 
-def unhidden(eye: Array, rims: Array, court: Court) -> Array:
+def unhidden(eye: Floats, rims: Floats, court: Court) -> Floats:
     """Return those markers to all of whose rim the eye's rays meet no other surface."""
     rays = 1.1 * rims - 0.1 * rims.mean(1, keepdims=True) - eye
     clear = np.ones(len(rims), bool)
@@ -108,8 +107,8 @@ def unhidden(eye: Array, rims: Array, court: Court) -> Array:
     return rims[clear]
 
 
-def matched(camera: Camera, pose: Pose, rims: Array, image: NDArray[np.uint8]
-            ) -> tuple[Array, Array]:
+def matched(camera: Camera, pose: Pose, rims: Floats, image: NDArray[np.uint8]
+            ) -> tuple[Floats, Floats]:
     """
     Return the centres (N, 3) and pixels (N, 2) of the markers that are wholly in view.
 
@@ -130,7 +129,7 @@ def matched(camera: Camera, pose: Pose, rims: Array, image: NDArray[np.uint8]
 
 
 @pytest.fixture(scope='module')
-def painted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Worker, Array]:
+def painted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Worker, Floats]:
     """Return a worker whose court has markers but nothing movable before them, and their rims."""
     folder = tmp_path_factory.mktemp('painted')
     settings = Settings()
@@ -143,7 +142,7 @@ def painted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Worker, Array]:
 
 @pytest.mark.parametrize('sequence', [0, 1, 2, 4, 6])
 def test_markers_are_where_the_written_pose_projects_them(
-        painted: tuple[Worker, Array], sequence: int) -> None:
+        painted: tuple[Worker, Floats], sequence: int) -> None:
     """Known 3D points are drawn within half a pixel, and solvePnP gives the pose back."""
     worker, points = painted
     settings = worker.settings
@@ -162,7 +161,7 @@ def test_markers_are_where_the_written_pose_projects_them(
         check_pnp(camera, pose, known, seen)
 
 
-def check_pnp(camera: Camera, pose: Pose, known: Array, seen: Array) -> None:
+def check_pnp(camera: Camera, pose: Pose, known: Floats, seen: Floats) -> None:
     """Recover the pose from the drawn markers alone."""
     good, turn, shift = cv2.solvePnP(known, seen, camera.matrix, None, flags=cv2.SOLVEPNP_SQPNP)
     assert good
@@ -264,7 +263,7 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize('seed', [0, 1, 7])
 def test_walks(seed: int) -> None:
     """The test walk lies between the training walks, and guessing one pose is a bad guess."""
-    positions: dict[str, Array] = {}
+    positions: dict[str, Floats] = {}
     poses: dict[str, list[Pose]] = {}
     sequences = walks(1200, seed)
     assert sum(walk.frames for walk in sequences) == 1200

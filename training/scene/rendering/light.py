@@ -8,12 +8,11 @@ from functools import cached_property
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.arrays import Floats, RgbImage
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.training.data.noise import fractal
-from posenet_ros.training.scene.rendering.textures import Image
 
-Array = NDArray[np.float64]
 Field = NDArray[np.float32]
 
 GAMMA = 2.2
@@ -47,18 +46,18 @@ class Light:
     shutter_s: float
 
     @cached_property
-    def direction(self) -> Array:
+    def direction(self) -> Floats:
         """(3,) unit vector towards the sun."""
         azimuth, elevation = np.radians((self.azimuth_deg, self.elevation_deg))
         return np.array([np.cos(elevation) * np.cos(azimuth),
                          np.cos(elevation) * np.sin(azimuth), np.sin(elevation)])
 
     @cached_property
-    def balance(self) -> Array:
+    def balance(self) -> Floats:
         """(3,) BGR gains of the white balance."""
         return np.array([1 - 0.13 * self.warmth, 1, 1 + 0.10 * self.warmth])
 
-    def _tables(self, gain: Array, haze: float) -> Image:
+    def _tables(self, gain: Floats, haze: float) -> RgbImage:
         """Return the (1, 256, 4) look-up table of a BGR gain with a soft shoulder."""
         value = np.arange(256)[:, None] * (gain * self.exposure) ** (1 / GAMMA) * self.balance
         bright = 170 + 85 * (1 - np.exp(-(value - 170) / 85))
@@ -67,7 +66,7 @@ class Light:
         table = np.column_stack([value, np.arange(256)])
         return np.clip(np.round(table), 0, 255).astype(np.uint8)[None]
 
-    def lit(self, albedo: Image, normal: Array, shadow: Field | None, haze: float = 0) -> Image:
+    def lit(self, albedo: RgbImage, normal: Floats, shadow: Field | None, haze: float = 0) -> RgbImage:
         """
         Light a texture.
 
@@ -89,7 +88,7 @@ class Light:
         return cv2.blendLinear(dark, bright, weight, 1 - weight)
 
     @cached_property
-    def horizon(self) -> Array:
+    def horizon(self) -> Floats:
         """(3,) BGR of the sky near the horizon."""
         clear, grey = np.array([232, 216, 196]), np.array([214, 210, 206])
         color = clear + (grey - clear) * self.clouds
@@ -100,7 +99,7 @@ class Light:
         rng = np.random.default_rng((round(self.azimuth_deg), 77))
         return fractal(512, 512, rng, 120, 6)
 
-    def sky(self, camera: Camera, map_from_camera: Pose) -> Image:
+    def sky(self, camera: Camera, map_from_camera: Pose) -> RgbImage:
         """Return the (height, width, 3) BGR background of a view."""
         small = camera.scaled(-(-camera.width // _SKY_REDUCTION),
                               -(-camera.height // _SKY_REDUCTION))
@@ -111,7 +110,7 @@ class Light:
         image = self._sky_color(rays)
         return cv2.resize(image, camera.size, interpolation=cv2.INTER_CUBIC)
 
-    def _sky_color(self, rays: Field) -> Image:
+    def _sky_color(self, rays: Field) -> RgbImage:
         up = np.maximum(rays[..., 2], 0.0)
         zenith = np.array([188, 128, 78]) * self.balance * self.exposure ** 0.3
         fade = np.clip(up * 1.9, 0, 1)[..., None] ** 0.75

@@ -15,12 +15,10 @@ import math
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.arrays import Floats, RgbImage
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.training.scene.rendering.light import Light
-from posenet_ros.training.scene.rendering.textures import Image
-
-Array = NDArray[np.float64]
 
 NEAR_M = 0.3
 PANEL_M = 4.0  # planes choose their mip level in panels of about this size
@@ -44,37 +42,37 @@ class Surface:
     :param floor: drawn before all others, so that shadows can lie on it.
     """
 
-    origin_m: Array
-    across: Array
-    down: Array
+    origin_m: Floats
+    across: Floats
+    down: Floats
     width_m: float
     height_m: float
-    albedo: Image
+    albedo: RgbImage
     two_sided: bool = False
     haze: float = 0.0
     floor: bool = False
 
     @cached_property
-    def front(self) -> Array:
+    def front(self) -> Floats:
         """(3,) unit normal that points to the viewer."""
         normal = np.cross(self.down, self.across)
         return normal / np.linalg.norm(normal)
 
-    def point(self, u_m: float, v_m: float) -> Array:
+    def point(self, u_m: float, v_m: float) -> Floats:
         """Return the world point at u to the right and v down from the corner, metres."""
         return self.origin_m + u_m * self.across + v_m * self.down
 
     @cached_property
-    def corners(self) -> Array:
+    def corners(self) -> Floats:
         """(4, 3) corners in the world, metres."""
         w, h = self.width_m, self.height_m
         return np.array([self.point(0, 0), self.point(w, 0), self.point(w, h), self.point(0, h)])
 
     @cached_property
-    def _mips(self) -> list[Image]:
+    def _mips(self) -> list[RgbImage]:
         return [self.albedo]
 
-    def reduced(self, columns: int, rows: int) -> Image:
+    def reduced(self, columns: int, rows: int) -> RgbImage:
         """Return the albedo with its sides reduced by that many levels."""
         octave = min(columns, rows) // LEVELS_PER_OCTAVE
         while len(self._mips) <= octave:
@@ -88,7 +86,7 @@ class Surface:
         return max(round(width / 2 ** halvings), 1), max(round(height / 2 ** halvings), 1)
 
     @cached_property
-    def panels(self) -> Array:
+    def panels(self) -> Floats:
         """(N, 4, 3) corners of the panels in the world, metres."""
         columns = max(round(self.width_m / PANEL_M), 1)
         tall = 3 if self.down[2] else 1  # up a wall the distance hardly changes
@@ -100,7 +98,7 @@ class Surface:
         return self.origin_m + u[..., None] * self.across + v[..., None] * self.down
 
 
-def _resized(image: Image, width: int, height: int) -> Image:
+def _resized(image: RgbImage, width: int, height: int) -> RgbImage:
     if image.shape[:2] == (height, width):
         return image
     return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
@@ -116,11 +114,11 @@ class Texture:
     :param paint: puts a (H, W, 4) albedo into its light.
     """
 
-    def __init__(self, surface: Surface, paint: Callable[[Image], Image]) -> None:
+    def __init__(self, surface: Surface, paint: Callable[[RgbImage], RgbImage]) -> None:
         self._surface, self._paint = surface, paint
-        self._levels: dict[tuple[int, int], Image] = {}
+        self._levels: dict[tuple[int, int], RgbImage] = {}
 
-    def level(self, columns: int, rows: int) -> Image:
+    def level(self, columns: int, rows: int) -> RgbImage:
         """Return the padded texture, reduced by that many levels."""
         key = columns, rows
         if key not in self._levels:
@@ -140,21 +138,21 @@ class View:
     map_from_camera: Pose
 
     @cached_property
-    def projection(self) -> Array:
+    def projection(self) -> Floats:
         """(3, 4) projection matrix, world metres to pixels."""
         return self.camera.matrix @ self.map_from_camera.inverse().matrix[:3]
 
     @cached_property
-    def rays(self) -> Array:
+    def rays(self) -> Floats:
         """(3, 3) matrix from homogeneous pixels to directions in the world, of depth 1."""
         return self.map_from_camera.rotation @ np.linalg.inv(self.camera.matrix)
 
     @property
-    def position(self) -> Array:
+    def position(self) -> Floats:
         """(3,) camera centre in the world, metres."""
         return self.map_from_camera.translation_m
 
-    def homogeneous(self, points: Array) -> Array:
+    def homogeneous(self, points: Floats) -> Floats:
         """Return (..., 3) homogeneous pixels of (..., 3) world points; the last is the depth."""
         return points @ self.projection[:, :3].T + self.projection[:, 3]
 
@@ -166,11 +164,11 @@ class Panel:
     surface: int
     low: tuple[int, int]
     high: tuple[int, int]
-    centre: Array
+    centre: Floats
     depth: float
 
 
-def clipped(polygon: Array, heights: Array) -> Array:
+def clipped(polygon: Floats, heights: Floats) -> Floats:
     """Return the part of a convex polygon (N, D) whose heights (N,) are positive."""
     points = []
     for i in range(len(polygon)):
@@ -203,7 +201,7 @@ def visible_panels(view: View, surfaces: Sequence[Surface]) -> Iterable[Panel]:
             yield panel
 
 
-def _panel(view: View, surface: int, world: Array, corners: Array) -> Panel | None:
+def _panel(view: View, surface: int, world: Floats, corners: Floats) -> Panel | None:
     """Return what is in view of a panel of (4, 3) world and homogeneous pixel corners."""
     heights = corners[:, 2] - NEAR_M
     if heights.min() <= 0:
@@ -237,7 +235,7 @@ class Canvas:
     :param image: (H, W, 3) BGR background; drawn on.
     """
 
-    def __init__(self, view: View, image: Image) -> None:
+    def __init__(self, view: View, image: RgbImage) -> None:
         self.view, self.image = view, image
         self.inverse_depth = np.zeros(image.shape[:2], np.float32)
 
@@ -256,13 +254,13 @@ class Canvas:
         np.copyto(buffer, depth, where=alpha > 200)  # a faint edge must not hide its neighbour
 
     @staticmethod
-    def _blend(target: Image, patch: Image, alpha: Image) -> None:
+    def _blend(target: RgbImage, patch: RgbImage, alpha: RgbImage) -> None:
         weight = alpha.astype(np.float32) * np.float32(1 / 255)
         color = cv2.cvtColor(patch, cv2.COLOR_BGRA2BGR)
         target[:] = cv2.blendLinear(color, target, weight, 1 - weight)
 
     def _homography(
-            self, surface: Surface, texture: Texture, centre: Array) -> tuple[Array, Image]:
+            self, surface: Surface, texture: Texture, centre: Floats) -> tuple[Floats, RgbImage]:
         """Return the image-from-texel homography and the mip level for a point's distance."""
         projection = self.view.projection
         axes = np.array([surface.across, surface.down, surface.origin_m]).T

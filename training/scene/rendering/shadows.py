@@ -7,16 +7,16 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.arrays import Floats
 from posenet_ros.training.scene.rendering.renderer import clipped, Surface
 
-Array = NDArray[np.float64]
 Field = NDArray[np.float32]
 
 SHADOW_PIXELS_PER_M = 10
 _CLEARANCE_M = 0.03  # what touches the receiver casts nothing
 
 
-def shadow_maps(surfaces: Sequence[Surface], direction: Array) -> list[Field | None]:
+def shadow_maps(surfaces: Sequence[Surface], direction: Floats) -> list[Field | None]:
     """
     Return the shadow of all surfaces on each, 1 where the sun is hidden.
 
@@ -37,8 +37,8 @@ def _silhouette(surface: Surface) -> NDArray[np.uint8]:
 
 
 def _shadow(
-        receiver: Surface, corners: Array, masks: list[NDArray[np.uint8]],
-        direction: Array) -> Field | None:
+        receiver: Surface, corners: Floats, masks: list[NDArray[np.uint8]],
+        direction: Floats) -> Field | None:
     normal = receiver.front
     slope = float(normal @ direction)
     if slope <= 0.02:
@@ -61,7 +61,7 @@ def _shadow(
 
 
 def _cast(
-        mask: NDArray[np.uint8], pixels: Array, heights: Array,
+        mask: NDArray[np.uint8], pixels: Floats, heights: Floats,
         size: tuple[int, int]) -> NDArray[np.uint8]:
     """Warp a caster's silhouette, without the part behind the receiver, onto the receiver."""
     height, width = mask.shape

@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.arrays import RgbImage
 from posenet_ros.training.data.noise import fractal
 
-Image = NDArray[np.uint8]
 Field = NDArray[np.float32]
 Color = tuple[float, float, float]
 PIXELS_PER_M = 64
@@ -25,7 +25,7 @@ def toned(color: Color, factor: float) -> Color:
     return blue, green, red
 
 
-def tinted(color: Color, shade: Field) -> Image:
+def tinted(color: Color, shade: Field) -> RgbImage:
     """Return the colour multiplied by a shade around 1."""
     shade = np.maximum(shade, 0).astype(np.float32)
     return cv2.merge([cv2.convertScaleAbs(shade, alpha=channel) for channel in color])
@@ -33,7 +33,7 @@ def tinted(color: Color, shade: Field) -> Image:
 
 def masonry(
         height: int, width: int, rng: np.random.Generator, color: Color, mortar: Color,
-        course_m: float, block_m: float, contrast: float, joint: float) -> Image:
+        course_m: float, block_m: float, contrast: float, joint: float) -> RgbImage:
     """
     Return coursed stone or brick with joints, weathering and blocks of different tone.
 
@@ -66,24 +66,24 @@ def masonry(
     return cv2.merge(channels)
 
 
-def ashlar(height: int, width: int, rng: np.random.Generator, code: str) -> Image:
+def ashlar(height: int, width: int, rng: np.random.Generator, code: str) -> RgbImage:
     """Return dressed stone."""
     color = bgr(code)
     return masonry(height, width, rng, color, toned(color, 0.72), 0.36, 0.75, 0.05, 0.55)
 
 
-def brick(height: int, width: int, rng: np.random.Generator, code: str) -> Image:
+def brick(height: int, width: int, rng: np.random.Generator, code: str) -> RgbImage:
     """Return red brick with light mortar."""
     return masonry(height, width, rng, bgr(code), bgr('b5a48f'), 0.094, 0.25, 0.11, 0.45)
 
 
-def slate(height: int, width: int, rng: np.random.Generator, code: str) -> Image:
+def slate(height: int, width: int, rng: np.random.Generator, code: str) -> RgbImage:
     """Return roof tiles."""
     color = bgr(code)
     return masonry(height, width, rng, color, toned(color, 0.55), 0.22, 0.3, 0.09, 0.7)
 
 
-def leaded_glass(height: int, width: int, rng: np.random.Generator) -> Image:
+def leaded_glass(height: int, width: int, rng: np.random.Generator) -> RgbImage:
     """Return dark panes that reflect the sky differently, with lead between them."""
     pane = round(0.22 * PIXELS_PER_M)
     tones = rng.uniform(0.5, 1.35, (height // pane + 2, width // pane + 2)).astype(np.float32)
