@@ -21,7 +21,7 @@ INSTALLED := setup.py package.xml $(wildcard launch/* config/* scripts/*) $(shel
 demo: $(VENV)/.installed
 	@$(RUN) -m posenet_ros.training.demo
 
-test: $(VENV)/.installed-test
+test: $(VENV)/.colcon
 	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-kilted: $(VENV)/.installed
@@ -57,6 +57,13 @@ $(VENV)/.installed: $(INSTALLED) $(VENV)/.ros
 
 $(VENV)/.installed-test: requirements-test.txt $(VENV)/.installed
 	@$(PIP) -r requirements-test.txt -c requirements.lock.txt
+	@touch $@
+
+# In an environment of its own, for it needs an older setuptools; its test is skipped without it.
+$(VENV)/.colcon: requirements-colcon.txt $(VENV)/.installed-test
+	@$(RUN) -m venv $(VENV)/colcon && $(VENV)/colcon/bin/python -m pip install --quiet \
+	  --disable-pip-version-check -r requirements-colcon.txt -c requirements.lock.txt \
+	  || rm -rf $(VENV)/colcon
 	@touch $@
 
 $(VENV)/.installed-bench: requirements-bench.txt $(VENV)/.installed

@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from posenet_ros.errors import PoseNetError, run_cli
-from posenet_ros.evaluation.evaluator import Evaluation, run_model, score_answers, score_files
+from posenet_ros.evaluation.evaluator import Evaluation, run_model, score_files, score_published
 from posenet_ros.evaluation.options import parser
 from posenet_ros.evaluation.report import comparison as compare
 from posenet_ros.evaluation.report.folder import write_report
@@ -19,13 +19,13 @@ from posenet_ros.utils.atomic_folder import check_new
 
 
 def show(report: dict[str, Any], folder: Path) -> None:
-    """Print the report's tables and what else a reader has to know."""
+    """Print the report's summary line, warnings and tables."""
     data = report['data']
     print(f'\n{summary_line(report)}')
-    for key, words in (('without_truth', 'images without a truth were left out'),
-                       ('truth_rejected', 'truths were no poses')):
+    for key, text in (('without_truth', 'images without a truth were left out'),
+                      ('truth_rejected', 'truths were not valid poses')):
         if data.get(key):
-            print(f'{data[key]} {words}')
+            print(f'{data[key]} {text}')
     if 'damage' in data:
         print(f'the bag is damaged, only what is whole was evaluated: {data["damage"]}')
     for rows in tables(report):
@@ -33,14 +33,18 @@ def show(report: dict[str, Any], folder: Path) -> None:
     print(f'\nreport: {folder / "report.html"}')
 
 
-def _way(options: argparse.Namespace) -> Callable[[argparse.Namespace], Evaluation]:
+def _evaluation_of(options: argparse.Namespace) -> Callable[[argparse.Namespace], Evaluation]:
     if options.poses is not None:
         return score_files
-    return score_answers if options.live or options.estimate_topic else run_model
+    return score_published if options.live or options.estimate_topic else run_model
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Evaluate and write the report; 1 when not one frame was answered."""
+    """
+    Evaluate and write the report.
+
+    :raises PoseNetError: when no frame has an accepted estimate.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == ['compare']:
         return compare.main(arguments[1:])
@@ -48,11 +52,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     check_new(options.out, force=options.force)
     if not find_spec('matplotlib'):
         raise PoseNetError('the report needs matplotlib. Install it: pip install matplotlib')
-    report, frames, train, strays = _way(options)(options)
-    write_report(options.out, report, frames, train, strays, force=options.force)
+    report, frames, train, out_of_place = _evaluation_of(options)(options)
+    write_report(options.out, report, frames, train, out_of_place, force=options.force)
     show(report, options.out)
     if not report['frames']['accepted']:
-        raise PoseNetError(f'no frame has an accepted answer; the first: {frames[0].reasons}')
+        raise PoseNetError(f'no frame has an accepted estimate; the first: {frames[0].reasons}')
     return 0
 
 

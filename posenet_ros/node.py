@@ -17,9 +17,9 @@ from lifecycle_msgs.srv import ChangeState
 from posenet_ros.errors import InputError, PoseNetError, run_cli
 from posenet_ros.ros_node import parameters
 from posenet_ros.ros_node.diagnostics import Diagnostics
-from posenet_ros.ros_node.environment import prepare
+from posenet_ros.ros_node.environment import prepare_environment
 from posenet_ros.ros_node.parameters import Parameters
-from posenet_ros.ros_node.runtime import Session
+from posenet_ros.ros_node.runtime import Runtime
 from posenet_ros.utils.process_memory import keep_memory
 from rcl_interfaces.msg import SetParametersResult
 import rclpy
@@ -52,7 +52,7 @@ class RelocaliserNode(LifecycleNode):  # type: ignore[misc] # ROS has no types
         self.add_on_set_parameters_callback(self._check_changes)
         _refuse_wrong_transitions(self)
         self._diagnostics = Diagnostics()
-        self._session: Session | None = None
+        self._runtime: Runtime | None = None
         self._warned_s: dict[str, float] = {}
         self._status_publisher = self.create_publisher(
             DiagnosticArray, '/diagnostics', DIAGNOSTICS_QOS)
@@ -71,7 +71,7 @@ class RelocaliserNode(LifecycleNode):  # type: ignore[misc] # ROS has no types
         self._diagnostics = Diagnostics()
         try:
             values = parameters.read(self)
-            self._session = Session(self, values, self._diagnostics, self)
+            self._runtime = Runtime(self, values, self._diagnostics, self)
         except Exception as error:  # rclpy would swallow what a framework raises
             kind = '' if isinstance(error, PoseNetError) else f'{type(error).__name__}: '
             self._diagnostics.error = f'not configured: {kind}{error}'
@@ -82,16 +82,16 @@ class RelocaliserNode(LifecycleNode):  # type: ignore[misc] # ROS has no types
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Answer images from now on."""
-        assert self._session
+        """Localise images from now on."""
+        assert self._runtime
         self._diagnostics.error = ''
-        self._session.activate()
+        self._runtime.activate()
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Answer no more images; what is being worked on is dropped."""
-        assert self._session
-        self._session.deactivate()
+        """Localise no more images; the one in progress is discarded."""
+        assert self._runtime
+        self._runtime.deactivate()
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -100,7 +100,7 @@ class RelocaliserNode(LifecycleNode):  # type: ignore[misc] # ROS has no types
         return super().on_cleanup(state)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Free everything, from whatever state."""
+        """Free everything, from any state."""
         self.close()
         return super().on_shutdown(state)
 
@@ -110,11 +110,11 @@ class RelocaliserNode(LifecycleNode):  # type: ignore[misc] # ROS has no types
         return super().on_error(state)
 
     def close(self) -> None:
-        """Free what configure made."""
-        if self._session:
-            self._session.close()
-            self._session = None
-            gc.collect()  # callbacks refer back to the session; free the network now
+        """Free the runtime."""
+        if self._runtime:
+            self._runtime.close()
+            self._runtime = None
+            gc.collect()  # callbacks refer back to the runtime; free the network now
 
     def fail(self, reason: str) -> None:
         """Deactivate because the network failed; cleanup and configure start it again."""
@@ -134,7 +134,7 @@ class RelocaliserNode(LifecycleNode):  # type: ignore[misc] # ROS has no types
         known = {item.name for item in fields(Parameters)}
         values = {change.name: change.value for change in changes if change.name in known}
         fixed = sorted(set(values) & parameters.fixed_names())
-        if fixed and self._session:
+        if fixed and self._runtime:
             return SetParametersResult(
                 successful=False, reason=f'{fixed[0]} can be changed only while the node is not '
                 'configured: clean it up first')
@@ -142,8 +142,8 @@ class RelocaliserNode(LifecycleNode):  # type: ignore[misc] # ROS has no types
             checked = parameters.read(self, values)
         except InputError as error:
             return SetParametersResult(successful=False, reason=str(error))
-        if self._session:
-            self._session.change(checked)
+        if self._runtime:
+            self._runtime.change(checked)
         return SetParametersResult(successful=True)
 
     def _publish_status(self) -> None:
@@ -186,7 +186,7 @@ def run(argv: Sequence[str] | None = None) -> int:
         'node. ROS arguments: --ros-args -p NAME:=VALUE -r FROM:=TO --params-file FILE',
         epilog=parameters.help_text(), formatter_class=argparse.RawDescriptionHelpFormatter,
         ).parse_args(remove_ros_args(arguments)[1:])
-    prepare()
+    prepare_environment()
     keep_memory(KEPT_BYTES)
     with suppress(KeyboardInterrupt):
         _serve(arguments)

@@ -20,9 +20,10 @@ from posenet_ros.utils.arguments import not_negative, positive
 
 def chosen_topics(bag: BagReader, wanted: Sequence[str] | None, *, clock: bool) -> list[str]:
     """
-    Return the topics to play: those asked for or all, without the bag's own /clock if we make one.
+    Choose the topics to play: the wanted ones or all, but for /clock where we publish our own.
 
-    :raises InputError: when the bag lacks one that was asked for.
+    :param clock: whether we publish /clock.
+    :raises InputError: when the bag lacks a wanted topic.
     """
     missing = sorted(set(wanted or ()) - set(bag.topics))
     if missing:
@@ -36,19 +37,19 @@ def chosen_topics(bag: BagReader, wanted: Sequence[str] | None, *, clock: bool) 
 
 
 def own_arguments(arguments: Sequence[str]) -> list[str]:
-    """Return the command line without what stands between `--ros-args` and `--` or its end."""
+    """Drop the arguments between `--ros-args` and `--`, or the end of the command line."""
     own, for_ros = [], False
-    for word in arguments:
-        if word == '--ros-args':
+    for argument in arguments:
+        if argument == '--ros-args':
             for_ros = True
-        elif word == '--' and for_ros:
+        elif argument == '--' and for_ros:
             for_ros = False
         elif not for_ros:
-            own.append(word)
+            own.append(argument)
     return own
 
 
-def _say(line: str) -> None:
+def _log(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
@@ -67,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
                         help='seconds to wait at most for a subscriber of the images; 0 starts '
                              'at once (default: 60)')
     parser.add_argument('--drain', type=not_negative, default=1.0, metavar='S',
-                        help='seconds to stay at the end, for what is still under way '
+                        help='seconds to wait at the end for messages still being sent '
                              '(default: 1)')
     parser.add_argument('--log', type=Path, metavar='CSV',
                         help='write the stamp of each image and the monotonic time when it was '
@@ -76,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def write_log(path: Path, times: Sequence[tuple[int, int]]) -> None:
-    """Write (stamp, time of publishing), nanoseconds, of each image."""
+    """Write the stamp and the time of publishing of each image, nanoseconds."""
     rows = ''.join(f'{stamp},{sent}\n' for stamp, sent in times)
     path.write_text(f'stamp_ns,sent_monotonic_ns\n{rows}')
 
@@ -92,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         topics = chosen_topics(bag, options.topics, clock=options.clock)
         with Player(bag, topics, clock=options.clock, ros_arguments=arguments) as player:
             for topic, reason in player.skipped.items():
-                _say(f'skipping {topic}: {reason}')
+                _log(f'skipping {topic}: {reason}')
             player.wait_for_subscriber(options.wait)
             player.play(options.rate)
             while options.loop:
@@ -101,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.log:
             write_log(options.log, player.image_times)
         counts = ', '.join(f'{count} of {topic}' for topic, count in player.sent.items())
-        _say(f'sent {counts}; at most {1e3 * player.latest_s:.0f} ms late')
+        _log(f'sent {counts}; at most {1e3 * player.latest_s:.0f} ms late')
     return 0
 
 

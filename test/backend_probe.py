@@ -14,8 +14,8 @@ import sys
 import keras
 import numpy as np
 from posenet_ros.networks.config import NetworkConfig
-from posenet_ros.networks.initial_weights import load_lite0, load_witness
-from posenet_ros.networks.network import build, ensemble
+from posenet_ros.networks.initial_weights import load_lite0, load_place_backbone
+from posenet_ros.networks.network import build, make_ensemble
 
 LITE = NetworkConfig(input_width=64, input_height=32, pooling='spatial', head_width=8)
 CONFIGS = {
@@ -30,8 +30,8 @@ def made(config: NetworkConfig) -> keras.Model:
     """Return a network; random weights let hardly anything through the many layers of lite0."""
     if config.members > 1:
         alone = replace(config, members=1, sigma_width=0, descriptor_size=0, shared_before='')
-        several = ensemble([made(alone) for _ in range(config.members)], config)
-        load_witness(several, config)
+        several = make_ensemble([made(alone) for _ in range(config.members)], config)
+        load_place_backbone(several, config)
         return several
     model = build(config, auxiliary=True)
     if config.backbone == 'efficientnet_lite0':

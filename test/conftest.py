@@ -8,7 +8,7 @@ import re
 import signal
 
 from hypothesis import settings
-from posenet_ros.ros_node.environment import prepare
+from posenet_ros.ros_node.environment import prepare_environment
 import pytest
 
 SHARED_MEMORY = Path('/dev/shm')
@@ -17,7 +17,7 @@ SEGMENT = re.compile(r'fast(rtps|dds)_[0-9a-f]{16}')
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # in the background, as nohup starts it,
     signal.signal(signal.SIGINT, signal.default_int_handler)  # children would not be interrupted
 
-prepare()  # Fast DDS reads its profile once, when a process makes its first participant
+prepare_environment()  # Fast DDS reads its profile when a process makes its first participant
 
 # The same examples in every run, and no clock: machines that test are busy.
 settings.register_profile('posenet', deadline=None, derandomize=True)

@@ -26,7 +26,7 @@ from posenet_ros.errors import run_cli
 from posenet_ros.imaging.decoding import Frame
 from posenet_ros.ros_data.bag_writer import image_message, new_bag
 from posenet_ros.ros_data.messages import stamp_ns
-from posenet_ros.ros_node.environment import prepare
+from posenet_ros.ros_node.environment import prepare_environment
 import psutil
 
 DOMAIN = 130
@@ -229,7 +229,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('--minutes', type=float, default=20.0, help='how long (default: 20)')
     minutes = parser.parse_args(argv).minutes
     sys.path.insert(0, str(Path(__file__).parent))
-    prepare()
+    prepare_environment()
     faults: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         soak = Soak(stack, Path(folder))

@@ -18,7 +18,7 @@ ROS = {'rclpy', 'tf2_ros', 'cv_bridge', 'launch', 'ament_index_python', 'rosidl_
        'tf2_msgs', 'rosgraph_msgs', 'lifecycle_msgs', 'rcl_interfaces', 'builtin_interfaces'}
 FRAMEWORKS = {'keras', 'tensorflow'}
 CORE = {'errors', 'arrays'}  # the modules that every folder may import
-# A folder may import from those named here, from itself and from CORE; doc/architecture.md shows it.
+# A folder may import from those named here, from itself and from CORE.
 ALLOWED = {
     'evaluation': {'ros_node', 'ros_data', 'datasets', 'localisation', 'landmarks', 'uncertainty',
                    'inference', 'networks', 'imaging', 'geometry', 'utils'},

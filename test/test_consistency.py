@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 import re
 import subprocess
 import xml.etree.ElementTree as ET
 
+from helpers import ROOT
 import posenet_ros
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def test_the_version_is_one() -> None:

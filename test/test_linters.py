@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 import subprocess
 import sys
 
+from helpers import ROOT
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ['posenet_ros', 'training', 'test', 'launch', 'ros_from_pypi', 'scripts', 'setup.py']
 PYTHON_FILES = [str(f.relative_to(ROOT)) for folder in FOLDERS
                 for f in sorted((ROOT / folder).rglob('*.py'))] + ['setup.py']
@@ -25,8 +24,7 @@ def test_ruff() -> None:
     run('ruff', 'check', '--no-cache', *FOLDERS)
 
 
-def test_mypy_strict_on_the_core() -> None:
-    pytest.importorskip('mypy')
+def test_mypy_strict_on_everything() -> None:
     run('mypy')
 
 

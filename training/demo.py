@@ -1,8 +1,8 @@
 """
-The whole way: scene, training, bag, live node, replay, report.
+Run the whole pipeline: scene, training, bag, live node, replay, report.
 
-`make demo` runs this. Everything stands in one folder; what is unchanged since the last run is
-used again, except the network, which is trained anew.
+`make demo` runs this. All results stand in one folder; unchanged ones are reused, except the
+network, which is trained anew.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from posenet_ros.evaluation.report.folder import write_report
 from posenet_ros.evaluation.report.tables import text_table
 from posenet_ros.evaluation.results import frame_errors, FrameResult
 from posenet_ros.inference.artifact import load
-from posenet_ros.ros_node.environment import prepare
+from posenet_ros.ros_node.environment import prepare_environment
 from posenet_ros.training.scene.dataset import is_current, Settings
 
 STOP_TIMEOUT_S = 10.0
 MIN_ANSWERED = 0.99
 MAX_SHARE_OF_CONSTANT = 0.2
-ROWS = {'nearest_train_image': 'nearest training image', 'constant': 'constant pose'}
+BASELINE_NAMES = {'nearest_train_image': 'nearest training image', 'constant': 'constant pose'}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -48,18 +48,18 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def say(number: int, what: str) -> None:
-    """Print the heading of a stage."""
-    print(f'\n== {number}/5 {what}', flush=True)
+def print_heading(number: int, text: str) -> None:
+    """Print the heading of a step."""
+    print(f'\n== {number}/5 {text}', flush=True)
 
 
-def stage(*arguments: object) -> None:
+def run_command(*arguments: object) -> None:
     """
     Run one of the project's commands and wait for it.
 
-    :raises PoseNetError: when it fails; it has said why.
+    :raises PoseNetError: when it fails; it has printed the reason.
     """
-    with started(*arguments) as process:
+    with start_command(*arguments) as process:
         code = process.wait()
     if code:
         raise PoseNetError(f'"python -m {arguments[0]}" failed with exit code {code}, see above. '
@@ -67,7 +67,7 @@ def stage(*arguments: object) -> None:
 
 
 @contextmanager
-def started(*arguments: object) -> Iterator[subprocess.Popen[bytes]]:
+def start_command(*arguments: object) -> Iterator[subprocess.Popen[bytes]]:
     """Start one of the project's commands; however the block ends, the process ends with it."""
     process = subprocess.Popen([sys.executable, '-m', *map(str, arguments)])
     try:
@@ -83,51 +83,51 @@ def started(*arguments: object) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def make_inputs(out: Path, options: argparse.Namespace) -> None:
-    """Make scene, network and bag; scene and bag are used again where they are the same."""
-    say(1, 'a synthetic college court, walked several times')
+    """Make scene, network and bag; an unchanged scene is reused."""
+    print_heading(1, 'a synthetic college court, walked several times')
     settings = Settings(frames=options.frames)
     if is_current(out / 'court', settings):
         print(f'{out / "court"} is up to date')
     else:
-        stage('posenet_ros.training.scene',
+        run_command('posenet_ros.training.scene',
               '--out', out / 'court', '--frames', options.frames, '--force')
-    say(2, 'training a network on the training walks')
-    stage('posenet_ros.training.train', '--preset', options.preset, '--data', out / 'court',
+    print_heading(2, 'training a network on the training walks')
+    run_command('posenet_ros.training.train', '--preset', options.preset, '--data', out / 'court',
           '--out', out / 'model', '--force')
-    say(3, 'the test walk as a rosbag2')
-    stage('posenet_ros.training.make_bag', '--data', out / 'court', '--split', 'test',
+    print_heading(3, 'the test walk as a rosbag2')
+    run_command('posenet_ros.training.make_bag', '--data', out / 'court', '--split', 'test',
           '--out', out / 'bag', '--force')
 
 
 def evaluate_live(out: Path) -> tuple[dict[str, Any], list[FrameResult]]:
     """
-    Start the node, play the bag to it, pair its answers with the truth, write the report.
+    Start the node, play the bag to it, associate its poses with the truth, write the report.
 
     :raises PoseNetError: when the node or the player fails.
     """
-    from posenet_ros import evaluate
     from posenet_ros.evaluation import evaluator
+    from posenet_ros.evaluation.options import parser as evaluate_parser
     node = ('posenet_ros.node', '--ros-args', '-p', f'model:={out / "model"}',
             '-p', 'image_timeout:=0.0',  # the bag ends, and the node stays for the last answers
             '-r', 'image:=/camera/image_raw', '-r', 'camera_info:=/camera/camera_info',
             '--log-level', 'warn')
     arguments = ['--live', '--model', out / 'model', '--bag', out / 'bag', '--out', out / 'report']
-    with started(*node) as process:
-        found = evaluator.score_answers(
-            evaluate.parser().parse_args(list(map(str, arguments))))
+    with start_command(*node) as process:
+        found = evaluator.score_published(
+            evaluate_parser().parse_args(list(map(str, arguments))))
         if process.poll() is not None:
             raise PoseNetError(f'the node ended with exit code {process.returncode}, see above')
-    say(5, 'the report')
+    print_heading(5, 'the report')
     write_report(out / 'report', found.report, found.frames, found.train, force=True)
     return found.report, found.frames
 
 
-def refined(out: Path) -> list[FrameResult]:
-    """Answer the bag again, each pose made exact by landmarks, as the node does with `refine`."""
-    from posenet_ros import evaluate
+def evaluate_refined(out: Path) -> list[FrameResult]:
+    """Evaluate the bag again with poses refined by landmarks, as the node's `refine` does."""
     from posenet_ros.evaluation import evaluator
+    from posenet_ros.evaluation.options import parser as evaluate_parser
     arguments = ['--model', out / 'model', '--bag', out / 'bag', '--out', out / 'report']
-    return evaluator.run_model(evaluate.parser().parse_args(
+    return evaluator.run_model(evaluate_parser().parse_args(
         [*map(str, arguments), '--refine'])).frames
 
 
@@ -146,13 +146,14 @@ def table(frames: Sequence[FrameResult], fine: Sequence[FrameResult],
         metres, degrees = frame_errors(part)
         answered = np.isfinite(metres)
         rows.append(_row(name, (metres[answered], degrees[answered])))
-    rows += [_row(words, baselines[name]) for name, words in ROWS.items() if baselines[name]]
+    rows += [_row(text, baselines[name]) for name, text in BASELINE_NAMES.items()
+             if baselines[name]]
     return text_table(rows)
 
 
 def show(report: Mapping[str, Any], frames: Sequence[FrameResult],
          fine: Sequence[FrameResult], out: Path) -> None:
-    """Print the error beside the baselines, the counts, the latency and what to do next."""
+    """Print the error beside the baselines, the counts, the latency and the next steps."""
     counts = report['frames']
     latency = report['latency_ms'].get('end_to_end', {})
     print(f'\n{table(frames, fine, baseline_errors(frames, load(out / "model").train))}\n')
@@ -167,7 +168,7 @@ def show(report: Mapping[str, Any], frames: Sequence[FrameResult],
 
 def check(report: Mapping[str, Any]) -> None:
     """
-    Hold the result against what the demo promises.
+    Check the result against the demo's promise.
 
     :raises PoseNetError: when fewer frames were answered, or the error is larger.
     """
@@ -187,17 +188,17 @@ def _interrupt(*_: object) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run all stages; 1 when one fails or the result is worse than promised."""
+    """Run all steps; 1 when one fails or the result is worse than promised."""
     options = parser().parse_args(argv)
     signal.signal(signal.SIGTERM, _interrupt)
     os.environ.update(ROS_AUTOMATIC_DISCOVERY_RANGE='LOCALHOST',
                       ROS_DOMAIN_ID=str(options.domain))
-    prepare()
+    prepare_environment()
     start_s = time.monotonic()
     make_inputs(options.out, options)
-    say(4, 'replaying the bag through the live ROS 2 node')
+    print_heading(4, 'replaying the bag through the live ROS 2 node')
     report, frames = evaluate_live(options.out)
-    show(report, frames, refined(options.out), options.out)
+    show(report, frames, evaluate_refined(options.out), options.out)
     print(f'\ndone in {time.monotonic() - start_s:.0f} s')
     check(report)
     return 0

@@ -1,4 +1,4 @@
-"""Draw the README's picture from what `make demo` made: camera, path from above, errors."""
+"""Plot the README's picture from the results of `make demo`: images, trajectory, errors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import csv
 from pathlib import Path
 import sys
 
-import cv2
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 import numpy as np
@@ -16,9 +15,10 @@ from numpy.typing import NDArray
 from posenet_ros.datasets.pose_files import Format, read_poses
 from posenet_ros.errors import run_cli
 from posenet_ros.evaluation.report.plots import ESTIMATE, TRAINING, TRUTH
+from posenet_ros.imaging.files import read_image
 from posenet_ros.inference.artifact import load
 
-FRAMES = (0.12, 0.45, 0.7, 0.95)  # of the test walk, from its start
+FRAME_FRACTIONS = (0.12, 0.45, 0.7, 0.95)  # of the test walk, from its start
 SIZE_IN = (13.0, 4.4)
 
 
@@ -32,15 +32,15 @@ def read_columns(file: Path, names: Sequence[str]) -> NDArray[np.float64]:
 def draw_frames(axis: Axes, court: Path) -> None:
     """Show four images of the test walk."""
     rows = read_poses(court / 'dataset_test.txt', Format.CAMBRIDGE)
-    picked = [rows[int(share * (len(rows) - 1))].name for share in FRAMES]
-    images = [cv2.imread(str(court / name))[..., ::-1] for name in picked]
+    picked = [rows[int(fraction * (len(rows) - 1))].name for fraction in FRAME_FRACTIONS]
+    images = [read_image(court / name) for name in picked]
     axis.imshow(np.vstack([np.hstack(images[:2]), np.hstack(images[2:])]))
     axis.set_title('what the camera sees (the test walk, not trained on)')
     axis.axis('off')
 
 
 def draw_path(axis: Axes, demo: Path) -> None:
-    """Show training positions, truth and the live node's answers from above."""
+    """Show training positions, truth and the live node's poses from above."""
     train = load(demo / 'model').train.positions_m
     found = read_columns(demo / 'report' / 'frames.csv', ('true_x', 'true_y', 'x', 'y'))
     axis.scatter(train[:, 0], train[:, 1], s=5, color=TRAINING, label='training walks')
@@ -51,15 +51,15 @@ def draw_path(axis: Axes, demo: Path) -> None:
 
 
 def draw_errors(axis: Axes, demo: Path) -> None:
-    """Show which share of the frames is how far off."""
+    """Plot the cumulative distribution of the errors."""
     columns = ('translation_error_m', 'rotation_error_deg')
     errors = read_columns(demo / 'report' / 'frames.csv', columns)
-    share = 100 * np.arange(1, len(errors) + 1) / len(errors)
+    percent = 100 * np.arange(1, len(errors) + 1) / len(errors)
     for values, unit, style in zip(errors.T, ('m', 'deg'), ('-', '--'), strict=True):
-        axis.plot(np.sort(values), share, style, color=ESTIMATE,
+        axis.plot(np.sort(values), percent, style, color=ESTIMATE,
                   label=f'{unit} (median {np.nanmedian(values):.2f})')
     axis.set(xscale='log', ylim=(0, 100), xlabel='error', ylabel='frames (%)',
-             title='how many frames are how far off')
+             title='cumulative distribution of the errors')
     axis.legend(frameon=False, loc='upper left')
 
 

@@ -46,7 +46,7 @@ class _Dtype:
     def numbers(self) -> np.dtype[Any]:
         if self.code not in NUMBERS:
             raise InputError(f'arrays have to hold numbers. Received: dtype {self.code!r}')
-        return np.dtype(self.code).newbyteorder(self.order)
+        return np.dtype(self.order + self.code if self.order in '<>' else self.code)
 
 
 class _Array:
@@ -78,17 +78,18 @@ class _Unpickler(pickle.Unpickler):
                          'arrays, refused')
 
 
-def _plain(value: object) -> Any:  # noqa: ANN401
+def _content(value: object) -> Any:  # noqa: ANN401
     return value.content if isinstance(value, _Array) else value
 
 
-def _named(layer: object) -> tuple[Any, Any]:
+def _weights_and_biases(layer: object) -> tuple[Any, Any]:
     """Return weights and biases from a mapping or a pair."""
     if isinstance(layer, Mapping):
-        plain = {_text(key): _plain(value) for key, value in layer.items()}
+        plain = {_text(key): _content(value) for key, value in layer.items()}
         return plain['weights'], plain['biases']
-    weights, biases = layer  # type: ignore[misc]
-    return _plain(weights), _plain(biases)
+    pair: Any = layer
+    weights, biases = pair
+    return _content(weights), _content(biases)
 
 
 def _text(key: object) -> str:
@@ -107,8 +108,8 @@ def read_npy(path: Path) -> Layers:
             read_header = (np.lib.format.read_array_header_1_0 if version == (1, 0)
                            else np.lib.format.read_array_header_2_0)
             read_header(file)
-            content = _plain(_Unpickler(file, encoding='latin1').load())
-        return {_text(name): _named(layer) for name, layer in content.items()
+            content = _content(_Unpickler(file, encoding='latin1').load())
+        return {_text(name): _weights_and_biases(layer) for name, layer in content.items()
                 if not (isinstance(layer, Mapping) and 'weights' not in map(_text, layer))}
     except (pickle.UnpicklingError, EOFError, ValueError, KeyError, TypeError, IndexError,
             AttributeError) as error:
@@ -141,15 +142,16 @@ def read_h5(path: Path) -> Layers:
 
 
 def layer_name(name: str) -> str:
-    """Return our name of a layer of the source: `cls3_fc_pose_xyz` is `xyz`."""
+    """Return this network's name of a source's layer: `cls3_fc_pose_xyz` is `xyz`."""
     prefix, _, rest = name.partition('_')
     if prefix in HEAD_PREFIXES and rest in HEAD_NAMES:
         return HEAD_PREFIXES[prefix] + HEAD_NAMES[rest]
     return name
 
 
-def _converted(name: str, weights: Floats32, biases: Floats32, mean_rgb: Floats32) -> tuple[Floats32, Floats32]:
-    """Return a layer's arrays as this network computes: RGB, its own scale, xyzw."""
+def _convert_layer(name: str, weights: Floats32, biases: Floats32,
+                   mean_rgb: Floats32) -> tuple[Floats32, Floats32]:
+    """Convert a layer's arrays to this network's conventions: RGB, its scale, xyzw."""
     if name == 'conv1':
         weights = weights[:, :, ::-1]  # blue-green-red to red-green-blue
         biases = biases + weights.sum((0, 1)).T @ (np.array(MEAN_RGB) - mean_rgb)
@@ -172,10 +174,10 @@ def _check(name: str, layer: keras.layers.Layer, arrays: tuple[Floats32, Floats3
 def import_layers(
         model: keras.Model, source: Layers, mean_rgb: Sequence[float] = MEAN_RGB) -> list[str]:
     """
-    Put the source's weights into a `posenet` with auxiliary heads.
+    Copy the source's weights into a `posenet` with auxiliary heads.
 
-    :param mean_rgb: what the source subtracts from red, green and blue, 0..255.
-    :returns: our layers that the source lacks, which stay as they are: those of heads alone.
+    :param mean_rgb: mean that the source subtracts from red, green and blue, 0..255.
+    :returns: the layers that the source lacks, which stay as they are: those of heads alone.
     :raises InputError: naming the layer, when a shape differs or one before the heads is missing.
     """
     ours = {layer.name: layer for layer in model.layers if layer.weights}
@@ -190,7 +192,7 @@ def import_layers(
     for name in ours.keys() & found.keys():
         theirs, arrays = found[name]
         _check(theirs, ours[name], arrays)
-        ours[name].set_weights(_converted(name, *arrays, np.asarray(mean_rgb)))
+        ours[name].set_weights(_convert_layer(name, *arrays, np.asarray(mean_rgb)))
     return missing
 
 

@@ -1,7 +1,7 @@
 """
-Offer a network with 8-bit weights, where it is as accurate as in float32 and faster.
+Quantise a network to 8-bit weights, where it is as accurate as in float32 and faster.
 
-Training does this at its end; this command does it to a model folder that has none.
+Training does this at its end; this command does it to an existing model folder.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from posenet_ros.errors import run_cli
 from posenet_ros.imaging.files import read_image
 from posenet_ros.inference.artifact import Artifact, load, save
 from posenet_ros.training.data.datasets import read_dataset
-from posenet_ros.training.export.quantisation import offer_int8, sentence, validation_set
+from posenet_ros.training.export.quantisation import offer_int8, summary_line, validation_set
 from posenet_ros.utils.atomic_folder import new_folder
 
 
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     with new_folder(options.model, force=True) as folder:
         save(artifact, folder, write)
-    print(sentence(about['int8']))
+    print(summary_line(about['int8']))
     return 0
 
 

@@ -1,5 +1,5 @@
 """
-Turn a split of a dataset into a rosbag2, to replay through the node or to evaluate.
+Convert a split of a dataset to a rosbag2, to replay through the node or to evaluate.
 
 Topics: /camera/image_raw (rgb8; with --compressed the files as they are on
 /camera/image_raw/compressed), /camera/camera_info, /ground_truth/pose (map_from_camera at the
@@ -44,7 +44,7 @@ MAP_FRAME, BASE_FRAME, CAMERA_FRAME = 'map', 'base_link', 'camera_optical_frame'
 START_NS = 1_700_000_000 * NS_PER_S  # the same for every bag: one dataset makes one bag
 # REP-103: from x right, y down, z forward to x forward, y left, z up
 BASE_FROM_CAMERA = Pose(np.zeros(3), np.array([-0.5, 0.5, -0.5, 0.5]))
-KINDS = {'.jpg': 'jpeg', '.jpeg': 'jpeg', '.png': 'png'}
+COMPRESSED_FORMATS = {'.jpg': 'jpeg', '.jpeg': 'jpeg', '.png': 'png'}
 
 
 def stamps_ns(samples: Sequence[Sample], rate_hz: float, pause_s: float) -> Iterator[int]:
@@ -59,13 +59,13 @@ def stamps_ns(samples: Sequence[Sample], rate_hz: float, pause_s: float) -> Iter
         yield START_NS + round((index / rate_hz + pauses * pause_s) * NS_PER_S)
 
 
-def image_of(sample: Sample, time_ns: int, *, compressed: bool) -> Message:
+def sample_image_message(sample: Sample, time_ns: int, *, compressed: bool) -> Message:
     """
-    Return the sample's image as a message; a file that is no JPEG or PNG is always decoded.
+    Return the sample's image as a message; files other than JPEG and PNG are decoded.
 
     :raises InputError: when the image cannot be read.
     """
-    kind = KINDS.get(sample.path.suffix.lower())
+    kind = COMPRESSED_FORMATS.get(sample.path.suffix.lower())
     if compressed and kind:
         data = np.fromfile(sample.path, np.uint8)
         return compressed_message(data, kind, time_ns, CAMERA_FRAME)
@@ -81,7 +81,7 @@ def write_samples(
     stamps = stamps_ns(dataset.samples, rate_hz, pause_s)
     bar = tqdm(dataset.samples, desc=dataset.name, unit='img', disable=None)
     for sample, time_ns in zip(bar, stamps, strict=True):
-        image = image_of(sample, time_ns, compressed=compressed)
+        image = sample_image_message(sample, time_ns, compressed=compressed)
         topic = IMAGE_TOPIC if hasattr(image, 'encoding') else f'{IMAGE_TOPIC}/compressed'
         pose = sample.map_from_camera
         bag.write(TRUTH_TOPIC, pose_message(pose, time_ns, MAP_FRAME), time_ns)

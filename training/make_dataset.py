@@ -1,8 +1,8 @@
 """
-Turn your own bags into a dataset: images, poses in Cambridge layout, and camera.json.
+Convert bags to a dataset: images, poses in Cambridge layout, and camera.json.
 
-Each image gets the pose at its stamp, interpolated between the poses before and after. The test
-split is cut out in blocks of time, or better: comes from a walk of its own (--test-bag).
+Each image gets the pose at its stamp, interpolated between its neighbours in time. The test split
+is cut out in blocks of time or, better, is a separate walk (--test-bag).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sys
 
 import cv2
 from posenet_ros.arrays import RgbImage
+from posenet_ros.datasets.layouts import CAMERA_FILE
 from posenet_ros.datasets.pose_files import write_cambridge
 from posenet_ros.errors import InputError, run_cli
 from posenet_ros.geometry.camera import Camera
@@ -24,19 +25,18 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.geometry.trajectory import DEFAULT_MAX_GAP_S, Lookup
 from posenet_ros.ros_data.bag_reader import BagReader
 from posenet_ros.ros_data.messages import frame_from_message, Message, NS_PER_S, stamp_ns
-from posenet_ros.training.data.datasets import CAMERA_FILE
 from posenet_ros.utils.arguments import positive
 from posenet_ros.utils.atomic_folder import check_new, new_folder
 from tqdm import tqdm
 
 PNG_FLAGS = (cv2.IMWRITE_PNG_COMPRESSION, 1)
-BLOCKS = 10  # in which a bag's time is shared out between the splits
+BLOCKS = 10  # of a bag's time, each in one split
 SUFFIXES = {'jpeg': '.jpg', 'jpg': '.jpg', 'png': '.png'}
 
 
 @dataclass
-class Result:
-    """What came out of the bags so far: the rows of each split, and what was left out and why."""
+class DatasetRows:
+    """The rows of each split so far, and the counts of images left out."""
 
     rows: dict[str, list[tuple[str, Pose]]] = field(
         default_factory=lambda: {'train': [], 'test': []})
@@ -54,16 +54,16 @@ class Result:
                 f'{c["without pose"]} without a pose near in time, {c["bad"]} not usable{bad}')
 
 
-def is_test(offset_s: float, block_s: float, share: float) -> bool:
+def is_test(offset_s: float, block_s: float, fraction: float) -> bool:
     """
-    Tell whether a time belongs to the test split; its blocks are spread evenly.
+    Return whether a time belongs to the test split; its blocks are spread evenly.
 
     :param offset_s: since the first image, seconds.
     :param block_s: length of a block, seconds.
-    :param share: of the blocks that are for testing, 0 to 1.
+    :param fraction: of the blocks for testing, 0 to 1.
     """
     block = int(offset_s / block_s)
-    return int((block + 1) * share + 1e-9) > int(block * share + 1e-9)
+    return int((block + 1) * fraction + 1e-9) > int(block * fraction + 1e-9)
 
 
 def camera_lookup(bag: BagReader, options: argparse.Namespace, camera_frame: str) -> Lookup:
@@ -71,7 +71,7 @@ def camera_lookup(bag: BagReader, options: argparse.Namespace, camera_frame: str
     Return the function (stamp_ns, max_gap_s) -> map_from_camera.
 
     :param camera_frame: frame_id of the images.
-    :raises InputError: when the bag lacks the poses, or TF from what they are of to the camera.
+    :raises InputError: when the bag lacks the poses, or TF from their frame to the camera.
     """
     if options.tf:
         return bag.transforms().lookup(*options.tf)
@@ -96,8 +96,8 @@ def camera_lookup(bag: BagReader, options: argparse.Namespace, camera_frame: str
     return at
 
 
-def _checked(message: Message, camera: Camera) -> RgbImage:
-    """Return the image; :raises InputError: when it is broken or not of the camera's size."""
+def _decode_checked(message: Message, camera: Camera) -> RgbImage:
+    """Decode an image; :raises InputError: when it is broken or not of the camera's size."""
     image = frame_from_message(message).image
     height, width, _ = image.shape
     if (width, height) != camera.size:
@@ -108,7 +108,7 @@ def _checked(message: Message, camera: Camera) -> RgbImage:
 
 def save_image(message: Message, image: RgbImage, path: Path) -> Path:
     """
-    Write an image without loss: the bytes of a compressed message, else PNG.
+    Write an image losslessly: the bytes of a compressed message, else PNG.
 
     :param path: without suffix.
     :returns: the file.
@@ -123,10 +123,10 @@ def save_image(message: Message, image: RgbImage, path: Path) -> Path:
     return file
 
 
-def paired(
-        bag: BagReader, options: argparse.Namespace, result: Result,
+def images_with_poses(
+        bag: BagReader, options: argparse.Namespace, result: DatasetRows,
         camera: Camera) -> Iterator[tuple[Message, RgbImage, Pose]]:
-    """Yield each usable image with its pose, and count the others."""
+    """Yield each usable image with its pose; count the others."""
     topic = bag.image_topic(options.image)
     lookup: Lookup | None = None
     messages = tqdm(bag.messages(topic), total=bag.count(topic), desc=bag.path.name, unit='img',
@@ -142,19 +142,19 @@ def paired(
             result.counts['without pose'] += 1
             continue
         try:
-            yield message, _checked(message, camera), pose
+            yield message, _decode_checked(message, camera), pose
         except InputError as error:
             result.counts['bad'] += 1
             result.first_bad = result.first_bad or str(error)
 
 
 def add_bag(
-        path: Path, folder: Path, sequence: str, share: float, options: argparse.Namespace,
-        result: Result) -> None:
+        path: Path, folder: Path, sequence: str, test_fraction: float, options: argparse.Namespace,
+        result: DatasetRows) -> None:
     """
     Write a bag's images into `folder`/`sequence` and append their rows to the result.
 
-    :param share: of the time that is for testing, 0 to 1.
+    :param test_fraction: of the time, 0 to 1.
     :raises InputError: when the bag cannot be used, or has another camera than those before.
     """
     with BagReader(path) as bag:
@@ -166,31 +166,31 @@ def add_bag(
         block_s = options.block or max(bag.duration_s / BLOCKS, 1e-3)
         (folder / sequence).mkdir()
         start_ns: int | None = None
-        for message, image, pose in paired(bag, options, result, camera):
+        for message, image, pose in images_with_poses(bag, options, result, camera):
             time_ns = stamp_ns(message.header.stamp)
             start_ns = time_ns if start_ns is None else start_ns
             split = 'test' if is_test(
-                (time_ns - start_ns) / NS_PER_S, block_s, share) else 'train'
+                (time_ns - start_ns) / NS_PER_S, block_s, test_fraction) else 'train'
             number = sum(map(len, result.rows.values()))
             file = save_image(message, image, folder / sequence / f'frame{number:06d}')
             result.rows[split].append((f'{sequence}/{file.name}', pose))
 
 
-def write_dataset(folder: Path, options: argparse.Namespace) -> Result:
+def write_dataset(folder: Path, options: argparse.Namespace) -> DatasetRows:
     """
     Fill a folder with the dataset.
 
     :raises InputError: when a split would be empty.
     """
-    result = Result()
-    bags = [(path, options.share) for path in options.bag]
+    result = DatasetRows()
+    bags = [(path, options.test_share) for path in options.bag]
     bags += [(path, 1.0) for path in options.test_bag]
-    for number, (path, share) in enumerate(bags, 1):
-        add_bag(path, folder, f'seq{number}', share, options, result)
+    for number, (path, fraction) in enumerate(bags, 1):
+        add_bag(path, folder, f'seq{number}', fraction, options, result)
     if not any(result.rows.values()):
         raise InputError('expected at least one image with a pose. Received: ' + result.summary
                          + '; do the stamps of both come from the same clock (--max-gap)?')
-    wanted = ['train'] * (options.share < 1) + ['test'] * any(share for _, share in bags)
+    wanted = ['train'] * (options.test_share < 1) + ['test'] * any(part for _, part in bags)
     for split in wanted:
         if not result.rows[split]:
             raise InputError(f'expected images in the {split} split. Received: {result.summary}; '
@@ -203,7 +203,7 @@ def write_dataset(folder: Path, options: argparse.Namespace) -> Result:
     return result
 
 
-def _share(text: str) -> float:
+def _fraction(text: str) -> float:
     value = float(text)
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f'expected 0 to 1. Received: {text}')
@@ -232,15 +232,15 @@ def parser() -> argparse.ArgumentParser:
     poses.add_argument('--tf', nargs=2, metavar=('PARENT', 'CHILD'),
                        help="frames: the map and the camera's optical frame (z forward)")
     result.add_argument('--pose-of', metavar='FRAME',
-                        help='what --pose is of; TF leads from there to the camera (default: '
-                             'its child_frame_id, else the camera)')
+                        help='frame of the poses of --pose; TF leads from it to the camera '
+                             '(default: its child_frame_id, else the camera)')
     result.add_argument('--out', type=Path, required=True, help='folder of the new dataset')
     result.add_argument('--max-gap', type=positive, default=DEFAULT_MAX_GAP_S, metavar='S',
                         help='between the poses round an image, seconds (default: '
                              f'{DEFAULT_MAX_GAP_S})')
     result.add_argument('--every', type=_count, default=1, metavar='N',
                         help='take each Nth image (default: 1)')
-    result.add_argument('--test-share', dest='share', type=_share, metavar='X',
+    result.add_argument('--test-share', type=_fraction, metavar='X',
                         help='of the time of --bag for testing, 0 to 1 (default: 0.2; 0 with '
                              '--test-bag)')
     result.add_argument('--block', type=positive, metavar='S',
@@ -253,8 +253,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the dataset; nothing is left behind where that fails."""
     options = parser().parse_args(argv)
-    if options.share is None:
-        options.share = 0.0 if options.test_bag else 0.2
+    if options.test_share is None:
+        options.test_share = 0.0 if options.test_bag else 0.2
     check_new(options.out, force=options.force)
     with new_folder(options.out, force=options.force) as folder:
         result = write_dataset(folder, options)

@@ -1,10 +1,10 @@
 """
-Feed a model what it was not trained on: its own images spoilt, and other places.
+Measure a model's robustness: corrupted test images (ImageNet-C) and images out of place.
 
-For each corruption at five strengths, and for each other place: how far off the poses are, how
-many are accepted, and whether the model knows. The gate is as the node's defaults have it: images
-out of place or with a fault have no pose. How sure the model is counts for all answers, whatever
-the gate says of them. Images are spoilt as the network sees them.
+For each corruption at five severities, and for each other place: the errors, how many poses are
+accepted, and how well the covariance predicts the errors. The gate has the node's defaults: images
+out of place or with a fault have no pose. The covariance is judged over all poses, accepted or
+not. Images are corrupted at the network's input size.
 
     python -m training.robustness --model MODEL --data DIR --others DIR... --out TABLE.md
 """
@@ -21,42 +21,43 @@ import sys
 import numpy as np
 from posenet_ros.errors import InputError, run_cli
 from posenet_ros.evaluation.metrics.ranks import auroc
-from posenet_ros.evaluation.metrics.sparsification import KEPT, sparsification
+from posenet_ros.evaluation.metrics.sparsification import KEPT_FRACTIONS, sparsification
 from posenet_ros.evaluation.options import gate_config
-from posenet_ros.evaluation.out_of_place import open_strays
-from posenet_ros.evaluation.reliability import FALSE_POSE_M, scores_of, separation, sigmas
-from posenet_ros.evaluation.report.content import calibration_of
+from posenet_ros.evaluation.out_of_place import open_out_of_place
+from posenet_ros.evaluation.reliability import FALSE_POSE_M, place_scores, separation, total_sigmas
+from posenet_ros.evaluation.report.content import frame_calibration
 from posenet_ros.evaluation.report.tables import markdown_table, number, percent, Row
 from posenet_ros.evaluation.results import FrameResult, raw_errors
 from posenet_ros.evaluation.runner import infer, judge, prepare, Prepared
 from posenet_ros.evaluation.sources import open_dataset
-from posenet_ros.imaging.quality import Inspector
+from posenet_ros.imaging.quality import FrozenImageDetector
 from posenet_ros.inference.artifact import load, LoadedArtifact
 from posenet_ros.inference.engine import ENGINES, load_engine
 from posenet_ros.localisation.factory import warm_up
 from posenet_ros.localisation.gate import Gate
 from posenet_ros.localisation.relocaliser import Relocaliser
-from posenet_ros.training.data.corruptions import corrupted, CORRUPTIONS, STRENGTHS
+from posenet_ros.training.data.corruptions import corrupted, CORRUPTIONS, SEVERITIES
 from posenet_ros.utils.atomic_folder import check_new
 from tqdm import tqdm
 
 NODE_GATE = ('max_place_score=1', 'reject_faulty_images=1')  # the node's defaults
-FEWEST = 5  # wrong answers, below which an AUROC would mean nothing
-SPOILT, WALKS = 0.2, 5  # share of the images that are spoilt in so many versions of the walk
-SURE = 0.8  # share of the answers that is kept, the surest
-HEAD: Row = ('images', 'strength', 'median (m)', 'within 1 sigma', '2 sigma', 'p95 (m)',
-             f'of the surest {percent(SURE, 0)}', 'by an oracle', 'accepted', 'their median (m)',
-             'over {limit:g} m', 'of these accepted', 'AUROC by place score', 'by sigma',
-             'mostly rejected as')
-BLANK = [''] * (HEAD.index('accepted') - 1)  # columns between that say nothing of other places
+MIN_FALSE_POSES = 5  # with fewer an AUROC would mean nothing
+CORRUPTED_FRACTION = 0.2  # of the images of a walk, chosen at random
+CORRUPTED_RUNS = 5  # such walks
+KEPT_FRACTION = 0.8  # of the poses, the most certain
+HEAD: Row = ('images', 'severity', 'median (m)', 'within 1 sigma', '2 sigma', 'p95 (m)',
+             f'of the most certain {percent(KEPT_FRACTION, 0)}', 'by an oracle', 'accepted',
+             'their median (m)', 'over {limit:g} m', 'of these accepted', 'AUROC by place score',
+             'by sigma', 'mostly rejected as')
+BLANK = [''] * (HEAD.index('accepted') - 1)  # columns that need a true pose
 
 
-class Bench:
+class RobustnessBench:
     """
-    A model with its gate, and the results on the images as they are.
+    A model with its gate, and its results on the uncorrupted images.
 
     :param settings: the gate's limits, KEY=VALUE, beside the node's defaults.
-    :param limit_m: an answer that is further off is a false one.
+    :param limit_m: a pose with a larger error is a false one, metres.
     """
 
     def __init__(self, artifact: LoadedArtifact, engine: str, settings: Sequence[str],
@@ -67,144 +68,148 @@ class Bench:
         self.artifact, self.limit_m = artifact, limit_m
         self.good: list[FrameResult] = []
 
-    def prepared(self, data: Path, split: str) -> list[Prepared]:
-        """Return the images of a split, as the network sees them."""
+    def load_images(self, data: Path, split: str) -> list[Prepared]:
+        """Return the images of a split at the network's input size."""
         source = open_dataset(data, split)
         if source.camera is not None:
             self._relocaliser.check_camera(source.camera)
-        found = [prepare(shot, self._relocaliser, source.camera) for shot in tqdm(
-            source.shots, total=source.total, desc='read', unit='image', disable=None)]
+        found = [prepare(query, self._relocaliser, source.camera) for query in tqdm(
+            source.queries, total=source.total, desc='read', unit='image', disable=None)]
         if not found or found[0].network_input is None:
             raise InputError(f'{data}: expected images that the model can be given. Received: '
                              f'{found[0].reason if found else "none"}')
         return found
 
-    def strays(self, folder: Path) -> list[Prepared]:
-        """Return images of another place, as the network sees them."""
-        with open_strays(folder, self.artifact.camera) as source:
-            return [prepare(shot, self._relocaliser, None) for shot in source.shots]
+    def load_out_of_place(self, folder: Path) -> list[Prepared]:
+        """Return images of another place at the network's input size."""
+        with open_out_of_place(folder, self.artifact.camera) as source:
+            return [prepare(query, self._relocaliser, None) for query in source.queries]
 
-    def answered(self, images: Sequence[Prepared]) -> list[FrameResult]:
-        """Return the answers to images, one walk after another."""
-        results, sequence, inspect = [], None, Inspector()
+    def localise(self, images: Sequence[Prepared]) -> list[FrameResult]:
+        """Localise images and judge the poses, one sequence after another."""
+        results, sequence, inspect = [], None, FrozenImageDetector()
         for image in images:
-            if image.shot.sequence != sequence:
+            if image.query.sequence != sequence:
                 self._gate.reset()
-                sequence = image.shot.sequence
+                sequence = image.query.sequence
             results.append(judge(infer(image, self._relocaliser), self._gate, inspect))
         return results
 
 
-def _spoilt(image: Prepared, name: str, strength: int, seed: tuple[int, ...]) -> Prepared:
+def _corrupt(image: Prepared, name: str, severity: int, seed: tuple[int, ...]) -> Prepared:
     return image if image.network_input is None else replace(
-        image, network_input=corrupted(image.network_input, name, strength, seed))
+        image, network_input=corrupted(image.network_input, name, severity, seed))
 
 
-def spoilt(images: Sequence[Prepared], name: str, strength: int, seed: int) -> list[Prepared]:
-    """Return the images with a corruption."""
-    return [_spoilt(image, name, strength, (seed, i)) for i, image in enumerate(images)]
+def corrupt_images(
+        images: Sequence[Prepared], name: str, severity: int, seed: int) -> list[Prepared]:
+    """Corrupt all images in one way."""
+    return [_corrupt(image, name, severity, (seed, i)) for i, image in enumerate(images)]
 
 
-def partly_spoilt(images: Sequence[Prepared], names: Sequence[str], seed: int) -> list[Prepared]:
-    """Return the images, of which some have a corruption: which, how and how much is by chance."""
+def corrupt_some(images: Sequence[Prepared], names: Sequence[str], seed: int) -> list[Prepared]:
+    """Corrupt some images; which, how and how severely is drawn at random."""
     rng = np.random.default_rng(seed)
     count = len(images)
-    bad, ways = rng.random(count) < SPOILT, rng.choice(names, count)
-    strengths = rng.choice(STRENGTHS, count)
-    return [_spoilt(image, ways[i], strengths[i], (seed, i)) if bad[i] else image
+    chosen, corruptions = rng.random(count) < CORRUPTED_FRACTION, rng.choice(names, count)
+    severities = rng.choice(SEVERITIES, count)
+    return [_corrupt(image, corruptions[i], severities[i], (seed, i)) if chosen[i] else image
             for i, image in enumerate(images)]
 
 
 def _aurocs(good: Sequence[FrameResult], wrong: Sequence[FrameResult]) -> tuple[str, str]:
-    """Return how well score and sigma tell wrong answers from those to the images as they are."""
-    if len(wrong) < FEWEST:
+    """Return the AUROC of place score and sigma: false poses against uncorrupted ones."""
+    if len(wrong) < MIN_FALSE_POSES:
         return '', ''
-    pairs = ((scores_of(good), scores_of(wrong)), (sigmas(good)[0], sigmas(wrong)[0]))
+    pairs = ((place_scores(good), place_scores(wrong)),
+             (total_sigmas(good)[0], total_sigmas(wrong)[0]))
     by_score, by_sigma = (
         f'{auroc(low, high):.3f}' if low.size and high.size and np.ptp(low) > 1e-9 else '-'
         for low, high in pairs)
     return by_score, by_sigma
 
 
-def _wrong(frames: Sequence[FrameResult], limit_m: float) -> list[FrameResult]:
+def _false_poses(frames: Sequence[FrameResult], limit_m: float) -> list[FrameResult]:
     return [f for f, metres in zip(frames, raw_errors(frames)[0], strict=True)
             if f.estimate is not None and metres > limit_m]
 
 
-def _why(frames: Sequence[FrameResult]) -> str:
-    """Return the commonest reason why frames were not accepted."""
+def _main_rejection(frames: Sequence[FrameResult]) -> str:
+    """Return the most frequent reason of rejection."""
     outcomes = Counter(f.outcome for f in frames if not f.accepted)
     return outcomes.most_common(1)[0][0].replace('_', ' ') if outcomes else ''
 
 
-def _sureness(frames: Sequence[FrameResult]) -> tuple[str, ...]:
-    """Return the answers' coverage, and their p95: of all, of the surest, of the best."""
-    answers = [f for f in frames if f.estimate is not None]
-    known = calibration_of(answers)
-    coverage = (percent(known['pose']['coverage'][f'{k}_sigma']) for k in (1, 2)) if known else (
-        '-', '-')
-    curves, i = sparsification(raw_errors(answers)[0], sigmas(answers)[0]), KEPT.index(SURE)
+def _uncertainty_cells(frames: Sequence[FrameResult]) -> tuple[str, ...]:
+    """Return coverage, and the p95: of all, of the most certain, of the best (oracle)."""
+    estimated = [f for f in frames if f.estimate is not None]
+    calibration = frame_calibration(estimated)
+    coverage = [percent(calibration['pose']['coverage'][f'{k}_sigma'])
+                for k in (1, 2)] if calibration else ['-', '-']
+    curves = sparsification(raw_errors(estimated)[0], total_sigmas(estimated)[0])
+    i = KEPT_FRACTIONS.index(KEPT_FRACTION)
     p95s = (curves['p95'][-1], curves['p95'][i], curves['oracle_p95'][i]) if curves else (
         None,) * 3
     return (*coverage, *map(number, p95s))
 
 
-def row(bench: Bench, name: str, strength: str, frames: Sequence[FrameResult]) -> Row:
-    """Return the table's row of images that were taken in the trained place."""
+def row(bench: RobustnessBench, name: str, severity: str, frames: Sequence[FrameResult]) -> Row:
+    """Return the table's row of images of the trained place."""
     metres = raw_errors(frames)[0]
     accepted = np.array([f.accepted for f in frames])
-    wrong = _wrong(frames, bench.limit_m)
-    return (name.replace('_', ' '), strength, number(float(np.median(metres))),
-            *_sureness(frames), percent(accepted.mean()),
+    wrong = _false_poses(frames, bench.limit_m)
+    return (name.replace('_', ' '), severity, number(float(np.median(metres))),
+            *_uncertainty_cells(frames), percent(accepted.mean()),
             number(float(np.median(metres[accepted])) if accepted.any() else None),
             str(len(wrong)), str(sum(f.accepted for f in wrong)), *_aurocs(bench.good, wrong),
-            _why(frames))
+            _main_rejection(frames))
 
 
-def stray_row(bench: Bench, name: str, frames: Sequence[FrameResult]) -> Row:
+def out_of_place_row(bench: RobustnessBench, name: str, frames: Sequence[FrameResult]) -> Row:
     """Return the table's row of another place, where every accepted pose is a false one."""
     accepted = sum(f.accepted for f in frames)
     return (name, *BLANK, percent(accepted / len(frames)), '', str(len(frames)), str(accepted),
-            *_aurocs(bench.good, frames), _why(frames))
+            *_aurocs(bench.good, frames), _main_rejection(frames))
 
 
-def rows(bench: Bench, options: argparse.Namespace) -> Iterator[Row]:
-    """Yield the head and the rows of the table, and at last those that sum up."""
+def rows(bench: RobustnessBench, options: argparse.Namespace) -> Iterator[Row]:
+    """Yield the table's head and rows, summaries last."""
     yield [cell.format(limit=bench.limit_m) for cell in HEAD]
-    images = bench.prepared(options.data, options.split)
-    frames = bench.answered(images)
+    images = bench.load_images(options.data, options.split)
+    frames = bench.localise(images)
     bench.good = [f for f in frames if f.estimate is not None]
     yield row(bench, 'as they are', '', frames)
     strongest: list[FrameResult] = []
-    plan = [(name, strength) for name in options.corruptions for strength in STRENGTHS]
-    for name, strength in tqdm(plan, unit='set', desc='spoilt', disable=None, dynamic_ncols=True):
-        found = bench.answered(spoilt(images, name, strength, options.seed))
-        strongest += found if strength == max(STRENGTHS) else []
-        yield row(bench, name, str(strength), found)
+    plan = [(name, severity) for name in options.corruptions for severity in SEVERITIES]
+    for name, severity in tqdm(plan, unit='set', desc='corrupted', disable=None,
+                               dynamic_ncols=True):
+        found = bench.localise(corrupt_images(images, name, severity, options.seed))
+        strongest += found if severity == max(SEVERITIES) else []
+        yield row(bench, name, str(severity), found)
     if strongest:
-        yield row(bench, 'all of strength 5', '5', strongest)
-        yield row(bench, f'{percent(SPOILT, 0)} of them spoilt', '1 to 5', [
-            frame for walk in range(WALKS) for frame in bench.answered(
-                partly_spoilt(images, options.corruptions, options.seed + walk))])
-    strays: list[FrameResult] = []
+        yield row(bench, 'all of severity 5', '5', strongest)
+        yield row(bench, f'{percent(CORRUPTED_FRACTION, 0)} of them corrupted', '1 to 5', [
+            frame for walk in range(CORRUPTED_RUNS) for frame in bench.localise(
+                corrupt_some(images, options.corruptions, options.seed + walk))])
+    out_of_place: list[FrameResult] = []
     for folder in options.others:
-        found = bench.answered(bench.strays(folder))
-        strays += found
-        yield stray_row(bench, folder.resolve().name, found)
+        found = bench.localise(bench.load_out_of_place(folder))
+        out_of_place += found
+        yield out_of_place_row(bench, folder.resolve().name, found)
     if len(options.others) > 1:
-        yield stray_row(bench, 'all other places', strays)
-    inside, outside = scores_of(bench.good), scores_of(strays)
+        yield out_of_place_row(bench, 'all other places', out_of_place)
+    inside, outside = place_scores(bench.good), place_scores(out_of_place)
     if inside.size and outside.size:
-        share = separation(inside, outside)['out_of_place_at_95']
+        fraction = separation(inside, outside)['out_of_place_at_95']
         yield ('other places that pass a score that lets 95 % of the images as they are pass',
-               *BLANK, percent(share), *[''] * (len(HEAD) - len(BLANK) - 2))
+               *BLANK, percent(fraction), *[''] * (len(HEAD) - len(BLANK) - 2))
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     result = argparse.ArgumentParser(
-        prog='python -m training.robustness', description='Feed a model its own images, spoilt, '
-        'and images of other places; write a table of what it makes of them.')
+        prog='python -m training.robustness', description='Measure a model on corrupted images '
+        'and on images of other places; write a table of errors and accepted poses.')
     result.add_argument('--model', type=Path, required=True, metavar='FOLDER', help='model folder')
     result.add_argument('--data', type=Path, required=True, metavar='DIR',
                         help='dataset of the place that the model was trained in')
@@ -216,7 +221,7 @@ def parser() -> argparse.ArgumentParser:
                         default=list(CORRUPTIONS), metavar='NAME',
                         help=f'default: all, {", ".join(CORRUPTIONS)}')
     result.add_argument('--false-pose', type=float, default=FALSE_POSE_M, metavar='M',
-                        help='an answer further off than this is a false one, metres '
+                        help='a pose with a larger error is a false one, metres '
                         '(default %(default)s)')
     result.add_argument('--gate', action='append', default=[], metavar='KEY=VALUE',
                         help=f'a limit of the gate, beside {", ".join(NODE_GATE)}')
@@ -232,7 +237,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Write the table."""
     options = parser().parse_args(argv)
     check_new(options.out, force=options.force)
-    bench = Bench(load(options.model), options.engine, options.gate, options.false_pose)
+    bench = RobustnessBench(load(options.model), options.engine, options.gate, options.false_pose)
     table = markdown_table(list(rows(bench, options)))
     options.out.write_text(table + '\n', encoding='utf-8')
     print(table)

@@ -18,35 +18,35 @@ with quiet_stderr():
 from posenet_ros.errors import InputError, run_cli  # noqa: I100 - after the quiet import
 from posenet_ros.inference.artifact import load, save
 from posenet_ros.inference.calibration import Calibration
-from posenet_ros.networks.network import ensemble
+from posenet_ros.networks.network import make_ensemble
 from posenet_ros.training.data.datasets import Dataset, read_dataset
 from posenet_ros.training.data.images import load_images, network_inputs
 from posenet_ros.training.export.litert import write_network
-from posenet_ros.training.export.quantisation import may_be_faster, offer_int8, sentence
+from posenet_ros.training.export.quantisation import may_be_faster, offer_int8, summary_line
 from posenet_ros.training.fitting import devices
 from posenet_ros.training.fitting.calibration import calibrate
 from posenet_ros.training.fitting.callbacks import CURVES_FILE, LOG_FILE
 from posenet_ros.training.fitting.cross_validation import (
-    folds_of,
-    held_answers,
-    joined,
-    said_of_split,
-    splits_of,
+    concatenate_images,
+    cross_val_predict,
+    describe_split,
+    make_folds,
+    make_splits,
 )
-from posenet_ros.training.fitting.member import Member, members_of
-from posenet_ros.training.fitting.model_folder import make_artifact, medians, provenance
+from posenet_ros.training.fitting.member import make_members, Member
+from posenet_ros.training.fitting.model_folder import make_artifact, make_provenance, median_errors
 from posenet_ros.training.fitting.network_setup import network_config
-from posenet_ros.training.fitting.presets import load_preset, names, Preset
+from posenet_ros.training.fitting.presets import load_preset, Preset, preset_names
 from posenet_ros.training.landmarks import mapping
-from posenet_ros.training.uncertainty.residuals import Material
-from posenet_ros.training.uncertainty.teach import sentence as certainty
-from posenet_ros.training.uncertainty.teach import Taught, teach
+from posenet_ros.training.uncertainty.fit import fit_uncertainty, FittedUncertainty
+from posenet_ros.training.uncertainty.fit import summary_line as uncertainty_line
+from posenet_ros.training.uncertainty.residuals import CalibrationData
 from posenet_ros.utils.atomic_folder import check_new, new_folder
 
 
 class Training:
     """
-    One training from data to model folder.
+    A training, from dataset to model folder.
 
     :param work: folder of the checkpoints and the logs, beside the model.
     """
@@ -54,47 +54,48 @@ class Training:
     def __init__(self, preset: Preset, dataset: Dataset, work: Path,
                  on: devices.Devices) -> None:
         self.preset, self.dataset = preset, dataset
-        splits = splits_of(dataset, preset)
+        splits = make_splits(dataset, preset)
         for split in splits:
-            _say(said_of_split(dataset, split))
-        self.everything = load_images(dataset, preset.preprocess())
-        self.folds = folds_of(self.everything, dataset, splits, preset, work)
+            _say(describe_split(dataset, split))
+        self.images = load_images(dataset, preset.preprocess())
+        self.folds = make_folds(self.images, dataset, splits, preset, work)
         self.whole = Member(preset, network_config(preset, dataset.positions_m[splits[0][0]]),
                             *self.folds.parts[0], dataset.camera, dataset.digest(), work, on)
 
     def fit(self, resume: Path | None = None, tensorboard: Path | None = None) -> keras.Model:
         """
-        Train all networks, or go on from the last whole epoch; return them as one.
+        Train all members, or resume after the last whole epoch; return their ensemble.
 
-        :param resume: folder of the checkpoints to go on from.
-        :param tensorboard: folder of its logs.
+        :param resume: folder of the checkpoints to resume from.
+        :param tensorboard: folder of the logs for TensorBoard.
         """
-        networks, members = [], members_of(self.whole, self.folds.parts, resume)
+        networks, members = [], make_members(self.whole, self.folds.parts, resume)
         for i, (member, start) in enumerate(members):
             if len(members) > 1:
                 _say(f'network {i + 1} of {len(members)}, seed {member.preset.seed}')
             logs = tensorboard and tensorboard / member.work.relative_to(self.whole.work)
             networks.append(member.fit(start, logs))
-        keras.config.set_dtype_policy('float32')  # whatever they were trained in
-        return ensemble(networks, self.whole.config) if len(members) > 1 else networks[0]
+        keras.config.set_dtype_policy('float32')  # whatever precision they were trained in
+        return make_ensemble(networks, self.whole.config) if len(members) > 1 else networks[0]
 
     def save(self, network: keras.Model, out: Path, seconds: float, force: bool) -> None:
-        """Write the model folder, and say what the validation gave."""
+        """Write the model folder, and print the validation's results."""
         with new_folder(out, force=force) as folder:
-            held = joined(self.folds.held)
+            held = concatenate_images(self.folds.validation)
             inputs = network_inputs(held, self.preset.preprocess())
-            found = held_answers(network, inputs, [len(part.poses) for part in self.folds.held])
-            result = medians(found, held)
-            about = provenance(self.preset, self.whole.digest,
+            found = cross_val_predict(
+                network, inputs, [len(part.poses) for part in self.folds.validation])
+            result = median_errors(found, held)
+            about = make_provenance(self.preset, self.whole.digest,
                                {**result, 'images': len(held.poses)}, seconds)
-            taught = self._taught(network, calibrate(found, held), about)
-            artifact = make_artifact(self.preset, taught.config, self.dataset, self.everything,
-                                     taught.calibration, taught.known, about)
+            fitted = self._fit_uncertainty(network, calibrate(found, held), about)
+            artifact = make_artifact(self.preset, fitted.config, self.dataset, self.images,
+                                     fitted.calibration, fitted.index_fields, about)
 
             def write(to: Path) -> None:
-                write_network(taught.network, taught.config, to)
-                if may_be_faster(taught.network):
-                    about['int8'] = offer_int8(taught.config, to, inputs, held)
+                write_network(fitted.network, fitted.config, to)
+                if may_be_faster(fitted.network):
+                    about['int8'] = offer_int8(fitted.config, to, inputs, held)
 
             save(artifact, folder, write)
             if self.preset.landmarks:
@@ -106,26 +107,27 @@ class Training:
         _say(f'validation medians: {result["position_m"]:.2f} m, '
              f'{result["rotation_deg"]:.2f} deg on {len(held.poses)} held-out training '
              f'images; {seconds:.0f} s; model in {out}')
-        for key, words in (('uncertainty', certainty), ('int8', sentence)):
+        for key, summary in (('uncertainty', uncertainty_line), ('int8', summary_line)):
             if key in about:
-                _say(words(about[key]))
+                _say(summary(about[key]))
 
     def _add_landmarks(self, folder: Path) -> None:
-        """Write the landmarks into the model folder, where there are any."""
+        """Write the landmark map into the model folder, where the images allow one."""
         try:
-            _say(mapping.sentence(mapping.add(load(folder), self.dataset, folder)))
+            _say(mapping.summary_line(mapping.add_landmarks(load(folder), self.dataset, folder)))
         except InputError as error:
             _say(f'no landmarks: {error}')
 
-    def _taught(self, network: keras.Model, calibration: Calibration,
-                about: dict[str, Any]) -> Taught:
-        """Return the network, which knows how sure it is unless the preset leaves that out."""
+    def _fit_uncertainty(self, network: keras.Model, calibration: Calibration,
+                         about: dict[str, Any]) -> FittedUncertainty:
+        """Fit the uncertainty heads, unless the preset leaves them out."""
         if not self.preset.sigma_versions:
-            return Taught(network, self.whole.config, calibration, {}, {})
-        taught = teach(network, self.whole.config, Material(
-            self.preset, self.folds.in_all(), self.folds.held, self.dataset.camera), calibration)
-        about['uncertainty'] = taught.about
-        return taught
+            return FittedUncertainty(network, self.whole.config, calibration, {}, {})
+        fitted = fit_uncertainty(network, self.whole.config, CalibrationData(
+            self.preset, self.folds.in_every_fold(), self.folds.validation, self.dataset.camera),
+            calibration)
+        about['uncertainty'] = fitted.about
+        return fitted
 
 
 def _say(text: str) -> None:
@@ -133,12 +135,12 @@ def _say(text: str) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command line's description."""
+    """Return the argument parser."""
     result = argparse.ArgumentParser(
         prog='python -m training.train', description=__doc__,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     result.add_argument('--preset', required=True,
-                        help=f'one of {", ".join(names())}, or a .yaml file')
+                        help=f'one of {", ".join(preset_names())}, or a .yaml file')
     result.add_argument('--data', type=Path, required=True, help='dataset folder')
     result.add_argument('--out', type=Path, required=True, help='model folder to write')
     result.add_argument('--set', action='append', default=[], metavar='KEY=VALUE', dest='settings',
@@ -149,14 +151,14 @@ def parser() -> argparse.ArgumentParser:
                         'of this machine; multiworker: several machines, listed in TF_CONFIG')
     result.add_argument('--tensorboard', type=Path, metavar='DIR', help='write logs for '
                         'TensorBoard there')
-    result.add_argument('--resume', action='store_true', help='go on where a training of the '
-                        'same preset and data stopped')
+    result.add_argument('--resume', action='store_true', help='resume an interrupted training '
+                        'of the same preset and data')
     result.add_argument('--force', action='store_true', help='replace an existing model folder')
     return result
 
 
 def prepare_work(work: Path, resume: bool, force: bool) -> None:
-    """Make the folder for checkpoint and log; refuse to lose an interrupted training."""
+    """Make the folder for checkpoint and log; an interrupted training is not lost unasked."""
     if work.exists() and not resume:
         if not force:
             raise InputError(f'{work} holds a training that was stopped: --resume goes on, '

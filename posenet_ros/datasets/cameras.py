@@ -10,7 +10,7 @@ from posenet_ros.datasets.layouts import (
     CAMBRIDGE_FOCAL,
     CAMBRIDGE_SCENES,
     CAMERA_FILE,
-    numbered,
+    numbered_lines,
     SEVEN_SCENES_FOCAL_PX,
     TUM_INTRINSICS,
 )
@@ -26,7 +26,7 @@ def centred_camera(focal_px: float, size: tuple[int, int]) -> Camera:
 
 def _nvm_focal_px(file: Path) -> float:
     """Return the median focal length of a VisualSFM reconstruction, pixels of its images."""
-    rows = [text.split() for _, text in numbered(file)]
+    rows = [text.split() for _, text in numbered_lines(file)]
     focal = [float(row[1]) for row in rows[2:] if len(row) == 11]
     if not focal:
         raise InputError(f'{file} has to be an NVM_V3 file with cameras')

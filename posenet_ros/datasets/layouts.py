@@ -1,5 +1,5 @@
 """
-Readers of dataset layouts: text files become lines, each with a pose or with what is wrong.
+Readers of dataset layouts: a row for each image, with its pose or its error.
 
 The convention of a file's pose is turned into `map_from_camera` here or in
 :mod:`posenet_ros.datasets.pose_files`, and nowhere else.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from posenet_ros.datasets.pose_files import Format, rows_of
+from posenet_ros.datasets.pose_files import Format, read_rows
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose, xyzw_from_wxyz
 from transforms3d.quaternions import mat2quat
@@ -31,14 +31,14 @@ TUM_BLOCK = 50  # images; every eighth block is the test split
 
 
 @dataclass(frozen=True)
-class Line:
+class DatasetRow:
     """
-    One image as a dataset's files name it.
+    One image of a dataset.
 
     :param where: file and line number, for messages.
-    :param pose: map_from_camera in the dataset's frame; None where it has none, or a bad one.
-    :param error: what is wrong with the line; empty when it could be parsed.
-    :param unmatched: whether no pose was recorded at the image's time, which is no mistake.
+    :param pose: map_from_camera in the dataset's frame; None where it is missing or invalid.
+    :param error: why the row cannot be used; empty for a good one.
+    :param unmatched: whether no pose was recorded at the image's time, which is no error.
     """
 
     where: str
@@ -50,12 +50,12 @@ class Line:
     unmatched: bool = False
 
 
-def check(line: Line, seen: dict[str, str]) -> Pose:
+def validate_row(line: DatasetRow, seen: dict[str, str]) -> Pose:
     """
-    Return the pose of a line.
+    Check a row and return its pose.
 
-    :param seen: name -> where of the lines before; this one is added.
-    :raises InputError: when something is wrong with the line, or its image had a line before.
+    :param seen: name -> where of the rows before; this one is added.
+    :raises InputError: when the row has an error, or its image a row before.
     """
     if line.pose is None:
         raise InputError(line.error)
@@ -65,7 +65,7 @@ def check(line: Line, seen: dict[str, str]) -> Pose:
     return line.pose
 
 
-def numbered(file: Path, comment: str = '#') -> Iterator[tuple[str, str]]:
+def numbered_lines(file: Path, comment: str = '#') -> Iterator[tuple[str, str]]:
     """Yield (file:number, text) of each line that is neither empty nor a comment."""
     try:
         text = file.read_text(encoding='utf-8', errors='replace')
@@ -76,50 +76,50 @@ def numbered(file: Path, comment: str = '#') -> Iterator[tuple[str, str]]:
             yield f'{file}:{number}', line.strip()
 
 
-def cambridge(folder: Path, split: str) -> list[Line]:
+def read_cambridge(folder: Path, split: str) -> list[DatasetRow]:
     """Read `dataset_train.txt` or `dataset_test.txt` of the Cambridge Landmarks layout."""
     lines = []
-    for where, row in rows_of(folder / f'dataset_{split}.txt', Format.CAMBRIDGE):
+    for where, row in read_rows(folder / f'dataset_{split}.txt', Format.CAMBRIDGE):
         if isinstance(row, InputError):
-            lines.append(Line(where, folder, '', '', error=str(row)))
+            lines.append(DatasetRow(where, folder, '', '', error=str(row)))
             continue
         error = 'a pose has to be finite. Received: NaN' if row.pose is None else ''
-        lines.append(Line(where, folder / row.name, row.name, row.sequence or folder.name,
+        lines.append(DatasetRow(where, folder / row.name, row.name, row.sequence or folder.name,
                           row.pose, error))
     return lines
 
 
-def seven_scenes(folder: Path, split: str) -> list[Line]:
+def read_seven_scenes(folder: Path, split: str) -> list[DatasetRow]:
     """Read the sequences that `TrainSplit.txt` or `TestSplit.txt` of 7-Scenes names."""
-    lines: list[Line] = []
-    for where, text in numbered(folder / f'{split.capitalize()}Split.txt'):
+    lines: list[DatasetRow] = []
+    for where, text in numbered_lines(folder / f'{split.capitalize()}Split.txt'):
         number = text.removeprefix('sequence')
         if not number.isdigit():
-            lines.append(Line(where, folder, text, text,
+            lines.append(DatasetRow(where, folder, text, text,
                               error=f'the line has to be "sequenceN". Received: {text!r}'))
             continue
         sequence = f'seq-{int(number):02d}'
         images = sorted((folder / sequence).glob('*.color.png'))
         if not images:
-            lines.append(Line(where, folder, sequence, sequence,
+            lines.append(DatasetRow(where, folder, sequence, sequence,
                               error=f'{folder / sequence} has no *.color.png'))
         lines += [_seven_scenes_line(folder, image, sequence) for image in images]
     return lines
 
 
-def _seven_scenes_line(folder: Path, image: Path, sequence: str) -> Line:
+def _seven_scenes_line(folder: Path, image: Path, sequence: str) -> DatasetRow:
     name = image.relative_to(folder).as_posix()
     file = image.with_name(image.name.replace('.color.png', '.pose.txt'))
     try:
         pose = _pose_of_matrix(np.loadtxt(file))
     except (ValueError, OSError) as error:
-        return Line(f'{file}:1', image, name, sequence,
+        return DatasetRow(f'{file}:1', image, name, sequence,
                     error=f'the file has to hold 4x4 numbers. Received: {error}')
-    return Line(f'{file}:1', image, name, sequence, pose)
+    return DatasetRow(f'{file}:1', image, name, sequence, pose)
 
 
 def _pose_of_matrix(matrix: NDArray[np.float64]) -> Pose:
-    """Return the pose of a 4x4 matrix, its rotation a little off; else raise ValueError."""
+    """Convert a 4x4 matrix with an inexact rotation to a pose; else raise ValueError."""
     if matrix.shape != (4, 4):
         raise ValueError(f'shape {matrix.shape}')
     if not np.isfinite(matrix).all():
@@ -128,7 +128,7 @@ def _pose_of_matrix(matrix: NDArray[np.float64]) -> Pose:
 
 
 def _columns(file: Path, count: int) -> list[tuple[str, list[str]]]:
-    rows = [(where, text.split()) for where, text in numbered(file)]
+    rows = [(where, text.split()) for where, text in numbered_lines(file)]
     for where, words in rows:
         if len(words) != count:
             raise InputError(f'{where}: the line has to have {count} columns. '
@@ -136,7 +136,7 @@ def _columns(file: Path, count: int) -> list[tuple[str, list[str]]]:
     return rows
 
 
-def tum(folder: Path, split: str) -> list[Line]:
+def read_tum(folder: Path, split: str) -> list[DatasetRow]:
     """
     Read `rgb.txt` and `groundtruth.txt` of a TUM RGB-D sequence.
 
@@ -151,29 +151,29 @@ def tum(folder: Path, split: str) -> list[Line]:
 
 
 def _tum_line(folder: Path, where: str, words: Sequence[str], sequence: str,
-              truth: NDArray[np.float64]) -> Line:
-    """Return the line of `stamp file`, with the nearest of the (N, 8) rows of the truth."""
+              truth: NDArray[np.float64]) -> DatasetRow:
+    """Make the row of `stamp file`, with the nearest in time of the (N, 8) true poses."""
     stamp, name = words
     gaps = np.abs(truth[:, 0] - float(stamp))
     row = truth[int(gaps.argmin())]
     if gaps.min() > TUM_MAX_GAP_S:
-        return Line(where, folder / name, name, sequence, unmatched=True, error=(
+        return DatasetRow(where, folder / name, name, sequence, unmatched=True, error=(
             f'no pose within {TUM_MAX_GAP_S} s; the nearest is {gaps.min():.3f} s away'))
     try:
-        return Line(where, folder / name, name, sequence, Pose(row[1:4], row[4:8]))
+        return DatasetRow(where, folder / name, name, sequence, Pose(row[1:4], row[4:8]))
     except InputError as error:
-        return Line(where, folder / name, name, sequence, error=str(error))
+        return DatasetRow(where, folder / name, name, sequence, error=str(error))
 
 
-LAYOUTS: dict[str, tuple[Sequence[str], Callable[[Path, str], list[Line]]]] = {
-    'Cambridge Landmarks': (('dataset_train.txt', 'dataset_test.txt'), cambridge),
-    '7-Scenes': (('TrainSplit.txt', 'TestSplit.txt'), seven_scenes),
-    'TUM RGB-D': (('rgb.txt', 'groundtruth.txt'), tum)}
+LAYOUTS: dict[str, tuple[Sequence[str], Callable[[Path, str], list[DatasetRow]]]] = {
+    'Cambridge Landmarks': (('dataset_train.txt', 'dataset_test.txt'), read_cambridge),
+    '7-Scenes': (('TrainSplit.txt', 'TestSplit.txt'), read_seven_scenes),
+    'TUM RGB-D': (('rgb.txt', 'groundtruth.txt'), read_tum)}
 
 
-def read_lines(folder: Path, split: str) -> list[Line]:
+def read_dataset_rows(folder: Path, split: str) -> list[DatasetRow]:
     """
-    Read all lines of a split.
+    Read all rows of a split.
 
     :raises InputError: when the folder is missing, a zip, or its layout is unknown.
     """

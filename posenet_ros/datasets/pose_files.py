@@ -2,7 +2,7 @@
 Files of poses: Cambridge Landmarks, TUM and KITTI text, read into map_from_camera.
 
 Cambridge rows hold the camera centre and the world-to-camera quaternion, w first; the reader here
-is the one place that turns it round.
+is the only place that inverts it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CAMBRIDGE_HEADER = ('Visual Landmark Dataset V1\n'
 
 @unique
 class Format(Enum):
-    """The forms of pose file that can be read."""
+    """The formats of pose files."""
 
     CAMBRIDGE = 'cambridge'
     TUM = 'tum'
@@ -33,11 +33,11 @@ class Format(Enum):
 
 
 @dataclass(frozen=True, eq=False)
-class TrackedPose:
+class PoseRow:
     """
     One row of a file of poses.
 
-    :param pose: map_from_camera, or None where the row holds NaN: a method that gave no answer.
+    :param pose: map_from_camera; None where the row holds NaN: a method that gave no pose.
     :param name: name of the image; empty in forms that have none.
     :param stamp_ns: nanoseconds; None in forms that have none.
     :param line: line of the file, from 1.
@@ -64,7 +64,7 @@ def _numbers(words: Sequence[str], count: int, what: str) -> np.ndarray:
 
 
 def _pose(make: Callable[[], Pose], numbers: np.ndarray) -> Pose | None:
-    """Return the pose, None where a number is NaN; infinity and far away are errors."""
+    """Make the pose; None where a number is NaN. Infinity and cameras too far away are errors."""
     if np.isnan(numbers).any():
         return None
     pose = make()
@@ -75,22 +75,22 @@ def _pose(make: Callable[[], Pose], numbers: np.ndarray) -> Pose | None:
 
 
 def _quat(numbers: np.ndarray, normalise: bool) -> np.ndarray:
-    """Return the quaternion, of length 1 where asked and possible."""
+    """Normalise a quaternion, where asked for and possible."""
     length = float(np.linalg.norm(numbers))
     return numbers / length if normalise and length > 0 else numbers
 
 
-def _cambridge_row(text: str, line: int, normalise: bool) -> TrackedPose:
-    """`name X Y Z W P Q R`; columns after these, as some methods write, are left out."""
+def _cambridge_row(text: str, line: int, normalise: bool) -> PoseRow:
+    """Parse `name X Y Z W P Q R`; further columns, which some methods write, are ignored."""
     words = text.split()
     n = _numbers(words[1:8], 7, 'an image name and X Y Z W P Q R')
     # the file's quaternion is camera_from_map: conjugate it here and nowhere else
     quat_xyzw = xyzw_from_wxyz(_quat(n[3:], normalise) * (1, -1, -1, -1))
     pose = _pose(lambda: Pose(n[:3], quat_xyzw), n)
-    return TrackedPose(pose, words[0].replace('\\', '/'), line=line)
+    return PoseRow(pose, words[0].replace('\\', '/'), line=line)
 
 
-def _tum_row(text: str, line: int, normalise: bool) -> TrackedPose:
+def _tum_row(text: str, line: int, normalise: bool) -> PoseRow:
     words = text.split()
     n = _numbers(words[1:], 7, 'stamp tx ty tz qx qy qz qw')
     try:
@@ -98,14 +98,14 @@ def _tum_row(text: str, line: int, normalise: bool) -> TrackedPose:
     except (InvalidOperation, ValueError, OverflowError) as error:
         raise InputError(f'expected a stamp in seconds. Received: {words[0]!r}') from error
     pose = _pose(lambda: Pose(n[:3], _quat(n[3:], normalise)), n)
-    return TrackedPose(pose, stamp_ns=stamp_ns, line=line)
+    return PoseRow(pose, stamp_ns=stamp_ns, line=line)
 
 
-def _kitti_row(text: str, line: int, normalise: bool) -> TrackedPose:
+def _kitti_row(text: str, line: int, normalise: bool) -> PoseRow:
     n = _numbers(text.split(), 12, 'the 12 numbers of a 3x4 matrix, row by row')
     matrix = n.reshape(3, 4)
     pose = _pose(lambda: Pose.from_rotation(matrix[:, :3], matrix[:, 3]), n)
-    return TrackedPose(pose, line=line)
+    return PoseRow(pose, line=line)
 
 
 ROW_READERS = {Format.CAMBRIDGE: _cambridge_row, Format.TUM: _tum_row, Format.KITTI: _kitti_row}
@@ -136,9 +136,9 @@ def _is_number(word: str) -> bool:
 
 def detect_format(path: Path) -> Format:
     """
-    Tell the form of a pose file by its first row.
+    Detect the format of a pose file by its first row.
 
-    :raises InputError: when it is none of the known forms.
+    :raises InputError: when it is none of the known formats.
     """
     first = next((text.split() for _, text in _data_lines(path)), [])
     if len(first) >= 8 and not _is_number(first[0]):
@@ -150,11 +150,11 @@ def detect_format(path: Path) -> Format:
                      f'Received: {" ".join(first)[:80]!r}')
 
 
-def rows_of(
+def read_rows(
         path: Path, form: Format,
-        normalise: bool = False) -> Iterator[tuple[str, TrackedPose | InputError]]:
+        normalise: bool = False) -> Iterator[tuple[str, PoseRow | InputError]]:
     """
-    Yield file:line and the row that is there, or what is wrong with it.
+    Yield file:line and the row there, or the error of that row.
 
     :raises InputError: when the file is missing or no text.
     """
@@ -167,20 +167,20 @@ def rows_of(
 
 def read_poses(
         path: Path, form: Format | None = None, rejected: list[str] | None = None,
-        normalise: bool = False) -> list[TrackedPose]:
+        normalise: bool = False) -> list[PoseRow]:
     """
     Read a file of poses; rows with NaN are kept, with the pose None.
 
-    :param form: the file's form; None finds it by content.
+    :param form: the file's format; None detects it.
     :param rejected: where to put one message for each bad row; None makes a bad row an error.
     :param normalise: scale quaternions to length 1, as networks put them out; truth has unit ones.
     :raises InputError: naming file and line on a malformed row, a non-unit quaternion or a camera
         beyond 1e8 m; on a file without rows.
     """
-    good: list[TrackedPose] = []
+    good: list[PoseRow] = []
     bad: list[str] = []
-    for where, row in rows_of(path, form or detect_format(path), normalise):
-        if isinstance(row, TrackedPose):
+    for where, row in read_rows(path, form or detect_format(path), normalise):
+        if isinstance(row, PoseRow):
             good.append(row)
             continue
         bad.append(f'{where}: {row}')

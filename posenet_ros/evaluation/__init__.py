@@ -1,1 +1,1 @@
-"""What a model's answers are worth, measured against a ground truth."""
+"""Evaluation of pose estimates against ground truth."""

@@ -1,4 +1,4 @@
-"""Score poses that any method wrote into a file: no images, no model."""
+"""Associate estimated and true poses of two files by name, stamp or row; no images, no model."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from posenet_ros.datasets.pose_files import detect_format, Format, read_poses, TrackedPose
+from posenet_ros.datasets.pose_files import detect_format, Format, PoseRow, read_poses
 from posenet_ros.errors import InputError
 from posenet_ros.evaluation.results import FrameResult, positions, quaternions
 from posenet_ros.evaluation.sources import ROW_NS
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.geometry.trajectory import DEFAULT_MAX_GAP_S, Track
+from posenet_ros.geometry.trajectory import DEFAULT_MAX_GAP_S, Trajectory
 from posenet_ros.inference.train_index import TrainIndex
 
-NOT_A_POSE = 'the file says NaN'
-NOT_ANSWERED = 'the file of poses has no row for this frame'
+NOT_A_POSE = 'the estimate is NaN'
+NO_ESTIMATE = 'the file of estimates has no row for this frame'
 
 
 @unique
-class Match(Enum):
-    """How rows of two files belong together."""
+class AssociationKey(Enum):
+    """The key by which rows of two files are associated."""
 
     NAME = 'name'
     STAMP = 'stamp'
@@ -35,13 +35,13 @@ class PoseFiles:
     """
     The files to score.
 
-    :param estimates: poses that a method gave.
-    :param truths: poses that are right.
-    :param train: poses that the method was trained on, for the baselines; None leaves them out.
-    :param estimates_format: form of `estimates`; None finds it by content.
-    :param truths_format: form of `truths` and `train`; None finds it by content.
-    :param match: None takes names where both have them, else stamps, else rows.
-    :param max_gap_s: how far apart two truths may be for an estimate between them, seconds.
+    :param estimates: the estimated poses.
+    :param truths: the ground truth.
+    :param train: the training poses, for the baselines; None leaves them out.
+    :param estimates_format: format of `estimates`; None detects it by content.
+    :param truths_format: format of `truths` and `train`; None detects it by content.
+    :param key: None takes names where both files have them, else stamps, else rows.
+    :param max_gap_s: the longest gap between two truths in which to interpolate, seconds.
     """
 
     estimates: Path
@@ -49,20 +49,20 @@ class PoseFiles:
     train: Path | None = None
     estimates_format: Format | None = None
     truths_format: Format | None = None
-    match: Match | None = None
+    key: AssociationKey | None = None
     max_gap_s: float = DEFAULT_MAX_GAP_S
 
 
-Rows = Sequence[TrackedPose]
+Rows = Sequence[PoseRow]
 
 
 def _short(name: str) -> str:
-    """Return sequence and file, without the folders before them and without the suffix."""
+    """Return `sequence/file`, without the folders before and without the suffix."""
     return '/'.join(name.split('/')[-2:]).rsplit('.', 1)[0]
 
 
-def _by_name(rows: Rows, key: Callable[[str], str], path: Path) -> dict[str, TrackedPose]:
-    found: dict[str, TrackedPose] = {}
+def _by_name(rows: Rows, key: Callable[[str], str], path: Path) -> dict[str, PoseRow]:
+    found: dict[str, PoseRow] = {}
     for row in rows:
         if key(row.name) in found:
             raise InputError(f'{path}:{row.line}: the name {row.name} is in line '
@@ -71,39 +71,40 @@ def _by_name(rows: Rows, key: Callable[[str], str], path: Path) -> dict[str, Tra
     return found
 
 
-def _result(name: str, stamp_ns: int, truth: Pose, estimate: TrackedPose | None,
+def _result(name: str, stamp_ns: int, truth: Pose, estimate: PoseRow | None,
             sequence: str = '') -> FrameResult:
-    """Join a truth with its estimate."""
-    reason = NOT_ANSWERED if estimate is None else NOT_A_POSE if estimate.pose is None else ''
+    """Pair a truth with its estimate."""
+    reason = NO_ESTIMATE if estimate is None else NOT_A_POSE if estimate.pose is None else ''
     return FrameResult(name, stamp_ns, truth, estimate.pose if estimate else None,
                        reasons=(reason,) if reason else (), sequence=sequence)
 
 
-def _match_names(estimates: Rows, truths: Rows, files: PoseFiles) -> list[FrameResult]:
-    """Every truth is a frame; the one that no estimate names was not answered."""
+def _associate_by_name(estimates: Rows, truths: Rows, files: PoseFiles) -> list[FrameResult]:
+    """Make a frame of every truth; it has no estimate where no row bears its name."""
     key: Callable[[str], str] = str
     if not {row.name for row in estimates} & {row.name for row in truths}:
         key = _short  # other folders or another image format
-    answers = _by_name(estimates, key, files.estimates)
-    asked = _by_name(truths, key, files.truths)
-    if not answers.keys() & asked.keys():
+    estimates_by_name = _by_name(estimates, key, files.estimates)
+    truths_by_name = _by_name(truths, key, files.truths)
+    if not estimates_by_name.keys() & truths_by_name.keys():
         raise InputError(f'{files.estimates}: expected names of {files.truths}, as '
                          f'{truths[0].name}. Received: {estimates[0].name}')
-    return [_result(row.name, i * ROW_NS, row.pose, answers.get(short),
+    return [_result(row.name, i * ROW_NS, row.pose, estimates_by_name.get(name),
                     row.sequence.split('/')[-1])
-            for i, (short, row) in enumerate(asked.items(), 1) if row.pose]
+            for i, (name, row) in enumerate(truths_by_name.items(), 1) if row.pose]
 
 
-def _match_stamps(estimates: Rows, truths: Rows, files: PoseFiles) -> list[FrameResult]:
-    """Every estimate at whose time there is a truth is a frame."""
-    track = Track.from_poses([(row.stamp_ns or 0, row.pose) for row in truths if row.pose])
-    found = [(row, track.at(row.stamp_ns or 0, files.max_gap_s)) for row in estimates]
+def _associate_by_stamp(estimates: Rows, truths: Rows, files: PoseFiles) -> list[FrameResult]:
+    """Make a frame of every estimate at whose stamp the truth can be interpolated."""
+    truth_at = Trajectory.from_poses(
+        [(row.stamp_ns or 0, row.pose) for row in truths if row.pose]).at
+    pairs = [(row, truth_at(row.stamp_ns or 0, files.max_gap_s)) for row in estimates]
     return [_result(f'row{row.line}', row.stamp_ns or 0, truth, row)
-            for row, truth in found if truth]
+            for row, truth in pairs if truth]
 
 
-def _match_rows(estimates: Rows, truths: Rows, files: PoseFiles) -> list[FrameResult]:
-    """Row n answers row n."""
+def _associate_by_row(estimates: Rows, truths: Rows, files: PoseFiles) -> list[FrameResult]:
+    """Pair row n with row n."""
     if len(estimates) != len(truths):
         raise InputError(f'{files.estimates}: expected {len(truths)} rows, as {files.truths} has, '
                          f'to match them row by row. Received: {len(estimates)}')
@@ -112,53 +113,55 @@ def _match_rows(estimates: Rows, truths: Rows, files: PoseFiles) -> list[FrameRe
             if truth.pose]
 
 
-def choose_match(estimates: Rows, truths: Rows) -> Match:
-    """Return the surest way to join two files."""
+def choose_key(estimates: Rows, truths: Rows) -> AssociationKey:
+    """Choose the most specific key that both files have: name, else stamp, else row."""
     if estimates[0].name and truths[0].name:
-        return Match.NAME
+        return AssociationKey.NAME
     if estimates[0].stamp_ns is not None and truths[0].stamp_ns is not None:
-        return Match.STAMP
-    return Match.ROW
+        return AssociationKey.STAMP
+    return AssociationKey.ROW
 
 
-def _check_match(match: Match, estimates: Rows, truths: Rows, files: PoseFiles) -> None:
+def _check_key(key: AssociationKey, estimates: Rows, truths: Rows, files: PoseFiles) -> None:
     for path, row in ((files.estimates, estimates[0]), (files.truths, truths[0])):
-        known = {Match.NAME: bool(row.name), Match.STAMP: row.stamp_ns is not None,
-                 Match.ROW: True}
-        if not known[match]:
-            raise InputError(f'{path}: expected rows with a {match.value} to match by. '
-                             'Received: a form without; give --match row')
+        has_key = {AssociationKey.NAME: bool(row.name), AssociationKey.ROW: True,
+                   AssociationKey.STAMP: row.stamp_ns is not None}
+        if not has_key[key]:
+            raise InputError(f'{path}: expected rows with a {key.value} to match by. '
+                             'Received: a format without; give --match row')
 
 
-MATCHERS = {Match.NAME: _match_names, Match.STAMP: _match_stamps, Match.ROW: _match_rows}
+ASSOCIATORS = {
+    AssociationKey.NAME: _associate_by_name, AssociationKey.STAMP: _associate_by_stamp,
+    AssociationKey.ROW: _associate_by_row}
 
 
-def match_files(files: PoseFiles) -> tuple[list[FrameResult], dict[str, Any]]:
+def associate_files(files: PoseFiles) -> tuple[list[FrameResult], dict[str, Any]]:
     """
-    Join estimates with truths.
+    Associate estimates with truths.
 
-    :returns: one result a frame, and what the report says of the data.
-    :raises InputError: naming file and line on a bad row; when nothing matches.
+    :returns: one result a frame, and the report's description of the data.
+    :raises InputError: naming file and line on a bad row; when nothing can be associated.
     """
-    forms = (files.estimates_format or detect_format(files.estimates),
-             files.truths_format or detect_format(files.truths))
-    estimates = read_poses(files.estimates, forms[0], normalise=True)
-    truths = read_poses(files.truths, forms[1])
-    match = files.match or choose_match(estimates, truths)
-    _check_match(match, estimates, truths, files)
-    frames = MATCHERS[match](estimates, truths, files)
+    formats = (files.estimates_format or detect_format(files.estimates),
+               files.truths_format or detect_format(files.truths))
+    estimates = read_poses(files.estimates, formats[0], normalise=True)
+    truths = read_poses(files.truths, formats[1])
+    key = files.key or choose_key(estimates, truths)
+    _check_key(key, estimates, truths, files)
+    frames = ASSOCIATORS[key](estimates, truths, files)
     if not frames:
         raise InputError(f'{files.estimates}: expected poses at times of {files.truths}. '
                          f'Received: {len(estimates)} poses, none with a truth')
     data = {'name': files.truths.name, 'kind': 'poses', 'poses': files.estimates.name,
-            'format': forms[0].value, 'truth_format': forms[1].value, 'match': match.value,
-            'stamps': 'recorded' if match is Match.STAMP else 'rows',
+            'format': formats[0].value, 'truth_format': formats[1].value, 'match': key.value,
+            'stamps': 'recorded' if key is AssociationKey.STAMP else 'rows',
             'without_truth': max(len(estimates) - len(frames), 0)}
     return frames, data
 
 
-def read_train(files: PoseFiles) -> TrainIndex | None:
-    """Return the training poses, without descriptors; None where none are given."""
+def read_train_poses(files: PoseFiles) -> TrainIndex | None:
+    """Read the training poses, without descriptors; None where no file is given."""
     if files.train is None:
         return None
     rows = [row for row in read_poses(files.train, files.truths_format) if row.pose]

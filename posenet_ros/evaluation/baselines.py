@@ -1,4 +1,4 @@
-"""What a method has to beat: answers that need no learning."""
+"""Baselines: poses that a method without learning would give."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from posenet_ros.evaluation.metrics.pose_errors import rotation_errors_deg, tran
 from posenet_ros.inference.train_index import TrainIndex
 from posenet_ros.landmarks.matching import unit_rows
 
-MOST_CANDIDATES = 500
+MAX_CANDIDATES = 500
 BLOCK = 256
 
 
 def constant_pose(train: TrainIndex) -> tuple[Floats, Floats]:
     """
-    Return the one pose that is least far from the training poses.
+    Find the one pose with the smallest median error on the training poses.
 
     :returns: (3,) median position, metres; (4,) the training rotation (the best of at most 500,
         evenly spread) with the smallest median angle to all of them.
     """
-    step = -(-len(train.quats_xyzw) // MOST_CANDIDATES)
+    step = -(-len(train.quats_xyzw) // MAX_CANDIDATES)
     candidates = train.quats_xyzw[::step]
     # the angle falls with |q.q'|, so the smallest median angle has the largest median of that
-    nearness = [np.median(np.abs(train.quats_xyzw @ quat)) for quat in candidates]
-    return np.median(train.positions_m, axis=0), candidates[int(np.argmax(nearness))]
+    similarities = [np.median(np.abs(train.quats_xyzw @ quat)) for quat in candidates]
+    return np.median(train.positions_m, axis=0), candidates[int(np.argmax(similarities))]
 
 
 def nearest_positions(train: TrainIndex, positions_m: ArrayLike) -> NDArray[np.intp]:
     """
-    Return the index of the nearest training position of each position.
+    Find the index of the nearest training position to each position.
 
     :param positions_m: (N, 3) in the dataset's frame, metres.
     """
@@ -40,13 +40,13 @@ def nearest_positions(train: TrainIndex, positions_m: ArrayLike) -> NDArray[np.i
 
 def nearest_images(train: TrainIndex, descriptors: ArrayLike) -> NDArray[np.intp]:
     """
-    Return the index of the most similar training image of each image.
+    Find the index of the most similar training image to each image, by cosine similarity.
 
-    :param descriptors: (N, D) the same features as `train.descriptors`.
+    :param descriptors: (N, D) global descriptors of the same network as `train.descriptors`.
     """
-    known, asked = unit_rows(train.descriptors), unit_rows(descriptors)
-    blocks = [np.argmax(asked[i:i + BLOCK] @ known.T, axis=1)
-              for i in range(0, len(asked), BLOCK)]
+    database, queries = unit_rows(train.descriptors), unit_rows(descriptors)
+    blocks = [np.argmax(queries[i:i + BLOCK] @ database.T, axis=1)
+              for i in range(0, len(queries), BLOCK)]
     return np.concatenate(blocks).astype(np.intp) if blocks else np.empty(0, np.intp)
 
 
@@ -54,9 +54,11 @@ def errors_of_training_poses(
         train: TrainIndex, index: NDArray[np.intp], truths_m: ArrayLike,
         truths_xyzw: ArrayLike) -> tuple[Floats, Floats]:
     """
-    Score training poses given as answers.
+    Compute the errors of training poses taken as estimates.
 
-    :param index: (N,) the training pose given for each frame.
+    :param index: (N,) the training pose taken for each frame.
+    :param truths_m: (N, 3) metres.
+    :param truths_xyzw: (N, 4) quaternions.
     :returns: (N,) metres and (N,) degrees.
     """
     return (translation_errors_m(train.positions_m[index], truths_m),

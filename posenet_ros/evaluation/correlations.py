@@ -1,4 +1,4 @@
-"""Why answers are off: what the error goes with."""
+"""Rank correlations of the errors with distance, motion and predicted standard deviation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from posenet_ros.evaluation.metrics.ranks import rank_correlation
 from posenet_ros.evaluation.results import frame_errors, FrameResult, positions, quaternions
 from posenet_ros.inference.train_index import TrainIndex
 
-WORDS: Mapping[str, str] = {
+LABELS: Mapping[str, str] = {
     'distance_m': 'distance to the nearest training pose (m)',
     'speed_m_s': 'speed of the camera (m/s)',
     'turning_deg_s': 'turning of the camera (deg/s)',
@@ -23,7 +23,7 @@ BINS = 5
 
 
 def distances_m(frames: Sequence[FrameResult], train: TrainIndex) -> Floats:
-    """Return how far the nearest training position is from each truth, metres."""
+    """Compute the distance from each truth to the nearest training position, metres."""
     truths = positions([frame.truth for frame in frames])
     nearest = train.positions_m[nearest_positions(train, truths)]
     return np.asarray(np.linalg.norm(nearest - truths, axis=1), np.float64)
@@ -31,24 +31,23 @@ def distances_m(frames: Sequence[FrameResult], train: TrainIndex) -> Floats:
 
 def motion(frames: Sequence[FrameResult]) -> tuple[Floats, Floats]:
     """
-    Return the speed (m/s) and the turning (deg/s) from the frame before to each frame.
+    Compute the speed (m/s) and the angular speed (deg/s) between consecutive truths.
 
-    NaN for the first frame of a sequence and where time stands still.
+    :returns: (N,) each; NaN for the first frame of a sequence and where time does not advance.
     """
     truths = [frame.truth for frame in frames]
     seconds = np.diff([frame.stamp_ns for frame in frames]) / 1e9
-    same = np.array([a.sequence == b.sequence for a, b in pairwise(frames)],
-                    dtype=bool)
+    same = np.array([a.sequence == b.sequence for a, b in pairwise(frames)], dtype=bool)
     seconds = np.where(same & (seconds > 0), seconds, np.nan)
-    moved = np.linalg.norm(np.diff(positions(truths), axis=0), axis=1)
+    metres = np.linalg.norm(np.diff(positions(truths), axis=0), axis=1)
     quats = quaternions(truths)
-    turned = rotation_errors_deg(quats[1:], quats[:-1])
+    degrees = rotation_errors_deg(quats[1:], quats[:-1])
     first = [np.nan]
-    return np.concatenate([first, moved / seconds]), np.concatenate([first, turned / seconds])
+    return np.concatenate([first, metres / seconds]), np.concatenate([first, degrees / seconds])
 
 
-def sigmas_m(frames: Sequence[FrameResult]) -> Floats:
-    """Return the predicted standard deviation of each position, NaN where there is none."""
+def position_sigmas_m(frames: Sequence[FrameResult]) -> Floats:
+    """Compute the predicted standard deviation of each position, metres; NaN where unknown."""
     return np.array([np.nan if frame.covariance is None
                      else np.sqrt(np.trace(frame.covariance[:3, :3])) for frame in frames])
 
@@ -57,7 +56,9 @@ def quantities(
         frames: Sequence[FrameResult], train: TrainIndex | None, *,
         timed: bool) -> dict[str, Floats]:
     """
-    Return what is known of each frame besides its error, by the keys of WORDS.
+    Compute the quantities to correlate with the error, by the keys of LABELS.
+
+    Those that are not known, or the same for all frames, are left out.
 
     :param timed: whether the stamps are times, so that there is a speed.
     """
@@ -66,7 +67,7 @@ def quantities(
         known['distance_m'] = distances_m(frames, train)
     if timed and len(frames) > 1:
         known['speed_m_s'], known['turning_deg_s'] = motion(frames)
-    known['sigma_m'] = sigmas_m(frames)
+    known['sigma_m'] = position_sigmas_m(frames)
     return {key: values for key, values in known.items() if _varies(values)}
 
 
@@ -76,25 +77,25 @@ def _varies(values: Floats) -> bool:
 
 
 def _bins(values: Floats, metres: Floats, degrees: Floats) -> list[dict[str, Any]]:
-    """Return the medians of the errors in bins with the same number of frames each."""
+    """Compute the median errors in bins of equal frame counts."""
     order = np.array_split(np.argsort(values, kind='stable'), BINS)
     return [{'from': float(values[i[0]]), 'to': float(values[i[-1]]), 'frames': len(i),
              'translation_m': float(np.median(metres[i])),
              'rotation_deg': float(np.median(degrees[i]))} for i in order]
 
 
-def relations(
+def correlations(
         frames: Sequence[FrameResult], train: TrainIndex | None, *,
         timed: bool) -> dict[str, dict[str, Any] | None]:
     """
-    Return how the error of accepted answers goes with distance, motion and predicted sigma.
+    Compute the rank correlations of the errors of accepted estimates with each quantity.
 
-    :returns: for each key of WORDS the rank correlations with both errors and the medians in
-        five bins; None where the quantity is not known, or is the same for all frames.
+    :returns: for each key of LABELS Spearman's rank correlation with both errors and the median
+        errors in five bins; None where the quantity is not known, or is the same for all frames.
     """
     metres, degrees = frame_errors(frames)
     known = quantities(frames, train, timed=timed)
-    result: dict[str, dict[str, Any] | None] = dict.fromkeys(WORDS)
+    result: dict[str, dict[str, Any] | None] = dict.fromkeys(LABELS)
     for key, values in known.items():
         good = np.isfinite(metres) & np.isfinite(values)
         if good.sum() < 2 * BINS:

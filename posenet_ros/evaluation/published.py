@@ -1,4 +1,4 @@
-"""Answers that a running relocaliser gave, set against the truth of a bag."""
+"""Read the poses that a relocaliser published, and join them with the truth of a bag."""
 
 from __future__ import annotations
 
@@ -15,23 +15,25 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.localisation.gate import Decision
 from posenet_ros.ros_data.bag_reader import BagReader
 from posenet_ros.ros_data.messages import Message, pose_from_message, stamp_ns
-from posenet_ros.ros_data.verdicts import Judged, judgements
+from posenet_ros.ros_data.verdicts import judged_poses, JudgedPose
 
 NODE_TIMEOUT_S = 20.0
-LAST_ANSWER_S = 5.0
-NO_ANSWER = 'no pose with the stamp of this image'
-VERDICTS = ('diagnostic_msgs/msg/DiagnosticArray', 'diagnostic_msgs/DiagnosticArray')
+LAST_POSE_TIMEOUT_S = 5.0
+NO_POSE = 'no pose with the stamp of this image'
+INVALID_POSE = 'the published pose is not valid (NaN, or its quaternion)'
+VERDICT_TYPES = ('diagnostic_msgs/msg/DiagnosticArray', 'diagnostic_msgs/DiagnosticArray')
 
 
 @dataclass(frozen=True, eq=False)
-class Said:
+class PublishedPose:
     """
-    One pose that was published, or withheld and told of on the topic of verdicts.
+    A published pose, or one that was withheld and is known from the topic of verdicts.
 
-    :param pose: map_from_camera; None when the message held none.
+    :param pose: map_from_camera; None when the message held no valid one.
     :param arrived_ns: when it was recorded or received; 0 for one that was withheld.
-    :param transform: what /tf had of the same stamp, None when nothing or not listened to.
-    :param decision: what the gate said; None when not listened to.
+    :param covariance: (6, 6) of the pose, None when the message has none.
+    :param transform: the transform of the same stamp on /tf, None when not received.
+    :param decision: the gate's decision, None when not received.
     """
 
     pose: Pose | None
@@ -41,7 +43,7 @@ class Said:
     decision: Decision | None = None
 
 
-def _said(message: Message, arrived_ns: int) -> Said:
+def _published_pose(message: Message, arrived_ns: int) -> PublishedPose:
     """Read a PoseStamped or PoseWithCovarianceStamped."""
     inner = message.pose
     covariance = None
@@ -49,84 +51,93 @@ def _said(message: Message, arrived_ns: int) -> Said:
         covariance = np.array(inner.covariance, np.float64).reshape(6, 6)
         inner = inner.pose
     try:
-        return Said(pose_from_message(inner), arrived_ns, covariance)
+        return PublishedPose(pose_from_message(inner), arrived_ns, covariance)
     except InputError:
-        return Said(None, arrived_ns)
+        return PublishedPose(None, arrived_ns)
 
 
-def read_answers(path: Path, topic: str) -> tuple[dict[int, Said], str]:
+def read_published_poses(path: Path, topic: str) -> tuple[dict[int, PublishedPose], str]:
     """
     Read the poses that a relocaliser published, from a bag that recorded them.
 
-    Where the bag has its topic of verdicts as well, withheld poses are told from none.
+    Where the bag has the topic of verdicts as well, withheld poses are distinguished from
+    missing ones.
 
     :param topic: PoseStamped or PoseWithCovarianceStamped.
-    :returns: by stamp (ns), of several with one stamp the first; and the frame they are in.
+    :returns: the poses by stamp (ns), the first where a stamp occurs twice; and their frame_id.
     :raises InputError: when the bag has no such topic.
     """
-    answers: dict[int, Said] = {}
+    published: dict[int, PublishedPose] = {}
     frame_id = ''
-    with BagReader(path, mend=True) as bag:
+    with BagReader(path, recover=True) as bag:
         for recorded_ns, message in bag.timed_messages(bag.truth_topic(topic)):
             frame_id = message.header.frame_id
-            answers.setdefault(stamp_ns(message.header.stamp), _said(message, recorded_ns))
-        return with_verdicts(answers, _verdicts(bag, topic)), frame_id
+            published.setdefault(
+                stamp_ns(message.header.stamp), _published_pose(message, recorded_ns))
+        return with_verdicts(published, _verdicts(bag, topic)), frame_id
 
 
-def _verdicts(bag: BagReader, topic: str) -> dict[int, Judged]:
-    """Return by stamp what stands on the topic `verdict` beside that of the poses."""
+def _verdicts(bag: BagReader, topic: str) -> dict[int, JudgedPose]:
+    """Read the judged poses by stamp from the topic `verdict` beside that of the poses."""
     beside = f'{topic.rpartition("/")[0]}/verdict'
-    if bag.topics.get(beside) not in VERDICTS:
+    if bag.topics.get(beside) not in VERDICT_TYPES:
         return {}
     return {stamp_ns(message.header.stamp): judged for message in bag.messages(beside)
-            for judged in judgements(message)}
+            for judged in judged_poses(message)}
 
 
 def with_verdicts(
-        answers: Mapping[int, Said], verdicts: Mapping[int, Judged]) -> dict[int, Said]:
-    """Return the answers with what the gate said of them, and those that it withheld."""
-    said = {stamp: replace(one, decision=verdicts[stamp].decision) if stamp in verdicts else one
-            for stamp, one in answers.items()}
-    withheld = {stamp: Said(judged.map_from_camera, 0, decision=judged.decision)
+        published: Mapping[int, PublishedPose],
+        verdicts: Mapping[int, JudgedPose]) -> dict[int, PublishedPose]:
+    """Add the gate's decisions to the published poses, and the poses that it withheld."""
+    known = {stamp: replace(one, decision=verdicts[stamp].decision) if stamp in verdicts else one
+            for stamp, one in published.items()}
+    withheld = {stamp: PublishedPose(judged.map_from_camera, 0, decision=judged.decision)
                 for stamp, judged in verdicts.items()
-                if stamp not in said and not judged.decision.accepted}
-    return said | withheld
+                if stamp not in known and not judged.decision.accepted}
+    return known | withheld
 
 
-def join(frames: Iterable[FrameResult], answers: Mapping[int, Said],
-         sent_ns: Mapping[int, int] | None = None) -> list[FrameResult]:
+def with_published_poses(
+        frames: Iterable[FrameResult], published: Mapping[int, PublishedPose],
+        sent_ns: Mapping[int, int] | None = None) -> list[FrameResult]:
     """
-    Put what a relocaliser said in place of each frame's own answer, by the stamp of the image.
+    Replace each frame's estimate by the published pose with the stamp of its image.
 
     :param sent_ns: when each image was published, on the clock of `arrived_ns`; None takes the
         time at which the bag recorded it. Images that are not in it are left out.
     """
-    return [_joined(frame, answers.get(frame.stamp_ns),
-                    frame.recorded_ns if sent_ns is None else sent_ns[frame.stamp_ns])
+    return [_with_published_pose(
+                frame, published.get(frame.stamp_ns),
+                frame.recorded_ns if sent_ns is None else sent_ns[frame.stamp_ns])
             for frame in frames if sent_ns is None or frame.stamp_ns in sent_ns]
 
 
-def _joined(frame: FrameResult, said: Said | None, sent_ns: int) -> FrameResult:
+def _with_published_pose(
+        frame: FrameResult, published: PublishedPose | None, sent_ns: int) -> FrameResult:
     frame = replace(frame, estimate=None, covariance=None, verdict=None, reasons=(),
                     latency_ms={})
-    if said is None or said.pose is None:
-        reason = NO_ANSWER if said is None else 'the pose is none (NaN, or its quaternion)'
-        return replace(frame, reasons=(reason,))
-    if said.decision:
-        frame = replace(frame, verdict=said.decision.verdict, reasons=said.decision.reasons)
-    latency = {'end_to_end': (said.arrived_ns - sent_ns) / 1e6} if said.arrived_ns else {}
-    return replace(frame, estimate=said.pose, covariance=said.covariance, latency_ms=latency)
+    if published is None or published.pose is None:
+        return replace(frame, reasons=(NO_POSE if published is None else INVALID_POSE,))
+    if published.decision:
+        decision = published.decision
+        frame = replace(frame, verdict=decision.verdict, reasons=decision.reasons)
+    arrived_ns = published.arrived_ns
+    latency = {'end_to_end': (arrived_ns - sent_ns) / 1e6} if arrived_ns else {}
+    return replace(frame, estimate=published.pose, covariance=published.covariance,
+                   latency_ms=latency)
 
 
-def differences(
+def max_differences(
         frames: Sequence[FrameResult], offline: Iterable[FrameResult]) -> dict[str, float]:
-    """Return how far what was said is from what the model computes offline, at most."""
+    """Compute the largest differences between published poses and those computed offline."""
     computed = {frame.name: frame.estimate for frame in offline}
     pairs = [(f.estimate, computed[f.name]) for f in frames if f.estimate]
     both = [(a, b) for a, b in pairs if a and b]
     if not both:
         return {'frames': 0}
-    said, own = (list(poses) for poses in zip(*both, strict=True))
-    return {'frames': len(both),
-            'translation_m': float(translation_errors_m(positions(said), positions(own)).max()),
-            'rotation_deg': float(rotation_errors_deg(quaternions(said), quaternions(own)).max())}
+    online, own = (list(poses) for poses in zip(*both, strict=True))
+    metres = translation_errors_m(positions(online), positions(own))
+    degrees = rotation_errors_deg(quaternions(online), quaternions(own))
+    return {'frames': len(both), 'translation_m': float(metres.max()),
+            'rotation_deg': float(degrees.max())}

@@ -1,4 +1,4 @@
-"""What became of each frame, and how far off it was."""
+"""The result of each frame, and its errors."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.quality import ImageFault
 from posenet_ros.localisation.gate import Verdict
 
-Errors: TypeAlias = 'tuple[Array, Array]'  # metres, degrees
+Errors: TypeAlias = 'tuple[Floats, Floats]'  # metres, degrees
 
 
 @dataclass(frozen=True, eq=False)
 class FrameResult:
     """
-    One image, what was answered and what was true.
+    One image's estimated and true pose.
 
     :param name: the image's name, or its number in a bag.
     :param stamp_ns: when it was taken, nanoseconds.
     :param truth: map_from_camera.
-    :param estimate: map_from_camera; None when there was no answer or it was no pose.
+    :param estimate: map_from_camera; None when there is none, or it is no valid pose.
     :param covariance: (6, 6) of the estimate, None when unknown.
-    :param place_score: as of a PoseEstimate: above 1 the image is not of the trained place; None
-        when unknown.
-    :param verdict: what the gate said; None when no gate was asked.
-    :param reasons: why there is no answer, or why the gate did not accept it.
+    :param place_score: as of a PoseEstimate: above 1 the image is out of place; None when
+        unknown.
+    :param verdict: the gate's verdict; None without a gate.
+    :param reasons: why there is no estimate, or why the gate did not accept it.
     :param sequence: the part of the recording that it belongs to.
     :param latency_ms: duration of each stage, milliseconds.
     :param nearest_image: index of the most similar training image, None when not computed.
     :param recorded_ns: when the bag recorded the image; 0 when unknown.
-    :param fault: what is wrong with the image, whether or not the gate minds.
-    :param landmarks: as of a PoseEstimate: how many agree; 0 when the network alone says it.
-    :param picture: (H, W, 3) RGB, what the network saw; kept of the worst frames only.
+    :param fault: the fault of the image, whether or not the gate rejects it.
+    :param landmarks: as of a PoseEstimate: the number of inliers; 0 for the network's estimate.
+    :param image: (H, W, 3) RGB, the network's input; kept of the worst frames only.
     """
 
     name: str
@@ -51,36 +51,36 @@ class FrameResult:
     latency_ms: Mapping[str, float] = field(default_factory=dict)
     nearest_image: int | None = None
     recorded_ns: int = 0
-    picture: NDArray[np.uint8] | None = None
+    image: NDArray[np.uint8] | None = None
     place_score: float | None = None
     fault: ImageFault | None = None
     landmarks: int = 0
 
     @property
     def accepted(self) -> bool:
-        """Whether there is an answer that no gate rejected."""
+        """Whether there is an estimate that no gate rejected."""
         return self.estimate is not None and self.verdict in (None, Verdict.ACCEPTED)
 
     @property
     def outcome(self) -> str:
-        """Return the gate's word, or `dropped` for a frame without an answer."""
+        """The gate's verdict as a word, or `dropped` for a frame without an estimate."""
         if self.estimate is None:
             return 'dropped'
         return (self.verdict or Verdict.ACCEPTED).value
 
 
 def positions(poses: Sequence[Pose]) -> Floats:
-    """Return (N, 3) metres."""
+    """Stack the positions, (N, 3) metres."""
     return np.array([pose.translation_m for pose in poses]).reshape(-1, 3)
 
 
 def quaternions(poses: Sequence[Pose]) -> Floats:
-    """Return (N, 4) xyzw."""
+    """Stack the quaternions, (N, 4) xyzw."""
     return np.array([pose.quat_xyzw for pose in poses]).reshape(-1, 4)
 
 
 def raw_errors(frames: Sequence[FrameResult]) -> Errors:
-    """Return metres and degrees of each frame, infinite where there is no estimate."""
+    """Compute the errors of all estimates, metres and degrees; infinite where there is none."""
     index = [i for i, frame in enumerate(frames) if frame.estimate is not None]
     estimates = [f.estimate for f in frames if f.estimate is not None]
     truths = [frames[i].truth for i in index]
@@ -91,7 +91,7 @@ def raw_errors(frames: Sequence[FrameResult]) -> Errors:
 
 
 def frame_errors(frames: Sequence[FrameResult]) -> Errors:
-    """Return metres and degrees of each frame, infinite where nothing was accepted."""
+    """Compute the errors of accepted estimates, metres and degrees; infinite elsewhere."""
     rejected = np.array([not frame.accepted for frame in frames], dtype=bool)
     metres, degrees = raw_errors(frames)
     return np.where(rejected, np.inf, metres), np.where(rejected, np.inf, degrees)

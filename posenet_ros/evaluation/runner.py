@@ -1,4 +1,4 @@
-"""Run a model over images: decoding and inference in threads, memory bounded."""
+"""Run a model over images, decoding and inference in threads, with bounded memory."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from posenet_ros.arrays import RgbImage
 from posenet_ros.errors import InputError
 from posenet_ros.evaluation.baselines import nearest_images
 from posenet_ros.evaluation.results import FrameResult
-from posenet_ros.evaluation.sources import Shot
+from posenet_ros.evaluation.sources import QueryImage
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.estimate import PoseEstimate
 from posenet_ros.imaging.decoding import ImageError
-from posenet_ros.imaging.quality import Inspector
+from posenet_ros.imaging.quality import FrozenImageDetector
 from posenet_ros.inference.train_index import TrainIndex
 from posenet_ros.landmarks.features import Features
 from posenet_ros.localisation.gate import Gate
 from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.utils.parallel import ordered_map, WORKERS
 
-Describe = Callable[[RgbImage], NDArray[np.floating]]  # (B, H, W, 3) RGB to (B, D) features
+Describe = Callable[[RgbImage], NDArray[np.floating]]  # (B, H, W, 3) RGB to (B, D) descriptors
 BATCH = 16
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """An image on its way: what the network sees and says, or why it does not."""
+    """An image between the stages: the network's input and its estimate, or why it has none."""
 
-    shot: Shot
+    query: QueryImage
     network_input: RgbImage | None = None
     features: Features | None = None
     estimate: PoseEstimate | None = None
@@ -42,33 +42,33 @@ class Prepared:
     latency_ms: dict[str, float] = field(default_factory=dict)
 
 
-class Album:
+class WorstFrames:
     """
-    The pictures of the worst answers, and of no others, for memory has an end.
+    Keep the images of the frames with the largest errors, so that memory stays bounded.
 
-    :param size: how many.
+    :param size: the number of images to keep.
     """
 
     def __init__(self, size: int = 12) -> None:
         self._size = size
         self._heap: list[tuple[float, int, str, RgbImage]] = []
-        self._looked = 0
+        self._count = 0
 
-    def look(self, result: FrameResult, picture: RgbImage | None) -> None:
-        """Keep the picture if the answer is among the worst so far."""
-        if result.estimate is None or picture is None:
+    def add(self, result: FrameResult, image: RgbImage | None) -> None:
+        """Keep the image if the error is among the largest so far."""
+        if result.estimate is None or image is None:
             return
         error_m = float(np.linalg.norm(
             result.estimate.translation_m - result.truth.translation_m))
-        self._looked += 1  # decides between equals, as pictures cannot be compared
-        heappush(self._heap, (error_m, self._looked, result.name, picture))
+        self._count += 1  # breaks ties, as images cannot be compared
+        heappush(self._heap, (error_m, self._count, result.name, image))
         if len(self._heap) > self._size:
             heappop(self._heap)
 
-    def mount(self, frames: Iterable[FrameResult]) -> list[FrameResult]:
-        """Return the frames, the worst with their pictures."""
-        pictures = {name: picture for _, _, name, picture in self._heap}
-        return [replace(frame, picture=pictures[frame.name]) if frame.name in pictures else frame
+    def attach_images(self, frames: Iterable[FrameResult]) -> list[FrameResult]:
+        """Return the frames, the worst with their images."""
+        images = {name: image for _, _, name, image in self._heap}
+        return [replace(frame, image=images[frame.name]) if frame.name in images else frame
                 for frame in frames]
 
 
@@ -76,35 +76,35 @@ def _ms_since(start: float) -> float:
     return 1000 * (perf_counter() - start)
 
 
-def prepare(shot: Shot, relocaliser: Relocaliser, camera: Camera | None) -> Prepared:
+def prepare(query: QueryImage, relocaliser: Relocaliser, camera: Camera | None) -> Prepared:
     """
-    Decode and preprocess one image; a bad one is a result too.
+    Decode and preprocess one image; one that cannot be decoded gets a reason.
 
     :raises InputError: when the image's file is missing or damaged.
     """
     start = perf_counter()
     try:
-        image = shot.load(relocaliser.reduction)
+        image = query.load(relocaliser.reduction)
     except ImageError as error:
-        return Prepared(shot, reason=str(error))
+        return Prepared(query, reason=str(error))
     decoded = perf_counter()
     try:
         network_input = relocaliser.prepare(image, camera)
         features = relocaliser.features(image, camera)
     except InputError as error:
-        return Prepared(shot, reason=str(error))
+        return Prepared(query, reason=str(error))
     latency = {'decode': 1000 * (decoded - start), 'prepare': _ms_since(decoded)}
-    return Prepared(shot, network_input, features, latency_ms=latency)
+    return Prepared(query, network_input, features, latency_ms=latency)
 
 
-def unanswered(shot: Shot) -> FrameResult:
-    """Return an image as a frame without an answer."""
-    return FrameResult(shot.name, shot.stamp_ns, shot.truth, sequence=shot.sequence,
-                       recorded_ns=shot.recorded_ns)
+def without_estimate(query: QueryImage) -> FrameResult:
+    """Make a frame without an estimate."""
+    return FrameResult(query.name, query.stamp_ns, query.truth, sequence=query.sequence,
+                       recorded_ns=query.recorded_ns)
 
 
 def infer(prepared: Prepared, relocaliser: Relocaliser) -> Prepared:
-    """Return it with the network's estimate."""
+    """Add the network's estimate."""
     if prepared.network_input is None:
         return prepared
     start = perf_counter()
@@ -116,9 +116,9 @@ def infer(prepared: Prepared, relocaliser: Relocaliser) -> Prepared:
     return replace(prepared, estimate=estimate, latency_ms=latency)
 
 
-def judge(answered: Prepared, gate: Gate, inspect: Inspector) -> FrameResult:
-    """Ask the gate about an estimate; to be called in the order of the images."""
-    result = unanswered(answered.shot)
+def judge(answered: Prepared, gate: Gate, inspect: FrozenImageDetector) -> FrameResult:
+    """Apply the gate to an estimate; to be called in the order of the images."""
+    result = without_estimate(answered.query)
     start = perf_counter()
     fault = None if answered.network_input is None else gate.fault(inspect(answered.network_input))
     if answered.estimate is None:
@@ -126,7 +126,7 @@ def judge(answered: Prepared, gate: Gate, inspect: Inspector) -> FrameResult:
     latency = {**answered.latency_ms}
     latency['prepare'] = latency.get('prepare', 0.0) + _ms_since(start)
     estimate = answered.estimate
-    decision = gate.decide(estimate, answered.shot.stamp_ns, fault=fault)
+    decision = gate.decide(estimate, answered.query.stamp_ns, fault=fault)
     return replace(
         result, estimate=estimate.map_from_camera, covariance=estimate.covariance,
         place_score=estimate.place_score, verdict=decision.verdict, reasons=decision.reasons,
@@ -136,46 +136,46 @@ def judge(answered: Prepared, gate: Gate, inspect: Inspector) -> FrameResult:
 
 def _answers(
         answered: Iterable[Prepared], gate: Gate,
-        album: Album) -> Iterator[tuple[FrameResult, RgbImage | None]]:
-    sequence, inspect = None, Inspector()
+        worst_frames: WorstFrames) -> Iterator[tuple[FrameResult, RgbImage | None]]:
+    sequence, inspect = None, FrozenImageDetector()
     for item in answered:
-        if item.shot.sequence != sequence:
+        if item.query.sequence != sequence:
             gate.reset()
-            sequence = item.shot.sequence
+            sequence = item.query.sequence
         result = judge(item, gate, inspect)
-        album.look(result, item.network_input)
+        worst_frames.add(result, item.network_input)
         yield result, item.network_input
 
 
 def _with_nearest(
         answers: Iterator[tuple[FrameResult, RgbImage | None]], train: TrainIndex,
         describe: Describe) -> Iterator[FrameResult]:
-    """Find the most similar training image of each, a batch at a time."""
+    """Retrieve the most similar training image of each, batch by batch."""
     while batch := list(islice(answers, BATCH)):
         inputs = [image for _, image in batch if image is not None]
-        found: Iterator[Any] = iter(())
+        nearest: Iterator[Any] = iter(())
         if inputs:  # always a full batch: another size would compile the network again
             full = np.stack([*inputs, *inputs[:1] * (BATCH - len(inputs))])
-            found = iter(nearest_images(train, describe(full)))
+            nearest = iter(nearest_images(train, describe(full)))
         for result, image in batch:
-            yield result if image is None else replace(result, nearest_image=int(next(found)))
+            yield result if image is None else replace(result, nearest_image=int(next(nearest)))
 
 
 def run(
-        shots: Iterable[Shot], camera: Camera | None, relocaliser: Relocaliser, gate: Gate,
-        train: TrainIndex, album: Album, describe: Describe | None = None,
+        queries: Iterable[QueryImage], camera: Camera | None, relocaliser: Relocaliser, gate: Gate,
+        train: TrainIndex, worst_frames: WorstFrames, describe: Describe | None = None,
         workers: int = WORKERS) -> Iterator[FrameResult]:
     """
     Yield the result of each image, in order.
 
     :param camera: of the images; None means the model's.
-    :param album: keeps the pictures of the worst.
-    :param describe: makes the descriptors of `train`; None leaves the nearest image out.
+    :param worst_frames: keeps the images of the worst frames.
+    :param describe: computes the descriptors of `train`; None leaves the nearest image out.
     :param workers: threads; the relocaliser is used by all of them at once.
     """
     answered = ordered_map(
-        lambda shot: infer(prepare(shot, relocaliser, camera), relocaliser), shots, workers)
-    answers = _answers(answered, gate, album)
+        lambda query: infer(prepare(query, relocaliser, camera), relocaliser), queries, workers)
+    answers = _answers(answered, gate, worst_frames)
     if describe is None:
         return (result for result, _ in answers)
     return _with_nearest(answers, train, describe)

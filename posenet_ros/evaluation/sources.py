@@ -1,4 +1,4 @@
-"""What can be evaluated offline: the images and truths of a bag, or of a dataset folder."""
+"""Open the images and truths of a bag or a dataset folder, to be evaluated offline."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from posenet_ros.arrays import RgbImage
 from posenet_ros.datasets.cameras import camera_in_file
-from posenet_ros.datasets.layouts import check, Line, read_lines
+from posenet_ros.datasets.layouts import DatasetRow, read_dataset_rows, validate_row
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
@@ -21,18 +21,22 @@ from posenet_ros.imaging.files import read_image
 from posenet_ros.ros_data.bag_reader import BagReader
 from posenet_ros.ros_data.messages import frame_from_message, Message, stamp_ns
 
-PAUSE_S, PAUSE_FACTOR = 0.8, 5  # a pause lasts so long, and so many times the step before
+MIN_PAUSE_S, PAUSE_FACTOR = 0.8, 5  # a pause: seconds at least, and times the interval before
 ROW_NS = 10**9  # a dataset has no stamps: its rows stand a second apart
 
 
 @dataclass(frozen=True, eq=False)
-class Shot:
+class QueryImage:
     """
-    One image that has a truth.
+    One image with its true pose.
 
-    :param load: decodes it, (H, W, 3) RGB, a JPEG as much smaller as the function given to it
-        allows; raises ImageError when the image is bad.
-    :param recorded_ns: when the bag recorded it.
+    :param name: the image's name, or its number in a bag.
+    :param stamp_ns: when it was taken, nanoseconds.
+    :param truth: map_from_camera.
+    :param load: decodes it, (H, W, 3) RGB; the given function says how far a JPEG may be
+        reduced. Raises ImageError when the image cannot be decoded.
+    :param sequence: the part of the recording that it belongs to.
+    :param recorded_ns: when the bag recorded it; 0 when unknown.
     """
 
     name: str
@@ -48,41 +52,41 @@ class Source:
     """
     Images to evaluate.
 
-    :param shots: the images in the order of recording, read while one goes along.
-    :param total: how many images there are at most.
+    :param queries: the images in the order of recording, read lazily.
+    :param total: upper bound of the number of images.
     :param camera: of the images; None means the model's.
-    :param data: what the report says of them; complete when `shots` has run out.
+    :param data: the report's description of them; complete when `queries` is exhausted.
     """
 
-    shots: Iterator[Shot]
+    queries: Iterator[QueryImage]
     total: int
     camera: Camera | None
     data: dict[str, Any] = field(default_factory=dict)
 
 
-def _dataset_shots(lines: list[Line]) -> Iterator[Shot]:
-    for i, line in enumerate(lines, 1):
-        if line.pose is not None:
-            yield Shot(line.name, i * ROW_NS, line.pose,
-                       partial(read_image, line.path, line.where), line.sequence)
+def _dataset_queries(rows: list[DatasetRow]) -> Iterator[QueryImage]:
+    for i, row in enumerate(rows, 1):
+        if row.pose is not None:
+            yield QueryImage(row.name, i * ROW_NS, row.pose,
+                             partial(read_image, row.path, row.where), row.sequence)
 
 
-def _checked(lines: list[Line]) -> int:
+def _check_rows(rows: list[DatasetRow]) -> int:
     """
-    Return how many images have no truth.
+    Check the rows, and count the images without truth.
 
     :raises InputError: naming file and line on a bad row or an image that is not there.
     """
     seen: dict[str, str] = {}
-    for line in lines:
+    for row in rows:
         try:
-            if not line.unmatched:
-                check(line, seen)
+            if not row.unmatched:
+                validate_row(row, seen)
         except InputError as error:
-            raise InputError(f'{line.where}: {error}') from error
-        if not line.path.is_file():
-            raise InputError(f'{line.where}: the image {line.path} is missing')
-    return sum(line.unmatched for line in lines)
+            raise InputError(f'{row.where}: {error}') from error
+        if not row.path.is_file():
+            raise InputError(f'{row.where}: the image {row.path} is missing')
+    return sum(row.unmatched for row in rows)
 
 
 def open_dataset(folder: Path, split: str) -> Source:
@@ -92,21 +96,21 @@ def open_dataset(folder: Path, split: str) -> Source:
     :param split: `train` or `test`.
     :raises InputError: naming file and line on a bad row or an image that is not there.
     """
-    lines = read_lines(folder, split)
+    rows = read_dataset_rows(folder, split)
     data = {'name': f'{folder.resolve().name} ({split})', 'kind': 'dataset', 'stamps': 'rows',
-            'images': len(lines), 'without_truth': _checked(lines)}
-    return Source(_dataset_shots(lines), len(lines), camera_in_file(folder), data)
+            'images': len(rows), 'without_truth': _check_rows(rows)}
+    return Source(_dataset_queries(rows), len(rows), camera_in_file(folder), data)
 
 
 @dataclass(frozen=True)
 class Topics:
     """
-    Which topics of a bag to use; None finds the only one of its type.
+    The topics of a bag to use; None finds the only one of its type.
 
     :param truth_tf: parent and child frame of TF that give the truth, in place of a topic.
-    :param map_frame: the frame in which the model answers; truth in another is brought there
+    :param map_frame: the frame of the model's poses; truth in another is transformed into it
         by TF. Empty takes the truth as it is.
-    :param max_gap_s: how far apart two truths may be for an image between them, seconds.
+    :param max_gap_s: the longest gap between two truths in which to interpolate, seconds.
     """
 
     image: str | None = None
@@ -126,19 +130,19 @@ def _decode(message: Message, reduction: Reduction | None) -> RgbImage:
     return frame_from_message(message, reduction).image
 
 
-class Parts:
-    """Names the parts of a recording, which a pause divides."""
+class SequenceSplitter:
+    """Split a recording into sequences at its pauses."""
 
     def __init__(self) -> None:
         self._number = 1
         self._last_ns: int | None = None
         self._gap_s = float('inf')
 
-    def of(self, time_ns: int) -> str:
-        """Return the part of the image taken next, at this time."""
+    def sequence_at(self, time_ns: int) -> str:
+        """Return the name of the sequence of the next image, taken at this time."""
         if self._last_ns is not None:
             gap_s = (time_ns - self._last_ns) / 1e9
-            if gap_s > max(PAUSE_S, PAUSE_FACTOR * self._gap_s):
+            if gap_s > max(MIN_PAUSE_S, PAUSE_FACTOR * self._gap_s):
                 self._number += 1
             elif gap_s > 0:
                 self._gap_s = gap_s
@@ -146,27 +150,27 @@ class Parts:
         return f'part{self._number}'
 
 
-def _chain(*lookups: Lookup) -> Lookup:
-    """Return the lookup of the product."""
+def compose_lookups(*lookups: Lookup) -> Lookup:
+    """Compose lookups: the product of their poses, None where one of them has none."""
     def at(stamp_ns: int, max_gap_s: float) -> Pose | None:
-        whole = Pose()
+        product = Pose()
         for lookup in lookups:
-            part = lookup(stamp_ns, max_gap_s)
-            if part is None:
+            pose = lookup(stamp_ns, max_gap_s)
+            if pose is None:
                 return None
-            whole = whole @ part
-        return whole
+            product = product @ pose
+        return product
     return at
 
 
 def truth_lookup(
         bag: BagReader, topics: Topics, camera_frame: str, data: dict[str, Any]) -> Lookup:
     """
-    Return map_from_camera by time: the topic's poses, joined by TF with the map and the camera.
+    Make the lookup of map_from_camera: the topic's poses, composed with TF to map and camera.
 
     :param camera_frame: frame_id of the images.
-    :param data: is told what was used.
-    :raises InputError: when TF does not join the frames of a truth that is of another one.
+    :param data: gets the source of the truth.
+    :raises InputError: when TF does not connect the truth's frames with map and camera.
     """
     if topics.truth_tf is not None:
         data['truth'] = 'tf ' + ' '.join(topics.truth_tf)
@@ -174,38 +178,38 @@ def truth_lookup(
     track = bag.truth(topics.truth)
     data.update(truth_frame=track.frame_id, truth_messages=len(track),
                 truth_rejected=track.rejected)
-    chain: list[Lookup] = [track.at]
+    lookups: list[Lookup] = [track.at]
     if topics.map_frame and track.frame_id not in ('', topics.map_frame):
-        chain.insert(0, bag.transforms().lookup(topics.map_frame, track.frame_id))
+        lookups.insert(0, bag.transforms().lookup(topics.map_frame, track.frame_id))
     if track.child_frame_id not in ('', camera_frame):
-        chain.append(bag.transforms().lookup(track.child_frame_id, camera_frame))
-    return _chain(*chain)
+        lookups.append(bag.transforms().lookup(track.child_frame_id, camera_frame))
+    return compose_lookups(*lookups)
 
 
-def _bag_shots(
+def _bag_queries(
         bag: BagReader, topic: str, truth_at: Lookup, topics: Topics,
-        data: dict[str, Any]) -> Iterator[Shot]:
-    """Yield the images that have a truth, and count the others into `data`."""
-    parts = Parts()
+        data: dict[str, Any]) -> Iterator[QueryImage]:
+    """Yield the images with a truth, and count the others in `data`."""
+    splitter = SequenceSplitter()
     messages = bag.timed_messages(topic)
     while True:
         try:
             recorded_ns, message = next(messages)
         except StopIteration:
             return
-        except InputError as error:  # cut off: what is whole counts, the report says what is lost
+        except InputError as error:  # truncated: the rest counts, the report says what is lost
             data['damage'] = str(error)
             return
         number = data['images']
         data['images'] += 1
         time_ns = stamp_ns(message.header.stamp)
-        part = parts.of(time_ns)
+        sequence = splitter.sequence_at(time_ns)
         truth = truth_at(time_ns, topics.max_gap_s)
         if truth is None:
             data['without_truth'] += 1
             continue
-        yield Shot(f'image{number:06d}', time_ns, truth, partial(_decode, message), part,
-                   recorded_ns)
+        yield QueryImage(f'image{number:06d}', time_ns, truth, partial(_decode, message),
+                         sequence, recorded_ns)
 
 
 def _camera_frame(bag: BagReader, topic: str) -> str:
@@ -217,11 +221,11 @@ def _camera_frame(bag: BagReader, topic: str) -> str:
 @contextmanager
 def open_bag(path: Path, topics: Topics) -> Iterator[Source]:
     """
-    Open a bag; no message stays in memory once its image is evaluated.
+    Open a bag; messages are read lazily, so that memory stays bounded.
 
-    :raises InputError: when it is no bag, or has no such topic (the message lists those it has).
+    :raises InputError: when it is no bag, or lacks the topic (the message lists those it has).
     """
-    with BagReader(path, mend=True) as bag:
+    with BagReader(path, recover=True) as bag:
         topic = bag.image_topic(topics.image)
         truth = '/tf' if topics.truth_tf else bag.truth_topic(topics.truth)
         camera = bag.camera(topics.camera_info, topic) if _has_camera(bag, topics) else None
@@ -231,5 +235,5 @@ def open_bag(path: Path, topics: Topics) -> Iterator[Source]:
         # a file without an index is read by one reader at a time: the truth first, then the images
         truth_at = truth_lookup(
             bag, replace(topics, truth=truth), _camera_frame(bag, topic), data)
-        yield Source(_bag_shots(bag, topic, truth_at, topics, data), bag.count(topic), camera,
+        yield Source(_bag_queries(bag, topic, truth_at, topics, data), bag.count(topic), camera,
                      data)

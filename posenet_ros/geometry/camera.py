@@ -1,4 +1,4 @@
-"""The pinhole camera: intrinsics, image size, distortion, and what resizing does to them."""
+"""Pinhole camera: intrinsics, image size, distortion, and their change by resizing."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Camera:
 
         :param matrix: (3, 3) or 9 values row by row, pixels.
         :param distortion: coefficients in OpenCV's order; all zero counts as none.
-        :raises InputError: when the values make no camera.
+        :raises InputError: when the values are not those of a camera.
         """
         k = np.asarray(matrix, dtype=np.float64).reshape(3, 3)
         coefficients = tuple(float(d) for d in np.ravel(np.asarray(distortion)))
@@ -96,7 +96,7 @@ class Camera:
 
     def scaled(self, width: int, height: int) -> Camera:
         """
-        Return the camera of this one's images resized to width x height.
+        Return the camera for images resized to width x height.
 
         The half pixel matters: cv2.resize keeps the image's outer borders in place.
         """
@@ -106,12 +106,12 @@ class Camera:
             cx=(self.cx + 0.5) * x - 0.5, cy=(self.cy + 0.5) * y - 0.5)
 
     def cropped(self, left: int, top: int, width: int, height: int) -> Camera:
-        """Return the camera of a window of this one's images; the window may reach beyond."""
+        """Return the camera for a window of the image; the window may reach beyond its borders."""
         return replace(
             self, width=width, height=height, cx=self.cx - left, cy=self.cy - top)
 
     def undistorted(self) -> Camera:
-        """Return the same camera without distortion."""
+        """Return the camera without distortion."""
         return replace(self, distortion=())
 
     def project(self, points: ArrayLike) -> Floats:

@@ -1,4 +1,4 @@
-"""A pose with its covariance, and what happens to the covariance when frames change."""
+"""Pose with covariance, and the change of its frame."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from posenet_ros.geometry.pose import finite_array, Pose
 @dataclass(frozen=True, eq=False)
 class PoseEstimate:
     """
-    Where the camera was when an image was taken.
+    Estimated pose of the camera at an image, with its covariance.
 
     :param map_from_camera: pose of the camera (optical convention: x right, y down, z forward).
     :param covariance: (6, 6) in the map frame: x y z in m^2, then the rotation about the fixed
         axes x y z in rad^2 (as in geometry_msgs/PoseWithCovariance).
-    :param place_score: how little the image looks like the trained place; 1 is as little as the
-        model allows. None when the model cannot tell.
-    :param landmarks: how many agree with the pose; 0 when the network alone says it.
+    :param place_score: distance of the image to the trained place, divided by the model's limit;
+        above 1 the image is out of place. None when the model has no limit.
+    :param landmarks: number of landmarks that are inliers of the pose; 0 when the pose is the
+        network's alone.
     :raises InputError: when the covariance is not symmetric positive semi-definite.
     """
 
@@ -42,42 +43,44 @@ class PoseEstimate:
         """
         Return the estimate of another frame of the same rigid body, such as the robot's base.
 
-        A rotation error about the camera's origin displaces a base at the lever l by -[l]x of it:
+        A rotation error r about the camera's origin displaces a base at the lever l by -[l]x r:
         the adjoint of the translation, for errors about the fixed axes (Barfoot, "State
         estimation for robotics", 2017, section 7.1.4). The rotation error itself is the same.
 
-        :param camera_from_base: where that frame is, and exactly known.
+        :param camera_from_base: pose of that frame in the camera, without error.
         :returns: its `map_from_camera` is map_from_base.
         """
         lever = self.map_from_camera.rotation @ camera_from_base.translation_m
         adjoint = np.eye(6)
         adjoint[:3, 3:] = np.cross(np.eye(3), lever).T  # column j is e_j x lever
         return PoseEstimate(self.map_from_camera @ camera_from_base,
-                            symmetric(adjoint @ self.covariance @ adjoint.T), self.place_score,
+                            symmetrise(adjoint @ self.covariance @ adjoint.T), self.place_score,
                             self.landmarks)
 
 
-def symmetric(matrix: Floats) -> Floats:
-    """Return a matrix (N, N) that is symmetric but for rounding, without what rounding did."""
+def symmetrise(matrix: Floats) -> Floats:
+    """Remove the asymmetry that rounding leaves in a matrix (N, N)."""
     return np.asarray((matrix + matrix.T) / 2)
 
 
-def turned(covariance: Floats, target_from_source: Floats) -> Floats:
+def rotate_covariance(covariance: Floats, target_from_source: Floats) -> Floats:
     """
-    Return a (6, 6) covariance about other axes.
+    Rotate a covariance into other axes.
 
-    Both halves turn; a translation of the frame moves neither, because the covariance is about
-    the camera's own origin.
+    Both halves rotate; a translation of the frame changes neither, because the covariance is
+    about the camera's own origin.
 
-    :param target_from_source: (3, 3) rotation to the new axes.
+    :param covariance: (6, 6) about the source's axes, ordered as a PoseEstimate's.
+    :param target_from_source: (3, 3) rotation.
+    :returns: (6, 6) about the target's axes.
     """
-    turn = np.kron(np.eye(2), target_from_source)
-    return symmetric(turn @ covariance @ turn.T)
+    rotation = np.kron(np.eye(2), target_from_source)
+    return symmetrise(rotation @ covariance @ rotation.T)
 
 
 def diagonal_covariance(sigma_m: Sequence[float], sigma_rad: Sequence[float]) -> Floats:
     """
-    Return the (6, 6) covariance of independent errors.
+    Build the (6, 6) covariance of independent errors.
 
     :param sigma_m: standard deviation along x y z, metres.
     :param sigma_rad: standard deviation of the rotation about the fixed x y z, radians.

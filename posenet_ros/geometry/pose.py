@@ -1,5 +1,5 @@
 """
-Rigid transforms and pose estimates.
+Rigid transforms.
 
 A :class:`Pose` is named `target_from_source`, so neighbours cancel in products:
 `map_from_base = map_from_camera @ camera_from_base`. Translations are metres, quaternions
@@ -40,7 +40,7 @@ def xyzw_from_wxyz(quat_wxyz: ArrayLike) -> Floats:
 
 
 def finite_array(value: ArrayLike, shape: tuple[int, ...], name: str) -> Floats:
-    """Return a read-only float64 copy of a finite array of that shape."""
+    """Copy a finite array of that shape, read-only and float64; raise InputError otherwise."""
     array = np.array(value, dtype=np.float64)
     if array.shape != shape:
         raise InputError(f'{name} has to have the shape {shape}. Received: {array.shape}')
@@ -88,7 +88,7 @@ class Pose:
 
         :param rotation: (3, 3) orthonormal matrix, determinant +1.
         :param translation_m: (3,) metres.
-        :raises InputError: when the matrix is no rotation (1e-3 tolerance).
+        :raises InputError: when the matrix is not a rotation (tolerance 1e-3).
         """
         matrix = finite_array(rotation, (3, 3), 'rotation')
         if np.abs(matrix @ matrix.T - np.eye(3)).max() > 1e-3 or np.linalg.det(matrix) < 0:
@@ -102,7 +102,7 @@ class Pose:
         Build from a homogeneous matrix.
 
         :param matrix: (4, 4), last row 0 0 0 1.
-        :raises InputError: when it is no rigid transform.
+        :raises InputError: when it is not a rigid transform.
         """
         array = finite_array(matrix, (4, 4), 'matrix')
         if np.abs(array[3] - (0, 0, 0, 1)).max() > 1e-6:
@@ -135,7 +135,7 @@ class Pose:
 
     def apply(self, points: ArrayLike) -> Floats:
         """
-        Move points from the source into the target frame.
+        Transform points from the source into the target frame.
 
         :param points: (..., 3) metres.
         :returns: (..., 3) metres.

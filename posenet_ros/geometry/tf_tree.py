@@ -1,4 +1,4 @@
-"""The tree of TF frames, looked up at a time."""
+"""Tree of TF frames with lookups at a time stamp."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from posenet_ros.geometry.trajectory import Lookup
 
 class TransformTree:
     """
-    The frames of /tf and /tf_static.
+    Tree of the frames of /tf and /tf_static.
 
     :param edges: child frame -> (parent frame, lookup of parent_from_child).
     """
@@ -28,7 +28,9 @@ class TransformTree:
         """
         Return the function (stamp_ns, max_gap_s) -> parent_from_child.
 
-        :raises InputError: when no chain of transforms joins the two frames.
+        :param parent: frame to look up into.
+        :param child: frame to look up.
+        :raises InputError: when no chain of transforms connects the two frames.
         """
         up, down = self._to_root(parent), self._to_root(child)
         common = next((frame for frame in down if frame in up), None)

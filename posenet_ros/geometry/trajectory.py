@@ -1,4 +1,4 @@
-"""Poses over time: looked up at an image's stamp, alone or along a chain of TF frames."""
+"""Trajectory: stamped poses, interpolated at an image's stamp."""
 
 from __future__ import annotations
 
@@ -10,25 +10,23 @@ from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.lie import interpolate
-from posenet_ros.geometry.pose import (
-    Pose,
-)
+from posenet_ros.geometry.pose import Pose
 
 DEFAULT_MAX_GAP_S = 0.2
 Lookup = Callable[[int, float], Pose | None]  # (stamp_ns, max_gap_s) -> parent_from_child
 
 
 @dataclass(frozen=True, eq=False)
-class Track:
+class Trajectory:
     """
     Poses `frame_from_child` at increasing stamps.
 
-    :param stamps_ns: (N,) int64, strictly increasing.
+    :param stamps_ns: (N,) int64 nanoseconds, strictly increasing.
     :param positions_m: (N, 3) metres.
     :param quats_xyzw: (N, 4) unit quaternions.
-    :param frame_id: the frame in which the poses are given.
-    :param child_frame_id: what the poses are of; empty where the messages do not say.
-    :param rejected: how many messages held no pose: NaN, or a quaternion not of length 1.
+    :param frame_id: frame in which the poses are given.
+    :param child_frame_id: frame that the poses are of; empty where the messages do not say.
+    :param rejected: number of messages without a valid pose: NaN, or a quaternion not of length 1.
     """
 
     stamps_ns: NDArray[np.int64]
@@ -41,17 +39,17 @@ class Track:
     @classmethod
     def from_poses(
             cls, poses: Iterable[tuple[int, Pose]], frame_id: str = '', child_frame_id: str = '',
-            rejected: int = 0) -> Track:
+            rejected: int = 0) -> Trajectory:
         """
-        Build from (stamp_ns, pose) in any order; of several with one stamp the first is kept.
+        Build from (stamp_ns, pose) in any order; the first pose of a stamp is kept.
 
-        :raises InputError: when there are none.
+        :raises InputError: when there are no poses.
         """
         by_stamp: dict[int, Pose] = {}
         for stamp_ns, pose in poses:
             by_stamp.setdefault(stamp_ns, pose)
         if not by_stamp:
-            raise InputError(f'a track has to have at least one pose. Received: none, and '
+            raise InputError(f'a trajectory has to have at least one pose. Received: none, and '
                              f'{rejected} with NaN or a quaternion not of length 1')
         ordered = [by_stamp[stamp] for stamp in sorted(by_stamp)]
         return cls(
@@ -63,15 +61,15 @@ class Track:
         return len(self.stamps_ns)
 
     def pose(self, index: int) -> Pose:
-        """Return one of the poses."""
+        """Return the pose at an index."""
         return Pose(self.positions_m[index], self.quats_xyzw[index])
 
     def at(self, stamp_ns: int, max_gap_s: float = DEFAULT_MAX_GAP_S) -> Pose | None:
         """
-        Return the pose at a time, interpolated; never extrapolated.
+        Interpolate the pose at a time; never extrapolate.
 
-        :param max_gap_s: how far apart the poses before and after may be, seconds.
-        :returns: None outside the track and in a gap that is longer.
+        :param max_gap_s: longest time between the poses before and after, seconds.
+        :returns: None outside the trajectory and within a longer gap.
         """
         after = int(np.searchsorted(self.stamps_ns, stamp_ns))
         if after < len(self) and self.stamps_ns[after] == stamp_ns:

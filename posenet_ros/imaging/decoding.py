@@ -20,7 +20,7 @@ from posenet_ros.errors import InputError
 
 BytesLike = Any  # anything with the buffer protocol: array.array, bytes, NumPy array
 
-Reduction = Callable[[int, int], int]  # (width, height) -> 1, 2, 4... times smaller will do
+Reduction = Callable[[int, int], int]  # (width, height) -> factor 1, 2, 4...
 
 JPEG_START, JPEG_SCAN, JPEG_END = b'\xff\xd8', b'\xff\xda', b'\xff\xd9'
 JPEG_SIZE = frozenset(range(0xc0, 0xd0)) - {0xc4, 0xc8, 0xcc}  # the markers before the size
@@ -44,7 +44,7 @@ class Frame:
 
 
 class ImageError(InputError):
-    """An image message that cannot be used: says what was expected and what came."""
+    """An image message that cannot be used: what was expected and what was received."""
 
 
 class Encoding(NamedTuple):
@@ -113,8 +113,8 @@ def decode_compressed(data: BytesLike, image_format: str = '',
 
     :param data: the file's bytes.
     :param image_format: the message's `format`, as `jpeg` or `rgb8; jpeg compressed bgr8`.
-    :param reduction: tells for a JPEG's (width, height) by how much smaller it may be decoded,
-        which costs less than to decode it and to halve it; it divides both.
+    :param reduction: chooses for a JPEG's (width, height) the factor by which it is decoded
+        smaller, which costs less than to decode and halve it; it divides both.
     :returns: (H, W, 3) RGB.
     :raises ImageError: when the file is empty, cut off, of an unknown kind or a depth image.
     """
@@ -191,7 +191,7 @@ def _rgb(pixels: AnyArray, code: int | None) -> RgbImage:
 
 
 def _decoded(decode: Callable[[], Any]) -> AnyArray | None:
-    """Return what OpenCV makes of it; None where OpenCV refuses."""
+    """Call OpenCV; None where it raises."""
     try:
         return decode()  # type: ignore[no-any-return]
     except cv2.error:
@@ -199,7 +199,7 @@ def _decoded(decode: Callable[[], Any]) -> AnyArray | None:
 
 
 def _is_cut_off(flat: NDArray[np.uint8]) -> bool:
-    """Tell whether a JPEG lacks its end: OpenCV would fill the rest with grey."""
+    """Return whether a JPEG is truncated: OpenCV would fill the rest with grey."""
     if flat[:2].tobytes() != JPEG_START:
         return False
     content = flat.tobytes()

@@ -19,7 +19,7 @@ def read_image(path: Path, where: str = '', reduction: Reduction | None = None) 
     Read an image file, as the bytes of a CompressedImage are read.
 
     :param where: the file and line that named it, for the message.
-    :param reduction: tells by how much smaller a JPEG of a size may be decoded.
+    :param reduction: chooses the factor by which a JPEG is decoded smaller.
     :returns: (height, width, 3) RGB, 8 bits.
     :raises InputError: when the file is no readable image.
     """

@@ -24,7 +24,7 @@ Box = tuple[int, int, int, int]
 # A mean of 2x2 pixels costs a tenth of a resize by area, but leaves coarser steps. With this many
 # pixels left for each of the base image's, the network's input changes by 0.4 grey levels on
 # average (photographs; 0.8 with 3, 1.3 with 2), about as much as JPEG changes it.
-FEWEST_LEFT = 4
+MIN_OVERSAMPLING = 4
 SLACK = 16  # base pixels around the crop, among which the best border is sought
 
 
@@ -36,7 +36,7 @@ def centred(outer: int, inner: int) -> int:
 @dataclass(frozen=True)
 class Preprocess:
     """
-    How an image becomes the network's input.
+    The preprocessing from an image to the network's input.
 
     :param width: network input width, pixels.
     :param height: network input height, pixels.
@@ -79,14 +79,14 @@ class Preprocess:
 
     def reduction(self, width: int, height: int) -> int:
         """
-        Return by how much an image of this size may be halved before it is resized: 1, 2, 4...
+        Return the factor by which an image of this size is halved before resizing: 1, 2, 4...
 
         A decoder that halves at less cost (JPEG) may do that; :meth:`base` takes either image.
         """
         base_width, base_height = self._base_size(width, height)
         left = min(width / base_width, height / base_height)
         factor = 1
-        while left >= 2 * FEWEST_LEFT * factor and not (width % (2 * factor)
+        while left >= 2 * MIN_OVERSAMPLING * factor and not (width % (2 * factor)
                                                         or height % (2 * factor)):
             factor *= 2
         return factor
@@ -139,7 +139,7 @@ class Preprocess:
 
 class _Plan(NamedTuple):
     """
-    How a window of the base image is made; the same for every frame.
+    How to make a window of the base image; the same for every frame.
 
     :param source: left, top, right, bottom in the halved image (undistorted).
     :param size: width and height that this part is resized to; the window is in it at `left`,
@@ -176,7 +176,7 @@ def _plan(camera: Camera, base: tuple[int, int], window: Box, factor: int) -> _P
 
 
 class _Span(NamedTuple):
-    """A stretch of one axis: first and last border in the base image and in the source."""
+    """An interval of one axis: its borders in the base image and in the source."""
 
     base: tuple[int, int]
     source: tuple[int, int]
@@ -184,12 +184,12 @@ class _Span(NamedTuple):
 
 def _span(first: int, last: int, base: int, source: int) -> _Span:
     """
-    Return a stretch that holds first..last and whose borders are borders of source pixels.
+    Find an interval around first..last whose borders are borders of source pixels.
 
     :param base: and `source`: the lengths of the whole axis, pixels.
     """
     scale = source / base
-    if scale < 1:  # to enlarge takes the pixels around the stretch, too
+    if scale < 1:  # to enlarge takes the pixels around the interval, too
         return _Span((0, base), (0, source))
 
     def off(border: int) -> float:
@@ -209,7 +209,7 @@ def _check(image: RgbImage, camera: Camera, factor: int) -> None:
 
 
 def _halved(image: RgbImage, factor: int) -> RgbImage:
-    """Return the image 1, 2, 4... times smaller; its sides are multiples of that."""
+    """Halve an image until it is smaller by the factor 1, 2, 4..., which divides its sides."""
     while factor > 1:
         size = image.shape[1] // 2, image.shape[0] // 2
         image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)

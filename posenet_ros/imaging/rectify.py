@@ -13,9 +13,9 @@ from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 
 
-def warped(image: RgbImage, camera: Camera, target: Camera) -> RgbImage:
+def warp_image(image: RgbImage, camera: Camera, target: Camera) -> RgbImage:
     """
-    Return what another camera at the same place would see; black where `camera` sees nothing.
+    Warp an image into another camera at the same place; black outside its view.
 
     :param image: (height, width, 3) RGB of `camera`, 8 bits.
     :param target: the other camera, without distortion.

@@ -6,9 +6,9 @@ The model folder: everything inference needs, checked when it is loaded.
     network.tflite       the same network for LiteRT (CPU, no TensorFlow needed)
     network.int8.tflite  the same with 8-bit weights, where that is as good and faster
     head.tflite          its last layers alone, for Monte-Carlo dropout
-    landmarks.npz        spots of the place with known positions, to refine poses by
-    train.npz            training poses, image descriptors for the evaluator's baselines, and what
-                         images are compared with to tell whether they are of the place
+    landmarks.npz        landmarks of the scene, to refine poses by
+    train.npz            training poses, image descriptors for the evaluator's baselines, and the
+                         global descriptors that tell places apart
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from posenet_ros.inference.train_index import TrainIndex
 from posenet_ros.networks.config import NetworkConfig
 from posenet_ros.utils.settings import from_mapping
 
-# 1 had one covariance for all images, 2 one network, 3 no landmarks, 4 no misfits, 5 no
+# 1 had one covariance for all images, 2 one network, 3 no landmarks, 4 no misfit_power, 5 no
 # place_images; all are read
 FORMAT_VERSION = 6
 ARTIFACT_FILE = 'artifact.json'
@@ -69,11 +69,11 @@ class Artifact:
                              f'Received: {(self.preprocess.width, self.preprocess.height)}')
         self.preprocess.base_camera(self.camera)
         if self.calibration.place_limit and (
-                not len(self.train.places)
-                or self.train.places.shape[1] != self.network.descriptor_size):
-            raise InputError('to know the place there have to be descriptors of '
+                not len(self.train.global_descriptors)
+                or self.train.global_descriptors.shape[1] != self.network.descriptor_size):
+            raise InputError('a place limit needs global descriptors of '
                              f'{self.network.descriptor_size} numbers. Received: an array '
-                             f'{self.train.places.shape}')
+                             f'{self.train.global_descriptors.shape}')
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +145,7 @@ def load(folder: Path | str) -> LoadedArtifact:
 
 
 def _read_json(file: Path) -> dict[str, Any]:
-    """Return the content of artifact.json."""
+    """Read artifact.json."""
     if not file.is_file():
         raise InputError(f'{file} is missing: a model folder made by training.train is expected')
     try:
@@ -158,7 +158,7 @@ def _read_json(file: Path) -> dict[str, Any]:
 
 
 def _check_keys(content: Mapping[str, Any], file: Path) -> None:
-    """Check the format's version first, for a newer one may have other keys."""
+    """Check format version and keys; the version first, as a newer one may have other keys."""
     version = content.get('format_version')
     if not isinstance(version, int) or version < 1:
         raise InputError(f"{file}: the key 'format_version' has to be a whole number from 1. "

@@ -1,4 +1,4 @@
-"""What held-out images told of the errors, and where the training images were taken."""
+"""Calibration of the covariance on held-out images, and bounds of the training positions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from posenet_ros.errors import InputError
 @dataclass(frozen=True)
 class Scene:
     """
-    Where the training images were taken, in the dataset's frame.
+    Bounds of the training positions, in the dataset's frame.
 
     :param bounds_min_m: smallest x y z of the camera positions, metres.
     :param bounds_max_m: largest x y z, metres.
@@ -24,22 +24,22 @@ class Scene:
 @dataclass(frozen=True)
 class Calibration:
     """
-    What held-out training frames told of the errors.
+    Calibration of the covariance, from the errors of held-out training images.
 
     :param sigma_m: standard deviation along x y z of the dataset's frame, metres.
     :param sigma_rad: of the rotation about the fixed x y z, radians.
-    :param scale: on each axis the factor from the error that the network expects of an image to
-        its standard deviation; empty when it expects none.
-    :param place_power: the error that is expected is multiplied by this power of the place score:
-        images that look unusual are answered worse.
-    :param mc_scale: a further factor on each axis for the sum with the spread of Monte-Carlo
+    :param scale: factor on each axis from the error that the network predicts to the standard
+        deviation; empty for a network without predicted errors.
+    :param place_power: the predicted error is multiplied by this power of the place score: the
+        errors of unusual images are larger.
+    :param mc_scale: a further factor on each axis for the sum with the covariance of Monte-Carlo
         dropout, whose rate is `mc_rate`.
-    :param refined_scale: the factor on each axis from what the residuals of landmarks say to the
-        standard deviation of a pose that was refined by them; empty without landmarks.
-    :param misfit_power: that standard deviation is multiplied by this power of the misfit of the
-        training images nearby.
-    :param place_limit: unlikeness to the training images from which an image is of another
-        place; 0 when it cannot be told.
+    :param refined_scale: factor on each axis from the standard deviation by the reprojection
+        residuals to that of a refined pose; empty without landmarks.
+    :param misfit_power: that standard deviation is multiplied by this power of the pose residual
+        ratio of the training images nearby.
+    :param place_limit: place distance to the training images above which an image is out of
+        place; 0 for a network without global descriptor.
     """
 
     sigma_m: tuple[float, ...]

@@ -63,7 +63,7 @@ def has_nvidia_gpu() -> bool:
 
 
 def _resolve(engine: str, precision: str = 'float32') -> str:
-    """Return the engine's name for `auto`: what the precision needs, else what is fastest."""
+    """Resolve `auto`: the engine that the precision needs, else the fastest."""
     for name, value, known in (('engine', engine, ENGINES), ('precision', precision, PRECISIONS)):
         if value not in known:
             raise InputError(f'{name} has to be one of {", ".join(known)}. Received: {value!r}')

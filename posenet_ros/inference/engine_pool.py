@@ -17,7 +17,7 @@ from posenet_ros.inference.prediction import Prediction
 
 class EnginePool:
     """
-    Lend each thread an engine for the time of a call; one thread waits where there is none left.
+    A pool of engines: each call borrows one, and waits while none is free.
 
     :param engines: equal ones, at least one.
     """
@@ -32,16 +32,16 @@ class EnginePool:
 
     def predict(self, batch: NDArray[np.uint8]) -> Prediction:
         """Estimate poses; see :meth:`posenet_ros.inference.engine.Engine.predict`."""
-        with self._lent() as engine:
+        with self._borrowed() as engine:
             return engine.predict(batch)
 
     def head(self, fc: NDArray[np.float32]) -> Prediction:
         """Run the last layers alone; see :meth:`posenet_ros.inference.engine.Engine.head`."""
-        with self._lent() as engine:
+        with self._borrowed() as engine:
             return engine.head(fc)
 
     @contextmanager
-    def _lent(self) -> Iterator[Engine]:
+    def _borrowed(self) -> Iterator[Engine]:
         engine = self._free.get()
         try:
             yield engine
@@ -51,7 +51,7 @@ class EnginePool:
 
 def load_pool(artifact: LoadedArtifact, engine: str, precision: str) -> EnginePool:
     """
-    Load what answers most images a second: LiteRT with one thread for each core, or TensorFlow.
+    Load the engines of the highest throughput: one LiteRT a core, or TensorFlow.
 
     Threads of one LiteRT wait for each other in every layer; engines do not.
 

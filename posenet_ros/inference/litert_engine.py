@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.errors import InputError
-from posenet_ros.inference.prediction import NO_HEAD, Prediction, prediction
+from posenet_ros.inference.prediction import make_prediction, NO_HEAD, Prediction
 from posenet_ros.utils.process_memory import forget_mapped
 from posenet_ros.utils.quiet_stderr import quiet_stderr
 
@@ -55,7 +55,7 @@ class LiteRtEngine:
     def predict(self, batch: NDArray[np.uint8]) -> Prediction:
         """Estimate poses one image after another; see :meth:`Engine.predict`."""
         outputs = [self._run(image=image[None]) for image in batch]
-        return prediction({key: np.concatenate([output[key] for output in outputs])
+        return make_prediction({key: np.concatenate([output[key] for output in outputs])
                            for key in outputs[0]})
 
     def head(self, fc: NDArray[np.float32]) -> Prediction:
@@ -64,4 +64,4 @@ class LiteRtEngine:
             if self._head_file is None or not self._head_file.is_file():
                 raise InputError(NO_HEAD)
             self._head = self._load(self._head_file, 1)
-        return prediction(self._head(fc=fc))
+        return make_prediction(self._head(fc=fc))

@@ -1,4 +1,4 @@
-"""What a network says of images, and what a network is to the rest of the house."""
+"""Predictions of a network, and the protocols of a network and its head."""
 
 from __future__ import annotations
 
@@ -8,32 +8,33 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-POSE = ('position', 'quat_xyzw')
-CERTAINTY = ('log_sigma', 'descriptor', 'fc')  # outputs that not every network has
+POSE_OUTPUTS = ('position', 'quat_xyzw')
+UNCERTAINTY_OUTPUTS = ('log_sigma', 'descriptor', 'fc')  # outputs that not every network has
 NO_HEAD = ('Monte-Carlo dropout needs a model folder with a head of its own: make one of this by '
            'python -m training.uncertainty')
 
 
-def prediction(outputs: Mapping[str, Any]) -> Prediction:
-    """Return a network's outputs as float64, the quaternions of exact unit length."""
+def make_prediction(outputs: Mapping[str, Any]) -> Prediction:
+    """Make a prediction of a network's outputs: float64, the quaternions of exact unit length."""
     quats = np.asarray(outputs['quat_xyzw'], np.float64)
-    more = {key: np.asarray(outputs[key], np.float64) for key in CERTAINTY if key in outputs}
+    more = {key: np.asarray(outputs[key], np.float64) for key in UNCERTAINTY_OUTPUTS
+            if key in outputs}
     return Prediction(np.asarray(outputs['position'], np.float64),
                       quats / np.linalg.norm(quats, axis=-1, keepdims=True), **more)
 
 
 class Prediction(NamedTuple):
     """
-    What a network says of a batch of images.
+    The outputs of a network for a batch of images.
 
-    Networks that were never taught how sure they are say no more than the pose.
+    Networks without uncertainty heads give the poses alone.
 
     :param position_m: (N, 3) camera positions in the dataset's frame, metres.
     :param quat_xyzw: (N, 4) unit quaternions, dataset from camera.
-    :param log_sigma: (N, 6) logarithm of the expected error, before calibration: along x y z of
+    :param log_sigma: (N, 6) logarithm of the predicted error, before calibration: along x y z of
         the dataset's frame in metres, then about its fixed x y z in radians.
-    :param descriptor: (N, D) what the images look like, to be compared with the training images.
-    :param fc: (N, W) activations before dropout, from which the head makes the pose.
+    :param descriptor: (N, D) global descriptors, to be compared with those of the training images.
+    :param fc: (N, W) activations before dropout, the input of the head.
     """
 
     position_m: NDArray[np.float64]
@@ -60,7 +61,7 @@ class Head(Protocol):
 
 
 class HasHead(Protocol):
-    """An engine, of which only the last layers are wanted."""
+    """An engine with a head of its own, for Monte-Carlo dropout."""
 
     def head(self, fc: NDArray[np.float32]) -> Prediction:
         """Return one pose a row; see :class:`Head`."""

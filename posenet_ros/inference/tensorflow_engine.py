@@ -13,7 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.errors import InputError
-from posenet_ros.inference.prediction import CERTAINTY, NO_HEAD, POSE, Prediction, prediction
+from posenet_ros.inference.prediction import (
+    make_prediction,
+    NO_HEAD,
+    POSE_OUTPUTS,
+    Prediction,
+    UNCERTAINTY_OUTPUTS,
+)
 from posenet_ros.networks.config import NetworkConfig
 from posenet_ros.networks.weights_file import load_weights
 from posenet_ros.utils.quiet_stderr import quiet_stderr
@@ -41,8 +47,8 @@ class TensorFlowEngine:
         with _dtype_policy('mixed_float16' if half else 'float32'):
             model = build(config)
         load_weights(model, weights)
-        self._sizes = {key: model.output[key].shape[-1] for key in (*POSE, *CERTAINTY)
-                       if key in model.output}
+        self._sizes = {key: model.output[key].shape[-1]
+                       for key in (*POSE_OUTPUTS, *UNCERTAINTY_OUTPUTS) if key in model.output}
 
         def run(images: Any) -> Any:  # noqa: ANN401
             outputs = model(images, training=False)
@@ -60,13 +66,13 @@ class TensorFlowEngine:
         """Estimate poses in one call (each new N compiles once); see :meth:`Engine.predict`."""
         rows = self._run(self._constant(batch)).numpy()
         ends = np.cumsum(list(self._sizes.values()))[:-1]
-        return prediction(dict(zip(self._sizes, np.split(rows, ends, axis=1), strict=True)))
+        return make_prediction(dict(zip(self._sizes, np.split(rows, ends, axis=1), strict=True)))
 
     def head(self, fc: NDArray[np.float32]) -> Prediction:
         """Run the last layers alone; see :meth:`Engine.head`."""
         if self._head is None:
             raise InputError(NO_HEAD)
-        return prediction({key: value.numpy()
+        return make_prediction({key: value.numpy()
                            for key, value in self._head(self._constant(fc)).items()})
 
 

@@ -1,1 +1,1 @@
-"""Exact poses from matched landmarks."""
+"""Visual localisation by matched landmarks: features, matching, absolute pose."""

@@ -1,4 +1,4 @@
-"""The pose of a camera from points that it sees (perspective-n-point), and how sure it is."""
+"""Absolute pose of a camera from 2D-3D matches (perspective-n-point), with its covariance."""
 
 from __future__ import annotations
 
@@ -9,211 +9,222 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
-from posenet_ros.geometry.estimate import symmetric
-from posenet_ros.geometry.lie import pose_moved, rotation_from_vector
+from posenet_ros.geometry.estimate import symmetrise
+from posenet_ros.geometry.lie import retract, so3_exp
 from posenet_ros.geometry.pose import Pose
 
-FEWEST_POINTS = 6
-ROUNDS = 300  # of random sampling, at most
-CONFIDENCE = 0.999
-FINE = 0.1  # of the tolerance: rays that are further off count less than half (Cauchy)
-STEPS = 10  # of least squares with these weights, at most
-SETTLED = 1e-3  # of a fine ray: smaller steps end it
-LEAST_NOISE = 0.1  # of a fine ray, which no feature is found better than
-ENOUGH = 150  # rays that agree: fewer make more than chance of each
-COLUMNS, ROWS = 4, 3  # parts of an image, in which rays err alike
-LEAST_KNOWN = 1e-10  # of a motion of the camera, as a share of what is known of any other
+MIN_INLIERS = 6
+MAX_TRIALS = 300  # of RANSAC
+CONFIDENCE = 0.999  # of RANSAC
+LOSS_SCALE = 0.1  # width of Cauchy's loss as a part of `max_error`
+MAX_ITERATIONS = 10  # of the iteratively reweighted least squares
+STEP_TOLERANCE = 1e-3  # as a part of the width of the loss: smaller steps end the iteration
+MIN_NOISE = 0.1  # as a part of the width of the loss: no feature is located better
+FULL_INLIERS = 150  # inliers on distinct rays: with fewer, chance agreement counts for more
+COLUMNS, ROWS = 4, 3  # cells of the image, within which errors are correlated
+MIN_CONDITION = 1e-10  # of the information matrix: its smallest by its largest eigenvalue
 
 
 @dataclass(frozen=True, eq=False)
-class Resection:
+class AbsolutePose:
     """
-    A camera's pose, and what it is from.
+    Pose of a camera with its inliers and its covariance.
 
-    :param map_from_camera: the pose that the inliers agree on.
-    :param inliers: (K,) indices of the points that agree with it, a `share` of all.
-    :param covariance: (6, 6) in the map, as a PoseEstimate's, but for factors that calibration
-        finds: it knows nothing of errors that all points share. Larger the fewer rays agree, and
-        the smaller their share (doc/experiments.md).
+    :param map_from_camera: the pose.
+    :param inliers: (K,) indices of the matches that agree with the pose.
+    :param inlier_ratio: K divided by the number of matches.
+    :param covariance: (6, 6) in the map, ordered as a PoseEstimate's, up to the factors that
+        calibration finds: it cannot tell errors that all points share.
     """
 
     map_from_camera: Pose
     inliers: NDArray[np.intp]
-    share: float
+    inlier_ratio: float
     covariance: Floats
 
 
-def resect(points_m: Floats, rays: Floats, tolerance: float) -> Resection | None:
+def estimate_absolute_pose(points_m: Floats, points_normalized: Floats,
+                           max_error: float) -> AbsolutePose | None:
     """
-    Return the camera's pose, by P3P on random samples (RANSAC), then robust least squares.
+    Estimate the camera's pose by P3P within RANSAC, then by robust least squares.
 
-    Points that agree are chosen again once all of the first have had their say. Of them, those
-    that agree best decide: landmarks that are a little off, or of
-    the spot beside, would pull the pose away. Cauchy's loss, by iterated weights (Holland and
-    Welsch 1977); of several points on one ray each counts less.
+    The inliers are found again after a refinement by the first ones. The final fit minimises
+    Cauchy's loss by iteratively reweighted least squares (Holland and Welsch 1977), because
+    landmarks that are slightly off, or that belong to a neighbouring point, would bias the pose.
+    Points on the same ray share their weight.
 
-    :param points_m: (N, 3) in the map.
-    :param rays: (N, 2) where the camera sees them: x / z and y / z in the camera.
-    :param tolerance: how far a ray may be off, in units of `rays`.
+    :param points_m: (N, 3) in the map, metres.
+    :param points_normalized: (N, 2) where the camera sees them, normalised image coordinates:
+        x / z and y / z in the camera's optical frame.
+    :param max_error: largest reprojection error of an inlier, normalised image coordinates.
     :returns: None when no pose was found.
     """
-    if len(points_m) < FEWEST_POINTS:
+    if len(points_m) < MIN_INLIERS:
         return None
     try:
-        solved = _solve(points_m, rays, tolerance)
-    except cv2.error:  # points that it cannot work with, as all but one of them being the same
+        solved = _ransac(points_m, points_normalized, max_error)
+    except cv2.error:  # a degenerate sample, such as all points but one being the same
         solved = None
     if solved is None:
         return None
-    pose, chosen = solved
-    share = len(chosen) / len(points_m)
-    spots = np.unique(rays[chosen], axis=0, return_inverse=True)[1].ravel()
-    once = 1 / np.sqrt(np.bincount(spots)[spots])
-    fit = _settled(points_m[chosen], rays[chosen], pose, FINE * tolerance, once)
+    pose, inliers = solved
+    inlier_ratio, scale = len(inliers) / len(points_m), LOSS_SCALE * max_error
+    rays = points_normalized[inliers]
+    unique_rays = np.unique(rays, axis=0, return_inverse=True)[1].ravel()
+    multiplicity_weights = 1 / np.sqrt(np.bincount(unique_rays)[unique_rays])
+    fit = _irls(points_m[inliers], rays, pose, scale, multiplicity_weights)
     if fit is None:
         return None
-    own = _covariance(fit, spots, _parts(rays[chosen]), FINE * tolerance)
-    return Resection(fit.pose, chosen, share, own * np.sqrt(ENOUGH / (share * (1 + spots.max()))))
+    own = _pose_covariance(fit, unique_rays, _image_cells(rays), scale)
+    return AbsolutePose(fit.pose, inliers, inlier_ratio,
+                        own * np.sqrt(FULL_INLIERS / (inlier_ratio * (1 + unique_rays.max()))))
 
 
-def _solve(points_m: Floats, rays: Floats,
-           tolerance: float) -> tuple[Pose, NDArray[np.intp]] | None:
-    """Return map_from_camera and the points that agree with it."""
-    found, turn, shift, inliers = cv2.solvePnPRansac(
-        points_m, rays, np.eye(3), None, iterationsCount=ROUNDS, reprojectionError=tolerance,
-        confidence=CONFIDENCE, flags=cv2.SOLVEPNP_P3P)
-    if not found or inliers is None or len(inliers) < FEWEST_POINTS:
+def _ransac(points_m: Floats, points_normalized: Floats,
+            max_error: float) -> tuple[Pose, NDArray[np.intp]] | None:
+    """Estimate map_from_camera by RANSAC over P3P; return it with the indices of its inliers."""
+    found, rotation_vector, translation, inliers = cv2.solvePnPRansac(
+        points_m, points_normalized, np.eye(3), None, iterationsCount=MAX_TRIALS,
+        reprojectionError=max_error, confidence=CONFIDENCE, flags=cv2.SOLVEPNP_P3P)
+    if not found or inliers is None or len(inliers) < MIN_INLIERS:
         return None
     first = inliers[:, 0]
-    turn, shift = cv2.solvePnPRefineLM(
-        points_m[first], rays[first], np.eye(3), None, turn, shift)
-    rotation = np.asarray(cv2.Rodrigues(turn)[0].T, np.float64)
-    if not (np.isfinite(rotation).all() and np.isfinite(shift).all()):
+    rotation_vector, translation = cv2.solvePnPRefineLM(
+        points_m[first], points_normalized[first], np.eye(3), None, rotation_vector, translation)
+    rotation = np.asarray(cv2.Rodrigues(rotation_vector)[0].T, np.float64)
+    if not (np.isfinite(rotation).all() and np.isfinite(translation).all()):
         return None
-    pose = Pose.from_rotation(rotation, -rotation @ shift[:, 0])
-    chosen = _agreeing(points_m, rays, pose, tolerance)
-    return (pose, chosen) if len(chosen) >= FEWEST_POINTS else None
+    pose = Pose.from_rotation(rotation, -rotation @ translation[:, 0])
+    again = _inliers(points_m, points_normalized, pose, max_error)
+    return (pose, again) if len(again) >= MIN_INLIERS else None
 
 
-def _agreeing(points_m: Floats, rays: Floats, pose: Pose, tolerance: float) -> NDArray[np.intp]:
-    """Return which points are in front of a camera and within the tolerance, indices."""
-    seen = (points_m - pose.translation_m) @ pose.rotation
-    front = np.flatnonzero(seen[:, 2] > 0)
-    off = np.linalg.norm(seen[front, :2] / seen[front, 2:] - rays[front], axis=1)
-    return np.asarray(front[off < tolerance], np.intp)
+def _inliers(points_m: Floats, points_normalized: Floats, pose: Pose,
+             max_error: float) -> NDArray[np.intp]:
+    """Find the points in front of the camera whose reprojection error is below `max_error`."""
+    in_camera = (points_m - pose.translation_m) @ pose.rotation
+    front = np.flatnonzero(in_camera[:, 2] > 0)
+    errors = np.linalg.norm(
+        in_camera[front, :2] / in_camera[front, 2:] - points_normalized[front], axis=1)
+    return np.asarray(front[errors < max_error], np.intp)
 
 
-class _Fit(NamedTuple):
+class _Linearisation(NamedTuple):
     """
-    Least squares at a pose.
+    Weighted least squares linearised at a pose.
 
-    :param jacobian: (N, 2, 6) how the rays move with the pose's translation and rotation.
-    :param errors: (N, 2) of the rays.
-    :param once: (N,) what the points count, whatever they say: those on one ray count less.
-    :param weights: (N,) what they count as they agree.
-    :param inverse: (6, 6) of the information: the covariance where the rays' noise is 1.
+    :param jacobian: (N, 2, 6) derivative of the projections by translation and rotation.
+    :param residuals: (N, 2) projected minus observed, normalised image coordinates.
+    :param multiplicity_weights: (N,) prior weights: points on the same ray count less.
+    :param weights: (N,) prior weights times those of the robust loss.
+    :param inverse: (6, 6) inverse information: the covariance under residuals of unit variance.
     """
 
     pose: Pose
     jacobian: Floats
-    errors: Floats
-    once: Floats
+    residuals: Floats
+    multiplicity_weights: Floats
     weights: Floats
     inverse: Floats
 
     @property
-    def pulls(self) -> Floats:
-        """Return (N, 6) where to the points pull the pose; their sum is about 0."""
-        moved = self.weights[:, np.newaxis] * self.errors
-        return np.asarray((moved[:, np.newaxis] @ self.jacobian)[:, 0], np.float64)
+    def scores(self) -> Floats:
+        """Gradient of the loss by each point, (N, 6); they sum to zero at the minimum."""
+        weighted = self.weights[:, np.newaxis] * self.residuals
+        return np.asarray((weighted[:, np.newaxis] @ self.jacobian)[:, 0], np.float64)
 
 
-def _settled(points_m: Floats, rays: Floats, pose: Pose, fine: float, once: Floats) -> _Fit | None:
+def _irls(points_m: Floats, points_normalized: Floats, pose: Pose, scale: float,
+          multiplicity_weights: Floats) -> _Linearisation | None:
     """
-    Return the fit by Cauchy's loss of that width, from a pose on.
+    Minimise Cauchy's loss by iteratively reweighted least squares, starting at a pose.
 
-    :param once: as of the fit.
-    :returns: None where the rays hold too little.
+    :param scale: width of the loss, normalised image coordinates.
+    :param multiplicity_weights: (N,) prior weights of the points.
+    :returns: the last linearisation; None where the points do not determine the pose.
     """
-    fit = _fit(points_m, rays, pose, fine, once)
-    for _ in range(STEPS):
+    fit = _linearise(points_m, points_normalized, pose, scale, multiplicity_weights)
+    for _ in range(MAX_ITERATIONS):
         if fit is None:
             return None
-        step = -fit.inverse @ fit.pulls.sum(axis=0)
-        moved = pose_moved(fit.pose, rotation_from_vector(step[3:]), step[:3])
-        after = _fit(points_m, rays, moved, fine, once)
+        step = -fit.inverse @ fit.scores.sum(axis=0)
+        moved = retract(fit.pose, so3_exp(step[3:]), step[:3])
+        after = _linearise(points_m, points_normalized, moved, scale, multiplicity_weights)
         if after is None:
             break
         fit = after
-        if np.sqrt(np.mean(np.square(fit.jacobian @ step))) < SETTLED * fine:
+        if np.sqrt(np.mean(np.square(fit.jacobian @ step))) < STEP_TOLERANCE * scale:
             break
     return fit
 
 
-def _fit(points_m: Floats, rays: Floats, pose: Pose, fine: float, once: Floats) -> _Fit | None:
-    """Return the fit at a pose; None where a point is behind it or the rays hold too little."""
+def _linearise(points_m: Floats, points_normalized: Floats, pose: Pose, scale: float,
+               multiplicity_weights: Floats) -> _Linearisation | None:
+    """Linearise at a pose; None with a point behind it or with a singular information matrix."""
     rotation = pose.rotation
-    seen = (points_m - pose.translation_m) @ rotation
-    depth = seen[:, 2]
+    in_camera = (points_m - pose.translation_m) @ rotation
+    depth = in_camera[:, 2]
     if not depth.min() > 0:
         return None
-    # a ray moves by P d, d the point's motion in the camera (Hartley and Zisserman, section 6.2)
-    project = np.zeros((len(seen), 2, 3))
-    project[:, 0, 0] = project[:, 1, 1] = 1 / depth
-    project[:, :, 2] = -seen[:, :2] / (depth ** 2)[:, np.newaxis]
-    project = project @ rotation.T  # of a motion in the map
+    # derivative of x / z and y / z by the point (Hartley and Zisserman, section 6.2)
+    projection = np.zeros((len(in_camera), 2, 3))
+    projection[:, 0, 0] = projection[:, 1, 1] = 1 / depth
+    projection[:, :, 2] = -in_camera[:, :2] / (depth ** 2)[:, np.newaxis]
+    projection = projection @ rotation.T  # by the point in the map
     lever = points_m - pose.translation_m
-    jacobian = np.concatenate([-project, np.cross(project, lever[:, np.newaxis])], axis=2)
-    errors = seen[:, :2] / depth[:, np.newaxis] - rays
-    weights = once / (1 + np.sum(np.square(errors / fine), axis=1))
-    information = _information(jacobian, weights)
-    known = np.linalg.eigvalsh(information)
-    if not known[0] > LEAST_KNOWN * known[-1]:
+    jacobian = np.concatenate([-projection, np.cross(projection, lever[:, np.newaxis])], axis=2)
+    residuals = in_camera[:, :2] / depth[:, np.newaxis] - points_normalized
+    weights = multiplicity_weights / (1 + np.sum(np.square(residuals / scale), axis=1))
+    information = _information_matrix(jacobian, weights)
+    eigenvalues = np.linalg.eigvalsh(information)
+    if not eigenvalues[0] > MIN_CONDITION * eigenvalues[-1]:
         return None
     inverse = np.asarray(np.linalg.inv(information), np.float64)
-    return _Fit(pose, jacobian, errors, once, weights, inverse)
+    return _Linearisation(pose, jacobian, residuals, multiplicity_weights, weights, inverse)
 
 
-def _information(jacobian: Floats, weights: Floats) -> Floats:
-    """Return what points of those weights, whose rays have a noise of 1, know of the pose."""
+def _information_matrix(jacobian: Floats, weights: Floats) -> Floats:
+    """Compute the (6, 6) information J^T W J of points whose residuals have unit variance."""
     flat = jacobian.reshape(-1, 6)
     return np.asarray(flat.T @ (flat * np.repeat(weights, 2)[:, np.newaxis]), np.float64)
 
 
-def _parts(rays: Floats) -> NDArray[np.intp]:
-    """Return in which part of the image rays are, (N,): each row and column has as many."""
-    columns, rows = (np.searchsorted(np.quantile(values, np.arange(1, parts) / parts), values)
-                     for values, parts in zip(rays.T, (COLUMNS, ROWS), strict=True))
+def _image_cells(points_normalized: Floats) -> NDArray[np.intp]:
+    """Assign points (N, 2) to the cells of a grid whose rows and columns hold equal numbers."""
+    columns, rows = (np.searchsorted(np.quantile(values, np.arange(1, count) / count), values)
+                     for values, count in zip(points_normalized.T, (COLUMNS, ROWS), strict=True))
     return np.asarray(columns * ROWS + rows)
 
 
-def _covariance(fit: _Fit, spots: NDArray[np.intp], parts: NDArray[np.intp],
-                fine: float) -> Floats:
+def _pose_covariance(fit: _Linearisation, unique_rays: NDArray[np.intp],
+                     image_cells: NDArray[np.intp], scale: float) -> Floats:
     """
-    Return how sure a fit is: the mean of three answers, which differ in what errs alike.
+    Compute the covariance of a fit: the mean of three estimators with different clusters.
 
-    The points of a spot together, by as much as those of all spots do; those of a spot together,
-    by as much as these do; those in a part of the image together (White 1980, and Liang and Zeger
-    1986 for groups).
+    Homoscedastic; cluster-robust with the points on one ray as a cluster (White 1980); and
+    cluster-robust with the points of one cell of the image as a cluster (Liang and Zeger 1986).
 
-    :param spots: (N,) the ray that each point is on, and `parts` (N,) its part of the image.
+    :param unique_rays: (N,) index of each point's ray.
+    :param image_cells: (N,) index of each point's cell.
+    :returns: (6, 6) in the map.
     """
-    answers = [_alike(fit, LEAST_NOISE * fine), _grouped(fit, spots), _grouped(fit, parts)]
-    return symmetric(np.mean(answers, axis=0))
+    estimates = [_homoscedastic(fit, MIN_NOISE * scale), _cluster_robust(fit, unique_rays),
+                 _cluster_robust(fit, image_cells)]
+    return symmetrise(np.mean(estimates, axis=0))
 
 
-def _alike(fit: _Fit, least: float) -> Floats:
-    """Return the covariance where each spot errs for itself, all by as much, at least so much."""
-    weights = fit.weights * fit.once  # all on a spot are one
-    variance = np.sum(weights * np.sum(np.square(fit.errors), axis=1)) / (2 * np.sum(weights))
-    return np.asarray(np.linalg.inv(_information(fit.jacobian, weights))
-                      * max(variance, least ** 2), np.float64)
+def _homoscedastic(fit: _Linearisation, min_sigma: float) -> Floats:
+    """Compute the covariance where all rays err independently, with one variance."""
+    weights = fit.weights * fit.multiplicity_weights  # points on one ray are one observation
+    variance = np.sum(weights * np.sum(np.square(fit.residuals), axis=1)) / (2 * np.sum(weights))
+    return np.asarray(np.linalg.inv(_information_matrix(fit.jacobian, weights))
+                      * max(variance, min_sigma ** 2), np.float64)
 
 
-def _grouped(fit: _Fit, groups: NDArray[np.intp]) -> Floats:
-    """Return the covariance where the points of a group err alike, and groups do not."""
-    names, which = np.unique(groups, return_inverse=True)
-    pulls = np.zeros((len(names), 6))
-    np.add.at(pulls, which, fit.pulls)
-    few = len(names) / max(len(names) - 1, 1)
-    return np.asarray(fit.inverse @ (pulls.T @ pulls) @ fit.inverse * few, np.float64)
+def _cluster_robust(fit: _Linearisation, clusters: NDArray[np.intp]) -> Floats:
+    """Compute the sandwich covariance where errors correlate within clusters, not between."""
+    names, which = np.unique(clusters, return_inverse=True)
+    scores = np.zeros((len(names), 6))
+    np.add.at(scores, which, fit.scores)
+    small_sample = len(names) / max(len(names) - 1, 1)
+    return np.asarray(fit.inverse @ (scores.T @ scores) @ fit.inverse * small_sample, np.float64)

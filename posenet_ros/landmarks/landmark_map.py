@@ -1,4 +1,4 @@
-"""The landmarks of a place: what each training image sees, and its file."""
+"""Landmark map of a place: the triangulated features of each training image, and its file."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.landmarks.features import SIZE
+from posenet_ros.landmarks.features import DESCRIPTOR_SIZE
 
 
 @dataclass(frozen=True, eq=False)
 class Landmarks:
     """
-    What training images see of a place, in the dataset's frame.
+    Landmarks of a place by the training images that see them, in the dataset's frame.
 
-    :param positions_m: (V, 3) of the cameras, metres; `quats_xyzw` (V, 4).
-    :param points_m: (L, 3) landmarks, metres; each belongs to one image.
-    :param descriptors: (L, SIZE) what they look like there, uint8.
-    :param starts: (V + 1,) where the landmarks of each image begin.
-    :param misfits: (V,) how far off each image's pose is when found by what the others see, in
-        what was expected, 1 being usual: where poses of the data set contradict each other, many
-        are larger. NaN where that is not known.
+    :param positions_m: (V, 3) positions of the V cameras, metres.
+    :param quats_xyzw: (V, 4) their orientations, map_from_camera.
+    :param points_m: (L, 3) landmarks, metres; each belongs to one view.
+    :param descriptors: (L, DESCRIPTOR_SIZE) their local features there, uint8.
+    :param starts: (V + 1,) index of the first landmark of each view, and L.
+    :param pose_residual_ratios: (V,) residual of each view's pose, estimated from the other
+        views, divided by its expected residual, with a median of 1; larger where the data set's
+        poses contradict each other, NaN where unknown. The array `misfits` of the file.
     :raises InputError: on shapes that do not fit.
     """
 
@@ -36,12 +37,13 @@ class Landmarks:
     points_m: NDArray[np.float32]
     descriptors: NDArray[np.uint8]
     starts: NDArray[np.int32]
-    misfits: NDArray[np.float32]
+    pose_residual_ratios: NDArray[np.float32]
 
     def __post_init__(self) -> None:
         views, count = len(self.positions_m), len(self.points_m)
         shapes = {'positions_m': (views, 3), 'quats_xyzw': (views, 4), 'points_m': (count, 3),
-                  'descriptors': (count, SIZE), 'starts': (views + 1,), 'misfits': (views,)}
+                  'descriptors': (count, DESCRIPTOR_SIZE), 'starts': (views + 1,),
+                  'pose_residual_ratios': (views,)}
         for name, shape in shapes.items():
             if getattr(self, name).shape != shape:
                 raise InputError(f'{name} of the landmarks has to have the shape {shape}. '
@@ -52,24 +54,24 @@ class Landmarks:
                              f'Received: {self.starts[:1]} to {self.starts[-1:]} of {count}')
 
     def pose(self, view: int) -> Pose:
-        """Return where an image was taken, map_from_camera in the dataset's frame."""
+        """Return map_from_camera of a view, in the dataset's frame."""
         return Pose(self.positions_m[view], self.quats_xyzw[view])
 
-    def only(self, views: NDArray[np.intp]) -> Landmarks:
-        """Return what those images see, given by their indices."""
+    def subset(self, views: NDArray[np.intp]) -> Landmarks:
+        """Return the landmarks of some views (K,) alone."""
         counts = np.diff(self.starts)[views]
         each = [np.arange(self.starts[i], self.starts[i + 1]) for i in views]
         chosen = np.concatenate([np.empty(0, np.intp), *each])
         return Landmarks(self.positions_m[views], self.quats_xyzw[views], self.points_m[chosen],
                          self.descriptors[chosen], np.cumsum([0, *counts]).astype(np.int32),
-                         self.misfits[views])
+                         self.pose_residual_ratios[views])
 
-    def instead(self, seen: Mapping[int, tuple[NDArray[np.float32], NDArray[np.uint8]]],
-                ) -> Landmarks:
+    def with_views(self, seen: Mapping[int, tuple[NDArray[np.float32], NDArray[np.uint8]]],
+                   ) -> Landmarks:
         """
-        Return the same, but for what some images see.
+        Replace the landmarks of some views.
 
-        :param seen: by the images' indices, the landmarks and their descriptors.
+        :param seen: index of the view -> its landmarks (K, 3), metres, and their descriptors.
         """
         points, descriptors = zip(*(
             seen.get(i, (self.points_m[start:end], self.descriptors[start:end]))
@@ -79,21 +81,26 @@ class Landmarks:
                        descriptors=np.concatenate(descriptors), starts=starts)
 
 
+# the file's names of the fields
+ARRAY_NAMES = {name: name for name in Landmarks.__dataclass_fields__} | {
+    'pose_residual_ratios': 'misfits'}
+
+
 def load(file: Path) -> Landmarks:
     """
-    Read landmarks.npz; pickled content is refused. The first ones had no misfits.
+    Read landmarks.npz; pickled content is refused.
 
     :raises InputError: when it is damaged.
     """
     try:
         with np.load(file, allow_pickle=False) as arrays:
+            # model folders of format 4 have no residual ratios
             known = {'misfits': np.full(len(arrays['positions_m']), np.nan, np.float32), **arrays}
-            return Landmarks(**{name: known[name] for name in Landmarks.__dataclass_fields__})
+            return Landmarks(**{name: known[key] for name, key in ARRAY_NAMES.items()})
     except (KeyError, ValueError, zipfile.BadZipFile, InputError) as error:
         raise InputError(f'{file} is damaged: {error}') from error
 
 
 def save(landmarks: Landmarks, file: Path) -> None:
     """Write landmarks.npz."""
-    np.savez(file, **{name: getattr(landmarks, name)
-                      for name in Landmarks.__dataclass_fields__})
+    np.savez(file, **{key: getattr(landmarks, name) for name, key in ARRAY_NAMES.items()})

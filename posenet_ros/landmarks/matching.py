@@ -1,4 +1,4 @@
-"""Match local features by their descriptors."""
+"""Matching of local features: mutual nearest neighbours with the ratio test."""
 
 from __future__ import annotations
 
@@ -7,31 +7,30 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def unit_rows(descriptors: ArrayLike) -> NDArray[np.float32]:
-    """Return descriptors of length 1, so that products are cosines; (N, D)."""
+    """Normalise descriptors (N, D) to length 1: their scalar products are cosines."""
     rows = np.asarray(descriptors, dtype=np.float32)
     lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
     return np.asarray(rows / np.maximum(lengths, 1e-12), np.float32)
 
 
-def match(ours: NDArray[np.float32], theirs: NDArray[np.float32],
-          ratio: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def match_mutual(ours: NDArray[np.float32], theirs: NDArray[np.float32],
+                 max_ratio: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """
-    Return which features are of the same spot.
+    Match mutual nearest neighbours that pass the ratio test (Lowe 2004, section 7.1).
 
-    Each has to be the other's nearest, and nearer than the second nearest by the ratio of the
-    distances (Lowe 2004, section 7.1).
-
-    :param ours: (N, SIZE) and `theirs` (M, SIZE) descriptors of length 1.
-    :returns: indices (K,) into each.
+    :param ours: (N, D) descriptors of length 1.
+    :param theirs: (M, D) descriptors of length 1.
+    :param max_ratio: of the distances to the nearest and the second nearest of `theirs`.
+    :returns: indices (K,) into `ours` and into `theirs`.
     """
     if not len(ours) or len(theirs) < 2:
         return np.empty(0, np.intp), np.empty(0, np.intp)
-    alike = ours @ theirs.T
-    rows, back = np.arange(len(ours)), alike.argmax(axis=0)
-    best = alike.argmax(axis=1)
-    nearest = alike[rows, best]
-    alike[rows, best] = -1
-    second = alike.max(axis=1)
+    cosines = ours @ theirs.T
+    rows, back = np.arange(len(ours)), cosines.argmax(axis=0)
+    best = cosines.argmax(axis=1)
+    nearest = cosines[rows, best]
+    cosines[rows, best] = -1
+    second = cosines.max(axis=1)
     # squared distances are 2 - 2 cos
-    chosen = np.flatnonzero((1 - nearest < ratio ** 2 * (1 - second)) & (back[best] == rows))
+    chosen = np.flatnonzero((1 - nearest < max_ratio ** 2 * (1 - second)) & (back[best] == rows))
     return chosen, best[chosen]

@@ -1,8 +1,8 @@
 """
-Dense evaluation: the mean of the answers to many crops of one image, as in the 2015 paper.
+Dense evaluation (Kendall et al. 2015): the mean pose of many crops of one image.
 
-A crop beside the middle has its principal point elsewhere; as in the paper, the answers are
-averaged as they are.
+The principal point of a crop beside the centre differs; as in the paper, the poses are averaged
+without correcting for it.
 """
 
 from __future__ import annotations
@@ -18,29 +18,30 @@ from posenet_ros.localisation.relocaliser import Predict, Prediction, Relocalise
 CROPS = 128  # of the paper
 
 
-def spread(count: int, columns: int, rows: int) -> tuple[int, int]:
+def grid_shape(count: int, columns: int, rows: int) -> tuple[int, int]:
     """
-    Return how many crops stand side by side and one below the other, `count` in all.
+    Choose the columns and rows of a grid of `count` crops.
 
-    :param columns: how far a crop can move to the side, pixels.
-    :param rows: how far it can move down, pixels.
-    :returns: the divisors of `count` with which the steps are most alike.
+    :param columns: range of the crops in x, pixels.
+    :param rows: range of the crops in y, pixels.
+    :returns: the two divisors of `count` for which the steps in x and y are most similar.
     """
-    def unlike(across: int) -> float:
+    def difference(across: int) -> float:
         return abs(columns / across - rows / (count // across))
 
-    across = min((n for n in range(1, count + 1) if count % n == 0), key=unlike)
+    across = min((n for n in range(1, count + 1) if count % n == 0), key=difference)
     return across, count // across
 
 
-def crops(base: RgbImage, width: int, height: int, count: int = CROPS) -> RgbImage:
+def grid_crops(base: RgbImage, width: int, height: int, count: int = CROPS) -> RgbImage:
     """
-    Return (count, height, width, 3): crops evenly spread over a base image.
+    Cut crops evenly spread over a base image.
 
     :param base: (base height, base width, 3), at least as large as a crop.
+    :returns: (count, height, width, 3).
     """
     room = base.shape[1] - width, base.shape[0] - height
-    across, down = spread(count, *room)
+    across, down = grid_shape(count, *room)
     lefts = np.linspace(0, room[0], across).round().astype(int)
     tops = np.linspace(0, room[1], down).round().astype(int)
     return np.stack([base[y:y + height, x:x + width] for y in tops for x in lefts])
@@ -48,7 +49,7 @@ def crops(base: RgbImage, width: int, height: int, count: int = CROPS) -> RgbIma
 
 class DenseRelocaliser(Relocaliser):
     """
-    Estimate poses by many crops: :meth:`prepare` then gives the whole base image.
+    Estimate poses from many crops; :meth:`prepare` returns the whole base image.
 
     :param predict: as of :class:`Relocaliser`; it gets all crops of an image in one batch.
     :raises InputError: when the network's input is the whole base image.
@@ -63,11 +64,12 @@ class DenseRelocaliser(Relocaliser):
                 f'posenet. Received: one whose input of {size[0]}x{size[1]} is the whole image')
 
         def mean(batch: RgbImage) -> Prediction:
-            found = predict(crops(batch[0], *size))
-            certainty = {key: values.mean(0, keepdims=True) for key in ('log_sigma', 'descriptor')
-                         if (values := getattr(found, key)) is not None}
-            return Prediction(found.position_m.mean(0, keepdims=True),
-                              mean_quaternion(found.quat_xyzw)[np.newaxis], **certainty)
+            prediction = predict(grid_crops(batch[0], *size))
+            uncertainty = {key: values.mean(0, keepdims=True)
+                           for key in ('log_sigma', 'descriptor')
+                           if (values := getattr(prediction, key)) is not None}
+            return Prediction(prediction.position_m.mean(0, keepdims=True),
+                              mean_quaternion(prediction.quat_xyzw)[np.newaxis], **uncertainty)
 
         super().__init__(mean, artifact)
 

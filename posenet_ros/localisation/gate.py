@@ -12,7 +12,7 @@ import numpy as np
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.estimate import PoseEstimate
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.imaging.quality import Fault, FaultLimits, find_fault, ImageFault, Look
+from posenet_ros.imaging.quality import Fault, FaultLimits, find_fault, ImageFault, ImageStatistics
 from posenet_ros.inference.calibration import Scene
 
 VELOCITY_WINDOW_NS = 1_000_000_000  # single answers are too noisy to take a velocity from two
@@ -20,7 +20,7 @@ VELOCITY_WINDOW_NS = 1_000_000_000  # single answers are too noisy to take a vel
 
 @unique
 class Verdict(Enum):
-    """What the gate says of an estimate; the value is the word in diagnostics and reports."""
+    """The verdicts of the gate; the value is the word in diagnostics and reports."""
 
     ACCEPTED = 'accepted'
     OUT_OF_BOUNDS = 'out_of_bounds'
@@ -38,10 +38,10 @@ class Verdict(Enum):
 @dataclass(frozen=True)
 class Decision:
     """
-    The gate's answer.
+    The gate's decision about one estimate.
 
-    :param verdict: ACCEPTED or the first thing that was wrong.
-    :param reasons: one line for each thing that was wrong.
+    :param verdict: ACCEPTED, or the first check that failed.
+    :param reasons: one line for each failed check.
     """
 
     verdict: Verdict
@@ -65,15 +65,14 @@ class GateConfig:
     :param max_jump_m: how far a pose may be from where the last accepted one has moved to by
         odometry, or at the velocity of the last second where there is none, metres.
     :param max_jump_deg: how far its rotation may be from there, degrees.
-    :param reaccept_frames: so many poses in a row that jumped, but agree with each other, are
-        believed: the robot was carried, or the last accepted pose was wrong.
+    :param reaccept_frames: number of consecutive poses that jumped, but agree with each other, and
+        are then believed: the robot was carried, or the last accepted pose was wrong.
     :param max_age_s: oldest image whose pose is still of use, seconds.
-    :param max_place_score: how little an image may look like the trained place; 1 is the limit
-        that was set when the model was trained. Models without a place score are not judged.
-    :param reject_faulty_images: whether an image that is covered, dark, overexposed or frozen has
-        no pose.
-    :param reject_blurred_images: whether a blurred one has none.
-    :param max_identical_images: so many equal images in a row are a frozen camera's.
+    :param max_place_score: largest place score, in units of the limit that was set when the model
+        was trained. Models without a place score are not checked.
+    :param reject_faulty_images: reject images that are covered, dark, overexposed or frozen.
+    :param reject_blurred_images: reject blurred images, too.
+    :param max_identical_images: number of consecutive identical images that mean a frozen camera.
     :param min_sharpness: an image below is blurred, see :class:`FaultLimits`.
     :raises InputError: on a negative limit.
     """
@@ -101,8 +100,8 @@ class GateConfig:
                              f'{self.reaccept_frames}')
 
 
-class Track(NamedTuple):
-    """A pose at a time, with what odometry said then."""
+class TimedPose(NamedTuple):
+    """A pose at a time, with the odometry of that time."""
 
     stamp_ns: int
     map_from_camera: Pose
@@ -126,54 +125,54 @@ class Gate:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the past, as after a bag that starts again: no pose is too far from it."""
+        """Forget the accepted poses, as when a bag starts again: the next is no jump."""
         self._last_stamp_ns: int | None = None
-        self._accepted: deque[Track] = deque()
-        self._candidates: list[Track] = []
+        self._accepted: deque[TimedPose] = deque()
+        self._candidates: list[TimedPose] = []
 
     def seed(self, map_from_camera: Pose, stamp_ns: int,
              odom_from_camera: Pose | None = None) -> None:
-        """Say where the camera is: poses are compared with that from now on."""
+        """Set the camera's pose, against which the next poses are checked for a jump."""
         self.reset()
-        self._accepted.append(Track(stamp_ns, map_from_camera, odom_from_camera))
+        self._accepted.append(TimedPose(stamp_ns, map_from_camera, odom_from_camera))
 
-    def fault(self, look: Look | None) -> Fault | None:
-        """Return what is wrong with an image, whether or not that makes it rejected."""
+    def fault(self, statistics: ImageStatistics | None) -> Fault | None:
+        """Find the fault of an image, whether or not the gate rejects it."""
         limits = FaultLimits(self.config.max_identical_images, self.config.min_sharpness)
-        return find_fault(look, limits) if look else None
+        return find_fault(statistics, limits) if statistics else None
 
     def decide(self, estimate: PoseEstimate, stamp_ns: int, *,
                odom_from_camera: Pose | None = None, age_s: float = 0.0,
                fault: Fault | None = None) -> Decision:
         """
-        Return the verdict on an estimate and remember an accepted one.
+        Decide on an estimate and remember an accepted one.
 
         :param stamp_ns: time of the image, nanoseconds.
-        :param odom_from_camera: where odometry sees the camera at that time, if it does.
-        :param age_s: how long ago the image was taken, seconds.
-        :param fault: what :meth:`fault` found.
+        :param odom_from_camera: the camera's pose by odometry at that time, if available.
+        :param age_s: age of the image, seconds.
+        :param fault: the result of :meth:`fault`.
         """
         if fault and self._rejects(fault):
             return Decision(Verdict(fault.kind.value), (fault.reason,))
-        track = Track(stamp_ns, estimate.map_from_camera, odom_from_camera)
+        timed_pose = TimedPose(stamp_ns, estimate.map_from_camera, odom_from_camera)
         checks: dict[Verdict, Callable[[], str]] = {
             Verdict.STALE: lambda: self._stale(stamp_ns, age_s),
             Verdict.OUT_OF_PLACE: lambda: self._out_of_place(estimate),
             Verdict.OUT_OF_BOUNDS: lambda: self._out_of_bounds(estimate),
             Verdict.UNCERTAIN: lambda: self._uncertain(estimate),
-            # the last: what is rejected for another reason is no witness of a jump
-            Verdict.JUMP: lambda: self._jump(track)}
+            # the last: a pose rejected for another reason must not count towards a jump
+            Verdict.JUMP: lambda: self._jump(timed_pose)}
         for verdict, reason_of in checks.items():
             if reason := reason_of():
                 return Decision(verdict, (reason,))
-        self._accept(track)
+        self._accept(timed_pose)
         return Decision(Verdict.ACCEPTED)
 
-    def _accept(self, track: Track) -> None:
-        self._last_stamp_ns = track.stamp_ns
+    def _accept(self, timed_pose: TimedPose) -> None:
+        self._last_stamp_ns = timed_pose.stamp_ns
         self._candidates.clear()
-        self._accepted.append(track)
-        while track.stamp_ns - self._accepted[0].stamp_ns > VELOCITY_WINDOW_NS:
+        self._accepted.append(timed_pose)
+        while timed_pose.stamp_ns - self._accepted[0].stamp_ns > VELOCITY_WINDOW_NS:
             self._accepted.popleft()
 
     def _rejects(self, fault: Fault) -> bool:
@@ -211,54 +210,57 @@ class Gate:
         sigma_m, sigma_rad = (
             float(np.sqrt(np.linalg.eigvalsh(estimate.covariance[part, part]).max()))
             for part in (slice(0, 3), slice(3, 6)))
-        return _beyond('standard deviation', sigma_m, self.config.max_sigma_m,
-                       np.degrees(sigma_rad), self.config.max_sigma_deg)
+        return _describe_excess('standard deviation', sigma_m, self.config.max_sigma_m,
+                                np.degrees(sigma_rad), self.config.max_sigma_deg)
 
-    def _jump(self, track: Track) -> str:
-        """Return how far a pose jumped, unless enough of them agree that it did not."""
-        reason = self._too_far(track, self._accepted)
+    def _jump(self, timed_pose: TimedPose) -> str:
+        """Check for a jump, unless enough consecutive poses agree on it."""
+        reason = self._check_distance(timed_pose, self._accepted)
         if not reason:
             return ''
-        if self._candidates and self._too_far(track, self._candidates):
+        if self._candidates and self._check_distance(timed_pose, self._candidates):
             self._candidates.clear()  # it agrees with neither: begin anew
-        self._candidates.append(track)
+        self._candidates.append(timed_pose)
         if len(self._candidates) < self.config.reaccept_frames:
             return reason
         self._accepted = deque(self._candidates[:-1])
         return ''
 
-    def _too_far(self, track: Track, past: deque[Track] | list[Track]) -> str:
+    def _check_distance(self, timed_pose: TimedPose,
+                        past: deque[TimedPose] | list[TimedPose]) -> str:
         if not past or not (self.config.max_jump_m or self.config.max_jump_deg):
             return ''
-        step = predicted(past, track).inverse() @ track.map_from_camera
+        step = predict_pose(past, timed_pose).inverse() @ timed_pose.map_from_camera
         angle_rad = 2 * np.arccos(min(1.0, float(step.quat_xyzw[3])))
-        return _beyond('jump', float(np.linalg.norm(step.translation_m)), self.config.max_jump_m,
-                       np.degrees(angle_rad), self.config.max_jump_deg)
+        return _describe_excess(
+            'jump', float(np.linalg.norm(step.translation_m)), self.config.max_jump_m,
+            np.degrees(angle_rad), self.config.max_jump_deg)
 
 
-def predicted(past: deque[Track] | list[Track], track: Track) -> Pose:
+def predict_pose(past: deque[TimedPose] | list[TimedPose], timed_pose: TimedPose) -> Pose:
     """
-    Return where the last pose of `past` has moved to at the time of `track`.
+    Predict the pose at the time of `timed_pose` from the past poses.
 
     By odometry where both have it; else at the mean velocity of `past`, for as long as that was
     observed and no longer, and without turning.
     """
     last = past[-1]
-    if last.odom_from_camera and track.odom_from_camera:
+    if last.odom_from_camera and timed_pose.odom_from_camera:
         return (last.map_from_camera @ last.odom_from_camera.inverse()
-                @ track.odom_from_camera)
+                @ timed_pose.odom_from_camera)
     first = past[0]
     observed_ns = last.stamp_ns - first.stamp_ns
     if observed_ns <= 0:
         return last.map_from_camera
-    share = min((track.stamp_ns - last.stamp_ns) / observed_ns, 1.0)
+    ratio = min((timed_pose.stamp_ns - last.stamp_ns) / observed_ns, 1.0)
     moved = last.map_from_camera.translation_m - first.map_from_camera.translation_m
-    return Pose(last.map_from_camera.translation_m + share * moved,
+    return Pose(last.map_from_camera.translation_m + ratio * moved,
                 last.map_from_camera.quat_xyzw)
 
 
-def _beyond(what: str, metres: float, max_m: float, degrees: float, max_deg: float) -> str:
-    """Return what is beyond its limit; a limit of 0 is none."""
+def _describe_excess(
+        what: str, metres: float, max_m: float, degrees: float, max_deg: float) -> str:
+    """Describe which values exceed their limits; a limit of 0 is none."""
     parts = [f'{value:.2f} {unit}, the limit is {limit:g} {unit}'
              for value, limit, unit in ((metres, max_m, 'm'), (degrees, max_deg, 'deg'))
              if limit and value > limit]

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
-from posenet_ros.geometry.estimate import PoseEstimate, symmetric
-from posenet_ros.geometry.lie import pose_error, pose_moved, rotation_from_vector
+from posenet_ros.geometry.estimate import PoseEstimate, symmetrise
+from posenet_ros.geometry.lie import pose_difference, retract, so3_exp
 from posenet_ros.geometry.pose import Pose
 
 POSITION, ROTATION, VELOCITY, SPIN = (slice(3 * i, 3 * i + 3) for i in range(4))
@@ -24,7 +24,7 @@ NS_PER_S = 1e9
 @dataclass(frozen=True)
 class SmootherConfig:
     """
-    How fast the camera may change its motion.
+    Process noise of the Kalman filter.
 
     :param acceleration: standard deviation, m/s^2 (per second of white noise).
     :param angular_acceleration: standard deviation, rad/s^2.
@@ -44,27 +44,27 @@ class SmootherConfig:
 
 def kalman_update(covariance: Floats, innovation: Floats, noise: Floats) -> tuple[Floats, Floats]:
     """
-    Return what a measurement of the first six components of a state adds to its error state.
+    Correct a state by a measurement of its first six components.
 
-    In Joseph's form, which stays symmetric and positive whatever is rounded.
+    In Joseph form, which keeps the covariance symmetric and positive definite.
 
     :param covariance: (N, N) of the state before.
-    :param innovation: (6,) how far the measurement is from the state.
+    :param innovation: (6,) measurement minus state.
     :param noise: (6, 6) covariance of the measurement.
-    :returns: (N,) what to add to the state, and (N, N) its covariance then.
+    :returns: (N,) correction of the state, and (N, N) its covariance after it.
     """
     gain = np.linalg.solve(covariance[:6, :6] + noise, covariance[:6]).T
     keep = np.eye(len(covariance))
     keep[:, :6] -= gain
     after = keep @ covariance @ keep.T + gain @ noise @ gain.T
-    return gain @ innovation, symmetric(after)
+    return gain @ innovation, symmetrise(after)
 
 
 class Smoother:
     """
-    The filter; feed it accepted estimates in the order of their stamps.
+    The Kalman filter; feed it accepted estimates in the order of their stamps.
 
-    :param config: how fast the motion may change.
+    :param config: the process noise.
     """
 
     def __init__(self, config: SmootherConfig) -> None:
@@ -72,7 +72,7 @@ class Smoother:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything: the next estimate is taken as it is."""
+        """Reset the state: the next estimate is returned unchanged."""
         self._stamp_ns: int | None = None
         self._pose = Pose()
         self._motion = np.zeros(6)  # velocity m/s, angular velocity rad/s
@@ -99,8 +99,8 @@ class Smoother:
         self._covariance[:6, :6] = estimate.covariance
 
     def _predict(self, elapsed_s: float) -> None:
-        turn = rotation_from_vector(self._motion[3:] * elapsed_s)
-        self._pose = pose_moved(self._pose, turn, self._motion[:3] * elapsed_s)
+        turn = so3_exp(self._motion[3:] * elapsed_s)
+        self._pose = retract(self._pose, turn, self._motion[:3] * elapsed_s)
         step = np.eye(12)
         step[POSITION, VELOCITY] = step[ROTATION, SPIN] = elapsed_s * np.eye(3)
         step[ROTATION, ROTATION] = turn
@@ -111,7 +111,7 @@ class Smoother:
 
     def _correct(self, estimate: PoseEstimate) -> None:
         error, self._covariance = kalman_update(
-            self._covariance, pose_error(estimate.map_from_camera, self._pose),
+            self._covariance, pose_difference(estimate.map_from_camera, self._pose),
             estimate.covariance)
-        self._pose = pose_moved(self._pose, rotation_from_vector(error[ROTATION]), error[POSITION])
+        self._pose = retract(self._pose, so3_exp(error[ROTATION]), error[POSITION])
         self._motion = self._motion + error[6:]

@@ -1,4 +1,4 @@
-"""Answer one image message with a pose estimate, and say how long each stage took."""
+"""Localise one image: decode, prepare, inspect and estimate, with the time of each stage."""
 
 from __future__ import annotations
 
@@ -11,84 +11,85 @@ from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.estimate import PoseEstimate
 from posenet_ros.imaging.decoding import Frame, Reduction
-from posenet_ros.imaging.quality import Look
-from posenet_ros.imaging.rectify import warped
+from posenet_ros.imaging.quality import ImageStatistics
+from posenet_ros.imaging.rectify import warp_image
 from posenet_ros.landmarks.features import Features
 from posenet_ros.localisation.relocaliser import Relocaliser
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
+class Query:
     """
-    An image message to answer.
+    An image to localise.
 
     :param decode: decodes the message; takes a reduction, as
         :func:`posenet_ros.ros_data.messages.frame_from_message` does.
-    :param camera: of its images; None means the model's, at the image's size.
-    :param warp_into: the camera to warp the image into; None leaves it as it is.
-    :param received_s: when it came, on the monotonic clock.
-    :param era: number of the activation that it belongs to.
+    :param camera: of the image; None means the model's, at the image's size.
+    :param warp_into: the camera to warp the image into; None does not warp.
+    :param received_s: time of arrival on the monotonic clock.
+    :param generation: the activation that the image belongs to.
     """
 
     decode: Callable[[Reduction | None], Frame]
     camera: Camera | None
     warp_into: Camera | None
     received_s: float
-    era: int
+    generation: int
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class QueryResult:
     """
-    What became of a job: an estimate, a reason why the image is bad, or a failure.
+    The result of a query: an estimate, an image error, or a failure of the network.
 
-    :param frame: the decoded image; None when it is bad.
-    :param bad: what was expected of the image and what came.
-    :param failure: what the network raised.
-    :param look: what the image is like; None when nobody looked.
-    :param stages_s: seconds that each stage took.
+    :param frame: the decoded image; None with an image error.
+    :param image_error: why the image cannot be used.
+    :param failure: the exception of the network.
+    :param statistics: of the network's input; None without an inspection.
+    :param stages_s: duration of each stage, seconds.
     """
 
-    job: Job
+    query: Query
     frame: Frame | None = None
     estimate: PoseEstimate | None = None
-    bad: str = ''
+    image_error: str = ''
     failure: Exception | None = None
-    look: Look | None = None
+    statistics: ImageStatistics | None = None
     stages_s: Mapping[str, float] = field(default_factory=dict)
 
 
-def answer(relocaliser: Relocaliser, job: Job,
-           inspect: Callable[[RgbImage], Look] | None = None) -> Answer:
+def localise(relocaliser: Relocaliser, query: Query,
+           inspect: Callable[[RgbImage], ImageStatistics] | None = None) -> QueryResult:
     """
-    Decode, prepare and estimate; raises nothing, so it can run in a thread of its own.
+    Localise one image; raises nothing, so it can run in a thread.
 
-    :param inspect: looks at the network's input for what is wrong with the camera.
+    :param inspect: computes the statistics of the network's input.
     """
     start = time.monotonic()
     try:
-        reduction = None if job.warp_into else relocaliser.reduction
-        frame = job.decode(reduction)
+        reduction = None if query.warp_into else relocaliser.reduction
+        frame = query.decode(reduction)
         decoded = time.monotonic()
-        network_input, features = _prepare(relocaliser, job, frame.image)
-        look = inspect(network_input) if inspect else None
+        network_input, features = _prepare(relocaliser, query, frame.image)
+        statistics = inspect(network_input) if inspect else None
     except InputError as error:
-        return Answer(job, bad=str(error))
+        return QueryResult(query, image_error=str(error))
     except Exception as error:  # the thread has to live on
-        return Answer(job, failure=error)
+        return QueryResult(query, failure=error)
     prepared = time.monotonic()
     try:
         estimate = relocaliser.estimate(network_input, features)
     except Exception as error:  # whatever a framework raises
-        return Answer(job, frame, failure=error)
-    stages_s = {'wait': start - job.received_s, 'decode': decoded - start,
+        return QueryResult(query, frame, failure=error)
+    stages_s = {'wait': start - query.received_s, 'decode': decoded - start,
                 'prepare': prepared - decoded, 'infer': time.monotonic() - prepared}
-    return Answer(job, frame, estimate, look=look, stages_s=stages_s)
+    return QueryResult(query, frame, estimate, statistics=statistics, stages_s=stages_s)
 
 
-def _prepare(relocaliser: Relocaliser, job: Job, image: RgbImage) -> tuple[RgbImage, Features | None]:
-    """Return the network's input and what landmarks are looked for in."""
-    camera = job.camera
-    if camera and job.warp_into:
-        image, camera = warped(image, camera, job.warp_into), job.warp_into
+def _prepare(relocaliser: Relocaliser, query: Query,
+             image: RgbImage) -> tuple[RgbImage, Features | None]:
+    """Return the network's input, and the features of the image where poses are refined."""
+    camera = query.camera
+    if camera and query.warp_into:
+        image, camera = warp_image(image, camera, query.warp_into), query.warp_into
     return relocaliser.prepare(image, camera), relocaliser.features(image, camera)

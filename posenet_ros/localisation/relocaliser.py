@@ -7,16 +7,21 @@ from numpy.typing import NDArray
 from posenet_ros.arrays import RgbImage
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
-from posenet_ros.geometry.estimate import PoseEstimate, turned
+from posenet_ros.geometry.estimate import PoseEstimate, rotate_covariance
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.inference.artifact import Artifact
 from posenet_ros.inference.prediction import Predict, Prediction
-from posenet_ros.landmarks.absolute_pose import Resection
-from posenet_ros.landmarks.features import detect, Features, largest_reduction
-from posenet_ros.landmarks.localiser import Refiner
-from posenet_ros.uncertainty.covariance import bounded, covariance, ignorance, stretched
-from posenet_ros.uncertainty.mc_dropout import Dropout
-from posenet_ros.uncertainty.place_recognition import unlikeness
+from posenet_ros.landmarks.absolute_pose import AbsolutePose
+from posenet_ros.landmarks.features import detect, Features, max_reduction
+from posenet_ros.landmarks.localiser import LandmarkLocaliser
+from posenet_ros.uncertainty.covariance import (
+    covariance,
+    prior_sigmas,
+    scale_covariance,
+    with_max_sigmas,
+)
+from posenet_ros.uncertainty.mc_dropout import McDropout
+from posenet_ros.uncertainty.place_recognition import place_distance
 
 __all__ = ['Predict', 'Prediction', 'Relocaliser']
 
@@ -31,20 +36,20 @@ class Relocaliser:
     :param predict: the network, for example an engine's `predict`.
     :param artifact: preprocessing, camera and calibration of that network.
     :param map_from_dataset: moves poses from the dataset's frame into the map.
-    :param dropout: adds the spread of Monte-Carlo dropout to the covariance.
-    :param refiner: makes poses exact where it finds landmarks.
+    :param dropout: adds the covariance of Monte-Carlo dropout.
+    :param landmark_localiser: makes poses exact where it finds landmarks.
     """
 
     def __init__(self, predict: Predict, artifact: Artifact,
-                 map_from_dataset: Pose | None = None, dropout: Dropout | None = None,
-                 refiner: Refiner | None = None) -> None:
+                 map_from_dataset: Pose | None = None, dropout: McDropout | None = None,
+                 landmark_localiser: LandmarkLocaliser | None = None) -> None:
         self._predict = predict
         self._artifact = artifact
         self._map_from_dataset = map_from_dataset or Pose()
         self._dropout = dropout
-        self._refiner = refiner
-        self._places = artifact.train.places.astype(np.float32)
-        self._largest = ignorance(artifact.scene, artifact.calibration)
+        self._landmark_localiser = landmark_localiser
+        self._global_descriptors = artifact.train.global_descriptors.astype(np.float32)
+        self._largest = prior_sigmas(artifact.scene, artifact.calibration)
 
     def camera_of(self, image: RgbImage) -> Camera:
         """
@@ -64,7 +69,7 @@ class Relocaliser:
 
     def check_camera(self, camera: Camera) -> None:
         """
-        Compare a camera with the model's, both as shares of the image's size.
+        Compare a camera with the model's, both scaled to the image's size.
 
         :raises InputError: when the field of view or the principal point differ.
         """
@@ -92,18 +97,18 @@ class Relocaliser:
 
     def features(self, image: RgbImage, camera: Camera | None = None) -> Features | None:
         """
-        Return what landmarks are looked for in; None where poses are not refined.
+        Detect the features for the landmarks; None where poses are not refined.
 
         :param image: and `camera`: as of :meth:`prepare`.
         """
-        if self._refiner is None:
+        if self._landmark_localiser is None:
             return None
         return detect(image, camera or self.camera_of(image))
 
     def reduction(self, width: int, height: int) -> int:
-        """Return by how much smaller an image of this size may be decoded."""
+        """Return the factor by which an image of this size may be decoded smaller."""
         factor = self._artifact.preprocess.reduction(width, height)
-        return min(factor, largest_reduction(width)) if self._refiner else factor
+        return min(factor, max_reduction(width)) if self._landmark_localiser else factor
 
     def estimate(self, network_input: RgbImage, features: Features | None = None) -> PoseEstimate:
         """
@@ -117,35 +122,37 @@ class Relocaliser:
         dataset_from_camera = Pose(prediction.position_m[0], prediction.quat_xyzw[0])
         refined = self._refined(features, dataset_from_camera, prediction)
         if refined:
-            return self._in_map(refined.map_from_camera, stretched(
+            return self._in_map(refined.map_from_camera, scale_covariance(
                 refined.covariance, self._artifact.calibration.refined_scale), 0.0,
                 len(refined.inliers))
         score = self._place_score(prediction)
-        own = bounded(covariance(
+        own = with_max_sigmas(covariance(
             prediction, self._artifact.calibration, self._dropout, score), self._largest)
-        if self._refiner is not None and features is not None:
-            own = own + self._refiner.spread(dataset_from_camera, _descriptor(prediction))
+        if self._landmark_localiser is not None and features is not None:
+            own = own + self._landmark_localiser.spread(
+                dataset_from_camera, _descriptor(prediction))
         return self._in_map(dataset_from_camera, own, score)
 
     def _refined(self, features: Features | None, guess: Pose,
-                 prediction: Prediction) -> Resection | None:
-        if self._refiner is None or features is None:
+                 prediction: Prediction) -> AbsolutePose | None:
+        if self._landmark_localiser is None or features is None:
             return None
-        return self._refiner.refine(features, guess, _descriptor(prediction))
+        return self._landmark_localiser.localise(features, guess, _descriptor(prediction))
 
     def _in_map(self, dataset_from_camera: Pose, own: NDArray[np.float64],
                 place_score: float | None, landmarks: int = 0) -> PoseEstimate:
-        return PoseEstimate(self._map_from_dataset @ dataset_from_camera,
-                            turned(own, self._map_from_dataset.rotation), place_score, landmarks)
+        return PoseEstimate(
+            self._map_from_dataset @ dataset_from_camera,
+            rotate_covariance(own, self._map_from_dataset.rotation), place_score, landmarks)
 
     def _place_score(self, prediction: Prediction) -> float | None:
-        """Return how little an image looks like the training images; 1 is the model's limit."""
+        """Compute the place distance to the training images, in units of the model's limit."""
         limit = self._artifact.calibration.place_limit
         if prediction.descriptor is None or not limit:
             return None
-        return float(unlikeness(prediction.descriptor, self._places)[0] / limit)
+        return float(place_distance(prediction.descriptor, self._global_descriptors)[0] / limit)
 
 
 def _descriptor(prediction: Prediction) -> NDArray[np.floating] | None:
-    """Return that of the one image, where the network gives one."""
+    """Return the global descriptor (D,) of a single image, None without one."""
     return None if prediction.descriptor is None else prediction.descriptor[0]

@@ -13,11 +13,12 @@ from posenet_ros.networks.config import NetworkConfig
 
 Tensor = Any  # of any Keras backend, or symbolic
 
-# Layers that tell one place from another better than the last, which knows only its own:
-# one of a third, of half and of nearly all of the depth (doc/experiments.md).
+# Layers whose features tell places apart better than the last layer: at a third, half and nearly
+# all of the depth (doc/experiments.md).
 PLACE_LAYERS = frozenset(('blocks_5_bn2', 'blocks_8_bn2', 'blocks_14_add',
                           'icp2', 'icp5', 'icp8'))
-WITNESS_LAYERS = frozenset(('blocks_8_bn2', 'blocks_11_bn2'))  # where no training changes any
+# those of the pretrained place backbone, which training does not change
+PLACE_BACKBONE_LAYERS = frozenset(('blocks_8_bn2', 'blocks_11_bn2'))
 BATCH_NORM_MOMENTUM = 0.9  # runs are short: 0.99 would still remember the first steps
 
 # Repeats, kernel, stride, expansion, filters: Tan and Le 2019, table 1; lite drops the
@@ -109,6 +110,6 @@ def features(config: NetworkConfig, images: Tensor) -> tuple[Tensor, tuple[Tenso
 
 def place_maps(images: Tensor, features: Tensor,
                names: frozenset[str] = PLACE_LAYERS) -> list[Tensor]:
-    """Return the outputs of the layers of those names that a backbone has; else its features."""
+    """Collect the feature maps of the named layers; the last feature map where there is none."""
     layers = keras.Model(images, features).layers
     return [layer.output for layer in layers if layer.name in names] or [features]

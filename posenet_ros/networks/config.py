@@ -1,4 +1,4 @@
-"""Settings as frozen dataclasses, read from mappings that may hold nothing unknown."""
+"""The settings of a network."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ T = TypeVar('T')
 ROTATIONS = ('quaternion', '6d')
 POOLINGS = ('average', 'spatial')
 DESCRIPTORS = ('last', 'middle', 'pretrained')
-MOST_MEMBERS = 16
+MAX_MEMBERS = 16
 
 
 @dataclass(frozen=True)
 class NetworkConfig:
     """
-    What :func:`posenet_ros.networks.network.build` needs to make the network.
+    The settings of a network, for :func:`posenet_ros.networks.network.build`.
 
     :param backbone: `posenet`, `efficientnet_lite0`, or the name of a keras.applications model.
     :param input_width: network input width, pixels.
     :param input_height: network input height, pixels.
     :param rotation: `quaternion` or `6d` (Zhou et al. 2019).
-    :param pooling: `average` over the feature map, or `spatial` (keeps where things are).
-    :param members: networks, each with a backbone and a head of its own, whose poses are averaged.
-    :param shared_before: name of a layer: those before it are one and the same in all members.
+    :param pooling: `average` over the feature map, or `spatial` (keeps the layout).
+    :param members: size of the ensemble: networks, each with a backbone and a head, whose poses
+        are averaged.
+    :param shared_before: name of a layer; all members share the layers before it.
     :param head_width: units of the fully connected layer before the pose.
     :param dropout: rate before the pose layer, in training only.
-    :param sigma_width: units of the layer that the expected error is made from; 0 leaves it out.
-    :param descriptor_size: of what is compared with the training images; 0 leaves it out.
-    :param descriptor_of: what it is made from: layers of a `pretrained` network of its own, the
-        `middle` layers, or the `last` as before format 3.
+    :param sigma_width: units of the layer before the predicted error; 0: no predicted error.
+    :param descriptor_size: size of the global descriptor; 0: none.
+    :param descriptor_of: source of the global descriptor: layers of a `pretrained` place backbone,
+        the `middle` layers, or the `last` as before format 3.
     :param origin_m: centre of the training positions in the dataset's frame, metres; the network
         adds it, so outputs are metres in that frame.
     :param scale_m: the network multiplies its raw position by this, metres.
@@ -55,9 +56,9 @@ class NetworkConfig:
 
     def __post_init__(self) -> None:
         checks = {
-            'members': 1 <= self.members <= MOST_MEMBERS,
+            'members': 1 <= self.members <= MAX_MEMBERS,
             'shared_before': not self.shared_before or (
-                self.members > 1 and (self.has_witness or not self.descriptor_size)),
+                self.members > 1 and (self.has_place_backbone or not self.descriptor_size)),
             'input_width': self.input_width >= 32, 'input_height': self.input_height >= 32,
             'rotation': self.rotation in ROTATIONS, 'pooling': self.pooling in POOLINGS,
             'head_width': self.head_width >= 1, 'dropout': 0 <= self.dropout < 1,
@@ -71,11 +72,11 @@ class NetworkConfig:
                                  f'Received: {getattr(self, name)!r}')
 
     @property
-    def has_witness(self) -> bool:
-        """Whether a pretrained network of its own tells places."""
+    def has_place_backbone(self) -> bool:
+        """Whether the global descriptor comes from a pretrained backbone of its own."""
         return self.descriptor_size > 0 and self.descriptor_of == 'pretrained'
 
     @property
     def fc_width(self) -> int:
-        """Activations before the pose layers of all members."""
+        """Number of activations before the pose layers of all members."""
         return self.members * self.head_width

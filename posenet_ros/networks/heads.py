@@ -1,5 +1,5 @@
 """
-What a network makes of a backbone's feature map: poses, how sure they are, and a descriptor.
+Heads on a backbone's feature map: pose, predicted error and global descriptor.
 
 Written with keras and keras.ops alone, as the backbones.
 """
@@ -19,7 +19,7 @@ Tensor = Any  # of any Keras backend, or symbolic
 EPSILON = 1e-12  # keeps the gradient of a length finite at zero
 SPATIAL_CHANNELS = 64
 UNIT_FEATURES = 'unit_features'  # layer: features averaged over the image, of length 1
-PLACE_FEATURES = 'place_features'  # layer: those that an image's place is told by
+PLACE_FEATURES = 'place_features'  # layer: the input of the global descriptor
 AUXILIARY_WIDTH = 1024
 AUXILIARY_DROPOUT = 0.7
 RAW_ROTATION_SIZE = {'quaternion': 4, '6d': 6}
@@ -66,10 +66,12 @@ def quat_xyzw_from_6d(raw: Tensor) -> Tensor:
 
 def mean_quat(quats: Sequence[Tensor]) -> Tensor:
     """
-    Return the mean (B, 4) of unit quaternions (B, 4) that are close to each other or opposite.
+    Average unit quaternions (B, 4) that are close to each other, up to their signs.
 
-    To the first order in their differences that of Markley et al. 2007 ("Averaging
-    quaternions"); each is added with the sign that it has towards the first.
+    To first order in their differences the mean of Markley et al. 2007 ("Averaging quaternions");
+    each is added with its sign relative to the first.
+
+    :returns: (B, 4).
     """
     total = quats[0]
     for quat in quats[1:]:
@@ -91,10 +93,10 @@ def pose(x: Tensor, config: NetworkConfig, prefix: str) -> dict[str, Tensor]:
 
 
 class Scale(keras.layers.Layer):  # type: ignore[misc]
-    """Multiply each feature by a number of its own; 1 until it is taught."""
+    """Multiply each feature by a factor of its own; 1 until it is fitted."""
 
     def build(self, shape: tuple[int, ...]) -> None:
-        """Make the numbers."""
+        """Make the factors."""
         self.factors = self.add_weight(
             shape=(shape[-1],), initializer='ones', trainable=False, name='factors')
 
@@ -103,12 +105,13 @@ class Scale(keras.layers.Layer):  # type: ignore[misc]
         return x * self.factors
 
 
-def certainty(pooled: Tensor, places: Tensor | None,
-              config: NetworkConfig) -> dict[str, Tensor]:
+def uncertainty_outputs(pooled: Tensor, places: Tensor | None,
+                        config: NetworkConfig) -> dict[str, Tensor]:
     """
-    Return the expected errors and the descriptor; always float32.
+    Add the predicted error and the global descriptor; always float32.
 
-    :param pooled: (B, D) features for the former, and `places` (B, D') for the latter.
+    :param pooled: (B, D) features for the predicted error.
+    :param places: (B, D') features for the global descriptor.
     """
     pooled = keras.layers.Identity(name=UNIT_FEATURES, dtype='float32')(unit(pooled))
     outputs = {}
@@ -126,7 +129,7 @@ def certainty(pooled: Tensor, places: Tensor | None,
 
 
 def pooled(x: Tensor) -> Tensor:
-    """Return a feature map averaged over the image, (B, D), float32."""
+    """Average a feature map over the image: (B, D), float32."""
     return keras.layers.GlobalAveragePooling2D(dtype='float32')(x)
 
 

@@ -12,7 +12,7 @@ from posenet_ros.arrays import AnyArray
 from posenet_ros.errors import InputError
 from posenet_ros.networks import backbones
 from posenet_ros.networks.config import NetworkConfig
-from posenet_ros.networks.network import build, descriptor, feature_map, WITNESS
+from posenet_ros.networks.network import build, descriptor, feature_map, PLACE_BACKBONE
 from posenet_ros.networks.torch_file import keras_layout, read_torch
 from posenet_ros.networks.weights_file import load_weights
 
@@ -116,17 +116,17 @@ def _load_imported(model: keras.Model, path: Path, config: NetworkConfig) -> Non
         layer.set_weights(arrays)
 
 
-def load_witness(model: keras.Model, config: NetworkConfig) -> None:
-    """Put the ImageNet weights into the network that tells places, where there is one."""
-    if config.has_witness:
+def load_place_backbone(model: keras.Model, config: NetworkConfig) -> None:
+    """Load the ImageNet weights into the place backbone, where there is one."""
+    if config.has_place_backbone:
         source = _pretrained(config.input_width, config.input_height)
-        for layer in model.get_layer(WITNESS).layers:
+        for layer in model.get_layer(PLACE_BACKBONE).layers:
             if layer.weights:
                 layer.set_weights(source.get_layer(layer.name).get_weights())
 
 
 def _pretrained(width: int, height: int) -> keras.Model:
-    """Return EfficientNet-Lite0 with the ImageNet weights, and a head without."""
+    """Make EfficientNet-Lite0 with the ImageNet weights and a random head."""
     model = build(NetworkConfig(input_width=width, input_height=height, head_width=1))
     load_lite0(model)
     return model
@@ -134,7 +134,7 @@ def _pretrained(width: int, height: int) -> keras.Model:
 
 def feature_extractor(width: int = 224, height: int = 224) -> keras.Model:
     """
-    Return the ImageNet features that find the nearest training image.
+    Make the ImageNet feature extractor for the retrieval of training images.
 
     :returns: a model from (B, height, width, 3) uint8 RGB to (B, 1280) float32.
     """

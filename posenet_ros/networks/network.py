@@ -16,17 +16,24 @@ from numpy.typing import NDArray
 from posenet_ros.errors import PoseNetError
 from posenet_ros.networks import backbones
 from posenet_ros.networks.config import NetworkConfig
-from posenet_ros.networks.heads import auxiliary_head, certainty, head, mean_quat, pooled, unit
+from posenet_ros.networks.heads import (
+    auxiliary_head,
+    head,
+    mean_quat,
+    pooled,
+    uncertainty_outputs,
+    unit,
+)
 
 Tensor = Any  # of any Keras backend, or symbolic
 Weights = list[NDArray[Any]]
 
-TRUNK, WITNESS = 'trunk', 'witness'  # layers of several networks in one, each a network
+TRUNK, PLACE_BACKBONE = 'trunk', 'witness'  # submodels; the names are in the weights files
 
 
 def build(config: NetworkConfig, auxiliary: bool = False) -> keras.Model:
     """
-    Return the network with random weights.
+    Build the network with random weights.
 
     :param auxiliary: whether to add the heads that help to train `posenet`; their outputs are
         named `aux1_position`, `aux1_quat_xyzw`, `aux2_...`. Other backbones have none.
@@ -42,43 +49,46 @@ def build(config: NetworkConfig, auxiliary: bool = False) -> keras.Model:
         return keras.Model(images, _ensemble(images, config), name=config.backbone)
     x, maps = backbones.features(config, images)
     x = keras.layers.Identity(name='features')(x)
-    places = _witness(config)(images) if config.has_witness else _places(images, x, config)
-    outputs = head(x, config) | certainty(pooled(x), places, config)
+    places = (_place_backbone(config)(images) if config.has_place_backbone
+              else _places(images, x, config))
+    outputs = head(x, config) | uncertainty_outputs(pooled(x), places, config)
     for number, feature_map in enumerate(maps if auxiliary else (), start=1):
         outputs |= auxiliary_head(feature_map, config, f'aux{number}_')
     return keras.Model(images, outputs, name=config.backbone)
 
 
 def _places(images: Tensor, x: Tensor, config: NetworkConfig) -> Tensor | None:
-    """Return (B, D) of a network's own features to tell places by; None where nobody asks."""
-    if config.has_witness or not config.descriptor_size:
+    """Pool the network's own features for the global descriptor, (B, D); None without one."""
+    if config.has_place_backbone or not config.descriptor_size:
         return None
-    return _joined([x] if config.descriptor_of == 'last' else backbones.place_maps(images, x))
+    return _concatenate_pooled(
+        [x] if config.descriptor_of == 'last' else backbones.place_maps(images, x))
 
 
-def _witness(config: NetworkConfig) -> keras.Model:
+def _place_backbone(config: NetworkConfig) -> keras.Model:
     """
-    Return a backbone of its own that tells places by what no training has changed, (B, D).
+    Build the pretrained backbone of the global descriptor, (B, D); training does not change it.
 
-    It sees images at half their size: at a quarter of the cost it tells places as well.
+    It works at half the image size: as good at a quarter of the cost.
     """
     images = keras.Input((config.input_height, config.input_width, 3), dtype='uint8')
     half = keras.layers.AveragePooling2D(2)(keras.ops.cast(images, 'float32'))
-    maps = backbones.place_maps(half, backbones.efficientnet_lite0(half), backbones.WITNESS_LAYERS)
-    return keras.Model(images, _joined(maps), name=WITNESS)
+    maps = backbones.place_maps(
+        half, backbones.efficientnet_lite0(half), backbones.PLACE_BACKBONE_LAYERS)
+    return keras.Model(images, _concatenate_pooled(maps), name=PLACE_BACKBONE)
 
 
-def _joined(maps: Sequence[Tensor]) -> Tensor:
-    """Return (B, D): each feature map averaged over the image, of length 1, side by side."""
+def _concatenate_pooled(maps: Sequence[Tensor]) -> Tensor:
+    """Pool each feature map to unit length and concatenate: (B, D)."""
     return keras.ops.concatenate([unit(pooled(one)) for one in maps], -1)
 
 
 class _Member(NamedTuple):
     """
-    The parts of one network (sharing its weights), as it is a member of several.
+    The parts of a network (sharing its weights) that is a member of an ensemble.
 
-    :param trunk: from images to what `body` takes, where the members share that; else None.
-    :param body: up to what the head takes.
+    :param trunk: from images to the input of `body`, where the members share it; else None.
+    :param body: up to the input of the head.
     """
 
     trunk: keras.Model | None
@@ -86,8 +96,8 @@ class _Member(NamedTuple):
     head: keras.Model
 
 
-def _parts(member: keras.Model, config: NetworkConfig) -> _Member:
-    """Return the parts of one network, as the settings of several divide it."""
+def _split(member: keras.Model, config: NetworkConfig) -> _Member:
+    """Split a network into the parts that the settings of the ensemble ask for."""
     x = member.get_layer('features').output
     outputs = {'fc': member.get_layer('dropout').input, 'features': unit(pooled(x))}
     places = _places(member.input, x, config)
@@ -99,62 +109,62 @@ def _parts(member: keras.Model, config: NetworkConfig) -> _Member:
     return _Member(keras.Model(member.input, cut), keras.Model(cut, outputs), pose_head(member))
 
 
-def shareable(config: NetworkConfig, before: str) -> bool:
-    """Return whether several networks can share the layers before one that has this name."""
+def can_share_layers(config: NetworkConfig, before: str) -> bool:
+    """Return whether the members of an ensemble can share the layers before this one."""
     network = build(replace(config, members=1, shared_before=''))
     try:
-        _parts(network, replace(config, shared_before=before))
-    except ValueError:  # Keras: there is no such layer, or something leads around it
+        _split(network, replace(config, shared_before=before))
+    except ValueError:  # Keras: no such layer, or a path around it
         return False
     return True
 
 
 def _ensemble(images: Tensor, config: NetworkConfig) -> dict[str, Tensor]:
-    """Return the mean pose of several networks, and what is known of it from all features."""
+    """Build the outputs of an ensemble: mean pose, predicted error and global descriptor."""
     alone = replace(config, members=1, sigma_width=0, descriptor_size=0, shared_before='')
-    members = [_parts(build(alone), config) for _ in range(config.members)]
+    members = [_split(build(alone), config) for _ in range(config.members)]
     for i, member in enumerate(members):
         member.body.name, member.head.name = f'body{i}', f'head{i}'
     x, trunk = images, members[0].trunk
     if trunk:
         trunk.name = TRUNK
         x = trunk(images)
-    seen = [member.body(x) for member in members]
-    fc = keras.layers.Concatenate(name='fc')([one['fc'] for one in seen])
+    features = [member.body(x) for member in members]
+    fc = keras.layers.Concatenate(name='fc')([one['fc'] for one in features])
     dropped = keras.layers.Dropout(config.dropout, name='dropout')(fc)
     split = keras.ops.split(dropped, config.members, axis=-1)
-    found = [member.head(part) for member, part in zip(members, split, strict=True)]
+    poses = [member.head(part) for member, part in zip(members, split, strict=True)]
     outputs = {
-        'position': sum(one['position'] for one in found) / config.members,
-        'quat_xyzw': mean_quat([one['quat_xyzw'] for one in found])}
-    joined = {key: keras.ops.concatenate([one[key] for one in seen], -1)
-              for key in ('features', 'places') if key in seen[0]}
-    places = _witness(config)(images) if config.has_witness else joined.get('places')
-    outputs |= certainty(joined['features'], places, config)
+        'position': sum(one['position'] for one in poses) / config.members,
+        'quat_xyzw': mean_quat([one['quat_xyzw'] for one in poses])}
+    joined = {key: keras.ops.concatenate([one[key] for one in features], -1)
+              for key in ('features', 'places') if key in features[0]}
+    places = _place_backbone(config)(images) if config.has_place_backbone else joined.get('places')
+    outputs |= uncertainty_outputs(joined['features'], places, config)
     return outputs | ({'fc': keras.ops.cast(fc, 'float32')} if config.sigma_width else {})
 
 
-def ensemble(members: Sequence[keras.Model], config: NetworkConfig) -> keras.Model:
+def make_ensemble(members: Sequence[keras.Model], config: NetworkConfig) -> keras.Model:
     """
-    Return one network that answers with the mean of several.
+    Combine networks into an ensemble that gives their mean pose.
 
     :param members: as :func:`build` returned them for `config`, but with one member each.
-    :raises PoseNetError: when they are to share layers that differ.
+    :raises PoseNetError: when shared layers differ between the members.
     """
     model = build(replace(config, members=len(members)))
     whole = replace(config, shared_before='')
     for i, member in enumerate(members):
-        parts = _parts(member, whole)
+        parts = _split(member, whole)
         _put(model, i, parts.body.get_weights(), parts.head.get_weights())
     return model
 
 
 def copy_members(source: keras.Model, target: keras.Model, count: int) -> None:
     """
-    Put the weights of several networks in one into another such, which may share other layers.
+    Copy the weights of an ensemble into another, which may share other layers.
 
-    :param count: of the networks.
-    :raises PoseNetError: when they are to share layers that differ.
+    :param count: number of members.
+    :raises PoseNetError: when shared layers differ between the members.
     """
     trunk = _trunk_of(source)
     for i in range(count):
@@ -163,7 +173,7 @@ def copy_members(source: keras.Model, target: keras.Model, count: int) -> None:
 
 
 def _put(model: keras.Model, i: int, body: Weights, last: Weights) -> None:
-    """Put weights into one of several networks: those of its trunk and body, and of its head."""
+    """Set the weights of one member: those of trunk and body, and those of the head."""
     trunk = _trunk_of(model)
     count = len(trunk.weights) if trunk else 0
     if trunk and i == 0:
@@ -176,29 +186,29 @@ def _put(model: keras.Model, i: int, body: Weights, last: Weights) -> None:
 
 
 def _trunk_of(model: keras.Model) -> keras.Model | None:
-    """Return the layers that several networks in one share, if they do."""
+    """Return the trunk that the members share, None where they share none."""
     return next((layer for layer in model.layers if layer.name == TRUNK), None)
 
 
-def member_of(model: keras.Model, i: int) -> keras.Model:
-    """Return one of the networks (sharing its weights) that :func:`ensemble` made one of."""
+def extract_member(model: keras.Model, i: int) -> keras.Model:
+    """Return one member of an ensemble (sharing its weights)."""
     body, last = (model.get_layer(f'{half}{i}') for half in ('body', 'head'))
     trunk = _trunk_of(model)
     x = trunk(model.input) if trunk else model.input
     return keras.Model(model.input, last(body(x)['fc']))
 
 
-def layers_of(model: keras.Model) -> Iterator[keras.layers.Layer]:
-    """Yield all layers, also those of the networks within a network."""
+def flatten_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    """Yield all layers, also those of submodels."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
-            yield from layers_of(layer)
+            yield from flatten_layers(layer)
         else:
             yield layer
 
 
-def without_auxiliary(model: keras.Model) -> keras.Model:
-    """Return the same network (sharing its weights) without auxiliary heads."""
+def remove_auxiliary_heads(model: keras.Model) -> keras.Model:
+    """Remove the auxiliary heads; the result shares the weights."""
     outputs = {key: value for key, value in model.output.items() if not key.startswith('aux')}
     return keras.Model(model.input, outputs, name=model.name)
 

@@ -17,7 +17,7 @@ from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.geometry.tf_tree import TransformTree
-from posenet_ros.geometry.trajectory import Lookup, Track
+from posenet_ros.geometry.trajectory import Lookup, Trajectory
 from posenet_ros.imaging.decoding import Frame
 from posenet_ros.ros_data.messages import (
     camera_from_message,
@@ -27,7 +27,7 @@ from posenet_ros.ros_data.messages import (
     pose_from_transform,
     stamp_ns,
 )
-from posenet_ros.ros_data.truncated_mcap import MendedPath
+from posenet_ros.ros_data.truncated_mcap import TruncatedMcapPath
 from rosbags.highlevel import AnyReader
 from rosbags.interfaces import QosDurability
 from rosbags.typesys import get_typestore, Stores
@@ -42,7 +42,7 @@ TRUTH_TYPES = (
 
 
 class RawMessage(NamedTuple):
-    """A message as it lies in the bag: topic, time of recording (ns), CDR bytes."""
+    """A serialised message of a bag: topic, time of recording (ns), CDR bytes."""
 
     topic: str
     time_ns: int
@@ -72,17 +72,17 @@ class BagReader:
     A bag opened for reading; use it as a context manager.
 
     :param path: rosbag2 folder, .mcap, .db3 or ROS 1 .bag file.
-    :param mend: read an .mcap file that was cut off as far as it is whole; `damage` then says
-        what is lost.
+    :param recover: read the complete records of a truncated .mcap file; `damage` then describes
+        the loss.
     :raises InputError: when it is missing, no bag, or damaged; also from each method that reads.
     """
 
-    def __init__(self, path: Path | str, *, mend: bool = False) -> None:
+    def __init__(self, path: Path | str, *, recover: bool = False) -> None:
         self.path = Path(path)
         self.damage = ''
-        self._reader = self._open(mend=mend)
+        self._reader = self._open(recover=recover)
 
-    def _open(self, *, mend: bool) -> AnyReader:
+    def _open(self, *, recover: bool) -> AnyReader:
         if not self.path.exists():
             raise InputError(f'{self.path}: no such bag')
         if self.path.is_dir() and not (self.path / 'metadata.yaml').exists():
@@ -93,19 +93,19 @@ class BagReader:
         except PermissionError:
             raise
         except Exception as error:  # rosbags lets out whatever a damaged file causes
-            if mend:
-                return self._open_mended(error)
+            if recover:
+                return self._open_truncated(error)
             raise self._damaged(error) from error
 
-    def _open_mended(self, error: Exception) -> AnyReader:
-        """Open what is whole of an .mcap file that was cut off."""
-        mended = MendedPath(self.path)
+    def _open_truncated(self, error: Exception) -> AnyReader:
+        """Open the complete records of a truncated .mcap file."""
+        truncated = TruncatedMcapPath(self.path)
         try:
-            reader = _opened(mended)
+            reader = _opened(truncated)
             next(reader.messages())  # the metadata may promise messages that are not there
         except Exception:
             raise self._damaged(error) from error
-        self.damage = f'{self.path}: {mended.lost()}'
+        self.damage = f'{self.path}: {truncated.describe_loss()}'
         return reader
 
     def _damaged(self, error: Exception, after: str = '') -> InputError:
@@ -142,7 +142,7 @@ class BagReader:
         return sum(c.msgcount for c in self._reader.connections if c.topic in topics)
 
     def is_latched(self, topic: str) -> bool:
-        """Tell whether late subscribers have to get the topic's last message, as recorded."""
+        """Return whether the topic was recorded as latched (durability transient local)."""
         profiles = [qos for c in self._reader.connections if c.topic == topic
                     for qos in getattr(c.ext, 'offered_qos_profiles', ())]
         return topic.endswith('/tf_static') or any(
@@ -237,7 +237,7 @@ class BagReader:
             return camera_from_message(message)
         raise InputError(f'{self.path}: {name} has to have a message. Received: none')
 
-    def truth(self, topic: str | None = None) -> Track:
+    def truth(self, topic: str | None = None) -> Trajectory:
         """
         Return the poses of a topic of one of the TRUTH_TYPES.
 
@@ -253,7 +253,7 @@ class BagReader:
             except InputError:
                 rejected += 1
         try:
-            return Track.from_poses(poses, frame, child, rejected)
+            return Trajectory.from_poses(poses, frame, child, rejected)
         except InputError as error:
             raise InputError(f'{self.path}: {name}: {error}') from error
 
@@ -267,7 +267,7 @@ class BagReader:
             else:
                 moving.setdefault((parent, child), []).append((time_ns, pose))
         for (parent, child), poses in moving.items():
-            edges[child] = (parent, Track.from_poses(poses, parent, child).at)
+            edges[child] = (parent, Trajectory.from_poses(poses, parent, child).at)
         return TransformTree(edges)
 
     def _transforms(self) -> Iterator[tuple[bool, int, str, str, Pose]]:

@@ -1,4 +1,4 @@
-"""New rosbag2 folders, written beside their place and renamed when complete, without ROS."""
+"""Write rosbag2 folders without ROS; a bag takes its name when it is complete."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def frame_from_message(msg: Message, reduction: Reduction | None = None) -> Fram
     Decode a sensor_msgs/Image or sensor_msgs/CompressedImage.
 
     :param msg: the message; one without `encoding` is taken for a CompressedImage.
-    :param reduction: tells by how much smaller a JPEG of a size may be decoded; see
+    :param reduction: chooses the factor by which a JPEG may be decoded smaller; see
         :func:`posenet_ros.imaging.decoding.decode_compressed`.
     :raises ImageError: when it contradicts itself, has no stamp, or is not a colour or grey image.
     """
@@ -102,7 +102,7 @@ def _check_distortion(model: str, coefficients: ArrayLike) -> None:
 
 
 def _region(msg: Message, camera: Camera) -> Camera:
-    """Return the camera of the region and binning in which the sensor is read."""
+    """Apply the region of interest and the binning to a camera."""
     roi = msg.roi
     if roi.width and roi.height:
         camera = camera.cropped(roi.x_offset, roi.y_offset, roi.width, roi.height)

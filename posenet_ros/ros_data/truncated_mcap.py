@@ -1,4 +1,4 @@
-"""MCAP files that a crash or a full disk cut off: what is whole can be read."""
+"""Truncated MCAP files: read the complete records of a file that was cut off."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ DATA_END = 0x0F
 FOOTER = b'\x02' + (20).to_bytes(8, 'little') + bytes(20) + MAGIC
 
 
-def whole_length(path: Path) -> int:
+def complete_length(path: Path) -> int:
     """
-    Return how many bytes of an MCAP file are whole records, magic included.
+    Return the length of the complete records of an MCAP file, magic included, bytes.
 
     Records are an opcode, the length in 8 bytes, and the content (mcap.dev/spec).
     """
@@ -67,9 +67,9 @@ class _Spliced(io.RawIOBase):
         super().close()
 
 
-class MendedPath:
+class TruncatedMcapPath:
     """
-    A path as rosbags takes it (its protocol RPath) whose .mcap files end as they should.
+    A path for rosbags (its protocol RPath) whose truncated .mcap files get a footer.
 
     :param path: an .mcap file, or the folder of a bag.
     """
@@ -80,8 +80,8 @@ class MendedPath:
     def __str__(self) -> str:
         return str(self._path)
 
-    def __truediv__(self, key: Any) -> MendedPath:  # noqa: ANN401 - as RPath has it
-        return MendedPath(self._path / str(key))
+    def __truediv__(self, key: Any) -> TruncatedMcapPath:  # noqa: ANN401 - as RPath has it
+        return TruncatedMcapPath(self._path / str(key))
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a Path has
         return self._opened if name == 'open' else getattr(self._path, name)
@@ -92,15 +92,15 @@ class MendedPath:
         return '' if self._path.is_dir() else self._path.suffix
 
     def _opened(self, *args: Any, **kwargs: Any) -> BinaryIO:  # noqa: ANN401 - as RPath has it
-        """Open the file: an .mcap file as its whole records and a footer."""
+        """Open a file; an .mcap file as its complete records and a footer."""
         if self._path.suffix != '.mcap':
             return cast('BinaryIO', self._path.open(*args, **kwargs))
-        spliced = _Spliced(self._path, whole_length(self._path), FOOTER)
+        spliced = _Spliced(self._path, complete_length(self._path), FOOTER)
         return cast('BinaryIO', io.BufferedReader(spliced, 1 << 16))
 
-    def lost(self) -> str:
-        """Return in words how much of the bag is not whole."""
+    def describe_loss(self) -> str:
+        """Describe how many bytes of the bag are lost."""
         files = [self._path] if self._path.is_file() else sorted(self._path.glob('*.mcap'))
         size = sum(file.stat().st_size for file in files)
-        whole = sum(map(whole_length, files))
+        whole = sum(map(complete_length, files))
         return f'cut off: {whole} of {size} bytes are whole, {size - whole} are lost'

@@ -1,7 +1,7 @@
 """
-What the gate said of one image, as key and value of a diagnostic message.
+The gate's decision about one image, as key and value of a diagnostic message.
 
-A pose that was not accepted is published nowhere else, so it is in here, too.
+It includes the pose, since a rejected pose is published nowhere else.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ NUMBERS = ('x', 'y', 'z', 'qx', 'qy', 'qz', 'qw')
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class JudgedPose:
     """
-    A decision and the pose it is about.
+    A pose and the decision of the gate about it.
 
     :param map_from_camera: None where the message held none.
     """
@@ -31,39 +31,39 @@ class Judged:
     map_from_camera: Pose | None = None
 
 
-def to_words(decision: Decision, map_from_camera: Pose) -> dict[str, str]:
-    """Return verdict, reasons and pose in words, without loss of digits."""
+def to_key_values(decision: Decision, map_from_camera: Pose) -> dict[str, str]:
+    """Write verdict, reasons and pose as text; the numbers keep all digits."""
     numbers = (*map_from_camera.translation_m, *map_from_camera.quat_xyzw)
     return {'verdict': decision.verdict.value, 'reasons': '; '.join(decision.reasons),
             **{name: f'{value:.17g}' for name, value in zip(NUMBERS, numbers, strict=True)}}
 
 
-def judgements(message: Message) -> Iterator[Judged]:
-    """Yield what a diagnostic_msgs/DiagnosticArray of verdicts holds, of rclpy or of rosbags."""
+def judged_poses(message: Message) -> Iterator[JudgedPose]:
+    """Read a diagnostic_msgs/DiagnosticArray of verdicts, of rclpy or of rosbags."""
     for status in message.status:
-        with suppress(InputError):  # from a node that knows verdicts which we do not
-            yield from_words({item.key: item.value for item in status.values})
+        with suppress(InputError):  # a verdict of a newer node
+            yield from_key_values({item.key: item.value for item in status.values})
 
 
-def from_words(words: Mapping[str, str]) -> Judged:
+def from_key_values(key_values: Mapping[str, str]) -> JudgedPose:
     """
-    Read what :func:`to_words` wrote.
+    Read what :func:`to_key_values` wrote.
 
     :raises InputError: when the verdict is not known.
     """
     known = ', '.join(verdict.value for verdict in Verdict)
     try:
-        verdict = Verdict(words.get('verdict', ''))
+        verdict = Verdict(key_values.get('verdict', ''))
     except ValueError as error:
         raise InputError(f'a verdict has to be one of {known}. '
-                         f'Received: {words.get("verdict")!r}') from error
-    reasons = words.get('reasons', '')
-    return Judged(Decision(verdict, (reasons,) if reasons else ()), _pose(words))
+                         f'Received: {key_values.get("verdict")!r}') from error
+    reasons = key_values.get('reasons', '')
+    return JudgedPose(Decision(verdict, (reasons,) if reasons else ()), _pose(key_values))
 
 
-def _pose(words: Mapping[str, str]) -> Pose | None:
+def _pose(key_values: Mapping[str, str]) -> Pose | None:
     try:
-        numbers = np.array([float(words[name]) for name in NUMBERS])
+        numbers = np.array([float(key_values[name]) for name in NUMBERS])
         return Pose(numbers[:3], numbers[3:])
     except (KeyError, ValueError):  # InputError is one
         return None

@@ -1,1 +1,1 @@
-"""The node's parts; nothing else imports rclpy."""
+"""The parts of the ROS node; no other folder imports rclpy."""

@@ -1,4 +1,4 @@
-"""Counts, rates and latencies of the node, and what they say of its health."""
+"""Counts, rates, latencies and warnings of the node, as a diagnostic status."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from threading import Lock
 
 import numpy as np
 
-WINDOW = 300  # latencies that the percentiles are taken of: 10 s at 30 Hz
+WINDOW = 300  # latencies in a percentile: 10 s at 30 Hz
 
 
 @unique
@@ -39,9 +39,9 @@ class Status:
 @dataclass
 class Diagnostics:
     """
-    What happened since the node was configured.
+    Counters of a node since it was configured.
 
-    :param facts: what does not change: model, device...; shown as they are.
+    :param facts: constant values: model, device...; reported unchanged.
     """
 
     facts: dict[str, str] = field(default_factory=dict)
@@ -66,27 +66,27 @@ class Diagnostics:
         with self._lock:
             self.counts[what] += 1
 
-    def judged(self, verdict: str) -> None:
+    def count_verdict(self, verdict: str) -> None:
         """Count a verdict of the gate."""
         with self._lock:
             self.verdicts[verdict] += 1
 
     def add_latency(self, stage: str, seconds: float) -> None:
-        """Note how long a stage took, seconds."""
+        """Record the latency of a stage, seconds."""
         with self._lock:
             self._latencies_s.setdefault(stage, deque(maxlen=WINDOW)).append(seconds)
 
     def warn(self, what: str, reason: str) -> None:
-        """Note a problem that the next report shows as a warning, under the key `what`."""
+        """Record a warning for the next report, under the key `what`."""
         with self._lock:
             self._warnings[what] = reason
 
     def report(self, state: str, now_s: float) -> Status:
         """
-        Return the health; warnings are those since the last report.
+        Report the status, with the warnings since the last report.
 
         :param state: the lifecycle state's name.
-        :param now_s: a clock that only goes forward, for the rates.
+        :param now_s: monotonic time, for the rates.
         """
         with self._lock:
             warnings, self._warnings = self._warnings, {}

@@ -1,4 +1,4 @@
-"""What the environment needs before rclpy is imported; itself imports no ROS."""
+"""Environment variables that ROS needs before rclpy is imported; imports no ROS itself."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ PROFILE_FILE = 'fastdds_large_images.xml'
 PROFILE_VARIABLES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
 
 
-def prepare() -> None:
+def prepare_environment() -> None:
     """
-    Set what is missing in the environment; call it before importing rclpy.
+    Set missing environment variables; call it before importing rclpy.
 
     - `AMENT_PREFIX_PATH`, where ROS comes from PyPI and nothing was sourced: the environment's
       own prefix;
@@ -30,10 +30,10 @@ def prepare() -> None:
 
 def find_profile() -> Path | None:
     """Return the installed Fast DDS profile, else that of the source tree, else None."""
-    return next((path for path in _profile_places() if path.is_file()), None)
+    return next((path for path in _profile_candidates() if path.is_file()), None)
 
 
-def _profile_places() -> Iterator[Path]:
+def _profile_candidates() -> Iterator[Path]:
     prefixes = os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)
     for prefix in (*filter(None, prefixes), sys.prefix):
         yield Path(prefix, 'share', 'posenet_ros', 'config', PROFILE_FILE)

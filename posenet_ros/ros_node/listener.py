@@ -1,4 +1,4 @@
-"""Listen to a running relocaliser: its poses and transforms, and when each of them arrived."""
+"""Subscribe to a running relocaliser and record its output with arrival times."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.ros_data.bag_writer import TRUTH_FRAME
 from posenet_ros.ros_data.messages import pose_from_message, pose_from_transform, stamp_ns
-from posenet_ros.ros_data.verdicts import Judged, judgements
+from posenet_ros.ros_data.verdicts import judged_poses, JudgedPose
 import rclpy
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -27,14 +27,14 @@ QOS = QoSProfile(depth=1000)
 
 
 @dataclass
-class Heard:
+class NodeOutput:
     """
-    What a relocaliser said, by the stamp of the image it answered (nanoseconds).
+    The output of a relocaliser, by the stamp of the image (nanoseconds).
 
     :param poses: stamp -> map_from_camera.
     :param covariances: stamp -> (6, 6).
-    :param transforms: stamp -> the transform of that stamp on /tf.
-    :param verdicts: stamp -> what the gate said, with the pose.
+    :param transforms: stamp -> map_from_child of that stamp on /tf.
+    :param verdicts: stamp -> the gate's decision, with the pose.
     :param arrived_ns: stamp -> when the pose arrived, on the monotonic clock, which all
         processes of a machine share.
     """
@@ -42,7 +42,7 @@ class Heard:
     poses: dict[int, Pose] = field(default_factory=dict)
     covariances: dict[int, NDArray[np.float64]] = field(default_factory=dict)
     transforms: dict[int, Pose] = field(default_factory=dict)
-    verdicts: dict[int, Judged] = field(default_factory=dict)
+    verdicts: dict[int, JudgedPose] = field(default_factory=dict)
     arrived_ns: dict[int, int] = field(default_factory=dict)
 
 
@@ -54,7 +54,7 @@ class Listener:
     """
 
     def __init__(self, node: str = '/relocaliser') -> None:
-        self.heard = Heard()
+        self.output = NodeOutput()
         self._context = Context()
         rclpy.init(context=self._context)
         self._node = rclpy.create_node('posenet_listener', context=self._context)
@@ -79,17 +79,17 @@ class Listener:
         self._thread.join(timeout=5)
         self._node.destroy_node()
 
-    def wait(self, ready: Callable[[Heard], bool], timeout_s: float) -> bool:
-        """Return whether `ready` came true within the time."""
+    def wait(self, ready: Callable[[NodeOutput], bool], timeout_s: float) -> bool:
+        """Wait for a condition; return whether it came true within the time."""
         end_s = time.monotonic() + timeout_s
         while time.monotonic() < end_s:
-            if ready(self.heard):
+            if ready(self.output):
                 return True
             time.sleep(0.05)
-        return ready(self.heard)
+        return ready(self.output)
 
     def publishers(self, topic: str) -> int:
-        """Return how many publishers of a topic are known."""
+        """Count the discovered publishers of a topic."""
         return int(self._node.count_publishers(topic))
 
     def _spin(self) -> None:
@@ -98,20 +98,20 @@ class Listener:
 
     def _on_pose(self, message: PoseStamped) -> None:
         stamp = stamp_ns(message.header.stamp)
-        self.heard.arrived_ns[stamp] = time.monotonic_ns()
-        self.heard.poses[stamp] = pose_from_message(message.pose)
+        self.output.arrived_ns[stamp] = time.monotonic_ns()
+        self.output.poses[stamp] = pose_from_message(message.pose)
 
     def _on_covariance(self, message: PoseWithCovarianceStamped) -> None:
         covariance = np.array(message.pose.covariance, dtype=np.float64).reshape(6, 6)
-        self.heard.covariances[stamp_ns(message.header.stamp)] = covariance
+        self.output.covariances[stamp_ns(message.header.stamp)] = covariance
 
     def _on_verdict(self, message: DiagnosticArray) -> None:
-        for judged in judgements(message):
-            self.heard.verdicts[stamp_ns(message.header.stamp)] = judged
+        for judged in judged_poses(message):
+            self.output.verdicts[stamp_ns(message.header.stamp)] = judged
 
     def _on_transforms(self, message: TFMessage) -> None:
         for transform in message.transforms:
             if transform.child_frame_id == TRUTH_FRAME:
-                continue  # the player says that, not the relocaliser
-            self.heard.transforms[stamp_ns(transform.header.stamp)] = pose_from_transform(
+                continue  # the player's, not the relocaliser's
+            self.output.transforms[stamp_ns(transform.header.stamp)] = pose_from_transform(
                 transform.transform)

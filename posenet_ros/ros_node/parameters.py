@@ -31,7 +31,7 @@ def _parameter(
         default: str | bool | float | tuple[float, ...], description: str, *,
         choices: Iterable[str] = (), limits: tuple[float, float] | None = None,
         read_only: bool = False, live: bool = False) -> Any:  # noqa: ANN401
-    """Return a dataclass field that carries what ROS wants to know; `live`: can be changed."""
+    """Make a dataclass field with the descriptor of a parameter; `live`: can be changed."""
     return field(default=default, metadata={
         'description': description, 'choices': tuple(choices), 'limits': limits,
         'read_only': read_only, 'live': live})
@@ -40,7 +40,7 @@ def _parameter(
 @dataclass(frozen=True)
 class Parameters:
     """
-    What the node is told from outside.
+    The values of the parameters.
 
     They are read when the node is configured. Those that are `live` can be changed at any time,
     the others only while the node is not configured.
@@ -57,7 +57,7 @@ class Parameters:
         'model folder offers it because it was measured to be as good and faster.',
         choices=PRECISIONS)
     mc_samples: int = _parameter(
-        0, 'Add the spread of so many samples of Monte-Carlo dropout to the covariance; 0: off.',
+        0, 'Number of Monte-Carlo dropout samples, whose covariance is added; 0: off.',
         limits=(0, 1000))
     refine: bool = _parameter(
         False, "Make poses exact by the model folder's landmarks, where the image shows enough of "
@@ -85,7 +85,7 @@ class Parameters:
     image_depth: int = _parameter(
         1, 'Images that the middleware keeps; only the latest is answered.', limits=(1, 100))
     image_timeout: float = _parameter(
-        2.0, 'Warn when no image came for so long, seconds; 0 switches it off.',
+        2.0, 'Warn when no image arrived within this time, seconds; 0 switches it off.',
         limits=(0.0, 3600.0), live=True)
     camera_info_policy: str = _parameter(
         'refuse', "When camera_info is not the model's camera. refuse: answer no image; rectify: "
@@ -112,10 +112,10 @@ class Parameters:
     path_length: int = _parameter(
         1000, 'Poses in ~/path, at most.', limits=(1, 100000))
     smoothing_acceleration: float = _parameter(
-        0.0, 'Publish ~/pose_smoothed, of a Kalman filter whose camera changes its velocity by '
-        'so much in a second, m/s; 0: off.', limits=(0.0, 1000.0))
+        0.0, 'Publish ~/pose_smoothed, by a Kalman filter with constant velocity: standard '
+        'deviation of the change of velocity in one second, m/s; 0: off.', limits=(0.0, 1000.0))
     smoothing_angular_acceleration: float = _parameter(
-        1.0, 'The same of its angular velocity, rad/s.', limits=(0.001, 1000.0))
+        1.0, 'The same for the angular velocity, rad/s.', limits=(0.001, 1000.0))
     max_distance_m: float = _parameter(
         0.0, 'Reject poses that are further than this outside the trained area, metres; '
         '0 switches it off.', limits=(0.0, 1e6), live=True)
@@ -132,21 +132,22 @@ class Parameters:
         0.0, 'Reject poses that are turned further from there, degrees; 0: off.',
         limits=(0.0, 180.0), live=True)
     reaccept_frames: int = _parameter(
-        5, 'Believe a jump when so many poses in a row agree on it.', limits=(1, 1000), live=True)
+        5, 'Number of consecutive poses that have to agree before a jump is believed.',
+        limits=(1, 1000), live=True)
     max_age_s: float = _parameter(
         0.0, 'Reject poses of images that are older than this, seconds; 0: off.',
         limits=(0.0, 3600.0), live=True)
     max_place_score: float = _parameter(
-        1.0, 'Reject images that look less like the trained place; 1 is the limit that was set '
-        'when the model was trained; 0: off.', limits=(0.0, 1e6), live=True)
+        1.0, 'Reject images with a larger place score, as out of place; 1 is the limit that was '
+        'set when the model was trained; 0: off.', limits=(0.0, 1e6), live=True)
     reject_faulty_images: bool = _parameter(
         True, 'Give no pose for an image that is covered, dark, overexposed or frozen; false only '
-        'tells of it.', live=True)
+        'warns.', live=True)
     reject_blurred_images: bool = _parameter(
         False, 'Give no pose for a blurred image, either.', live=True)
     max_identical_images: int = _parameter(
-        10, 'So many images in a row that are equal to the last pixel are a frozen camera; 0: off '
-        '(a simulation without noise).', limits=(0, 1000000), live=True)
+        10, 'Number of consecutive identical images that mean a frozen camera; 0: off (for a '
+        'simulation without noise).', limits=(0, 1000000), live=True)
     min_sharpness: float = _parameter(
         0.25, 'An image whose sharpness is below is blurred: good ones have 0.6 to 2, whatever '
         'the light; 0: off.', limits=(0.0, 100.0), live=True)
@@ -165,7 +166,7 @@ class Parameters:
 
     def map_from_dataset(self) -> Pose:
         """
-        Return where the dataset's frame is in the map.
+        Return the pose of the dataset's frame in the map.
 
         :raises InputError: when it is no rigid transform.
         """
@@ -183,7 +184,7 @@ class Parameters:
 def _descriptor(item: Field[Any]) -> ParameterDescriptor:
     descriptor = ParameterDescriptor(
         description=item.metadata['description'], read_only=item.metadata['read_only'],
-        additional_constraints=_allowed(item))
+        additional_constraints=_describe_allowed(item))
     if item.metadata['limits']:
         low, high = item.metadata['limits']
         if isinstance(item.default, int):
@@ -193,8 +194,8 @@ def _descriptor(item: Field[Any]) -> ParameterDescriptor:
     return descriptor
 
 
-def _allowed(item: Field[Any]) -> str:
-    """Return in words what a parameter may be."""
+def _describe_allowed(item: Field[Any]) -> str:
+    """Describe the allowed values of a parameter."""
     if item.metadata['limits']:
         return '{:g} to {:g}'.format(*item.metadata['limits'])
     return ', '.join(item.metadata['choices'])
@@ -215,7 +216,7 @@ def declare(node: LifecycleNode) -> None:
             node.declare_parameter(item.name, _as_ros(item.default), _descriptor(item))
         except (rclpy.exceptions.InvalidParameterTypeException,
                 rclpy.exceptions.InvalidParameterValueException) as error:
-            allowed = f', {_allowed(item)}' if _allowed(item) else ''
+            allowed = f', {_describe_allowed(item)}' if _describe_allowed(item) else ''
             raise InputError(f'parameter {item.name} has to be {_type_name(item)}{allowed}. '
                              f'Received: {error}') from error
 
@@ -239,7 +240,7 @@ def read(node: LifecycleNode, changes: Mapping[str, Any] | None = None) -> Param
 
 
 def unknown(node: LifecycleNode) -> list[str]:
-    """Return the names that were given at start and that nothing declared: typing errors."""
+    """Return the names that were given at start but are not declared: typing errors."""
     return sorted(name for name in overrides(node) if not node.has_parameter(name))
 
 
@@ -256,10 +257,10 @@ def _type_name(item: Field[Any]) -> str:
 
 
 def markdown_table() -> str:
-    """Return the README's table of the parameters."""
+    """Make the parameter table of the README."""
     lines = ['| parameter | default | meaning |', '| --- | --- | --- |']
     for item in fields(Parameters):
-        allowed = f' ({_allowed(item)})' if _allowed(item) else ''
+        allowed = f' ({_describe_allowed(item)})' if _describe_allowed(item) else ''
         allowed += ' \\*' if item.metadata['live'] else ''
         default = str(_as_ros(item.default)).lower() if item.default != '' else "''"
         lines.append(f'| `{item.name}` | `{default}` | {item.metadata["description"]}{allowed} |')
@@ -272,7 +273,7 @@ def fixed_names() -> set[str]:
 
 
 def help_text() -> str:
-    """Return the parameters as lines for --help."""
+    """Describe the parameters for --help."""
     return 'parameters (default):\n' + '\n'.join(
         f'  {item.name} ({_as_ros(item.default)!r})\n      {item.metadata["description"]}'
         for item in fields(Parameters))

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from posenet_ros.errors import InputError, PoseNetError
 from posenet_ros.ros_data.bag_reader import BagReader, IMAGE_TYPES, RawMessage
 from posenet_ros.ros_data.messages import NS_PER_S, set_stamp
-from posenet_ros.ros_node.environment import prepare
+from posenet_ros.ros_node.environment import prepare_environment
 from tqdm import tqdm
 
 CLOCK_TOPIC = '/clock'
@@ -50,7 +50,7 @@ def with_ticks(messages: Iterable[RawMessage], period_ns: int) -> Iterator[Event
 
 class Pace:
     """
-    When a time of the bag is due.
+    The due times of a bag's messages.
 
     :param start_ns: the bag's time at which playing starts.
     :param rate: bag seconds per second.
@@ -60,7 +60,7 @@ class Pace:
         self._start_ns, self._rate, self._begun_s = start_ns, rate, time.monotonic()
 
     def wait_s(self, time_ns: int) -> float:
-        """Return how long to wait for a time of the bag; negative when it is past."""
+        """Return the waiting time for a time of the bag, seconds; negative when it is past."""
         due_s = self._begun_s + (time_ns - self._start_ns) / NS_PER_S / self._rate
         return due_s - time.monotonic()
 
@@ -91,7 +91,7 @@ class Player:
         self._publishers: dict[str, Any] = {}
 
     def __enter__(self) -> Player:
-        prepare()
+        prepare_environment()
         try:
             import rclpy
             from rclpy.signals import SignalHandlerOptions

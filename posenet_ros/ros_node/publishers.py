@@ -1,4 +1,4 @@
-"""What the node publishes of an answer: poses, the path, and a picture to look at."""
+"""The publishers of the node: poses, path, verdicts and the annotated debug image."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from posenet_ros.imaging.decoding import Frame
 from posenet_ros.localisation.gate import Decision
 from posenet_ros.localisation.kalman import Smoother, SmootherConfig
 from posenet_ros.ros_data.messages import fill_covariance, fill_pose, set_stamp
-from posenet_ros.ros_data.verdicts import to_words
+from posenet_ros.ros_data.verdicts import to_key_values
 from posenet_ros.ros_node.parameters import Parameters
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from rclpy.qos import QoSProfile
-from sensor_msgs.msg import RgbImage as ImageMessage
+from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Header
 
 POSE_QOS = QoSProfile(depth=10)
@@ -36,11 +36,11 @@ DEBUG_WIDTH = 640
 GREEN, RED = (0, 255, 0), (255, 0, 0)
 
 
-class Outputs:
+class Publishers:
     """
-    Publish answers; the path, the picture and the verdicts only while someone listens.
+    Publish estimates; path, debug image and verdicts only while they have a subscriber.
 
-    :param stack: gets what has to be undone.
+    :param stack: destroys the publishers when it is closed.
     """
 
     def __init__(self, node: LifecycleNode, stack: ExitStack, values: Parameters) -> None:
@@ -53,7 +53,7 @@ class Outputs:
                 PoseWithCovarianceStamped, '~/base_pose_with_covariance', POSE_QOS)
         self._paths = self._publisher(Path, '~/path', DEBUG_QOS)
         self._verdicts = self._publisher(DiagnosticArray, '~/verdict', POSE_QOS)
-        self._pictures = self._publisher(ImageMessage, '~/debug_image', DEBUG_QOS)
+        self._debug_images = self._publisher(ImageMessage, '~/debug_image', DEBUG_QOS)
         self._smoother: Smoother | None = None
         if values.smoothing_acceleration:
             self._smoother = Smoother(SmootherConfig(
@@ -70,7 +70,7 @@ class Outputs:
         return publisher
 
     def clear(self) -> None:
-        """Begin a new path, and to smooth anew."""
+        """Begin a new path, and reset the Kalman filter."""
         self._path.clear()
         if self._smoother:
             self._smoother.reset()
@@ -88,7 +88,7 @@ class Outputs:
         self._publish_path()
 
     def publish_base(self, estimate: PoseEstimate, stamp_ns: int) -> None:
-        """Publish where the robot's base is, with the image's stamp, nanoseconds."""
+        """Publish the pose of the robot's base, with the image's stamp, nanoseconds."""
         self._base_poses.publish(_with_covariance(_header(self._map_frame, stamp_ns), estimate))
 
     def _publish_path(self) -> None:
@@ -98,27 +98,28 @@ class Outputs:
             self._paths.publish(Path(header=self._path[-1].header, poses=list(self._path)))
 
     def publish_verdict(self, stamp_ns: int, estimate: PoseEstimate, decision: Decision) -> None:
-        """Publish what the gate said of the image with this stamp, nanoseconds."""
+        """Publish the gate's decision about the image with this stamp, nanoseconds."""
         if not self._verdicts.get_subscription_count():
             return
-        words = to_words(decision, estimate.map_from_camera)
+        key_values = to_key_values(decision, estimate.map_from_camera)
         status = DiagnosticStatus(
             level=DiagnosticStatus.OK if decision.accepted else DiagnosticStatus.WARN,
             name=f'{self._node.get_fully_qualified_name()}: verdict',
             message=decision.verdict.value,
-            values=[KeyValue(key=key, value=value) for key, value in words.items()])
+            values=[KeyValue(key=key, value=value) for key, value in key_values.items()])
         self._verdicts.publish(DiagnosticArray(
             header=_header(self._map_frame, stamp_ns), status=[status]))
 
-    def publish_picture(self, frame: Frame, estimate: PoseEstimate, decision: Decision) -> None:
-        """Publish the image with the pose and the verdict drawn in."""
-        if not self._pictures.get_subscription_count():
+    def publish_debug_image(
+            self, frame: Frame, estimate: PoseEstimate, decision: Decision) -> None:
+        """Publish the image, annotated with pose and verdict."""
+        if not self._debug_images.get_subscription_count():
             return
-        picture = annotated(frame.image, estimate.map_from_camera, decision)
-        height, width = picture.shape[:2]
-        self._pictures.publish(ImageMessage(
+        annotated = annotate(frame.image, estimate.map_from_camera, decision)
+        height, width = annotated.shape[:2]
+        self._debug_images.publish(ImageMessage(
             header=_header(frame.frame_id, frame.stamp_ns), height=height, width=width,
-            encoding='rgb8', step=3 * width, data=array('B', picture.tobytes())))
+            encoding='rgb8', step=3 * width, data=array('B', annotated.tobytes())))
 
 
 def _header(frame_id: str, stamp_ns: int) -> Header:
@@ -134,14 +135,14 @@ def _with_covariance(header: Header, estimate: PoseEstimate) -> PoseWithCovarian
     return message
 
 
-def annotated(image: RgbImage, map_from_camera: Pose, decision: Decision) -> RgbImage:
+def annotate(image: RgbImage, map_from_camera: Pose, decision: Decision) -> RgbImage:
     """
-    Return a copy, at most 640 pixels wide, with the pose and the verdict drawn in.
+    Annotate a copy of an image, at most 640 pixels wide, with pose and verdict.
 
     :param image: (height, width, 3) RGB.
     """
     scale = min(1.0, DEBUG_WIDTH / image.shape[1])
-    picture = np.ascontiguousarray(
+    annotated = np.ascontiguousarray(
         cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         if scale < 1 else image.copy(), dtype=np.uint8)
     x, y, z = map_from_camera.translation_m
@@ -149,6 +150,6 @@ def annotated(image: RgbImage, map_from_camera: Pose, decision: Decision) -> Rgb
     for i, line in enumerate(lines, 1):
         colour = GREEN if decision.accepted else RED
         place, size = (6, 20 * i), 0.5
-        cv2.putText(picture, line, place, cv2.FONT_HERSHEY_SIMPLEX, size, (0, 0, 0), 3)
-        cv2.putText(picture, line, place, cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1)
-    return picture
+        cv2.putText(annotated, line, place, cv2.FONT_HERSHEY_SIMPLEX, size, (0, 0, 0), 3)
+        cv2.putText(annotated, line, place, cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1)
+    return annotated

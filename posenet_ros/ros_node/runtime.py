@@ -1,4 +1,4 @@
-"""What the node holds while it is configured: the network, its thread and the topics."""
+"""The runtime of a configured node: relocaliser, inference thread, topics and services."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.estimate import PoseEstimate
 from posenet_ros.imaging.decoding import Frame
-from posenet_ros.imaging.quality import Fault, Inspector, Look
-from posenet_ros.localisation.factory import load
-from posenet_ros.localisation.pipeline import Answer, answer, Job
+from posenet_ros.imaging.quality import Fault, FrozenImageDetector, ImageStatistics
+from posenet_ros.localisation.factory import make_relocaliser
+from posenet_ros.localisation.pipeline import localise, Query, QueryResult
 from posenet_ros.ros_data.messages import (
     camera_from_message,
     frame_from_message,
@@ -25,9 +25,9 @@ from posenet_ros.ros_data.messages import (
 )
 from posenet_ros.ros_node.diagnostics import Diagnostics
 from posenet_ros.ros_node.parameters import Parameters
-from posenet_ros.ros_node.publishers import Outputs
-from posenet_ros.ros_node.subscriptions import Inputs
-from posenet_ros.ros_node.tf import Transforms
+from posenet_ros.ros_node.publishers import Publishers
+from posenet_ros.ros_node.subscriptions import Subscriptions
+from posenet_ros.ros_node.tf import TfBroadcaster
 from posenet_ros.ros_node.worker import locked, Worker
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile
@@ -39,7 +39,7 @@ STOP_TIMEOUT_S = 0.5  # SIGINT has to end the node within a second
 
 
 class Report(Protocol):
-    """How a session tells of trouble."""
+    """How the runtime reports problems to the node."""
 
     def warn(self, what: str, reason: str) -> None:
         """Show a problem."""
@@ -50,7 +50,7 @@ class Report(Protocol):
         ...
 
 
-class Session:
+class Runtime:
     """
     What exists while the node is configured: the network, its thread and the topics.
 
@@ -66,17 +66,18 @@ class Session:
         self._node, self._values, self._diagnostics = node, values, diagnostics
         self._report = report
         self._active, self._enabled = False, True
-        self._era = 0
+        self._generation = 0
         self._camera: Camera | None = None
         self._camera_problem = ''
         self._warp_into: Camera | None = None
         self._camera_frame = values.camera_frame
         self._last_stamp_ns = 0
         self._lock = RLock()
-        self._failures: deque[Answer] = deque()
-        self._inspect = Inspector()  # used by the worker's thread only
-        model = load(values.model, values.engine, values.precision, values.map_from_dataset(),
-                     values.gate_config(), values.mc_samples, values.refine)
+        self._failures: deque[QueryResult] = deque()
+        self._inspect = FrozenImageDetector()  # used by the worker's thread only
+        model = make_relocaliser(
+            values.model, values.engine, values.precision, values.map_from_dataset(),
+            values.gate_config(), values.mc_samples, values.refine)
         self._relocaliser, self._gate = model.relocaliser, model.gate
         self._model_camera = model.camera
         diagnostics.facts = {**model.facts, 'tf_mode': values.tf_mode}
@@ -89,12 +90,13 @@ class Session:
     def _connect(self, stack: ExitStack) -> None:
         """Make publishers, thread, services and subscriptions; they go in the reverse order."""
         node = self._node
-        self._outputs = Outputs(node, stack, self._values)
-        self._transforms = Transforms(
-            node, stack, self._values, self._report.warn, self._outputs.publish_base, self._lock)
-        self._failed = node.create_guard_condition(self._take_failures)
+        self._publishers = Publishers(node, stack, self._values)
+        self._tf = TfBroadcaster(
+            node, stack, self._values, self._report.warn, self._publishers.publish_base,
+            self._lock)
+        self._failed = node.create_guard_condition(self._report_failures)
         stack.callback(node.destroy_guard_condition, self._failed)
-        self._worker = Worker(self._answer_in_thread)
+        self._worker = Worker(self._localise_in_thread)
         stack.callback(self._stop_worker)
         for kind, name, callback in ((Trigger, '~/relocalise', self._on_relocalise),
                                      (Trigger, '~/reset', self._on_reset),
@@ -105,8 +107,8 @@ class Session:
             PoseWithCovarianceStamped, 'initialpose',
             locked(self._lock, self._on_initial_pose), INITIAL_POSE_QOS)
         stack.callback(node.destroy_subscription, initial)
-        self._inputs = Inputs(node, stack, self._values, self._on_image, self._on_camera_info,
-                              self._report.warn)
+        self._subscriptions = Subscriptions(
+            node, stack, self._values, self._on_image, self._on_camera_info, self._report.warn)
 
     def _stop_worker(self) -> None:
         if not self._worker.stop(STOP_TIMEOUT_S):
@@ -117,32 +119,32 @@ class Session:
     def activate(self) -> None:
         """Answer images, unless ~/set_enabled says otherwise."""
         self._active = True
-        self._inputs.expect(self._enabled)
+        self._subscriptions.expect(self._enabled)
 
     def deactivate(self) -> None:
         """Answer no more images."""
         self._active = False
-        self._inputs.expect(False)
+        self._subscriptions.expect(False)
         with self._lock:
-            self._drop()
+            self._discard_pending()
 
     def change(self, values: Parameters) -> None:
         """Take parameters of which only live ones have changed."""
         with self._lock:
             self._values = values
             self._gate.config = values.gate_config()
-            self._transforms.change(values)
-        self._inputs.change(values)
+            self._tf.change(values)
+        self._subscriptions.change(values)
 
     def close(self) -> None:
         """Disconnect the topics and end the thread."""
         self.deactivate()
         self._stack.close()
 
-    def _drop(self) -> None:
-        """Drop the image that waits, and the one that is being worked on: it is of a past era."""
-        self._era += 1
-        self._transforms.clear()
+    def _discard_pending(self) -> None:
+        """Discard the queued image and, by a new generation, the one in the network."""
+        self._generation += 1
+        self._tf.clear()
         if self._worker.clear():
             self._diagnostics.count('dropped')
 
@@ -152,8 +154,8 @@ class Session:
         return response
 
     def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        self._forget()
-        self._drop()
+        self._reset_history()
+        self._discard_pending()
         self._diagnostics.clear()
         response.success, response.message = True, 'poses, path, transforms and counts forgotten'
         return response
@@ -165,7 +167,7 @@ class Session:
                 raise InputError(f'its frame has to be {self._values.map_frame}. '
                                  f'Received: {message.header.frame_id!r}')
             map_from_base = pose_from_message(message.pose.pose)
-            base_from_camera = self._transforms.base_from_camera(self._camera_frame)
+            base_from_camera = self._tf.base_from_camera(self._camera_frame)
             if base_from_camera is None:
                 raise InputError(f'the transform from {self._values.base_frame} to '
                                  f'{self._camera_frame or "the camera"} is needed; tf_mode has to '
@@ -175,23 +177,23 @@ class Session:
             return
         now_ns = self._node.get_clock().now().nanoseconds
         self._gate.seed(map_from_base @ base_from_camera, now_ns,
-                        self._transforms.odom_from_camera(self._camera_frame, 0))
+                        self._tf.odom_from_camera(self._camera_frame, 0))
         self._node.get_logger().info('poses are compared with the initial pose from now on')
 
     def _on_set_enabled(self, request: SetBool.Request,
                         response: SetBool.Response) -> SetBool.Response:
         self._enabled = bool(request.data)
-        self._inputs.expect(self._active and self._enabled)
+        self._subscriptions.expect(self._active and self._enabled)
         if not self._enabled:
-            self._drop()
+            self._discard_pending()
         response.success = True
         response.message = 'images are answered' if self._enabled else 'images are ignored'
         return response
 
-    def _forget(self) -> None:
+    def _reset_history(self) -> None:
         self._gate.reset()
-        self._outputs.clear()
-        self._transforms.time_jumped_back()
+        self._publishers.clear()
+        self._tf.time_jumped_back()
         self._last_stamp_ns = 0
 
     # ---- images in
@@ -199,11 +201,11 @@ class Session:
     def _on_image(self, message: Any) -> None:  # noqa: ANN401 - a raw or compressed image
         self._diagnostics.count('received')
         if self._camera_problem:
-            self._bad_image(self._camera_problem)
+            self._report_bad_image(self._camera_problem)
             return
-        job = Job(partial(frame_from_message, message), self._camera, self._warp_into,
-                  time.monotonic(), self._era)
-        if self._worker.give(job):
+        query = Query(partial(frame_from_message, message), self._camera, self._warp_into,
+                  time.monotonic(), self._generation)
+        if self._worker.give(query):
             self._diagnostics.count('dropped')
 
     def _on_camera_info(self, message: CameraInfo) -> None:
@@ -230,85 +232,86 @@ class Session:
 
     # ---- answers out
 
-    def _answer_in_thread(self, job: Job) -> None:
-        result = answer(self._relocaliser, job, self._inspect)
+    def _localise_in_thread(self, query: Query) -> None:
+        result = localise(self._relocaliser, query, self._inspect)
         with self._lock:
             try:
-                self._tell(result)
+                self._handle_result(result)
             except Exception as error:  # or this thread would end, and nobody would know
                 self._fail(replace(result, failure=error))
 
-    def _tell(self, result: Answer) -> None:
+    def _handle_result(self, result: QueryResult) -> None:
         """Publish what became of an image."""
-        if result.job.era != self._era:  # of before a switch; what it was for may be gone
+        if result.query.generation != self._generation:  # outdated
             self._diagnostics.count('dropped')
         elif result.failure:
             self._fail(result)
         elif result.frame and result.estimate:
-            self._judge(result, result.frame, result.estimate)
+            self._judge_and_publish(result, result.frame, result.estimate)
         else:
-            self._bad_image(result.bad)
+            self._report_bad_image(result.image_error)
 
-    def _fail(self, result: Answer) -> None:
+    def _fail(self, result: QueryResult) -> None:
         self._failures.append(result)
         self._failed.trigger()
 
-    def _take_failures(self) -> None:
+    def _report_failures(self) -> None:
         """Deactivate, in the executor's thread, where transitions belong."""
         while self._failures:
             result = self._failures.popleft()
-            if result.job.era == self._era:
+            if result.query.generation == self._generation:
                 self._report.fail(f'answering failed: {type(result.failure).__name__}: '
                                   f'{result.failure}')
 
-    def _bad_image(self, reason: str) -> None:
+    def _report_bad_image(self, reason: str) -> None:
         self._diagnostics.count('bad')
         self._report.warn('bad image', reason)
 
-    def _judge(self, result: Answer, frame: Frame, estimate: PoseEstimate) -> None:
+    def _judge_and_publish(
+            self, result: QueryResult, frame: Frame, estimate: PoseEstimate) -> None:
         """Publish what the gate accepts."""
-        self._notice_time(frame.stamp_ns)
+        self._detect_time_jump(frame.stamp_ns)
         self._camera_frame = self._values.camera_frame or frame.frame_id.lstrip('/')
         age_s = (self._node.get_clock().now().nanoseconds - frame.stamp_ns) / 1e9
-        fault = self._notice_fault(result.look)
+        fault = self._report_fault(result.statistics)
         decision = self._gate.decide(
             estimate, frame.stamp_ns, age_s=age_s, fault=fault,
-            odom_from_camera=self._transforms.odom_from_camera(self._camera_frame, frame.stamp_ns))
-        self._diagnostics.judged(decision.verdict.value)
+            odom_from_camera=self._tf.odom_from_camera(self._camera_frame, frame.stamp_ns))
+        self._diagnostics.count_verdict(decision.verdict.value)
         if decision.accepted:
-            self._outputs.publish(estimate, frame.stamp_ns)
-            self._transforms.update(estimate, self._camera_frame, frame.stamp_ns)
+            self._publishers.publish(estimate, frame.stamp_ns)
+            self._tf.update(estimate, self._camera_frame, frame.stamp_ns)
             self._diagnostics.count('answered')
             if estimate.landmarks:
                 self._diagnostics.count('refined')
-            self._note_latency(result, age_s)
+            self._record_latencies(result, age_s)
         else:
             self._diagnostics.count('rejected')
             self._report.warn(f'pose {decision.verdict.value}', '; '.join(decision.reasons))
-        self._outputs.publish_verdict(frame.stamp_ns, estimate, decision)
-        self._outputs.publish_picture(frame, estimate, decision)
+        self._publishers.publish_verdict(frame.stamp_ns, estimate, decision)
+        self._publishers.publish_debug_image(frame, estimate, decision)
 
-    def _notice_fault(self, look: Look | None) -> Fault | None:
-        """Return what is wrong with an image, and tell of it by name."""
-        fault = self._gate.fault(look)
+    def _report_fault(self, statistics: ImageStatistics | None) -> Fault | None:
+        """Find the fault of an image, and report it by name."""
+        fault = self._gate.fault(statistics)
         if fault:
             self._diagnostics.count(f'images {fault.kind.value}')
             self._report.warn(f'image {fault.kind.value}', fault.reason)
         return fault
 
-    def _notice_time(self, stamp_ns: int) -> None:
+    def _detect_time_jump(self, stamp_ns: int) -> None:
         """Begin anew when a bag does."""
         if stamp_ns < self._last_stamp_ns:
             seconds = (self._last_stamp_ns - stamp_ns) / 1e9
-            self._forget()
+            self._reset_history()
             self._diagnostics.count('time jumps back')
             self._report.warn('time jumped back', f'by {seconds:.3f} s, as a looped bag does: '
                               'the past is forgotten')
         self._last_stamp_ns = stamp_ns
 
-    def _note_latency(self, result: Answer, age_s: float) -> None:
+    def _record_latencies(self, result: QueryResult, age_s: float) -> None:
         for stage, seconds in result.stages_s.items():
             self._diagnostics.add_latency(stage, seconds)
         self._diagnostics.add_latency(
-            'received to published', time.monotonic() - result.job.received_s)
+            'received to published', time.monotonic() - result.query.received_s)
         self._diagnostics.add_latency('stamp to published', age_s)

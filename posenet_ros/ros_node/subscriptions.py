@@ -1,4 +1,4 @@
-"""The node's subscriptions to images and camera_info, and what is wrong when nothing comes."""
+"""The node's subscriptions to images and camera_info, and why no image arrives."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def image_qos(values: Parameters) -> QoSProfile:
 
 def qos_overrides(node: Node, topic: str) -> QoSOverridingOptions:
     """
-    Return those policies of a subscription that the user overrides (`qos_overrides.TOPIC...`).
+    Collect the QoS policies of a topic that the user overrides (`qos_overrides.TOPIC...`).
 
     Only those: a policy once declared keeps its first value, whatever image_* says later.
     """
@@ -49,12 +49,12 @@ def qos_overrides(node: Node, topic: str) -> QoSOverridingOptions:
         if f'qos_overrides.{topic}.subscription.{kind.name.lower()}' in given])
 
 
-class Inputs:
+class Subscriptions:
     """
     Subscribe to the images and the camera_info.
 
-    :param stack: gets what has to be undone.
-    :param warn: is told (what, why) when no image can or does come.
+    :param stack: destroys subscriptions and timer when it is closed.
+    :param warn: called with (what, why) when images are missing or QoS does not match.
     """
 
     def __init__(self, node: Node, stack: ExitStack, values: Parameters, on_image: Callback,
@@ -65,7 +65,8 @@ class Inputs:
         base = node.resolve_topic_name('image')
         compressed = values.image_transport == 'compressed'
         self.topic = f'{base.removesuffix("/compressed")}/compressed' if compressed else base
-        self._subscribe(CompressedImage if compressed else Image, self.topic, self._take_image)
+        self._subscribe(
+            CompressedImage if compressed else Image, self.topic, self._on_image_message)
         self._subscribe(CameraInfo, 'camera_info', on_camera_info)
         timer = node.create_timer(
             WATCH_PERIOD_S, self._watch, clock=Clock(clock_type=ClockType.STEADY_TIME))
@@ -82,14 +83,14 @@ class Inputs:
         self._stack.callback(self._node.destroy_subscription, subscription)
 
     def change(self, values: Parameters) -> None:
-        """Take another time to wait for images."""
+        """Apply a new `image_timeout`."""
         self._values = values
 
     def expect(self, expected: bool) -> None:
-        """Say whether images are expected from now on."""
+        """Set whether images are expected from now on."""
         self._last_s = time.monotonic() if expected else None
 
-    def _take_image(self, message: Any) -> None:  # noqa: ANN401 - a raw or compressed image
+    def _on_image_message(self, message: Any) -> None:  # noqa: ANN401 - a raw or compressed image
         if self._last_s is not None:
             self._last_s = time.monotonic()
             self._on_image(message)

@@ -1,4 +1,4 @@
-"""What the node broadcasts on /tf, by `tf_mode`, and where the robot's base is."""
+"""The node's /tf broadcaster (`tf_mode`), and the pose of the robot's base."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ RETRY_PERIOD_S = 0.01
 WAITING = 10  # estimates that wait for transforms, at most
 
 
-class Located(NamedTuple):
-    """An accepted estimate that waits for a transform, until a time on the monotonic clock."""
+class PendingEstimate(NamedTuple):
+    """An accepted estimate that waits for a transform, at most until `until_s` (monotonic)."""
 
     estimate: PoseEstimate
     camera_frame: str
@@ -37,19 +37,19 @@ Warn = Callable[[str, str], None]
 Publish = Callable[[PoseEstimate, int], None]  # with the stamp, nanoseconds
 
 
-class Transforms:
+class TfBroadcaster:
     """
-    Broadcast accepted estimates as the mode says.
+    Broadcast accepted estimates in the way of `tf_mode`.
 
     In the modes `map_to_base` and `map_to_odom`, and for the pose of the base, an estimate is
     composed with the transform between the camera and that frame at the time of its image; where
-    it is not there yet, the estimate waits for it, without holding up anything else.
+    it is not available yet, the estimate is queued, and nothing else waits.
 
-    :param stack: gets what has to be undone.
+    :param stack: destroys timers, publishers and subscriptions when it is closed.
     :param values: the frames, `tf_timeout`, `tf_publish_rate` and `transform_tolerance`.
-    :param warn: is told (what, why) when a transform cannot be had.
-    :param publish_base: takes the estimates of the base, where `publish_base_pose` asks for them.
-    :param lock: is held by the timers; whoever calls anything else has to hold it.
+    :param warn: called with (what, why) when a transform is missing.
+    :param publish_base: called with the estimates of the base, for `publish_base_pose`.
+    :param lock: the timers take it; callers of every method have to hold it.
     """
 
     def __init__(self, node: Node, stack: ExitStack, values: Parameters, warn: Warn,
@@ -59,7 +59,7 @@ class Transforms:
         self._mode, self._publish_base = TfMode(values.tf_mode), publish_base
         self._listens = values.publish_base_pose or self._mode in (
             TfMode.MAP_TO_BASE, TfMode.MAP_TO_ODOM)
-        self._waiting: deque[Located] = deque(maxlen=WAITING)
+        self._waiting: deque[PendingEstimate] = deque(maxlen=WAITING)
         self._missing_since_s: float | None = None
         self._map_from_odom: Pose | None = None
         if self._mode is not TfMode.NONE:
@@ -84,31 +84,31 @@ class Transforms:
         stack.callback(node.destroy_timer, self._retry)
 
     def change(self, values: Parameters) -> None:
-        """Take other times to wait and to look ahead."""
+        """Apply a new `tf_timeout` and `transform_tolerance`."""
         self._values = values
 
     def clear(self) -> None:
-        """Forget every estimate; nothing is broadcast until the next."""
+        """Discard all estimates; nothing is broadcast until the next one."""
         self._waiting.clear()
         self._map_from_odom = None
 
     def time_jumped_back(self) -> None:
-        """Forget the odometry of the time before, too."""
+        """Discard the transforms of the time before, too."""
         self.clear()
         if self._listens:
             self._buffer.clear()
 
     def odom_from_camera(self, camera_frame: str, stamp_ns: int) -> Pose | None:
-        """Return what odometry says of the camera at a time, if it is known already."""
+        """Look up odom_from_camera at a time; None where it is not available yet."""
         if self._mode is TfMode.MAP_TO_BASE:  # the base then has no odometry for its parent
             return None
-        return self._known(self._values.odom_frame, camera_frame, stamp_ns)
+        return self._lookup(self._values.odom_frame, camera_frame, stamp_ns)
 
     def base_from_camera(self, camera_frame: str) -> Pose | None:
-        """Return the latest place of the camera on the robot, if it is known."""
-        return self._known(self._values.base_frame, camera_frame, 0)
+        """Look up the latest base_from_camera; None where it is not available."""
+        return self._lookup(self._values.base_frame, camera_frame, 0)
 
-    def _known(self, target: str, source: str, stamp_ns: int) -> Pose | None:
+    def _lookup(self, target: str, source: str, stamp_ns: int) -> Pose | None:
         if not self._listens:
             return None
         try:
@@ -132,43 +132,43 @@ class Transforms:
             self._send(estimate.map_from_camera, camera_frame, stamp_ns)
         if self._listens:
             until_s = time.monotonic() + self._values.tf_timeout
-            self._waiting.append(Located(estimate, camera_frame, stamp_ns, until_s))
+            self._waiting.append(PendingEstimate(estimate, camera_frame, stamp_ns, until_s))
             self._compose_waiting()
 
     def _compose_waiting(self) -> None:
-        """Compose what waits, in order; give up what has waited for too long."""
+        """Compose the queued estimates in order; drop those whose `tf_timeout` is over."""
         while self._waiting:
-            located = self._waiting[0]
+            pending = self._waiting[0]
             try:
-                self._compose(located)
+                self._compose(pending)
             except (TransformException, InputError) as error:
-                if time.monotonic() < located.until_s:
+                if time.monotonic() < pending.until_s:
                     self._retry.reset()  # look again soon
                     return
                 self._report_missing(str(error))
             self._waiting.popleft()
         self._retry.cancel()
 
-    def _compose(self, located: Located) -> None:
-        """Raise TransformException where the transform is not there (yet)."""
-        odom = self._of(located, self._values.odom_frame) if self._mode is TfMode.MAP_TO_ODOM \
-            else None
-        base = self._of(located, self._values.base_frame) if (
+    def _compose(self, pending: PendingEstimate) -> None:
+        """Compose and broadcast; raise TransformException where a transform is missing."""
+        odom = self._estimate_of(pending, self._values.odom_frame) if (
+            self._mode is TfMode.MAP_TO_ODOM) else None
+        base = self._estimate_of(pending, self._values.base_frame) if (
             self._mode is TfMode.MAP_TO_BASE or self._values.publish_base_pose) else None
         self._missing_since_s = None
         if odom:
             self._map_from_odom = odom.map_from_camera
             self._broadcast_odom()
         if base and self._mode is TfMode.MAP_TO_BASE:
-            self._send(base.map_from_camera, self._values.base_frame, located.stamp_ns)
+            self._send(base.map_from_camera, self._values.base_frame, pending.stamp_ns)
         if base and self._values.publish_base_pose:
-            self._publish_base(base, located.stamp_ns)
+            self._publish_base(base, pending.stamp_ns)
 
-    def _of(self, located: Located, child: str) -> PoseEstimate:
-        """Return the estimate of another frame."""
+    def _estimate_of(self, pending: PendingEstimate, child: str) -> PoseEstimate:
+        """Move an estimate from the camera to another frame of the robot."""
         found = self._buffer.lookup_transform(
-            located.camera_frame, child, Time(nanoseconds=located.stamp_ns))
-        return located.estimate.moved_to(pose_from_transform(found.transform))
+            pending.camera_frame, child, Time(nanoseconds=pending.stamp_ns))
+        return pending.estimate.moved_to(pose_from_transform(found.transform))
 
     def _report_missing(self, reason: str) -> None:
         now_s = time.monotonic()
@@ -176,7 +176,7 @@ class Transforms:
         self._warn('no transform', f'{reason}; missing for {now_s - self._missing_since_s:.1f} s')
 
     def _broadcast_odom(self) -> None:
-        """Send the last map to odom for now and a little later, as REP-105 has it."""
+        """Broadcast the last map_to_odom, stamped a little into the future (REP-105)."""
         now_ns = self._node.get_clock().now().nanoseconds
         if self._map_from_odom is not None and now_ns:  # zero: simulated time has not begun
             self._send(self._map_from_odom, self._values.odom_frame,

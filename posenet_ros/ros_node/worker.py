@@ -1,4 +1,4 @@
-"""One thread that works on the latest job: a newer one replaces the one that waits."""
+"""One thread that works on the latest job: a newer job replaces the queued one."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def locked(lock: AbstractContextManager[Any],
 
 class Worker(Generic[Job]):
     """
-    A one-slot hand-over to one thread; never a queue, so a slow job makes nothing stale.
+    Hand the latest job to one thread; there is no queue, so a slow job makes nothing stale.
 
     The thread is a daemon: work that never returns cannot keep the process alive.
 
-    :param work: is called in the thread with each job; what it raises must be handled in it.
+    :param work: called in the thread with each job; it must handle its own exceptions.
     """
 
     def __init__(self, work: Callable[[Job], None]) -> None:

@@ -1,1 +1,1 @@
-"""How sure a pose is: covariance, Monte-Carlo dropout, place recognition."""
+"""Uncertainty of a pose: covariance, Monte-Carlo dropout, place recognition."""

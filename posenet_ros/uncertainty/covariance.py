@@ -1,4 +1,4 @@
-"""How sure an answer is: its covariance, and whether the image is of the trained place."""
+"""Covariance of the network's pose: predicted sigmas, calibrated and bounded."""
 
 from __future__ import annotations
 
@@ -11,61 +11,63 @@ from posenet_ros.arrays import Floats
 from posenet_ros.geometry.estimate import diagonal_covariance
 from posenet_ros.inference.calibration import Calibration, Scene
 from posenet_ros.inference.prediction import Prediction
-from posenet_ros.uncertainty.mc_dropout import Dropout
+from posenet_ros.uncertainty.mc_dropout import McDropout
 
-SCORES = (0.3, 10.0)  # beyond they say no more: below, an image looks as the trained do
-LARGEST_LOG = 12.0  # images of nowhere must not overflow
-ANY_ROTATION_RAD = math.pi / math.sqrt(3)  # standard deviation of an angle that may be any
+SCORE_RANGE = (0.3, 10.0)  # where scores tell errors: below, images look as the trained ones do
+MAX_LOG_SIGMA = 12.0  # out of place, the network may extrapolate until exp overflows
+UNIFORM_ROTATION_SIGMA_RAD = math.pi / math.sqrt(3)  # of an angle uniform within -pi and pi
 
 
-def enlargement(scores: NDArray[np.floating] | float, power: float) -> Floats:
+def sigma_factor(scores: NDArray[np.floating] | float, power: float) -> Floats:
     """
-    Return what the expected errors are multiplied by where a score is not the usual 1.
+    Return the factor on the expected errors: the score, clipped, to a power.
 
-    :param scores: (N,) or one: place scores of images, or misfits where poses were refined.
-    :param power: of the calibration.
+    :param scores: (N,) or one; 1 is usual. Place scores, or residual ratios of refined poses.
+    :param power: from the calibration; 0 ignores the scores.
+    :returns: as `scores`.
     """
-    return np.asarray(np.clip(scores, *SCORES) ** power, np.float64)
+    return np.asarray(np.clip(scores, *SCORE_RANGE) ** power, np.float64)
 
 
 def covariance(prediction: Prediction, calibration: Calibration,
-               dropout: Dropout | None = None, place_score: float | None = None) -> Floats:
+               dropout: McDropout | None = None, place_score: float | None = None) -> Floats:
     """
-    Return the (6, 6) covariance of an answer in the dataset's frame, ordered as a PoseEstimate's.
+    Compute the covariance of the network's pose in the dataset's frame.
 
-    :param prediction: of one image; where it has no `log_sigma`, the calibration's sigmas hold.
-    :param dropout: adds the spread of its samples.
-    :param place_score: how unusual the image looks, where that is known.
+    :param prediction: of one image; without `log_sigma` the calibration's sigmas are used.
+    :param dropout: its sample covariance is added.
+    :param place_score: place distance by its limit, where known.
+    :returns: (6, 6) ordered as a PoseEstimate's.
     """
     if prediction.log_sigma is None or not calibration.scale:
         return diagonal_covariance(calibration.sigma_m, calibration.sigma_rad)
-    log_sigma = np.clip(prediction.log_sigma[0], -LARGEST_LOG, LARGEST_LOG)
+    log_sigma = np.clip(prediction.log_sigma[0], -MAX_LOG_SIGMA, MAX_LOG_SIGMA)
     sigmas = np.exp(log_sigma) * calibration.scale
     if place_score is not None:
-        sigmas = sigmas * enlargement(place_score, calibration.place_power)
+        sigmas = sigmas * sigma_factor(place_score, calibration.place_power)
     own = np.diag(np.square(sigmas))
     if dropout is None:
         return own
-    return stretched(own + dropout.covariance(prediction), calibration.mc_scale)
+    return scale_covariance(own + dropout.covariance(prediction), calibration.mc_scale)
 
 
-def stretched(covariance: Floats, factors: Sequence[float] | Floats) -> Floats:
-    """Return a (6, 6) covariance whose standard deviations are so many times larger."""
+def scale_covariance(covariance: Floats, factors: Sequence[float] | Floats) -> Floats:
+    """Scale the standard deviations of a (6, 6) covariance by factors (6,)."""
     return np.asarray(covariance * np.outer(factors, factors))
 
 
-def ignorance(scene: Scene, calibration: Calibration) -> Floats:
+def prior_sigmas(scene: Scene, calibration: Calibration) -> Floats:
     """
-    Return the (6,) standard deviations of knowing nothing, metres and radians.
+    Return the prior standard deviations (6,) of a pose in the scene, metres and radians.
 
-    The diagonal of the area trained on, and that of an angle which may be any: what a network
-    expects beyond is extrapolated. No less than held-out images were off.
+    They are the diagonal of the trained area and the deviation of a uniform angle; sigmas that
+    the network predicts beyond are extrapolated. No less than those of held-out images.
     """
     diagonal = math.dist(scene.bounds_min_m, scene.bounds_max_m)
-    return np.maximum((diagonal,) * 3 + (ANY_ROTATION_RAD,) * 3,
+    return np.maximum((diagonal,) * 3 + (UNIFORM_ROTATION_SIGMA_RAD,) * 3,
                       (*calibration.sigma_m, *calibration.sigma_rad))
 
 
-def bounded(covariance: Floats, largest: Floats) -> Floats:
-    """Return a (6, 6) covariance whose standard deviations are at most those of (6,) `largest`."""
-    return stretched(covariance, np.minimum(1, largest / np.sqrt(np.diag(covariance))))
+def with_max_sigmas(covariance: Floats, max_sigmas: Floats) -> Floats:
+    """Limit the standard deviations of a (6, 6) covariance; correlations stay."""
+    return scale_covariance(covariance, np.minimum(1, max_sigmas / np.sqrt(np.diag(covariance))))

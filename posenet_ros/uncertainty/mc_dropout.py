@@ -10,17 +10,18 @@ from posenet_ros.inference.artifact import Artifact
 from posenet_ros.inference.prediction import HasHead, Head, Prediction
 
 
-class Dropout:
+class McDropout:
     """
-    Monte-Carlo dropout (Kendall and Cipolla 2016): how much the pose hangs on single activations.
+    Model uncertainty by Monte-Carlo dropout before the head (Kendall and Cipolla 2016).
 
-    The backbone runs once; the head runs on all samples in one batch. The masks are drawn once,
-    so that an image always gets the same covariance.
+    The backbone runs once, the head on all samples in one batch. The masks are drawn once, so
+    the same image always gets the same covariance.
 
-    :param head: from `fc` to poses.
-    :param rate: share of the activations that are dropped.
-    :param width: how many there are.
-    :param samples: how many poses are drawn, at least 2.
+    :param head: maps activations `fc` (N, width) to poses.
+    :param rate: dropout rate.
+    :param width: number of activations.
+    :param samples: number of masks, at least 2.
+    :param seed: of the masks.
     """
 
     def __init__(self, head: Head, rate: float, width: int, samples: int, seed: int = 0) -> None:
@@ -31,28 +32,29 @@ class Dropout:
 
     def covariance(self, prediction: Prediction) -> Floats:
         """
-        Return the mean square (6, 6) of the samples' differences to the answer without dropout.
+        Compute the samples' covariance about the pose without dropout.
 
         :param prediction: of one image, with `fc`.
+        :returns: (6, 6) ordered as a PoseEstimate's.
         """
         if prediction.fc is None:
             raise InputError('Monte-Carlo dropout needs a network that gives its activations. '
                              'Received: one that gives poses only')
-        found = self._head(self._masks * prediction.fc.astype(np.float32))
-        moved = found.position_m - prediction.position_m
-        turned = rotation_vectors_rad(
-            found.quat_xyzw, np.tile(prediction.quat_xyzw, (len(moved), 1)))
-        errors = np.hstack([moved, turned])
+        samples = self._head(self._masks * prediction.fc.astype(np.float32))
+        translations = samples.position_m - prediction.position_m
+        rotations = rotation_vectors_rad(
+            samples.quat_xyzw, np.tile(prediction.quat_xyzw, (len(translations), 1)))
+        errors = np.hstack([translations, rotations])
         return np.asarray(errors.T @ errors / len(errors), np.float64)
 
 
-def dropout_of(artifact: Artifact, network: HasHead, samples: int) -> Dropout | None:
+def make_mc_dropout(artifact: Artifact, network: HasHead, samples: int) -> McDropout | None:
     """
-    Return a model's Monte-Carlo dropout.
+    Make the Monte-Carlo dropout of a model folder.
 
     :param network: an engine.
-    :param samples: of each image; 0 gives None.
-    :raises InputError: when the model was not taught how sure it is.
+    :param samples: poses per image; 0 gives None.
+    :raises InputError: when the model folder has no calibrated dropout.
     """
     if not samples:
         return None
@@ -60,4 +62,4 @@ def dropout_of(artifact: Artifact, network: HasHead, samples: int) -> Dropout | 
     if not calibration.mc_scale:
         raise InputError('mc_samples needs a model folder with calibrated dropout: make one of '
                          'this by python -m training.uncertainty. Received: one without')
-    return Dropout(network.head, calibration.mc_rate, artifact.network.fc_width, samples)
+    return McDropout(network.head, calibration.mc_rate, artifact.network.fc_width, samples)

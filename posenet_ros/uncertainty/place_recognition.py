@@ -1,4 +1,4 @@
-"""Whether an image is of the trained place."""
+"""Visual place recognition: how far an image is from the trained place."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
 
-NEIGHBOURS = 5  # training images that a descriptor is compared with
+NEIGHBOURS = 5  # nearest training images whose similarities are averaged
 
 
-def unlikeness(descriptors: NDArray[np.floating], places: NDArray[np.floating]) -> Floats:
+def place_distance(descriptors: NDArray[np.floating],
+                   global_descriptors: NDArray[np.floating]) -> Floats:
     """
-    Return how little images look like the training images: 0 is alike, 1 has nothing in common.
+    Compute the distance of images to the training images: 0 is the same, 1 is unrelated.
 
-    One minus the mean cosine to the nearest few of the training set; of the measures that were
-    tried it tells other places apart best (doc/experiments.md).
+    One minus the mean cosine similarity of the global descriptors to the nearest few; it
+    separates other places best among the measures tried (doc/experiments.md).
 
-    :param descriptors: (N, D).
-    :param places: (M, D) of training images.
+    :param descriptors: (N, D) of images, length 1.
+    :param global_descriptors: (M, D) of training images, length 1.
     :returns: (N,).
     """
-    alike = np.asarray(descriptors, np.float32) @ np.asarray(places, np.float32).T
-    count = min(NEIGHBOURS, alike.shape[1])
-    nearest = np.partition(alike, -count, axis=1)[:, -count:]
+    cosines = np.asarray(descriptors, np.float32) @ np.asarray(global_descriptors, np.float32).T
+    count = min(NEIGHBOURS, cosines.shape[1])
+    nearest = np.partition(cosines, -count, axis=1)[:, -count:]
     return np.asarray(1 - nearest.mean(axis=1), np.float64)

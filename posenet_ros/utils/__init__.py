@@ -1,1 +1,1 @@
-"""Helpers that know nothing of poses."""
+"""General helpers without robotics."""

@@ -1,4 +1,4 @@
-"""Work in threads, results in order."""
+"""Map a function in threads, with the results in order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypeVar
 
 A = TypeVar('A')
 B = TypeVar('B')
-WORKERS = 2  # at least; as many as the relocaliser can answer at a time, if more
+WORKERS = 2  # at least; more where the relocaliser has more engines
 AHEAD = 32  # results that may wait
 
 

@@ -1,4 +1,4 @@
-"""What of a process's memory is kept: freed memory by glibc, pages of files that are mapped."""
+"""Memory of the process: keep freed memory in glibc, release the pages of mapped files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MADV_DONTNEED = 4  # of Linux's mman.h
 
 def keep_memory(kept_bytes: int) -> None:
     """
-    Keep freed memory instead of giving it back and asking for it again each time.
+    Keep freed memory in the process instead of returning it to the system.
 
     By default glibc does that with everything over 128 KiB, so the system has to clear each page
     of each image again.
@@ -27,7 +27,7 @@ def keep_memory(kept_bytes: int) -> None:
 
 def forget_mapped(file: Path) -> None:
     """
-    Give back the pages of a file that was mapped for reading and has been read.
+    Release the pages of a file that was mapped for reading.
 
     A page that is needed again is read again. Does nothing where there is no Linux.
     """

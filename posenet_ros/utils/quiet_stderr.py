@@ -1,5 +1,5 @@
 """
-Keep what native libraries chat on stderr while they load off the user's screen.
+Filter the chatter of native libraries on stderr while they load.
 
 TensorFlow writes its first lines whatever TF_CPP_MIN_LOG_LEVEL says, LiteRT has no setting at all.
 """
@@ -22,9 +22,9 @@ VERBOSE = '0'
 @contextmanager
 def quiet_stderr() -> Iterator[None]:
     """
-    Leave lines of chatter out of stderr for the time of a block; all others come through at once.
+    Filter lines of chatter out of stderr within a block; all others pass at once.
 
-    A `grep` of its own filters, so that what a library says as it aborts is seen as well.
+    The filter is a `grep` process, so that the last words of an aborting library pass, too.
     TF_CPP_MIN_LOG_LEVEL=0 in the environment shows everything; unset, it becomes 2 (errors).
     """
     if os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2') == VERBOSE:

@@ -1,4 +1,4 @@
-"""Settings as frozen dataclasses, read from mappings that may hold nothing unknown."""
+"""Read frozen dataclasses of settings from mappings; unknown keys are errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Poses from files: matched by name, stamp or row, and scored as the field's own tool does."""
+"""Poses from files, associated by name, stamp or row, with the same errors as by evo."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ import numpy as np
 from posenet_ros import evaluate
 from posenet_ros.datasets.pose_files import write_cambridge, write_tum
 from posenet_ros.errors import InputError, run_cli
-from posenet_ros.evaluation.association import Match, match_files, PoseFiles, read_train
+from posenet_ros.evaluation.association import (
+    associate_files,
+    AssociationKey,
+    PoseFiles,
+    read_train_poses,
+)
 from posenet_ros.evaluation.report import folder as report_files
 from posenet_ros.geometry.pose import Pose, xyzw_from_wxyz
 import pytest
@@ -57,7 +62,7 @@ def run(*arguments: str | Path) -> int:
 
 
 @pytest.mark.parametrize(('form', 'match'), [('txt', 'name'), ('tum', 'stamp'), ('kitti', 'row')])
-def test_known_errors_in_every_form(
+def test_known_errors_in_every_format(
         folder: Path, form: str, match: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report_files, 'html_page', lambda *arguments: '<html>')
     assert run('--poses', folder / f'poses.{form}', '--truth', folder / f'truth.{form}',
@@ -96,15 +101,15 @@ def test_evo_gives_the_same_statistics(
 def test_names_match_whatever_the_folder_the_order_and_the_suffix(folder: Path) -> None:
     rows = list(zip(names('D:/data/KingsCollege/', '.jpg'), estimates(), strict=True))
     write_cambridge(folder / 'other.txt', rows[::-1])
-    frames, data = match_files(PoseFiles(folder / 'other.txt', folder / 'truth.txt'))
+    frames, data = associate_files(PoseFiles(folder / 'other.txt', folder / 'truth.txt'))
     assert data['match'] == 'name'
     assert [frame.name for frame in frames] == names()
     np.testing.assert_allclose(frames[7].estimate.translation_m, estimates()[7].translation_m)
 
 
-def test_frame_that_is_not_answered_fails(folder: Path) -> None:
+def test_frame_without_an_estimate_fails(folder: Path) -> None:
     write_cambridge(folder / 'few.txt', list(zip(names(), estimates(), strict=True))[:30])
-    frames, _ = match_files(PoseFiles(folder / 'few.txt', folder / 'truth.txt'))
+    frames, _ = associate_files(PoseFiles(folder / 'few.txt', folder / 'truth.txt'))
     assert sum(frame.estimate is None for frame in frames) == 10
     assert 'no row' in frames[-1].reasons[0]
 
@@ -113,7 +118,7 @@ def test_nan_is_a_failure(folder: Path) -> None:
     text = (folder / 'poses.tum').read_text().splitlines()
     text[3] = text[3].split()[0] + ' nan nan nan nan nan nan nan'
     (folder / 'nan.tum').write_text('\n'.join(text))
-    frames, _ = match_files(PoseFiles(folder / 'nan.tum', folder / 'truth.tum'))
+    frames, _ = associate_files(PoseFiles(folder / 'nan.tum', folder / 'truth.tum'))
     assert len(frames) == COUNT
     assert frames[3].estimate is None
 
@@ -122,43 +127,43 @@ def test_nan_in_a_truth_shifts_no_row(folder: Path) -> None:
     text = (folder / 'truth.kitti').read_text().splitlines()
     text[3] = ' '.join(['nan'] * 12)
     (folder / 'nan.kitti').write_text('\n'.join(text))
-    frames, _ = match_files(PoseFiles(folder / 'poses.kitti', folder / 'nan.kitti'))
+    frames, _ = associate_files(PoseFiles(folder / 'poses.kitti', folder / 'nan.kitti'))
     assert len(frames) == COUNT - 1
     np.testing.assert_allclose(frames[3].truth.translation_m, truths()[4].translation_m)
 
 
 def test_truth_is_interpolated_at_the_time_of_an_estimate(folder: Path) -> None:
     write_tum(folder / 'late.tum', [(10**18 + 5 * 10**7, truths()[0])])
-    frames, _ = match_files(PoseFiles(folder / 'late.tum', folder / 'truth.tum'))
+    frames, _ = associate_files(PoseFiles(folder / 'late.tum', folder / 'truth.tum'))
     middle = (truths()[0].translation_m + truths()[1].translation_m) / 2
     np.testing.assert_allclose(frames[0].truth.translation_m, middle)
     with pytest.raises(InputError, match='none with a truth'):
-        match_files(PoseFiles(folder / 'late.tum', folder / 'truth.tum', max_gap_s=0.05))
+        associate_files(PoseFiles(folder / 'late.tum', folder / 'truth.tum', max_gap_s=0.05))
 
 
-@pytest.mark.parametrize(('poses', 'truth', 'match', 'why'), [
-    ('poses.kitti', 'truth.tum', Match.STAMP, 'expected rows with a stamp'),
-    ('poses.tum', 'truth.txt', Match.NAME, 'expected rows with a name'),
+@pytest.mark.parametrize(('poses', 'truth', 'key', 'why'), [
+    ('poses.kitti', 'truth.tum', AssociationKey.STAMP, 'expected rows with a stamp'),
+    ('poses.tum', 'truth.txt', AssociationKey.NAME, 'expected rows with a name'),
     ('short.kitti', 'truth.kitti', None, 'expected 40 rows'),
     ('strange.txt', 'truth.txt', None, 'expected names of'),
     ('twice.txt', 'truth.txt', None, 'is in line 4 already')])
-def test_files_that_do_not_belong_together(
-        folder: Path, poses: str, truth: str, match: Match | None, why: str) -> None:
+def test_files_that_cannot_be_associated(
+        folder: Path, poses: str, truth: str, key: AssociationKey | None, why: str) -> None:
     rows = list(zip(names(), estimates(), strict=True))
     write_cambridge(folder / 'strange.txt', zip(names('', 'x.png'), estimates(), strict=True))
     write_cambridge(folder / 'twice.txt', [*rows, rows[0]])
     short = (folder / 'poses.kitti').read_text().splitlines()[:-1]
     (folder / 'short.kitti').write_text('\n'.join(short))
     with pytest.raises(InputError) as caught:
-        match_files(PoseFiles(folder / poses, folder / truth, match=match))
+        associate_files(PoseFiles(folder / poses, folder / truth, key=key))
     assert why in str(caught.value)
 
 
 def test_training_poses_give_the_baselines(folder: Path) -> None:
-    train = read_train(PoseFiles(folder / 'a', folder / 'b', folder / 'truth.txt'))
+    train = read_train_poses(PoseFiles(folder / 'a', folder / 'b', folder / 'truth.txt'))
     assert train.names == tuple(names())
     assert train.descriptors.shape == (COUNT, 0)
-    assert read_train(PoseFiles(folder / 'a', folder / 'b')) is None
+    assert read_train_poses(PoseFiles(folder / 'a', folder / 'b')) is None
 
 
 def test_missing_truth_is_named(folder: Path, capsys: pytest.CaptureFixture) -> None:

@@ -1,4 +1,4 @@
-"""Reports side by side: what differs, and whether it is more than chance."""
+"""Comparison of reports: paired differences and their p-values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from posenet_ros import evaluate
 from posenet_ros.errors import InputError, run_cli
-from posenet_ros.evaluation.metrics.resampling import chance
+from posenet_ros.evaluation.metrics.resampling import signed_rank_p_value
 from posenet_ros.evaluation.report import comparison as compare
 from posenet_ros.evaluation.report import folder as report_files
 from posenet_ros.evaluation.report.comparison import differences, pair, read_report
@@ -42,25 +42,25 @@ def test_failures_count_in_differences() -> None:
     np.testing.assert_array_equal(result, [2, -np.inf, np.inf, 0, 0])
 
 
-def test_chance_is_large_where_there_is_no_difference() -> None:
-    assert chance(np.zeros(50)) == 1
-    assert chance(np.array([])) == 1
+def test_p_value_is_large_without_a_difference() -> None:
+    assert signed_rank_p_value(np.zeros(50)) == 1
+    assert signed_rank_p_value(np.array([])) == 1
     rng = np.random.default_rng(0)
-    values = [chance(rng.normal(size=200), seed) for seed in range(40)]
+    values = [signed_rank_p_value(rng.normal(size=200), seed) for seed in range(40)]
     assert np.mean(np.array(values) < 0.05) < 0.2
     assert 0.3 < np.mean(values) < 0.7
 
 
-def test_chance_is_small_where_one_is_better() -> None:
+def test_p_value_is_small_where_one_is_better() -> None:
     rng = np.random.default_rng(1)
-    assert chance(rng.normal(0.5, 1, 200)) < 0.001
-    assert chance(-rng.normal(0.5, 1, 200)) < 0.001
+    assert signed_rank_p_value(rng.normal(0.5, 1, 200)) < 0.001
+    assert signed_rank_p_value(-rng.normal(0.5, 1, 200)) < 0.001
 
 
 def test_one_bad_stretch_of_a_walk_is_no_proof() -> None:
     difference = np.random.default_rng(2).normal(0, 1, 1000)
     difference[100:110] = np.inf
-    assert chance(difference) > 0.01
+    assert signed_rank_p_value(difference) > 0.01
 
 
 def test_reports_are_compared_frame_by_frame(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
 def test_reports_without_a_common_frame(tmp_path: Path) -> None:
     a, b = (read_report(make(tmp_path / name, np.ones(3))) for name in 'ab')
     with pytest.raises(InputError, match='none with the same name'):
-        pair(a, compare.Scored('b', b.report, {'other': (1.0, 1.0)}))
+        pair(a, compare.StoredReport('b', b.report, {'other': (1.0, 1.0)}))
 
 
 @pytest.mark.parametrize(('name', 'text', 'why'), [

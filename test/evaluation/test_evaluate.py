@@ -18,9 +18,9 @@ from posenet_ros.errors import InputError, run_cli
 from posenet_ros.evaluation import evaluator
 from posenet_ros.evaluation.report import folder as report_files
 from posenet_ros.evaluation.results import FrameResult
-from posenet_ros.evaluation.runner import Album
 from posenet_ros.evaluation.runner import run as run_model
-from posenet_ros.evaluation.sources import Parts, Shot
+from posenet_ros.evaluation.runner import WorstFrames
+from posenet_ros.evaluation.sources import QueryImage, SequenceSplitter
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import Frame
 from posenet_ros.inference import artifact as artifacts
@@ -216,7 +216,7 @@ def test_network_that_gives_nan_fails_and_says_so(
         writer.write('/image', image_message(frame), STEP_NS)
         writer.write('/truth', pose_message(truth(0), STEP_NS, 'map'), STEP_NS)
     assert run('--model', model, '--bag', tmp_path / 'bag', '--out', tmp_path / 'r') == 1
-    assert 'no frame has an accepted answer' in capsys.readouterr().err
+    assert 'no frame has an accepted estimate' in capsys.readouterr().err
     assert read(tmp_path / 'r')['translation_m'] is None
 
 
@@ -303,18 +303,18 @@ def test_other_camera_is_refused(
 
 
 def test_descriptors_of_another_kind_leave_the_baseline_out(model: Path) -> None:
-    describe, reason = evaluator.describer(load(model))
+    describe, reason = evaluator.make_image_describer(load(model))
     assert describe is None
     assert 'EfficientNet-Lite0' in reason
 
 
-def test_album_keeps_the_worst_only() -> None:
-    album = Album(2)
+def test_only_the_worst_frames_keep_their_images() -> None:
+    worst_frames = WorstFrames(2)
     frames = [FrameResult(str(x), 1, Pose(), Pose(np.array([x, 0, 0]))) for x in (3, 9, 1, 7)]
     for frame in frames:
-        album.look(frame, np.full((2, 2, 3), int(frame.name), np.uint8))
-    album.look(FrameResult('dropped', 1, Pose()), None)
-    kept = [frame.name for frame in album.mount(frames) if frame.picture is not None]
+        worst_frames.add(frame, np.full((2, 2, 3), int(frame.name), np.uint8))
+    worst_frames.add(FrameResult('dropped', 1, Pose()), None)
+    kept = [frame.name for frame in worst_frames.attach_images(frames) if frame.image is not None]
     assert kept == ['9', '7']
 
 
@@ -332,22 +332,22 @@ def test_nearest_training_image_is_found_in_batches_of_one_size() -> None:
             raise ImageError('bad')
         return np.full((48, 64, 3), i, np.uint8)
 
-    shots = [Shot(str(i), i + 1, Pose(), partial(load, i)) for i in range(20)]
-    results = list(run_model(shots, None, Relocaliser(GreyEngine().predict, settings),
-                             Gate(GateConfig(), settings.scene), settings.train, Album(),
+    queries = [QueryImage(str(i), i + 1, Pose(), partial(load, i)) for i in range(20)]
+    results = list(run_model(queries, None, Relocaliser(GreyEngine().predict, settings),
+                             Gate(GateConfig(), settings.scene), settings.train, WorstFrames(),
                              describe))
     assert [r.nearest_image for r in results] == [
         None if i == 3 else i % 5 for i in range(20)]
     assert len(set(shapes)) == 1
 
 
-def test_pause_divides_a_recording() -> None:
-    parts = Parts()
+def test_a_pause_splits_a_recording() -> None:
+    splitter = SequenceSplitter()
     times_s = [0, 0.1, 0.2, 1.3, 1.4, 1.5, 5.0, 5.1]
-    assert [parts.of(round(t * 1e9)) for t in times_s] == [
+    assert [splitter.sequence_at(round(t * 1e9)) for t in times_s] == [
         'part1'] * 3 + ['part2'] * 3 + ['part3'] * 2
-    slow = Parts()
-    assert {slow.of(round(2e9 * i)) for i in range(5)} == {'part1'}
+    slow = SequenceSplitter()
+    assert {slow.sequence_at(round(2e9 * i)) for i in range(5)} == {'part1'}
 
 
 def test_ordered_map_keeps_the_order_and_reads_only_a_little_ahead() -> None:
@@ -367,9 +367,9 @@ def test_ordered_map_keeps_the_order_and_reads_only_a_little_ahead() -> None:
 
 def run_engine(count: int, load: Callable[[object], np.ndarray], engine: GreyEngine) -> None:
     settings = tiny_artifact()
-    shots = [Shot(str(i), i + 1, Pose(), load) for i in range(count)]
-    results = run_model(shots, None, Relocaliser(engine.predict, settings),
-                        Gate(GateConfig(), settings.scene), settings.train, Album())
+    queries = [QueryImage(str(i), i + 1, Pose(), load) for i in range(count)]
+    results = run_model(queries, None, Relocaliser(engine.predict, settings),
+                        Gate(GateConfig(), settings.scene), settings.train, WorstFrames())
     assert sum(1 for _ in results) == count
 
 

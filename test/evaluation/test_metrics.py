@@ -8,6 +8,7 @@ from helpers import poses, unit_quaternions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 import numpy as np
+from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
 from posenet_ros.evaluation.baselines import (
     constant_pose,
@@ -17,10 +18,9 @@ from posenet_ros.evaluation.baselines import (
 )
 from posenet_ros.evaluation.metrics.coverage import calibration
 from posenet_ros.evaluation.metrics.pose_errors import (
-    Array,
+    ErrorStatistics,
     recall,
     rotation_errors_deg,
-    Summary,
     translation_errors_m,
 )
 from posenet_ros.evaluation.metrics.ranks import ranks
@@ -79,15 +79,15 @@ def test_rotation_vector_turns_the_truth_into_the_estimate(estimate: Pose, truth
         rotation_errors_deg([estimate.quat_xyzw], [truth.quat_xyzw])[0], abs=1e-6)
 
 
-def test_summary_of_known_errors() -> None:
-    summary = Summary.from_errors(np.arange(101))
-    assert summary == Summary(50, 50, 75, 90, 95, 100)
+def test_statistics_of_known_errors() -> None:
+    summary = ErrorStatistics.from_errors(np.arange(101))
+    assert summary == ErrorStatistics(50, 50, 75, 90, 95, 100)
 
 
 @pytest.mark.parametrize('errors', [[], [1, np.inf], [np.nan]])
-def test_summary_refuses_what_has_no_number(errors: list[float]) -> None:
+def test_statistics_refuse_infinite_and_no_errors(errors: list[float]) -> None:
     with pytest.raises(InputError, match='at least one error'):
-        Summary.from_errors(errors)
+        ErrorStatistics.from_errors(errors)
 
 
 def test_recall_counts_failures_as_infinitely_far() -> None:
@@ -115,13 +115,13 @@ def test_interval_is_repeatable_and_covers_the_median() -> None:
     assert median_interval(errors) == [low, high]
 
 
-def test_interval_is_wider_where_neighbours_err_alike() -> None:
+def test_interval_is_wider_for_correlated_neighbours() -> None:
     alone = np.random.default_rng(4).exponential(size=1000)
     alike = np.sort(alone)
     assert np.ptp(median_interval(alike)) > np.ptp(median_interval(alone))
 
 
-def test_ranks_share_ties() -> None:
+def test_ties_get_the_mean_rank() -> None:
     np.testing.assert_array_equal(ranks(np.array([3.0, 1, 3, 7])), [2.5, 1, 2.5, 4])
     np.testing.assert_array_equal(ranks(np.array([np.inf, 1, np.inf])), [2.5, 1, 2.5])
 
@@ -136,10 +136,10 @@ def test_calibration_of_errors_that_are_as_predicted() -> None:
     result = calibration(noise[:, :3], quats, np.zeros((n, 3)), np.tile(IDENTITY, (n, 1)),
                          np.tile(np.diag(sigma**2), (n, 1, 1)))
     for part in ('pose', 'translation', 'rotation'):
-        for key, share in result['expected']['coverage'].items():
-            assert result[part]['coverage'][key] == pytest.approx(share, abs=0.01)
+        for key, fraction in result['expected']['coverage'].items():
+            assert result[part]['coverage'][key] == pytest.approx(fraction, abs=0.01)
             low, high = result[part]['interval'][key]
-            assert low - 0.005 <= share <= high + 0.005
+            assert low - 0.005 <= fraction <= high + 0.005
             assert high - low < 0.03
     for part in ('translation', 'rotation'):
         assert result[part]['nees_mean'] == pytest.approx(3, abs=0.15)
@@ -147,7 +147,7 @@ def test_calibration_of_errors_that_are_as_predicted() -> None:
     assert result['pose']['nees_mean'] == pytest.approx(6, abs=0.2)
 
 
-def of_positions(errors_m: Array) -> dict[str, Any]:
+def of_positions(errors_m: Floats) -> dict[str, Any]:
     """Return the calibration of errors, (N, 3), of which a variance of 1 is predicted."""
     count = len(errors_m)
     found = calibration(errors_m, np.tile(IDENTITY, (count, 1)), np.zeros((count, 3)),
@@ -161,7 +161,7 @@ def test_the_interval_of_the_coverage_has_the_true_one_in_95_of_100_sets() -> No
     assert 0.85 <= np.mean((intervals[:, 0] <= 0.6827) & (intervals[:, 1] >= 0.6827)) <= 0.99
 
 
-def test_coverage_is_less_sure_where_neighbours_err_alike() -> None:
+def test_coverage_interval_is_wider_for_correlated_neighbours() -> None:
     noise = np.random.default_rng(2).normal(size=(400, 3))
     alike = np.repeat(noise[:50], 8, axis=0)
     widths = []

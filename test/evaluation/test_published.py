@@ -1,4 +1,4 @@
-"""What a relocaliser said, live or in a bag, set against truth from topics and TF."""
+"""Published poses, live or from a bag, against the truth of topics and TF."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from posenet_ros.ros_data.bag_writer import (
     pose_message,
     transform_message,
 )
-from posenet_ros.ros_data.verdicts import from_words, to_words
+from posenet_ros.ros_data.verdicts import from_key_values, to_key_values
 import pytest
 from ros_helpers import environment, node_command, running, SCALE_M, write_mean_colour_model
 from transforms3d.euler import euler2quat
@@ -73,7 +73,7 @@ def _no_page(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def write_recording(path: Path, truth_frame: str = 'map') -> Path:
-    """Write truth and answers 0.3 m off, 20 ms late; image 4 is not answered, 6 with NaN."""
+    """Write truths and poses 0.3 m off, 20 ms late; image 4 has none, 6 has NaN."""
     off = Pose(np.array([0.3, 0, 0]))
     with new_bag(path) as bag:
         for i in range(COUNT):
@@ -89,7 +89,7 @@ def write_recording(path: Path, truth_frame: str = 'map') -> Path:
 
 
 @pytest.mark.usefixtures('_no_page')
-def test_recorded_answers(tmp_path: Path) -> None:
+def test_recorded_poses(tmp_path: Path) -> None:
     bag = write_recording(tmp_path / 'bag')
     assert run('--bag', bag, '--truth-topic', '/truth', '--estimate-topic', '/relocaliser/pose',
                '--out', tmp_path / 'r') == 0
@@ -102,7 +102,7 @@ def test_recorded_answers(tmp_path: Path) -> None:
 
 def verdict(decision: Decision, pose: Pose, time_ns: int) -> object:
     words = [make('diagnostic_msgs/msg/KeyValue', *item)
-             for item in to_words(decision, pose).items()]
+             for item in to_key_values(decision, pose).items()]
     status = make('diagnostic_msgs/msg/DiagnosticStatus', 1, 'relocaliser', '', '', words)
     return make('diagnostic_msgs/msg/DiagnosticArray', header(time_ns, 'map'), [status])
 
@@ -131,12 +131,12 @@ def test_recorded_verdicts_tell_withheld_poses_from_none(tmp_path: Path) -> None
 
 
 def test_a_verdict_that_is_not_known_is_an_error() -> None:
-    words = to_words(Decision(Verdict.STALE), truth(3))
+    words = to_key_values(Decision(Verdict.STALE), truth(3))
     np.testing.assert_allclose(
-        from_words(words).map_from_camera.matrix, truth(3).matrix, atol=1e-15)
-    assert from_words({**words, 'x': 'nan'}).map_from_camera is None
+        from_key_values(words).map_from_camera.matrix, truth(3).matrix, atol=1e-15)
+    assert from_key_values({**words, 'x': 'nan'}).map_from_camera is None
     with pytest.raises(InputError, match='stale'):
-        from_words({**words, 'verdict': 'tired'})
+        from_key_values({**words, 'verdict': 'tired'})
 
 
 @pytest.mark.usefixtures('_no_page')
@@ -180,7 +180,7 @@ def test_truth_of_the_base_in_odom_is_brought_to_the_camera_in_the_map(
 
 
 @pytest.mark.parametrize('arguments', [('--live',), ('--estimate-topic', '/pose')])
-def test_answers_need_a_bag(
+def test_published_poses_need_a_bag(
         tmp_path: Path, capsys: pytest.CaptureFixture, arguments: tuple[str, ...]) -> None:
     assert run('--data', tmp_path, *arguments, '--out', tmp_path / 'r') == 2
     assert '--bag BAG' in capsys.readouterr().err
@@ -213,14 +213,14 @@ def test_live_and_offline_give_the_same_poses(tmp_path: Path) -> None:
     assert live.returncode == 0, live.stderr
     offline = evaluate_process(DOMAIN, *common, '--out', tmp_path / 'offline')
     assert offline.returncode == 0, offline.stderr
-    said, computed = rows(tmp_path / 'live'), rows(tmp_path / 'offline')
-    outcomes = [row['outcome'] for row in said.values()]
+    online, computed = rows(tmp_path / 'live'), rows(tmp_path / 'offline')
+    outcomes = [row['outcome'] for row in online.values()]
     assert outcomes.count('accepted') >= COUNT - 2
     assert outcomes[-1] == 'out_of_bounds'
-    answered = [name for name, row in said.items() if row['outcome'] != 'dropped']
+    answered = [name for name, row in online.items() if row['outcome'] != 'dropped']
     for name in answered:
         for key in ('x', 'y', 'z', 'qx', 'qy', 'qz', 'qw'):
-            assert float(said[name][key]) == pytest.approx(float(computed[name][key]), abs=1e-5)
+            assert float(online[name][key]) == pytest.approx(float(computed[name][key]), abs=1e-5)
     report = read(tmp_path / 'live')
     assert report['latency_ms']['end_to_end']['p50'] > 0
     assert report['data']['largest_difference_to_offline'] == {
@@ -230,7 +230,7 @@ def test_live_and_offline_give_the_same_poses(tmp_path: Path) -> None:
 
 def test_no_node_is_an_error(tmp_path: Path) -> None:
     script = ('from pathlib import Path; from posenet_ros.evaluation import online; '
-              'online.NODE_TIMEOUT_S = 0.5; online.ask_node(Path("bag"), "/relocaliser")')
+              'online.NODE_TIMEOUT_S = 0.5; online.record_node(Path("bag"), "/relocaliser")')
     done = subprocess.run(
         [sys.executable, '-c', script], env=environment(DOMAIN + 1), cwd=tmp_path,
         capture_output=True, text=True, timeout=60, check=False)
@@ -240,4 +240,4 @@ def test_no_node_is_an_error(tmp_path: Path) -> None:
 def test_the_log_of_the_player_is_read(tmp_path: Path) -> None:
     log = tmp_path / 'sent.csv'
     log.write_text('stamp_ns,sent_monotonic_ns\n1700000000000000000,5\n1700000000100000000,7\n')
-    assert online.read_sent(log) == {1700000000000000000: 5, 1700000000100000000: 7}
+    assert online.read_publish_times(log) == {1700000000000000000: 5, 1700000000100000000: 7}

@@ -1,4 +1,4 @@
-"""What the report says of a model's word about itself, on cases with a known answer."""
+"""Reliability of a model's uncertainty, on cases with a known answer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import jsonschema
 import numpy as np
 from posenet_ros.evaluation.metrics.ranks import auroc
 from posenet_ros.evaluation.metrics.sparsification import sparsification
-from posenet_ros.evaluation.reliability import false_poses, separation, trust
+from posenet_ros.evaluation.reliability import count_false_poses, reliability, separation
 from posenet_ros.evaluation.report.content import build_report
 from posenet_ros.evaluation.report.page import html_page, markdown_page
 from posenet_ros.evaluation.results import FrameResult
@@ -28,12 +28,13 @@ SCORES = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=20)
 
 @settings(deadline=None)
 @given(SCORES, SCORES)
-def test_auroc_is_the_share_of_pairs_in_order(inside: list[float], outside: list[float]) -> None:
+def test_auroc_is_the_fraction_of_ordered_pairs(
+        inside: list[float], outside: list[float]) -> None:
     pairs = [(b > a) + 0.5 * (b == a) for a in inside for b in outside]
     assert auroc(inside, outside) == pytest.approx(np.mean(pairs))
 
 
-def test_separation_lets_95_of_a_hundred_good_pass() -> None:
+def test_separation_at_95_per_cent_true_positives() -> None:
     inside, outside = np.arange(100.0), np.array([50.0, 94.0, 95.5, 200.0])
     found = separation(inside, outside)
     assert np.mean(inside <= found['limit_for_95']) == pytest.approx(0.96)  # the 95 %, and one
@@ -41,20 +42,20 @@ def test_separation_lets_95_of_a_hundred_good_pass() -> None:
     assert found['auroc'] == pytest.approx((50.5 + 94.5 + 96 + 100) / 400)
 
 
-def test_sparsification_of_a_sigma_that_knows() -> None:
-    unsure = RNG.uniform(0.1, 2, 400)
-    errors = unsure * 3
-    found = sparsification(errors, unsure)
+def test_sparsification_of_sigmas_proportional_to_the_errors() -> None:
+    sigmas = RNG.uniform(0.1, 2, 400)
+    errors = sigmas * 3
+    found = sparsification(errors, sigmas)
     assert found['ause'] == pytest.approx(0)
     assert found['mean'] == found['oracle_mean']
     assert found['mean'][-1] == pytest.approx(errors.mean())
     assert found['p95'][15] == pytest.approx(np.percentile(np.sort(errors)[:320], 95))
 
 
-def test_sparsification_of_a_sigma_that_guesses() -> None:
-    errors, unsure = RNG.exponential(size=(2, 4000))
-    found = sparsification(errors, unsure)
-    # E[error] is 1 whatever is kept; of an exponential's smallest share q the mean is
+def test_sparsification_of_random_sigmas() -> None:
+    errors, sigmas = RNG.exponential(size=(2, 4000))
+    found = sparsification(errors, sigmas)
+    # E[error] is 1 whatever is kept; of an exponential's smallest fraction q the mean is
     # 1 + (1 - q) ln(1 - q) / q, and its difference from 1 integrates to pi^2 / 6 - 1;
     # the curve begins at a twentieth, where the difference is 0.975
     assert found['ause'] == pytest.approx(np.pi ** 2 / 6 - 1 - 0.05 * 0.9875, abs=0.04)
@@ -64,21 +65,21 @@ def test_sparsification_of_a_sigma_that_guesses() -> None:
 
 @pytest.mark.parametrize('times', [1.0, 2.0])
 def test_errors_as_predicted_have_the_predicted_curves(times: float) -> None:
-    unsure = RNG.uniform(0.5, 1.5, 4000)
-    errors = unsure * times * np.linalg.norm(RNG.normal(size=(4000, 3)), axis=1) / np.sqrt(3)
-    found = sparsification(errors, unsure)
+    sigmas = RNG.uniform(0.5, 1.5, 4000)
+    errors = sigmas * times * np.linalg.norm(RNG.normal(size=(4000, 3)), axis=1) / np.sqrt(3)
+    found = sparsification(errors, sigmas)
     for statistic in ('mean', 'p95'):
         assert np.allclose(found[statistic][7:], times * np.array(
-            found[f'predicted_{statistic}'][7:]), rtol=0.06)  # shares from 40 %: 1600 errors
+            found[f'predicted_{statistic}'][7:]), rtol=0.06)  # fractions from 40 %: 1600 errors
     assert 0.8 < found['predicted_p95'][15] / found['predicted_p95'][-1] < 0.95
 
 
 def test_the_interval_of_the_change_in_the_p95_holds_the_true_one() -> None:
-    unsure = np.repeat([0.5, 1.0], [3200, 800])  # the surest 80 %, and the rest
-    RNG.shuffle(unsure)
-    errors = unsure * np.linalg.norm(RNG.normal(size=(40, 4000, 3)), axis=2) / np.sqrt(3)
-    true = np.percentile(errors[:, unsure < 1], 95) / np.percentile(errors, 95) - 1
-    found = [sparsification(some[:200], unsure[:200]) for some in errors]
+    sigmas = np.repeat([0.5, 1.0], [3200, 800])  # the most certain 80 %, and the rest
+    RNG.shuffle(sigmas)
+    errors = sigmas * np.linalg.norm(RNG.normal(size=(40, 4000, 3)), axis=2) / np.sqrt(3)
+    true = np.percentile(errors[:, sigmas < 1], 95) / np.percentile(errors, 95) - 1
+    found = [sparsification(some[:200], sigmas[:200]) for some in errors]
     index = found[0]['kept'].index(0.8)
     low, high = np.array([one['p95_change_interval'][index] for one in found]).T
     assert 0.8 < np.mean((low <= true) & (true <= high)) <= 1
@@ -93,7 +94,7 @@ def test_no_order_no_sparsification() -> None:
 
 
 def walk(count: int = 400) -> list[FrameResult]:
-    """Return frames whose x is as far off as said, whose y is twice as far and z half as far."""
+    """Make frames whose errors are as predicted in x, twice that in y and half in z."""
     frames = []
     for i in range(count):
         sigma = 0.05 * (1 + i % 10)
@@ -105,8 +106,8 @@ def walk(count: int = 400) -> list[FrameResult]:
     return frames
 
 
-def strays() -> list[FrameResult]:
-    """Return frames of two other places, of which one looks like the trained one."""
+def out_of_place() -> list[FrameResult]:
+    """Make frames of two other places, of which one resembles the trained one."""
     return [FrameResult(f'{i}', i + 1, Pose(), Pose(), diagonal_covariance([5] * 3, [0.1] * 3),
                         Verdict.OUT_OF_PLACE if i % 2 else Verdict.ACCEPTED,
                         sequence='near' if i < 10 else 'far',
@@ -118,10 +119,10 @@ def test_report_of_a_walk_and_of_other_places() -> None:
     frames[0] = replace(frames[0], estimate=Pose(np.array([9.0, 0, 0])))
     frames[1] = replace(frames[1], estimate=Pose(np.array([9.0, 0, 0])), verdict=Verdict.FROZEN,
                         fault=ImageFault.FROZEN)
-    report = build_report(frames, None, {}, {}, strays())
+    report = build_report(frames, None, {}, {}, out_of_place())
     axes = report['calibration']['translation']['axes']
-    for axis, share in (('x', 0.683), ('y', 0.383), ('z', 0.954)):
-        assert axes[axis]['1_sigma'] == pytest.approx(share, abs=0.08)
+    for axis, fraction in (('x', 0.683), ('y', 0.383), ('z', 0.954)):
+        assert axes[axis]['1_sigma'] == pytest.approx(fraction, abs=0.08)
     assert report['false_poses'] == {'limit_m': 5.0, 'estimated': 2, 'accepted': 1}
     assert report['image_faults'] == {'frozen': 1}
     sparse = report['sparsification']
@@ -140,11 +141,11 @@ def test_report_of_a_walk_and_of_other_places() -> None:
 
 def test_the_page_shows_what_is_known() -> None:
     frames = walk()
-    report = build_report(frames, None, {}, {}, strays())
-    page = html_page(report, frames, None, strays())
+    report = build_report(frames, None, {}, {}, out_of_place())
+    page = html_page(report, frames, None, out_of_place())
     assert page.count('<svg') == 8
-    for words in ('Is the covariance right?', 'Is it surest where it is right?', 'NEES',
-                  'by an oracle', 'Does it know another place?', 'of other places (30)'):
+    for words in ('Is the covariance calibrated?', 'Sparsification', 'NEES',
+                  'by an oracle', 'Out-of-place detection', 'of other places (30)'):
         assert words in page
     table, oracle = markdown_page(report), report['sparsification']['translation_m']['oracle_p95']
     assert 'AUROC' in table
@@ -155,13 +156,13 @@ def test_the_page_shows_what_is_known() -> None:
 
 def test_what_is_not_known_is_null() -> None:
     frames = [FrameResult('a', 1, Pose(), Pose()), FrameResult('b', 2, Pose())]
-    stray = FrameResult('c', 3, Pose())
-    found = trust(frames, [stray])
+    outside = FrameResult('c', 3, Pose())
+    found = reliability(frames, [outside])
     assert found['sparsification'] is None
     assert found['out_of_place']['place_score'] is None
     assert found['out_of_place']['sigma_m'] is None
-    assert trust(frames)['out_of_place'] is None
+    assert reliability(frames)['out_of_place'] is None
 
 
 def test_a_false_pose_is_one_beyond_the_limit() -> None:
-    assert false_poses(walk(), 0.2)['accepted'] > false_poses(walk(), 1.0)['accepted']
+    assert count_false_poses(walk(), 0.2)['accepted'] > count_false_poses(walk(), 1.0)['accepted']

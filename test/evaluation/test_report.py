@@ -1,4 +1,4 @@
-"""The report's numbers on frames with a known answer, and the files it leaves."""
+"""The report's numbers on frames of known errors, and its files."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_numbers_of_a_known_walk() -> None:
     assert report['calibration']['translation']['coverage']['1_sigma'] == pytest.approx(51 / 60)
 
 
-def test_coverage_is_printed_with_what_it_may_be_by_chance() -> None:
+def test_coverage_is_printed_with_its_confidence_interval() -> None:
     report = report_of(walk())
     rows = {row[0]: row for row in calibration_rows(report)}
     known = report['calibration']['translation']
@@ -123,7 +123,7 @@ def test_dropped_and_rejected_frames_fail_in_recall_and_not_in_the_median() -> N
     assert report['recall']['5m_10deg'] == 0.5
 
 
-def test_nothing_answered_is_null_never_zero() -> None:
+def test_statistics_without_estimates_are_null() -> None:
     report = report_of([FrameResult('a', 1, pose(0)), FrameResult('b', 2, pose(1))])
     assert report['translation_m'] is None
     assert report['confidence_95'] is None
@@ -157,7 +157,7 @@ def test_files_of_a_report(tmp_path: Path) -> None:
     assert float(rows[7]['translation_error_m']) == pytest.approx(0.7)
     assert (rows[5]['outcome'], rows[5]['x']) == ('dropped', '')
     assert (rows[5]['sigma_x_m'], rows[5]['place_score']) == ('', '')
-    assert float(rows[7]['sigma_yaw_deg']) == pytest.approx(np.degrees(0.1))
+    assert float(rows[7]['sigma_about_z_deg']) == pytest.approx(np.degrees(0.1))
     estimates, truths = (read_poses(folder / f'{n}.tum') for n in ('estimate', 'truth'))
     assert [e.stamp_ns for e in estimates] == [t.stamp_ns for t in truths]
     assert len(estimates) == 19
@@ -179,7 +179,7 @@ def test_page_is_whole_and_needs_no_network(tmp_path: Path) -> None:
     [FrameResult('a', 1, pose(0))],
     [FrameResult('a', 1, pose(0), pose(1e7)), FrameResult('b', 2, pose(1), pose(1))]])
 @pytest.mark.filterwarnings('error')
-def test_page_of_hardly_anything(frames: list[FrameResult]) -> None:
+def test_page_of_few_frames(frames: list[FrameResult]) -> None:
     assert '</html>' in html_page(report_of(frames), frames, train_index())
 
 
@@ -214,7 +214,7 @@ def test_up_is_z_unless_another_axis_is_clearly_flatter() -> None:
     assert up_axis(ground * (10, 0.8, 1)) == 2
 
 
-def test_relations_of_a_walk_whose_error_grows_with_its_speed() -> None:
+def test_correlations_of_a_walk_whose_error_grows_with_its_speed() -> None:
     x = np.cumsum(np.arange(40.0) / 10)
     frames = [FrameResult(f'{i}', (i + 1) * 10**8, pose(x[i]), pose(x[i] + i))
               for i in range(40)]
@@ -238,7 +238,7 @@ def test_speed_stops_at_the_end_of_a_sequence() -> None:
     assert np.nanmax(turning) == 0
 
 
-def test_relation_with_the_predicted_sigma() -> None:
+def test_correlation_with_the_predicted_sigma() -> None:
     frames = [replace(frame, covariance=diagonal_covariance((i + 1,) * 3, (1,) * 3))
               for i, frame in enumerate(walk())]
     sigma = report_of(frames)['relations']['sigma_m']
@@ -246,9 +246,9 @@ def test_relation_with_the_predicted_sigma() -> None:
     assert sigma['bins'][0]['from'] == pytest.approx(np.sqrt(3))
 
 
-def test_worst_answers_come_first_with_their_pictures(tmp_path: Path) -> None:
+def test_worst_estimates_come_first_with_their_images(tmp_path: Path) -> None:
     frames = walk()
-    frames[19] = replace(frames[19], picture=np.zeros((8, 8, 3), np.uint8))
+    frames[19] = replace(frames[19], image=np.zeros((8, 8, 3), np.uint8))
     write_report(tmp_path / 'r', report_of(frames), frames, None)
     cards = (tmp_path / 'r' / 'report.html').read_text().split('<div class="card">')[1:]
     assert len(cards) == 12

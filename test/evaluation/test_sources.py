@@ -1,4 +1,4 @@
-"""What is evaluated: bags of ROS 1 as well, JPEGs as the node decodes them, every layout."""
+"""Sources: bags of ROS 1 and 2, JPEGs decoded as by the node, every dataset layout."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from posenet_ros.evaluation.runner import prepare
 from posenet_ros.evaluation.sources import open_bag, open_dataset, Topics
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.localisation.pipeline import answer, Job
+from posenet_ros.localisation.pipeline import localise, Query
 from posenet_ros.localisation.relocaliser import Prediction, Relocaliser
 from posenet_ros.ros_data.bag_writer import compressed_message, new_bag, pose_message
 from posenet_ros.ros_data.messages import frame_from_message
@@ -99,13 +99,13 @@ def write_ros1_bag(path: Path, *, compressed: bool) -> Path:
 def test_a_ros_1_bag(tmp_path: Path, compressed: bool, truth_tf: tuple[str, str] | None) -> None:
     bag = write_ros1_bag(tmp_path / 'walk.bag', compressed=compressed)
     with open_bag(bag, Topics(truth_tf=truth_tf)) as source:
-        shots = list(source.shots)
+        queries = list(source.queries)
     assert source.camera == CAMERA
-    assert [shot.stamp_ns for shot in shots] == [(i + 1) * STEP_NS for i in range(COUNT)]
-    for i, shot in enumerate(shots):
-        np.testing.assert_allclose(shot.truth.matrix, truth(i).matrix, atol=1e-12)
+    assert [query.stamp_ns for query in queries] == [(i + 1) * STEP_NS for i in range(COUNT)]
+    for i, query in enumerate(queries):
+        np.testing.assert_allclose(query.truth.matrix, truth(i).matrix, atol=1e-12)
         expected = cv2.imdecode(jpeg(i), cv2.IMREAD_COLOR)[..., ::-1] if compressed else picture(i)
-        np.testing.assert_array_equal(shot.load(None), expected)
+        np.testing.assert_array_equal(query.load(None), expected)
 
 
 def test_a_ros_1_bag_that_is_cut_off_is_an_error(tmp_path: Path) -> None:
@@ -125,25 +125,25 @@ def test_a_jpeg_is_decoded_as_the_node_decodes_it(tmp_path: Path) -> None:
 
     relocaliser = Relocaliser(predict, tiny_artifact())
     message = compressed_message(jpeg(0).ravel(), 'jpeg', STEP_NS, 'camera')
-    job = Job(partial(frame_from_message, message), CAMERA, None, 0.0, 0)
-    assert answer(relocaliser, job).estimate
+    job = Query(partial(frame_from_message, message), CAMERA, None, 0.0, 0)
+    assert localise(relocaliser, job).estimate
     with new_bag(tmp_path / 'bag') as bag:
         bag.write('/image', message, STEP_NS)
         bag.write('/truth', pose_message(truth(0), STEP_NS, 'map'), STEP_NS)
     with open_bag(tmp_path / 'bag', Topics()) as source:
-        (shot,) = source.shots
-    assert shot.load(relocaliser.reduction).shape == (240, 320, 3)
-    np.testing.assert_array_equal(prepare(shot, relocaliser, CAMERA).network_input, seen[0])
-    in_full = relocaliser.prepare(shot.load(None), CAMERA)
+        (query,) = source.queries
+    assert query.load(relocaliser.reduction).shape == (240, 320, 3)
+    np.testing.assert_array_equal(prepare(query, relocaliser, CAMERA).network_input, seen[0])
+    in_full = relocaliser.prepare(query.load(None), CAMERA)
     assert not np.array_equal(in_full, seen[0])
 
 
 def test_seven_scenes_and_tum_are_read_as_for_training(tmp_path: Path) -> None:
     poses = write_seven_scenes(tmp_path / 'heads')
     source = open_dataset(tmp_path / 'heads', 'test')
-    shots = list(source.shots)
-    assert [shot.sequence for shot in shots] == ['seq-02'] * len(poses)
-    np.testing.assert_allclose(shots[1].truth.matrix, poses[1].matrix, atol=1e-6)
+    queries = list(source.queries)
+    assert [query.sequence for query in queries] == ['seq-02'] * len(poses)
+    np.testing.assert_allclose(queries[1].truth.matrix, poses[1].matrix, atol=1e-6)
     source = open_dataset(write_tum(tmp_path), 'train')
     assert (source.total, source.data['without_truth']) == (361, 1)
-    assert len(list(source.shots)) == 360
+    assert len(list(source.queries)) == 360

@@ -1,4 +1,4 @@
-"""Cameras: what resizing and cropping do to intrinsics, against the images themselves."""
+"""Cameras: intrinsics under resizing and cropping, checked on images."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import sys
 
 from posenet_ros.evaluation.report.folder import write_csv
 from posenet_ros.inference.artifact import load
-from posenet_ros.training.robustness import Bench, spoilt
+from posenet_ros.training.robustness import corrupt_images, RobustnessBench
 
 FILE = Path(__file__).with_name('court_answers.csv')
 # frames from and to, corruption, strength: people in the way, fog, out of focus
@@ -24,11 +24,11 @@ GATE = ('max_place_score=0', 'reject_faulty_images=0')
 
 def main(demo: Path) -> None:
     """Answer the walk's images."""
-    bench = Bench(load(demo / 'model'), 'auto', GATE, limit_m=5.0)
-    images = bench.prepared(demo / 'court', 'test')
+    bench = RobustnessBench(load(demo / 'model'), 'auto', GATE, limit_m=5.0)
+    images = bench.load_images(demo / 'court', 'test')
     for start, end, name, strength in STRETCHES:
-        images[start:end] = spoilt(images, name, strength, 0)[start:end]
-    write_csv(FILE, bench.answered(images))
+        images[start:end] = corrupt_images(images, name, strength, 0)[start:end]
+    write_csv(FILE, bench.localise(images))
 
 
 if __name__ == '__main__':

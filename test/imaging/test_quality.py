@@ -10,9 +10,15 @@ import numpy as np
 from posenet_ros.geometry.estimate import PoseEstimate
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import Frame
-from posenet_ros.imaging.quality import FaultLimits, find_fault, ImageFault, Inspector, looked_at
+from posenet_ros.imaging.quality import (
+    FaultLimits,
+    find_fault,
+    FrozenImageDetector,
+    image_statistics,
+    ImageFault,
+)
 from posenet_ros.localisation.gate import Gate, GateConfig, Verdict
-from posenet_ros.localisation.pipeline import answer, Job
+from posenet_ros.localisation.pipeline import localise, Query
 from posenet_ros.localisation.relocaliser import Prediction, Relocaliser
 from posenet_ros.ros_data.bag_writer import image_message
 from posenet_ros.ros_data.messages import frame_from_message
@@ -60,19 +66,20 @@ IMAGES = {
 @pytest.mark.parametrize('name', IMAGES)
 def test_each_fault_has_its_name(name: str) -> None:
     image, expected = IMAGES[name]
-    look = looked_at(image)
+    look = image_statistics(image)
     fault = find_fault(look, LIMITS)
     assert (fault.kind if fault else None) is expected, look
     assert fault is None or len(fault.reason) > 20
 
 
 def test_sharpness_hardly_depends_on_the_light() -> None:
-    full, dim = (looked_at((scene() * gain).astype(np.uint8)).sharpness for gain in (1.0, 0.4))
+    full, dim = (image_statistics((scene() * gain).astype(np.uint8)).sharpness
+                 for gain in (1.0, 0.4))
     assert dim == pytest.approx(full, rel=0.1)
 
 
 def test_equal_images_in_a_row_are_a_frozen_camera() -> None:
-    inspect = Inspector()
+    inspect = FrozenImageDetector()
     images = [scene(), scene(), scene(), scene(), noisy(scene(), 1), scene(), scene()]
     looks = [inspect(image) for image in images]
     assert [look.repeats for look in looks] == [1, 2, 3, 4, 1, 1, 2]
@@ -90,7 +97,7 @@ def test_equal_images_in_a_row_are_a_frozen_camera() -> None:
 def test_the_gate_rejects_what_it_is_told_to(
         rejects: dict[str, bool], kind: str, verdict: Verdict) -> None:
     gate = Gate(GateConfig(**rejects), tiny_artifact().scene)
-    fault = gate.fault(looked_at(IMAGES[kind][0]))
+    fault = gate.fault(image_statistics(IMAGES[kind][0]))
     assert fault is not None
     assert gate.decide(ESTIMATE, 1, fault=fault).verdict is verdict
     assert gate.decide(ESTIMATE, 2).accepted
@@ -100,12 +107,12 @@ def test_every_fault_is_a_verdict() -> None:
     assert {fault.value for fault in ImageFault} <= {verdict.value for verdict in Verdict}
 
 
-def test_an_answer_says_what_the_image_is_like() -> None:
+def test_a_query_result_holds_the_image_statistics() -> None:
     def predict(batch: np.ndarray) -> Prediction:
         return Prediction(np.zeros((len(batch), 3)), np.tile([0.0, 0, 0, 1], (len(batch), 1)))
 
     message = image_message(Frame(np.zeros((48, 64, 3), np.uint8), 1, 'camera'))
     relocaliser = Relocaliser(predict, tiny_artifact())
-    job = Job(partial(frame_from_message, message), None, None, 0.0, 0)
-    assert answer(relocaliser, job).look is None
-    assert answer(relocaliser, job, Inspector()).look.dark == 1.0
+    query = Query(partial(frame_from_message, message), None, None, 0.0, 0)
+    assert localise(relocaliser, query).statistics is None
+    assert localise(relocaliser, query, FrozenImageDetector()).statistics.dark == 1.0

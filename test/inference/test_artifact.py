@@ -127,4 +127,4 @@ def test_a_folder_of_format_1_is_read_as_it_was(folder: Path) -> None:
     assert loaded.network == tiny_artifact().network
     assert loaded.calibration == tiny_artifact().calibration
     assert loaded.calibration.scale == ()
-    assert loaded.train.places.shape == (0, 0)
+    assert loaded.train.global_descriptors.shape == (0, 0)

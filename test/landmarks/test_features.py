@@ -1,4 +1,4 @@
-"""Features of images: found again from elsewhere, at the right rays."""
+"""Local features: repeatable under rotation, with right normalised image coordinates."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from dataclasses import replace
 import cv2
 import numpy as np
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.landmarks.features import detect, largest_reduction, SIZE, size_of
-from posenet_ros.landmarks.matching import match, unit_rows
+from posenet_ros.landmarks.features import DESCRIPTOR_SIZE, detect, detection_size, max_reduction
+from posenet_ros.landmarks.matching import match_mutual, unit_rows
 from training_helpers import LARGE_CAMERA as CAMERA
 from training_helpers import MAP_FROM_CAMERA, wall_view
 
 HERE = Pose.from_rotation(MAP_FROM_CAMERA)
 
 
-def test_features_are_found_again_by_a_turned_camera() -> None:
+def test_features_match_those_of_a_rotated_camera() -> None:
     turn = cv2.Rodrigues(np.radians([2.0, -5.0, 8.0]))[0]
     there = Pose.from_rotation(MAP_FROM_CAMERA @ turn)
     one, other = (detect(wall_view(pose, CAMERA), CAMERA) for pose in (HERE, there))
-    mine, its = match(unit_rows(one.descriptors), unit_rows(other.descriptors), 0.8)
+    mine, its = match_mutual(unit_rows(one.descriptors), unit_rows(other.descriptors), 0.8)
     assert len(mine) > 40
-    ahead = np.c_[one.rays[mine], np.ones(len(mine))] @ turn  # in the turned camera
-    off = np.linalg.norm(ahead[:, :2] / ahead[:, 2:] - other.rays[its], axis=1)
+    ahead = np.c_[one.points_normalized[mine], np.ones(len(mine))] @ turn  # in the turned camera
+    off = np.linalg.norm(ahead[:, :2] / ahead[:, 2:] - other.points_normalized[its], axis=1)
     assert np.median(off) < 0.5 / CAMERA.fx
     assert np.mean(off < 2 / CAMERA.fx) > 0.9
 
 
-def test_rays_are_those_of_a_camera_without_distortion_at_any_size() -> None:
+def test_points_are_undistorted_at_any_image_size() -> None:
     bent = replace(CAMERA, distortion=(-0.2, 0.05, 0.001, -0.001))
     maps = cv2.initUndistortRectifyMap(
         CAMERA.matrix, None, np.eye(3), CAMERA.matrix, CAMERA.size, cv2.CV_32FC1)
@@ -39,20 +39,23 @@ def test_rays_are_those_of_a_camera_without_distortion_at_any_size() -> None:
     large = cv2.resize(image, (640, 480), interpolation=cv2.INTER_CUBIC)
     for picture in (image, large):
         found = detect(picture, bent)
-        mine, its = match(unit_rows(expected.descriptors), unit_rows(found.descriptors), 0.8)
-        off = np.linalg.norm(expected.rays[mine] - found.rays[its], axis=1)
+        mine, its = match_mutual(
+            unit_rows(expected.descriptors), unit_rows(found.descriptors), 0.8)
+        off = np.linalg.norm(
+            expected.points_normalized[mine] - found.points_normalized[its], axis=1)
         assert len(mine) > 25
         assert np.median(off) < 0.5 / CAMERA.fx
 
 
 def test_an_image_of_nothing_has_no_features() -> None:
     found = detect(np.full((240, 320, 3), 90, np.uint8), CAMERA)
-    assert found.rays.shape == (0, 2)
-    assert found.descriptors.shape == (0, SIZE)
-    assert match(unit_rows(found.descriptors), unit_rows(found.descriptors), 0.8)[0].size == 0
+    assert found.points_normalized.shape == (0, 2)
+    assert found.descriptors.shape == (0, DESCRIPTOR_SIZE)
+    none = unit_rows(found.descriptors)
+    assert match_mutual(none, none, 0.8)[0].size == 0
 
 
 def test_large_images_are_made_small() -> None:
-    assert size_of(1920, 1080) == (320, 180)
-    assert size_of(200, 100) == (200, 100)
-    assert [largest_reduction(width) for width in (320, 639, 640, 1920)] == [1, 1, 2, 4]
+    assert detection_size(1920, 1080) == (320, 180)
+    assert detection_size(200, 100) == (200, 100)
+    assert [max_reduction(width) for width in (320, 639, 640, 1920)] == [1, 1, 2, 4]

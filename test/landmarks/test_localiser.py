@@ -1,4 +1,4 @@
-"""Landmarks: where rays meet, poses refined by them, and the model folder that holds them."""
+"""Landmark localiser: triangulation, localisation, calibration, and its model folder."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from posenet_ros.landmarks import landmark_map
 from posenet_ros.landmarks import localiser as landmarks
 from posenet_ros.landmarks.features import detect
 from posenet_ros.landmarks.landmark_map import Landmarks
-from posenet_ros.landmarks.localiser import Refiner, refiner_of
+from posenet_ros.landmarks.localiser import LandmarkLocaliser, make_landmark_localiser
 from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.training.data.datasets import Dataset, read_dataset
-from posenet_ros.training.data.view_pairs import helpers
-from posenet_ros.training.data.view_pairs import walked as cameras_at
+from posenet_ros.training.data.view_pairs import make_view_set as cameras_at
+from posenet_ros.training.data.view_pairs import matching_views
 from posenet_ros.training.fitting import cross_validation as folds
 from posenet_ros.training.fitting.presets import preset_of
 from posenet_ros.training.landmarks import __main__ as finding
@@ -56,8 +56,8 @@ def walked(wall: Path) -> Dataset:
 
 @pytest.fixture(scope='module')
 def found(walked: Dataset) -> Landmarks:
-    return mapping.find(
-        walked, mapping.features_of(walked), mapping.cameras_of(walked))
+    return mapping.triangulate_all(
+        walked, mapping.detect_all(walked), mapping.view_set(walked))
 
 
 @pytest.fixture(scope='module')
@@ -67,13 +67,13 @@ def model(wall: Path) -> Path:
 
 
 def off(pose: Pose, truth: Pose) -> tuple[float, float]:
-    """Return the error in metres and degrees."""
+    """Compute the errors of a pose, metres and degrees."""
     return (float(np.linalg.norm(pose.translation_m - truth.translation_m)),
             float(rotation_errors_deg(pose.quat_xyzw[None], truth.quat_xyzw[None])[0]))
 
 
 def rough(truth: Pose, seed: int) -> Pose:
-    """Return what a network may say: a metre and ten degrees off."""
+    """Disturb a pose as a network may: by a metre and ten degrees."""
     rng = np.random.default_rng(seed)
     turn = rng.normal(size=3)
     turn *= np.sin(np.radians(5)) / np.linalg.norm(turn)
@@ -81,7 +81,7 @@ def rough(truth: Pose, seed: int) -> Pose:
         np.zeros(3), np.r_[turn, np.cos(np.radians(5))])
 
 
-def test_rays_of_three_cameras_meet_and_a_wrong_one_is_left_out() -> None:
+def test_triangulation_leaves_out_a_wrong_ray() -> None:
     cameras = [Pose.from_rotation(MAP_FROM_CAMERA, (x, 0, 0)) for x in (0.0, 1.0, 2.0, -1.5)]
     points = np.array([[0.3, 6.0, 0.5], [-1.0, 9.0, 2.0], [0.0, 4.0, -1.0], [0.0, 9000.0, 0.0]])
     rays = np.stack([(points - c.translation_m) @ c.rotation for c in cameras], axis=1)
@@ -94,11 +94,12 @@ def test_rays_of_three_cameras_meet_and_a_wrong_one_is_left_out() -> None:
     assert np.isnan(met[2:]).all(), 'one ray does not meet, and parallel ones meet nowhere'
 
 
-def test_helpers_are_near_but_not_too_near_and_look_the_same_way() -> None:
+def test_matching_views_are_near_but_not_too_near_and_look_the_same_way() -> None:
     back = np.diag([-1.0, 1, -1])
     poses = [Pose.from_rotation(MAP_FROM_CAMERA, (0.1 * i, 0, 0)) for i in range(12)]
     poses[3] = Pose.from_rotation(MAP_FROM_CAMERA @ back, poses[3].translation_m)
-    assert helpers(0, cameras_at(poses, 0.2)) == [2, 5, 8]  # the 1st, 3rd and 6th but for 1 and 3
+    # the first, third and sixth, without the views 1 and 3
+    assert matching_views(0, cameras_at(poses, 0.2)) == [2, 5, 8]
 
 
 def test_landmarks_are_where_the_wall_is(found: Landmarks) -> None:
@@ -109,80 +110,84 @@ def test_landmarks_are_where_the_wall_is(found: Landmarks) -> None:
 
 
 def test_rough_poses_become_exact(wall: Path, found: Landmarks) -> None:
-    refiner = Refiner(found, np.empty((0, 0)))
+    localiser = LandmarkLocaliser(found, np.empty((0, 0)))
     errors = []
     for i, sample in enumerate(read_dataset(wall, 'test', None).samples):
         truth = sample.map_from_camera
-        fine = refiner.refine(detect(read_image(sample.path), CAMERA), rough(truth, i))
+        fine = localiser.localise(detect(read_image(sample.path), CAMERA), rough(truth, i))
         assert fine is not None
         errors.append(off(fine.map_from_camera, truth))
-        assert len(fine.inliers) >= landmarks.FEWEST_INLIERS
+        assert len(fine.inliers) >= landmarks.MIN_INLIERS
     assert np.median(errors, axis=0)[0] < 0.02
     assert np.median(errors, axis=0)[1] < 0.15
 
 
-def test_another_place_has_none_of_the_landmarks(found: Landmarks) -> None:
+def test_an_image_out_of_place_matches_no_landmarks(found: Landmarks) -> None:
     image = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8).repeat(
         4, axis=0).repeat(4, axis=1)
     features = detect(image, CAMERA)
-    assert len(features.rays) > 100
+    assert len(features.points_normalized) > 100
     guess = Pose.from_rotation(MAP_FROM_CAMERA)
-    assert Refiner(found, np.empty((0, 0))).refine(features, guess) is None
+    assert LandmarkLocaliser(found, np.empty((0, 0))).localise(features, guess) is None
 
 
-def test_where_the_guess_leads_nowhere_the_look_of_the_image_does(
+def test_views_are_retrieved_where_the_guess_is_far_off(
         wall: Path, walked: Dataset, found: Landmarks, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(landmarks, 'VIEWS', 3)
     monkeypatch.setattr(landmarks, 'MORE_VIEWS', 3)
     sample = walked.samples[0]
     features = detect(read_image(sample.path), CAMERA)
     astray = Pose.from_rotation(MAP_FROM_CAMERA, (40, 0, 0))  # beyond the other end of the wall
-    looks = np.tile(np.eye(len(walked.samples)), (2, 1))  # in two rounds
-    assert Refiner(found, looks).refine(features, astray) is None
-    for places, answers in ((looks, True), (looks[:-1], False)):
-        answer = Refiner(found, places).refine(features, astray, looks[0])
+    descriptors = np.tile(np.eye(len(walked.samples)), (2, 1))  # in two rounds
+    assert LandmarkLocaliser(found, descriptors).localise(features, astray) is None
+    for rows, answers in ((descriptors, True), (descriptors[:-1], False)):
+        answer = LandmarkLocaliser(found, rows).localise(features, astray, descriptors[0])
         assert (answer is not None) == answers
-    assert off(Refiner(found, looks).refine(features, astray, looks[0]).map_from_camera,
-               sample.map_from_camera)[0] < 0.03
+    answer = LandmarkLocaliser(found, descriptors).localise(features, astray, descriptors[0])
+    assert off(answer.map_from_camera, sample.map_from_camera)[0] < 0.03
 
 
-def test_one_image_can_be_left_out(walked: Dataset, found: Landmarks) -> None:
-    refiner = Refiner(found, np.eye(len(walked.samples)))
+def test_a_view_can_be_excluded(walked: Dataset, found: Landmarks) -> None:
+    localiser = LandmarkLocaliser(found, np.eye(len(walked.samples)))
     for view in (0, 7):
         at = walked.samples[view].map_from_camera
-        assert refiner.views_near(at, 3)[0] == view
-        assert view not in refiner.without(view).views_near(at, 100)
-        assert view not in refiner.without(view).views_like(np.eye(len(walked.samples))[view])
-    assert refiner.views_near(walked.samples[0].map_from_camera, 3)[0] == 0
+        assert localiser.views_by_pose(at, 3)[0] == view
+        one_out = localiser.without(view)
+        assert view not in one_out.views_by_pose(at, 100)
+        assert view not in one_out.views_by_retrieval(np.eye(len(walked.samples))[view])
+    assert localiser.views_by_pose(walked.samples[0].map_from_camera, 3)[0] == 0
 
 
-def test_a_left_out_image_has_no_say_in_the_landmarks_that_it_is_refined_by(
+def test_leave_one_out_also_triangulates_without_the_image(
         walked: Dataset, found: Landmarks) -> None:
-    features, cameras = mapping.features_of(walked), mapping.cameras_of(walked)
+    features, cameras = mapping.detect_all(walked), mapping.view_set(walked)
     view, truth = 7, found.pose(7)
-    features[view] = features[view]._replace(rays=features[view].rays + 0.004)  # as if turned
-    leaning = mapping.find(walked, features, cameras)
-    sizes = [np.abs(refined.compared(Refiner(marks, np.empty((0, 0))).without(view).refine(
-        features[view], truth), truth)[0]) for marks in (found, leaning)]
-    fair = np.abs(refined.left_out(leaning, features, cameras)[view, 0])
+    features[view] = features[view]._replace(  # as if rotated
+        points_normalized=features[view].points_normalized + 0.004)
+    leaning = mapping.triangulate_all(walked, features, cameras)
+    poses = [LandmarkLocaliser(landmarks, np.empty((0, 0))).without(view).localise(
+        features[view], truth) for landmarks in (found, leaning)]
+    sizes = [np.abs(refined.residual_and_sigma(pose, truth)[0]) for pose in poses]
+    fair = np.abs(refined.leave_one_out(leaning, features, cameras)[view, 0])
     sizes_m = [np.linalg.norm(size[:3]) for size in (*sizes, fair)]
     assert sizes_m[1] < 0.6 * sizes_m[0], 'landmarks that it helped to place lean to it'
     assert sizes_m[2] == pytest.approx(sizes_m[0], rel=0.2)
 
 
-def test_images_may_see_other_landmarks_instead(found: Landmarks) -> None:
-    points, looks = np.ones((2, 3), np.float32), np.ones((2, found.descriptors.shape[1]), np.uint8)
+def test_landmarks_of_some_views_can_be_replaced(found: Landmarks) -> None:
+    points = np.ones((2, 3), np.float32)
+    descriptors = np.ones((2, found.descriptors.shape[1]), np.uint8)
     last = len(found.positions_m) - 1
     for view in (0, 5, last):
-        other = found.instead({view: (points, looks)})
-        assert np.array_equal(other.only(np.array([view])).points_m, points)
-        assert np.array_equal(other.only(np.array([view])).descriptors, looks)
+        other = found.with_views({view: (points, descriptors)})
+        assert np.array_equal(other.subset(np.array([view])).points_m, points)
+        assert np.array_equal(other.subset(np.array([view])).descriptors, descriptors)
         rest = np.delete(np.arange(last + 1), view)
-        assert np.array_equal(other.only(rest).points_m, found.only(rest).points_m)
-        assert np.array_equal(other.only(rest).descriptors, found.only(rest).descriptors)
+        assert np.array_equal(other.subset(rest).points_m, found.subset(rest).points_m)
+        assert np.array_equal(other.subset(rest).descriptors, found.subset(rest).descriptors)
 
 
-def test_where_the_poses_of_the_data_set_contradict_each_other_it_is_less_sure(
+def test_contradicting_poses_of_the_data_set_enlarge_the_covariance_there(
         walked: Dataset) -> None:
     rng, along_m = np.random.default_rng(0), walked.positions_m[:, 0]
     left, right = along_m < np.percentile(along_m, 40), along_m > np.percentile(along_m, 60)
@@ -190,33 +195,34 @@ def test_where_the_poses_of_the_data_set_contradict_each_other_it_is_less_sure(
         s.map_from_camera.translation_m + (rng.normal(0, 0.05, 3) if left[i] else 0),
         s.map_from_camera.quat_xyzw)) for i, s in enumerate(walked.samples))
     bent = replace(walked, samples=samples)
-    features, cameras = mapping.features_of(bent), mapping.cameras_of(bent)
-    found = mapping.find(bent, features, cameras)
-    assert np.isnan(found.misfits).all()
-    before = refined.left_out(found, features, cameras)
-    found, power, after = refined.fitted(found, before)
+    features, cameras = mapping.detect_all(bent), mapping.view_set(bent)
+    found = mapping.triangulate_all(bent, features, cameras)
+    assert np.isnan(found.pose_residual_ratios).all()
+    before = refined.leave_one_out(found, features, cameras)
+    found, power, after = refined.fit_residual_ratios(found, before)
     assert power > 0
-    assert np.median(found.misfits[left]) > 2 * np.median(found.misfits[right])
+    ratios = found.pose_residual_ratios
+    assert np.median(ratios[left]) > 2 * np.median(ratios[right])
     assert np.array_equal(before[:, 0], after[:, 0])
-    sizes = [np.abs(refined.ratios(rows)).mean(axis=1) for rows in (before, after)]
+    sizes = [np.abs(refined.normalised_residuals(rows)).mean(axis=1) for rows in (before, after)]
     unfair = [np.median(size[left]) / np.median(size[right]) for size in sizes]
     assert abs(np.log(unfair[1])) < 0.5 * np.log(unfair[0])
-    wiser, plain = Refiner(found, np.empty((0, 0)), power), Refiner(found, np.empty((0, 0)))
-    larger = [np.divide(*[refiner.refine(
-        features[i], samples[i].map_from_camera).covariance[0, 0] for refiner in (wiser, plain)])
+    wiser, plain = (LandmarkLocaliser(found, np.empty((0, 0)), p) for p in (power, 0.0))
+    larger = [np.divide(*[localiser.localise(
+        features[i], samples[i].map_from_camera).covariance[0, 0] for localiser in (wiser, plain)])
         for i in (np.argmin(along_m), np.argmax(along_m))]
     assert larger[0] > 2 * larger[1]
 
 
-def test_few_refined_poses_tell_nothing_of_misfits(found: Landmarks) -> None:
+def test_few_refined_poses_tell_nothing_of_residual_ratios(found: Landmarks) -> None:
     rows = np.full((len(found.positions_m), 2, 6), np.nan)
-    rows[:refined.FEWEST_REFINED - 1] = 1.0
-    same, power, again = refined.fitted(found, rows)
+    rows[:refined.MIN_LOCALISED - 1] = 1.0
+    same, power, again = refined.fit_residual_ratios(found, rows)
     assert (same is found, power, again is rows) == (True, 0.0, True)
-    assert Refiner(found, np.empty((0, 0)), 2.0).misfit(Pose()) == 1.0
+    assert LandmarkLocaliser(found, np.empty((0, 0)), 2.0).pose_residual_ratio(Pose()) == 1.0
 
 
-def test_files_keep_them_and_damage_is_found(found: Landmarks, tmp_path: Path) -> None:
+def test_files_round_trip_and_damage_is_found(found: Landmarks, tmp_path: Path) -> None:
     file = tmp_path / LANDMARKS_FILE
     landmark_map.save(found, file)
     again = landmark_map.load(file)
@@ -224,7 +230,7 @@ def test_files_keep_them_and_damage_is_found(found: Landmarks, tmp_path: Path) -
     assert np.array_equal(again.starts, found.starts)
     with np.load(file) as arrays:
         np.savez(file, **{name: arrays[name] for name in arrays if name != 'misfits'})
-    assert np.isnan(landmark_map.load(file).misfits).all(), 'as the first files were'
+    assert np.isnan(landmark_map.load(file).pose_residual_ratios).all(), 'as the first files were'
     landmark_map.save(found, file)
     file.write_bytes(file.read_bytes()[:1000])
     with pytest.raises(InputError, match=f'{file} is damaged'):
@@ -236,13 +242,13 @@ def test_files_keep_them_and_damage_is_found(found: Landmarks, tmp_path: Path) -
 
 @pytest.mark.parametrize('change', [
     {'starts': np.array([0, 5], np.int32)}, {'points_m': np.zeros((4, 2), np.float32)},
-    {'quats_xyzw': np.zeros((0, 4))}, {'misfits': np.zeros(3, np.float32)}])
-def test_shapes_have_to_fit(found: Landmarks, change: dict[str, np.ndarray]) -> None:
+    {'quats_xyzw': np.zeros((0, 4))}, {'pose_residual_ratios': np.zeros(3, np.float32)}])
+def test_wrong_shapes_are_refused(found: Landmarks, change: dict[str, np.ndarray]) -> None:
     with pytest.raises(InputError, match=r'of the landmarks (has|have) to'):
         replace(found, **change)
 
 
-def test_training_adds_them_and_relocaliser_and_evaluator_use_them(
+def test_training_adds_landmarks_and_the_evaluator_uses_them(
         wall: Path, model: Path, tmp_path: Path) -> None:
     loaded = load(model)
     about = loaded.provenance['landmarks']
@@ -272,14 +278,14 @@ def test_refined_poses_have_the_calibrated_covariance_in_the_map(
     turned = Pose((1.0, 2.0, 3.0), np.array([0, 0, np.sqrt(0.5), np.sqrt(0.5)]))  # x becomes y
     relocaliser = Relocaliser(
         lambda _: Prediction(truth.translation_m[None] + 0.5, truth.quat_xyzw[None]), loaded,
-        turned, refiner=refiner_of(loaded, True))
+        turned, landmark_localiser=make_landmark_localiser(loaded, True))
     image = read_image(sample.path)
     estimate = relocaliser.estimate(
         relocaliser.prepare(image), relocaliser.features(image))
     assert off(estimate.map_from_camera, turned @ truth)[0] < 0.03
-    assert estimate.landmarks >= landmarks.FEWEST_INLIERS
+    assert estimate.landmarks >= landmarks.MIN_INLIERS
     assert estimate.place_score == 0.0
-    same = refiner_of(loaded, True).refine(relocaliser.features(image), truth)
+    same = make_landmark_localiser(loaded, True).localise(relocaliser.features(image), truth)
     sigmas = np.sqrt(np.diag(same.covariance)) * loaded.calibration.refined_scale
     own = np.sqrt(np.diag(estimate.covariance))
     assert np.allclose(own, sigmas[[1, 0, 2, 4, 3, 5]], rtol=0.05)
@@ -289,31 +295,33 @@ def test_refined_poses_have_the_calibrated_covariance_in_the_map(
     assert off(alone.map_from_camera, turned @ truth)[0] == pytest.approx(np.sqrt(0.75))
 
 
-def test_what_no_landmark_confirms_may_be_where_alike_images_were_taken(
+def test_a_pose_without_landmarks_gains_the_spread_of_similar_images(
         walked: Dataset, found: Landmarks, model: Path) -> None:
-    looks, chosen = np.eye(len(walked.samples)), [20, 3, 11, 7, 15]
-    alike, guess = looks[chosen].T @ [0.9, 0.8, 0.7, 0.6, 0.5], Pose((0.5, 0.1, 0.2))
+    descriptors, chosen = np.eye(len(walked.samples)), [20, 3, 11, 7, 15]
+    descriptor, guess = descriptors[chosen].T @ [0.9, 0.8, 0.7, 0.6, 0.5], Pose((0.5, 0.1, 0.2))
     differences = np.array([np.r_[
         walked.samples[i].map_from_camera.translation_m - guess.translation_m,
         rotation_vectors_rad(walked.quats_xyzw[i:i + 1], guess.quat_xyzw[None])[0]]
         for i in chosen])
-    wanted = np.einsum('ni,nj->ij', differences, differences) * landmarks.WIDE / len(chosen)
-    assert (1 + math.erf(np.sqrt(2 * landmarks.WIDE))) / 2 == pytest.approx(0.9545, abs=0.001)
-    refiner, loaded = Refiner(found, looks), load(model)
-    assert np.allclose(refiner.spread(guess, alike), wanted)
-    assert not refiner.spread(guess, None).any()
+    wanted = np.einsum('ni,nj->ij', differences, differences) * landmarks.WIDE_WEIGHT / len(chosen)
+    # two sigma of the narrowed normal distribution hold 95.45 % of the mixture
+    assert (1 + math.erf(np.sqrt(2 * landmarks.WIDE_WEIGHT))) / 2 == pytest.approx(
+        0.9545, abs=0.001)
+    localiser, loaded = LandmarkLocaliser(found, descriptors), load(model)
+    assert np.allclose(localiser.spread(guess, descriptor), wanted)
+    assert not localiser.spread(guess, None).any()
     prediction = Prediction(
-        guess.translation_m[None], guess.quat_xyzw[None], descriptor=alike[None])
+        guess.translation_m[None], guess.quat_xyzw[None], descriptor=descriptor[None])
     black = np.zeros((CAMERA.height, CAMERA.width, 3), np.uint8)
     loaded = replace(loaded, calibration=replace(loaded.calibration, place_limit=0.0))
-    with_it, without = (Relocaliser(lambda _: prediction, loaded, refiner=one)
-                        for one in (refiner, None))
+    with_it, without = (Relocaliser(lambda _: prediction, loaded, landmark_localiser=one)
+                        for one in (localiser, None))
     covariances = [one.estimate(one.prepare(black), one.features(black)).covariance
                    for one in (with_it, without)]
     assert np.allclose(covariances[0] - covariances[1], wanted)
 
 
-def test_the_command_adds_them_to_a_finished_model(
+def test_the_command_adds_landmarks_to_a_finished_model(
         wall: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ['--model', str(model), '--data', str(wall)]
     assert finding.main([*arguments, '--out', str(tmp_path / 'again')]) == 0
@@ -330,7 +338,7 @@ def crossed(wall: Path) -> Path:
                                                       'validation=0.2', 'sigma_versions=1'))
 
 
-def test_every_training_image_gives_landmarks_and_is_found_by_its_look(
+def test_every_training_image_gives_landmarks_and_is_retrieved_by_its_descriptor(
         walked: Dataset, crossed: Path) -> None:
     loaded = load(crossed)
     seen = landmark_map.load(crossed / LANDMARKS_FILE)
@@ -338,48 +346,50 @@ def test_every_training_image_gives_landmarks_and_is_found_by_its_look(
     assert (np.diff(seen.starts) > 0).all(), 'those held out among them'
     about = loaded.provenance['landmarks']
     assert about['left_out_refined'] + about['held_out'] == 36
-    assert np.isnan(seen.misfits).sum() == about['held_out']
-    refiner = refiner_of(loaded, True)
+    assert np.isnan(seen.pose_residual_ratios).sum() == about['held_out']
+    localiser = make_landmark_localiser(loaded, True)
     for row in (0, 20, 36, 50, 71):
-        looked = refiner.views_like(loaded.train.places[row])
-        assert looked[0] == loaded.train.place_images[row]
-        assert len(looked) == landmarks.VIEWS
+        views = localiser.views_by_retrieval(loaded.train.global_descriptors[row])
+        assert views[0] == loaded.train.place_images[row]
+        assert len(views) == landmarks.VIEWS
 
 
-def test_older_folders_learn_whose_their_descriptors_are(
+def test_the_views_of_older_folders_descriptors_are_found(
         wall: Path, crossed: Path, tmp_path: Path) -> None:
     new, old = load(crossed), tmp_path / 'old'
-    held = folds.held_out(folds.splits_of(read_dataset(wall, 'train', None),
+    held = folds.validation_indices(folds.make_splits(read_dataset(wall, 'train', None),
                                           preset_of(new.provenance)))
     known = ~np.isin(new.train.place_images, held)
     shutil.copytree(crossed, old)
     save(replace(new, train=replace(
-        new.train, places=new.train.places[known], place_images=np.empty(0, np.int32))), old)
+        new.train, global_descriptors=new.train.global_descriptors[known],
+        place_images=np.empty(0, np.int32))), old)
     finding.main(['--model', str(old), '--data', str(wall), '--out', str(tmp_path / 'again')])
     again = load(tmp_path / 'again').train
     assert np.array_equal(again.place_images, new.train.place_images[known])
-    assert np.array_equal(again.places, new.train.places[known])
-    assert len(refiner_of(load(tmp_path / 'again'), True).views_like(again.places[0])) > 0
+    assert np.array_equal(again.global_descriptors, new.train.global_descriptors[known])
+    localiser = make_landmark_localiser(load(tmp_path / 'again'), True)
+    assert len(localiser.views_by_retrieval(again.global_descriptors[0])) > 0
 
 
 def test_landmarks_of_other_images_than_the_descriptors_are_refused(
         found: Landmarks, crossed: Path) -> None:
     folder = crossed.parent / 'mixed'
     shutil.copytree(crossed, folder)
-    landmark_map.save(found.only(np.arange(20)), folder / LANDMARKS_FILE)
+    landmark_map.save(found.subset(np.arange(20)), folder / LANDMARKS_FILE)
     with pytest.raises(InputError, match=r'those of 36 images: make them anew .*Received: 20'):
-        refiner_of(replace(load(crossed), folder=folder), True)
+        make_landmark_localiser(replace(load(crossed), folder=folder), True)
 
 
 def test_a_model_without_landmarks_says_what_to_do(wall: Path, model: Path) -> None:
     loaded = load(model)
     bare = replace(loaded, folder=wall)
-    assert refiner_of(bare, False) is None
+    assert make_landmark_localiser(bare, False) is None
     with pytest.raises(InputError, match=r'python -m training\.landmarks'):
-        refiner_of(bare, True)
+        make_landmark_localiser(bare, True)
 
 
 def test_images_without_anything_in_common_have_no_landmarks(walked: Dataset) -> None:
     alone = walked.subset([0])
     with pytest.raises(InputError, match=r'100 landmarks in common\. Received: 0'):
-        mapping.find(alone, mapping.features_of(alone), mapping.cameras_of(alone))
+        mapping.triangulate_all(alone, mapping.detect_all(alone), mapping.view_set(alone))

@@ -12,7 +12,7 @@ from posenet_ros.evaluation.metrics.pose_errors import rotation_errors_deg
 from posenet_ros.geometry.lie import mean_quaternion
 from posenet_ros.geometry.pose import xyzw_from_wxyz
 from posenet_ros.imaging.preprocess import Preprocess
-from posenet_ros.localisation.dense import CROPS, crops, DenseRelocaliser, spread
+from posenet_ros.localisation.dense import CROPS, DenseRelocaliser, grid_crops, grid_shape
 from posenet_ros.localisation.relocaliser import Prediction
 import pytest
 from transforms3d.euler import euler2quat
@@ -20,9 +20,9 @@ from transforms3d.euler import euler2quat
 
 def test_crops_of_the_paper() -> None:
     """455x256 and 224: steps of 7.5 to the side, and of 11 down."""
-    assert spread(CROPS, 455 - 224, 256 - 224) == (32, 4)
+    assert grid_shape(CROPS, 455 - 224, 256 - 224) == (32, 4)
     column, row = np.meshgrid(np.arange(455), np.arange(256))
-    cut = crops(np.stack([column // 2, row, row], axis=-1).astype(np.uint8), 224, 224)
+    cut = grid_crops(np.stack([column // 2, row, row], axis=-1).astype(np.uint8), 224, 224)
     assert cut.shape == (CROPS, 224, 224, 3)
     corners = {tuple(crop[0, 0, :2]) for crop in cut}
     assert len(corners) == CROPS
@@ -30,8 +30,8 @@ def test_crops_of_the_paper() -> None:
 
 
 def test_a_base_image_as_high_as_the_crop_is_cut_to_the_side_only() -> None:
-    assert spread(CROPS, 60, 0) == (128, 1)
-    assert spread(CROPS, 0, 60) == (1, 128)
+    assert grid_shape(CROPS, 60, 0) == (128, 1)
+    assert grid_shape(CROPS, 0, 60) == (1, 128)
 
 
 @settings(deadline=None)

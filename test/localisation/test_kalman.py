@@ -7,7 +7,7 @@ from hypothesis import given, settings
 import numpy as np
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.estimate import diagonal_covariance, PoseEstimate
-from posenet_ros.geometry.lie import rotation_from_vector, vector_from_rotation
+from posenet_ros.geometry.lie import so3_exp, so3_log
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.localisation.kalman import Smoother, SmootherConfig
 import pytest
@@ -20,13 +20,13 @@ COVARIANCE = diagonal_covariance(SIGMA_M, SIGMA_RAD)
 def truth(i: int) -> Pose:
     """Return where a walker is at frame i: on a large circle, looking ahead."""
     angle = 0.01 * i
-    return Pose.from_rotation(rotation_from_vector(np.array([0.0, 0.0, angle])),
+    return Pose.from_rotation(so3_exp(np.array([0.0, 0.0, angle])),
                               (10 * np.sin(angle), 10 - 10 * np.cos(angle), 0.0))
 
 
 def noisy(pose: Pose, random: np.random.Generator) -> PoseEstimate:
     """Return an estimate with the error that its covariance says."""
-    turn = rotation_from_vector(random.normal(size=3) * SIGMA_RAD)
+    turn = so3_exp(random.normal(size=3) * SIGMA_RAD)
     return PoseEstimate(
         Pose.from_rotation(turn @ pose.rotation,
                            pose.translation_m + random.normal(size=3) * SIGMA_M), COVARIANCE)
@@ -36,7 +36,7 @@ def errors(estimate: PoseEstimate, pose: Pose) -> np.ndarray:
     """Return the six errors, metres and radians about the fixed axes."""
     return np.concatenate([
         estimate.map_from_camera.translation_m - pose.translation_m,
-        vector_from_rotation(estimate.map_from_camera.rotation @ pose.rotation.T)])
+        so3_log(estimate.map_from_camera.rotation @ pose.rotation.T)])
 
 
 def test_it_halves_the_error_and_knows_how_large_it_is() -> None:
@@ -81,9 +81,9 @@ def test_it_begins_anew_after_a_gap_and_when_time_goes_back() -> None:
 @given(poses())
 @settings(max_examples=50, deadline=None)
 def test_rotation_vectors_and_matrices_are_inverse(pose: Pose) -> None:
-    vector = vector_from_rotation(pose.rotation)
+    vector = so3_log(pose.rotation)
     assert np.linalg.norm(vector) <= np.pi + 1e-9
-    np.testing.assert_allclose(rotation_from_vector(vector), pose.rotation, atol=1e-6)
+    np.testing.assert_allclose(so3_exp(vector), pose.rotation, atol=1e-6)
 
 
 def test_bad_settings_are_refused() -> None:

@@ -13,9 +13,9 @@ import numpy as np
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.imaging.decoding import ENCODINGS
-from posenet_ros.imaging.rectify import warped
+from posenet_ros.imaging.rectify import warp_image
 from posenet_ros.localisation.factory import warm_up
-from posenet_ros.localisation.pipeline import Answer, answer, Job
+from posenet_ros.localisation.pipeline import localise, Query, QueryResult
 from posenet_ros.localisation.relocaliser import Prediction, Relocaliser
 from posenet_ros.ros_data.messages import camera_from_message, frame_from_message
 import pytest
@@ -31,10 +31,10 @@ def relocaliser() -> Relocaliser:
         tiny_artifact())
 
 
-def job(message: object, camera: Camera | None = None,
-        warp_into: Camera | None = None) -> Job:
+def query(message: object, camera: Camera | None = None,
+        warp_into: Camera | None = None) -> Query:
     """Return the job of a message."""
-    return Job(partial(frame_from_message, message), camera, warp_into, 0.0, 0)
+    return Query(partial(frame_from_message, message), camera, warp_into, 0.0, 0)
 
 
 def image(**changes: object) -> SimpleNamespace:
@@ -47,9 +47,9 @@ def image(**changes: object) -> SimpleNamespace:
 
 
 def answered(message: object, camera: Camera | None = None,
-             warp_into: Camera | None = None) -> Answer:
+             warp_into: Camera | None = None) -> QueryResult:
     """Answer a message."""
-    return answer(relocaliser(), job(message, camera, warp_into))
+    return localise(relocaliser(), query(message, camera, warp_into))
 
 
 @st.composite
@@ -72,9 +72,9 @@ def malformed_images(draw: st.DrawFn) -> SimpleNamespace:
 def test_any_image_is_answered_or_bad_and_never_a_failure(message: SimpleNamespace) -> None:
     result = answered(message)
     assert result.failure is None
-    assert bool(result.bad) != bool(result.estimate)
-    if result.bad:
-        assert '\n' not in result.bad
+    assert bool(result.image_error) != bool(result.estimate)
+    if result.image_error:
+        assert '\n' not in result.image_error
     else:
         assert result.frame
         assert result.frame.stamp_ns > 0
@@ -103,7 +103,7 @@ def test_what_the_network_raises_is_kept() -> None:
     def broken(batch: object) -> Prediction:
         raise MemoryError('none left')
 
-    result = answer(Relocaliser(broken, tiny_artifact()), job(image()))
+    result = localise(Relocaliser(broken, tiny_artifact()), query(image()))
     assert isinstance(result.failure, MemoryError)
     with pytest.raises(MemoryError):
         warm_up(Relocaliser(broken, tiny_artifact()), tiny_artifact())
@@ -118,7 +118,7 @@ def test_warping_shows_what_the_other_camera_sees() -> None:
         columns, rows = np.meshgrid(np.arange(120), np.arange(90))
         spot = 255 * np.exp(-((columns - u) ** 2 + (rows - v) ** 2) / 8)
         picture[:] = spot[..., None].astype(np.uint8)
-        seen = warped(picture, wide, CAMERA)[..., 0].astype(float)
+        seen = warp_image(picture, wide, CAMERA)[..., 0].astype(float)
         rows, columns = np.indices(seen.shape)
         centre = np.array([(columns * seen).sum(), (rows * seen).sum()]) / seen.sum()
         np.testing.assert_allclose(centre, CAMERA.project([point])[0], atol=0.3)
@@ -126,5 +126,5 @@ def test_warping_shows_what_the_other_camera_sees() -> None:
 
 def test_an_image_of_another_size_than_its_camera_info_is_bad() -> None:
     other = CAMERA.scaled(128, 96)
-    assert '128x96' in answered(image(), other).bad
-    assert '128x96' in answered(image(), other, CAMERA).bad
+    assert '128x96' in answered(image(), other).image_error
+    assert '128x96' in answered(image(), other, CAMERA).image_error

@@ -63,7 +63,7 @@ def posenet() -> keras.Model:
 
 def test_posenet_has_the_published_size(posenet: keras.Model) -> None:
     assert round(posenet.count_params() / 1e6, 2) == 12.43
-    assert round(network.without_auxiliary(posenet).count_params() / 1e6, 2) == 8.09
+    assert round(network.remove_auxiliary_heads(posenet).count_params() / 1e6, 2) == 8.09
 
 
 def test_posenet_has_the_published_layers(posenet: keras.Model) -> None:
@@ -82,7 +82,7 @@ def test_auxiliary_heads_are_for_training_only(posenet: keras.Model, tmp_path: P
     assert set(expected) == {f'{head}{key}' for head in ('', 'aux1_', 'aux2_')
                              for key in ('position', 'quat_xyzw')}
     path = tmp_path / 'network.weights.h5'
-    network.without_auxiliary(posenet).save_weights(path)
+    network.remove_auxiliary_heads(posenet).save_weights(path)
     inference = network.build(POSENET)
     inference.load_weights(path)
     outputs = inference(images, training=False)

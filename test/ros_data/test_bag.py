@@ -12,7 +12,7 @@ from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.lie import interpolate
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.geometry.trajectory import Track
+from posenet_ros.geometry.trajectory import Trajectory
 from posenet_ros.imaging.decoding import Frame
 from posenet_ros.ros_data.bag_reader import BagReader
 from posenet_ros.ros_data.bag_writer import (
@@ -329,6 +329,6 @@ def test_interpolation_turns_evenly(start: float, end: float, fraction: float) -
 @given(st.permutations(list(range(6))))
 def test_track_sorts_its_poses(order: list[int]) -> None:
     """Poses in any order make the same track; of doubled stamps the first is kept."""
-    track = Track.from_poses([(i, turned(0.1 * i, i)) for i in order] + [(3, Pose())])
+    track = Trajectory.from_poses([(i, turned(0.1 * i, i)) for i in order] + [(3, Pose())])
     assert track.stamps_ns.tolist() == list(range(6))
     np.testing.assert_array_equal(track.positions_m[:, 0], np.arange(6.0))

@@ -14,7 +14,7 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import Frame
 from posenet_ros.ros_data.bag_reader import BagReader
 from posenet_ros.ros_data.bag_writer import image_message, new_bag, pose_message
-from posenet_ros.ros_data.truncated_mcap import FOOTER, MAGIC, MendedPath, whole_length
+from posenet_ros.ros_data.truncated_mcap import complete_length, FOOTER, MAGIC, TruncatedMcapPath
 import pytest
 
 COUNT, STEP_NS = 40, 10**8
@@ -46,7 +46,7 @@ def cut(whole: Path, folder: Path, share: float) -> Path:
 def test_what_is_whole_is_read(
         whole: Path, tmp_path: Path, share: float, single_file: bool) -> None:
     folder = cut(whole, tmp_path / 'bag', share)
-    with BagReader(folder / 'bag.mcap' if single_file else folder, mend=True) as bag:
+    with BagReader(folder / 'bag.mcap' if single_file else folder, recover=True) as bag:
         images = [frame.image for frame in bag.frames('/image')]
         assert 0 < len(images) < COUNT
         assert len(images) >= share * COUNT - 9  # a chunk that is cut is lost as a whole
@@ -69,23 +69,24 @@ def test_file_without_index_is_read_whole(whole: Path, tmp_path: Path) -> None:
 
 def test_nothing_whole_is_an_error(whole: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match='damaged'):
-        BagReader(cut(whole, tmp_path / 'a', 1e-5), mend=True)
+        BagReader(cut(whole, tmp_path / 'a', 1e-5), recover=True)
     (tmp_path / 'noise.mcap').write_bytes(b'\0' * 1000)
-    assert whole_length(tmp_path / 'noise.mcap') == 0
+    assert complete_length(tmp_path / 'noise.mcap') == 0
     with pytest.raises(InputError, match='damaged'):
-        BagReader(tmp_path / 'noise.mcap', mend=True)
+        BagReader(tmp_path / 'noise.mcap', recover=True)
 
 
 def test_spliced_file_reads_as_one(tmp_path: Path) -> None:
     file = tmp_path / 'a.mcap'
     record = b'\x05' + (3).to_bytes(8, 'little') + b'abc'
     file.write_bytes(MAGIC + record + b'\x05' + (9).to_bytes(8, 'little') + b'ab')
-    with MendedPath(file).open('rb') as spliced:
+    with TruncatedMcapPath(file).open('rb') as spliced:
         assert spliced.read() == MAGIC + record + FOOTER
         spliced.seek(-len(FOOTER) - 3, 2)
         assert spliced.read(5) == b'abc' + FOOTER[:2]
         assert spliced.tell() == len(MAGIC + record) + 2
-    assert MendedPath(file).lost() == 'cut off: 20 of 31 bytes are whole, 11 are lost'
+    loss = TruncatedMcapPath(file).describe_loss()
+    assert loss == 'cut off: 20 of 31 bytes are whole, 11 are lost'
 
 
 def test_recorded_answers_of_a_cut_bag_are_scored_and_the_loss_is_told(

@@ -15,7 +15,7 @@ def test_counts_and_rates() -> None:
         diagnostics.count('answered')
     diagnostics.count('time jumps back')
     for _ in range(20):
-        diagnostics.judged('accepted')
+        diagnostics.count_verdict('accepted')
     status = diagnostics.report('active', 12.0)
     assert (status.level, status.message) == (Level.OK, 'active')
     expected = {'state': 'active', 'model': 'm', 'images received': '30', 'images answered': '20',

@@ -12,7 +12,7 @@ from posenet_ros.inference.artifact import LANDMARKS_FILE
 from posenet_ros.landmarks import landmark_map
 from posenet_ros.ros_data.messages import pose_from_message
 from posenet_ros.training.data.datasets import read_dataset
-from posenet_ros.training.landmarks.mapping import cameras_of, features_of, find
+from posenet_ros.training.landmarks.mapping import detect_all, triangulate_all, view_set
 import pytest
 from ros_helpers import (
     connected,
@@ -38,7 +38,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Po
     model = write_mean_colour_model(folder / 'model', CAMERA)
     loaded = artifact.load(model)
     seen = read_dataset(folder / 'wall', 'train', None)
-    found = find(seen, features_of(seen), cameras_of(seen))
+    found = triangulate_all(seen, detect_all(seen), view_set(seen))
     landmark_map.save(found, model / LANDMARKS_FILE)
     calibration = replace(loaded.calibration, refined_scale=SCALE)
     artifact.save(replace(loaded, calibration=calibration), model)

@@ -9,7 +9,7 @@ import re
 from helpers import ROOT
 from posenet_ros.errors import InputError
 from posenet_ros.ros_node import parameters
-from posenet_ros.ros_node.environment import prepare
+from posenet_ros.ros_node.environment import prepare_environment
 from posenet_ros.ros_node.parameters import Parameters
 import pytest
 from rcl_interfaces.msg import ParameterDescriptor
@@ -21,7 +21,7 @@ import yaml
 
 @pytest.fixture
 def context() -> Iterator[Context]:
-    prepare()
+    prepare_environment()
     context = Context()
     rclpy.init(context=context, args=[], domain_id=95)
     yield context

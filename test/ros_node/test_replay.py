@@ -29,7 +29,7 @@ from posenet_ros.ros_data.bag_writer import (
     transform_message,
 )
 from posenet_ros.ros_data.messages import stamp_ns
-from posenet_ros.ros_node.environment import prepare, PROFILE_VARIABLES
+from posenet_ros.ros_node.environment import prepare_environment, PROFILE_VARIABLES
 from posenet_ros.ros_node.player import CLOCK_PERIOD_NS, Pace, with_ticks
 import pytest
 from rosbags.typesys import get_types_from_msg
@@ -124,11 +124,11 @@ def test_help_states_units_and_defaults(capsys: pytest.CaptureFixture[str]) -> N
 def test_a_profile_that_the_user_chose_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in PROFILE_VARIABLES:
         monkeypatch.delenv(name, raising=False)
-    prepare()
+    prepare_environment()
     assert all(os.environ[name].endswith('fastdds_large_images.xml') for name in PROFILE_VARIABLES)
     monkeypatch.setenv(PROFILE_VARIABLES[0], '/mine.xml')
     monkeypatch.delenv(PROFILE_VARIABLES[1])
-    prepare()
+    prepare_environment()
     assert os.environ[PROFILE_VARIABLES[0]] == '/mine.xml'
     assert PROFILE_VARIABLES[1] not in os.environ
 

@@ -1,4 +1,4 @@
-"""Spoilt images, and what a model is said to make of them."""
+"""Corrupted images, and the table of a model's robustness."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import numpy as np
 from posenet_ros.datasets.pose_files import write_cambridge
 from posenet_ros.errors import InputError, run_cli
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.imaging.quality import FaultLimits, find_fault, looked_at
+from posenet_ros.imaging.quality import FaultLimits, find_fault, image_statistics
 from posenet_ros.inference import artifact as artifacts
 from posenet_ros.localisation.relocaliser import Prediction
 from posenet_ros.training import corrupt, robustness
-from posenet_ros.training.data.corruptions import corrupted, CORRUPTIONS, STRENGTHS
+from posenet_ros.training.data.corruptions import corrupted, CORRUPTIONS, SEVERITIES
 from posenet_ros.training.data.datasets import read_dataset
 import pytest
 from training_helpers import wall_texture
@@ -26,14 +26,14 @@ COUNT = 6
 
 
 @pytest.mark.parametrize('name', CORRUPTIONS)
-def test_each_strength_takes_the_image_further_away(name: str) -> None:
+def test_each_severity_takes_the_image_further_away(name: str) -> None:
     before = PICTURE.copy()
     away = []
-    for strength in STRENGTHS:
-        spoilt = corrupted(PICTURE, name, strength, 3)
-        assert (spoilt.dtype, spoilt.shape) == (np.uint8, PICTURE.shape)
-        np.testing.assert_array_equal(spoilt, corrupted(PICTURE, name, strength, 3))
-        away.append(np.abs(spoilt.astype(float) - PICTURE).mean())
+    for severity in SEVERITIES:
+        changed = corrupted(PICTURE, name, severity, 3)
+        assert (changed.dtype, changed.shape) == (np.uint8, PICTURE.shape)
+        np.testing.assert_array_equal(changed, corrupted(PICTURE, name, severity, 3))
+        away.append(np.abs(changed.astype(float) - PICTURE).mean())
     np.testing.assert_array_equal(PICTURE, before)
     assert away[0] > 1
     assert all(b > 0.97 * a for a, b in pairwise(away)), away
@@ -50,17 +50,18 @@ def test_occlusion_hides_the_share_that_it_says() -> None:
 
 
 def test_the_strongest_darkness_and_light_are_faults_by_name() -> None:
-    for name, strength, expected in (('dark', 5, 'dark'), ('overexposed', 5, 'overexposed'),
+    for name, severity, expected in (('dark', 5, 'dark'), ('overexposed', 5, 'overexposed'),
                                      ('defocus_blur', 5, 'blurred'), ('contrast', 5, 'covered')):
-        fault = find_fault(looked_at(corrupted(scene(), name, strength)), FaultLimits(10, 0.25))
+        statistics = image_statistics(corrupted(scene(), name, severity))
+        fault = find_fault(statistics, FaultLimits(10, 0.25))
         assert fault is not None, name
         assert fault.kind.value == expected
 
 
-@pytest.mark.parametrize(('name', 'strength'), [('hail', 1), ('fog', 0), ('fog', 6)])
-def test_unknown_corruptions_are_refused(name: str, strength: int) -> None:
+@pytest.mark.parametrize(('name', 'severity'), [('hail', 1), ('fog', 0), ('fog', 6)])
+def test_unknown_corruptions_are_refused(name: str, severity: int) -> None:
     with pytest.raises(InputError, match='Received'):
-        corrupted(PICTURE, name, strength)
+        corrupted(PICTURE, name, severity)
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / 'data'
 
 
-def test_a_spoilt_copy_is_a_dataset(data: Path, tmp_path: Path) -> None:
+def test_a_corrupted_copy_is_a_dataset(data: Path, tmp_path: Path) -> None:
     arguments = ['--data', str(data), '--corruption', 'rain', '--strength', '2', '--camera', '50',
                  '--out', str(tmp_path / 'rainy')]
     assert run_cli(lambda: corrupt.main(arguments)) == 0
@@ -133,9 +134,10 @@ def test_the_table_of_a_model_that_fails_in_the_dark(
     # one of six axes is off by more than the 6 m that are expected; too few for a p95
     assert (dark['within 1 sigma'], dark['2 sigma'], dark['p95 (m)']) == ('83.3 %', '100.0 %', '-')
     # some images of the walk are dark: the model knows which
-    partly = found['20 % of them spoilt', '1 to 5']
-    assert 0 < int(partly['over 5 m']) < COUNT * robustness.WALKS * robustness.SPOILT
-    assert [partly[key] for key in ('p95 (m)', 'of the surest 80 %', 'by an oracle')] == [
+    partly = found['20 % of them corrupted', '1 to 5']
+    corrupted_count = COUNT * robustness.CORRUPTED_RUNS * robustness.CORRUPTED_FRACTION
+    assert 0 < int(partly['over 5 m']) < corrupted_count
+    assert [partly[key] for key in ('p95 (m)', 'of the most certain 80 %', 'by an oracle')] == [
         '9.00', '0.00', '0.00']
     other = found['other', '']
     assert [other[key] for key in ('median (m)', 'accepted', 'over 5 m', 'of these accepted',

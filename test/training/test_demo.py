@@ -13,7 +13,7 @@ from typing import Any
 from helpers import ROOT
 from posenet_ros.errors import PoseNetError
 from posenet_ros.training import make_bag
-from posenet_ros.training.demo import check, evaluate_live, stage, started
+from posenet_ros.training.demo import check, evaluate_live, run_command, start_command
 import psutil
 import pytest
 from ros_helpers import write_mean_colour_model
@@ -43,11 +43,11 @@ def test_a_result_worse_than_promised_fails(changes: dict[str, Any]) -> None:
 
 def test_a_stage_that_fails_ends_the_demo_with_a_line() -> None:
     with pytest.raises(PoseNetError, match=r'posenet_ros.replay" failed with exit code 2'):
-        stage('posenet_ros.replay', '/nowhere')
+        run_command('posenet_ros.replay', '/nowhere')
 
 
 def test_a_process_ends_with_its_block() -> None:
-    with started('http.server', '0') as process:
+    with start_command('http.server', '0') as process:
         assert process.poll() is None
     assert process.poll() is not None
 

@@ -80,7 +80,7 @@ def test_a_model_folder_is_written_and_answers(trained: Path, court: Path) -> No
     assert artifact.provenance['validation']['images'] == 12
     assert set(artifact.provenance['versions']) >= {'keras', 'numpy', 'posenet_ros'}
     assert len(artifact.calibration.scale) == len(artifact.calibration.mc_scale) == 6
-    assert artifact.train.places.shape == (72, artifact.network.descriptor_size)
+    assert artifact.train.global_descriptors.shape == (72, artifact.network.descriptor_size)
     assert artifact.provenance['uncertainty']['views'] == 72
     assert artifact.provenance['int8']['offered'] == (trained / INT8_FILE).is_file()
     assert artifact.scene.bounds_min_m[0] == pytest.approx(-4, abs=0.2)

@@ -1,4 +1,4 @@
-"""Covariance and place score of single answers: against sampling, formulas and known places."""
+"""Covariance and place score of single poses: against sampling, formulas and known places."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from posenet_ros.inference.artifact import Artifact
 from posenet_ros.inference.calibration import Calibration, Scene
 from posenet_ros.inference.prediction import Prediction
 from posenet_ros.localisation.relocaliser import Relocaliser
-from posenet_ros.uncertainty.covariance import bounded, covariance, ignorance
-from posenet_ros.uncertainty.mc_dropout import Dropout, dropout_of
-from posenet_ros.uncertainty.place_recognition import unlikeness
+from posenet_ros.uncertainty.covariance import covariance, prior_sigmas, with_max_sigmas
+from posenet_ros.uncertainty.mc_dropout import make_mc_dropout, McDropout
+from posenet_ros.uncertainty.place_recognition import place_distance
 import pytest
 from transforms3d.quaternions import axangle2quat
 
@@ -29,16 +29,16 @@ FC = np.abs(np.random.default_rng(3).normal(size=(1, 30)))
 
 
 def artifact(places: np.ndarray | None = None) -> Artifact:
-    """Return the settings of a model that knows how sure it is."""
+    """Make the settings of a model with uncertainty heads."""
     tiny = tiny_artifact()
     places = np.eye(4)[:3] if places is None else places
     return replace(
-        tiny, calibration=CALIBRATION, train=replace(tiny.train, places=places),
+        tiny, calibration=CALIBRATION, train=replace(tiny.train, global_descriptors=places),
         network=replace(tiny.network, sigma_width=8, descriptor_size=4, head_width=30))
 
 
-def says(**more: np.ndarray) -> Prediction:
-    """Return what a network says of one image."""
+def predict(**more: np.ndarray) -> Prediction:
+    """Make the prediction of one image."""
     return Prediction(FC @ WEIGHTS, np.array([[0.0, 0.6, 0.0, 0.8]]), **more)
 
 
@@ -52,21 +52,21 @@ ENGINE = SimpleNamespace(head=linear_head)
 
 
 def small_rotation(vector: np.ndarray) -> Pose:
-    """Return the rotation of a vector of axis times angle, radians."""
+    """Make the rotation of a rotation vector, radians."""
     angle = float(np.linalg.norm(vector))
     w, x, y, z = axangle2quat(vector / angle, angle)
     return Pose(quat_xyzw=np.array([x, y, z, w]))
 
 
-def test_an_image_has_the_error_that_the_network_expects_times_the_scale() -> None:
-    found = covariance(says(log_sigma=LOG_SIGMA), CALIBRATION)
+def test_predicted_sigmas_are_scaled_by_the_calibration() -> None:
+    found = covariance(predict(log_sigma=LOG_SIGMA), CALIBRATION)
     assert np.allclose(np.sqrt(np.diag(found)), [1.0, 0.4, 0.2, 0.03, 0.06, 0.12])
     assert np.count_nonzero(found) == 6
 
 
 @pytest.mark.parametrize(('prediction', 'calibration'), [
-    (says(), CALIBRATION), (says(log_sigma=LOG_SIGMA), replace(CALIBRATION, scale=()))])
-def test_without_an_expectation_all_images_have_the_same(
+    (predict(), CALIBRATION), (predict(log_sigma=LOG_SIGMA), replace(CALIBRATION, scale=()))])
+def test_without_predicted_sigmas_those_of_the_calibration_hold(
         prediction: Prediction, calibration: Calibration) -> None:
     found = covariance(prediction, calibration)
     assert np.allclose(np.diag(found), [1, 1, 1, 0.01, 0.01, 0.01])
@@ -74,41 +74,41 @@ def test_without_an_expectation_all_images_have_the_same(
 
 @pytest.mark.parametrize(('score', 'factor'), [
     (None, 1.0), (1.0, 1.0), (2.0, 4.0), (0.5, 0.25), (0.1, 0.09), (99.0, 100.0)])
-def test_images_that_look_unusual_have_larger_errors(score: float | None, factor: float) -> None:
+def test_sigmas_grow_with_the_place_score(score: float | None, factor: float) -> None:
     calibration = replace(CALIBRATION, place_power=2.0)
-    usual = covariance(says(log_sigma=LOG_SIGMA), CALIBRATION)
-    found = covariance(says(log_sigma=LOG_SIGMA), calibration, place_score=score)
+    usual = covariance(predict(log_sigma=LOG_SIGMA), CALIBRATION)
+    found = covariance(predict(log_sigma=LOG_SIGMA), calibration, place_score=score)
     assert np.allclose(np.sqrt(found), factor * np.sqrt(usual))
-    unmoved = covariance(says(log_sigma=LOG_SIGMA), CALIBRATION, place_score=score)
-    assert np.array_equal(unmoved, usual), 'models that were not taught so are as before'
+    unmoved = covariance(predict(log_sigma=LOG_SIGMA), CALIBRATION, place_score=score)
+    assert np.array_equal(unmoved, usual), 'without a power the score has no effect'
 
 
-def test_nothing_overflows() -> None:
-    found = covariance(says(log_sigma=np.full((1, 6), 1e4)), CALIBRATION)
+def test_extrapolated_sigmas_do_not_overflow() -> None:
+    found = covariance(predict(log_sigma=np.full((1, 6), 1e4)), CALIBRATION)
     assert np.isfinite(found).all()
     assert found[0, 0] > 1e9
 
 
-def test_no_image_is_less_sure_than_that_the_camera_is_somewhere_in_the_place() -> None:
-    """A head that was taught errors of metres may extrapolate to kilometres."""
+def test_sigmas_are_bounded_by_the_prior_of_the_scene() -> None:
+    """A head fitted to errors of metres may extrapolate to kilometres."""
     log_sigma = np.where(np.arange(6) % 2, LOG_SIGMA, 9.0)
     found = np.sqrt(np.diag(Relocaliser(
-        lambda _: says(log_sigma=log_sigma), artifact()).estimate(BLACK).covariance))
+        lambda _: predict(log_sigma=log_sigma), artifact()).estimate(BLACK).covariance))
     angle = np.random.default_rng(0).uniform(-np.pi, np.pi, 100_000).std()
     assert np.allclose(found[[0, 2]], 10 * np.sqrt(3)), 'the trained area is a cube of 10 m'
     assert found[4] == pytest.approx(angle, rel=0.01)
-    assert np.allclose(found[1::2], np.exp(LOG_SIGMA[0, 1::2]) * SCALE[1::2]), 'others as said'
+    assert np.allclose(found[1::2], np.exp(LOG_SIGMA[0, 1::2]) * SCALE[1::2]), 'smaller ones stay'
 
 
-def test_held_out_errors_larger_than_the_place_bound_nothing() -> None:
+def test_prior_sigmas_are_no_less_than_those_of_held_out_images() -> None:
     on_the_spot = Scene((1.0, 2.0, 3.0), (1.0, 2.0, 3.0))
-    assert np.allclose(ignorance(on_the_spot, CALIBRATION)[:3], CALIBRATION.sigma_m)
+    assert np.allclose(prior_sigmas(on_the_spot, CALIBRATION)[:3], CALIBRATION.sigma_m)
 
 
 def test_a_bounded_covariance_has_the_same_correlations() -> None:
     root = np.random.default_rng(0).normal(size=(6, 6))
     largest = np.array([0.5, 100, 100, 100, 0.1, 100])
-    before, after = root @ root.T, bounded(root @ root.T, largest)
+    before, after = root @ root.T, with_max_sigmas(root @ root.T, largest)
     sigmas = np.sqrt(np.diag(after))
     assert np.allclose(sigmas, np.minimum(np.sqrt(np.diag(before)), largest))
     assert np.allclose(after / np.outer(sigmas, sigmas), before / np.sqrt(
@@ -118,7 +118,7 @@ def test_a_bounded_covariance_has_the_same_correlations() -> None:
 def test_the_covariance_in_the_map_is_that_of_samples() -> None:
     """Perturb the pose in the dataset's frame, move it into the map, and look at the spread."""
     map_from_dataset = Pose(np.array([100.0, -7.0, 3.0]), np.array([0.5, 0.1, -0.7, 0.5]))
-    prediction = says(log_sigma=LOG_SIGMA)
+    prediction = predict(log_sigma=LOG_SIGMA)
     relocaliser = Relocaliser(lambda _: prediction, artifact(), map_from_dataset)
     estimate = relocaliser.estimate(BLACK)
     rng, sigmas = np.random.default_rng(0), np.exp(LOG_SIGMA[0]) * SCALE
@@ -137,33 +137,33 @@ def test_the_covariance_in_the_map_is_that_of_samples() -> None:
 
 def test_dropout_spreads_as_the_formula_says() -> None:
     """Of a linear head the variance is p / (1 - p) times the sum of (activation * weight)^2."""
-    dropout = Dropout(linear_head, 0.2, 30, 20000)
-    found = dropout.covariance(says(fc=FC))
+    dropout = McDropout(linear_head, 0.2, 30, 20000)
+    found = dropout.covariance(predict(fc=FC))
     terms = FC[0][:, np.newaxis] * WEIGHTS
     assert np.allclose(found[:3, :3], 0.25 * terms.T @ terms, rtol=0.1, atol=0.1)
     assert np.allclose(found[3:], 0, atol=1e-12)
-    assert np.array_equal(found, dropout.covariance(says(fc=FC))), 'the same image, the same'
+    assert np.array_equal(found, dropout.covariance(predict(fc=FC))), 'the same image, the same'
 
 
 def test_dropout_is_added_and_scaled() -> None:
-    prediction = says(log_sigma=LOG_SIGMA, fc=FC)
-    dropout = dropout_of(artifact(), ENGINE, 50)
+    prediction = predict(log_sigma=LOG_SIGMA, fc=FC)
+    dropout = make_mc_dropout(artifact(), ENGINE, 50)
     found = covariance(prediction, CALIBRATION, dropout)
     own = covariance(prediction, CALIBRATION)
     assert np.allclose(found, 2.25 * (own + dropout.covariance(prediction)))
-    assert dropout_of(artifact(), ENGINE, 0) is None
+    assert make_mc_dropout(artifact(), ENGINE, 0) is None
 
 
 def test_dropout_that_cannot_be_is_refused() -> None:
     with pytest.raises(InputError, match=r'at least 2. Received: 1'):
-        dropout_of(artifact(), ENGINE, 1)
+        make_mc_dropout(artifact(), ENGINE, 1)
     with pytest.raises(InputError, match=r'python -m training.uncertainty'):
-        dropout_of(tiny_artifact(), ENGINE, 10)
+        make_mc_dropout(tiny_artifact(), ENGINE, 10)
     with pytest.raises(InputError, match='gives its activations'):
-        Dropout(linear_head, 0.2, 30, 10).covariance(says())
+        McDropout(linear_head, 0.2, 30, 10).covariance(predict())
 
 
-def test_known_images_are_less_unlike_than_others() -> None:
+def test_known_images_are_nearer_than_others() -> None:
     rng = np.random.default_rng(1)
     centres = rng.normal(size=(6, 16))
 
@@ -173,21 +173,21 @@ def test_known_images_are_less_unlike_than_others() -> None:
 
     places, known = near(rng.integers(4, size=200)), near(rng.integers(4, size=50))
     strange = near(rng.integers(4, 6, size=50))
-    assert unlikeness(known, places).max() < unlikeness(strange, places).min()
-    assert unlikeness(places[:1], places[:1]) == pytest.approx(0, abs=1e-6)
-    assert unlikeness(np.eye(4)[:1], np.eye(4)[1:]) == pytest.approx(1)
+    assert place_distance(known, places).max() < place_distance(strange, places).min()
+    assert place_distance(places[:1], places[:1]) == pytest.approx(0, abs=1e-6)
+    assert place_distance(np.eye(4)[:1], np.eye(4)[1:]) == pytest.approx(1)
 
 
 @pytest.mark.parametrize(('alike', 'score'), [(0.75, 1.0), (0.9, 0.4), (0.0, 4.0)])
 def test_a_score_of_1_is_the_model_s_limit(alike: float, score: float) -> None:
     places = np.tile([1.0, 0, 0, 0], (7, 1))
     descriptor = np.array([[alike, np.sqrt(1 - alike ** 2), 0, 0]])
-    relocaliser = Relocaliser(lambda _: says(descriptor=descriptor), artifact(places))
+    relocaliser = Relocaliser(lambda _: predict(descriptor=descriptor), artifact(places))
     assert relocaliser.estimate(BLACK).place_score == pytest.approx(score)
 
 
-def test_a_model_that_cannot_tell_the_place_has_no_score() -> None:
-    relocaliser = Relocaliser(lambda _: says(), tiny_artifact())
+def test_a_model_without_a_place_limit_gives_no_score() -> None:
+    relocaliser = Relocaliser(lambda _: predict(), tiny_artifact())
     assert relocaliser.estimate(BLACK).place_score is None
 
 
@@ -196,7 +196,7 @@ def test_a_model_that_cannot_tell_the_place_has_no_score() -> None:
     ({'mc_rate': 1.0}, 'mc_rate'), ({'place_limit': float('nan')}, 'place_limit'),
     ({'place_power': -1.0}, 'place_power'), ({'misfit_power': float('nan')}, 'misfit_power'),
     ({'refined_scale': (1.0,)}, 'refined_scale')])
-def test_a_calibration_that_is_none_is_refused(change: dict[str, object], message: str) -> None:
+def test_an_invalid_calibration_is_refused(change: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         replace(CALIBRATION, **change)
 

@@ -1,9 +1,9 @@
 """
-Measure the speed of each stage and engine, as ratios to a peer or a limit of the same run.
+Benchmark each stage and engine, as ratios to a baseline or a roofline of the same run.
 
-Everything is measured here and now: images, engines beside Keras's own ways and (where they are
-installed: pip install onnxruntime tf2onnx openvino) other runtimes, nodes over DDS. Networks of
-the presets are made for it; they are as fast as trained ones.
+Measured on this machine: the image path, engines beside Keras's own ways and (where installed:
+pip install onnxruntime tf2onnx openvino) other runtimes, nodes over DDS. The networks have the
+presets' architectures and random weights, and are as fast as trained ones.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from posenet_ros.evaluation.report.tables import text_table
 from posenet_ros.training.bench.timing import PREDICT
 from posenet_ros.utils.atomic_folder import check_new
 
-LIVE = ((1, '640x480'), (1, '1920x1080'), (2, '640x480'), (4, '640x480'))
-STARTED = ('litert', 'node', 'tensorflow')
+LIVE_CASES = ((1, '640x480'), (1, '1920x1080'), (2, '640x480'), (4, '640x480'))
+STARTUP_TARGETS = ('litert', 'node', 'tensorflow')
 DOMAIN = '89'
 
 
-def part(module: str, out: Path, *arguments: object) -> Any:  # noqa: ANN401
+def run_part(module: str, out: Path, *arguments: object) -> Any:  # noqa: ANN401
     """
-    Run a part in a process of its own, so that its memory and threads are its own.
+    Run a part in a separate process, with memory and threads of its own.
 
-    :raises PoseNetError: when it fails; it has said why.
+    :raises PoseNetError: when it fails; it has printed the reason.
     """
     command = [sys.executable, '-m', f'posenet_ros.training.bench.{module}', '--out', out,
                *arguments]
@@ -44,8 +44,8 @@ def part(module: str, out: Path, *arguments: object) -> Any:  # noqa: ANN401
     return json.loads(out.read_text())
 
 
-def machine() -> dict[str, Any]:
-    """Return what it was measured on."""
+def describe_machine() -> dict[str, Any]:
+    """Describe this machine: processor, cores, load, Python."""
     lines = Path('/proc/cpuinfo').read_text().splitlines()
     name = next((line.split(':')[1].strip() for line in lines if line.startswith('model name')),
                 platform.machine())
@@ -53,8 +53,8 @@ def machine() -> dict[str, Any]:
             'python': platform.python_version()}
 
 
-def transport(live: Sequence[Mapping[str, Any]], run: Mapping[str, Any]) -> float:
-    """Return the median age, ms, of answers to images of the run's size without a network."""
+def transport_ms(live: Sequence[Mapping[str, Any]], run: Mapping[str, Any]) -> float:
+    """Return the median latency of the transport alone, for images of the run's size, ms."""
     return next((one['age_p50_ms'] for one in live if one['echo']
                  and (one['size'], one['nodes']) == (run['size'], run['nodes'])), float('nan'))
 
@@ -62,7 +62,7 @@ def transport(live: Sequence[Mapping[str, Any]], run: Mapping[str, Any]) -> floa
 def engine_rows(found: Mapping[str, Any]) -> list[list[str]]:
     """Return the table of a network's engines."""
     rows = [[f'{found["network"]} {found["input"][1]}x{found["input"][0]}, one thread', 'CPU ms',
-             'model.predict / this', 'share of the limit', 'wall p50', 'p99']]
+             'model.predict / this', 'fraction of the roofline', 'wall p50', 'p99']]
     rows += [[name, f'{v["cpu_min"]:.1f}', f'{1 / v["to_predict"]:.1f}',
               f'{v["share_of_peak"]:.0%}', f'{v["wall_p50"]:.1f}', f'{v["wall_p99"]:.1f}']
              for name, v in found['engines'].items()]
@@ -78,15 +78,15 @@ def core_rows(networks: Mapping[str, Any], cores: int) -> list[list[str]]:
                    for engine, v in found['all_cores'].items()]
 
 
-def certainty_rows(networks: Mapping[str, Any]) -> list[list[str]]:
-    """Return the table of what it costs to know how sure a pose is."""
+def uncertainty_rows(networks: Mapping[str, Any]) -> list[list[str]]:
+    """Return the table of the cost of covariance, place score and MC dropout."""
     rows = [['network input to answer, one thread, CPU ms', 'p50', 'of the pose alone']]
-    return rows + [[f'{name}, {what}', f'{v["cpu"]:.2f}', f'{v["to_plain"]:.2f}']
-                   for name, found in networks.items() for what, v in found['certainty'].items()]
+    return rows + [[f'{name}, {part}', f'{v["cpu"]:.2f}', f'{v["to_plain"]:.2f}']
+                   for name, found in networks.items() for part, v in found['certainty'].items()]
 
 
 def image_rows(found: Mapping[str, Any]) -> list[list[str]]:
-    """Return the table of the way from message to network input."""
+    """Return the table of the image path, from message to network input."""
     sizes = list(found)
     stages = list(found[sizes[0]])
     return [['image path, one thread, CPU ms', *sizes], *(
@@ -107,7 +107,7 @@ def evaluate_rows(networks: Mapping[str, Any]) -> list[list[str]]:
 
 def training_rows(networks: Mapping[str, Any]) -> list[list[str]]:
     """Return the table of the training's input pipeline."""
-    rows = [['training, images/s', 'batch', 'images in memory', 'input pipeline', 'share']]
+    rows = [['training, images/s', 'batch', 'images in memory', 'input pipeline', 'ratio']]
     return rows + [[name, f'{found["training"]["batch"]}',
                     f'{found["training"]["memory_images_per_s"]:.0f}',
                     f'{found["training"]["pipeline_images_per_s"]:.0f}',
@@ -120,7 +120,7 @@ def live_rows(live: Sequence[Mapping[str, Any]]) -> list[list[str]]:
              'CPU ms an answer', 'first pose s', '(CPU s)', 'MB',
              'of it DDS']]
     for run in live:
-        base = transport(live, run) + run['stages_ms'].get('infer', float('nan'))
+        base = transport_ms(live, run) + run['stages_ms'].get('infer', float('nan'))
         rows.append([
             f'{run["nodes"]} x {run["size"]}' + (', transport alone' if run['echo'] else ''),
             f'{run["answered"]}/{run["sent"]}', f'{run["age_p50_ms"]:.1f}',
@@ -134,7 +134,7 @@ def live_rows(live: Sequence[Mapping[str, Any]]) -> list[list[str]]:
 
 
 def start_rows(networks: Mapping[str, Any]) -> list[list[str]]:
-    """Return the table of what each engine costs until its first pose."""
+    """Return the table of each engine's start-up until its first pose."""
     rows = [['process start to the first pose (node: ready)', 'CPU s', 'wall s', 'memory MB']]
     return rows + [[f'{name}, {engine}', f'{v["cpu_s"]:.2f}', f'{v["wall_s"]:.2f}',
                     f'{v["memory_mb"]["most"]:.0f}']
@@ -142,7 +142,7 @@ def start_rows(networks: Mapping[str, Any]) -> list[list[str]]:
 
 
 def gpu_rows(found: Mapping[str, Any]) -> list[list[str]]:
-    """Return the table of the GPU's figures."""
+    """Return the table of the GPU benchmark."""
     rows = [[f'{found["network"]} on {found["gpu"]["device"]}', 'value']]
     return rows + [[name, f'{value:.3g}'] for name, value in found['gpu']['figures'].items()]
 
@@ -152,7 +152,7 @@ def tables(result: Mapping[str, Any]) -> Iterator[list[list[str]]]:
     yield from (engine_rows(found) for found in result['networks'].values())
     yield core_rows(result['networks'], result['machine']['cores'])
     yield start_rows(result['networks'])
-    yield certainty_rows(result['networks'])
+    yield uncertainty_rows(result['networks'])
     yield image_rows(result['images'])
     yield evaluate_rows(result['networks'])
     yield training_rows(result['networks'])
@@ -162,7 +162,7 @@ def tables(result: Mapping[str, Any]) -> Iterator[list[list[str]]]:
 
 
 def remarks(result: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what the figures mean, and what is missing."""
+    """Yield remarks: how to read the figures, and which are missing."""
     about = result['machine']
     yield (f'{about["processor"]}, {about["cores"]} cores; load at the start '
            f'{about["load"]:.1f}: wall times hold for an idle machine only, CPU times and ratios '
@@ -170,7 +170,7 @@ def remarks(result: Mapping[str, Any]) -> Iterator[str]:
     for name, found in result['networks'].items():
         yield (f'{name}: {found["gflop"]:.2f} GFLOP an image; one core does '
                f'{found["peak_gflops"]:.0f} GFLOP/s in a large matrix product, so '
-               f'{found["limit_ms"]:.1f} ms is the limit in float32')
+               f'{found["limit_ms"]:.1f} ms is the bound in float32')
         yield from (f'{name}: {peer}: {why}' for peer, why in found['missing'].items())
         yield f'{name}: GPU: {found["gpu"]["device"]}'
 
@@ -180,30 +180,30 @@ def measure(folder: Path, presets: Sequence[str], seconds: float, quick: bool
     """
     Measure everything.
 
-    :param folder: for the networks and what the parts write.
-    :param presets: the networks; the first one is what the nodes run.
+    :param folder: for the networks and the parts' results.
+    :param presets: the networks; the nodes run the first.
     """
     out, flag = folder / 'part.json', ['--quick'] if quick else []
-    result: dict[str, Any] = {'machine': machine(), 'networks': {}, 'live': []}
+    result: dict[str, Any] = {'machine': describe_machine(), 'networks': {}, 'live': []}
     for name in presets:
         print(f'== {name}', flush=True)
         model = folder / name
-        found = part('engines', out, '--preset', name, '--model', model, *flag)
-        found['all_cores'] = part('cores', out, '--model', model, *flag)
-        found['start'] = {what: part('start', out, '--model', model, '--of', what)
-                          for what in (STARTED[:2] if quick else STARTED)}
-        found['certainty'] = part('uncertainty', out, '--preset', name, '--model', model,
+        found = run_part('engines', out, '--preset', name, '--model', model, *flag)
+        found['all_cores'] = run_part('cores', out, '--model', model, *flag)
+        found['start'] = {target: run_part('start', out, '--model', model, '--of', target)
+                          for target in (STARTUP_TARGETS[:2] if quick else STARTUP_TARGETS)}
+        found['certainty'] = run_part('uncertainty', out, '--preset', name, '--model', model,
                                   *flag)
-        found['evaluate'] = part('evaluation', out, '--model', model, *flag)
-        found['training'] = part('training', out, '--preset', name, *flag)
+        found['evaluate'] = run_part('evaluation', out, '--model', model, *flag)
+        found['training'] = run_part('training', out, '--preset', name, *flag)
         result['networks'][name] = found
     model = folder / presets[0]
     print('== images', flush=True)
-    result['images'] = part('images', out, '--model', model, *flag)
-    for nodes, size in LIVE[:1] if quick else LIVE:
+    result['images'] = run_part('images', out, '--model', model, *flag)
+    for nodes, size in LIVE_CASES[:1] if quick else LIVE_CASES:
         for echo in ([],) if quick else ([], ['--echo']):
             print(f'== live {nodes} x {size} {"".join(echo)}', flush=True)
-            result['live'].append(part(
+            result['live'].append(run_part(
                 'live', out, '--model', model, '--size', size, '--nodes', nodes,
                 '--seconds', seconds, *echo))
     return result
@@ -217,7 +217,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument('--out', type=Path, default=Path('bench.json'),
                         help='file of all figures; replaced')
     result.add_argument('--presets', nargs='+', metavar='PRESET', default=['best', 'posenet'],
-                        help='networks to measure; the first one is what the nodes run')
+                        help='networks to measure; the nodes run the first')
     result.add_argument('--seconds', type=float, default=8.0,
                         help='how long the nodes are fed in each case')
     result.add_argument('--quick', action='store_true', help='a tiny network, few runs, no peers: '

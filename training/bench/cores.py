@@ -1,4 +1,4 @@
-"""Speed of a network with all cores, by the clock, beside Keras's own; a part of `bench`."""
+"""Benchmark the latency of each engine on all cores, beside Keras's `model.predict`."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import numpy as np
 from posenet_ros.errors import run_cli
 from posenet_ros.inference.artifact import load, WEIGHTS_FILE
 from posenet_ros.inference.engine import load_engine
-from posenet_ros.training.bench.timing import by_turns, PREDICT, Summary
+from posenet_ros.training.bench.timing import PREDICT, time_interleaved, Timing
 from posenet_ros.training.export.litert import load_network
 
 
-def measure(folder: Path, quick: bool) -> dict[str, Summary]:
-    """Return the times of one image in each engine and in `model.predict`, by turns."""
+def measure(folder: Path, quick: bool) -> dict[str, Timing]:
+    """Return the times of one image in each engine and in `model.predict`."""
     artifact = load(folder)
     settings = artifact.network
     image = np.random.default_rng(0).integers(
         0, 256, (1, settings.input_height, settings.input_width, 3), np.uint8)
     model = load_network(settings, folder / WEIGHTS_FILE)
     litert, tensorflow = (load_engine(artifact, name) for name in ('litert', 'tensorflow'))
-    return by_turns({
+    return time_interleaved({
         'LiteRT': lambda: litert.predict(image), 'TensorFlow': lambda: tensorflow.predict(image),
         PREDICT: lambda: model.predict(image, verbose=0)}, 5 if quick else 60)
 

@@ -1,8 +1,8 @@
 """
-Speed of a preset's network in each engine and in its peers; a part of `training.bench`.
+Benchmark a preset's network in each engine and in other runtimes, on one thread.
 
-Every one on one thread, by turns with a matrix product that shows what the core can do. Makes
-the network first; its weights are not trained, which does not change the speed.
+Interleaved with a large matrix product, the roofline of the core. The network is made for it;
+its weights are random, which does not change the speed.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from posenet_ros.inference.artifact import (
 from posenet_ros.inference.litert_engine import LiteRtEngine
 from posenet_ros.inference.tensorflow_engine import TensorFlowEngine
 from posenet_ros.training.bench.gpu import on_gpu
-from posenet_ros.training.bench.model import gflop, make
-from posenet_ros.training.bench.timing import by_turns, PREDICT
+from posenet_ros.training.bench.model import gflop, make_model
+from posenet_ros.training.bench.timing import PREDICT, time_interleaved
 from posenet_ros.training.fitting.presets import load_preset
 
 PRODUCT = 2048  # rows and columns of the matrices
@@ -38,14 +38,14 @@ Run = Callable[[], object]
 
 
 def one_thread() -> None:
-    """Keep TensorFlow to one thread; before it is used."""
+    """Limit TensorFlow to one thread; call before its first use."""
     import tensorflow
     tensorflow.config.threading.set_intra_op_parallelism_threads(1)
     tensorflow.config.threading.set_inter_op_parallelism_threads(1)
 
 
-def product() -> Run:
-    """Return a large matrix product by oneDNN: the most that a core does in practice."""
+def matrix_product() -> Run:
+    """Return a large matrix product by oneDNN: the practical peak of a core."""
     import tensorflow
     a = tensorflow.random.uniform((PRODUCT, PRODUCT))
     run = tensorflow.function(lambda a: tensorflow.reduce_sum(tensorflow.matmul(a, a)))
@@ -55,7 +55,7 @@ def product() -> Run:
 def onnx_runs(
         model: Any, image: np.ndarray,  # noqa: ANN401
         ) -> tuple[dict[str, Run], dict[str, str]]:
-    """Return the network in ONNX Runtime and OpenVINO where they are installed, else why not."""
+    """Return the network in ONNX Runtime and OpenVINO where installed, and the missing ones."""
     missing = {name: 'not installed' for name in ('tf2onnx', 'onnxruntime', 'openvino')
                if not find_spec(name)}
     if 'tf2onnx' in missing:
@@ -76,18 +76,18 @@ def onnx_runs(
 
 def _write_onnx(model: Any, image: np.ndarray, file: str) -> None:  # noqa: ANN401
     """Convert with the weights as constants; Keras's own export leaves some as inputs."""
-    from posenet_ros.training.export.litert import frozen
+    from posenet_ros.training.export.litert import freeze
     import tensorflow
-    import tf2onnx
+    import tf2onnx  # type: ignore[import-not-found,unused-ignore]
     logging.getLogger('tensorflow').setLevel(logging.ERROR)
-    function = frozen(model, tensorflow.TensorSpec(image.shape, 'uint8', 'image'))
+    function = freeze(model, tensorflow.TensorSpec(image.shape, 'uint8', 'image'))
     tf2onnx.convert.from_graph_def(
         function.graph.as_graph_def(), input_names=['image:0'],
         output_names=[tensor.name for tensor in function.outputs], output_path=file)
 
 
 def _onnxruntime(file: str, image: np.ndarray) -> Run:
-    import onnxruntime
+    import onnxruntime  # type: ignore[import-not-found,unused-ignore]
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.add_session_config_entry('session.intra_op.allow_spinning', '0')
@@ -97,17 +97,17 @@ def _onnxruntime(file: str, image: np.ndarray) -> Run:
 
 
 def _openvino(file: str, image: np.ndarray) -> Run:
-    import openvino
+    import openvino  # type: ignore[import-not-found,unused-ignore]
     compiled = openvino.Core().compile_model(
         file, 'CPU', {'INFERENCE_NUM_THREADS': 1, 'INFERENCE_PRECISION_HINT': 'f32'})
     request = compiled.create_infer_request()
     return lambda: request.infer([image])
 
 
-def runs_of(artifact: LoadedArtifact, model: Any, int8: Path,  # noqa: ANN401
+def product_runs(artifact: LoadedArtifact, model: Any, int8: Path,  # noqa: ANN401
             ) -> dict[str, Run]:
     """
-    Return the product's engines and Keras's own ways to run the same network.
+    Return the project's engines and Keras's own ways to run the same network.
 
     :param model: the network in Keras.
     :param int8: LiteRT file with 8-bit weights, measured whether it is offered or not.
@@ -118,7 +118,7 @@ def runs_of(artifact: LoadedArtifact, model: Any, int8: Path,  # noqa: ANN401
     engines = {'LiteRT': LiteRtEngine(folder / LITERT_FILE, threads=1),
                'LiteRT, int8': LiteRtEngine(int8, threads=1),
                'TensorFlow': TensorFlowEngine(settings, folder / WEIGHTS_FILE)}
-    runs: dict[str, Run] = {'matrix product': product()}
+    runs: dict[str, Run] = {'matrix product': matrix_product()}
     runs |= {name: lambda e=engine: e.predict(image)  # type: ignore[misc]
              for name, engine in engines.items()}
     runs[PREDICT] = lambda: model.predict(image, verbose=0)
@@ -127,18 +127,18 @@ def runs_of(artifact: LoadedArtifact, model: Any, int8: Path,  # noqa: ANN401
 
 
 def measure(folder: Path, quick: bool) -> dict[str, Any]:
-    """Return GFLOP, the times of each engine and peer, and which peers are missing."""
+    """Return the arithmetic (GFLOP), the times of each engine and peer, and the missing peers."""
     from posenet_ros.training.export.litert import load_network, write_litert
     artifact = load(folder)
     model = load_network(artifact.network, folder / WEIGHTS_FILE)
     with tempfile.TemporaryDirectory() as scratch:
         int8 = Path(scratch) / INT8_FILE
         write_litert(artifact.network, folder / WEIGHTS_FILE, int8, int8=True, model=model)
-        runs = runs_of(artifact, model, int8)
+        runs = product_runs(artifact, model, int8)
     image = np.zeros((1, artifact.network.input_height, artifact.network.input_width, 3), np.uint8)
     model(image, training=False)  # a model that has never run is not exported
     peers, missing = ({}, {'peers': 'left out by --quick'}) if quick else onnx_runs(model, image)
-    times = by_turns({**runs, **peers}, 5 if quick else 40)
+    times = time_interleaved({**runs, **peers}, 5 if quick else 40)
     rate = 2 * PRODUCT**3 / 1e9 / times['matrix product']['cpu_min'] * 1e3
     arithmetic = gflop(model)
     limit_ms = arithmetic / rate * 1e3
@@ -162,7 +162,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     one_thread()
     preset = load_preset(options.preset)
-    make(preset, options.model)
+    make_model(preset, options.model)
     found = {**measure(options.model, options.quick), 'gpu': on_gpu(preset, options.model)}
     options.out.write_text(json.dumps(found))
     return 0

@@ -1,8 +1,8 @@
 """
-Speed of the offline evaluation of JPEGs, beside decoding and inference alone; part of `bench`.
+Benchmark the offline evaluation of JPEGs, beside decoding alone and inference alone.
 
-Alone, one image is decoded after another, and one is answered after another by an engine with all
-its threads, as in the node. Both share the cores, so the limit of their time is given beside.
+Alone, images are decoded one after another, and localised one after another by an engine with all
+its threads, as in the node. Both share the cores, so the bound of their CPU time is given.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from typing import Any
 
 import cv2
 from posenet_ros.errors import run_cli
-from posenet_ros.evaluation.runner import Album, infer, prepare, run
-from posenet_ros.evaluation.sources import Shot
+from posenet_ros.evaluation.runner import infer, prepare, run, WorstFrames
+from posenet_ros.evaluation.sources import QueryImage
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import decode_compressed
 from posenet_ros.inference.artifact import load, LoadedArtifact
@@ -29,32 +29,34 @@ from posenet_ros.inference.engine_pool import load_pool
 from posenet_ros.localisation.factory import warm_up
 from posenet_ros.localisation.gate import Gate, GateConfig
 from posenet_ros.localisation.relocaliser import Relocaliser
-from posenet_ros.training.bench.images import picture
+from posenet_ros.training.bench.images import textured_image
 from posenet_ros.utils.parallel import WORKERS
 
-SIZE = (1920, 1080)
+IMAGE_SIZE = (1920, 1080)
 FRAMES, RUNS = 343, 3  # as many images as King's College has for testing
 
 Figures = dict[str, float]
 
 
-def shots(count: int) -> list[Shot]:
-    """Return images of 1080p as they lie in a bag: JPEGs."""
-    jpeg = cv2.imencode('.jpg', picture(*SIZE)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
+def queries(count: int) -> list[QueryImage]:
+    """Return query images as a bag holds them: 1080p JPEGs."""
+    image = textured_image(*IMAGE_SIZE)[..., ::-1]
+    jpeg = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
     load_jpeg = partial(decode_compressed, jpeg, 'jpeg')
-    return [Shot(str(i), i + 1, Pose(), load_jpeg) for i in range(count)]
+    return [QueryImage(str(i), i + 1, Pose(), load_jpeg) for i in range(count)]
 
 
-def timed(results: Callable[[], Iterator[object]]) -> Figures:
-    """Return images a second, and milliseconds of CPU time an image."""
+def throughput(results: Callable[[], Iterator[object]]) -> Figures:
+    """Return the throughput, images per second, and the CPU time per image, milliseconds."""
     wall, cpu = time.perf_counter(), time.process_time()
     count = sum(1 for _ in results())
     return {'images_per_s': count / (time.perf_counter() - wall),
             'cpu_ms': 1e3 * (time.process_time() - cpu) / count}
 
 
-def ways(artifact: LoadedArtifact, images: Sequence[Shot]) -> dict[str, Callable[[], Any]]:
-    """Return decoding alone, inference alone and the evaluator."""
+def workloads(artifact: LoadedArtifact,
+              images: Sequence[QueryImage]) -> dict[str, Callable[[], Any]]:
+    """Return the workloads: decoding alone, inference alone and the evaluator."""
     engine = load_pool(artifact, 'auto', 'float32')
     relocaliser = Relocaliser(engine.predict, artifact)
     alone = Relocaliser(load_engine(artifact).predict, artifact)
@@ -62,21 +64,21 @@ def ways(artifact: LoadedArtifact, images: Sequence[Shot]) -> dict[str, Callable
         warm_up(one, artifact)
     ready = prepare(images[0], alone, artifact.camera)
     return {
-        'decode alone': lambda: (prepare(shot, alone, artifact.camera) for shot in images),
+        'decode alone': lambda: (prepare(query, alone, artifact.camera) for query in images),
         'inference alone': lambda: (infer(ready, alone) for _ in images),
         'evaluate': lambda: run(
             images, artifact.camera, relocaliser, Gate(GateConfig(), artifact.scene),
-            artifact.train, Album(), workers=max(engine.size, WORKERS))}
+            artifact.train, WorstFrames(), workers=max(engine.size, WORKERS))}
 
 
 def measure(artifact: LoadedArtifact, quick: bool) -> dict[str, Any]:
-    """Return the best of several runs by turns, and the shares."""
+    """Return the best of several interleaved runs, and the evaluator's ratio to each bound."""
     cv2.setNumThreads(1)
-    to_run = ways(artifact, shots(20 if quick else FRAMES))
+    to_run = workloads(artifact, queries(20 if quick else FRAMES))
     found: dict[str, list[Figures]] = {name: [] for name in to_run}
     for _ in range(1 if quick else RUNS):
         for name, way in to_run.items():
-            found[name].append(timed(way))
+            found[name].append(throughput(way))
     best = {name: max(runs, key=lambda run: run['images_per_s']) for name, runs in found.items()}
     decode, inference, whole = (best[name] for name in to_run)
     cores = len(os.sched_getaffinity(0))

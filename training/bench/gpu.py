@@ -1,5 +1,5 @@
 """
-Measure a preset's network on a GPU, beside the roofline (Williams et al. 2009) of the same run.
+Benchmark a preset's network on a GPU, beside its roofline (Williams et al. 2009).
 
 The engine needs TensorFlow; with KERAS_BACKEND=jax or torch, where there is no TensorFlow that
 sees the GPU, the network is run by Keras, and training is measured with any of them.
@@ -19,7 +19,7 @@ with quiet_stderr():
 import numpy as np  # noqa: I100 - after the quiet import
 from posenet_ros.inference.artifact import load, WEIGHTS_FILE
 from posenet_ros.inference.engine import has_nvidia_gpu, load_engine
-from posenet_ros.networks.network import layers_of
+from posenet_ros.networks.network import flatten_layers
 from posenet_ros.training.bench.model import gflop
 from posenet_ros.training.export.litert import load_network
 from posenet_ros.training.fitting.devices import choose
@@ -33,7 +33,7 @@ COPIED = 1 << 26  # numbers
 
 
 def median_s(run: Callable[[], object], runs: int = RUNS) -> float:
-    """Return the median seconds of a function that ends when its result is there."""
+    """Return the median duration of a function that waits for its result, seconds."""
     for _ in range(3):
         run()
     times = []
@@ -46,7 +46,7 @@ def median_s(run: Callable[[], object], runs: int = RUNS) -> float:
 
 def roofline(kind: str, product: int = PRODUCT, copied: int = COPIED) -> tuple[float, float]:
     """
-    Return what the device does: FLOP/s of a large matrix product, and bytes/s of a large copy.
+    Return the peaks of the device: FLOP/s of a large matrix product, bytes/s of a large copy.
 
     :param kind: `float32` or `float16`.
     :param product: rows and columns of the matrices.
@@ -64,18 +64,19 @@ def roofline(kind: str, product: int = PRODUCT, copied: int = COPIED) -> tuple[f
 
 def limit_s(model: keras.Model, batch: int, kind: str, roof: tuple[float, float]) -> float:
     """
-    Return the least seconds for a batch: of its arithmetic, or of its memory traffic.
+    Return the roofline's bound for a batch, seconds: arithmetic or memory traffic.
 
     :param roof: of :func:`roofline`. Each layer's output is written and read once.
     """
-    outputs = sum(int(np.prod(layer.output.shape[1:])) for layer in layers_of(model)
+    outputs = sum(int(np.prod(layer.output.shape[1:])) for layer in flatten_layers(model)
                   if hasattr(layer.output, 'shape'))
     numbers = model.count_params() + 2 * batch * outputs
-    return max(1e9 * gflop(model) * batch / roof[0], numbers * np.dtype(kind).itemsize / roof[1])
+    traffic_s = numbers * np.dtype(kind).itemsize / roof[1]
+    return max(1e9 * gflop(model) * batch / roof[0], float(traffic_s))
 
 
 def on_gpu(preset: Preset, folder: Path) -> dict[str, Any]:
-    """Return latency, images a second and training throughput on an NVIDIA GPU."""
+    """Return latency, throughput and training rate on an NVIDIA GPU."""
     if not has_nvidia_gpu():
         return {'device': 'not measured: this machine has no NVIDIA GPU', 'figures': {}}
     return on_device(preset, folder)
@@ -83,8 +84,9 @@ def on_gpu(preset: Preset, folder: Path) -> dict[str, Any]:
 
 def on_device(preset: Preset, folder: Path, batches: tuple[int, ...] = BATCHES,
               product: int = PRODUCT, copied: int = COPIED) -> dict[str, Any]:
-    """Return the same of whatever device Keras runs on."""
-    device, figures = choose().text, {}
+    """Return the same on the device that Keras runs on."""
+    device = choose().text
+    figures: dict[str, float] = {}
     tensorflow = keras.backend.backend() == 'tensorflow'
     gpu = has_nvidia_gpu()
     artifact = load(folder)
@@ -99,19 +101,19 @@ def on_device(preset: Preset, folder: Path, batches: tuple[int, ...] = BATCHES,
         for batch in batches:
             images = np.zeros((batch, *shape), np.uint8)
             seconds = median_s(lambda r=run, i=images: r(i))  # type: ignore[misc]
-            share = limit_s(network, batch, kind, roof) / seconds
+            fraction = limit_s(network, batch, kind, roof) / seconds
             figures |= {f'{kind}, batch {batch}: ms': 1e3 * seconds,
                         f'{kind}, batch {batch}: images/s': batch / seconds,
-                        f'{kind}, batch {batch}: share of the roofline': share}
+                        f'{kind}, batch {batch}: share of the roofline': fraction}
     figures[f'training, batch {preset.batch}: images/s'] = training_rate(preset, shape)
     return {'device': device, 'figures': figures}
 
 
 def training_rate(preset: Preset, shape: tuple[int, ...]) -> float:
-    """Return images a second of training steps, the data being there already."""
+    """Return the rate of training steps on data in memory, images per second."""
     keras.config.set_dtype_policy(preset.precision)
     trainer = make_trainer(preset, preset.network(), RUNS)
     images = np.zeros((preset.batch, *shape), np.uint8)
     truth = {'position': np.zeros((preset.batch, 3), np.float32),
-             'quat_xyzw': np.tile(np.float32([0, 0, 0, 1]), (preset.batch, 1))}
+             'quat_xyzw': np.tile(np.array([0, 0, 0, 1], np.float32), (preset.batch, 1))}
     return preset.batch / median_s(lambda: trainer.train_on_batch(images, truth))

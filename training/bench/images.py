@@ -1,7 +1,7 @@
 """
-Speed of the way from an image message to the network's input; a part of `training.bench`.
+Benchmark the image path, from message to network input, beside a plain implementation.
 
-Each size beside the plain way: decode whole, undistort whole, resize whole by area, crop.
+The plain one decodes, undistorts and resizes (by area) the whole image, then crops.
 """
 
 from __future__ import annotations
@@ -22,22 +22,20 @@ from posenet_ros.errors import run_cli
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import decode_compressed, decode_raw
-from posenet_ros.imaging.preprocess import (
-    Preprocess,
-)
+from posenet_ros.imaging.preprocess import Preprocess
 from posenet_ros.inference.artifact import load
 from posenet_ros.landmarks.features import detect, Features
 from posenet_ros.landmarks.landmark_map import Landmarks
-from posenet_ros.landmarks.localiser import Refiner, VIEWS
-from posenet_ros.training.bench.timing import by_turns, Summary
+from posenet_ros.landmarks.localiser import LandmarkLocaliser, VIEWS
+from posenet_ros.training.bench.timing import time_interleaved, Timing
 
 SIZES = ((640, 480), (1280, 720), (1920, 1080), (3840, 2160))
 DISTORTION = (-0.2, 0.05, 0.001, -0.001)
-USUAL_LANDMARKS = 200  # that a training image sees
+LANDMARKS_PER_VIEW = 200  # typical of a training image
 
 
-def picture(width: int, height: int) -> RgbImage:
-    """Return an RGB picture with edges and texture, so that a JPEG of it has a usual size."""
+def textured_image(width: int, height: int) -> RgbImage:
+    """Return an RGB image with edges and texture, so that its JPEG has a typical size."""
     rng = np.random.default_rng(0)
     coarse = rng.integers(0, 256, (height // 40, width // 40, 3), np.uint8)
     image = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.int16)
@@ -45,8 +43,8 @@ def picture(width: int, height: int) -> RgbImage:
     return np.clip(image, 0, 255).astype(np.uint8)
 
 
-def plainly(preprocess: Preprocess, image: RgbImage, camera: Camera) -> RgbImage:
-    """Return the network's input by whole images."""
+def preprocess_plainly(preprocess: Preprocess, image: RgbImage, camera: Camera) -> RgbImage:
+    """Preprocess the whole image in plain steps."""
     if camera.distortion:
         image = np.asarray(cv2.undistort(image, camera.matrix, np.array(camera.distortion)),
                            np.uint8)
@@ -55,29 +53,31 @@ def plainly(preprocess: Preprocess, image: RgbImage, camera: Camera) -> RgbImage
     return preprocess.crop(np.asarray(cv2.resize(image, size, interpolation=method), np.uint8))
 
 
-def landmarks_in(features: Features) -> Landmarks:
-    """Return landmarks that as many training images see as are looked at, of an image's own."""
+def make_landmark_map(features: Features) -> Landmarks:
+    """Make a landmark map of an image's own features, seen in VIEWS training images."""
     rng = np.random.default_rng(0)
-    count = min(USUAL_LANDMARKS, len(features.rays))
-    chosen = np.concatenate([rng.permutation(len(features.rays))[:count] for _ in range(VIEWS)])
-    points = np.c_[features.rays[chosen], np.ones(len(chosen))] * rng.uniform(5, 20, (len(
-        features.rays), 1))[chosen]
+    total = len(features.points_normalized)
+    count = min(LANDMARKS_PER_VIEW, total)
+    chosen = np.concatenate([rng.permutation(total)[:count] for _ in range(VIEWS)])
+    rays = np.c_[features.points_normalized[chosen], np.ones(len(chosen))]
+    points = rays * rng.uniform(5, 20, (total, 1))[chosen]
     return Landmarks(np.zeros((VIEWS, 3)), np.tile((0.0, 0.0, 0.0, 1.0), (VIEWS, 1)),
                      points.astype(np.float32), features.descriptors[chosen],
                      np.arange(0, len(chosen) + 1, count, dtype=np.int32),
                      np.ones(VIEWS, np.float32))
 
 
-def stages(preprocess: Preprocess, size: tuple[int, int]) -> dict[str, Callable[[], object]]:
-    """Return what happens to an image of a size, and the plain ways beside it."""
-    image = picture(*size)
+def image_operations(preprocess: Preprocess,
+                     size: tuple[int, int]) -> dict[str, Callable[[], object]]:
+    """Return the operations on an image of a size, and their plain counterparts."""
+    image = textured_image(*size)
     camera = Camera(*size, 0.8 * size[0], 0.8 * size[0], size[0] / 2, size[1] / 2)
     bent = replace(camera, distortion=DISTORTION)
     data = array('B', image.tobytes())
     jpeg = cv2.imencode('.jpg', image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
     small = decode_compressed(jpeg, 'jpeg', preprocess.reduction)
     features = detect(image, camera)
-    refiner = Refiner(landmarks_in(features), np.empty((0, 0)))
+    localiser = LandmarkLocaliser(make_landmark_map(features), np.empty((0, 0)))
     raw = partial(decode_raw, data, size=size, step=3 * size[0], is_bigendian=0)
     return {
         'decode rgb8': partial(raw, 'rgb8'), 'decode bgr8': partial(raw, 'bgr8'),
@@ -85,18 +85,19 @@ def stages(preprocess: Preprocess, size: tuple[int, int]) -> dict[str, Callable[
         'decode jpeg, plain': partial(decode_compressed, jpeg, 'jpeg'),
         'prepare': partial(preprocess, image, camera),
         'prepare jpeg': partial(preprocess, small, camera),
-        'prepare, plain': partial(plainly, preprocess, image, camera),
+        'prepare, plain': partial(preprocess_plainly, preprocess, image, camera),
         'features': partial(detect, image, camera),
-        'refine': partial(refiner.refine, features, Pose()),
+        'refine': partial(localiser.localise, features, Pose()),
         'undistort and prepare': partial(preprocess, image, bent),
-        'undistort and prepare, plain': partial(plainly, preprocess, image, bent)}
+        'undistort and prepare, plain': partial(preprocess_plainly, preprocess, image, bent)}
 
 
-def measure(preprocess: Preprocess, runs: int, quick: bool) -> dict[str, dict[str, Summary]]:
-    """Return size -> stage -> times, on one thread."""
+def measure(preprocess: Preprocess, runs: int, quick: bool) -> dict[str, dict[str, Timing]]:
+    """Return size -> operation -> timing, on one thread."""
     cv2.setNumThreads(1)
     sizes = SIZES[:1] if quick else SIZES
-    return {f'{w}x{h}': by_turns(stages(preprocess, (w, h)), runs) for w, h in sizes}
+    return {f'{w}x{h}': time_interleaved(image_operations(preprocess, (w, h)), runs)
+            for w, h in sizes}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

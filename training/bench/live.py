@@ -1,7 +1,7 @@
 """
-Live nodes, fed with images over DDS at a camera's rate; a part of `training.bench`.
+Benchmark live nodes, fed with images over DDS at a camera's rate.
 
-With `--echo` no network runs: a node answers each image at once, which is what transport costs.
+With `--echo` no network runs: a node answers each image at once, which measures the transport.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ import numpy as np
 from posenet_ros.errors import PoseNetError, run_cli
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.inference.artifact import load
-from posenet_ros.ros_node.environment import prepare
-from posenet_ros.training.bench.images import picture
+from posenet_ros.ros_node.environment import prepare_environment
+from posenet_ros.training.bench.images import textured_image
 from posenet_ros.training.bench.timing import cpu_s, memory_mb
 
 START_TIMEOUT_S = 60.0
@@ -34,8 +34,8 @@ INFO_EVERY = 10  # images
 NS = 1_000_000_000
 
 
-def echo() -> None:
-    """Answer each image at once, with a pose that has its stamp, until SIGINT."""
+def run_echo_node() -> None:
+    """Publish a pose with each image's stamp at once, until SIGINT."""
     from geometry_msgs.msg import PoseStamped
     import rclpy
     from rclpy.executors import ExternalShutdownException
@@ -45,18 +45,18 @@ def echo() -> None:
     node = rclpy.create_node('relocaliser')
     poses = node.create_publisher(PoseStamped, '~/pose', 10)
 
-    def answer(image: Image) -> None:
+    def publish_pose(image: Image) -> None:
         pose = PoseStamped(header=image.header)
         pose.pose.orientation.w = 1.0
         poses.publish(pose)
 
-    node.create_subscription(Image, 'image', answer, qos_profile_sensor_data)
+    node.create_subscription(Image, 'image', publish_pose, qos_profile_sensor_data)
     with suppress(KeyboardInterrupt, ExternalShutdownException):
         rclpy.spin(node)
 
 
 @contextmanager
-def started(command: Sequence[object]) -> Iterator[subprocess.Popen[bytes]]:
+def start_module(command: Sequence[object]) -> Iterator[subprocess.Popen[bytes]]:
     """Run a process for the time of a block."""
     process = subprocess.Popen([sys.executable, '-m', *map(str, command)])
     try:
@@ -93,7 +93,7 @@ class Cameras:
         width, height = camera.size
         self._info = CameraInfo(width=width, height=height, k=camera.matrix.ravel())
         self._message = Image(width=width, height=height, step=3 * width, encoding='rgb8',
-                              data=array('B', picture(width, height).tobytes()))
+                              data=array('B', textured_image(width, height).tobytes()))
         self.sent_ns: list[dict[int, int]] = [{} for _ in range(count)]
 
     def publish_for(self, seconds: float, rate_hz: float,
@@ -116,8 +116,8 @@ class Cameras:
                     publisher.publish(self._info)
 
 
-def command_of(options: argparse.Namespace, number: int) -> list[object]:
-    """Return the command line of the node of a camera."""
+def node_command(options: argparse.Namespace, number: int) -> list[object]:
+    """Return the command line of a camera's node."""
     ros = ['--ros-args', '-r', f'__ns:=/cam{number}', '--log-level', 'error']
     if options.echo:
         return ['posenet_ros.training.bench.live', '--as-echo', *ros]
@@ -135,9 +135,9 @@ def diagnostics(node: Any) -> dict[str, str]:  # noqa: ANN401
     return values
 
 
-def steady(cameras: Cameras, listeners: Sequence[Any], pids: Sequence[int],
+def measure_steady_state(cameras: Cameras, listeners: Sequence[Any], pids: Sequence[int],
            options: argparse.Namespace) -> dict[str, Any]:
-    """Feed the nodes for a while; return how many images were answered, and how old they were."""
+    """Feed the nodes for a while; return the counts of images and poses, and the latency."""
     cameras.publish_for(SETTLE_S, options.rate)
     before = [set(sent) for sent in cameras.sent_ns]
     cpu_before_s = sum(map(cpu_s, pids))
@@ -145,7 +145,7 @@ def steady(cameras: Cameras, listeners: Sequence[Any], pids: Sequence[int],
     time.sleep(SETTLE_S)
     ages, total = [], 0
     for listener, sent, old in zip(listeners, cameras.sent_ns, before, strict=True):
-        arrived = listener.heard.arrived_ns
+        arrived = listener.output.arrived_ns
         total += len(sent) - len(old)
         ages += [(arrived[stamp] - sent[stamp]) / 1e6 for stamp in sent.keys() - old
                  if stamp in arrived]
@@ -156,7 +156,7 @@ def steady(cameras: Cameras, listeners: Sequence[Any], pids: Sequence[int],
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
-    """Start the nodes, feed them, and return ages, shares, memory and the nodes' own stages."""
+    """Start and feed the nodes; return latency, counts, memory and the nodes' own stages."""
     from posenet_ros.ros_node.listener import Listener
     from rclpy.logging import LoggingSeverity, set_logger_level
     set_logger_level('rcl.logging_rosout', LoggingSeverity.ERROR)  # several listeners, one name
@@ -167,16 +167,16 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
                      for i in range(options.nodes)]
         values = diagnostics(cameras.node)
         begun_s = time.monotonic()
-        pids = [stack.enter_context(started(command_of(options, i))).pid
+        pids = [stack.enter_context(start_module(node_command(options, i))).pid
                 for i in range(options.nodes)]
         cameras.publish_for(START_TIMEOUT_S, options.rate, lambda: all(
-            listener.heard.poses for listener in listeners))
-        if not all(listener.heard.poses for listener in listeners):
+            listener.output.poses for listener in listeners))
+        if not all(listener.output.poses for listener in listeners):
             raise PoseNetError('no pose came, see above')
-        first_s = [min(listener.heard.arrived_ns.values()) / NS - begun_s
+        first_s = [min(listener.output.arrived_ns.values()) / NS - begun_s
                    for listener in listeners]
         result = {'first_pose_s': first_s, 'first_pose_cpu_s': [cpu_s(pid) for pid in pids],
-                  **steady(cameras, listeners, pids, options),
+                  **measure_steady_state(cameras, listeners, pids, options),
                   'memory_mb': [memory_mb(pid) for pid in pids]}
     return {'size': options.size, 'nodes': options.nodes, 'rate_hz': options.rate,
             'echo': options.echo, **result, 'load': os.getloadavg()[0],
@@ -204,9 +204,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measure and write JSON; training.bench calls this."""
     options, _ = parser().parse_known_args(argv)
     os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
-    prepare()
+    prepare_environment()
     if options.as_echo:
-        echo()
+        run_echo_node()
     else:
         options.out.write_text(json.dumps(measure(options)))
     return 0

@@ -16,31 +16,33 @@ from posenet_ros.inference.artifact import Artifact, save
 from posenet_ros.inference.calibration import Calibration, Scene
 from posenet_ros.inference.train_index import TrainIndex
 from posenet_ros.networks.initial_weights import load_initial_weights
-from posenet_ros.networks.network import build, layers_of
+from posenet_ros.networks.network import build, flatten_layers
 from posenet_ros.training.export.litert import write_network
-from posenet_ros.training.fitting.network_setup import with_trunk
+from posenet_ros.training.fitting.network_setup import with_shared_trunk
 from posenet_ros.training.fitting.presets import Preset
-from posenet_ros.training.uncertainty.heads import taught_config
+from posenet_ros.training.uncertainty.heads import with_uncertainty_heads
 
-PLACES = 3000  # descriptors, as of a thousand training images
+GLOBAL_DESCRIPTORS = 3000  # as of a thousand training images
 CAMERA = Camera(1920, 1080, 1600.0, 1600.0, 959.5, 539.5)
 
 
-def make(preset: Preset, folder: Path, certain: bool = True) -> None:
+def make_model(preset: Preset, folder: Path, certain: bool = True) -> None:
     """
     Write a model folder with random weights, or a pretrained backbone.
 
-    :param certain: whether it says how sure it is and knows its place, as trained ones do.
+    :param certain: with uncertainty heads and place recognition, as trained ones have.
     """
     keras.utils.set_random_seed(0)
-    config = with_trunk(preset.network(), preset)
-    calibration, known = Calibration((0.5,) * 3, (0.1,) * 3), {}
+    config = with_shared_trunk(preset.network(), preset)
+    calibration = Calibration((0.5,) * 3, (0.1,) * 3)
+    known: dict[str, Any] = {}
     if certain:
-        config = taught_config(config, preset)
+        config = with_uncertainty_heads(config, preset)
         calibration = replace(calibration, scale=(1.0,) * 6, mc_scale=(1.0,) * 6, mc_rate=0.1,
                               place_limit=1e3)
-        known = {'places': np.ones((PLACES, config.descriptor_size), np.float16),
-                 'place_images': np.zeros(PLACES, np.int32)}
+        size = GLOBAL_DESCRIPTORS, config.descriptor_size
+        known = {'global_descriptors': np.ones(size, np.float16),
+                 'place_images': np.zeros(GLOBAL_DESCRIPTORS, np.int32)}
     index = TrainIndex(('none',), np.zeros((1, 3)), np.array([[0.0, 0.0, 0.0, 1.0]]),
                        np.zeros((1, 0), np.float16), **known)
     artifact = Artifact(
@@ -56,7 +58,7 @@ def make(preset: Preset, folder: Path, certain: bool = True) -> None:
 def gflop(model: Any) -> float:  # noqa: ANN401
     """Return the arithmetic of one image in convolutions and matrix products, GFLOP."""
     total = 0
-    for layer in layers_of(model):
+    for layer in flatten_layers(model):
         kind = type(layer).__name__
         if kind in ('Conv2D', 'Dense'):
             places = int(np.prod(layer.output.shape[1:-1])) if kind == 'Conv2D' else 1

@@ -1,4 +1,4 @@
-"""What an engine or a node costs until it is ready; a part of `training.bench`."""
+"""Benchmark the start-up of an engine or a node: time and memory until it is ready."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from posenet_ros.training.bench.timing import cpu_s, memory_mb
 READY = 'runs with'  # in the node's log when the network has been loaded and warmed up
 
 
-def age_s() -> float:
-    """Return how long this process has existed, seconds."""
+def process_age_s() -> float:
+    """Return the age of this process, seconds."""
     started = int(Path('/proc/self/stat').read_text().rpartition(')')[2].split()[19])
     return time.clock_gettime(time.CLOCK_BOOTTIME) - started / os.sysconf('SC_CLK_TCK')
 
 
-def node(model: Path) -> dict[str, Any]:
+def node_startup(model: Path) -> dict[str, Any]:
     """
-    Start a node and return what it took until it had loaded and warmed up its network.
+    Start a node; return time and memory until it had loaded and warmed up its network.
 
     It is active right after that; without discovery, which takes DDS up to seconds.
     """
@@ -51,12 +51,12 @@ def node(model: Path) -> dict[str, Any]:
     raise PoseNetError(f'the node did not become ready: {"".join(lines)[-500:]}')
 
 
-def engine(model: Path, name: str) -> dict[str, Any]:
-    """Load an engine in this process and return what it has taken until the first pose."""
+def engine_startup(model: Path, name: str) -> dict[str, Any]:
+    """Load an engine in this process; return time and memory until the first pose."""
     artifact = load(model)
     size = artifact.preprocess.height, artifact.preprocess.width
     load_engine(artifact, name).predict(np.zeros((1, *size, 3), np.uint8))
-    return {'wall_s': age_s(), 'cpu_s': time.process_time(), 'memory_mb': memory_mb()}
+    return {'wall_s': process_age_s(), 'cpu_s': time.process_time(), 'memory_mb': memory_mb()}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -67,7 +67,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('--of', required=True, help='litert, tensorflow or node')
     parser.add_argument('--out', type=Path, required=True, help='JSON file to write')
     options = parser.parse_args(argv)
-    found = node(options.model) if options.of == 'node' else engine(options.model, options.of)
+    found = (node_startup(options.model) if options.of == 'node'
+             else engine_startup(options.model, options.of))
     options.out.write_text(json.dumps(found))
     return 0
 

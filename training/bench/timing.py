@@ -1,4 +1,4 @@
-"""Time several things by turns, so that what else the machine does falls on all of them alike."""
+"""Interleaved timing, so that other load on the machine falls on all candidates alike."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ import time
 import numpy as np
 
 WARM_UP = 3
-PREDICT = 'Keras, model.predict'  # what every engine is compared with
-Summary = dict[str, float]
+PREDICT = 'Keras, model.predict'  # the baseline of every engine
+Timing = dict[str, float]
 
 
-def by_turns(functions: Mapping[str, Callable[[], object]], runs: int) -> dict[str, Summary]:
+def time_interleaved(
+        functions: Mapping[str, Callable[[], object]], runs: int) -> dict[str, Timing]:
     """
-    Return milliseconds of each function: CPU time of all threads, and wall time.
+    Time functions by turns, milliseconds: CPU time of all threads, and wall time.
 
-    CPU time is what to compare on a machine that others use, too: `cpu` is its median and
-    `cpu_min` its least, which the other work disturbs least of all.
+    On a shared machine compare CPU time: `cpu` is its median, `cpu_min` its minimum, which
+    other load disturbs least.
 
     :returns: name -> cpu, cpu_min, wall_p50, wall_p99.
     """
@@ -33,22 +34,22 @@ def by_turns(functions: Mapping[str, Callable[[], object]], runs: int) -> dict[s
             function()
             cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
             times[name].append((1e3 * cpu, 1e3 * wall))
-    return {name: summary(np.array(pairs)) for name, pairs in times.items()}
+    return {name: percentiles(np.array(pairs)) for name, pairs in times.items()}
 
 
-def summary(pairs: np.ndarray) -> Summary:
-    """Return the figures of (N, 2) CPU and wall times, milliseconds."""
+def percentiles(pairs: np.ndarray) -> Timing:
+    """Return median, minimum and percentiles of (N, 2) CPU and wall times, milliseconds."""
     cpu, wall = pairs.T
     p50, p99 = np.percentile(wall, (50, 99))
     return {'cpu': float(np.median(cpu)), 'cpu_min': float(cpu.min()),
             'wall_p50': float(p50), 'wall_p99': float(p99)}
 
 
-def memory_mb(pid: int | str = 'self') -> Summary:
+def memory_mb(pid: int | str = 'self') -> Timing:
     """
-    Return the resident memory of a process: now, at most until now, and shared with others now.
+    Return the resident memory of a process, MB: now, its peak, and the shared part.
 
-    `shared` is what DDS passes images through: of the node's own and of its camera's process.
+    `shared` is the memory through which DDS passes images: the node's and its camera's.
     Libraries and the model's file count in full, so the sum over processes is too high.
     """
     lines = dict(line.split(':', 1) for line in

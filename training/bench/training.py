@@ -1,4 +1,4 @@
-"""Measure training with its input pipeline beside the same training on batches already made."""
+"""Benchmark training with its input pipeline beside training on cached batches."""
 
 from __future__ import annotations
 
@@ -31,43 +31,44 @@ DEPTH_M = 10.0
 LAST_BLOCK = 'blocks_15_expand_conv'  # of EfficientNet-Lite0
 
 
-class Made(keras.utils.PyDataset):
-    """The batches of another dataset, made once."""
+class CachedBatches(keras.utils.PyDataset):  # type: ignore[misc]
+    """The batches of another dataset, computed once."""
 
     def __init__(self, batches: Batches) -> None:
         super().__init__()
-        self.made = [batches[i] for i in range(len(batches))]
+        self.batches = [batches[i] for i in range(len(batches))]
 
     def __len__(self) -> int:
-        return len(self.made)
+        return len(self.batches)
 
     def __getitem__(self, index: int) -> Any:  # noqa: ANN401
-        return self.made[index]
+        return self.batches[index]
 
 
-def noise(preset: Preset, count: int) -> Images:
-    """Return so many images of noise in front of the camera, everywhere at the same depth."""
+def noise_images(preset: Preset, count: int) -> Images:
+    """Return `count` images of noise, everywhere at the same depth."""
     camera = preset.preprocess().base_camera(CAMERA)
     shape = (count, camera.height, camera.width)
     bases = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
     poses = tuple(Pose() for _ in range(count))
     rhos = np.full(shape, 1 / DEPTH_M, np.float32) if preset.shift else None
     return Images(bases, poses, np.zeros((count, 3), np.float32),
-                  np.tile(np.float32([0, 0, 0, 1]), (count, 1)), np.arange(count), rhos)
+                  np.tile(np.array([0, 0, 0, 1], np.float32), (count, 1)), np.arange(count), rhos)
 
 
-def batches(preset: Preset, images: int) -> Batches:
-    """Return batches of so many images as a training makes them."""
+def make_batches(preset: Preset, images: int) -> Batches:
+    """Return the batches of a training on a number of images."""
     preprocess = preset.preprocess()
     augmenter = Augmenter(preset.augmentation(), preprocess.base_camera(CAMERA),
                           preprocess.input_camera(CAMERA))
-    return Batches(noise(preset, images), augmenter, preset.batch, preset.seed)
+    return Batches(noise_images(preset, images), augmenter, preset.batch, preset.seed)
 
 
 def measure(preset: Preset, rounds: int, images: int) -> dict[str, Any]:
-    """Return images a second with and without the pipeline, by turns; the first round warms up."""
-    pipeline = batches(preset, images)
-    ways: dict[str, keras.utils.PyDataset] = {'pipeline': pipeline, 'memory': Made(pipeline)}
+    """Return images per second with and without the pipeline; the first round warms up."""
+    pipeline = make_batches(preset, images)
+    ways: dict[str, keras.utils.PyDataset] = {
+        'pipeline': pipeline, 'memory': CachedBatches(pipeline)}
     trainer = make_trainer(preset, preset.network(), rounds * len(pipeline))
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds + 1):

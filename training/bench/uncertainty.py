@@ -1,4 +1,4 @@
-"""What it costs to know how sure a pose is, and whether the place is known; a part of `bench`."""
+"""Benchmark covariance, place score and Monte Carlo dropout beside the pose alone."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from posenet_ros.errors import run_cli
 from posenet_ros.inference.artifact import HEAD_FILE, LITERT_FILE, load
 from posenet_ros.inference.litert_engine import LiteRtEngine
 from posenet_ros.localisation.relocaliser import Relocaliser
-from posenet_ros.training.bench.model import make
-from posenet_ros.training.bench.timing import by_turns, Summary
+from posenet_ros.training.bench.model import make_model
+from posenet_ros.training.bench.timing import time_interleaved, Timing
 from posenet_ros.training.fitting.presets import load_preset
-from posenet_ros.uncertainty.mc_dropout import dropout_of
+from posenet_ros.uncertainty.mc_dropout import make_mc_dropout
 
 PLAIN = 'pose alone'
 MC_SAMPLES = 40
 
 
-def measure(preset: str, folder: Path, quick: bool) -> dict[str, Summary]:
+def measure(preset: str, folder: Path, quick: bool) -> dict[str, Timing]:
     """
-    Return the times from network input to answer on one thread, by turns, and their ratios.
+    Return the times from network input to estimate on one thread, and their ratios.
 
     :param preset: of the network; `folder` a model folder of it.
     """
     with tempfile.TemporaryDirectory() as scratch:
         bare = Path(scratch) / 'bare'
-        make(load_preset(preset), bare, certain=False)
+        make_model(load_preset(preset), bare, certain=False)
         relocalisers = {PLAIN: _relocaliser(bare, 0),
                         'covariance and place score': _relocaliser(folder, 0),
                         f'and mc_samples {MC_SAMPLES}': _relocaliser(folder, MC_SAMPLES)}
     settings = load(folder).network
     image = np.random.default_rng(0).integers(
         0, 256, (settings.input_height, settings.input_width, 3), np.uint8)
-    times = by_turns({name: lambda one=one: one.estimate(image)  # type: ignore[misc]
+    times = time_interleaved({name: lambda one=one: one.estimate(image)  # type: ignore[misc]
                       for name, one in relocalisers.items()}, 5 if quick else 200)
     for values in times.values():
         values['to_plain'] = values['cpu'] / times[PLAIN]['cpu']
@@ -48,7 +48,8 @@ def measure(preset: str, folder: Path, quick: bool) -> dict[str, Summary]:
 def _relocaliser(folder: Path, samples: int) -> Relocaliser:
     artifact = load(folder)
     engine = LiteRtEngine(folder / LITERT_FILE, threads=1, head=folder / HEAD_FILE)
-    return Relocaliser(engine.predict, artifact, dropout=dropout_of(artifact, engine, samples))
+    dropout = make_mc_dropout(artifact, engine, samples)
+    return Relocaliser(engine.predict, artifact, dropout=dropout)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,7 +1,7 @@
 """
-Augmentation: new views and new light from the cached base images (uint8, NumPy and OpenCV).
+Augmentation of viewpoint and appearance (uint8, NumPy and OpenCV).
 
-A sample's result depends on nothing but (seed, epoch, index), so that runs can be resumed.
+A sample depends on nothing but (seed, epoch, index), so that runs can be resumed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.preprocess import centred
-from posenet_ros.training.data.plane_sweep import moved_view
+from posenet_ros.training.data.plane_sweep import warp_view
 
 LIGHT_GRID = (3, 4)  # cells of the smooth light field
 NOISE_BANK = 1 << 20
@@ -25,19 +25,19 @@ NOISE_BANK = 1 << 20
 @dataclass(frozen=True)
 class Augmentation:
     """
-    How strongly training images are changed; zero switches a part off.
+    Strength of each augmentation; zero switches it off.
 
     :param random_crop: crop anywhere in the base image, as in the 2015 paper (this moves the
         principal point); otherwise in the middle.
-    :param yaw_deg: the camera is turned by up to this about its y axis (down), degrees;
-        `pitch_deg` about x (right), `roll_deg` about z (forward).
-    :param shift: the camera is moved by up to this share of the scene's depth, by the depth that
-        posenet_ros.training.data.plane_sweep finds; half as far up and down.
+    :param yaw_deg: largest rotation of the camera about its y axis (down), degrees; `pitch_deg`
+        about x (right), `roll_deg` about z (forward).
+    :param shift: largest translation of the camera, relative to the median depth of the scene
+        (see posenet_ros.training.data.plane_sweep); half of it up and down.
     :param colour: strength 0..1 of brightness, contrast, gamma, white balance and saturation.
-    :param light: strength 0..1 of a smooth random light field.
+    :param light: strength 0..1 of a smooth random illumination field.
     :param blur_px: largest sigma of a Gaussian blur, pixels.
     :param noise: largest standard deviation of Gaussian noise, grey levels.
-    :param occlusions: largest number of rectangles that hide something.
+    :param occlusions: largest number of occluding rectangles.
     """
 
     random_crop: bool = False
@@ -61,15 +61,15 @@ class Augmentation:
 
 
 def rotation_from_angles(angles_rad: Floats) -> Floats:
-    """Return the (3, 3) rotation of a vector (3,) of axis times angle, radians."""
+    """Return the (3, 3) rotation of a (3,) rotation vector, radians."""
     return np.asarray(cv2.Rodrigues(np.asarray(angles_rad, np.float64))[0])
 
 
-def turned(camera: Camera, target: Camera, target_from_camera: Floats) -> Floats:
+def rotation_homography(camera: Camera, target: Camera, target_from_camera: Floats) -> Floats:
     """
-    Return the homography from the pixels of `camera` to those of a turned `target` camera.
+    Return the homography between two cameras with the same centre.
 
-    K' R K^-1 is exact for any scene, for the camera's centre stays where it is
+    K' R K^-1 maps pixels of `camera` to pixels of `target`; it is exact for any scene
     (Hartley and Zisserman 2003, section 8.4).
 
     :param target_from_camera: (3, 3) rotation.
@@ -79,11 +79,11 @@ def turned(camera: Camera, target: Camera, target_from_camera: Floats) -> Floats
 
 class Augmenter:
     """
-    Makes network inputs from base images.
+    Augments base images to network inputs.
 
     :param camera: of the base images.
     :param target: of the network's input.
-    :param reach_m: (3,) how far the camera is moved at most along the axes of the map.
+    :param reach_m: (3,) largest translation along the axes of the map, metres; None for any.
     """
 
     def __init__(self, settings: Augmentation, camera: Camera, target: Camera,
@@ -96,10 +96,10 @@ class Augmenter:
     def __call__(self, base: RgbImage, map_from_camera: Pose, epoch: int, index: int,
                  rho: NDArray[np.float32] | None = None) -> tuple[RgbImage, Pose]:
         """
-        Return the augmented input image and its pose.
+        Augment viewpoint and appearance; return the input image and its pose.
 
         :param base: (camera.height, camera.width, 3).
-        :param rho: its inverse depths (camera.height, camera.width), 1/m, to move the camera.
+        :param rho: inverse depths (camera.height, camera.width), 1/m, to translate the camera.
         :returns: (target.height, target.width, 3) and map_from_target.
         """
         rng = np.random.default_rng([self.seed, epoch, index])
@@ -108,7 +108,7 @@ class Augmenter:
 
     def view(self, base: RgbImage, map_from_camera: Pose, rng: np.random.Generator,
              rho: NDArray[np.float32] | None = None) -> tuple[RgbImage, Pose]:
-        """Return a view from a camera that is turned, moved or cropped elsewhere, and its pose."""
+        """Render the view of a rotated, translated or cropped camera; return it and its pose."""
         settings = self.settings
         limits = np.array([settings.pitch_deg, settings.yaw_deg, settings.roll_deg])
         left, top = self._window(rng)
@@ -121,15 +121,15 @@ class Augmenter:
         if rho is not None and rho.any():
             moved_m = self._within_reach(self._shift(rho, rng), map_from_camera.rotation)
             step = Pose.from_rotation(rotation.T, moved_m)
-            image = moved_view(base, rho, self.camera, window, step, border)
+            image = warp_view(base, rho, self.camera, window, step, border)
             return image, map_from_camera @ step
-        image = cv2.warpPerspective(
-            base, turned(self.camera, window, rotation), window.size, flags=cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_CONSTANT, borderValue=border)
-        return image, map_from_camera @ Pose.from_rotation(rotation.T)
+        rotated = cv2.warpPerspective(
+            base, rotation_homography(self.camera, window, rotation), window.size,
+            flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=border)
+        return np.asarray(rotated, np.uint8), map_from_camera @ Pose.from_rotation(rotation.T)
 
     def _window(self, rng: np.random.Generator) -> tuple[int, int]:
-        """Return the left and top of the crop."""
+        """Draw the left and top of the crop, pixels."""
         spare = self.camera.width - self.target.width, self.camera.height - self.target.height
         if self.settings.random_crop:
             return int(rng.integers(spare[0] + 1)), int(rng.integers(spare[1] + 1))
@@ -137,7 +137,7 @@ class Augmenter:
             centred(self.camera.height, self.target.height)
 
     def _shift(self, rho: NDArray[np.float32], rng: np.random.Generator) -> Floats:
-        """Return how far the camera moves: right, down, forward, metres."""
+        """Draw the translation of the camera: right, down, forward, metres."""
         depth_m = 1 / float(np.median(rho[::8, ::8][rho[::8, ::8] > 0]))
         return self.settings.shift * depth_m * rng.uniform(-1, 1, 3) * (1, 0.5, 1)
 
@@ -147,18 +147,18 @@ class Augmenter:
         return np.asarray(rotation.T @ np.clip(rotation @ moved_m, -self._reach_m, self._reach_m))
 
     def appearance(self, image: RgbImage, rng: np.random.Generator) -> RgbImage:
-        """Return the image in another light, with blur, things in the way, and noise."""
+        """Augment the appearance: blur, colour, illumination, occlusion and noise."""
         settings = self.settings
         image = np.ascontiguousarray(image)
         if settings.blur_px and rng.random() < 0.5:
             sigma = rng.uniform(0.1, settings.blur_px)
             image = cv2.GaussianBlur(image, (0, 0), sigma)  # type: ignore[assignment]
         if settings.colour:
-            image = recoloured(image, settings.colour, rng)
+            image = jitter_colour(image, settings.colour, rng)
         if settings.light:
-            image = relit(image, settings.light, rng)
+            image = vary_illumination(image, settings.light, rng)
         if settings.occlusions:
-            image = occluded(image, settings.occlusions, rng)
+            image = add_occlusions(image, settings.occlusions, rng)
         if settings.noise:
             image = self._noisy(image, rng)
         return image
@@ -168,10 +168,11 @@ class Augmenter:
         start = int(rng.integers(NOISE_BANK - image.size))
         noise = self._noise[start:start + image.size].reshape(image.shape)
         sigma = rng.uniform(0, self.settings.noise)
-        return cv2.addWeighted(image, 1, noise, sigma / 32, 0, dtype=cv2.CV_8U)
+        return np.asarray(cv2.addWeighted(image, 1, noise, sigma / 32, 0, dtype=cv2.CV_8U),
+                          np.uint8)
 
 
-def recoloured(image: RgbImage, strength: float, rng: np.random.Generator) -> RgbImage:
+def jitter_colour(image: RgbImage, strength: float, rng: np.random.Generator) -> RgbImage:
     """Change saturation, then brightness, contrast, gamma and white balance by one table."""
     saturation = 1 + 0.6 * strength * rng.uniform(-1, 1)
     grey = np.full((3, 3), (1 - saturation) / 3)
@@ -182,21 +183,21 @@ def recoloured(image: RgbImage, strength: float, rng: np.random.Generator) -> Rg
     levels = (np.arange(256) / 255)[:, np.newaxis] ** exponent * gain  # (256, 3)
     levels = (levels - 0.5) * contrast + 0.5 + 0.15 * strength * rng.uniform(-1, 1)
     table = np.clip(np.round(levels * 255), 0, 255).astype(np.uint8)
-    return cv2.LUT(image, table[np.newaxis])
+    return np.asarray(cv2.LUT(image, table[np.newaxis]), np.uint8)
 
 
-def relit(image: RgbImage, strength: float, rng: np.random.Generator) -> RgbImage:
-    """Multiply by a smooth field, as sun, shade and clouds do."""
+def vary_illumination(image: RgbImage, strength: float, rng: np.random.Generator) -> RgbImage:
+    """Multiply by a smooth illumination field, as of sun, shade and clouds."""
     field = np.exp(0.6 * strength * rng.uniform(-1, 1, LIGHT_GRID)).astype(np.float32)
     size = image.shape[1], image.shape[0]
     smooth = cv2.resize(field, size, interpolation=cv2.INTER_LINEAR)
-    return cv2.multiply(image, cv2.merge([smooth] * 3), dtype=cv2.CV_8U)
+    return np.asarray(cv2.multiply(image, cv2.merge([smooth] * 3), dtype=cv2.CV_8U), np.uint8)
 
 
-def occluded(image: RgbImage, most: int, rng: np.random.Generator) -> RgbImage:
-    """Hide up to `most` rectangles, each at most a third of the image wide and high."""
+def add_occlusions(image: RgbImage, max_count: int, rng: np.random.Generator) -> RgbImage:
+    """Occlude up to `max_count` rectangles, each at most a third of the image wide and high."""
     height, width = image.shape[:2]
-    for _ in range(int(rng.integers(most + 1))):
+    for _ in range(int(rng.integers(max_count + 1))):
         w, h = int(rng.integers(1, width // 3)), int(rng.integers(1, height // 3))
         left, top = int(rng.integers(width - w)), int(rng.integers(height - h))
         image[top:top + h, left:left + w] = rng.integers(0, 256, 3)

@@ -1,4 +1,4 @@
-"""Augmented batches: made anew in each epoch, or of features that were computed once."""
+"""Batches of augmented images, or of the cached features of such images."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from posenet_ros.training.data.images import Images
 FEATURE_BATCH = 54
 
 
-class Batches(keras.utils.PyDataset):
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     """
-    Augmented batches, the same again for the same seed and `epoch`, prepared in threads.
+    Batches of augmented images, prepared in threads; the same seed and `epoch` give the same.
 
-    Keras counts no epochs for a dataset: whoever trains sets `epoch` before each.
+    Keras counts no epochs for a dataset: the training sets `epoch` before each.
     """
 
     def __init__(self, images: Images, augmenter: Augmenter, batch: int, seed: int) -> None:
@@ -35,16 +35,16 @@ class Batches(keras.utils.PyDataset):
         return self.augmented(order[index * self.batch:(index + 1) * self.batch], self.epoch)
 
     def augmented(self, chosen: NDArray[np.intp], epoch: int) -> tuple[Any, dict[str, Any]]:
-        """Return the inputs and targets of those images, as they are in that epoch."""
+        """Augment the chosen images as in an epoch; return inputs and targets."""
         rhos = self.images.rhos
         pairs = [self.augmenter(self.images.bases[i], self.images.poses[i], epoch, int(i),
                                 None if rhos is None else rhos[i]) for i in chosen]
         return np.stack([image for image, _ in pairs]), targets([pose for _, pose in pairs])
 
 
-class KeptBatches(keras.utils.PyDataset):
+class CachedFeatureBatches(keras.utils.PyDataset):  # type: ignore[misc]
     """
-    Batches of features that were computed once, of a random version of each image.
+    Batches of cached features, each of a random version of an image.
 
     :param features: (versions, N, h, w, channels) float16.
     :param y: targets, (versions, N, ...) each.
@@ -57,22 +57,23 @@ class KeptBatches(keras.utils.PyDataset):
         self.batch = min(batch, features.shape[1])
 
     def __len__(self) -> int:
-        return self.features.shape[1] // self.batch
+        return int(self.features.shape[1] // self.batch)
 
     def __getitem__(self, index: int) -> tuple[Any, dict[str, Any]]:
         versions, count = self.features.shape[:2]
         rng = np.random.default_rng([self.seed, self.epoch])
-        order, version = rng.permutation(count), rng.integers(versions, size=count)
+        order: NDArray[np.intp] = rng.permutation(count)
+        version = np.asarray(rng.integers(versions, size=count))
         i = order[index * self.batch:(index + 1) * self.batch]
         return (self.features[version[i], i].astype(np.float32),
                 {key: value[version[i], i] for key, value in self.y.items()})
 
 
-def keep_features(frozen: keras.Model, batches: Batches, versions: int) -> KeptBatches:
+def cache_features(frozen: keras.Model, batches: Batches, versions: int) -> CachedFeatureBatches:
     """
-    Put augmented versions of all images through the layers that are not trained.
+    Cache the features of augmented versions of all images, with a progress bar.
 
-    :param frozen: these layers, from images to features.
+    :param frozen: the frozen layers, from images to features.
     """
     count = len(batches.images.poses)
     features = np.empty((versions, count, *frozen.output.shape[1:]), np.float16)
@@ -86,10 +87,10 @@ def keep_features(frozen: keras.Model, batches: Batches, versions: int) -> KeptB
         for key, values in poses.items():
             y[key][version, part] = values
         bar.add(len(part))
-    return KeptBatches(features, y, batches.batch, batches.seed)
+    return CachedFeatureBatches(features, y, batches.batch, batches.seed)
 
 
 def targets(poses: Sequence[Pose]) -> dict[str, NDArray[np.float32]]:
-    """Return what the network is to answer."""
+    """Return the training targets of poses: position, metres, and quaternion."""
     return {'position': np.array([p.translation_m for p in poses], np.float32),
             'quat_xyzw': np.array([p.quat_xyzw for p in poses], np.float32)}

@@ -1,4 +1,4 @@
-"""Corruptions of images, at five strengths (ImageNet-C)."""
+"""Corruptions of images at five severities (ImageNet-C)."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from posenet_ros.training.data.noise import fractal
 
 Field = NDArray[np.float32]
 Corruption = Callable[[Field, int, np.random.Generator], Field]
-STRENGTHS = range(1, 6)
-WIDTH = 224  # pixels, of the images that the lengths are meant for
+SEVERITIES = range(1, 6)
+WIDTH = 224  # pixels, of the images in which lengths are given
 
 
 def _pixels(image: Field, length: float) -> float:
-    """Return a length in this image's pixels."""
-    return length * image.shape[1] / WIDTH
+    """Scale a length to this image, pixels."""
+    return float(length * image.shape[1] / WIDTH)
 
 
 def _gaussian_noise(image: Field, level: int, rng: np.random.Generator) -> Field:
@@ -57,10 +57,10 @@ def _filtered(image: Field, kernel: Field) -> Field:
 
 
 def _smooth(image: Field, rng: np.random.Generator, cell: float) -> Field:
-    """Return (height, width, 1) smooth noise within 0 and 1."""
+    """Generate smooth noise (height, width, 1) within 0 and 1."""
     height, width = image.shape[:2]
     field = fractal(height, width, rng, _pixels(image, cell), 5)
-    return ((field - field.min()) / (np.ptp(field) + 1e-6))[..., None]
+    return np.asarray((field - field.min()) / (np.ptp(field) + 1e-6), np.float32)[..., None]
 
 
 def _fog(image: Field, level: int, rng: np.random.Generator) -> Field:
@@ -69,15 +69,15 @@ def _fog(image: Field, level: int, rng: np.random.Generator) -> Field:
     return np.asarray(thick * (image.max() / (image.max() + density)), np.float32)
 
 
-def _streaks(image: Field, rng: np.random.Generator, share: float, length: float,
+def _streaks(image: Field, rng: np.random.Generator, density: float, length: float,
              width: float) -> Field:
-    """Return (height, width, 1) drops or flakes that fall, 0 to 1."""
+    """Draw falling drops or flakes (height, width, 1), 0 to 1."""
     height, wide = image.shape[:2]
     layer = np.zeros((height, wide), np.float32)
     slant = rng.uniform(-0.4, 0.4)
     step = np.array([slant, 1.0]) * _pixels(image, length)
     thickness = max(round(_pixels(image, width)), 1)
-    for start in rng.uniform((-20, -20), (wide, height), (round(share * 1000), 2)):
+    for start in rng.uniform((-20, -20), (wide, height), (round(density * 1000), 2)):
         end = start + step * rng.uniform(0.5, 1.5)
         cv2.line(layer, (int(start[0]), int(start[1])), (int(end[0]), int(end[1])),
                  float(rng.uniform(0.5, 1)), thickness, cv2.LINE_AA)
@@ -85,28 +85,29 @@ def _streaks(image: Field, rng: np.random.Generator, share: float, length: float
 
 
 def _rain(image: Field, level: int, rng: np.random.Generator) -> Field:
-    share, dim = ((0.1, 0.9), (0.2, 0.8), (0.35, 0.7), (0.55, 0.6), (0.8, 0.5))[level]
+    density, dim = ((0.1, 0.9), (0.2, 0.8), (0.35, 0.7), (0.55, 0.6), (0.8, 0.5))[level]
     grey = image.mean(axis=2, keepdims=True)
     wet = dim * (0.6 * image + 0.4 * grey)  # clouds take light and colour
-    veil = _streaks(image, rng, share, 18, 1)
+    veil = _streaks(image, rng, density, 18, 1)
     return np.asarray(wet + veil * (0.75 - wet) * 0.8, np.float32)
 
 
 def _snow(image: Field, level: int, rng: np.random.Generator) -> Field:
-    share, white = ((0.2, 0.15), (0.35, 0.3), (0.5, 0.4), (0.7, 0.5), (0.9, 0.6))[level]
+    density, white = ((0.2, 0.15), (0.35, 0.3), (0.5, 0.4), (0.7, 0.5), (0.9, 0.6))[level]
     grey = image.mean(axis=2, keepdims=True) * 1.5 + 0.5
     lying = (1 - white) * image + white * np.maximum(image, grey)
-    flakes = _streaks(image, rng, share, 3, 3)
+    flakes = _streaks(image, rng, density, 3, 3)
     return np.asarray(lying + flakes * (1 - lying), np.float32)
 
 
 def _occlusion(image: Field, level: int, rng: np.random.Generator) -> Field:
-    """Hide a share of the image behind people and vans: upright boxes that stand about."""
-    share = (0.1, 0.2, 0.35, 0.5, 0.7)[level]
+    """Occlude a proportion of the image by upright boxes, as people and vans do."""
+    proportion = (0.1, 0.2, 0.35, 0.5, 0.7)[level]
     result, hidden = image.copy(), np.zeros(image.shape[:2], bool)
-    height, width = hidden.shape
-    while hidden.mean() < share:
-        w, h = (int(side * rng.uniform(0.1, 0.35)) + 1 for side in (width, 1.8 * height))
+    height, width = image.shape[:2]
+    while hidden.mean() < proportion:
+        w = int(width * rng.uniform(0.1, 0.35)) + 1
+        h = int(1.8 * height * rng.uniform(0.1, 0.35)) + 1
         left, top = int(rng.integers(-w // 2, width - w // 2)), int(rng.integers(0, height))
         box = np.s_[max(top - h // 2, 0):top + h // 2 + 1, max(left, 0):left + w]
         shade = rng.uniform(0.05, 0.9, 3) + 0.03 * rng.standard_normal((*result[box].shape[:2], 1))
@@ -120,12 +121,12 @@ def _dark(image: Field, level: int, rng: np.random.Generator) -> Field:
 
 
 def _overexposed(image: Field, level: int, _: np.random.Generator) -> Field:
-    return image * (1.5, 2.2, 3.2, 5.0, 8.0)[level]
+    return np.asarray(image * (1.5, 2.2, 3.2, 5.0, 8.0)[level], np.float32)
 
 
 def _contrast(image: Field, level: int, _: np.random.Generator) -> Field:
     mean = image.mean(axis=(0, 1), keepdims=True)
-    return (image - mean) * (0.4, 0.3, 0.2, 0.1, 0.05)[level] + mean
+    return np.asarray((image - mean) * (0.4, 0.3, 0.2, 0.1, 0.05)[level] + mean, np.float32)
 
 
 CORRUPTIONS: Mapping[str, Corruption] = {
@@ -134,21 +135,23 @@ CORRUPTIONS: Mapping[str, Corruption] = {
     'occlusion': _occlusion, 'dark': _dark, 'overexposed': _overexposed, 'contrast': _contrast}
 
 
-def corrupted(image: RgbImage, name: str, strength: int, seed: int | Sequence[int] = 0) -> RgbImage:
+def corrupted(image: RgbImage, name: str, severity: int,
+              seed: int | Sequence[int] = 0) -> RgbImage:
     """
-    Return a spoilt copy of an image; the same seed gives the same at every strength, but stronger.
+    Return a corrupted copy of an image; a seed draws the same at every severity.
 
     :param image: (height, width, 3) RGB, 8 bits.
     :param name: a key of CORRUPTIONS.
-    :param strength: 1 to 5.
-    :raises InputError: on another name or strength.
+    :param severity: 1 to 5.
+    :raises InputError: on another name or severity.
     """
     if name not in CORRUPTIONS:
         raise InputError(f'the corruption has to be one of {", ".join(CORRUPTIONS)}. '
                          f'Received: {name!r}')
-    if strength not in STRENGTHS:
-        raise InputError(f'the strength has to be 1 to 5. Received: {strength}')
+    if severity not in SEVERITIES:
+        raise InputError(f'the severity has to be 1 to 5. Received: {severity}')
     numbers = [seed] if isinstance(seed, int) else list(seed)
     rng = np.random.default_rng([*numbers, sorted(CORRUPTIONS).index(name)])
-    spoilt = CORRUPTIONS[name](image.astype(np.float32) / 255, strength - 1, rng)
-    return np.asarray(np.clip(np.round(spoilt * 255), 0, 255), np.uint8)
+    result = CORRUPTIONS[name](np.asarray(image.astype(np.float32) / 255, np.float32),
+                               severity - 1, rng)
+    return np.asarray(np.clip(np.round(result * 255), 0, 255), np.uint8)

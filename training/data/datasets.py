@@ -1,5 +1,5 @@
 """
-Datasets: a folder of images with poses becomes samples, and every bad line is reported.
+Read a dataset folder: images with poses as samples; every bad line is reported.
 
 The layouts are those of :mod:`posenet_ros.datasets.layouts`: Cambridge Landmarks,
 7-Scenes, TUM RGB-D.
@@ -19,7 +19,7 @@ from posenet_ros.arrays import Floats
 from posenet_ros.datasets import cameras
 from posenet_ros.datasets import layouts as readers
 from posenet_ros.datasets.cameras import camera_in_file
-from posenet_ros.datasets.layouts import CAMERA_FILE, Line
+from posenet_ros.datasets.layouts import CAMERA_FILE, DatasetRow
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
@@ -32,12 +32,12 @@ MAX_REJECTED = 0.1
 @dataclass(frozen=True)
 class Sample:
     """
-    One image and where it was taken.
+    An image with its pose.
 
-    :param path: the image file.
-    :param name: its name inside the dataset.
+    :param path: of the image file.
+    :param name: path within the dataset.
     :param map_from_camera: pose of the camera (optical convention) in the dataset's frame.
-    :param sequence: the walk that the image belongs to.
+    :param sequence: name of its sequence (walk).
     """
 
     path: Path
@@ -49,10 +49,10 @@ class Sample:
 @dataclass(frozen=True)
 class Dataset:
     """
-    The usable samples of one split.
+    The valid samples of one split.
 
     :param camera: of all images.
-    :param rejected: one line for each sample that was left out: file, line number, why.
+    :param rejected: a message for each invalid line: file, line number, reason.
     """
 
     name: str
@@ -71,7 +71,7 @@ class Dataset:
         return np.array([s.map_from_camera.quat_xyzw for s in self.samples])
 
     def subset(self, indices: Iterable[int]) -> Dataset:
-        """Return the dataset of those samples."""
+        """Select samples by their indices."""
         chosen = tuple(self.samples[i] for i in indices)
         return Dataset(self.name, chosen, self.camera, self.rejected)
 
@@ -86,7 +86,7 @@ class Dataset:
         return whole.hexdigest()
 
     def summary(self) -> list[str]:
-        """Return what a person checks before training: counts, extent, path, camera, up axis."""
+        """Summarise counts, extent, path, camera and up axis, for a check before training."""
         positions, camera = self.positions_m, self.camera
         counts = Counter(s.sequence for s in self.samples)
         low, high = positions.min(0), positions.max(0)
@@ -104,7 +104,7 @@ class Dataset:
 
 
 def path_length_m(dataset: Dataset) -> float:
-    """Return the length of all walks together, metres."""
+    """Return the total length of all sequences, metres."""
     pairs = zip(dataset.samples, dataset.samples[1:], strict=False)
     return float(sum(
         np.linalg.norm(b.map_from_camera.translation_m - a.map_from_camera.translation_m)
@@ -112,7 +112,7 @@ def path_length_m(dataset: Dataset) -> float:
 
 
 def up_axis(dataset: Dataset) -> str:
-    """Return the dataset axis nearest to the mean "up" of the images, as `+z`."""
+    """Return the axis of the dataset nearest to the mean up vector of the images, as `+z`."""
     up = -np.mean([s.map_from_camera.rotation[:, 1] for s in dataset.samples], axis=0)
     axis = int(np.abs(up).argmax())
     return f'{"+" if up[axis] > 0 else "-"}{"xyz"[axis]}'
@@ -148,7 +148,8 @@ def _camera_from_text(text: str, size: tuple[int, int]) -> Camera:
         return cameras.centred_camera(numbers[0], size)
     if len(numbers) != 4:
         raise InputError(f'--camera has to be FX or FX,FY,CX,CY in pixels. Received: {text!r}')
-    return Camera(*size, *numbers)
+    fx, fy, cx, cy = numbers
+    return Camera(*size, fx, fy, cx, cy)
 
 
 def _image_size(path: Path) -> tuple[int, int]:
@@ -162,9 +163,9 @@ def _image_size(path: Path) -> tuple[int, int]:
         raise InputError(f'the image {path} is not readable') from None
 
 
-def _check(line: Line, seen: dict[str, str], size: tuple[int, int] | None) -> Sample:
-    """Return the sample of a line; :raises InputError: saying what is wrong with it."""
-    pose = readers.check(line, seen)
+def _check(line: DatasetRow, seen: dict[str, str], size: tuple[int, int] | None) -> Sample:
+    """Check a line and return its sample; :raises InputError: with the reason."""
+    pose = readers.validate_row(line, seen)
     if np.abs(pose.translation_m).max() > MAX_POSITION_M:
         raise InputError(f'the position is over {MAX_POSITION_M:.0e} m out: '
                          f'{pose.translation_m.tolist()}')
@@ -175,7 +176,7 @@ def _check(line: Line, seen: dict[str, str], size: tuple[int, int] | None) -> Sa
     return Sample(line.path, line.name, pose, line.sequence)
 
 
-def _first_size(lines: Sequence[Line]) -> tuple[int, int] | None:
+def _first_size(lines: Sequence[DatasetRow]) -> tuple[int, int] | None:
     for line in lines:
         if not line.error and line.path.exists():
             try:
@@ -185,7 +186,7 @@ def _first_size(lines: Sequence[Line]) -> tuple[int, int] | None:
     return None
 
 
-def _checked(lines: Sequence[Line], size: tuple[int, int] | None,
+def _checked(lines: Sequence[DatasetRow], size: tuple[int, int] | None,
              rejected: list[str]) -> Iterator[Sample]:
     seen: dict[str, str] = {}
     for line in lines:
@@ -203,13 +204,13 @@ def read_dataset(data: Path | str, split: str, camera: Camera | str | None = Non
     :param data: the folder.
     :param split: `train` or `test`.
     :param camera: of the images, or `FX` or `FX,FY,CX,CY` in pixels; None looks for it.
-    :param max_rejected: the largest share of bad lines to go on with.
-    :raises InputError: when nothing usable is left, too much is bad, or the camera is not known.
+    :param max_rejected: largest proportion of bad lines to tolerate.
+    :raises InputError: on too many bad lines, no valid one, or an unknown camera.
     """
     folder = Path(data)
     if split not in SPLITS:
         raise InputError(f'the split has to be one of {", ".join(SPLITS)}. Received: {split!r}')
-    lines = readers.read_lines(folder, split)
+    lines = readers.read_dataset_rows(folder, split)
     size = _first_size(lines)
     rejected: list[str] = []
     samples = tuple(_checked(lines, size, rejected))

@@ -16,25 +16,22 @@ from posenet_ros.training.data import plane_sweep as depth
 from posenet_ros.training.data.datasets import Dataset, Sample
 
 THREADS = 4
+MAX_IMAGES = 4000  # of a kind; more are subsampled
 
 
-MOST_IMAGES = 4000  # of a kind; more are thinned out evenly
-
-
-def thinned(count: int) -> NDArray[np.intp]:
-    """Return the indices of at most MOST_IMAGES of so many images."""
-    return np.unique(np.linspace(0, count - 1, min(count, MOST_IMAGES)).round().astype(np.intp))
+def subsample(count: int) -> NDArray[np.intp]:
+    """Return the indices of at most MAX_IMAGES of `count` images."""
+    return np.unique(np.linspace(0, count - 1, min(count, MAX_IMAGES)).round().astype(np.intp))
 
 
 @dataclass(frozen=True, eq=False)
 class Images:
     """
-    Samples with their base images.
+    Base images with their poses.
 
     :param bases: (N, base height, base width, 3) RGB uint8.
-    :param positions_m: (N, 3), metres.
-    :param quats_xyzw: (N, 4).
-    :param rows: (N,) which of the dataset's samples they are.
+    :param poses: N poses map_from_camera; `positions_m` (N, 3), metres, `quats_xyzw` (N, 4).
+    :param rows: (N,) indices of their samples in the dataset.
     :param rhos: (N, base height, base width) inverse depths, 1/m, or None.
     """
 
@@ -46,7 +43,7 @@ class Images:
     rhos: NDArray[np.float32] | None = None
 
     def take(self, indices: NDArray[np.intp]) -> Images:
-        """Return the images of those indices."""
+        """Select images by their indices."""
         return Images(self.bases[indices], tuple(self.poses[i] for i in indices),
                       self.positions_m[indices], self.quats_xyzw[indices], self.rows[indices],
                       None if self.rhos is None else self.rhos[indices])
@@ -71,19 +68,20 @@ def load_images(dataset: Dataset, preprocess: Preprocess) -> Images:
 
 def with_depths(images: Images, dataset: Dataset, preprocess: Preprocess, file: Path) -> Images:
     """
-    Add the inverse depths of all images, estimated once.
+    Add the inverse depths of all images, estimated once and cached.
 
-    :param file: keeps them for a resumed training.
+    :param file: cache, for a resumed training.
     """
     if file.exists():
         return replace(images, rhos=np.load(file))
     bar = keras.utils.Progbar(len(images.bases), unit_name='depth')
-    rhos = depth.estimate(images.bases, images.poses, [s.sequence for s in dataset.samples],
-                          preprocess.base_camera(dataset.camera), bar.update)
+    rhos = depth.estimate_inverse_depths(
+        images.bases, images.poses, [s.sequence for s in dataset.samples],
+        preprocess.base_camera(dataset.camera), bar.update)
     np.save(file, rhos)
     return replace(images, rhos=rhos)
 
 
 def network_inputs(images: Images, preprocess: Preprocess) -> NDArray[np.uint8]:
-    """Return the images as the node will give them to the network, (N, height, width, 3)."""
+    """Crop base images to network inputs as the node does, (N, height, width, 3) uint8."""
     return np.stack([preprocess.crop(base) for base in images.bases])

@@ -13,18 +13,20 @@ def fractal(
         height: int, width: int, rng: np.random.Generator, cell: float, octaves: int = 4,
         stretch: float = 1.0) -> Field:
     """
-    Return smooth noise of zero mean and unit deviation.
+    Generate fractal noise with zero mean and unit deviation.
 
     :param cell: size of the largest blobs, pixels.
-    :param stretch: how much taller than wide the blobs are.
+    :param stretch: ratio of the blobs' height to their width.
     """
-    total = np.zeros((1, 1), np.float32)
-    for octave in range(octaves):  # each is added at a size that is enough for its blobs
+    total: Field = np.zeros((1, 1), np.float32)
+    for octave in range(octaves):  # each at a resolution just enough for its blobs
         size = cell / 2 ** octave
         shape = int(height / size / stretch) + 2, int(width / size) + 2
         enough = min(width, 4 * shape[1]), min(height, 4 * shape[0])
         coarse = rng.standard_normal(shape).astype(np.float32)
-        total = cv2.resize(total, enough, interpolation=cv2.INTER_CUBIC)
-        total += cv2.resize(coarse, enough, interpolation=cv2.INTER_CUBIC) / 1.6 ** octave
+        total, finer = (np.asarray(cv2.resize(part, enough, interpolation=cv2.INTER_CUBIC),
+                                   np.float32) for part in (total, coarse))
+        total += finer / 1.6 ** octave
     total = (total - total.mean()) / (total.std() + 1e-6)
-    return cv2.resize(total, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.resize(total, (width, height), interpolation=cv2.INTER_LINEAR),
+                      np.float32)

@@ -1,9 +1,8 @@
 """
-Depth of training images from their neighbours, to show a scene from beside the walked path.
+Plane-sweep depth of training images (Collins 1996), to render views beside the walked path.
 
-A plane sweep (Collins 1996): for each of a range of inverse depths the neighbours are warped onto
-an image by the homography of that plane; where they agree, the plane is right. No learning, no
-other data than the posed training images.
+For each of a range of inverse depths the neighbours are warped onto an image by the homography of
+that plane; the plane where they agree best gives the depth. It needs nothing but posed images.
 """
 
 from __future__ import annotations
@@ -14,49 +13,51 @@ from concurrent.futures import ThreadPoolExecutor
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from posenet_ros.arrays import Floats
+from posenet_ros.arrays import Floats, Floats32, RgbImage
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.training.data.view_pairs import BASELINES, neighbours, usual_step_m
+from posenet_ros.training.data.view_pairs import BASELINES, median_step_m, neighbours
 
-Floats = NDArray[np.float32]
 PLANES = 48
-NEAREST_DISPARITY = 0.2  # of the image width, at the usual baseline
-WINDOW = 5  # pixels that are compared together
-COST_LIMIT = 40.0  # a larger difference says nothing more: something is hidden or moved
-FAR_BIAS = 4.0  # where all planes agree alike (sky), take a far one
+NEAREST_DISPARITY = 0.2  # of the image width, at the mean baseline
+WINDOW = 5  # pixels, of the cost aggregation
+COST_LIMIT = 40.0  # larger differences are truncated: occlusion or motion
+NEAR_PENALTY = 4.0  # prefers far planes where all fit alike (sky)
 THREADS = 2
 
 
 def inverse_depths(camera: Camera, step_m: float) -> Floats:
-    """Return the planes of the sweep, far to near, 1/m."""
+    """Return the inverse depths of the sweep's planes, far to near, 1/m."""
     baseline_m = step_m * float(np.mean(BASELINES))
-    return np.linspace(0, NEAREST_DISPARITY * camera.width / (camera.fx * baseline_m), PLANES)
+    nearest = NEAREST_DISPARITY * camera.width / (camera.fx * baseline_m)
+    return np.asarray(np.linspace(0, nearest, PLANES))
 
 
-def _prepared(base: NDArray[np.uint8]) -> Floats:
-    """Return grey values without their local mean and contrast, so that light matters less."""
+def _normalised(base: NDArray[np.uint8]) -> Floats32:
+    """Normalise the local mean and contrast of grey values, against changes of illumination."""
     grey = cv2.cvtColor(base, cv2.COLOR_RGB2GRAY).astype(np.float32)
     centred = grey - cv2.blur(grey, (11, 11))
-    return centred / (np.sqrt(cv2.blur(centred * centred, (11, 11))) + 8) * 40
+    return np.asarray(centred / (np.sqrt(cv2.blur(centred * centred, (11, 11))) + 8) * 40,
+                      np.float32)
 
 
-def _cost(reference: Floats, other: Floats, homography: Floats) -> Floats:
+def _cost(reference: Floats32, other: Floats32, homography: Floats) -> Floats32:
     size = (reference.shape[1], reference.shape[0])
     warped = cv2.warpPerspective(other, homography, size, borderValue=1e6,
                                  flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
     cost = np.minimum(np.abs(warped - reference), COST_LIMIT)
-    return cv2.blur(cost, (WINDOW, WINDOW))
+    return np.asarray(cv2.blur(cost, (WINDOW, WINDOW)), np.float32)
 
 
-def sweep(index: int, others: Sequence[int], prepared: Sequence[Floats], poses: Sequence[Pose],
-          camera: Camera, planes: Floats) -> Floats:
+def sweep(index: int, others: Sequence[int], prepared: Sequence[Floats32], poses: Sequence[Pose],
+          camera: Camera, planes: Floats) -> Floats32:
     """
-    Return the inverse depth of an image.
+    Estimate the inverse depths of an image by a plane sweep.
 
-    :param others: its neighbours.
-    :param planes: inverse depths to try, 1/m.
-    :returns: (height, width), 1/m; 0 where it is far, or nothing is known.
+    :param others: indices of its neighbours.
+    :param prepared: locally normalised grey images of `camera`.
+    :param planes: candidate inverse depths, 1/m.
+    :returns: (height, width), 1/m; 0 where it is far or unknown.
     """
     reference, k = prepared[index], camera.matrix
     costs = np.empty((len(planes), *reference.shape), np.float32)
@@ -66,28 +67,29 @@ def sweep(index: int, others: Sequence[int], prepared: Sequence[Floats], poses: 
         each = [_cost(reference, prepared[j], k @ (
             move.rotation + rho * np.outer(move.translation_m, (0, 0, 1))) @ np.linalg.inv(k))
             for j, move in zip(others, moves, strict=True)]
-        best = np.sort(each, axis=0)[:max(len(each) // 2, 1)]  # what hides it in some is ignored
-        costs[n] = best.mean(axis=0) + FAR_BIAS * n / len(planes)
+        best = np.sort(each, axis=0)[:max(len(each) // 2, 1)]  # others: occluded
+        costs[n] = best.mean(axis=0) + NEAR_PENALTY * n / len(planes)
     nearest = planes[costs.argmin(axis=0)].astype(np.float32)
-    return cv2.blur(cv2.medianBlur(cv2.medianBlur(nearest, 5), 5), (3, 3))
+    return np.asarray(cv2.blur(cv2.medianBlur(cv2.medianBlur(nearest, 5), 5), (3, 3)))
 
 
-def estimate(bases: NDArray[np.uint8], poses: Sequence[Pose], sequences: Sequence[str],
-             camera: Camera, progress: Callable[[int], object] = lambda done: None) -> Floats:
+def estimate_inverse_depths(
+        bases: NDArray[np.uint8], poses: Sequence[Pose], sequences: Sequence[str], camera: Camera,
+        progress: Callable[[int], object] = lambda done: None) -> Floats32:
     """
-    Return the inverse depths of all images.
+    Estimate the inverse depths of all images.
 
-    :param bases: (N, height, width, 3) of `camera`, in walking order.
-    :param progress: is called with the number done.
+    :param bases: (N, height, width, 3) of `camera`, in the order of the walk.
+    :param progress: called with the number done.
     :returns: (N, height, width), 1/m; estimated at half that size, which takes a quarter.
     """
-    step_m = usual_step_m(poses, sequences)
+    step_m = median_step_m(poses, sequences)
     result = np.zeros(bases.shape[:3], np.float32)
     if step_m == 0:
         return result
     small = camera.scaled(camera.width // 2, camera.height // 2)
     planes = inverse_depths(camera, step_m)
-    prepared = [_prepared(cv2.resize(base, small.size, interpolation=cv2.INTER_AREA))
+    prepared = [_normalised(cv2.resize(base, small.size, interpolation=cv2.INTER_AREA))
                 for base in bases]
 
     def one(index: int) -> None:
@@ -102,15 +104,17 @@ def estimate(bases: NDArray[np.uint8], poses: Sequence[Pose], sequences: Sequenc
     return result
 
 
-def moved_view(base: NDArray[np.uint8], rho: Floats, camera: Camera, target: Camera,
-               source_from_target: Pose, border: Sequence[int] = (0, 0, 0)) -> NDArray[np.uint8]:
+def warp_view(base: RgbImage, rho: Floats32, camera: Camera, target: Camera,
+              source_from_target: Pose, border: Sequence[int] = (0, 0, 0)) -> RgbImage:
     """
-    Return the view of a camera that is moved and turned a little.
+    Warp an image to the view of a slightly moved camera.
 
-    The inverse depth in the new view is found by fixed-point iteration: exact on smooth
-    surfaces, stretched where something comes out from behind an edge.
+    The inverse depth in the new view is found by fixed-point iteration: exact on smooth surfaces,
+    stretched at disocclusions.
 
     :param base: (height, width, 3) of `camera`; `rho` (height, width) its inverse depths, 1/m.
+    :param target: camera of the new view.
+    :param border: colour beyond the image.
     """
     k_inverse = np.linalg.inv(target.matrix)
     turn = camera.matrix @ source_from_target.rotation @ k_inverse
@@ -125,5 +129,5 @@ def moved_view(base: NDArray[np.uint8], rho: Floats, camera: Camera, target: Cam
         near = near * rays[2] / np.maximum(1 - near * shift[2], 0.2)
         depth = rays[2] + near * shift[2]
         u, v = (rays[0] + near * shift[0]) / depth, (rays[1] + near * shift[1]) / depth
-    return cv2.remap(base, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT,
-                     borderValue=tuple(int(c) for c in border))
+    return np.asarray(cv2.remap(base, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT,
+                                borderValue=tuple(int(c) for c in border)), np.uint8)

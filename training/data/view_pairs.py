@@ -1,4 +1,4 @@
-"""Which images see the same things, by distance and by where they look."""
+"""Select pairs of views that see the same things, by distance and viewing direction."""
 
 from __future__ import annotations
 
@@ -11,15 +11,13 @@ from posenet_ros.geometry.pose import Pose
 
 NEIGHBOUR_MAX_ANGLE_DEG = 25.0
 MATCH_MAX_ANGLE_DEG = 35.0
-REACH = 20  # how many frames away a neighbour may be
-RANKS = (0, 2, 5, 9, 14)  # which of the nearest cameras help, so that some are further off
-CLOSEST = 0.7  # of the usual step: nearer cameras see no depth
+MAX_FRAME_GAP = 20  # between a frame and its neighbour
+NEIGHBOUR_RANKS = (0, 2, 5, 9, 14)  # of the nearest views: some nearer, some further
+MIN_BASELINE = 0.7  # in median steps: nearer views show no parallax
+BASELINES = (1.0, 2.2)  # of the plane sweep, in median steps between frames
 
 
-BASELINES = (1.0, 2.2)  # wanted distances of the neighbours, in usual steps between frames
-
-
-def usual_step_m(poses: Sequence[Pose], sequences: Sequence[str]) -> float:
+def median_step_m(poses: Sequence[Pose], sequences: Sequence[str]) -> float:
     """Return the median distance between successive frames that moved, metres."""
     steps = [float(np.linalg.norm(b.translation_m - a.translation_m))
              for a, b, s, t in zip(poses, poses[1:], sequences, sequences[1:], strict=False)
@@ -30,12 +28,12 @@ def usual_step_m(poses: Sequence[Pose], sequences: Sequence[str]) -> float:
 
 def neighbours(index: int, poses: Sequence[Pose], sequences: Sequence[str],
                step_m: float) -> list[int]:
-    """Return the frames before and after that are about the wanted baselines away."""
+    """Return the indices of frames before and after at about the BASELINES."""
     chosen = []
     here = poses[index]
     for direction in (-1, 1):
         candidates = [
-            j for j in range(index + direction, index + direction * (REACH + 1), direction)
+            j for j in range(index + direction, index + direction * (MAX_FRAME_GAP + 1), direction)
             if 0 <= j < len(poses) and sequences[j] == sequences[index]
             and (here.rotation[:, 2] @ poses[j].rotation[:, 2]
                  > np.cos(np.radians(NEIGHBOUR_MAX_ANGLE_DEG)))]
@@ -46,12 +44,13 @@ def neighbours(index: int, poses: Sequence[Pose], sequences: Sequence[str],
     return sorted(set(chosen))
 
 
-class Walked(NamedTuple):
+class ViewSet(NamedTuple):
     """
-    The cameras of a data set.
+    The camera poses of a dataset.
 
-    :param positions_m: (N, 3), and `ahead` (N, 3), where they look, of length 1.
-    :param step_m: how far they usually are apart.
+    :param poses: N poses map_from_camera.
+    :param positions_m: (N, 3) camera centres; `ahead` (N, 3) unit vectors of the optical axes.
+    :param step_m: median distance between successive frames.
     """
 
     poses: Sequence[Pose]
@@ -60,17 +59,17 @@ class Walked(NamedTuple):
     step_m: float
 
 
-def walked(poses: Sequence[Pose], step_m: float) -> Walked:
-    """Return the cameras at these poses."""
-    return Walked(poses, np.array([pose.translation_m for pose in poses]),
-                  np.array([pose.rotation[:, 2] for pose in poses]), step_m)
+def make_view_set(poses: Sequence[Pose], step_m: float) -> ViewSet:
+    """Make the view set of poses map_from_camera."""
+    return ViewSet(poses, np.array([pose.translation_m for pose in poses]),
+                   np.array([pose.rotation[:, 2] for pose in poses]), step_m)
 
 
-def helpers(index: int, cameras: Walked) -> list[int]:
-    """Return the images that are matched with one: near it, but not too near, and turned alike."""
+def matching_views(index: int, cameras: ViewSet) -> list[int]:
+    """Return the indices of views to match with one: near, with parallax, looking alike."""
     distances = np.linalg.norm(cameras.positions_m - cameras.positions_m[index], axis=1)
     along = cameras.ahead @ cameras.ahead[index]
     usable = np.flatnonzero((along > np.cos(np.radians(MATCH_MAX_ANGLE_DEG)))
-                            & (distances > CLOSEST * cameras.step_m))
+                            & (distances > MIN_BASELINE * cameras.step_m))
     nearest = usable[np.argsort(distances[usable], kind='stable')]
-    return [int(nearest[rank]) for rank in RANKS if rank < len(nearest)]
+    return [int(nearest[rank]) for rank in NEIGHBOUR_RANKS if rank < len(nearest)]

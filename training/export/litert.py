@@ -1,4 +1,4 @@
-"""Write a network's weights and its LiteRT file, and check that both give the same poses."""
+"""Export a network to LiteRT, and check that it gives the poses of the Keras network."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ import keras
 import numpy as np
 from posenet_ros.errors import InputError, PoseNetError, run_cli
 from posenet_ros.inference.artifact import HEAD_FILE, LITERT_FILE, WEIGHTS_FILE
-from posenet_ros.inference.engine import Prediction
 from posenet_ros.inference.litert_engine import LiteRtEngine
-from posenet_ros.inference.prediction import CERTAINTY, prediction
+from posenet_ros.inference.prediction import make_prediction, Prediction, UNCERTAINTY_OUTPUTS
 from posenet_ros.networks.config import NetworkConfig
-from posenet_ros.networks.network import build, pose_head, without_auxiliary
+from posenet_ros.networks.network import build, pose_head, remove_auxiliary_heads
 from posenet_ros.networks.weights_file import load_weights
 from posenet_ros.utils.settings import from_mapping
 
@@ -30,12 +29,12 @@ CHECKED_IMAGES = 4
 TOLERANCE_M = 1e-4
 TOLERANCE_SCALE = 2e-5  # of the scene's size, where that is more: float32 sums differ in order
 TOLERANCE_QUAT = 2e-5
-TOLERANCE_CERTAINTY = 2e-3  # relative, and of the logarithm of an error
+TOLERANCE_UNCERTAINTY = 2e-3  # relative, and of log_sigma
 
 
 @contextmanager
 def _float32() -> Iterator[None]:
-    """Build networks in full precision, however they were trained."""
+    """Build networks in float32 within the context, whatever precision they were trained in."""
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy('float32')
     try:
@@ -45,7 +44,7 @@ def _float32() -> Iterator[None]:
 
 
 def load_network(config: NetworkConfig, weights: Path) -> keras.Model:
-    """Return the inference network in float32 with the weights of WEIGHTS_FILE."""
+    """Load the inference network in float32 with the weights of WEIGHTS_FILE."""
     with _float32():
         model = build(config)
     load_weights(model, weights)
@@ -54,9 +53,9 @@ def load_network(config: NetworkConfig, weights: Path) -> keras.Model:
 
 def convert(model: keras.Model, int8: bool = False) -> bytes:
     """
-    Return a network as a LiteRT file that takes one uint8 image `image`.
+    Convert a network to a LiteRT file that takes one uint8 image, `image`.
 
-    :param int8: 8-bit weights, and activations quantised as they come (dynamic range).
+    :param int8: 8-bit weights and dynamically quantised activations.
     :raises InputError: when TensorFlow, which converts, is missing.
     """
     try:
@@ -64,21 +63,21 @@ def convert(model: keras.Model, int8: bool = False) -> bytes:
     except ImportError as error:
         raise InputError('exporting for LiteRT needs TensorFlow. Install it: '
                          'pip install tensorflow-cpu') from error
-    return _converted(tensorflow, model, tensorflow.TensorSpec(
+    return _convert(tensorflow, model, tensorflow.TensorSpec(
         (1, *model.input_shape[1:]), 'uint8', 'image'), int8)
 
 
 def convert_head(model: keras.Model) -> bytes:
-    """Return the last layers of a network as a LiteRT file that takes any number of `fc`."""
+    """Convert the pose head of a network to a LiteRT file that takes a batch of `fc`."""
     import tensorflow
     head = pose_head(model)
-    return _converted(tensorflow, head, tensorflow.TensorSpec(
+    return _convert(tensorflow, head, tensorflow.TensorSpec(
         (None, head.input_shape[1]), 'float32', 'fc'), int8=False)
 
 
-def frozen(model: keras.Model, spec: Any) -> Any:  # noqa: ANN401 - a TensorFlow function
+def freeze(model: keras.Model, spec: Any) -> Any:  # noqa: ANN401 - a TensorFlow function
     """
-    Return a network as a TensorFlow function of which the weights are constants.
+    Freeze a network: return a TensorFlow function with the weights as constants.
 
     :param spec: `tensorflow.TensorSpec` of its input.
     """
@@ -91,10 +90,10 @@ def frozen(model: keras.Model, spec: Any) -> Any:  # noqa: ANN401 - a TensorFlow
     ).get_concrete_function())
 
 
-def _converted(tensorflow: ModuleType, model: keras.Model, spec: Any,  # noqa: ANN401
+def _convert(tensorflow: ModuleType, model: keras.Model, spec: Any,  # noqa: ANN401
                int8: bool) -> bytes:
-    function = frozen(model, spec)  # else the converter saves and loads each variable
-    names = sorted(model.output)  # of the outputs, which freezing loses; their order is this one
+    function = freeze(model, spec)  # else the converter saves and loads each variable
+    names = sorted(model.output)  # freezing loses the outputs' names, and sorts them so
     module = tensorflow.Module()
     module.run = tensorflow.function(
         lambda values: dict(zip(names, function(values), strict=True)), input_signature=[spec])
@@ -106,7 +105,7 @@ def _converted(tensorflow: ModuleType, model: keras.Model, spec: Any,  # noqa: A
 
 
 def _convert_elsewhere(config: NetworkConfig, weights: Path, out: Path, option: str = '') -> None:
-    """Convert in a process of the TensorFlow backend, which the converter needs."""
+    """Convert in a process with the TensorFlow backend, which the converter needs."""
     command = [sys.executable, '-m', 'posenet_ros.training.export.litert',
                '--network', json.dumps(asdict(config)),
                '--weights', str(weights), '--out', str(out), *([option] if option else [])]
@@ -147,12 +146,12 @@ def check_same(keras_poses: Prediction, litert_poses: Prediction, config: Networ
         raise PoseNetError(f'the exported network has to give the poses of the Keras network '
                            f'within {allowed:.2g} m and {TOLERANCE_QUAT:g} in the quaternion. '
                            f'Received: {metres:.2g} m and {turn:.2g}')
-    for name in CERTAINTY:
+    for name in UNCERTAINTY_OUTPUTS:
         one, other = getattr(a, name), getattr(b, name)
         if one is not None and not (other is not None and np.allclose(
-                one, other, TOLERANCE_CERTAINTY, TOLERANCE_CERTAINTY)):
+                one, other, TOLERANCE_UNCERTAINTY, TOLERANCE_UNCERTAINTY)):
             raise PoseNetError(f'the exported network has to give the {name} of the Keras network '
-                               f'within {TOLERANCE_CERTAINTY:g}. Received: another')
+                               f'within {TOLERANCE_UNCERTAINTY:g}. Received: another')
 
 
 def write_network(model: keras.Model, config: NetworkConfig, folder: Path) -> None:
@@ -164,7 +163,7 @@ def write_network(model: keras.Model, config: NetworkConfig, folder: Path) -> No
     :raises PoseNetError: when the two files do not give the same poses on random images.
     """
     weights, litert = folder / WEIGHTS_FILE, folder / LITERT_FILE
-    without_auxiliary(model).save_weights(weights)
+    remove_auxiliary_heads(model).save_weights(weights)
     network = load_network(config, weights)
     write_litert(config, weights, litert, model=network)
     shape = (CHECKED_IMAGES, config.input_height, config.input_width, 3)
@@ -172,14 +171,15 @@ def write_network(model: keras.Model, config: NetworkConfig, folder: Path) -> No
     poses = {key: keras.ops.convert_to_numpy(value)
              for key, value in network(images, training=False).items()}
     engine = LiteRtEngine(litert, head=folder / HEAD_FILE)
-    expected = prediction(poses)
+    expected = make_prediction(poses)
     check_same(expected, engine.predict(images), config)
     if 'fc' in poses:
         if keras.backend.backend() == 'tensorflow':
             (folder / HEAD_FILE).write_bytes(convert_head(network))
         else:
             _convert_elsewhere(config, weights, folder / HEAD_FILE, '--head')
-        check_same(expected._replace(**dict.fromkeys(CERTAINTY)), engine.head(poses['fc']), config)
+        check_same(Prediction(expected.position_m, expected.quat_xyzw),
+                   engine.head(poses['fc']), config)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

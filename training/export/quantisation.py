@@ -1,11 +1,11 @@
-"""An int8 network, offered where it is as good and faster."""
+"""Quantise a network to int8, where it is as accurate as float32 and faster."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 import time
-from typing import Any, Protocol
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,42 +13,29 @@ from numpy.typing import NDArray
 from posenet_ros.inference.artifact import Artifact, INT8_FILE, LITERT_FILE, WEIGHTS_FILE
 from posenet_ros.inference.litert_engine import LiteRtEngine
 from posenet_ros.networks.config import NetworkConfig
-from posenet_ros.networks.network import layers_of
+from posenet_ros.networks.network import flatten_layers
 from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.export.litert import write_litert
-from posenet_ros.training.fitting.cross_validation import held_out, splits_of
-from posenet_ros.training.fitting.model_folder import check_dataset, medians
+from posenet_ros.training.fitting.cross_validation import make_splits, validation_indices
+from posenet_ros.training.fitting.model_folder import check_dataset, median_errors, TruePoses
 from posenet_ros.training.fitting.presets import preset_of
 
-MOST_WORSE = 1.02  # of the median error in float32
-MOST_TIME = 0.9  # of the time in float32
+MAX_ERROR_RATIO = 1.02  # of the median errors, int8 to float32
+MAX_TIME_RATIO = 0.9  # of the inference times, int8 to float32
 TIMED_RUNS = 20
 
 
-class Truth(Protocol):
-    """The true poses of validation images: a Dataset, or Images."""
-
-    @property
-    def positions_m(self) -> NDArray[Any]:
-        """(N, 3), metres."""
-        ...
-
-    @property
-    def quats_xyzw(self) -> NDArray[Any]:
-        """(N, 4)."""
-        ...
-
-
 def may_be_faster(model: keras.Model) -> bool:
-    """Tell whether int8 is worth a try: LiteRT's depthwise convolutions are slower in it."""
-    return not any(isinstance(layer, keras.layers.DepthwiseConv2D) for layer in layers_of(model))
+    """Tell whether int8 may pay: LiteRT's depthwise convolutions are slower in it."""
+    return not any(isinstance(layer, keras.layers.DepthwiseConv2D)
+                   for layer in flatten_layers(model))
 
 
-def time_share(engine: LiteRtEngine, reference: LiteRtEngine, image: NDArray[np.uint8]) -> float:
+def time_ratio(engine: LiteRtEngine, reference: LiteRtEngine, image: NDArray[np.uint8]) -> float:
     """
-    Return the time of an engine as a share of the other's: CPU time, by turns.
+    Return the ratio of two engines' CPU times, the best of several alternating runs.
 
-    :param engine: and `reference`: with one thread each.
+    :param engine: with one thread, as `reference`.
     :param image: (1, height, width, 3).
     """
     best = [np.inf, np.inf]
@@ -61,32 +48,32 @@ def time_share(engine: LiteRtEngine, reference: LiteRtEngine, image: NDArray[np.
 
 
 def offer_int8(config: NetworkConfig, folder: Path, inputs: NDArray[np.uint8],
-               truth: Truth) -> dict[str, Any]:
+               truth: TruePoses) -> dict[str, Any]:
     """
-    Add INT8_FILE to a folder that has WEIGHTS_FILE and LITERT_FILE, if it is worth having.
+    Add INT8_FILE to a folder that has WEIGHTS_FILE and LITERT_FILE, if it pays.
 
-    It is when both medians on the validation images stay within 2 % of those in float32, and it
-    takes at most 90 % of the time on this machine.
+    It does when both median errors on the validation images are within 2 % of those in float32,
+    and it takes at most 90 % of the time on this machine.
 
     :param inputs: (N, height, width, 3) validation images.
-    :returns: what was measured, for the provenance: medians, share of the time, whether offered.
+    :returns: for the provenance: median errors, time ratio, whether offered.
     """
     file = folder / INT8_FILE
     write_litert(config, folder / WEIGHTS_FILE, file, int8=True)
     int8, float32 = (LiteRtEngine(path, threads=1) for path in (file, folder / LITERT_FILE))
-    answers = (engine.predict(inputs) for engine in (int8, float32))
-    found, expected = (medians({'position': a.position_m, 'quat_xyzw': a.quat_xyzw}, truth)
-                       for a in answers)
-    share = time_share(int8, float32, inputs[:1])
-    offered = share <= MOST_TIME and all(
-        found[key] <= MOST_WORSE * expected[key] for key in expected)
+    predictions = (engine.predict(inputs) for engine in (int8, float32))
+    found, expected = (median_errors({'position': p.position_m, 'quat_xyzw': p.quat_xyzw}, truth)
+                       for p in predictions)
+    ratio = time_ratio(int8, float32, inputs[:1])
+    offered = ratio <= MAX_TIME_RATIO and all(
+        found[key] <= MAX_ERROR_RATIO * expected[key] for key in expected)
     if not offered:
         file.unlink()
-    return {'offered': offered, **found, 'float32': expected, 'time_share': round(share, 3)}
+    return {'offered': offered, **found, 'float32': expected, 'time_share': round(ratio, 3)}
 
 
-def sentence(measured: Mapping[str, Any]) -> str:
-    """Return what was measured, for the terminal."""
+def summary_line(measured: Mapping[str, Any]) -> str:
+    """Summarise the measurement in one line for the terminal."""
     reference = measured['float32']
     return (f'int8 {"offered" if measured["offered"] else "not offered"}: validation medians '
             f'{measured["position_m"]:.3f} m, {measured["rotation_deg"]:.3f} deg (float32: '
@@ -96,9 +83,9 @@ def sentence(measured: Mapping[str, Any]) -> str:
 
 def validation_set(artifact: Artifact, dataset: Dataset) -> Dataset:
     """
-    Return the images that were held out when the model was trained.
+    Return the validation images of a model's training.
 
     :raises InputError: when it was trained on another dataset.
     """
     check_dataset(artifact, dataset)
-    return dataset.subset(held_out(splits_of(dataset, preset_of(artifact.provenance))))
+    return dataset.subset(validation_indices(make_splits(dataset, preset_of(artifact.provenance))))

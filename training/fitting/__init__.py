@@ -1,1 +1,1 @@
-"""Fit networks: presets, losses, training loop, cross-validation."""
+"""Fit networks: presets, losses, trainer, cross-validation."""

@@ -1,4 +1,4 @@
-"""From the errors of a network to what it expects of them, and to their standard deviations."""
+"""Fit sigmas to validation errors: percentiles, scales, and the power of a score."""
 
 from __future__ import annotations
 
@@ -11,80 +11,84 @@ from posenet_ros.arrays import Floats32
 from posenet_ros.geometry.lie import rotation_vectors_rad
 from posenet_ros.inference.calibration import Calibration
 from posenet_ros.training.data.images import Images
-from posenet_ros.uncertainty.covariance import enlargement
+from posenet_ros.uncertainty.covariance import sigma_factor
 
 ONE_SIGMA = 68.27  # per cent of a normal distribution
-SMALLEST_SIGMA = 1e-4
+MIN_SIGMA = 1e-4
 TWO_SIGMA = 95.45  # per cent of a normal distribution
-ITERATIONS = 10
-TAILS = 4  # degrees of freedom of Student's t: pose errors are like it (doc/experiments.md)
+ITERATIONS = 10  # of expectation maximisation
+DEGREES_OF_FREEDOM = 4  # of Student's t, which fits pose errors (doc/experiments.md)
 POWERS = (0.0, 0.5, 1.0, 1.5, 2.0)
 
 
-def calibrate(found: Mapping[str, Any], truth: Images) -> Calibration:
-    """Return the sigma on each axis that 68 % of the validation errors stay within."""
-    moved = np.abs(found['position'] - truth.positions_m)
-    turned = np.abs(rotation_vectors_rad(found['quat_xyzw'], truth.quats_xyzw))
-    sigmas = [tuple(float(max(s, SMALLEST_SIGMA)) for s in np.percentile(e, ONE_SIGMA, axis=0))
-              for e in (moved, turned)]
-    return Calibration(*sigmas)
+def calibrate(predicted: Mapping[str, Any], truth: Images) -> Calibration:
+    """Calibrate the sigma of each axis: 68 % of the validation errors are within it."""
+    position, rotation = (
+        tuple(float(max(s, MIN_SIGMA)) for s in np.percentile(np.abs(e), ONE_SIGMA, axis=0))
+        for e in (predicted['position'] - truth.positions_m,
+                  rotation_vectors_rad(predicted['quat_xyzw'], truth.quats_xyzw)))
+    return Calibration(position, rotation)
 
 
-def scales(ratios: NDArray[Any], heavy_tails: bool = False) -> tuple[float, ...]:
+def fit_sigma_scales(residuals: NDArray[Any], heavy_tails: bool = False) -> tuple[float, ...]:
     """
-    Return the factor on each axis that makes sigmas of expected errors.
+    Fit the scale of the sigmas on each axis.
 
-    The geometric mean of what brings 68 % within one sigma and 95 % within two; and as one walk
-    that was held out cannot tell three axes apart surely, half-way to the mean of three axes.
+    It is the geometric mean of the scales that bring 68 % within one sigma and 95 % within two.
+    As one held-out walk hardly tells three axes apart, each scale is shrunk half-way to the mean
+    of the three position or rotation axes.
 
-    :param ratios: (N, 6) errors divided by what was expected.
-    :param heavy_tails: bring 95 % within two sigma, whatever that makes of the 68 %.
+    :param residuals: (N, 6) errors divided by their predicted sigmas.
+    :param heavy_tails: bring 95 % within two sigma, whatever that does to the 68 %.
     """
-    sizes = np.abs(ratios)
+    sizes = np.abs(residuals)
     one, two = np.percentile(sizes, (ONE_SIGMA, TWO_SIGMA), axis=0)
     wanted = two / 2 if heavy_tails else np.sqrt(one * two / 2)
-    logs = np.log(np.maximum(wanted, SMALLEST_SIGMA)).reshape(2, 3)
+    logs = np.log(np.maximum(wanted, MIN_SIGMA)).reshape(2, 3)
     logs = (logs + logs.mean(axis=1, keepdims=True)) / 2
     return tuple(np.exp(logs).ravel().tolist())
 
 
-def power_of(errors: Floats32, own: Floats32, scores: NDArray[Any],
-             powers: Sequence[float] = POWERS, standard_errors: float = 0) -> float:
+def fit_score_power(errors: NDArray[Any], sigmas: NDArray[Any], scores: NDArray[Any],
+                    powers: Sequence[float] = POWERS, standard_errors: float = 0) -> float:
     """
-    Return the power of a score that explains the errors best, of a few.
+    Fit the power of a score by which it scales the sigmas.
 
-    By the likelihood under Student's t distribution, whose tails bear a few wrong truths, with the
-    best factor on each axis.
+    By maximum likelihood under Student's t distribution, whose tails bear a few wrong ground
+    truths, with the best scale on each axis.
 
-    :param errors: (N, 6), and `own` (N, 6) what was expected of them.
-    :param scores: (N,) of the images: see :func:`posenet_ros.uncertainty.covariance.enlargement`.
-    :param powers: to choose from; the first is taken unless another is better than by chance.
-    :param standard_errors: by how many of the likelihoods' difference (Vuong 1989) that is.
+    :param errors: (N, 6), and `sigmas` (N, 6) predicted, metres and radians.
+    :param scores: (N,) of the images, see :func:`posenet_ros.uncertainty.covariance.sigma_factor`.
+    :param powers: candidates; the first is taken unless another is significantly better.
+    :param standard_errors: of the log likelihood ratio that are significant (Vuong 1989).
     """
-    found = np.array([_unlikelihoods(errors, own * enlargement(scores, power)[:, np.newaxis])
-                      for power in powers])
-    best = int(found.mean(axis=1).argmin())
-    better = found[0] - found[best]
-    told = better.mean() > standard_errors * better.std() / np.sqrt(len(errors))
-    return powers[best] if told else powers[0]
+    losses = np.array([_negative_log_likelihoods(
+        errors, sigmas * sigma_factor(scores, power)[:, np.newaxis]) for power in powers])
+    best = int(losses.mean(axis=1).argmin())
+    gain = losses[0] - losses[best]
+    significant = gain.mean() > standard_errors * gain.std() / np.sqrt(len(errors))
+    return powers[best] if significant else powers[0]
 
 
-def _unlikelihoods(errors: Floats32, sizes: Floats32) -> Floats32:
+def _negative_log_likelihoods(errors: NDArray[Any], sigmas: NDArray[Any]) -> Floats32:
     """
-    Return negative log likelihoods under Student's t distribution, (N,), less a constant.
+    Return the negative log likelihoods under Student's t distribution, (N,), less a constant.
 
-    :param errors: (N, 6), and `sizes` (N, 6) what is expected, but for a factor on each axis: the
-        likeliest, by expectation maximisation (Lange, Little and Taylor 1989).
+    The scale of each axis is fitted by expectation maximisation (Lange, Little and Taylor 1989).
+
+    :param errors: (N, 6), and `sigmas` (N, 6) predicted, but for that scale.
     """
-    squares = np.square(errors / sizes)
-    variance = np.maximum(np.median(squares, axis=0), SMALLEST_SIGMA ** 2)
+    squares = np.square(errors / sigmas)
+    variance = np.maximum(np.median(squares, axis=0), MIN_SIGMA ** 2)
     for _ in range(ITERATIONS):
-        variance = np.mean((TAILS + 1) * squares / (TAILS + squares / variance), axis=0)
-    return np.asarray(np.sum(np.log(sizes * np.sqrt(variance)) + (TAILS + 1) / 2 * np.log1p(
-        squares / variance / TAILS), axis=1), np.float32)
+        variance = np.mean((DEGREES_OF_FREEDOM + 1) * squares
+                           / (DEGREES_OF_FREEDOM + squares / variance), axis=0)
+    tails = np.log1p(squares / variance / DEGREES_OF_FREEDOM)
+    return np.asarray(np.sum(np.log(sigmas * np.sqrt(variance))
+                             + (DEGREES_OF_FREEDOM + 1) / 2 * tails, axis=1), np.float32)
 
 
-def coverage(ratios: NDArray[Any]) -> dict[str, list[float]]:
-    """Return the shares of errors within one and two sigma on each axis."""
-    return {f'{k}_sigma': [round(float(v), 3) for v in np.mean(np.abs(ratios) <= k, axis=0)]
+def coverage(residuals: NDArray[Any]) -> dict[str, list[float]]:
+    """Return the coverage of one and two sigma on each axis by (N, 6) normalised residuals."""
+    return {f'{k}_sigma': [round(float(v), 3) for v in np.mean(np.abs(residuals) <= k, axis=0)]
             for k in (1, 2)}

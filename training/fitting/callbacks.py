@@ -1,4 +1,4 @@
-"""What happens beside the steps of a training: validation, log, checkpoint, stop on NaN."""
+"""Callbacks of a training: validation, log, checkpoint, stop on NaN."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ import numpy as np
 from posenet_ros.errors import InputError, PoseNetError
 from posenet_ros.evaluation.metrics.pose_errors import rotation_errors_deg, translation_errors_m
 from posenet_ros.imaging.preprocess import Preprocess
-from posenet_ros.training.data.batches import Batches, KeptBatches
+from posenet_ros.training.data.batches import Batches, CachedFeatureBatches
 from posenet_ros.training.data.images import Images, network_inputs
 from posenet_ros.training.fitting.losses import PoseTrainer
-from posenet_ros.training.fitting.trainer import averaged, run
+from posenet_ros.training.fitting.trainer import averaged_weights, predict_all
 from posenet_ros.utils.process_memory import keep_memory
 
 KEPT_BYTES = 1 << 30
@@ -32,10 +32,10 @@ class NotANumberError(PoseNetError):
     """The loss became NaN or infinite."""
 
 
-class Prepare(keras.callbacks.Callback):
-    """Tell the batches which epoch it is, for Keras does not; and keep memory."""
+class StartEpoch(keras.callbacks.Callback):  # type: ignore[misc]
+    """Set the epoch of the batches, which Keras does not, and keep freed memory."""
 
-    def __init__(self, batches: Batches | KeptBatches) -> None:
+    def __init__(self, batches: Batches | CachedFeatureBatches) -> None:
         super().__init__()
         self.batches = batches
 
@@ -45,17 +45,17 @@ class Prepare(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """
-        Undo what TensorFlow did when it made the epoch's dataset.
+        Keep freed memory, which TensorFlow turned off when it made the epoch's dataset.
 
-        It sets the C library to give back all freed memory over 128 KiB, which cost a quarter of
-        the processor time of a training on a CPU.
+        It sets the C library to return all freed memory over 128 KiB, which cost a quarter of the
+        processor time of a training on a CPU.
         """
         if batch == 0:
             keep_memory(KEPT_BYTES)
 
 
-class StopOnNaN(keras.callbacks.Callback):
-    """Stop at the first loss that is no number; the last checkpoint stays."""
+class StopOnNaN(keras.callbacks.Callback):  # type: ignore[misc]
+    """Stop at the first loss that is NaN or infinite; the last checkpoint stays."""
 
     def __init__(self, learning_rate: float) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class StopOnNaN(keras.callbacks.Callback):
         self.epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at the loss."""
+        """Check the loss."""
         if not math.isfinite((logs or {}).get('loss', 0.0)):
             raise NotANumberError(
                 f'the loss became NaN or infinite in epoch {self.epoch + 1}, step {batch + 1}. '
@@ -74,7 +74,7 @@ class StopOnNaN(keras.callbacks.Callback):
                 'again; the last good weights are in the checkpoint')
 
 
-class Validate(keras.callbacks.Callback):
+class Validate(keras.callbacks.Callback):  # type: ignore[misc]
     """Measure the averaged weights on the held-out training images."""
 
     def __init__(self, trainer: PoseTrainer, images: Images, preprocess: Preprocess) -> None:
@@ -82,7 +82,7 @@ class Validate(keras.callbacks.Callback):
         self.trainer, self.images, self.started = trainer, images, 0.0
         self.inputs: Any = network_inputs(images, preprocess)
         if trainer.frozen:
-            self.inputs = run(trainer.frozen, self.inputs)
+            self.inputs = predict_all(trainer.frozen, self.inputs)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Start the clock."""
@@ -92,8 +92,8 @@ class Validate(keras.callbacks.Callback):
         """Add the medians, the learned weights and the time to the logs."""
         assert logs is not None
         logs['seconds'] = time.perf_counter() - self.started
-        with averaged(self.trainer):
-            found = run(self.trainer.trained, self.inputs)
+        with averaged_weights(self.trainer):
+            found = predict_all(self.trainer.trained, self.inputs)
         logs['val_position_m'] = float(np.median(
             translation_errors_m(found['position'], self.images.positions_m)))
         logs['val_rotation_deg'] = float(np.median(
@@ -103,11 +103,11 @@ class Validate(keras.callbacks.Callback):
                 logs[name] = float(keras.ops.convert_to_numpy(getattr(self.trainer, name)))
 
 
-class Checkpoint(keras.callbacks.Callback):
+class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
     """
-    Save everything after each epoch, and the log as CSV.
+    Save the training state and the log after each epoch.
 
-    :param identity: what a resumed training has to have in common: preset and data set.
+    :param identity: preset and digest of the dataset; a resumed training needs the same.
     :param history: rows of the epochs done, from :func:`restore`.
     """
 
@@ -118,7 +118,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.history = history
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Write beside and rename, so that a kill leaves the last whole one."""
+        """Write beside and rename, so that a kill leaves the last whole checkpoint."""
         self.history.append({'epoch': epoch + 1, **{k: float(v) for k, v in (logs or {}).items()}})
         arrays = {f'v{i}': keras.ops.convert_to_numpy(variable)
                   for i, variable in enumerate(_state(self.trainer))}
@@ -131,17 +131,17 @@ class Checkpoint(keras.callbacks.Callback):
 
 
 def _state(trainer: PoseTrainer) -> list[Any]:
-    """Return all variables: weights, statistics, random seeds, optimizer with its average."""
+    """Return all variables: weights, statistics, random seeds, the optimizer and its average."""
     return [*trainer.variables, *trainer.optimizer.variables]
 
 
 def restore(trainer: PoseTrainer, folder: Path, identity: dict[str, Any],
             ) -> list[dict[str, float]]:
     """
-    Put the last checkpoint into a trainer.
+    Load the last checkpoint into a trainer.
 
-    :returns: the log's rows of the epochs that are done.
-    :raises InputError: when there is none, or it is of another preset or data set.
+    :returns: the log's rows of the epochs done.
+    :raises InputError: when there is none, or it is of another preset or dataset.
     """
     file = folder / CHECKPOINT_FILE
     if not file.exists():

@@ -1,4 +1,4 @@
-"""Which training images are held out, of all networks or of each one others."""
+"""Cross-validation: hold out training images, one fold for all members or one fold each."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.errors import InputError
-from posenet_ros.networks.network import member_of
+from posenet_ros.networks.network import extract_member
 from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.data.images import Images, with_depths
 from posenet_ros.training.fitting.presets import Preset
-from posenet_ros.training.fitting.trainer import run
+from posenet_ros.training.fitting.trainer import predict_all
 
 Split = tuple[NDArray[np.intp], NDArray[np.intp]]
 
-VALIDATION_BLOCKS = 5  # at least, of all folds together
-FEWEST_IMAGES = 8
+VALIDATION_BLOCKS = 5  # at least, over all folds
+MIN_IMAGES = 8
 DEPTH_FILE = 'depth.npy'
 
 
@@ -37,21 +37,20 @@ def _smallest_sequences(sequences: NDArray[np.str_], wanted: int, folds: int) ->
     return chosen
 
 
-def hold_out(dataset: Dataset, share: float, fold: int = 0, folds: int = 1,
-             ) -> Split:
+def hold_out(dataset: Dataset, validation: float, fold: int = 0, folds: int = 1) -> Split:
     """
     Split off validation samples: the smallest whole sequences, else evenly spaced blocks.
 
-    :param share: of the samples, about.
-    :param fold: which of `folds` times this is done; no sample is split off twice.
-    :returns: indices of what is left to train on, and of the validation samples.
+    :param validation: proportion of the samples, about.
+    :param fold: index within `folds`; no sample is in the validation of two.
+    :returns: indices of the training and of the validation samples.
     :raises InputError: on fewer than 8 samples.
     """
     count = len(dataset.samples)
-    if count < FEWEST_IMAGES:
-        raise InputError(f'{dataset.name}: training takes at least {FEWEST_IMAGES} images. '
+    if count < MIN_IMAGES:
+        raise InputError(f'{dataset.name}: training takes at least {MIN_IMAGES} images. '
                          f'Received: {count}')
-    wanted = max(round(share * count), 1)
+    wanted = max(round(validation * count), 1)
     sequences = np.array([s.sequence for s in dataset.samples])
     chosen = _smallest_sequences(sequences, wanted, folds)
     held = np.isin(sequences, chosen[fold])
@@ -64,35 +63,35 @@ def hold_out(dataset: Dataset, share: float, fold: int = 0, folds: int = 1,
     return np.flatnonzero(~held), np.flatnonzero(held)
 
 
-def splits_of(dataset: Dataset, preset: Preset) -> list[Split]:
-    """Return the indices of each fold: of what it leaves to train on, and of what it holds out."""
+def make_splits(dataset: Dataset, preset: Preset) -> list[Split]:
+    """Split the samples of a dataset: training and validation indices of each fold."""
     return [hold_out(dataset, preset.validation, fold, preset.folds)
             for fold in range(preset.folds)]
 
 
-def said_of_split(dataset: Dataset, split: Split) -> str:
-    """Return what is held out, for the terminal; where it is blocks, that a walk says more."""
-    walks, held = ({dataset.samples[i].sequence for i in part} for part in split)
-    words = (f'training on {len(split[0])} images, validation on {len(split[1])} '
-             f'({", ".join(sorted(held))})')
-    if not walks & held:
-        return words
-    return (f'{words}: blocks of them, for no walk is short enough to be held out whole; one of '
-            f'its own would say better how sure to be (README.md, "Your own place")')
+def describe_split(dataset: Dataset, split: Split) -> str:
+    """Describe what is held out, for the terminal; advise a walk of its own where it is blocks."""
+    training, held = ({dataset.samples[i].sequence for i in part} for part in split)
+    text = (f'training on {len(split[0])} images, validation on {len(split[1])} '
+            f'({", ".join(sorted(held))})')
+    if not training & held:
+        return text
+    return (f'{text}: blocks of them, as no sequence is short enough to be held out whole; a walk '
+            f'of its own would calibrate the uncertainty better (README.md, "Your own place")')
 
 
-def held_out(splits: Sequence[Split]) -> NDArray[np.intp]:
-    """Return the indices of all images that one fold or another holds out."""
+def validation_indices(splits: Sequence[Split]) -> NDArray[np.intp]:
+    """Return the indices of the validation images of all folds."""
     return np.concatenate([held for _, held in splits])
 
 
 @dataclass(frozen=True, eq=False)
 class Folds:
     """
-    Images to train and to validate on.
+    Training and validation images of each fold.
 
-    :param parts: of each fold those to train on, then those that it holds out; with depths where
-        the preset moves the camera.
+    :param parts: (training, validation) images of each fold, with depths where the preset moves
+        the camera.
     :param splits: their indices.
     """
 
@@ -100,68 +99,69 @@ class Folds:
     splits: Sequence[Split]
 
     @property
-    def held(self) -> tuple[Images, ...]:
-        """Those that each fold holds out."""
+    def validation(self) -> tuple[Images, ...]:
+        """Validation images of each fold."""
         return tuple(held for _, held in self.parts)
 
-    def in_all(self) -> Images:
-        """Return those that no fold holds out, with depths as `parts`."""
+    def in_every_fold(self) -> Images:
+        """Return the training images of every fold, with depths as in `parts`."""
         images, (kept, _) = self.parts[0][0], self.splits[0]
         if len(self.parts) == 1:
             return images
-        return images.take(np.flatnonzero(~np.isin(kept, held_out(self.splits))))
+        return images.take(np.flatnonzero(~np.isin(kept, validation_indices(self.splits))))
 
 
-def folds_of(everything: Images, dataset: Dataset, splits: Sequence[Split], preset: Preset,
-             work: Path) -> Folds:
+def make_folds(images: Images, dataset: Dataset, splits: Sequence[Split], preset: Preset,
+               work: Path) -> Folds:
     """
-    Split the images of a dataset.
+    Split the images of a dataset into folds.
 
-    :param splits: as :func:`splits_of` returned them.
+    :param splits: from :func:`make_splits`.
     :param work: folder that keeps the depths for a resumed training.
     """
     parts = []
     for fold, (kept, held) in enumerate(splits):
         name = f'{fold}_{DEPTH_FILE}' if len(splits) > 1 else DEPTH_FILE
-        parts.append((part_of(everything, dataset, kept, preset, work / name),
-                      part_of(everything, dataset, held, preset, work / f'held_{name}')))
+        parts.append((select_images(images, dataset, kept, preset, work / name),
+                      select_images(images, dataset, held, preset, work / f'held_{name}')))
     return Folds(parts, splits)
 
 
-def part_of(everything: Images, dataset: Dataset, chosen: NDArray[np.intp], preset: Preset,
-            file: Path) -> Images:
+def select_images(images: Images, dataset: Dataset, chosen: NDArray[np.intp], preset: Preset,
+                  file: Path) -> Images:
     """
-    Return the images of those indices, with depths where the preset moves the camera.
+    Select images by their indices, with depths where the preset moves the camera.
 
     :param file: keeps the depths for a resumed training.
     """
-    part = everything.take(chosen)
+    part = images.take(chosen)
     if not preset.shift:
         return part
     return with_depths(part, dataset.subset(chosen), preset.preprocess(), file)
 
 
-def joined(parts: Sequence[Images]) -> Images:
-    """Return the images of several as one, without depths."""
+def concatenate_images(parts: Sequence[Images]) -> Images:
+    """Concatenate images, without their depths."""
     return Images(np.concatenate([p.bases for p in parts]), sum((p.poses for p in parts), ()),
                   np.concatenate([p.positions_m for p in parts]),
                   np.concatenate([p.quats_xyzw for p in parts]),
                   np.concatenate([p.rows for p in parts]))
 
 
-def answering(network: keras.Model, folds: int) -> list[keras.Model]:
-    """Return what each fold was held out from: a network, or each of the members of one."""
-    return [network] if folds == 1 else [member_of(network, i) for i in range(folds)]
+def fold_models(network: keras.Model, folds: int) -> list[keras.Model]:
+    """Return, for each fold, the network that was not trained on it."""
+    return [network] if folds == 1 else [extract_member(network, i) for i in range(folds)]
 
 
-def held_answers(network: keras.Model, inputs: NDArray[np.uint8], counts: Sequence[int],
-                 ) -> dict[str, Any]:
+def cross_val_predict(network: keras.Model, inputs: NDArray[np.uint8], counts: Sequence[int],
+                      ) -> dict[str, Any]:
     """
-    Return the answers to held-out images, each of a network that was not trained on it.
+    Predict the poses of validation images, each by a network that was not trained on it.
 
-    :param inputs: of all folds, of which each has so many.
+    :param inputs: (N, height, width, 3) of all folds, in their order.
+    :param counts: number of images of each fold.
     """
     parts = np.split(inputs, np.cumsum(counts)[:-1])
-    said = [run(one, part) for one, part in zip(
-        answering(network, len(counts)), parts, strict=True)]
-    return {key: np.concatenate([one[key] for one in said]) for key in said[0]}
+    outputs = [predict_all(model, part) for model, part in zip(
+        fold_models(network, len(counts)), parts, strict=True)]
+    return {key: np.concatenate([one[key] for one in outputs]) for key in outputs[0]}

@@ -1,4 +1,4 @@
-"""What a training runs on: one device, several, or several machines."""
+"""Devices of a training: one, all of a machine, or those of several machines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Devices:
     """
     The devices of a training.
 
-    :param text: a line that says which they are.
+    :param text: describes them in a line.
     :param chief: whether this process writes checkpoint, log and model.
     :param strategy: of tf.distribute, or None.
     :param several_workers: whether other processes train with this one.
@@ -31,7 +31,7 @@ class Devices:
     several_workers: bool = False
 
     def scope(self) -> AbstractContextManager[Any]:
-        """Return the context in which variables are made."""
+        """Return the context in which variables are to be created."""
         context: AbstractContextManager[Any] = (
             self.strategy.scope() if self.strategy else nullcontext())
         return context
@@ -39,7 +39,7 @@ class Devices:
 
 def choose(strategy: str = 'none') -> Devices:
     """
-    Prepare the devices; memory of a GPU is taken as it is needed.
+    Prepare the devices; GPU memory is allocated as it is needed.
 
     CUDA_VISIBLE_DEVICES chooses among several GPUs, as for any program.
 
@@ -61,7 +61,7 @@ def choose(strategy: str = 'none') -> Devices:
 
 def _other(backend: str) -> str:
     if backend == 'torch':
-        import torch
+        import torch  # type: ignore[import-not-found,unused-ignore]
         return torch.cuda.get_device_name() if torch.cuda.is_available() else 'CPU'
     return ', '.join(keras.distribution.list_devices())
 

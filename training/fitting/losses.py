@@ -10,13 +10,13 @@ from keras import ops
 EPSILON = 1e-12  # keeps the gradient of a square root finite at zero
 AUXILIARY_WEIGHT = 0.3
 HUBER_DELTA = 0.1  # in metres, and in units of a quaternion
-FORMS = ('l1', 'l2', 'huber')
+NORMS = ('l1', 'l2', 'huber')
 LOSSES = ('beta', 'learned')
 
 
-def length(residual: Any, form: str) -> Any:  # noqa: ANN401 - keras tensors
+def residual_norm(residual: Any, form: str) -> Any:  # noqa: ANN401 - keras tensors
     """
-    Return the length of residuals.
+    Return the norm of residuals.
 
     :param residual: (B, D).
     :param form: `l2` the Euclidean norm, `l1` the sum of magnitudes, `huber` the sum of Huber's
@@ -34,9 +34,9 @@ def length(residual: Any, form: str) -> Any:  # noqa: ANN401 - keras tensors
 
 def quaternion_residual(quat: Any, true_quat: Any) -> Any:  # noqa: ANN401
     """
-    Return the difference of unit quaternions, of the two signs the smaller one.
+    Return the difference of unit quaternions, with the sign that makes it smaller.
 
-    :param quat: (B, 4) estimate, of either sign; its gradient passes through.
+    :param quat: (B, 4) estimate, x y z w, of either sign; its gradient passes through.
     :param true_quat: (B, 4).
     """
     agreement = ops.sum(quat * true_quat, axis=-1, keepdims=True)
@@ -45,20 +45,20 @@ def quaternion_residual(quat: Any, true_quat: Any) -> Any:  # noqa: ANN401
 
 def pose_errors(y: dict[str, Any], y_pred: dict[str, Any], form: str, prefix: str = '',
                 ) -> tuple[Any, Any]:
-    """Return the mean position (metres) and rotation loss of the head with that prefix."""
-    position = length(y_pred[f'{prefix}position'] - y['position'], form)
-    rotation = length(quaternion_residual(y_pred[f'{prefix}quat_xyzw'], y['quat_xyzw']), form)
-    return ops.mean(position), ops.mean(rotation)
+    """Return the mean position loss, metres, and rotation loss of the head with a prefix."""
+    position = residual_norm(y_pred[f'{prefix}position'] - y['position'], form)
+    difference = quaternion_residual(y_pred[f'{prefix}quat_xyzw'], y['quat_xyzw'])
+    return ops.mean(position), ops.mean(residual_norm(difference, form))
 
 
 def prefixes(y_pred: dict[str, Any]) -> list[str]:
-    """Return the prefixes of the heads: the main one, '', first."""
+    """Return the prefixes of the heads, the main one, '', first."""
     return sorted(key.removesuffix('position') for key in y_pred if key.endswith('position'))
 
 
-class PoseTrainer(keras.Model):
+class PoseTrainer(keras.Model):  # type: ignore[misc]
     """
-    A pose network with its loss; only the network inside is what gets saved.
+    A pose network with its loss; only the network inside is saved.
 
     The learned weights are L = Lx exp(-sx) + sx + Lq exp(-sq) + sq (Kendall and Cipolla 2017,
     equation 8).
@@ -68,8 +68,8 @@ class PoseTrainer(keras.Model):
     :param form: `l1`, `l2` or `huber`.
     :param beta: weight of the rotation, with `beta`.
     :param sx: start of the learned log-variance of the position; `sq` that of the rotation.
-    :param frozen: the part of the network whose outputs are kept, and `trained` the rest, which
-        is trained from them; None trains from images.
+    :param frozen: the layers whose outputs are cached; `trained` the rest, which is trained on
+        them. None trains on images.
     """
 
     def __init__(self, network: keras.Model, loss: str = 'learned', form: str = 'l1',
@@ -110,7 +110,7 @@ class PoseTrainer(keras.Model):
         for prefix in prefixes(y_pred):
             weight = AUXILIARY_WEIGHT if prefix else 1.0
             total = total + weight * self._combine(*pose_errors(y, y_pred, self.form, prefix))
-        return self._aggregate_additional_loss(total)  # a share of it, on several devices
+        return self._aggregate_additional_loss(total)  # divided by the number of devices
 
     def _combine(self, position: Any, rotation: Any) -> Any:  # noqa: ANN401
         if self.loss_kind == 'beta':

@@ -1,4 +1,4 @@
-"""The model folder that a training ends with: calibration, provenance, training index."""
+"""Assemble the artifact of a trained network: scene, calibration, provenance, training index."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 import platform
 import subprocess
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import keras
@@ -39,23 +39,37 @@ def check_dataset(artifact: Artifact, dataset: Dataset) -> None:
                          f'digest is {about.get("dataset_sha256")}. Received: {dataset.digest()}')
 
 
-def medians(found: Mapping[str, Any], truth: Images) -> dict[str, float]:
-    """Return the median errors."""
-    position = translation_errors_m(found['position'], truth.positions_m)
-    rotation = rotation_errors_deg(found['quat_xyzw'], truth.quats_xyzw)
+class TruePoses(Protocol):
+    """Ground-truth poses of validation images: a Dataset, or Images."""
+
+    @property
+    def positions_m(self) -> NDArray[Any]:
+        """(N, 3), metres."""
+        ...
+
+    @property
+    def quats_xyzw(self) -> NDArray[Any]:
+        """(N, 4)."""
+        ...
+
+
+def median_errors(predicted: Mapping[str, Any], truth: TruePoses) -> dict[str, float]:
+    """Return the median position error, metres, and rotation error, degrees."""
+    position = translation_errors_m(predicted['position'], truth.positions_m)
+    rotation = rotation_errors_deg(predicted['quat_xyzw'], truth.quats_xyzw)
     return {'position_m': float(np.median(position)), 'rotation_deg': float(np.median(rotation))}
 
 
 def _commit() -> str:
-    """Return the commit of this code, empty outside a git repository."""
+    """Return the git commit of this code, empty outside a repository."""
     result = subprocess.run(['git', 'rev-parse', 'HEAD'], cwd=Path(__file__).parent,
                             capture_output=True, text=True, check=False)
     return result.stdout.strip()
 
 
-def provenance(preset: Preset, digest: str, validation: dict[str, Any],
-               seconds: float) -> dict[str, Any]:
-    """Return where a model comes from."""
+def make_provenance(preset: Preset, digest: str, validation: dict[str, Any],
+                    seconds: float) -> dict[str, Any]:
+    """Record the preset, data, code and machine that a model was trained with."""
     return {
         'preset': asdict(preset), 'dataset_sha256': digest, 'commit': _commit(),
         'seed': preset.seed, 'validation': validation, 'training_seconds': round(seconds, 1),
@@ -65,28 +79,28 @@ def provenance(preset: Preset, digest: str, validation: dict[str, Any],
                      'numpy': np.__version__, 'opencv': cv2.__version__}}
 
 
-def train_index(dataset: Dataset, preset: Preset, images: Images,
-                known: Mapping[str, NDArray[Any]]) -> TrainIndex:
-    """Return all training poses with the pretrained features of their images."""
+def make_train_index(dataset: Dataset, preset: Preset, images: Images,
+                     index_fields: Mapping[str, NDArray[Any]]) -> TrainIndex:
+    """Index all training poses by the pretrained features of their images."""
     inputs = network_inputs(images, preset.preprocess())
     features = feature_extractor(preset.input_width, preset.input_height)
     return TrainIndex(
         tuple(s.name for s in dataset.samples), dataset.positions_m, dataset.quats_xyzw,
-        features.predict(inputs, batch_size=64, verbose=0).astype(np.float16), **known)
+        features.predict(inputs, batch_size=64, verbose=0).astype(np.float16),
+        **index_fields)
 
 
 def make_artifact(preset: Preset, config: NetworkConfig, dataset: Dataset, images: Images,
-                  calibration: Calibration, known: Mapping[str, NDArray[Any]],
+                  calibration: Calibration, index_fields: Mapping[str, NDArray[Any]],
                   about: dict[str, Any]) -> Artifact:
     """
-    Return what a model folder holds besides the network.
+    Assemble the artifact: everything in a model folder but the weights.
 
-    :param dataset: all training samples, those held out among them; `images` theirs.
-    :param known: what the network makes of the training images: `places` and `place_images` of
-        the index, or nothing.
+    :param dataset: all training samples, held-out ones included; `images` theirs.
+    :param index_fields: `global_descriptors` and `place_images` of the index, or nothing.
     :param about: the provenance.
     """
     positions = dataset.positions_m
     scene = Scene(tuple(positions.min(0).tolist()), tuple(positions.max(0).tolist()))
     return Artifact(config, preset.preprocess(), dataset.camera, scene, calibration,
-                    train_index(dataset, preset, images, known), about)
+                    make_train_index(dataset, preset, images, index_fields), about)

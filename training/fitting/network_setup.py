@@ -1,4 +1,4 @@
-"""The network that a preset asks for, with its initial weights."""
+"""Build the network of a preset with its initial weights."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ from numpy.typing import NDArray
 from posenet_ros.errors import InputError
 from posenet_ros.networks.config import NetworkConfig
 from posenet_ros.networks.initial_weights import load_initial_weights
-from posenet_ros.networks.network import build, shareable
+from posenet_ros.networks.network import build, can_share_layers
 from posenet_ros.training.fitting.presets import Preset
 
-FLATTEST = 0.02  # smallest scale of an axis, as a share of the largest
+MIN_SCALE_RATIO = 0.02  # of the smallest axis to the largest
 
 
 def network_config(preset: Preset, positions_m: NDArray[Any]) -> NetworkConfig:
-    """Return the network's settings: raw positions have mean 0 and deviation 1 on each axis."""
+    """Return the network's settings, with positions standardised on each axis of the map."""
     spread = positions_m.std(axis=0)
     if spread.max() == 0:
         raise InputError('all training images have the same position; a network needs a walk')
-    scale = np.maximum(spread, FLATTEST * spread.max())
+    scale = np.maximum(spread, MIN_SCALE_RATIO * spread.max())
     config = preset.network(tuple(float(v) for v in positions_m.mean(axis=0)),
                             tuple(float(v) for v in scale))
-    return with_trunk(config, preset)
+    return with_shared_trunk(config, preset)
 
 
-def with_trunk(config: NetworkConfig, preset: Preset) -> NetworkConfig:
-    """Return the settings of several networks that share the layers that all of them froze."""
+def with_shared_trunk(config: NetworkConfig, preset: Preset) -> NetworkConfig:
+    """Return the settings of an ensemble whose members share their frozen layers."""
     before = preset.trainable_from if preset.weights == 'pretrained' else ''
-    if config.shared_before == before or preset.members == 1 or not shareable(config, before):
+    if (config.shared_before == before or preset.members == 1
+            or not can_share_layers(config, before)):
         return config
     return replace(config, shared_before=before)
 

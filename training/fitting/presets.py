@@ -1,4 +1,4 @@
-"""Training settings: frozen, checked, read from `training/presets/NAME.yaml` and `--set`."""
+"""Presets: the settings of a training, from `training/presets/NAME.yaml` and `--set`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from posenet_ros.errors import InputError
 from posenet_ros.imaging.preprocess import Preprocess
 from posenet_ros.networks.config import NetworkConfig
 from posenet_ros.training.data.augment import Augmentation
-from posenet_ros.training.fitting.losses import FORMS, LOSSES
+from posenet_ros.training.fitting.losses import LOSSES, NORMS
 from posenet_ros.utils.settings import from_mapping
 import yaml
 
@@ -107,7 +107,7 @@ class Preset:
     def __post_init__(self) -> None:
         self.augmentation(), self.preprocess(), self.network()  # each checks its own part
         checks = {
-            'loss': self.loss in LOSSES, 'form': self.form in FORMS, 'beta': self.beta > 0,
+            'loss': self.loss in LOSSES, 'form': self.form in NORMS, 'beta': self.beta > 0,
             'kept_versions': self.kept_versions == 0 or (
                 0 < self.kept_versions <= 1000 and self.trainable_from != ''),
             'epochs': self.epochs >= 1, 'batch': self.batch >= 1,
@@ -127,9 +127,9 @@ class Preset:
                              f'validation={self.validation}')
 
     def _part(self, cls: type[Any], **more: Any) -> Any:  # noqa: ANN401
-        names = {f.name for f in fields(cls)} - set(more)
+        preset_names = {f.name for f in fields(cls)} - set(more)
         mine = asdict(self)
-        return cls(**{name: mine[name] for name in names if name in mine}, **more)
+        return cls(**{name: mine[name] for name in preset_names if name in mine}, **more)
 
     def augmentation(self) -> Augmentation:
         """Return the settings of the augmentation."""
@@ -137,12 +137,12 @@ class Preset:
         return part
 
     def preprocess(self) -> Preprocess:
-        """Return the way from an image to the network's input."""
+        """Return the preprocessing from an image to the network's input."""
         return Preprocess(self.input_width, self.input_height, self.short_side)
 
     @property
     def folds(self) -> int:
-        """How many times other images are held out."""
+        """Number of cross-validation folds."""
         return self.members if self.cross_fit else 1
 
     def network(self, origin_m: Sequence[float] = (0, 0, 0),
@@ -153,8 +153,8 @@ class Preset:
         return part
 
 
-def names() -> list[str]:
-    """Return the presets there are."""
+def preset_names() -> list[str]:
+    """Return the names of the shipped presets."""
     return sorted(file.stem for file in PRESETS.glob('*.yaml'))
 
 
@@ -194,7 +194,7 @@ def _mapping(text: str, where: str) -> dict[str, Any]:
 
 def preset_of(provenance: Mapping[str, Any]) -> Preset:
     """
-    Return what a model folder was trained with.
+    Return the preset that a model was trained with.
 
     :raises InputError: on a preset that this version does not know.
     """
@@ -211,8 +211,8 @@ def load_preset(name: str, overrides: Sequence[str] = ()) -> Preset:
     """
     file = Path(name) if name.endswith('.yaml') else PRESETS / f'{name}.yaml'
     if not file.is_file():
-        raise InputError(f'the preset has to be one of {", ".join(names())} or a .yaml file. '
-                         f'Received: {name!r}')
+        raise InputError(f'the preset has to be one of {", ".join(preset_names())} or a .yaml '
+                         f'file. Received: {name!r}')
     mapping = _typed(_mapping(file.read_text(), str(file)), str(file))
     for override in overrides:
         key, equals, value = override.partition('=')

@@ -1,4 +1,4 @@
-"""Parts of a training: images in memory, held-out images, trainer, optimizer."""
+"""The trainer of a preset, its optimizer and the average of its weights."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VALIDATION_BATCH = 64
 
 def make_optimizer(preset: Preset, steps: int) -> keras.optimizers.Optimizer:
     """
-    Return the optimizer, with a warm-up and a cosine down to 0.
+    Make the optimizer, with a warm-up and a cosine decay to 0.
 
     :param steps: of an epoch.
     """
@@ -38,9 +38,9 @@ def make_optimizer(preset: Preset, steps: int) -> keras.optimizers.Optimizer:
 
 def make_trainer(preset: Preset, config: NetworkConfig, steps: int) -> PoseTrainer:
     """
-    Return a compiled trainer, built so that a checkpoint can be put into it.
+    Make a compiled trainer, built so that a checkpoint can be loaded into it.
 
-    To be called in the scope of :class:`posenet_ros.training.fitting.devices.Devices`.
+    Call it in the scope of :class:`posenet_ros.training.fitting.devices.Devices`.
     """
     network = make_network(preset, config)
     frozen, trained = None, network
@@ -56,26 +56,26 @@ def make_trainer(preset: Preset, config: NetworkConfig, steps: int) -> PoseTrain
     return trainer
 
 
-def use_averaged(trainer: PoseTrainer) -> None:
-    """Put the averaged weights into the network, where the optimizer averages."""
-    optimizer = _averaging(trainer)
+def use_averaged_weights(trainer: PoseTrainer) -> None:
+    """Load the exponential moving average of the weights, where the optimizer keeps one."""
+    optimizer = _averaging_optimizer(trainer)
     if optimizer.use_ema:
         optimizer.finalize_variable_values(trainer.trainable_variables)
 
 
-def _averaging(trainer: PoseTrainer) -> keras.optimizers.Optimizer:
-    """Return the optimizer that averages: the inner one of mixed_float16."""
+def _averaging_optimizer(trainer: PoseTrainer) -> keras.optimizers.Optimizer:
+    """Return the optimizer that keeps the average: with mixed_float16 the inner one."""
     return getattr(trainer.optimizer, 'inner_optimizer', trainer.optimizer)
 
 
 @contextmanager
-def averaged(trainer: PoseTrainer) -> Iterator[None]:
-    """Put the averaged weights into the network for a while."""
-    if not _averaging(trainer).use_ema:
+def averaged_weights(trainer: PoseTrainer) -> Iterator[None]:
+    """Load the averaged weights within the context, and the current ones after it."""
+    if not _averaging_optimizer(trainer).use_ema:
         yield
         return
     current = [keras.ops.convert_to_numpy(v) for v in trainer.trainable_variables]
-    use_averaged(trainer)
+    use_averaged_weights(trainer)
     try:
         yield
     finally:
@@ -83,8 +83,8 @@ def averaged(trainer: PoseTrainer) -> Iterator[None]:
             variable.assign(value)
 
 
-def run(model: keras.Model, inputs: NDArray[Any]) -> Any:  # noqa: ANN401
-    """Return a model's answers for all inputs; unlike Keras's predict, on any tf.distribute."""
+def predict_all(model: keras.Model, inputs: NDArray[Any]) -> Any:  # noqa: ANN401
+    """Predict the outputs of all inputs; unlike Keras's `predict`, with any tf.distribute."""
     parts = [keras.tree.map_structure(
         keras.ops.convert_to_numpy, model(inputs[i:i + VALIDATION_BATCH], training=False))
         for i in range(0, len(inputs), VALIDATION_BATCH)]

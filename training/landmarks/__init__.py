@@ -1,1 +1,1 @@
-"""Map a place's landmarks by triangulation."""
+"""Map a place: triangulate landmarks, and calibrate the poses found by them."""

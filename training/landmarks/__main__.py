@@ -1,9 +1,9 @@
 """
-Find the landmarks of a place, by which poses are refined.
+Map the landmarks of a place, by which poses are refined.
 
-Training does this at its end where the preset says so; this command does it to a finished
-model folder. Features of an image are matched with those of its neighbours; where several cameras
-see the same spot, their rays meet in a landmark. The cameras' poses are those of the data set.
+Training does this at its end where the preset says so; this command adds them to a finished model
+folder. Features of each image are matched with those of its neighbours and triangulated; the
+camera poses are those of the dataset.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from posenet_ros.errors import run_cli
 from posenet_ros.inference.artifact import load
 from posenet_ros.training.data.datasets import read_dataset
 from posenet_ros.training.fitting.model_folder import check_dataset
-from posenet_ros.training.landmarks.mapping import add, sentence
+from posenet_ros.training.landmarks.mapping import add_landmarks, summary_line
 from posenet_ros.utils.atomic_folder import check_new, new_folder
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command line's description."""
+    """Return the argument parser."""
     result = argparse.ArgumentParser(prog='python -m training.landmarks', description=__doc__)
     result.add_argument('--model', type=Path, required=True, help='model folder')
     result.add_argument('--data', type=Path, required=True, help='dataset that it was trained on')
@@ -41,8 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     check_dataset(loaded, dataset)
     with new_folder(options.out, force=options.force) as folder:
         shutil.copytree(options.model, folder, dirs_exist_ok=True)
-        about = add(loaded, dataset, folder)
-    print(f'{sentence(about)}; model in {options.out}')
+        about = add_landmarks(loaded, dataset, folder)
+    print(f'{summary_line(about)}; model in {options.out}')
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Find the landmarks of a place, and learn how far off poses by them are."""
+"""Map the landmarks of a place, and calibrate the poses found by them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.arrays import Floats32
 from posenet_ros.errors import InputError
 from posenet_ros.imaging.files import read_image
 from posenet_ros.inference.artifact import LANDMARKS_FILE, LoadedArtifact, save
@@ -20,31 +21,30 @@ from posenet_ros.inference.train_index import TrainIndex
 from posenet_ros.landmarks import landmark_map
 from posenet_ros.landmarks.features import detect, Features
 from posenet_ros.landmarks.landmark_map import Landmarks
-from posenet_ros.landmarks.localiser import Refiner
+from posenet_ros.landmarks.localiser import LandmarkLocaliser
 from posenet_ros.training.data.datasets import Dataset, Sample
-from posenet_ros.training.data.images import thinned
-from posenet_ros.training.data.view_pairs import usual_step_m, Walked, walked
-from posenet_ros.training.fitting.cross_validation import held_out, Split, splits_of
+from posenet_ros.training.data.images import subsample
+from posenet_ros.training.data.view_pairs import make_view_set, median_step_m, ViewSet
+from posenet_ros.training.fitting.cross_validation import make_splits, Split, validation_indices
 from posenet_ros.training.fitting.presets import preset_of
-from posenet_ros.training.landmarks.triangulation import landmarks_of
+from posenet_ros.training.landmarks.triangulation import triangulate_view
 from posenet_ros.training.landmarks.validation import (
-    across_walks,
-    answered,
-    Array,
-    calibrated,
-    fitted,
-    left_out,
-    refined_errors,
-    spoilt_features,
+    augmented_features,
+    calibrate_localiser,
+    fit_residual_ratios,
+    is_localised,
+    leave_one_out,
+    leave_one_sequence_out,
+    localisation_errors,
 )
 from posenet_ros.utils.parallel import ordered_map
 from tqdm import tqdm
 
-FEWEST = 100  # landmarks of a scene
+MIN_LANDMARKS = 100  # landmarks of a scene
 
 
-def features_of(dataset: Dataset) -> list[Features]:
-    """Find the features of all images, with a progress bar."""
+def detect_all(dataset: Dataset) -> list[Features]:
+    """Detect the features of all images, with a progress bar."""
     def one(sample: Sample) -> Features:
         return detect(read_image(sample.path), dataset.camera)
 
@@ -52,26 +52,26 @@ def features_of(dataset: Dataset) -> list[Features]:
                      desc='features', disable=None, dynamic_ncols=True))
 
 
-def cameras_of(dataset: Dataset) -> Walked:
-    """Return where the images of a data set were taken."""
+def view_set(dataset: Dataset) -> ViewSet:
+    """Return the camera poses of a dataset as a view set."""
     poses = [s.map_from_camera for s in dataset.samples]
-    return walked(poses, usual_step_m(poses, [s.sequence for s in dataset.samples]))
+    return make_view_set(poses, median_step_m(poses, [s.sequence for s in dataset.samples]))
 
 
-def find(dataset: Dataset, features: Sequence[Features], cameras: Walked) -> Landmarks:
+def triangulate_all(dataset: Dataset, features: Sequence[Features], cameras: ViewSet) -> Landmarks:
     """
-    Return the landmarks of a data set.
+    Triangulate the landmarks of a dataset, with a progress bar.
 
-    :param features: of its images, and `cameras` where these were.
-    :raises InputError: when the images hardly have any in common.
+    :param features: of its images; `cameras` their view set.
+    :raises InputError: on fewer than MIN_LANDMARKS.
     """
     parts = list(tqdm(
-        ordered_map(lambda i: landmarks_of(i, features, cameras), range(len(features))),
+        ordered_map(lambda i: triangulate_view(i, features, cameras), range(len(features))),
         total=len(features), unit='img', desc='landmarks', disable=None, dynamic_ncols=True))
     counts = [len(points) for points, _ in parts]
-    if sum(counts) < FEWEST:
-        raise InputError(f'{dataset.name}: the images have to see {FEWEST} landmarks in common. '
-                         f'Received: {sum(counts)}')
+    if sum(counts) < MIN_LANDMARKS:
+        raise InputError(f'{dataset.name}: the images have to see {MIN_LANDMARKS} landmarks in '
+                         f'common. Received: {sum(counts)}')
     return Landmarks(dataset.positions_m, dataset.quats_xyzw,
                      np.concatenate([points for points, _ in parts]),
                      np.concatenate([descriptors for _, descriptors in parts]),
@@ -79,95 +79,99 @@ def find(dataset: Dataset, features: Sequence[Features], cameras: Walked) -> Lan
                      np.full(len(features), np.nan, np.float32))
 
 
-def guesses(loaded: LoadedArtifact, dataset: Dataset) -> Prediction:
-    """Return what a model's network says of all images of a data set."""
+def predict_dataset(loaded: LoadedArtifact, dataset: Dataset) -> Prediction:
+    """Predict the poses and descriptors of all images of a dataset with a model's network."""
     engine = load_engine(loaded)
     inputs = (loaded.preprocess(read_image(s.path), dataset.camera) for s in dataset.samples)
-    said = [engine.predict(image[np.newaxis]) for image in inputs]
-    return Prediction(*(None if parts[0] is None else np.concatenate(parts)
-                        for parts in zip(*said, strict=True)))
+    outputs = [engine.predict(image[np.newaxis]) for image in inputs]
+    joined: list[Any] = [None if parts[0] is None else np.concatenate(parts)
+                         for parts in zip(*outputs, strict=True)]
+    return Prediction(*joined)
 
 
 def with_place_images(train: TrainIndex, splits: Sequence[Split]) -> TrainIndex:
     """
-    Return the index of an older model folder, which did not say whose its descriptors are.
+    Complete the training index of an older model folder, which lacks `place_images`.
 
-    :param splits: of the training; the descriptors are of the images that no network held out.
+    :param splits: of the training; the descriptors are of the images that no fold held out.
     """
-    known = np.setdiff1d(np.arange(len(train.names)), held_out(splits))
-    once = known[thinned(len(known))]
-    if len(train.place_images) or len(train.places) % len(once):
+    known = np.setdiff1d(np.arange(len(train.names)), validation_indices(splits))
+    once = known[subsample(len(known))]
+    if len(train.place_images) or len(train.global_descriptors) % len(once):
         return train
-    rounds = len(train.places) // len(once)
+    rounds = len(train.global_descriptors) // len(once)
     return replace(train, place_images=np.tile(once, rounds).astype(np.int32))
 
 
-def kept_refiner(found: Landmarks, power: float, train: TrainIndex,
-                 kept: NDArray[np.intp]) -> Refiner:
-    """Return what refines by the landmarks of those images alone."""
+def localiser_without_held_out(landmarks: Landmarks, power: float, train: TrainIndex,
+                               kept: NDArray[np.intp]) -> LandmarkLocaliser:
+    """Return a localiser by the landmarks of the kept images alone."""
     which = np.full(len(train.names), -1)
     which[kept] = np.arange(len(kept))
     images = which[train.place_images]
     known = images >= 0
-    return Refiner(found, train.places[known], power, images[known])
+    return LandmarkLocaliser(landmarks, train.global_descriptors[known], power, images[known])
 
 
-def measured(loaded: LoadedArtifact, dataset: Dataset, features: Sequence[Features],
+def validate(loaded: LoadedArtifact, dataset: Dataset, features: Sequence[Features],
              kept: NDArray[np.intp],
-             held: NDArray[np.intp]) -> tuple[Calibration, Array, dict[str, Any]]:
+             held: NDArray[np.intp]) -> tuple[Calibration, Floats32, dict[str, Any]]:
     """
-    Learn how far off refined poses are, with the landmarks of the images that are kept.
+    Calibrate landmark poses on held-out images, with the landmarks of the kept ones.
 
     :param features: of all images of the dataset.
-    :param kept: indices of those whose landmarks are known, and `held` of the others.
-    :returns: the calibration, the misfits of those that are kept, and what was measured.
+    :param kept: indices of the mapped images; `held` of the held-out ones.
+    :returns: the calibration, the pose residual ratios of the kept images, and the number of
+        localised images and their median error for the provenance.
     """
     part, others = dataset.subset(kept), dataset.subset(held)
-    seen, cameras = [features[i] for i in kept], cameras_of(part)
-    found = find(part, seen, cameras)
-    found, power, own = fitted(found, left_out(found, seen, cameras))
-    refiner, said = kept_refiner(found, power, loaded.train, kept), guesses(loaded, others)
-    plain, spoilt = (refined_errors(refiner, said, others, one) for one in (
-        [features[i] for i in held], spoilt_features(others, preset_of(loaded.provenance))))
-    calibration, counts = calibrated(
-        loaded.calibration, power, left_out=own, held_out=plain, held_out_spoilt=spoilt,
-        across_walks=across_walks(found, power, part, seen))
-    sizes_m = np.linalg.norm(plain[answered(plain), 0, :3], axis=1)
-    return calibration, found.misfits, {
+    seen, cameras = [features[i] for i in kept], view_set(part)
+    landmarks = triangulate_all(part, seen, cameras)
+    landmarks, power, own = fit_residual_ratios(landmarks, leave_one_out(landmarks, seen, cameras))
+    localiser = localiser_without_held_out(landmarks, power, loaded.train, kept)
+    priors = predict_dataset(loaded, others)
+    plain, augmented = (localisation_errors(localiser, priors, others, one) for one in (
+        [features[i] for i in held], augmented_features(others, preset_of(loaded.provenance))))
+    calibration, counts = calibrate_localiser(
+        loaded.calibration, power, {
+            'left_out': own, 'held_out': plain, 'held_out_spoilt': augmented,
+            'across_walks': leave_one_sequence_out(landmarks, power, part, seen)})
+    sizes_m = np.linalg.norm(plain[is_localised(plain), 0, :3], axis=1)
+    return calibration, landmarks.pose_residual_ratios, {
         'held_out': len(held), **counts,
         'held_out_position_m': float(np.median(sizes_m)) if len(sizes_m) else None}
 
 
-def add(loaded: LoadedArtifact, dataset: Dataset, folder: Path) -> dict[str, Any]:
+def add_landmarks(loaded: LoadedArtifact, dataset: Dataset, folder: Path) -> dict[str, Any]:
     """
-    Find the landmarks of what a model was trained on, and write them into its folder.
+    Map the landmarks of a model's training images, and write them into its folder.
 
-    What is calibrated with the images that the training (or the first of several networks) held
-    out is done with the landmarks of the others; those of all images are written.
+    Calibration uses the landmarks of the images of the first fold and the validation images that
+    it held out; the map written is of all images.
 
-    :param dataset: all training samples, those that the training held out among them.
+    :param dataset: all training samples, held-out ones included.
     :param folder: of the model; its artifact.json is replaced.
-    :returns: what was measured.
-    :raises InputError: when the images hardly have any landmarks in common.
+    :returns: counts and errors for the provenance.
+    :raises InputError: on fewer than MIN_LANDMARKS.
     """
     start = time.perf_counter()
-    splits = splits_of(dataset, preset_of(loaded.provenance))
+    splits = make_splits(dataset, preset_of(loaded.provenance))
     loaded = replace(loaded, train=with_place_images(loaded.train, splits))
-    kept, held = splits[0]  # with fewer landmarks poses would seem less sure than with all
-    features = features_of(dataset)
-    calibration, misfits, counts = measured(loaded, dataset, features, kept, held)
-    found = find(dataset, features, cameras_of(dataset))
-    found.misfits[kept] = misfits
-    about = {'landmarks': len(found.points_m), **counts,
+    kept, held = splits[0]  # one fold: with fewer landmarks sigmas would be too large
+    features = detect_all(dataset)
+    calibration, ratios, counts = validate(loaded, dataset, features, kept, held)
+    landmarks = triangulate_all(dataset, features, view_set(dataset))
+    landmarks.pose_residual_ratios[kept] = ratios
+    about = {'landmarks': len(landmarks.points_m), **counts,
              'seconds': round(time.perf_counter() - start, 1)}
-    landmark_map.save(found, folder / LANDMARKS_FILE)
+    landmark_map.save(landmarks, folder / LANDMARKS_FILE)
     save(replace(loaded, calibration=calibration,
                  provenance={**loaded.provenance, 'landmarks': about}), folder)
     return about
 
 
-def sentence(about: dict[str, Any]) -> str:
-    """Return what was measured, for the terminal."""
+def summary_line(about: dict[str, Any]) -> str:
+    """Summarise the map and its validation in one line for the terminal."""
     median = '' if about['held_out_position_m'] is None else (
         f', {about["held_out_position_m"]:.2f} m in the median')
     return (f'landmarks: {about["landmarks"]}; {about["held_out_refined"]} of '

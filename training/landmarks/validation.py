@@ -1,8 +1,8 @@
-"""How far off refined poses are, on training images that the landmarks are not from."""
+"""Validate landmark poses by leave-one-out, and calibrate their covariance."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,144 +10,148 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
-from posenet_ros.geometry.lie import pose_error
+from posenet_ros.geometry.lie import pose_difference
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.files import read_image
 from posenet_ros.inference.calibration import Calibration
 from posenet_ros.inference.prediction import Prediction
-from posenet_ros.landmarks.absolute_pose import Resection
-from posenet_ros.landmarks.features import detect, Features, size_of
+from posenet_ros.landmarks.absolute_pose import AbsolutePose
+from posenet_ros.landmarks.features import detect, detection_size, Features
 from posenet_ros.landmarks.landmark_map import Landmarks
-from posenet_ros.landmarks.localiser import Refiner
+from posenet_ros.landmarks.localiser import LandmarkLocaliser
 from posenet_ros.training.data.augment import Augmenter
 from posenet_ros.training.data.datasets import Dataset
-from posenet_ros.training.data.view_pairs import helpers, Walked
-from posenet_ros.training.fitting.calibration import power_of, scales
+from posenet_ros.training.data.view_pairs import matching_views, ViewSet
+from posenet_ros.training.fitting.calibration import fit_score_power, fit_sigma_scales
 from posenet_ros.training.fitting.presets import Preset
-from posenet_ros.training.landmarks.triangulation import landmarks_of
-from posenet_ros.uncertainty.covariance import enlargement
+from posenet_ros.training.landmarks.triangulation import triangulate_view
+from posenet_ros.uncertainty.covariance import sigma_factor
 from posenet_ros.utils.parallel import ordered_map
 from tqdm import tqdm
 
-FEWEST_REFINED = 10  # poses that tell the covariance's factors
-MOST_LEFT_OUT = 300  # images that are refined by all others
-MOST_ACROSS = 200  # images that are refined by other walks
+MIN_LOCALISED = 10  # poses to fit the sigma scales to
+MAX_LEFT_OUT = 300  # images of leave-one-out
+MAX_ACROSS = 200  # images of leave-one-sequence-out, over all sequences
 POWERS = tuple(np.arange(0, 2.25, 0.25).tolist())
-SURE = 1.0  # standard errors that misfits have to explain the errors better by; 2 % do by chance
-CAUTIOUS = 2.0  # factor where they cannot: of the scenes that were tried, 1 to 2
+MIN_STANDARD_ERRORS = 1.0  # by which a power has to be better than none; 2 % are by chance
+FALLBACK_SCALE = 2.0  # sigma scale with fewer poses: of the scenes that were tried, 1 to 2
 
 
-def compared(found: Resection | None, truth: Pose) -> Floats:
-    """Return (2, 6): the errors, metres and radians, and what was expected of them; else NaN."""
-    if found is None:
+def residual_and_sigma(estimate: AbsolutePose | None, truth: Pose) -> Floats:
+    """Return the (2, 6) pose error and its sigmas, metres and radians; NaN without a pose."""
+    if estimate is None:
         return np.full((2, 6), np.nan)
-    return np.stack([pose_error(found.map_from_camera, truth),
-                     np.sqrt(np.diag(found.covariance))])
+    return np.stack([pose_difference(estimate.map_from_camera, truth),
+                     np.sqrt(np.diag(estimate.covariance))])
 
 
-def answered(rows: Floats) -> NDArray[np.bool_]:
-    """Return which of (N, 2, 6) rows are of refined poses, (N,)."""
+def is_localised(rows: Floats) -> NDArray[np.bool_]:
+    """Return a mask (N,) of the (N, 2, 6) rows that have a pose."""
     return np.isfinite(rows[:, 0, 0])
 
 
-def ratios(rows: Floats) -> Floats:
-    """Return (K, 6) the errors of those that were refined, in what was expected."""
-    known = rows[answered(rows)]
+def normalised_residuals(rows: Floats) -> Floats:
+    """Divide the errors of the localised rows by their sigmas, (K, 6)."""
+    known = rows[is_localised(rows)]
     return known[:, 0] / known[:, 1]
 
 
-def refined_errors(refiner: Refiner, said: Prediction, dataset: Dataset,
-                   features: Sequence[Features]) -> Floats:
+def localisation_errors(localiser: LandmarkLocaliser, priors: Prediction, dataset: Dataset,
+                        features: Sequence[Features]) -> Floats:
     """
-    Refine what a network said of images.
+    Localise the images of a dataset by landmarks.
 
+    :param priors: the network's predictions, from which the views are retrieved.
     :param features: of the images.
-    :returns: (N, 2, 6) as of :func:`compared`.
+    :returns: (N, 2, 6) as of :func:`residual_and_sigma`.
     """
     def one(index: int) -> Floats:
-        found = refiner.refine(
-            features[index], Pose(said.position_m[index], said.quat_xyzw[index]),
-            None if said.descriptor is None else said.descriptor[index])
-        return compared(found, dataset.samples[index].map_from_camera)
+        estimate = localiser.localise(
+            features[index], Pose(priors.position_m[index], priors.quat_xyzw[index]),
+            None if priors.descriptor is None else priors.descriptor[index])
+        return residual_and_sigma(estimate, dataset.samples[index].map_from_camera)
 
     return np.reshape(list(ordered_map(one, range(len(features)))), (-1, 2, 6))
 
 
-def left_out(found: Landmarks, features: Sequence[Features], cameras: Walked) -> Floats:
+def leave_one_out(landmarks: Landmarks, features: Sequence[Features], cameras: ViewSet) -> Floats:
     """
-    Refine the pose of training images by what all others have seen, with a progress bar.
+    Localise each training image by the landmarks of all others, with a progress bar.
 
-    The landmarks that an image helped to place are placed anew without it: they would lie where
-    its own rays and its own pose put them, and it would seem to be refined better than it is.
+    Landmarks that the image helped to triangulate are triangulated without it: else they would
+    fit its own rays and pose, and its error would be underestimated.
 
-    :param features: of the images, and `cameras` where these were.
-    :returns: (V, 2, 6) as of :func:`compared`; of very many images some are not refined.
+    :param features: of the images; `cameras` their view set.
+    :returns: (V, 2, 6) from :func:`residual_and_sigma`; NaN beyond MAX_LEFT_OUT images.
     """
     count = len(features)
-    helped = [helpers(view, cameras) for view in range(count)]
+    helped = [matching_views(view, cameras) for view in range(count)]
     rows = np.full((count, 2, 6), np.nan)
-    chosen = range(0, count, -(-count // MOST_LEFT_OUT))
+    chosen = range(0, count, -(-count // MAX_LEFT_OUT))
 
     def one(view: int) -> Floats:
-        others = found.instead({i: landmarks_of(i, features, cameras, hidden=view)
-                                for i in range(count) if view in helped[i]})
-        truth = found.pose(view)
-        return compared(Refiner(others, np.empty((0, 0))).without(view).refine(
-            features[view], truth), truth)
+        others = landmarks.with_views({i: triangulate_view(i, features, cameras, hidden=view)
+                                   for i in range(count) if view in helped[i]})
+        localiser = LandmarkLocaliser(others, np.empty((0, 0))).without(view)
+        truth = landmarks.pose(view)
+        return residual_and_sigma(localiser.localise(features[view], truth), truth)
 
     rows[chosen] = list(tqdm(ordered_map(one, chosen), total=len(chosen), unit='img',
                              desc='left out', disable=None, dynamic_ncols=True))
     return rows
 
 
-def fitted(found: Landmarks, rows: Floats) -> tuple[Landmarks, float, Floats]:
+def fit_residual_ratios(landmarks: Landmarks, rows: Floats) -> tuple[Landmarks, float, Floats]:
     """
-    Learn where in the place refined poses fit less well.
+    Fit the pose residual ratio of each view, and its power in the sigmas.
 
-    :param rows: what :func:`left_out` returned.
-    :returns: the landmarks with their misfits; the power of these that explains the errors best,
-        as the neighbours of each image say; the rows with what is expected then.
+    :param rows: (V, 2, 6) from :func:`leave_one_out`.
+    :returns: the landmarks with their ratios; the power of the ratio, predicted from neighbouring
+        views, that explains the errors best; the rows with the sigmas that follow.
     """
-    known = np.flatnonzero(answered(rows))
-    if len(known) < FEWEST_REFINED:
-        return found, 0.0, rows
+    known: list[int] = np.flatnonzero(is_localised(rows)).tolist()
+    if len(known) < MIN_LOCALISED:
+        return landmarks, 0.0, rows
     sizes = np.full(len(rows), np.nan)
-    sizes[known] = np.sqrt(np.mean(np.square(ratios(rows)), axis=1))
-    found = replace(found, misfits=(sizes / np.median(sizes[known])).astype(np.float32))
-    refiner = Refiner(found, np.empty((0, 0)))
-    scores = np.array([refiner.without(view).misfit(found.pose(view)) for view in known])
-    power = power_of(rows[known, 0], rows[known, 1], scores, POWERS, SURE)
+    sizes[known] = np.sqrt(np.mean(np.square(normalised_residuals(rows)), axis=1))
+    ratios = (sizes / np.median(sizes[known])).astype(np.float32)
+    landmarks = replace(landmarks, pose_residual_ratios=ratios)
+    localiser = LandmarkLocaliser(landmarks, np.empty((0, 0)))
+    scores = np.array([localiser.without(view).pose_residual_ratio(landmarks.pose(view))
+                       for view in known])
+    power = fit_score_power(rows[known, 0], rows[known, 1], scores, POWERS, MIN_STANDARD_ERRORS)
     rows = rows.copy()
-    rows[known, 1] *= enlargement(scores, power)[:, np.newaxis]
-    return found, power, rows
+    rows[known, 1] *= sigma_factor(scores, power)[:, np.newaxis]
+    return landmarks, power, rows
 
 
-def across_walks(found: Landmarks, power: float, kept: Dataset,
-                 features: Sequence[Features]) -> Floats:
+def leave_one_sequence_out(landmarks: Landmarks, power: float, kept: Dataset,
+                           features: Sequence[Features]) -> Floats:
     """
-    Refine poses of each training walk by what the other walks have seen.
+    Localise the images of each training sequence by the landmarks of the other sequences.
 
-    :param found: the landmarks of `kept`, and `features` those of its images.
-    :param power: of the misfits.
-    :returns: (N, 2, 6) as of :func:`compared`; none where there is but one walk.
+    :param landmarks: the landmarks of `kept`; `features` of its images.
+    :param power: of the pose residual ratio.
+    :returns: (N, 2, 6) from :func:`residual_and_sigma`; empty with a single sequence.
     """
-    walks = np.array([s.sequence for s in kept.samples])
+    sequences = np.array([s.sequence for s in kept.samples])
     parts = [np.empty((0, 2, 6))]
-    for walk in np.unique(walks):
-        others, own = np.flatnonzero(walks != walk), np.flatnonzero(walks == walk)
+    for sequence in np.unique(sequences):
+        others = np.flatnonzero(sequences != sequence)
+        own = np.flatnonzero(sequences == sequence)
         if len(others):
-            chosen = own[::-(-len(walks) // MOST_ACROSS)]
+            chosen = own[::-(-len(sequences) // MAX_ACROSS)]
             part = kept.subset(chosen)
-            parts.append(refined_errors(
-                Refiner(found.only(others), np.empty((0, 0)), power),
+            parts.append(localisation_errors(
+                LandmarkLocaliser(landmarks.subset(others), np.empty((0, 0)), power),
                 Prediction(part.positions_m, part.quats_xyzw), part,
                 [features[i] for i in chosen]))
     return np.concatenate(parts)
 
 
-def spoilt_features(dataset: Dataset, preset: Preset) -> list[Features]:
-    """Find the features of all images in another light, blurred and noisy as in training."""
-    camera = dataset.camera.scaled(*size_of(*dataset.camera.size))
+def augmented_features(dataset: Dataset, preset: Preset) -> list[Features]:
+    """Detect the features of all images with the appearance augmentation of the training."""
+    camera = dataset.camera.scaled(*detection_size(*dataset.camera.size))
     augmenter = Augmenter(preset.augmentation(), camera, camera, preset.seed)
 
     def one(index: int) -> Features:
@@ -159,16 +163,16 @@ def spoilt_features(dataset: Dataset, preset: Preset) -> list[Features]:
     return list(ordered_map(one, range(len(dataset.samples))))
 
 
-def calibrated(calibration: Calibration, power: float, **rows: Floats,
-               ) -> tuple[Calibration, dict[str, Any]]:
+def calibrate_localiser(calibration: Calibration, power: float, rows: Mapping[str, Floats],
+                        ) -> tuple[Calibration, dict[str, Any]]:
     """
-    Return the calibration with the factors of refined poses, and what was measured.
+    Complete the calibration with the sigma scales of landmark poses; count the localised images.
 
-    :param power: of the misfits.
-    :param rows: (N, 2, 6) as of :func:`compared`, by the name of what was refined.
+    :param power: of the pose residual ratio.
+    :param rows: (N, 2, 6) from :func:`residual_and_sigma`, by the name of the validation.
     """
-    found = np.concatenate([ratios(part) for part in rows.values()])
-    enough = len(found) >= FEWEST_REFINED
-    factors = scales(found, heavy_tails=True) if enough else (CAUTIOUS,) * 6
-    return replace(calibration, refined_scale=factors, misfit_power=power), {
-        f'{name}_refined': int(answered(part).sum()) for name, part in rows.items()}
+    residuals = np.concatenate([normalised_residuals(part) for part in rows.values()])
+    scales = (fit_sigma_scales(residuals, heavy_tails=True) if len(residuals) >= MIN_LOCALISED
+              else (FALLBACK_SCALE,) * 6)
+    return replace(calibration, refined_scale=scales, misfit_power=power), {
+        f'{name}_refined': int(is_localised(part).sum()) for name, part in rows.items()}

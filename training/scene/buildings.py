@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from posenet_ros.arrays import RgbImage
+from posenet_ros.arrays import BgrImage
 from posenet_ros.training.scene.facade import Facade, pointed_arch, round_arch
 from posenet_ros.training.scene.rendering.textures import (
     ashlar,
@@ -16,25 +16,25 @@ from posenet_ros.training.scene.structure import (
     Court,
     EAST,
     NORTH,
-    opaque,
     polygon,
+    polygon_side,
     rectangle,
-    side,
+    with_opaque_alpha,
 )
 
 LIMESTONE, PORTLAND, CLUNCH, BRICK, SLATE = 'cdb78f', 'd8d2c2', 'bfae8c', '9a5b45', '6f7276'
 
 
-def roof(width_m: float, height_m: float, rng: np.random.Generator, code: str = SLATE) -> RgbImage:
+def roof(width_m: float, height_m: float, rng: np.random.Generator, code: str = SLATE) -> BgrImage:
     """Return a roof's texture."""
     size = round(height_m * PIXELS_PER_M), round(width_m * PIXELS_PER_M)
-    return opaque(slate(*size, rng, code))
+    return with_opaque_alpha(slate(*size, rng, code))
 
 
 def shaft(radius: float, height: float, rng: np.random.Generator, code: str,
           sides: int = 8, slit: bool = True, merlons: bool = True) -> Facade:
     """Return one side of a turret."""
-    facade = Facade(side(radius, sides), height, rng, ashlar, code)
+    facade = Facade(polygon_side(radius, sides), height, rng, ashlar, code)
     for z in (0.33, 0.66, 0.88):
         facade.band(z * height, 0.22)
     if slit:
@@ -139,7 +139,7 @@ def gate_house(court: Court, rng: np.random.Generator) -> None:
     court.wall((-EAST - 5, -4), 0, 'E', back)
     for y in (-4.0, 4.0):
         for corner, top in ((x, 18.5), (-EAST - 5.0, 18.5)):
-            turret = Facade(side(1.25, 8), top, rng, brick, '96583f')
+            turret = Facade(polygon_side(1.25, 8), top, rng, brick, '96583f')
             for z in (5, 9.6, 13.4, 16.2):
                 turret.band(z, 0.25, 1.5)
             turret.weather()
@@ -207,7 +207,7 @@ def hall(court: Court, rng: np.random.Generator) -> None:
     court.wall((x, 4.5), 0, 'W', front)
     court.prism([(x, -4.5), (EAST + 0.1, -4.5), (EAST + 0.1, 4.5), (x, 4.5)], 0,
                 Facade(9, 10.3, rng, ashlar, 'c9c3b5'))
-    column = Facade(side(0.38, 8), 9.4, rng, ashlar, 'e3ddd0')
+    column = Facade(polygon_side(0.38, 8), 9.4, rng, ashlar, 'e3ddd0')
     for y in (-4.0, -1.4, 1.4, 4.0):
         court.prism(polygon(x - 0.5, y, 0.38, 8), 0, column)
     gable = Facade(10, 2.6, rng, ashlar, 'dfd9ca')
@@ -225,7 +225,7 @@ def hall(court: Court, rng: np.random.Generator) -> None:
 
 def cupola(court: Court, rng: np.random.Generator) -> None:
     """Put a lantern with a lead dome on the hall."""
-    drum = Facade(side(1.9, 8), 4.2, rng, ashlar, 'e6e1d5')
+    drum = Facade(polygon_side(1.9, 8), 4.2, rng, ashlar, 'e6e1d5')
     drum.opening(round_arch(0.35, 0.75, 0.8, 3.2), bgr('f0ece0'), 0.1)
     drum.band(3.8, 0.3)
     x = EAST + 5

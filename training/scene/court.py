@@ -1,4 +1,4 @@
-"""The college court, put together."""
+"""Build the college court out of its parts."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ import cv2
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose, wxyz_from_xyzw
-from posenet_ros.training.scene.sequence import make_court, Stage
+from posenet_ros.training.scene.sequence import make_court, SequenceRenderer
 from posenet_ros.training.scene.walks import Walk, walks
 from posenet_ros.utils.atomic_folder import new_folder
 from tqdm import tqdm
@@ -31,7 +31,7 @@ _FOCAL_LENGTH = 0.72  # of the larger side: 70 degrees
 @dataclass(frozen=True)
 class Settings:
     """
-    What a scene is made from; equal settings give equal files.
+    Settings of a scene; equal settings give equal files.
 
     :param frames: images of all sequences together, a quarter of them for the test.
     :param width: image width, pixels.
@@ -89,7 +89,7 @@ def pose_line(name: str, map_from_camera: Pose) -> str:
 
 class Worker:
     """
-    What a process keeps from frame to frame: the court and the current sequence.
+    A process of the pool: keeps the court and the renderer of the current sequence.
 
     :param folder: of the dataset; the sequences' folders exist.
     """
@@ -97,17 +97,18 @@ class Worker:
     def __init__(self, settings: Settings, folder: Path) -> None:
         self.settings, self.folder = settings, folder
         self.court = make_court(settings.seed)
-        self.stage: Stage | None = None
+        self.renderer: SequenceRenderer | None = None
 
     def render(self, walk: Walk, index: int) -> Path:
         """Write a frame and return its path."""
-        if self.stage is None or self.stage.walk != walk:
-            self.stage = None  # frees the last sequence's textures first
-            self.stage = Stage(self.court, walk, self.settings.camera, self.settings.seed)
+        if self.renderer is None or self.renderer.walk != walk:
+            self.renderer = None  # frees the last sequence's textures first
+            self.renderer = SequenceRenderer(
+                self.court, walk, self.settings.camera, self.settings.seed)
         options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-        _, data = cv2.imencode('.jpg', self.stage.image(index), options)
+        _, data = cv2.imencode('.jpg', self.renderer.image(index), options)
         path = self.folder / frame_name(walk, index)
-        path.write_bytes(data)
+        path.write_bytes(data.tobytes())
         return path
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from posenet_ros.arrays import RgbImage
+from posenet_ros.arrays import BgrImage
 from posenet_ros.training.data.noise import fractal
 from posenet_ros.training.scene.rendering.textures import (
     bgr,
@@ -15,12 +15,12 @@ from posenet_ros.training.scene.rendering.textures import (
     Field,
     leaded_glass,
     PIXELS_PER_M,
-    tinted,
-    toned,
+    scale_color,
+    shade_color,
 )
 
 Points = Sequence[tuple[float, float]]
-Material = Callable[[int, int, np.random.Generator, str], RgbImage]
+TextureFunction = Callable[[int, int, np.random.Generator, str], BgrImage]
 
 _SHIFT = 4  # fractional bits of OpenCV's drawing coordinates
 
@@ -55,7 +55,7 @@ def box(x: float, width: float, sill: float, top: float) -> Points:
     return [(x, sill), (x, top), (x + width, top), (x + width, sill)]
 
 
-def grown(outline: Points, margin: float) -> Points:
+def grow_outline(outline: Points, margin: float) -> Points:
     """Return the outline of an opening grown by a margin, metres."""
     points = np.asarray(outline)
     low, high = points.min(0), points.max(0)
@@ -74,18 +74,18 @@ class Facade:
 
     def __init__(
             self, width_m: float, height_m: float, rng: np.random.Generator,
-            material: Material, code: str) -> None:
+            material: TextureFunction, code: str) -> None:
         self.width_m, self.height_m, self.rng = width_m, height_m, rng
         width, height = round(width_m * PIXELS_PER_M), round(height_m * PIXELS_PER_M)
-        self.image: RgbImage = material(height, width, rng, code)
-        self.alpha: RgbImage = np.full((height, width), 255, np.uint8)
+        self.image: BgrImage = material(height, width, rng, code)
+        self.alpha: NDArray[np.uint8] = np.full((height, width), 255, np.uint8)
         self.glass = leaded_glass(height, width, rng)
         self.trim = bgr(code)
 
     def _pixels(self, outline: Points) -> NDArray[np.int32]:
         x, z = np.asarray(outline, np.float64).T
         pixels = np.stack([x, self.height_m - z], 1) * PIXELS_PER_M - 0.5
-        return np.round(pixels * 2 ** _SHIFT).astype(np.int32)
+        return np.asarray(np.round(pixels * 2 ** _SHIFT), np.int32)
 
     def fill(self, outline: Points, color: Color) -> None:
         """Fill a polygon with a colour."""
@@ -114,7 +114,7 @@ class Facade:
         mask = np.zeros(self.alpha[window].shape, np.uint8)
         offset = np.array([columns.start, rows.start], np.int32) << _SHIFT
         cv2.fillPoly(mask, [self._pixels(outline) - offset], 255, cv2.LINE_AA, _SHIFT)
-        return mask[..., None].astype(np.float32) / 255
+        return mask[..., None].astype(np.float32) / np.float32(255)
 
     def cut(self, outline: Points) -> None:
         """Make the outline transparent."""
@@ -125,11 +125,12 @@ class Facade:
         window = self._window(outline, 3 * blur_m)
         weight = self._weight(outline, window)
         if blur_m and weight.size:
-            weight = cv2.GaussianBlur(weight, (0, 0), blur_m * PIXELS_PER_M)[..., None]
+            blurred = cv2.GaussianBlur(weight, (0, 0), blur_m * PIXELS_PER_M)
+            weight = np.asarray(blurred, np.float32)[..., None]
         part = self.image[window] * (1 + (factor - 1) * weight)
         self.image[window] = np.clip(part, 0, 255).astype(np.uint8)
 
-    def paste(self, outline: Points, source: RgbImage, window: tuple[slice, slice]) -> None:
+    def paste(self, outline: Points, source: BgrImage, window: tuple[slice, slice]) -> None:
         """Replace the inside of the outline by a window of another image."""
         weight = self._weight(outline, window)
         mixed = self.image[window] * (1 - weight) + source * weight
@@ -137,7 +138,7 @@ class Facade:
 
     def band(self, z: float, height: float, tone: float = 1.12) -> None:
         """Draw a string course or cornice: light on top, its shadow below."""
-        color = toned(self.trim, tone)
+        color = scale_color(self.trim, tone)
         self.rect(0, z, self.width_m, height, color)
         for part, factor in ((0.28, 0.82), (-0.35, 0.68)):
             low = z + min(part, 0) * height
@@ -153,17 +154,17 @@ class Facade:
 
     def opening(self, outline: Points, trim: Color, frame_m: float = 0.16) -> None:
         """Draw a dressed frame, the dark recess behind it and the glass."""
-        self.shade(grown(outline, 1.9 * frame_m), 0.8, 0.05)
-        self.fill(grown(outline, frame_m), trim)
-        self.fill(grown(outline, 0.25 * frame_m), toned(trim, 0.55))
+        self.shade(grow_outline(outline, 1.9 * frame_m), 0.8, 0.05)
+        self.fill(grow_outline(outline, frame_m), trim)
+        self.fill(grow_outline(outline, 0.25 * frame_m), scale_color(trim, 0.55))
         window = self._window(outline)
         self.paste(outline, self.glass[window], window)
 
     def hollow(self, outline: Points, trim: Color, frame_m: float = 0.2) -> None:
         """Cut a dressed opening that one can look through."""
-        self.shade(grown(outline, 1.9 * frame_m), 0.8, 0.05)
-        self.fill(grown(outline, frame_m), trim)
-        self.fill(grown(outline, 0.3 * frame_m), toned(trim, 0.6))
+        self.shade(grow_outline(outline, 1.9 * frame_m), 0.8, 0.05)
+        self.fill(grow_outline(outline, frame_m), trim)
+        self.fill(grow_outline(outline, 0.3 * frame_m), scale_color(trim, 0.6))
         self.cut(outline)
 
     def ivy(self, outline: Points, code: str = '4f6b34') -> None:
@@ -177,7 +178,7 @@ class Facade:
         part = np.ascontiguousarray(self.image[window])
         under = cv2.GaussianBlur(grown_over, (0, 0), 4)[..., None].astype(np.float32) / 255
         part = (part * (1 - 0.45 * under)).astype(np.uint8)
-        cv2.copyTo(tinted(bgr(code), 0.95 + 0.3 * leaves + 0.14 * patches), grown_over, part)
+        cv2.copyTo(shade_color(bgr(code), 0.95 + 0.3 * leaves + 0.14 * patches), grown_over, part)
         self.image[window] = part
 
     def clock(self, x: float, z: float, radius: float) -> None:
@@ -217,7 +218,7 @@ class Facade:
         drawn = self.image[window].copy()
         self.image[window] = plain
         self.paste(outline, drawn, window)
-        self.line(outline[1:-1], 0.07, toned(trim, 1.08))
+        self.line(outline[1:-1], 0.07, scale_color(trim, 1.08))
 
     def casement(self, x: float, sill: float, width: float, height: float, lights: int,
                  trim: Color) -> None:
@@ -227,7 +228,7 @@ class Facade:
             self.rect(x + i * width / lights - 0.05, sill, 0.1, height, trim)
         if height > 1.5:
             self.rect(x, sill + 0.6 * height, width, 0.09, trim)
-        light = toned(trim, 1.12)
+        light = scale_color(trim, 1.12)
         self.shade(box(x - 0.25, width + 0.5, sill + height + 0.05, sill + height + 0.17), 0.6)
         self.rect(x - 0.28, sill + height + 0.17, width + 0.56, 0.12, light)
         self.shade(box(x - 0.15, width + 0.3, sill - 0.32, sill - 0.12), 0.7, 0.04)
@@ -242,14 +243,14 @@ class Facade:
             self.rect(x + i * width / 3 - 0.03, sill, 0.06, height, white)
         for i in range(5):
             self.rect(x, sill + i * height / 4 - 0.03, width, 0.09 if i == 2 else 0.05, white)
-        light = toned(trim, 1.1)
+        light = scale_color(trim, 1.1)
         z = sill + height + 0.22
         self.shade(box(x - 0.3, width + 0.6, z - 0.12, z), 0.6)
         self.rect(x - 0.35, z, width + 0.7, 0.16, light)
         if pediment:
             top = [(x - 0.35, z + 0.16), (x + width / 2, z + 0.75), (x + width + 0.35, z + 0.16)]
             self.fill(top, light)
-            self.fill(grown(top, -0.12), toned(trim, 0.78))
+            self.fill(grow_outline(top, -0.12), scale_color(trim, 0.78))
         self.rect(x - 0.3, sill - 0.26, width + 0.6, 0.14, light)
         self.shade(box(x - 0.3, width + 0.6, sill - 0.42, sill - 0.26), 0.65, 0.03)
 
@@ -263,18 +264,18 @@ class Facade:
         plain = self.image[window].copy()
         for i in range(1, 9):
             px = x + i * (right - x) / 9
-            self.line([(px, sill), (px, top)], 0.03, toned(bgr(wood), 0.6))
+            self.line([(px, sill), (px, top)], 0.03, scale_color(bgr(wood), 0.6))
         for z in (0.25, 0.75):
             self.line([(x, sill + z * (top - sill)), (right, sill + z * (top - sill))], 0.07,
                       bgr('2a211b'))
         self.line([((x + right) / 2, sill), ((x + right) / 2, top)], 0.05, bgr('1d1712'))
         drawn = self.image[window].copy()
         self.image[window] = plain
-        self.paste(grown(outline, -0.05), drawn, window)
+        self.paste(grow_outline(outline, -0.05), drawn, window)
 
     def crenellate(self, merlon_m: float = 0.8, gap_m: float = 0.6, depth_m: float = 0.75) -> None:
         """Cut battlements out of the top and cap the merlons with light stone."""
-        light = toned(self.trim, 1.15)
+        light = scale_color(self.trim, 1.15)
         count = max(round((self.width_m + gap_m) / (merlon_m + gap_m)), 1)
         pitch = (self.width_m + gap_m) / count
         top = self.height_m
@@ -284,6 +285,6 @@ class Facade:
             self.rect(left - 0.08, top - depth_m - 0.12, gap_m + 0.16, 0.12, light)
             self.cut(box(left, gap_m, top - depth_m, top + 0.1))
 
-    def albedo(self) -> RgbImage:
+    def albedo(self) -> BgrImage:
         """Return the (height, width, 4) BGRA texture."""
         return np.dstack([self.image, self.alpha])

@@ -1,11 +1,11 @@
-"""What lies and stands in the court, and the towers and trees beyond it."""
+"""Ground, furniture and plants of the court, and the skyline beyond it."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from posenet_ros.arrays import RgbImage
+from posenet_ros.arrays import BgrImage
 from posenet_ros.training.data.noise import fractal
 from posenet_ros.training.scene.facade import Facade
 from posenet_ros.training.scene.plants import shrub, tree
@@ -13,7 +13,7 @@ from posenet_ros.training.scene.rendering.renderer import Surface
 from posenet_ros.training.scene.rendering.textures import (
     ashlar,
     bgr,
-    tinted,
+    shade_color,
 )
 from posenet_ros.training.scene.sprites import bicycle, flag, jet, lamp, statue
 from posenet_ros.training.scene.structure import (
@@ -22,10 +22,10 @@ from posenet_ros.training.scene.structure import (
     disc,
     EAST,
     NORTH,
-    opaque,
     polygon,
+    polygon_side,
     rectangle,
-    side,
+    with_opaque_alpha,
 )
 
 GROUND_PIXELS_PER_M = 64
@@ -66,22 +66,22 @@ def ground(rng: np.random.Generator) -> Surface:
     blades = cv2.GaussianBlur(fine, (0, 0), 0.8, sigmaY=1.4)
     broad = fractal(rows, columns, rng, 5 * scale, 5)
     stripes = np.sign(np.sin((x + y) * np.float32(np.pi / 1.6))) * np.float32(0.05)
-    image = tinted(bgr('75874e'), 1 + 0.4 * blades + 0.08 * broad + stripes)
+    image = shade_color(bgr('75874e'), 1 + 0.4 * blades + 0.08 * broad + stripes)
     border = np.minimum(EAST - abs(x), NORTH - abs(y))
     walk = np.minimum(abs(x), abs(y - 1.5)) + 0.04 * broad
     circle = np.hypot(x - FOUNTAIN[0], y - FOUNTAIN[1]) + 0.03 * broad
     gravel = (walk < 1.15) | (circle < 4)
-    cv2.copyTo(tinted(bgr('c2b08d'), 1 + 0.13 * fine + 0.06 * broad), as_mask(gravel), image)
+    cv2.copyTo(shade_color(bgr('c2b08d'), 1 + 0.13 * fine + 0.06 * broad), as_mask(gravel), image)
     cv2.copyTo(flagstones(rows, columns, rng), as_mask(border < 3.2), image)
-    cv2.copyTo(tinted(bgr('54432f'), 1 + 0.2 * fine + 0.1 * broad),
+    cv2.copyTo(shade_color(bgr('54432f'), 1 + 0.2 * fine + 0.1 * broad),
                as_mask((border < 0.7 + 0.05 * broad) & (border > 0) & beds(x, y)), image)
     edge = (abs(walk - 1.15) < 0.05) & (border > 3.2) & (circle > 4)
     edge |= (abs(circle - 4.0) < 0.05) & (walk > 1.15)
     shade = np.where(edge, np.float32(0.62), np.float32(1))
     shade *= 1 - 0.45 * np.exp(-np.maximum(border, 0) / np.float32(0.9))
-    image = cv2.multiply(image, cv2.merge([shade] * 3), dtype=cv2.CV_8U)
+    image = np.asarray(cv2.multiply(image, cv2.merge([shade] * 3), dtype=cv2.CV_8U), np.uint8)
     return Surface(np.array([-width_m / 2, height_m / 2, 0]), np.array([1.0, 0, 0]),
-                   np.array([0, -1.0, 0]), width_m, height_m, opaque(image), floor=True)
+                   np.array([0, -1.0, 0]), width_m, height_m, with_opaque_alpha(image), floor=True)
 
 
 def beds(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -92,12 +92,12 @@ def beds(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.bool_]:
     return ~(gate | portico | cloister)
 
 
-def as_mask(where: NDArray[np.bool_]) -> RgbImage:
-    """Return 255 where true."""
+def as_mask(where: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return an OpenCV mask: 255 where true."""
     return where.astype(np.uint8) * np.uint8(255)
 
 
-def flagstones(rows: int, columns: int, rng: np.random.Generator) -> RgbImage:
+def flagstones(rows: int, columns: int, rng: np.random.Generator) -> BgrImage:
     """Return York stone paving."""
     size = round(0.75 * GROUND_PIXELS_PER_M)
     tones = 1 + 0.07 * rng.standard_normal((rows // size + 2, columns // size + 2))
@@ -105,25 +105,26 @@ def flagstones(rows: int, columns: int, rng: np.random.Generator) -> RgbImage:
     shade[::size] *= 0.72
     shade[:, ::size] *= 0.72
     shade += 0.05 * fractal(rows, columns, rng, 60, 5)
-    return tinted(bgr('aaa391'), shade)
+    return shade_color(bgr('aaa391'), shade)
 
 
 def furniture(court: Court, rng: np.random.Generator) -> None:
     """Put the fountain, the statue, lamps and small trees into the court."""
-    basin = Facade(side(2.4, 8), 0.75, rng, ashlar, 'cfc3a8')
+    basin = Facade(polygon_side(2.4, 8), 0.75, rng, ashlar, 'cfc3a8')
     basin.band(0.58, 0.17)
     outline = polygon(-3, 7.5, 2.4, 8)
     court.prism(outline, 0, basin)
     inner = [(x, y) for x, y in reversed(polygon(-3, 7.5, 2.1, 8))]
-    court.prism(inner, 0, Facade(side(2.1, 8), 0.72, rng, ashlar, '9c927c'))
-    court.surfaces.append(disc(-3, 7.5, 0.735, 2.6, 2.4, 2.1, tinted(
+    court.prism(inner, 0, Facade(polygon_side(2.1, 8), 0.72, rng, ashlar, '9c927c'))
+    court.surfaces.append(disc(-3, 7.5, 0.735, 2.6, 2.4, 2.1, shade_color(
         bgr('d8ccb2'), 1 + 0.06 * fractal(333, 333, rng, 60))))
-    court.surfaces.append(disc(-3, 7.5, 0.45, 2.6, 2.3, 0, tinted(
+    court.surfaces.append(disc(-3, 7.5, 0.45, 2.6, 2.3, 0, shade_color(
         bgr('4f6a70'), 1 + 0.15 * fractal(333, 333, rng, 40))))
-    bowl = Facade(side(0.35, 8), 1.5, rng, ashlar, 'c3b79c')
+    bowl = Facade(polygon_side(0.35, 8), 1.5, rng, ashlar, 'c3b79c')
     court.prism(polygon(-3, 7.5, 0.35, 8), 0, bowl)
-    court.prism(polygon(-3, 7.5, 0.95, 8), 1.35, Facade(side(0.95, 8), 0.3, rng, ashlar, 'd2c6aa'))
-    court.surfaces.append(disc(-3, 7.5, 1.65, 1.0, 0.94, 0, tinted(
+    court.prism(polygon(-3, 7.5, 0.95, 8), 1.35,
+                Facade(polygon_side(0.95, 8), 0.3, rng, ashlar, 'd2c6aa'))
+    court.surfaces.append(disc(-3, 7.5, 1.65, 1.0, 0.94, 0, shade_color(
         bgr('7d9498'), 1 + 0.15 * fractal(128, 128, rng, 20))))
     court.billboards.append(Billboard((-3, 7.5, 1.3), 2.4, 3.0, jet(rng)))
     court.billboards.append(Billboard((11, 6.5, 0), 1.6, 7.0, statue(rng)))
@@ -152,6 +153,6 @@ def _bed_places(rng: np.random.Generator) -> list[tuple[float, float]]:
     """Return where shrubs stand along the walls."""
     places = [(-6 + 4.2 * (i + 0.5) + rng.uniform(-0.8, 0.8), NORTH - 0.45)
               for i in range(6) for _ in range(2)]
-    places += [(x, side * rng.uniform(6.2, 13.5)) for x in (-EAST + 0.45, EAST - 0.45)
-               for side in (-1, 1) for _ in range(4)]
+    places += [(x, polygon_side * rng.uniform(6.2, 13.5)) for x in (-EAST + 0.45, EAST - 0.45)
+               for polygon_side in (-1, 1) for _ in range(4)]
     return places

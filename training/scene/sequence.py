@@ -1,4 +1,4 @@
-"""One frame of a walk: the court under the sequence's light, people, and the camera's faults."""
+"""Render the frames of a sequence: the court in its light, people, lens, shutter and sensor."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cached_property, partial
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from posenet_ros.arrays import Floats, RgbImage
+from posenet_ros.arrays import BgrImage, Floats
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.training.scene.court import build
 from posenet_ros.training.scene.rendering.light import Light
@@ -51,22 +51,22 @@ class Person:
     end: Floats
     speed: float
     offset_m: float
-    strides: list[RgbImage]
+    strides: list[BgrImage]
 
     def at(self, time_s: float) -> tuple[Floats, Floats, int]:
         """Return the position, the direction of motion and the phase of the stride."""
         span = float(np.linalg.norm(self.end - self.start))
         direction = (self.end - self.start) / span
-        walked = self.offset_m + self.speed * time_s
-        along = walked % (2 * span)
-        phase = int(walked / STRIDE_M * STRIDE_PHASES) % STRIDE_PHASES
+        distance_m = self.offset_m + self.speed * time_s
+        along = distance_m % (2 * span)
+        phase = int(distance_m / STRIDE_M * STRIDE_PHASES) % STRIDE_PHASES
         if along > span:
             return self.start + direction * (2 * span - along), -direction, phase
         return self.start + direction * along, direction, phase
 
 
-def people(rng: np.random.Generator) -> list[Person]:
-    """Return those who are in the court during a sequence."""
+def make_people(rng: np.random.Generator) -> list[Person]:
+    """Return the people who walk in the court during a sequence."""
     crowd = []
     for i in range(PEOPLE):
         start, end, stray = _WAYS[i % len(_WAYS)]
@@ -76,19 +76,19 @@ def people(rng: np.random.Generator) -> list[Person]:
     return crowd
 
 
-def darkness(strength: float, outline: RgbImage) -> RgbImage:
-    """Return what the shadow of an outline lays over the ground, BGRA."""
+def shadow_image(strength: float, outline: BgrImage) -> BgrImage:
+    """Return the shadow of an outline, to be laid over the ground, BGRA."""
     image = np.empty_like(outline)
     image[..., :3] = (40, 34, 26)
     image[..., 3] = outline[..., 3] * strength
     return image
 
 
-class Stage:
+class SequenceRenderer:
     """
-    Everything in a sequence that does not depend on the frame.
+    Render a sequence: holds all that does not depend on the frame, and draws frames.
 
-    :param court: what stands still.
+    :param court: the static scene.
     :param walk: the sequence.
     :param camera: of the images.
     :param seed: of the scene.
@@ -99,7 +99,7 @@ class Stage:
         self.court, self.walk, self.camera = court, walk, camera
         self.seed = seed, number
         self.light = LIGHTS[(number - 1) % len(LIGHTS)]
-        self.people = people(np.random.default_rng((seed, number, 1)))
+        self.people = make_people(np.random.default_rng((seed, number, 1)))
         far = 1000 * self.light.direction
         casters = [b.facing(far) for b in court.billboards if not b.haze]
         shadows = shadow_maps([*court.surfaces, *casters], self.light.direction)
@@ -113,8 +113,8 @@ class Stage:
         light, normal = self.light, strength * self.light.direction + (0, 0, 0.15)
         return Texture(board, lambda albedo: light.lit(albedo, normal, None, board.haze))
 
-    def image(self, index: int) -> RgbImage:
-        """Return the (height, width, 3) BGR frame of that index."""
+    def image(self, index: int) -> BgrImage:
+        """Render the (height, width, 3) BGR frame at an index."""
         time_s = self.walk.time_s(index)
         view = View(self.camera, self.walk.pose(time_s))
         canvas = Canvas(view, self.light.sky(self.camera, view.map_from_camera))
@@ -161,7 +161,7 @@ class Stage:
         return bool(self.shade[row, column] > 0.5)
 
     @cached_property
-    def _spot(self) -> RgbImage:
+    def _spot(self) -> BgrImage:
         y, x = np.mgrid[-1:1:32j, -1:1:32j]
         image = np.zeros((32, 32, 4), np.uint8)
         image[..., 3] = 150 * np.clip(1.05 - np.hypot(x, y), 0, 1) ** 0.8
@@ -176,7 +176,7 @@ class Stage:
         return surface, Texture(surface, lambda albedo: albedo)
 
     def _shadow(self, board: Billboard, number: int, phase: int) -> tuple[Surface, Texture]:
-        """Return what a walker's outline leaves on the ground."""
+        """Return the shadow of a walker's outline on the ground."""
         sun = self.light.direction
         down = np.array([sun[0], sun[1], 0]) / sun[2]  # along the ground, from the head's shadow
         across = np.array([-sun[1], sun[0], 0]) / np.hypot(sun[0], sun[1])
@@ -187,25 +187,27 @@ class Stage:
         key = -1 - number, phase, False, False
         if key not in self._strides:
             strength = min(0.55 * self.light.sun, 0.6)
-            self._strides[key] = Texture(surface, partial(darkness, strength))
+            self._strides[key] = Texture(surface, partial(shadow_image, strength))
         return surface, self._strides[key]
 
-    def _photograph(self, image: RgbImage, index: int) -> RgbImage:
-        """Add what lens, shutter, exposure control and sensor do."""
-        kernel = self._motion(index)
+    def _photograph(self, image: BgrImage, index: int) -> BgrImage:
+        """Add motion blur, exposure, vignetting and sensor noise."""
+        kernel = self._motion_kernel(index)
         if kernel is not None:
-            image = cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REPLICATE)
+            image = np.asarray(
+                cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REPLICATE), np.uint8)
         time_s = self.walk.time_s(index)
         gain = 1 + 0.05 * np.sin(0.35 * time_s + self.seed[1])
-        image = cv2.multiply(image, self._vignette, scale=gain / 255)
+        image = np.asarray(cv2.multiply(image, self._vignette, scale=gain / 255), np.uint8)
         rng = np.random.default_rng((*self.seed, 2, index))
         row, column = rng.integers(0, _NOISE_MARGIN, 2)
         height, width = image.shape[:2]
         noise = self._noise[row:row + height, column:column + width]
-        return cv2.add(image, noise * int(rng.choice((-1, 1))), dtype=cv2.CV_8U)
+        sign = int(rng.choice((-1, 1)))
+        return np.asarray(cv2.add(image, noise * sign, dtype=cv2.CV_8U), np.uint8)
 
     @cached_property
-    def _vignette(self) -> RgbImage:
+    def _vignette(self) -> BgrImage:
         width, height = self.camera.size
         y, x = np.mgrid[-1:1:height * 1j, -1:1:width * 1j]
         shade = 255 * (1 - 0.10 * (x * x + y * y))
@@ -218,8 +220,8 @@ class Stage:
         noise = np.random.default_rng((*self.seed, 3)).standard_normal(shape, np.float32)
         return np.round(noise * self.light.noise).astype(np.int16)
 
-    def _motion(self, index: int) -> NDArray[np.float32] | None:
-        """Return the kernel of the image's shift while the shutter is open; it is symmetric."""
+    def _motion_kernel(self, index: int) -> NDArray[np.float32] | None:
+        """Return the symmetric motion-blur kernel: the image's shift while the shutter is open."""
         time_s, half = self.walk.time_s(index), self.light.shutter_s / 2
         before, after = self.walk.pose(time_s - half), self.walk.pose(time_s + half)
         ahead = after.rotation.T @ before.rotation[:, 2]
@@ -233,13 +235,13 @@ class Stage:
             column, row = int(x), int(y)
             x, y = x - column, y - row
             kernel[row:row + 2, column:column + 2] += np.outer((1 - y, y), (1 - x, x))
-        return kernel / kernel.sum()
+        return np.asarray(kernel / kernel.sum())
 
 
 _NOISE_MARGIN = 64
 
 
 def make_court(seed: int) -> Court:
-    """Build the court with OpenCV on one thread, as the frames are what runs in parallel."""
+    """Build the court with OpenCV on one thread; the frames are rendered in parallel."""
     cv2.setNumThreads(1)
     return build(seed)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike
-from posenet_ros.arrays import Floats, RgbImage
+from posenet_ros.arrays import BgrImage, Floats
 from posenet_ros.training.scene.facade import Facade
 from posenet_ros.training.scene.rendering.renderer import Surface
 
@@ -22,12 +22,12 @@ DOWN = np.array([0.0, 0.0, -1.0])
 
 @dataclass(frozen=True, eq=False)
 class Billboard:
-    """A flat thing that turns to the camera, standing at (x, y) on z."""
+    """A flat image that turns to the camera, standing at (x, y) on z."""
 
     position_m: tuple[float, float, float]
     width_m: float
     height_m: float
-    image: RgbImage
+    image: BgrImage
     haze: float = 0.0
 
     def facing(self, target: Floats, *, mirrored: bool = False) -> Surface:
@@ -73,7 +73,7 @@ class Court:
                                          facade.height_m, part, haze=haze))
 
     def slope(self, eaves_left: ArrayLike, eaves_right: ArrayLike, ridge_left: ArrayLike,
-              albedo: RgbImage, haze: float = 0.0) -> None:
+              albedo: BgrImage, haze: float = 0.0) -> None:
         """Lay a parallelogram of roof from its eaves to its ridge."""
         left, right, ridge = (np.asarray(p, np.float64)
                               for p in (eaves_left, eaves_right, ridge_left))
@@ -82,7 +82,7 @@ class Court:
                                      width, height, albedo, haze=haze))
 
     def cone(self, corners: Sequence[tuple[float, float]], base: float, height: float,
-             material: RgbImage, haze: float = 0.0) -> None:
+             material: BgrImage, haze: float = 0.0) -> None:
         """Put a spire of triangles on a polygon, counter-clockwise from above."""
         points = np.array(corners)
         top = np.array([*points.mean(0), base + height])
@@ -108,19 +108,19 @@ def rectangle(x: float, y: float, width: float, depth: float) -> list[tuple[floa
     return [(x, y), (x + width, y), (x + width, y + depth), (x, y + depth)]
 
 
-def opaque(image: RgbImage) -> RgbImage:
-    """Return a BGR image with an opaque alpha."""
+def with_opaque_alpha(image: BgrImage) -> BgrImage:
+    """Return a BGR image as BGRA, opaque."""
     return np.dstack([image, np.full(image.shape[:2], 255, np.uint8)])
 
 
-def side(length: float, sides: int) -> float:
-    """Return the side of a regular polygon of that radius."""
+def polygon_side(length: float, sides: int) -> float:
+    """Return the length of the sides of a regular polygon with a circumradius."""
     return 2 * length * float(np.sin(np.pi / sides))
 
 
 def disc(
         x: float, y: float, z: float, half: float, outer: float, inner: float,
-        material: RgbImage) -> Surface:
+        material: BgrImage) -> Surface:
     """Return a level octagonal ring."""
     scale = material.shape[0] / (2 * half)
     alpha = np.zeros(material.shape[:2], np.uint8)

@@ -15,9 +15,9 @@ TRAIN_RATE_HZ = 2.5  # more ground for as many images; the pictures of a faster 
 CENTRE_M = (0.0, -4.5)  # of the area that is walked
 HALF_SIZE_M = (9.0, 6.0)
 FACING_DEG = 90.0  # the gaze wanders about north, counter-clockwise from world x
-TEST_SHARE = 0.25
+TEST_FRACTION = 0.25
 SHORT_RATE_HZ = 1.25  # of the walk that training holds out: neighbours would err alike
-SHORT_SHARE = 1 / 15  # of the images to train on, in that walk
+SHORT_FRACTION = 1 / 15  # of the images to train on, in that walk
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Walk:
     :param split: `train` or `test`.
     :param frames: number of images.
     :param rate_hz: images a second.
-    :param extent: share of the walked area that the path reaches, 0..1.
+    :param extent: fraction of the walked area that the path reaches, 0..1.
     :param ratio: frequencies of the Lissajous curve along x and y.
     :param phase: its phases, turns.
     :param gaze_s: periods of the gaze's slow and fast swings, seconds.
@@ -57,7 +57,8 @@ class Walk:
     def _curve(self, turns: Floats) -> Floats:
         """Return the (N, 2) path, metres."""
         angles = 2 * np.pi * (turns[:, None] * self.ratio + np.array(self.phase))
-        return np.array(CENTRE_M) + self.extent * np.array(HALF_SIZE_M) * np.sin(angles)
+        return np.asarray(
+            np.array(CENTRE_M) + self.extent * np.array(HALF_SIZE_M) * np.sin(angles))
 
     @cached_property
     def _track(self) -> tuple[Floats, Floats]:
@@ -120,8 +121,8 @@ def walks(frames: int, seed: int) -> tuple[Walk, ...]:
     :param frames: images of all sequences together; a quarter are for the test.
     :param seed: another seed is another set of walks in the same area.
     """
-    test = round(TEST_SHARE * frames)
-    short = round(SHORT_SHARE * (frames - test))
+    test = round(TEST_FRACTION * frames)
+    short = round(SHORT_FRACTION * (frames - test))
     counts = [len(part) for part in np.array_split(np.arange(frames - test - short), len(_TRAIN))]
     offset = 0.0 if seed == 0 else np.random.default_rng((seed, 5)).uniform(-0.02, 0.02)
 

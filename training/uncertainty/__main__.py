@@ -1,7 +1,7 @@
 """
-Teach a finished network how sure it is, and what its place looks like.
+Fit the uncertainty of a trained network: covariance and place score.
 
-Training does this at its end; this command does it to a model folder that has none.
+Training does this at its end; this command adds them to a model folder that lacks them.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from posenet_ros.training.data.datasets import read_dataset
 from posenet_ros.training.export.litert import load_network
 from posenet_ros.training.fitting.model_folder import check_dataset
 from posenet_ros.training.landmarks import mapping
-from posenet_ros.training.uncertainty.rewrite import material_of, rewrite
-from posenet_ros.training.uncertainty.teach import sentence, teach
+from posenet_ros.training.uncertainty.fit import fit_uncertainty, summary_line
+from posenet_ros.training.uncertainty.rewrite import load_calibration_data, rewrite_model_folder
 from posenet_ros.utils.atomic_folder import check_new, new_folder
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command line's description."""
+    """Return the argument parser."""
     result = argparse.ArgumentParser(prog='python -m training.uncertainty', description=__doc__)
     result.add_argument('--model', type=Path, required=True, help='model folder')
     result.add_argument('--data', type=Path, required=True, help='dataset that it was trained on')
@@ -42,15 +42,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     dataset = read_dataset(options.data, 'train', loaded.camera)
     check_dataset(loaded, dataset)
     with tempfile.TemporaryDirectory() as work:
-        material = material_of(loaded, dataset, Path(work))
+        data = load_calibration_data(loaded, dataset, Path(work))
         plain = replace(loaded.network, sigma_width=0, descriptor_size=0)
         network = load_network(loaded.network, loaded.folder / WEIGHTS_FILE)
-        taught = teach(network, plain, material, loaded.calibration)
+        fitted = fit_uncertainty(network, plain, data, loaded.calibration)
     with new_folder(options.out, force=options.force) as folder:
-        rewrite(loaded, taught, material, folder)
-        if (loaded.folder / LANDMARKS_FILE).is_file():  # they are asked for with other descriptors
-            mapping.add(load(folder), dataset, folder)
-    print(sentence(taught.about))
+        rewrite_model_folder(loaded, fitted, data, folder)
+        if (loaded.folder / LANDMARKS_FILE).is_file():  # retrieval uses the new descriptors
+            mapping.add_landmarks(load(folder), dataset, folder)
+    print(summary_line(fitted.about))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The network with the outputs that a finished one is taught: how sure it is, and its place."""
+"""Uncertainty heads of a trained network: error sigmas, and a global descriptor of the place."""
 
 from __future__ import annotations
 
@@ -6,43 +6,45 @@ from dataclasses import replace
 
 import keras
 from posenet_ros.networks.config import NetworkConfig
-from posenet_ros.networks.initial_weights import load_witness
-from posenet_ros.networks.network import build, copy_members, without_auxiliary
-from posenet_ros.training.fitting.network_setup import with_trunk
+from posenet_ros.networks.initial_weights import load_place_backbone
+from posenet_ros.networks.network import build, copy_members, remove_auxiliary_heads
+from posenet_ros.training.fitting.network_setup import with_shared_trunk
 from posenet_ros.training.fitting.presets import Preset
 
-TAUGHT = ('sigma_fc', 'log_sigma', 'descriptor_scale', 'descriptor')  # layers
+UNCERTAINTY_LAYERS = ('sigma_fc', 'log_sigma', 'descriptor_scale', 'descriptor')  # layers
 SIGMA_WIDTH = 64
 DESCRIPTOR_SIZE = 128
 
 
-def taught_config(config: NetworkConfig, preset: Preset) -> NetworkConfig:
+def with_uncertainty_heads(config: NetworkConfig, preset: Preset) -> NetworkConfig:
     """
-    Return the settings of a network that also has the outputs to be taught.
+    Return the network's settings with uncertainty heads.
 
-    One network of several costs little beside them, so they have one that tells places alone.
+    An ensemble gets a pretrained backbone of its own for the descriptor, which costs little
+    beside the members; a single network takes its own middle features.
     """
-    several = preset.members > 1 and preset.weights == 'pretrained'
-    return with_trunk(replace(
+    ensemble = preset.members > 1 and preset.weights == 'pretrained'
+    return with_shared_trunk(replace(
         config, sigma_width=SIGMA_WIDTH, descriptor_size=DESCRIPTOR_SIZE,
-        descriptor_of='pretrained' if several else 'middle'), preset)
+        descriptor_of='pretrained' if ensemble else 'middle'), preset)
 
 
-def with_outputs(network: keras.Model, config: NetworkConfig, preset: Preset) -> tuple[
+def add_uncertainty_heads(network: keras.Model, config: NetworkConfig, preset: Preset) -> tuple[
         keras.Model, NetworkConfig]:
     """
-    Return a new network with the same weights that also has the outputs to be taught.
+    Return a network with the same weights and, not yet fitted, the uncertainty heads.
 
-    Layers are matched by their order, for a backbone may leave naming them to Keras.
+    Layers are matched by their order, since a backbone may leave their names to Keras.
     """
-    config = taught_config(config, preset)
-    taught = build(config)
-    load_witness(taught, config)
+    config = with_uncertainty_heads(config, preset)
+    extended = build(config)
+    load_place_backbone(extended, config)
     if config.members > 1:
-        copy_members(network, taught, config.members)
-        return taught, config
-    old, new = ([layer for layer in model.layers if layer.weights and layer.name not in TAUGHT]
-                for model in (without_auxiliary(network), taught))
-    for known, layer in zip(old, new, strict=True):
-        layer.set_weights(known.get_weights())
-    return taught, config
+        copy_members(network, extended, config.members)
+        return extended, config
+    sources, targets = ([layer for layer in model.layers
+                         if layer.weights and layer.name not in UNCERTAINTY_LAYERS]
+                        for model in (remove_auxiliary_heads(network), extended))
+    for source, target in zip(sources, targets, strict=True):
+        target.set_weights(source.get_weights())
+    return extended, config

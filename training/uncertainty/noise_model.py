@@ -1,4 +1,4 @@
-"""Learn the expected error of each axis from features."""
+"""Heteroscedastic regression of the pose error from features (Kendall and Gal 2017)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 from posenet_ros.arrays import Floats32
-from posenet_ros.training.fitting.calibration import SMALLEST_SIGMA
+from posenet_ros.training.fitting.calibration import MIN_SIGMA
 
 EPOCHS = 25
 BATCH = 256
@@ -19,22 +19,25 @@ DROPOUT = 0.3
 
 def negative_log_likelihood(errors: Any, log_sigma: Any) -> Any:  # noqa: ANN401 - keras tensors
     """
-    Return that of Laplace's distribution, whose tails are those of pose errors, less a constant.
+    Return the mean negative log likelihood of a Laplace distribution, less a constant.
 
-    :param errors: (B, 6); the calibration turns the mean magnitude into a standard deviation.
+    Its tails are those of pose errors; the calibration turns its scale into a standard deviation.
+
+    :param errors: (B, 6), and `log_sigma` (B, 6) the logarithms of the scales.
     """
     return keras.ops.mean(log_sigma + keras.ops.abs(errors) * keras.ops.exp(-log_sigma))
 
 
-def fit_sigma(features: Floats32, errors: Floats32, width: int, seed: int) -> list[Floats32]:
+def fit_noise_model(features: Floats32, errors: Floats32, width: int, seed: int) -> list[Floats32]:
     """
-    Learn the expected error on each axis from features.
+    Fit a network with one hidden layer that predicts the error's scale on each axis.
 
     :param features: (N, C).
-    :param errors: (N, 6).
-    :returns: kernel and bias of a hidden layer, then those of the layer that gives `log_sigma`.
+    :param errors: (N, 6) metres, then rotation vector, radians.
+    :param width: of the hidden layer.
+    :returns: kernel and bias of the hidden layer, then those of the layer that gives `log_sigma`.
     """
-    size = np.maximum(np.median(np.abs(errors), axis=0), SMALLEST_SIGMA)
+    size = np.maximum(np.median(np.abs(errors), axis=0), MIN_SIGMA)
     mean, deviation = features.mean(0), features.std(0) + 1e-3 * features.std()
     keras.utils.set_random_seed(seed)
     model = keras.Sequential([
@@ -47,11 +50,11 @@ def fit_sigma(features: Floats32, errors: Floats32, width: int, seed: int) -> li
                   loss=negative_log_likelihood)
     model.fit((features - mean) / deviation, errors / size, BATCH, EPOCHS, verbose=0)
     kernel, bias, last_kernel, last_bias = model.get_weights()
-    kernel = kernel / deviation[:, np.newaxis]  # the network gives features as they are
+    kernel = kernel / deviation[:, np.newaxis]  # fold the standardisation into the layer
     return [kernel, bias - mean @ kernel, last_kernel, last_bias + np.log(size)]
 
 
-def expected(features: Floats32, weights: Sequence[Floats32]) -> Floats32:
-    """Return (N, 6) `log_sigma` as the network will compute it."""
+def predict_log_sigma(features: Floats32, weights: Sequence[Floats32]) -> Floats32:
+    """Compute `log_sigma` (N, 6) from features, as the network will."""
     kernel, bias, last_kernel, last_bias = weights
     return np.asarray(np.maximum(features @ kernel + bias, 0) @ last_kernel + last_bias)

@@ -1,4 +1,4 @@
-"""Show images to a finished network, as they are or spoilt, and keep what it says of them."""
+"""Residuals of a trained network on plain and augmented images."""
 
 from __future__ import annotations
 
@@ -15,64 +15,62 @@ from posenet_ros.geometry.lie import rotation_vectors_rad
 from posenet_ros.networks.heads import PLACE_FEATURES, UNIT_FEATURES
 from posenet_ros.training.data.augment import Augmentation, Augmenter
 from posenet_ros.training.data.batches import Batches, targets
-from posenet_ros.training.data.images import Images, network_inputs, thinned
+from posenet_ros.training.data.images import Images, network_inputs, subsample
 from posenet_ros.training.fitting.presets import Preset
 from posenet_ros.utils.parallel import ordered_map
 
-CHUNK = 64  # images
+BATCH = 64  # images
 POSE = ('position', 'quat_xyzw')  # outputs
-FIRST_EPOCH = 1_000_000  # versions that no training has seen
+FIRST_EPOCH = 1_000_000  # beyond any training, for augmentations that it has not seen
 
 
 @dataclass(frozen=True, eq=False)
-class Material:
+class CalibrationData:
     """
-    What a network is taught with.
+    Images that the uncertainty of a network is fitted to.
 
-    :param images: training images that no network left out, with depths where the preset moves
-        the camera.
-    :param held: held-out training images, the same; where there are several, each from another of
-        the networks that answer together.
+    :param images: training images of every fold, with depths where the preset moves the camera.
+    :param held_out: held-out training images of each fold, likewise.
     :param camera: of the images, at their full size.
     """
 
     preset: Preset
     images: Images
-    held: tuple[Images, ...]
+    held_out: tuple[Images, ...]
     camera: Camera
 
     @property
     def reach_m(self) -> Floats32:
         """
-        How far from a walk another walk may lead, (3,) metres along the axes of the map.
+        Largest distance of another walk from the training walks, (3,) metres along the map's axes.
 
-        As far as the training positions spread: a camera on wheels stays at its height.
+        The standard deviation of the training positions: a camera on wheels stays at its height.
         """
-        positions_m = np.concatenate([part.positions_m for part in (self.images, *self.held)])
+        positions_m = np.concatenate([part.positions_m for part in (self.images, *self.held_out)])
         return np.asarray(positions_m.std(axis=0))
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class Residuals:
     """
-    What a network said of images, and how far off it was.
+    Pose errors of a network on images, with its features and outputs.
 
-    :param rows: (N,) which of the dataset's samples these are.
-    :param features: (N, C) averaged over the image, of length 1.
-    :param places: (N, D) to tell the place by, before they are scaled and projected.
+    :param rows: (N,) indices of the images in the dataset.
+    :param features: (N, C) average-pooled, of unit length.
+    :param place_features: (N, D) of the global descriptor, before scaling and projection.
     :param errors: (N, 6) in the dataset's frame: metres, then rotation vector, radians.
-    :param found: all outputs.
+    :param outputs: (N, ...) of the network, by name.
     """
 
     rows: NDArray[np.intp]
     features: Floats32
-    places: Floats32
+    place_features: Floats32
     errors: Floats32
-    found: dict[str, Floats32]
+    outputs: dict[str, Floats32]
 
 
-def stronger(settings: Augmentation) -> Augmentation:
-    """Return an augmentation that goes beyond training: new light, bad lenses, other places."""
+def harder(settings: Augmentation) -> Augmentation:
+    """Return an augmentation stronger than in training: new light, bad lenses, other places."""
     return replace(
         settings, colour=min(1.5 * max(settings.colour, 0.6), 1.0),
         light=min(1.5 * max(settings.light, 0.4), 1.0), blur_px=max(settings.blur_px, 2.0),
@@ -81,67 +79,69 @@ def stronger(settings: Augmentation) -> Augmentation:
         roll_deg=min(1.5 * settings.roll_deg, 180.0), shift=min(1.5 * settings.shift, 0.3))
 
 
-def together(seen: Sequence[Seen]) -> Seen:
-    """Return several as one."""
-    return Seen(np.concatenate([s.rows for s in seen]),
-                np.concatenate([s.features for s in seen]),
-                np.concatenate([s.places for s in seen]),
-                np.concatenate([s.errors for s in seen]),
-                {key: np.concatenate([s.found[key] for s in seen]) for key in seen[0].found})
+def concatenate(residuals: Sequence[Residuals]) -> Residuals:
+    """Concatenate residuals along their first axis."""
+    return Residuals(
+        np.concatenate([r.rows for r in residuals]),
+        np.concatenate([r.features for r in residuals]),
+        np.concatenate([r.place_features for r in residuals]),
+        np.concatenate([r.errors for r in residuals]),
+        {key: np.concatenate([r.outputs[key] for r in residuals]) for key in residuals[0].outputs})
 
 
-class Looker:
+class ResidualCollector:
     """
-    Shows images to a network, as they are or augmented.
+    Runs a network on plain or augmented images and collects its residuals.
 
-    :param network: with the outputs to be taught.
-    :param answering: answers what the errors are of; the network itself, or one member of it.
+    :param network: with uncertainty heads.
+    :param pose_model: predicts the poses: the network itself, or one member of an ensemble.
     """
 
-    def __init__(self, network: keras.Model, answering: keras.Model, material: Material,
+    def __init__(self, network: keras.Model, pose_model: keras.Model, data: CalibrationData,
                  bar: keras.utils.Progbar) -> None:
-        said = network.output if answering is network else answering(network.input)
+        pose_outputs = network.output if pose_model is network else pose_model(network.input)
         self._model = keras.Model(network.input, {
             **network.output, 'features': network.get_layer(UNIT_FEATURES).output,
             'places': network.get_layer(PLACE_FEATURES).output,
-            **{f'said_{key}': said[key] for key in POSE}})
-        self._material, self._bar = material, bar
+            **{f'pose_{key}': pose_outputs[key] for key in POSE}})
+        self._data, self._bar = data, bar
 
-    def plain(self, images: Images) -> Seen:
-        """Show images as the node will."""
-        chosen = thinned(len(images.poses))
+    def collect_plain(self, images: Images) -> Residuals:
+        """Collect the residuals of plain images, preprocessed as in the node."""
+        chosen = subsample(len(images.poses))
         part = images.take(chosen)
-        inputs = network_inputs(part, self._material.preset.preprocess())
-        return self._look(part.rows, [(inputs[i:i + CHUNK], targets(part.poses[i:i + CHUNK]))
-                                      for i in range(0, len(inputs), CHUNK)])
+        inputs = network_inputs(part, self._data.preset.preprocess())
+        return self._collect(part.rows, [(inputs[i:i + BATCH], targets(part.poses[i:i + BATCH]))
+                                         for i in range(0, len(inputs), BATCH)])
 
-    def augmented(self, images: Images, settings: Augmentation, epoch: int) -> Seen:
-        """Show a version of images that depends on nothing but seed and epoch."""
-        preprocess, camera = self._material.preset.preprocess(), self._material.camera
+    def collect_augmented(self, images: Images, settings: Augmentation, epoch: int) -> Residuals:
+        """Collect the residuals of augmented images; the same seed and epoch give the same."""
+        preprocess, camera = self._data.preset.preprocess(), self._data.camera
         augmenter = Augmenter(settings, preprocess.base_camera(camera),
-                              preprocess.input_camera(camera), self._material.preset.seed,
-                              self._material.reach_m.astype(np.float64))
-        batches = Batches(images, augmenter, CHUNK, self._material.preset.seed)
-        chosen = thinned(len(images.poses))
-        parts = [chosen[i:i + CHUNK] for i in range(0, len(chosen), CHUNK)]
-        return self._look(images.rows[chosen], ordered_map(
+                              preprocess.input_camera(camera), self._data.preset.seed,
+                              self._data.reach_m.astype(np.float64))
+        batches = Batches(images, augmenter, BATCH, self._data.preset.seed)
+        chosen = subsample(len(images.poses))
+        parts = [chosen[i:i + BATCH] for i in range(0, len(chosen), BATCH)]
+        return self._collect(images.rows[chosen], ordered_map(
             lambda part: batches.augmented(part, FIRST_EPOCH + epoch), parts))
 
-    def _look(self, rows: NDArray[np.intp],
-              batches: Iterable[tuple[Any, dict[str, Any]]]) -> Seen:
-        seen = []
+    def _collect(self, rows: NDArray[np.intp],
+                 batches: Iterable[tuple[Any, dict[str, Any]]]) -> Residuals:
+        residuals = []
         for inputs, truth in batches:
-            found = self._answers(inputs)
-            position_m, quat_xyzw = (found.pop(f'said_{key}') for key in POSE)
+            found = self._predict(inputs)
+            position_m, quat_xyzw = (found.pop(f'pose_{key}') for key in POSE)
             errors = np.hstack([position_m - truth['position'], rotation_vectors_rad(
                 quat_xyzw, truth['quat_xyzw'])]).astype(np.float32)
             part, rows = rows[:len(inputs)], rows[len(inputs):]
-            seen.append(Seen(part, found.pop('features'), found.pop('places'), errors, found))
+            residuals.append(Residuals(
+                part, found.pop('features'), found.pop('places'), errors, found))
             self._bar.add(len(inputs))
-        return together(seen)
+        return concatenate(residuals)
 
-    def _answers(self, inputs: NDArray[np.uint8]) -> dict[str, Floats32]:
+    def _predict(self, inputs: NDArray[np.uint8]) -> dict[str, Floats32]:
         """Run the network on a full batch, for another size would compile it again."""
-        full = np.concatenate([inputs, np.repeat(inputs[-1:], CHUNK - len(inputs), axis=0)])
+        full = np.concatenate([inputs, np.repeat(inputs[-1:], BATCH - len(inputs), axis=0)])
         return {key: np.asarray(values)[:len(inputs)]
                 for key, values in self._model.predict_on_batch(full).items()}

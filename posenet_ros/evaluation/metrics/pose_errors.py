@@ -1,7 +1,7 @@
 """
-How far estimates are from the truth, as numbers that others can check.
+Absolute errors of estimated poses, their statistics, and recall.
 
-Arrays hold one row a frame. A frame without an answer has the error infinity.
+Arrays hold one row a frame. A frame without an estimate has an infinite error.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ RECALL_LIMITS: Mapping[str, tuple[float, float]] = {  # metres, degrees
 
 def translation_errors_m(estimates_m: ArrayLike, truths_m: ArrayLike) -> Floats:
     """
-    Return the distances between positions.
+    Compute the distances between positions.
 
     :param estimates_m: (N, 3) metres.
     :param truths_m: (N, 3) metres.
@@ -33,7 +33,7 @@ def translation_errors_m(estimates_m: ArrayLike, truths_m: ArrayLike) -> Floats:
 
 def rotation_errors_deg(estimates_xyzw: ArrayLike, truths_xyzw: ArrayLike) -> Floats:
     """
-    Return the angles 2 arccos |q.q'| of the rotations between orientations.
+    Compute the angles 2 arccos |q.q'| of the rotations between orientations.
 
     Computed as 4 atan2(|q - q'|, |q + q'|), which is the same, needs no clipping, and keeps its
     digits at small angles, where arccos loses half of them (Kahan 2006, section 12).
@@ -50,8 +50,8 @@ def rotation_errors_deg(estimates_xyzw: ArrayLike, truths_xyzw: ArrayLike) -> Fl
 
 
 @dataclass(frozen=True)
-class Summary:
-    """Statistics of the errors of the frames that were answered, in the unit of the errors."""
+class ErrorStatistics:
+    """Statistics of finite errors, in their unit."""
 
     median: float
     mean: float
@@ -61,23 +61,23 @@ class Summary:
     largest: float
 
     @classmethod
-    def from_errors(cls, errors: ArrayLike) -> Summary:
+    def from_errors(cls, errors: ArrayLike) -> ErrorStatistics:
         """
-        Summarise.
+        Compute the statistics.
 
         :param errors: (N,) finite.
-        :raises InputError: when there are none, for which no number would be true.
+        :raises InputError: when there are none, or one is not finite.
         """
         array = np.asarray(errors, dtype=np.float64)
         if not array.size or not np.isfinite(array).all():
-            raise InputError('a summary needs at least one error, all finite. Received: '
+            raise InputError('error statistics need at least one error, all finite. Received: '
                              f'{array.size} errors')
         p75, p90, p95 = np.percentile(array, (75, 90, 95))
         return cls(float(np.median(array)), float(array.mean()), float(p75), float(p90),
                    float(p95), float(array.max()))
 
     def to_mapping(self) -> dict[str, float]:
-        """Return the statistics by the names of the report."""
+        """Return the statistics by the report's keys."""
         values = asdict(self)
         values['max'] = values.pop('largest')
         return values
@@ -85,9 +85,9 @@ class Summary:
 
 def recall(translations_m: ArrayLike, rotations_deg: ArrayLike) -> dict[str, float]:
     """
-    Return the share of all frames within each pair of limits.
+    Compute the fraction of all frames within each pair of limits.
 
-    :param translations_m: (N,) errors, infinite where there was no answer, or it was rejected.
+    :param translations_m: (N,) errors, infinite where there is no estimate, or it was rejected.
     :param rotations_deg: (N,) the same.
     """
     t, r = np.asarray(translations_m), np.asarray(rotations_deg)

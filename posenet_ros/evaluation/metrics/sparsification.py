@@ -1,4 +1,4 @@
-"""How errors fall when only the surest frames are kept."""
+"""Sparsification: the errors of the most certain fractions of the frames."""
 
 from __future__ import annotations
 
@@ -8,76 +8,80 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from posenet_ros.arrays import Floats
-from posenet_ros.evaluation.metrics.resampling import CONFIDENCE, resampled
+from posenet_ros.evaluation.metrics.resampling import block_bootstrap, CONFIDENCE
 
-KEPT = tuple(n / 20 for n in range(1, 21))  # shares of the frames, the surest first
-DRAWN = 30_000  # errors from what was predicted
-AT_ONCE = 50  # resampled walks, for long ones take memory
-LEAST_ERROR = 1e-9  # of a p95 that others are compared with
+KEPT_FRACTIONS = tuple(n / 20 for n in range(1, 21))  # of the frames, the most certain first
+SIMULATED_ERRORS = 30_000  # drawn from the predicted standard deviations
+RESAMPLES_PER_BATCH = 50  # bounds the memory that long walks take
+MIN_P95 = 1e-9  # guards the division by the p95 of all frames
 
 
-def _parts(ordered: Floats) -> list[Floats]:
-    """Return the first of (..., N) errors, the surest first, for each share."""
+def _most_certain(ordered: Floats) -> list[Floats]:
+    """Slice (..., N) errors, ordered from the most certain, at each kept fraction."""
     count = ordered.shape[-1]
-    return [ordered[..., :max(round(share * count), 1)] for share in KEPT]
+    return [ordered[..., :max(round(fraction * count), 1)] for fraction in KEPT_FRACTIONS]
 
 
 def _means(ordered: Floats) -> Floats:
-    """Return the mean of each part, (..., K)."""
-    return np.stack([part.mean(axis=-1) for part in _parts(ordered)], axis=-1)
+    """Compute the mean at each kept fraction, (..., K)."""
+    return np.stack([kept.mean(axis=-1) for kept in _most_certain(ordered)], axis=-1)
 
 
 def _p95s(ordered: Floats) -> Floats:
-    """Return the 95th percentile of each part, (..., K)."""
-    return np.stack([np.percentile(part, 95, axis=-1) for part in _parts(ordered)], axis=-1)
+    """Compute the 95th percentile at each kept fraction, (..., K)."""
+    return np.stack([np.percentile(kept, 95, axis=-1) for kept in _most_certain(ordered)], axis=-1)
 
 
-def _changes(p95s: Floats) -> Floats:
-    """Return by which share each p95 is above that of all, which is the last, (..., K)."""
-    return np.asarray(p95s / np.maximum(p95s[..., -1:], LEAST_ERROR) - 1)
+def _relative_changes(p95s: Floats) -> Floats:
+    """Compute the change of each p95 relative to that of all frames, the last, (..., K)."""
+    return np.asarray(p95s / np.maximum(p95s[..., -1:], MIN_P95) - 1)
 
 
-def _drawn(unsure: Floats) -> Floats:
-    """Return errors (draws, N) from (N,) predictions that are exact on each of three axes."""
-    draws = max(DRAWN // len(unsure), 10)
-    normal = np.random.default_rng(0).normal(size=(draws, len(unsure), 3))
-    return np.asarray(unsure * np.linalg.norm(normal, axis=2) / np.sqrt(3))
+def _simulated_errors(sigmas: Floats) -> Floats:
+    """Draw errors, (draws, N), of which (N,) sigmas are exact, equal on three axes."""
+    draws = max(SIMULATED_ERRORS // len(sigmas), 10)
+    normal = np.random.default_rng(0).normal(size=(draws, len(sigmas), 3))
+    return np.asarray(sigmas * np.linalg.norm(normal, axis=2) / np.sqrt(3))
 
 
-def _change_interval(errors: Floats, unsure: Floats) -> Floats:
-    """Return the (K, 2) 95 % confidence intervals of the changes of (N,) errors."""
-    samples, changes = resampled(len(errors)), []
-    while some := list(islice(samples, AT_ONCE)):
-        index = np.array(some)
-        order = np.argsort(unsure[index], axis=-1, kind='stable')
-        changes.append(_changes(_p95s(errors[np.take_along_axis(index, order, axis=-1)])))
+def _change_interval(errors: Floats, sigmas: Floats) -> Floats:
+    """Compute the (K, 2) 95 % confidence intervals of the relative changes of (N,) errors."""
+    samples, changes = block_bootstrap(len(errors)), []
+    while batch := list(islice(samples, RESAMPLES_PER_BATCH)):
+        index = np.array(batch)
+        order = np.argsort(sigmas[index], axis=-1, kind='stable')
+        changes.append(_relative_changes(_p95s(errors[np.take_along_axis(index, order, axis=-1)])))
     return np.asarray(np.percentile(np.concatenate(changes), CONFIDENCE, axis=0).T)
 
 
-def sparsification(errors: ArrayLike, unsure: ArrayLike) -> dict[str, Any] | None:
+def sparsification(errors: ArrayLike, sigmas: ArrayLike) -> dict[str, Any] | None:
     """
-    Tell how the errors fall when only the surest frames are kept.
+    Compute the sparsification curves: the errors of the most certain fractions of the frames.
 
-    Beside it what an oracle reaches that knows the errors. The area between the two curves of the
-    mean, as a share of the mean of all, is the AUSE: 0 is perfect (Ilg et al., "Uncertainty
-    estimates and multi-hypotheses networks for optical flow", ECCV 2018, section 5). And beside it
-    what is expected of exact predictions: where all frames are about as sure, not even these make
-    the surest ones much better.
+    Beside them the curves of an oracle that sorts by the errors themselves. The area between both
+    curves of the mean, relative to the mean of all, is the AUSE: 0 is perfect (Ilg et al.,
+    "Uncertainty estimates and multi-hypotheses networks for optical flow", ECCV 2018, section 5).
+    And beside them the curves expected of exact standard deviations: where all frames are about
+    as certain, not even these make the most certain ones much better.
 
     :param errors: (N,) in any unit.
-    :param unsure: (N,) predicted standard deviations.
-    :returns: None where the prediction does not vary, and so says nothing about an order.
+    :param sigmas: (N,) predicted standard deviations.
+    :returns: None where the prediction does not vary, and so gives no order.
     """
-    found, predicted = np.asarray(errors, np.float64), np.asarray(unsure, np.float64)
-    if found.size < len(KEPT) or np.ptp(predicted) <= 1e-9 * predicted.max() or not found.any():
+    actual, predicted = np.asarray(errors, np.float64), np.asarray(sigmas, np.float64)
+    constant = np.ptp(predicted) <= 1e-9 * predicted.max()
+    if actual.size < len(KEPT_FRACTIONS) or constant or not actual.any():
         return None
     order = np.argsort(predicted, kind='stable')
-    surest, best, drawn = found[order], np.sort(found), _drawn(predicted[order])
-    means, oracle_means, p95s = _means(surest), _means(best), _p95s(surest)
-    gaps = (means - oracle_means) / found.mean()
-    curves = {'mean': means, 'oracle_mean': oracle_means, 'p95': p95s, 'oracle_p95': _p95s(best),
-              'predicted_mean': _means(drawn).mean(axis=0),
-              'predicted_p95': _p95s(drawn).mean(axis=0), 'p95_change': _changes(p95s),
-              'p95_change_interval': _change_interval(found, predicted)}
-    return {'kept': list(KEPT), **{key: curve.tolist() for key, curve in curves.items()},
-            'ause': float(np.sum((gaps[1:] + gaps[:-1]) / 2 * np.diff(KEPT)))}
+    by_sigma, by_error = actual[order], np.sort(actual)
+    simulated = _simulated_errors(predicted[order])
+    means, oracle_means, p95s = _means(by_sigma), _means(by_error), _p95s(by_sigma)
+    gaps = (means - oracle_means) / actual.mean()
+    curves = {'mean': means, 'oracle_mean': oracle_means,
+              'p95': p95s, 'oracle_p95': _p95s(by_error),
+              'predicted_mean': _means(simulated).mean(axis=0),
+              'predicted_p95': _p95s(simulated).mean(axis=0),
+              'p95_change': _relative_changes(p95s),
+              'p95_change_interval': _change_interval(actual, predicted)}
+    return {'kept': list(KEPT_FRACTIONS), **{key: curve.tolist() for key, curve in curves.items()},
+            'ause': float(np.sum((gaps[1:] + gaps[:-1]) / 2 * np.diff(KEPT_FRACTIONS)))}

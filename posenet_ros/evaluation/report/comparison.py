@@ -1,4 +1,4 @@
-"""Set reports side by side: medians, paired differences and whether they are more than chance."""
+"""Compare reports: medians, paired differences and their p-values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError, run_cli
 from posenet_ros.evaluation.metrics.pose_errors import RECALL_LIMITS
-from posenet_ros.evaluation.metrics.resampling import chance
+from posenet_ros.evaluation.metrics.resampling import signed_rank_p_value
 from posenet_ros.evaluation.report.content import REPORT_FILE
 from posenet_ros.evaluation.report.page import comparison_page
 from posenet_ros.evaluation.report.plots import cumulative_curves
@@ -24,16 +24,16 @@ from posenet_ros.evaluation.results import Errors
 from posenet_ros.utils.atomic_folder import new_folder
 
 PUBLISHED = Path(__file__).with_name('published.json')
-SAME = 1e-6  # metres and degrees: what frames.csv rounds
+TOLERANCE = 1e-6  # metres and degrees: the rounding of frames.csv
 UNITS = {'translation_m': 'm', 'rotation_deg': 'deg'}
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
+class StoredReport:
     """
-    A report read back.
+    A report read from its folder.
 
-    :param errors: frame name -> metres and degrees, infinite without an accepted answer.
+    :param errors: frame name -> metres and degrees, infinite without an accepted estimate.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Scored:
     errors: Mapping[str, tuple[float, float]]
 
 
-def read_report(folder: Path) -> Scored:
+def read_report(folder: Path) -> StoredReport:
     """
     Read report.json and frames.csv of a report folder.
 
@@ -57,7 +57,7 @@ def read_report(folder: Path) -> Scored:
         report['frames']['total'], report['recall'], report['translation_m']
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f'{folder} is no whole report: {error!r}') from error
-    return Scored(folder.resolve().name, report, errors)
+    return StoredReport(folder.resolve().name, report, errors)
 
 
 def _errors(row: Mapping[str, str]) -> tuple[float, float]:
@@ -67,14 +67,14 @@ def _errors(row: Mapping[str, str]) -> tuple[float, float]:
 
 
 def differences(first: Floats, second: Floats) -> Floats:
-    """Return second minus first; 0 where both failed or are equal, infinite where one failed."""
+    """Subtract first from second; 0 where both failed or are equal, infinite where one failed."""
     failed = np.isinf(first) & np.isinf(second)
     with np.errstate(invalid='ignore'):
-        equal = np.abs(second - first) < SAME
+        equal = np.abs(second - first) < TOLERANCE
         return np.where(failed | equal, 0.0, second - first)
 
 
-def pair(first: Scored, second: Scored) -> dict[str, Any]:
+def pair(first: StoredReport, second: StoredReport) -> dict[str, Any]:
     """
     Compare two reports frame by frame.
 
@@ -93,12 +93,13 @@ def pair(first: Scored, second: Scored) -> dict[str, Any]:
         both = difference[np.isfinite(a) & np.isfinite(b)]
         result[key] = {
             'median_difference': float(np.median(both)) if both.size else None,
-            'second_better': float(np.mean(difference < 0)), 'p_value': chance(difference)}
+            'second_better': float(np.mean(difference < 0)),
+            'p_value': signed_rank_p_value(difference)}
     return result
 
 
 def read_published(scene: str) -> list[dict[str, Any]]:
-    """Return what papers report of a scene."""
+    """Read the published results of a scene."""
     rows: list[dict[str, Any]] = json.loads(PUBLISHED.read_text(encoding='utf-8'))[scene]
     return rows
 
@@ -108,21 +109,21 @@ def _label(row: Mapping[str, Any]) -> str:
 
 
 def published_rows(published: Sequence[Mapping[str, Any]]) -> list[Row]:
-    """Return the figures of papers, with their own digits, as rows of :func:`side_by_side`."""
+    """Format published results, with their own digits, as rows of :func:`side_by_side`."""
     unknown = ['-'] * (1 + len(RECALL_LIMITS))
     return [(_label(row), *(f'{row[key]:g}' for key in UNITS), *unknown) for row in published]
 
 
 def source_rows(published: Sequence[Mapping[str, Any]]) -> list[Row]:
-    """Return the table of where the figures of papers stand."""
+    """Make the table of the sources of published results."""
     return [('published figures, not measured here', 'source'),
             *((_label(row), row['source']) for row in published)]
 
 
-def side_by_side(reports: Sequence[Scored]) -> list[Row]:
-    """Return the table of medians and recalls, a row a report."""
-    words = [f'{m:g} m, {d:g} deg' for m, d in RECALL_LIMITS.values()]
-    rows: list[Row] = [('report', 'median (m)', 'median (deg)', 'frames', *words)]
+def side_by_side(reports: Sequence[StoredReport]) -> list[Row]:
+    """Make the table of medians and recalls, a row a report."""
+    limits = [f'{m:g} m, {d:g} deg' for m, d in RECALL_LIMITS.values()]
+    rows: list[Row] = [('report', 'median (m)', 'median (deg)', 'frames', *limits)]
     for scored in reports:
         medians = [scored.report[key] and scored.report[key]['median'] for key in UNITS]
         rows.append((scored.name, *map(number, medians), str(scored.report['frames']['total']),
@@ -131,7 +132,7 @@ def side_by_side(reports: Sequence[Scored]) -> list[Row]:
 
 
 def paired_rows(pairs: Sequence[Mapping[str, Any]]) -> list[Row]:
-    """Return the table of paired differences, two rows a pair."""
+    """Make the table of paired differences, two rows a pair."""
     rows: list[Row] = [('frame by frame', 'frames', 'median difference', 'better in', 'p-value')]
     for item in pairs:
         for key, unit in UNITS.items():
@@ -142,7 +143,7 @@ def paired_rows(pairs: Sequence[Mapping[str, Any]]) -> list[Row]:
     return rows
 
 
-def _curves(reports: Sequence[Scored]) -> str:
+def _curves(reports: Sequence[StoredReport]) -> str:
     """Draw the cumulative errors of all reports."""
     curves: list[tuple[Errors, dict[str, str | float]]] = []
     for i, scored in enumerate(reports):
@@ -152,14 +153,14 @@ def _curves(reports: Sequence[Scored]) -> str:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command line."""
+    """Make the parser of the command line."""
     scenes = sorted(json.loads(PUBLISHED.read_text(encoding='utf-8')))
     result = argparse.ArgumentParser(
         prog='python -m posenet_ros.evaluate compare', description=__doc__)
     result.add_argument('reports', nargs='+', type=Path, metavar='REPORT',
                         help='report folders; each is compared with the first')
     result.add_argument('--published', choices=scenes,
-                        help='show what papers report of this scene, marked as published')
+                        help='show published results of this scene, marked as such')
     result.add_argument('--out', type=Path, metavar='FOLDER',
                         help='write compare.html, compare.md and compare.json there')
     result.add_argument('--force', action='store_true', help='replace an existing folder')

@@ -1,4 +1,4 @@
-"""From the results of frames to the report's numbers, whoever computed the poses."""
+"""Compute the report from the results of the frames, whichever method estimated the poses."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from posenet_ros.evaluation.baselines import (
     errors_of_training_poses,
     nearest_positions,
 )
-from posenet_ros.evaluation.correlations import relations
+from posenet_ros.evaluation.correlations import correlations
 from posenet_ros.evaluation.metrics.coverage import calibration
 from posenet_ros.evaluation.metrics.pose_errors import (
+    ErrorStatistics,
     recall,
     rotation_errors_deg,
-    Summary,
     translation_errors_m,
 )
 from posenet_ros.evaluation.metrics.resampling import median_interval
-from posenet_ros.evaluation.reliability import FALSE_POSE_M, trust
+from posenet_ros.evaluation.reliability import FALSE_POSE_M, reliability
 from posenet_ros.evaluation.results import (
     Errors,
     frame_errors,
@@ -43,31 +43,31 @@ PACKAGES = ('numpy', 'opencv-python-headless', 'ai-edge-litert', 'tensorflow', '
             'keras', 'rosbags')
 
 
-def summarise(errors: Floats) -> dict[str, float] | None:
-    """Return the statistics of the finite errors, None when there are none."""
-    answered = errors[np.isfinite(errors)]
-    return Summary.from_errors(answered).to_mapping() if answered.size else None
+def finite_error_statistics(errors: Floats) -> dict[str, float] | None:
+    """Compute the statistics of the finite errors, None when there are none."""
+    finite = errors[np.isfinite(errors)]
+    return ErrorStatistics.from_errors(finite).to_mapping() if finite.size else None
 
 
 def count(frames: Sequence[FrameResult]) -> dict[str, int]:
-    """Count the frames that have a truth, an estimate, an accepted one, none."""
+    """Count the frames: all, with an estimate, with an accepted one, without."""
     estimated = sum(frame.estimate is not None for frame in frames)
     return {'total': len(frames), 'estimated': estimated,
             'accepted': sum(frame.accepted for frame in frames),
             'dropped': len(frames) - estimated}
 
 
-def scores(frames: Sequence[FrameResult]) -> dict[str, Any]:
-    """Return counts, error statistics and recall of some frames."""
+def error_statistics(frames: Sequence[FrameResult]) -> dict[str, Any]:
+    """Compute counts, error statistics and recall of frames."""
     metres, degrees = frame_errors(frames)
-    return {'frames': count(frames), 'translation_m': summarise(metres),
-            'rotation_deg': summarise(degrees), 'recall': recall(metres, degrees)}
+    return {'frames': count(frames), 'translation_m': finite_error_statistics(metres),
+            'rotation_deg': finite_error_statistics(degrees), 'recall': recall(metres, degrees)}
 
 
 def baseline_errors(
         frames: Sequence[FrameResult], train: TrainIndex) -> dict[str, Errors | None]:
     """
-    Return metres and degrees of each baseline on all frames, None where it has no answers.
+    Compute the errors of each baseline on all frames, metres and degrees; None where unknown.
 
     :param train: poses in the same frame as the truth.
     """
@@ -98,7 +98,7 @@ def _medians(errors: Errors | None) -> dict[str, float] | None:
 
 
 def _latencies(frames: Sequence[FrameResult]) -> dict[str, dict[str, float]]:
-    """Return percentiles for each stage, over the frames that went through it."""
+    """Compute the percentiles of each stage's latency, over the frames that it was timed for."""
     stages: dict[str, list[float]] = {}
     for frame in frames:
         for stage, duration in frame.latency_ms.items():
@@ -107,12 +107,12 @@ def _latencies(frames: Sequence[FrameResult]) -> dict[str, dict[str, float]]:
             for stage, durations in stages.items()}
 
 
-def calibration_of(frames: Sequence[FrameResult]) -> dict[str, Any] | None:
+def frame_calibration(frames: Sequence[FrameResult]) -> dict[str, Any] | None:
     """
-    Tell whether the covariances of the answers describe their errors.
+    Compute the coverage and NEES of the estimates' covariances.
 
     :returns: as :func:`posenet_ros.evaluation.metrics.coverage.calibration`; None where no
-        answer has a covariance.
+        estimate has a covariance.
     """
     known = [f for f in frames if f.estimate is not None and f.covariance is not None]
     if not known:
@@ -142,7 +142,7 @@ def _confidence(frames: Sequence[FrameResult]) -> dict[str, list[float]] | None:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what took part in the computation."""
+    """Return the versions of Python and of the packages that took part in the computation."""
     found = {'posenet_ros': __version__, 'python': platform.python_version()}
     for name in PACKAGES:
         try:
@@ -153,7 +153,7 @@ def versions() -> dict[str, str]:
 
 
 def describe_model(artifact: LoadedArtifact, **more: str | int) -> dict[str, Any]:
-    """Return what the report says of a model; `more` is for the engine and the like."""
+    """Describe a model for the report; `more` is for the engine and the like."""
     return {'folder': artifact.folder.name, 'digest': artifact.digest,
             'backbone': artifact.network.backbone, **more,
             'provenance': dict(artifact.provenance)}
@@ -161,36 +161,37 @@ def describe_model(artifact: LoadedArtifact, **more: str | int) -> dict[str, Any
 
 def build_report(
         frames: Sequence[FrameResult], train: TrainIndex | None,
-        model: Mapping[str, Any], data: Mapping[str, Any], strays: Sequence[FrameResult] = (),
+        model: Mapping[str, Any], data: Mapping[str, Any],
+        out_of_place: Sequence[FrameResult] = (),
         false_pose_m: float = FALSE_POSE_M) -> dict[str, Any]:
     """
-    Return the content of report.json.
+    Compute the content of report.json.
 
-    Statistics are over accepted frames; recall is over all, a frame without an accepted answer
-    being infinitely far off.
+    Statistics are over accepted estimates; recall is over all frames, of which those without an
+    accepted estimate have an infinite error.
 
     :param frames: results in the order of recording.
     :param train: training poses in the frame of the truth, for the baselines; None when unknown.
-    :param model: what gave the answers, as from :func:`describe_model`.
-    :param data: what was evaluated, in words and counts.
-    :param strays: results of images of other places; their truth has no meaning.
-    :param false_pose_m: an answer that is further off is a false one, metres.
-    :raises InputError: when there are no frames, about which no number would be true.
+    :param model: the method, as from :func:`describe_model`.
+    :param data: the description of the source.
+    :param out_of_place: results of images of other places; their truth has no meaning.
+    :param false_pose_m: an error beyond it makes a pose a false one, metres.
+    :raises InputError: when there are no frames.
     """
     if not frames:
         raise InputError('a report needs at least one frame that has a truth. Received: none')
     baselines = baseline_errors(frames, train) if train else dict.fromkeys(BASELINES)
     sequences = _by_group(frames, lambda frame: frame.sequence)
     return {
-        **scores(frames),
+        **error_statistics(frames),
         'confidence_95': _confidence(frames),
         'outcomes': {k: len(v) for k, v in _by_group(frames, lambda f: f.outcome).items()},
         'baselines': {name: _medians(errors) for name, errors in baselines.items()},
         'latency_ms': _latencies(frames),
-        'calibration': calibration_of([f for f in frames if f.accepted]),
-        **trust(frames, strays, false_pose_m),
-        'relations': relations(frames, train, timed=data.get('stamps') != 'rows'),
-        'sequences': {name: scores(group) for name, group in sequences.items()},
+        'calibration': frame_calibration([f for f in frames if f.accepted]),
+        **reliability(frames, out_of_place, false_pose_m),
+        'relations': correlations(frames, train, timed=data.get('stamps') != 'rows'),
+        'sequences': {name: error_statistics(group) for name, group in sequences.items()},
         'model': dict(model),
         'data': {'created': f'{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}', **data},
         'versions': versions(),

@@ -20,18 +20,18 @@ from posenet_ros.utils.atomic_folder import new_folder
 COLUMNS = ('name', 'sequence', 'stamp_ns', 'outcome', 'translation_error_m', 'rotation_error_deg',
            'x', 'y', 'z', 'qx', 'qy', 'qz', 'qw', 'true_x', 'true_y', 'true_z', 'true_qx',
            'true_qy', 'true_qz', 'true_qw', 'reasons', 'place_score', 'sigma_x_m', 'sigma_y_m',
-           'sigma_z_m', 'sigma_roll_deg', 'sigma_pitch_deg', 'sigma_yaw_deg', 'image_fault',
-           'landmarks')
+           'sigma_z_m', 'sigma_about_x_deg', 'sigma_about_y_deg', 'sigma_about_z_deg',
+           'image_fault', 'landmarks')
 
 
-def _numbers(pose: Pose | None) -> list[str]:
+def _pose_cells(pose: Pose | None) -> list[str]:
     if pose is None:
         return [''] * 7
     return [f'{value:.9g}' for value in (*pose.translation_m, *pose.quat_xyzw)]
 
 
-def _certainty(frame: FrameResult) -> list[str]:
-    """Return place score, standard deviations, the image's fault and landmarks, empty if none."""
+def _uncertainty_cells(frame: FrameResult) -> list[str]:
+    """Format place score, standard deviations, image fault and landmarks; empty where unknown."""
     score = '' if frame.place_score is None else f'{frame.place_score:.9g}'
     more = [frame.fault.value if frame.fault else '', str(frame.landmarks or '')]
     if frame.covariance is None:
@@ -41,7 +41,7 @@ def _certainty(frame: FrameResult) -> list[str]:
 
 
 def write_csv(path: Path, frames: Sequence[FrameResult]) -> None:
-    """Write one row a frame; the errors of rejected estimates are in it too, marked by outcome."""
+    """Write one row a frame, with the errors of rejected estimates; `outcome` tells them apart."""
     stages = sorted({stage for frame in frames for stage in frame.latency_ms})
     with path.open('w', newline='', encoding='utf-8') as file:
         writer = csv.writer(file)
@@ -50,35 +50,35 @@ def write_csv(path: Path, frames: Sequence[FrameResult]) -> None:
             errors = [f'{metres:.9g}', f'{degrees:.9g}'] if frame.estimate else ['', '']
             writer.writerow([
                 frame.name, frame.sequence, frame.stamp_ns, frame.outcome, *errors,
-                *_numbers(frame.estimate), *_numbers(frame.truth), '; '.join(frame.reasons),
-                *_certainty(frame),
+                *_pose_cells(frame.estimate), *_pose_cells(frame.truth), '; '.join(frame.reasons),
+                *_uncertainty_cells(frame),
                 *(f'{frame.latency_ms[s]:.3f}' if s in frame.latency_ms else '' for s in stages)])
 
 
-def write_strays(path: Path, strays: Sequence[FrameResult]) -> None:
-    """Write one row an image of another place: where it was taken nobody knows."""
+def write_out_of_place(path: Path, out_of_place: Sequence[FrameResult]) -> None:
+    """Write one row an out-of-place image, without truth and errors."""
     columns = ('name', 'sequence', 'outcome', *COLUMNS[6:13], *COLUMNS[20:])
     with path.open('w', newline='', encoding='utf-8') as file:
         writer = csv.writer(file)
         writer.writerow(columns)
-        for stray in strays:
-            writer.writerow([stray.name, stray.sequence, stray.outcome, *_numbers(stray.estimate),
-                             '; '.join(stray.reasons), *_certainty(stray)])
+        for frame in out_of_place:
+            writer.writerow([frame.name, frame.sequence, frame.outcome,
+                             *_pose_cells(frame.estimate), '; '.join(frame.reasons),
+                             *_uncertainty_cells(frame)])
 
 
 def write_report(
         folder: Path, report: Mapping[str, Any], frames: Sequence[FrameResult],
-        train: TrainIndex | None, strays: Sequence[FrameResult] = (), *,
+        train: TrainIndex | None, out_of_place: Sequence[FrameResult] = (), *,
         force: bool = False) -> None:
     """
     Write report.json, report.html, report.md, frames.csv, estimate.tum and truth.tum.
 
-    The TUM files hold the accepted frames, row by row the same, in the order of their stamps.
+    The TUM files hold the accepted frames in the order of their stamps, row for row.
 
-    :param report: what :func:`posenet_ros.evaluation.report.content.build_report` returned
-        for these frames.
+    :param report: of these frames, by :func:`posenet_ros.evaluation.report.content.build_report`.
     :param train: training poses for the plots, None when unknown.
-    :param strays: results of images of other places: there is an out_of_place.csv of them, too.
+    :param out_of_place: results of images of other places, written to out_of_place.csv.
     :param force: replace a folder that exists.
     :raises InputError: when the folder exists and `force` is False.
     """
@@ -86,12 +86,12 @@ def write_report(
     with new_folder(folder, force=force) as new:
         (new / REPORT_FILE).write_text(
             json.dumps(report, indent=2, allow_nan=False) + '\n', encoding='utf-8')
-        page = html_page(report, frames, train, strays)
+        page = html_page(report, frames, train, out_of_place)
         (new / 'report.html').write_text(page, encoding='utf-8')
         (new / 'report.md').write_text(markdown_page(report), encoding='utf-8')
         write_csv(new / 'frames.csv', frames)
-        if strays:
-            write_strays(new / 'out_of_place.csv', strays)
+        if out_of_place:
+            write_out_of_place(new / 'out_of_place.csv', out_of_place)
         write_tum(new / 'truth.tum', [(f.stamp_ns, f.truth) for f in accepted])
         write_tum(new / 'estimate.tum', [(f.stamp_ns, f.estimate) for f in accepted
                                          if f.estimate is not None])

@@ -1,4 +1,4 @@
-"""The report for people: one HTML file that needs no network, and its tables in Markdown."""
+"""Render the report: one self-contained HTML file, and its tables in Markdown."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ import numpy as np
 from posenet_ros.evaluation.correlations import quantities
 from posenet_ros.evaluation.report.content import baseline_errors
 from posenet_ros.evaluation.report.plots import (
+    correlation_views,
     cumulative,
     error_along_path,
     latency_histogram,
     path_views,
-    relation_views,
 )
 from posenet_ros.evaluation.report.reliability_plots import (
     calibration_view,
-    place_view,
+    place_score_view,
     sparsification_view,
 )
 from posenet_ros.evaluation.report.tables import (
@@ -36,7 +36,7 @@ from posenet_ros.evaluation.report.tables import (
 from posenet_ros.evaluation.results import frame_errors, FrameResult, raw_errors
 from posenet_ros.inference.train_index import TrainIndex
 
-WORST = 12
+WORST_SHOWN = 12
 
 PAGE = Template("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
@@ -78,39 +78,39 @@ def _html_table(rows: Sequence[Row]) -> str:
 def _interval(report: Mapping[str, Any], key: str) -> str:
     known = report['confidence_95']
     if known is None:
-        return 'no accepted answer'
+        return 'no accepted estimate'
     low, high = (number(v) for v in known[key])
     return f'95 % interval {low} to {high}'
 
 
-def _tiles(report: Mapping[str, Any]) -> str:
+def _headline_tiles(report: Mapping[str, Any]) -> str:
     frames = report['frames']
     own = [report[key] and report[key]['median'] for key in ('translation_m', 'rotation_deg')]
     tiles = [
         (number(own[0], 'm'), f'median error, {_interval(report, "translation_m")}'),
         (number(own[1], 'deg'), f'median error, {_interval(report, "rotation_deg")}'),
         (percent(frames['accepted'] / frames['total']),
-         f'{frames["accepted"]} of {frames["total"]} frames answered and accepted'),
+         f'{frames["accepted"]} of {frames["total"]} frames with an accepted estimate'),
         (percent(report['recall']['5m_10deg']), 'of all frames within 5 m and 10 deg')]
     return '<div class="tiles">' + ''.join(
-        f'<div class="tile"><b>{escape(value)}</b><span>{escape(words)}</span></div>'
-        for value, words in tiles) + '</div>'
+        f'<div class="tile"><b>{escape(value)}</b><span>{escape(text)}</span></div>'
+        for value, text in tiles) + '</div>'
 
 
-def _picture(frame: FrameResult) -> str:
-    if frame.picture is None:
+def _embedded_image(frame: FrameResult) -> str:
+    if frame.image is None:
         return ''
-    _, jpeg = cv2.imencode('.jpg', frame.picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
+    _, jpeg = cv2.imencode('.jpg', frame.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
     data = base64.b64encode(jpeg.tobytes()).decode()
     return f'<img alt="{escape(frame.name)}" src="data:image/jpeg;base64,{data}">'
 
 
 def _worst(frames: Sequence[FrameResult]) -> str:
-    """Return cards of the frames whose answers are furthest off, rejected ones among them."""
+    """Make cards of the frames with the largest errors, rejected estimates among them."""
     metres, degrees = (np.where(np.isfinite(e), e, -1.0) for e in raw_errors(frames))
-    order = [i for i in np.argsort(-metres)[:WORST] if metres[i] >= 0]
+    order = [i for i in np.argsort(-metres)[:WORST_SHOWN] if metres[i] >= 0]
     return '<div class="cards">' + ''.join(
-        f'<div class="card">{_picture(frames[i])}<p><b>{number(metres[i], "m")}, '
+        f'<div class="card">{_embedded_image(frames[i])}<p><b>{number(metres[i], "m")}, '
         f'{number(degrees[i], "deg")}</b><br>{escape(frames[i].name)}<br>'
         f'{escape("; ".join((frames[i].outcome, *frames[i].reasons)))}</p></div>'
         for i in order) + '</div>'
@@ -118,79 +118,79 @@ def _worst(frames: Sequence[FrameResult]) -> str:
 
 def _sections(
         report: Mapping[str, Any], frames: Sequence[FrameResult], train: TrainIndex | None,
-        strays: Sequence[FrameResult]) -> Iterable[tuple[str, str, str]]:
-    """Yield heading, explanation and content."""
+        out_of_place: Sequence[FrameResult]) -> Iterable[tuple[str, str, str]]:
+    """Yield the heading, explanation and content of each section."""
     errors = frame_errors(frames)
     above, side = path_views(frames, train)
-    yield ('The path from above', 'Each estimate is joined by a line to where the camera was. '
-           'Estimates far outside the path are cut off.', above)
-    yield 'The path from the side', '', side
-    yield ('How many frames are how far off', 'Frames without an accepted answer count as '
-           'infinitely far off: where there are any, the curve ends below 100 %.',
+    yield ('The trajectory from above', 'A line joins each estimate to the true position. '
+           'Estimates far outside the trajectory are cut off.', above)
+    yield 'The trajectory from the side', '', side
+    yield ('Cumulative errors', 'Frames without an accepted estimate count as infinite errors: '
+           'where there are any, the curve ends below 100 %.',
            cumulative(errors, baseline_errors(frames, train) if train else {}))
-    yield ('Error along the path', 'A red cross at the upper edge is a frame without an accepted '
-           'answer.', error_along_path(frames, errors))
+    yield ('Error along the trajectory', 'A red cross at the upper edge is a frame without an '
+           'accepted estimate.', error_along_path(frames, errors))
     known = quantities(frames, train, timed=report['data'].get('stamps') != 'rows')
     if known:
-        yield ('What the error goes with', 'A dot a frame; steps are medians of a fifth of the '
-               'frames each.', relation_views(errors[0], known))
-    yield from _trust_sections(report, frames, strays)
+        yield ('Correlations of the error', 'A dot a frame; steps are medians of a fifth of the '
+               'frames each.', correlation_views(errors[0], known))
+    yield from _reliability_sections(report, frames, out_of_place)
     latency = latency_histogram(frames)
     if latency:
         yield 'Latency', '', latency
-    yield ('The worst answers', 'The furthest off first, as the network saw them.',
+    yield ('The worst estimates', "The largest error first; the images are the network's input.",
            _worst(frames))
 
 
-def _trust_sections(
+def _reliability_sections(
         report: Mapping[str, Any], frames: Sequence[FrameResult],
-        strays: Sequence[FrameResult]) -> Iterable[tuple[str, str, str]]:
-    """Yield what there is about how far the model's own word can be trusted."""
+        out_of_place: Sequence[FrameResult]) -> Iterable[tuple[str, str, str]]:
+    """Yield the sections on reliability that have a figure."""
     sections = (
-        ('Is the covariance right?', 'Dashed is what a right covariance gives: above it the '
-         'errors are smaller than the model says, below it larger. NEES is the squared error in '
-         'units of the covariance.', calibration_view(frames)),
-        ('Is it surest where it is right?', 'The errors when only the surest frames are kept, '
-         'beside those of an oracle that knows them, and those that are to be expected if the '
-         'covariance is exact.', sparsification_view(report)),
-        ('Does it know another place?', 'Scores of images of this and of other places, and which '
-         'share of both passes a limit on the score. Dotted: 95 % of this place.',
-         place_view(frames, strays)))
-    return ((heading, words, view) for heading, words, view in sections if view)
+        ('Is the covariance calibrated?', 'Dashed: a calibrated covariance. Above it the errors '
+         'are smaller than predicted, below it larger. NEES is the normalised estimation error '
+         'squared.', calibration_view(frames)),
+        ('Sparsification', 'The errors when only the most certain frames are kept, beside those '
+         'of an oracle that sorts by error, and those expected of an exact covariance.',
+         sparsification_view(report)),
+        ('Out-of-place detection', 'Place scores of images of this and of other places, and '
+         'their ROC curve. Dotted: 95 % of this place.',
+         place_score_view(frames, out_of_place)))
+    return ((heading, text, view) for heading, text, view in sections if view)
 
 
 def comparison_page(all_rows: Sequence[Sequence[Row]], curves: str) -> str:
-    """Return compare.html: tables and the curves of all reports."""
+    """Render compare.html: tables and the cumulative errors of all reports."""
     parts = ['<h1>Reports side by side</h1>', *(
         f'<h2>{escape(rows[0][0].capitalize())}</h2>{_html_table(rows)}' for rows in all_rows),
-        f'<h2>How many frames are how far off</h2>{curves}']
+        f'<h2>Cumulative errors</h2>{curves}']
     return PAGE.substitute(title='Reports side by side', body='\n'.join(parts))
 
 
 def html_page(
         report: Mapping[str, Any], frames: Sequence[FrameResult], train: TrainIndex | None,
-        strays: Sequence[FrameResult] = ()) -> str:
+        out_of_place: Sequence[FrameResult] = ()) -> str:
     """
-    Return report.html: everything inside one file.
+    Render report.html: everything inside one file.
 
-    :param strays: results of images of other places.
+    :param out_of_place: results of images of other places.
     """
     name = str(report['data'].get('name', 'poses'))
     parts = [f'<h1>Relocalisation on {escape(name)}</h1>',
-             f'<p class="quiet">{escape(summary_line(report))}</p>', _tiles(report)]
-    sections = [f'<h2>{escape(heading)}</h2><p class="quiet">{escape(words)}</p>{content}'
-                for heading, words, content in _sections(report, frames, train, strays)]
+             f'<p class="quiet">{escape(summary_line(report))}</p>', _headline_tiles(report)]
+    sections = [f'<h2>{escape(heading)}</h2><p class="quiet">{escape(text)}</p>{content}'
+                for heading, text, content in _sections(report, frames, train, out_of_place)]
     numbers = [f'<h2>{escape(rows[0][0].capitalize())}</h2>{_html_table(rows)}'
                for rows in tables(report)]
     parts += [sections[0], *numbers, *sections[1:]]
     about = {key: report[key] for key in ('model', 'data', 'versions')}
-    parts.append(f'<h2>Where the numbers come from</h2><pre>'
+    parts.append(f'<h2>Provenance</h2><pre>'
                  f'{escape(json.dumps(about, indent=2))}</pre>')
     return PAGE.substitute(title=f'Relocalisation on {escape(name)}', body='\n'.join(parts))
 
 
 def markdown_page(report: Mapping[str, Any]) -> str:
-    """Return report.md: the tables of the report."""
+    """Render report.md: the tables of the report."""
     name = str(report['data'].get('name', 'poses'))
     parts = [f'# Relocalisation on {name}', summary_line(report)]
     return '\n\n'.join([*parts, *(markdown_table(rows) for rows in tables(report))]) + '\n'

@@ -10,8 +10,8 @@ from typing import Any, TYPE_CHECKING
 
 import numpy as np
 from posenet_ros.arrays import Floats
-from posenet_ros.evaluation.correlations import BINS, WORDS
-from posenet_ros.evaluation.report.tables import BASELINE_WORDS, number
+from posenet_ros.evaluation.correlations import BINS, LABELS
+from posenet_ros.evaluation.report.tables import BASELINE_LABELS, number
 from posenet_ros.evaluation.results import Errors, FrameResult, positions
 from posenet_ros.inference.train_index import TrainIndex
 
@@ -30,13 +30,13 @@ STYLE = {
     'grid.color': '#e5e7eb', 'grid.linewidth': 0.8, 'axes.axisbelow': True,
     'xtick.color': '#475569', 'ytick.color': '#475569', 'legend.frameon': False,
     'legend.fontsize': 9, 'figure.facecolor': 'white', 'savefig.facecolor': 'white'}
-LATENCY_WORDS = {  # the stages that a histogram is drawn of, the first that was timed
+LATENCY_LABELS = {  # stages of the histogram, which shows the first of them that was timed
     'end_to_end': 'from publishing the image to receiving its pose',
-    'total': 'decoding, preparing and inference'}
-SMALLEST = 1e-3  # metres or degrees, where a logarithmic axis ends
-DECADES = 1.8  # that have room for numbers between their ends
-MOST_STEPS, MOST_MARKS = 1000, 20  # points of a cumulative curve, names of sequences
-MOST_POINTS = 3000  # drawn as shapes; more become one picture inside the SVG
+    'total': 'decoding, preprocessing and inference'}
+MIN_ERROR = 1e-3  # metres or degrees, the lower end of a logarithmic axis
+MAX_MINOR_LABEL_DECADES = 1.8  # a longer axis has no room for minor labels
+MAX_STEPS, MAX_SEQUENCE_LABELS = 1000, 20  # of a cumulative curve, of a plot
+MAX_VECTOR_POINTS = 3000  # more points are rasterised inside the SVG
 
 
 @contextmanager
@@ -61,7 +61,7 @@ def drawing(
 
 def up_axis(points: Floats) -> int:
     """
-    Return the axis that a path moves along least: z unless another one is clearly flatter.
+    Find the axis of the smallest extent of a path: z unless another one is clearly flatter.
 
     :param points: (N, 3) metres.
     """
@@ -71,7 +71,7 @@ def up_axis(points: Floats) -> int:
 
 
 def _gaps(points: Floats, sequences: Sequence[str]) -> Floats:
-    """Insert NaN rows where the sequence changes, so that no line joins two walks."""
+    """Insert NaN rows where the sequence changes, so that no line joins two sequences."""
     cuts = [i for i in range(1, len(sequences)) if sequences[i] != sequences[i - 1]]
     return np.insert(points, cuts, np.nan, axis=0)
 
@@ -82,28 +82,28 @@ def _draw_path(
     from matplotlib.collections import LineCollection
     a, b = across
     truth = positions([f.truth for f in frames])
-    many = len(frames) > MOST_POINTS
+    many = len(frames) > MAX_VECTOR_POINTS
     if train is not None:
         axis.plot(train.positions_m[:, a], train.positions_m[:, b], '.', color=TRAINING,
                   markersize=4, label=f'training positions ({len(train.names)})', rasterized=many)
     line = _gaps(truth, [f.sequence for f in frames])
     axis.plot(line[:, a], line[:, b], '-', color=TRUTH, linewidth=1.4, label='truth',
               rasterized=many)
-    answered = [i for i, f in enumerate(frames) if f.accepted]
-    given = positions([f.estimate for f in frames if f.accepted and f.estimate is not None])
-    joins = np.stack([truth[answered], given], axis=1)[..., [a, b]]  # (N, 2 ends, 2)
+    accepted = [i for i, f in enumerate(frames) if f.accepted]
+    estimates = positions([f.estimate for f in frames if f.accepted and f.estimate is not None])
+    pairs = np.stack([truth[accepted], estimates], axis=1)[..., [a, b]]  # (N, 2 ends, 2)
     axis.add_collection(LineCollection(
-        list(joins), colors=ESTIMATE, linewidths=0.6, alpha=0.45, rasterized=many))
-    axis.plot(given[:, a], given[:, b], 'o', color=ESTIMATE, markersize=3,
-              label=f'estimate ({len(given)}), joined to its truth', rasterized=many)
+        list(pairs), colors=ESTIMATE, linewidths=0.6, alpha=0.45, rasterized=many))
+    axis.plot(estimates[:, a], estimates[:, b], 'o', color=ESTIMATE, markersize=3,
+              label=f'estimate ({len(estimates)}), joined to its truth', rasterized=many)
     failed = [i for i, f in enumerate(frames) if not f.accepted]
     if failed:
         axis.plot(truth[failed, a], truth[failed, b], 'x', color=FAILURE, markersize=6,
-                  label=f'no accepted answer ({len(failed)})', rasterized=many)
+                  label=f'no accepted estimate ({len(failed)})', rasterized=many)
 
 
 def _window(truth: Floats, across: tuple[int, int]) -> list[tuple[float, float]]:
-    """Return what to show along both axes: the truth and a margin, however far off answers are."""
+    """Compute the limits of both axes: the truth and a margin, whatever the estimates' errors."""
     margin = max(0.1 * float(np.ptp(truth, axis=0).max()), 0.5)
     return [(truth[:, i].min() - margin, truth[:, i].max() + margin) for i in across]
 
@@ -133,9 +133,9 @@ def path_views(frames: Sequence[FrameResult], train: TrainIndex | None) -> list[
 
 
 def error_along_path(frames: Sequence[FrameResult], errors: Errors) -> str:
-    """Draw both errors frame by frame; failures are crosses on the upper edge."""
+    """Plot both errors over the frames; failures are crosses on the upper edge."""
     out: list[str] = []
-    many = len(frames) > MOST_POINTS
+    many = len(frames) > MAX_VECTOR_POINTS
     with drawing(out, size=(9, 4.6), rows=2) as (_, axes):
         for axis, values, unit in zip(axes, errors, ('m', 'deg'), strict=True):
             index = np.arange(len(values))
@@ -160,7 +160,7 @@ def error_along_path(frames: Sequence[FrameResult], errors: Errors) -> str:
 def _mark_sequences(axis: Axes, frames: Sequence[FrameResult]) -> None:
     starts = [i for i, frame in enumerate(frames)
               if i == 0 or frame.sequence != frames[i - 1].sequence]
-    for i in starts if len(starts) <= MOST_MARKS else ():
+    for i in starts if len(starts) <= MAX_SEQUENCE_LABELS else ():
         axis.axvline(i - 0.5, color='#94a3b8', linewidth=0.8)
         axis.annotate(frames[i].sequence, (i, 1), (2, 4), annotation_clip=False, fontsize=8,
                       xycoords=axis.get_xaxis_transform(), textcoords='offset points',
@@ -168,23 +168,23 @@ def _mark_sequences(axis: Axes, frames: Sequence[FrameResult]) -> None:
 
 
 def cumulative(errors: Errors, baselines: Mapping[str, Errors | None]) -> str:
-    """Draw the share of all frames within an error, beside the baselines."""
+    """Plot the cumulative distribution of the errors, beside those of the baselines."""
     curves: list[tuple[Errors, dict[str, str | float]]] = [
         (errors, {'color': ESTIMATE, 'linewidth': 2.2, 'label': 'estimate'})]
     for name, (colour, line) in BASELINE_STYLES.items():
         known = baselines.get(name)
         if known is not None:
             curves.append((known, {'color': colour, 'linestyle': line,
-                                   'label': BASELINE_WORDS[name]}))
+                                   'label': BASELINE_LABELS[name]}))
     return cumulative_curves(curves)
 
 
 def cumulative_curves(curves: Sequence[tuple[Errors, dict[str, str | float]]]) -> str:
-    """Draw the share of all frames within an error, for several methods with their styles."""
+    """Plot the cumulative distributions of several methods' errors, each in its style."""
     out: list[str] = []
     with drawing(out, size=(9, 3.8), columns=2) as (figure, axes):
         for i, (axis, unit) in enumerate(zip(axes, ('m', 'deg'), strict=True)):
-            for errors, style in curves[::-1]:  # the first one on top
+            for errors, style in curves[::-1]:  # draws the first one on top
                 _draw_cumulative(axis, errors[i], **style)
             axis.set_xscale('log')
             axis.xaxis.set_major_formatter('{x:g}')
@@ -192,56 +192,56 @@ def cumulative_curves(curves: Sequence[tuple[Errors, dict[str, str | float]]]) -
             axis.set_xlabel(f'error ({unit}), logarithmic')
             axis.set_ylim(0, 1)
             axis.yaxis.set_major_formatter(lambda v, _: f'{100 * v:.0f} %')
-        axes[0].set_ylabel('share of all frames')
+        axes[0].set_ylabel('fraction of all frames')
         handles, labels = axes[0].get_legend_handles_labels()
         figure.legend(handles[::-1], labels[::-1], loc='outside lower center', ncols=4)
     return out[0]
 
 
 def _draw_cumulative(axis: Axes, errors: Floats, **style: str | float) -> None:
-    """Draw a step for each frame; failures never come, so the curve ends below 100 %."""
+    """Plot a step a frame; with failures, the curve ends below 100 %."""
     finite = np.sort(errors[np.isfinite(errors)])
-    # a logarithmic axis has no 0: exact answers stand at its left end
-    finite = np.maximum(finite, SMALLEST)
-    count = min(len(finite), MOST_STEPS)
+    # a logarithmic axis has no 0: exact estimates stand at its left end
+    finite = np.maximum(finite, MIN_ERROR)
+    count = min(len(finite), MAX_STEPS)
     shown = np.linspace(0, len(finite) - 1, count).round().astype(int)
     axis.step(finite[shown], (shown + 1) / len(errors), where='post', **style)
 
 
 def logarithmic(axis: Axes, values: Floats) -> None:
-    """Make the x axis logarithmic, with as many plain numbers as do not overlap."""
+    """Make the x axis logarithmic, with minor labels where they do not overlap."""
     axis.set_xscale('log', subs=(2, 5))
     axis.xaxis.set_major_formatter('{x:g}')
-    few = np.ptp(np.log10(values)) < DECADES
+    few = np.ptp(np.log10(values)) < MAX_MINOR_LABEL_DECADES
     axis.xaxis.set_minor_formatter('{x:g}' if few else '')
 
 
-def relation_views(errors_m: Floats, known: Mapping[str, Floats]) -> str:
-    """Draw the position's error over what else is known of each frame."""
+def correlation_views(errors_m: Floats, known: Mapping[str, Floats]) -> str:
+    """Plot the position's error over each quantity, with the medians of bins."""
     out: list[str] = []
     with drawing(out, size=(9, 3.2), columns=len(known)) as (_, axes):
         for axis, (key, values) in zip(np.atleast_1d(axes), known.items(), strict=True):
             good = np.isfinite(errors_m) & np.isfinite(values)
-            x, y = values[good], np.maximum(errors_m[good], SMALLEST)
+            x, y = values[good], np.maximum(errors_m[good], MIN_ERROR)
             axis.plot(x, y, '.', color=ESTIMATE, markersize=3, alpha=0.4,
-                      rasterized=len(x) > MOST_POINTS)
+                      rasterized=len(x) > MAX_VECTOR_POINTS)
             for i in np.array_split(np.argsort(x, kind='stable'), BINS):
                 if i.size:
                     axis.plot(x[i[[0, -1]]], [np.median(y[i])] * 2, '-', color=TRUTH, linewidth=2)
             axis.set_yscale('log')
             axis.yaxis.set_major_formatter('{x:g}')
-            words = fill(WORDS[key], 24)
+            label = fill(LABELS[key], 24)
             if key == 'sigma_m' and (x > 0).all():  # of millimetres to metres
                 logarithmic(axis, x)
-                words = fill(f'{WORDS[key]}, logarithmic', 28)
-            axis.set_xlabel(words)
+                label = fill(f'{LABELS[key]}, logarithmic', 28)
+            axis.set_xlabel(label)
         np.atleast_1d(axes)[0].set_ylabel('error (m), logarithmic')
     return out[0]
 
 
 def latency_histogram(frames: Sequence[FrameResult]) -> str | None:
-    """Draw how long the answers took; None when nothing was timed."""
-    stage = next((s for s in LATENCY_WORDS if any(s in f.latency_ms for f in frames)), '')
+    """Plot the histogram of the latencies; None when nothing was timed."""
+    stage = next((s for s in LATENCY_LABELS if any(s in f.latency_ms for f in frames)), '')
     durations = np.array([f.latency_ms[stage] for f in frames if stage in f.latency_ms])
     if not durations.size:
         return None
@@ -253,7 +253,7 @@ def latency_histogram(frames: Sequence[FrameResult]) -> str | None:
             value = float(np.percentile(durations, q))
             axis.axvline(value, color=TRUTH, linewidth=1.2, linestyle=line,
                          label=f'p{q}: {value:.1f} ms')
-        axis.set_xlabel(f'ms, {LATENCY_WORDS[stage]}')
+        axis.set_xlabel(f'ms, {LATENCY_LABELS[stage]}')
         axis.set_ylabel('frames')
         axis.legend(loc='upper right')
     return out[0]

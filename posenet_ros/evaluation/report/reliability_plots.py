@@ -1,4 +1,4 @@
-"""Figures of how far a model's own word about its answers can be trusted, as SVG text."""
+"""The reliability figures as SVG text: calibration, sparsification and place scores."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, TYPE_CHECKING
 
 import numpy as np
 from posenet_ros.arrays import Floats
-from posenet_ros.evaluation.reliability import SCORE_LIMIT, scores_of
+from posenet_ros.evaluation.reliability import place_scores, SCORE_LIMIT
 from posenet_ros.evaluation.report.plots import (
     drawing,
     ESTIMATE,
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 
 AXIS_COLOURS = ('#2563eb', '#059669', '#d97706')
-MOST_SIGMAS, MOST_NEES = 4.0, 15.0
-LEAST_SCORE = 1e-2  # where a logarithmic axis ends
+MAX_SIGMAS, MAX_NEES = 4.0, 15.0
+MIN_SCORE = 1e-2  # the lower end of a logarithmic axis
 
 
-def _judged(frames: Sequence[FrameResult]) -> tuple[list[Floats], Floats] | None:
-    """Return the (N, 3) errors of position and rotation, and the (N, 6, 6) covariances."""
+def _errors_with_covariances(frames: Sequence[FrameResult]) -> tuple[list[Floats], Floats] | None:
+    """Stack the (N, 3) errors of position and rotation, and the (N, 6, 6) covariances."""
     known = [f for f in frames if f.accepted and f.covariance is not None]
     if not known:
         return None
@@ -42,74 +42,75 @@ def _judged(frames: Sequence[FrameResult]) -> tuple[list[Floats], Floats] | None
 
 
 def _percent(axis: Axes, *, x: bool = False) -> None:
-    """Write shares as per cent."""
+    """Format fractions as percentages."""
     for side in (axis.yaxis, axis.xaxis)[:2 if x else 1]:
         side.set_major_formatter(lambda v, _: f'{100 * v:.0f} %')
 
 
 def calibration_view(frames: Sequence[FrameResult]) -> str | None:
-    """Draw coverage over sigma for each axis, and the NEES; None without covariances."""
-    judged = _judged(frames)
-    if judged is None:
+    """Plot coverage over sigma for each axis, and the NEES; None without covariances."""
+    known = _errors_with_covariances(frames)
+    if known is None:
         return None
+    errors, covariances = known
     out: list[str] = []
     with drawing(out, size=(9, 3.6), columns=3) as (figure, axes):
-        for axis, errors, start, words in zip(axes, judged[0], (0, 3), ('along', 'about'),
+        for axis, error, start, label in zip(axes, errors, (0, 3), ('along', 'about'),
                                               strict=False):
-            sigmas = np.sqrt(np.diagonal(judged[1], axis1=1, axis2=2))[:, start:start + 3]
-            _draw_coverage(axis, np.abs(errors) / sigmas, words)
-        _draw_nees(axes[2], judged[0], judged[1])
-        axes[0].set_ylabel('share of the frames')
+            sigmas = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))[:, start:start + 3]
+            _draw_coverage(axis, np.abs(error) / sigmas, label)
+        _draw_nees(axes[2], errors, covariances)
+        axes[0].set_ylabel('fraction of the frames')
         axes[0].set_title('position')
         axes[1].set_title('rotation')
         figure.legend(*axes[2].get_legend_handles_labels(), loc='outside lower center', ncols=3)
     return out[0]
 
 
-def _draw_coverage(axis: Axes, ratios: Floats, words: str) -> None:
-    """Draw which share of the errors is within so many predicted standard deviations."""
-    x = np.linspace(0, MOST_SIGMAS, 81)
+def _draw_coverage(axis: Axes, ratios: Floats, label: str) -> None:
+    """Plot the fraction of the errors within multiples of the predicted standard deviation."""
+    x = np.linspace(0, MAX_SIGMAS, 81)
     axis.plot(x, [erf(v / sqrt(2)) for v in x], '--', color=TRUTH, linewidth=1)
     for name, colour, column in zip('xyz', AXIS_COLOURS, ratios.T, strict=True):
         inside = np.searchsorted(np.sort(column), x, side='right') / len(column)
-        axis.plot(x, inside, color=colour, label=f'{words} {name}')
-    axis.set(xlim=(0, MOST_SIGMAS), ylim=(0, 1.01), xlabel='within so many sigma')
+        axis.plot(x, inside, color=colour, label=f'{label} {name}')
+    axis.set(xlim=(0, MAX_SIGMAS), ylim=(0, 1.01), xlabel='sigma')
     axis.legend(loc='lower right')
     _percent(axis)
 
 
 def _draw_nees(axis: Axes, errors: Sequence[Floats], covariances: Floats) -> None:
     """Draw the distribution of e' C^-1 e beside chi squared of three degrees of freedom."""
-    x = np.linspace(0, MOST_NEES, 121)
+    x = np.linspace(0, MAX_NEES, 121)
     chi = [erf(sqrt(v / 2)) - sqrt(2 * v / pi) * exp(-v / 2) for v in x]
-    axis.plot(x, chi, '--', color=TRUTH, linewidth=1, label='if the covariance is right')
+    axis.plot(x, chi, '--', color=TRUTH, linewidth=1, label='calibrated covariance')
     for error, start, colour, name in zip(errors, (0, 3), (ESTIMATE, FAILURE),
                                           ('position', 'rotation'), strict=True):
         part = covariances[:, start:start + 3, start:start + 3]
         nees = np.einsum('ni,ni->n', error, np.linalg.solve(part, error[..., None])[..., 0])
         axis.plot(x, np.searchsorted(np.sort(nees), x, side='right') / len(nees), color=colour,
                   label=name)
-    axis.set(xlim=(0, MOST_NEES), xlabel='NEES, 3 degrees of freedom', title='squared error')
+    axis.set(xlim=(0, MAX_NEES), xlabel='NEES, 3 degrees of freedom', title='squared error')
 
 
 def sparsification_view(report: Mapping[str, Any]) -> str | None:
-    """Draw the errors over the share of frames kept; None where no frame is surer."""
+    """Plot the sparsification curves; None where the sigmas give no order."""
     known = {k: v for k, v in (report['sparsification'] or {}).items() if v}
     if not known:
         return None
     out: list[str] = []
     with drawing(out, size=(9, 3.6), columns=len(known), sharey=False) as (figure, axes):
         for axis, (key, found) in zip(np.atleast_1d(axes), known.items(), strict=True):
-            for statistic, style, words in (('mean', '-', 'mean'),
+            for statistic, style, label in (('mean', '-', 'mean'),
                                             ('p95', '--', '95th percentile')):
                 axis.plot(found['kept'], found[statistic], style, color=ESTIMATE,
-                          label=f'{words}, the surest kept')
+                          label=f'{label}, the most certain kept')
                 axis.plot(found['kept'], found[f'oracle_{statistic}'], style, color=TRAINING,
-                          label=f'{words}, by an oracle')
+                          label=f'{label}, by an oracle')
                 if f'predicted_{statistic}' in found:
                     axis.plot(found['kept'], found[f'predicted_{statistic}'], style, color=TRUTH,
-                              linewidth=0.8, label=f'{words}, as predicted')
-            axis.set(xlim=(1.0, 0.0), xlabel='share of the frames kept')
+                              linewidth=0.8, label=f'{label}, as predicted')
+            axis.set(xlim=(1.0, 0.0), xlabel='fraction of the frames kept')
             axis.set_ylim(bottom=0)
             axis.xaxis.set_major_formatter(lambda v, _: f'{100 * v:.0f} %')
             axis.set_title(f'{key.split("_")[0]} ({key.split("_")[1]})')
@@ -119,9 +120,10 @@ def sparsification_view(report: Mapping[str, Any]) -> str | None:
     return out[0]
 
 
-def place_view(frames: Sequence[FrameResult], strays: Sequence[FrameResult]) -> str | None:
-    """Draw the place scores, and what passes them; None without both kinds of images."""
-    inside, outside = scores_of(frames), scores_of(strays)
+def place_score_view(
+        frames: Sequence[FrameResult], out_of_place: Sequence[FrameResult]) -> str | None:
+    """Plot the place scores and their ROC curve; None without both kinds of images."""
+    inside, outside = place_scores(frames), place_scores(out_of_place)
     if not inside.size or not outside.size:
         return None
     out: list[str] = []
@@ -133,16 +135,16 @@ def place_view(frames: Sequence[FrameResult], strays: Sequence[FrameResult]) -> 
 
 
 def _draw_scores(axis: Axes, inside: Floats, outside: Floats) -> None:
-    both = np.maximum(np.concatenate([inside, outside]), LEAST_SCORE)
+    both = np.maximum(np.concatenate([inside, outside]), MIN_SCORE)
     bins = np.geomspace(both.min(), both.max() * 1.01, 50).tolist()
     for values, colour, name in ((inside, ESTIMATE, 'of this place'),
                                  (outside, FAILURE, 'of other places')):
-        values = np.maximum(values, LEAST_SCORE)
+        values = np.maximum(values, MIN_SCORE)
         axis.hist(values, bins=bins, weights=np.full(len(values), 1 / len(values)), color=colour,
                   alpha=0.6, label=f'{name} ({len(values)})')
     axis.axvline(SCORE_LIMIT, color=TRUTH, linewidth=1, linestyle='--', label='limit of the model')
     logarithmic(axis, both)
-    axis.set(xlabel='place score, logarithmic', ylabel='share of the images')
+    axis.set(xlabel='place score, logarithmic', ylabel='fraction of the images')
     _percent(axis)
 
 

@@ -1,63 +1,63 @@
-"""The report's numbers as tables of text, for a terminal, HTML and Markdown alike."""
+"""The report's tables as rows of text, for a terminal, HTML and Markdown alike."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from posenet_ros.evaluation.correlations import WORDS
+from posenet_ros.evaluation.correlations import LABELS
 from posenet_ros.evaluation.metrics.pose_errors import RECALL_LIMITS
-from posenet_ros.evaluation.metrics.sparsification import KEPT
+from posenet_ros.evaluation.metrics.sparsification import KEPT_FRACTIONS
 
 Row = Sequence[str]
 
-BASELINE_WORDS: Mapping[str, str] = {
+BASELINE_LABELS: Mapping[str, str] = {
     'nearest_train_image': 'nearest training image',
     'nearest_train_position': 'nearest training position (oracle)',
     'constant': 'constant pose'}
-SHOWN_KEPT = (1.0, 0.9, 0.8, 0.5)  # shares of the frames, the surest
+SHOWN_FRACTIONS = (1.0, 0.9, 0.8, 0.5)  # of the frames, the most certain
 
 
 def number(value: float | None, unit: str = '') -> str:
-    """Return three significant digits, and a dash for nothing."""
+    """Format a number with three significant digits; a dash for None."""
     if value is None:
         return '-'
     text = f'{value:.0f}' if abs(value) >= 1000 else f'{value:#.3g}'.rstrip('.')
     return f'{text} {unit}'.strip()
 
 
-def percent(share: float, digits: int = 1) -> str:
-    """Return a share in per cent, never -0."""
-    return f'{round(100 * share, digits) + 0.0:.{digits}f} %'
+def percent(fraction: float, digits: int = 1) -> str:
+    """Format a fraction as a percentage, never -0."""
+    return f'{round(100 * fraction, digits) + 0.0:.{digits}f} %'
 
 
 def error_rows(report: Mapping[str, Any]) -> list[Row]:
-    """Return the table of error statistics: head, then one row a unit."""
+    """Make the table of error statistics, a row a unit."""
     names = ('median', 'mean', 'p75', 'p90', 'p95', 'max')
-    rows: list[Row] = [('error of accepted answers', *names)]
-    for key, words, unit in (('translation_m', 'translation', 'm'),
+    rows: list[Row] = [('error of accepted estimates', *names)]
+    for key, label, unit in (('translation_m', 'translation', 'm'),
                              ('rotation_deg', 'rotation', 'deg')):
         values = report[key] or {}
-        rows.append((f'{words} ({unit})', *(number(values.get(name)) for name in names)))
+        rows.append((f'{label} ({unit})', *(number(values.get(name)) for name in names)))
     return rows
 
 
 def method_rows(report: Mapping[str, Any]) -> list[Row]:
-    """Return the table that sets the estimate beside the baselines."""
+    """Make the table of the median errors of estimate and baselines."""
     rows: list[Row] = [('median error', 'translation (m)', 'rotation (deg)')]
     own = [report[key] and report[key]['median'] for key in ('translation_m', 'rotation_deg')]
     rows.append(('estimate', number(own[0]), number(own[1])))
-    for name, words in BASELINE_WORDS.items():
+    for name, label in BASELINE_LABELS.items():
         medians = report['baselines'][name] or {}
-        rows.append((words, number(medians.get('translation_m')),
+        rows.append((label, number(medians.get('translation_m')),
                      number(medians.get('rotation_deg'))))
     return rows
 
 
 def recall_rows(report: Mapping[str, Any]) -> list[Row]:
-    """Return the table of recalls, over all and for each sequence."""
-    words = [f'{m:g} m, {d:g} deg' for m, d in RECALL_LIMITS.values()]
-    rows: list[Row] = [('recall of all frames within', *words, 'median (m)', 'median (deg)',
+    """Make the table of recalls, of all frames and of each sequence."""
+    limits = [f'{m:g} m, {d:g} deg' for m, d in RECALL_LIMITS.values()]
+    rows: list[Row] = [('recall of all frames within', *limits, 'median (m)', 'median (deg)',
                         'frames')]
     groups = {'all': report, **report['sequences']} if len(report['sequences']) > 1 else {
         'all': report}
@@ -69,7 +69,7 @@ def recall_rows(report: Mapping[str, Any]) -> list[Row]:
 
 
 def latency_rows(report: Mapping[str, Any]) -> list[Row]:
-    """Return the table of latencies, empty when nothing was timed."""
+    """Make the table of latencies, empty when nothing was timed."""
     stages = report['latency_ms']
     if not stages:
         return []
@@ -78,7 +78,7 @@ def latency_rows(report: Mapping[str, Any]) -> list[Row]:
 
 
 def calibration_rows(report: Mapping[str, Any]) -> list[Row]:
-    """Return the table of coverages, empty when no covariance was predicted."""
+    """Make the table of coverage and NEES, empty when no covariance was predicted."""
     known = report['calibration']
     if not known:
         return []
@@ -89,42 +89,43 @@ def calibration_rows(report: Mapping[str, Any]) -> list[Row]:
         rows.append((name, *_coverage_cells(known[name]), number(nees) + (
             f', pose {number(2 * nees)}' if name == 'expected' else '')))
         rows += [(f'{name} {"about" if name == "rotation" else "along"} {axis}',
-                  *map(percent, shares.values()), '')
-                 for axis, shares in known[name].get('axes', {}).items()]
+                  *map(percent, coverage.values()), '')
+                 for axis, coverage in known[name].get('axes', {}).items()]
     return rows
 
 
 def _coverage_cells(part: Mapping[str, Any]) -> list[str]:
-    """Return shares and, where they are known, between what they may be by chance."""
-    return [_with_interval(share, part.get('interval', {}).get(key))
-            for key, share in part['coverage'].items()]
+    """Format coverages, with their confidence intervals where known."""
+    return [_with_interval(fraction, part.get('interval', {}).get(key))
+            for key, fraction in part['coverage'].items()]
 
 
-def _with_interval(share: float, ends: Sequence[float] | None, digits: int = 1) -> str:
-    """Return a share in per cent with the ends of its interval, where there is one."""
-    return percent(share, digits) + (
+def _with_interval(fraction: float, ends: Sequence[float] | None, digits: int = 1) -> str:
+    """Format a fraction as a percentage, with the ends of its interval where known."""
+    return percent(fraction, digits) + (
         f' ({round(100 * ends[0])} to {round(100 * ends[1])})' if ends else '')
 
 
 def sparsification_rows(report: Mapping[str, Any]) -> list[Row]:
-    """Return the table of errors of the surest frames, empty when none is surer."""
+    """Make the table of the errors of the most certain frames, empty without an order."""
     known = {key: value for key, value in (report['sparsification'] or {}).items() if value}
     if not known:
         return []
-    shown = [(i, share) for i, share in enumerate(KEPT) if share in SHOWN_KEPT][::-1]
-    rows: list[Row] = [('keeping the surest', *(f'{share:.0%}' for _, share in shown), 'AUSE')]
-    for key, words, unit in (('translation_m', 'translation', 'm'),
+    shown = [(i, kept) for i, kept in enumerate(KEPT_FRACTIONS) if kept in SHOWN_FRACTIONS][::-1]
+    rows: list[Row] = [
+        ('sparsification: the most certain', *(f'{kept:.0%}' for _, kept in shown), 'AUSE')]
+    for key, label, unit in (('translation_m', 'translation', 'm'),
                              ('rotation_deg', 'rotation', 'deg')):
         if key in known:
-            rows += _surest_rows(known[key], words, unit, [i for i, _ in shown])
+            rows += _most_certain_rows(known[key], label, unit, [i for i, _ in shown])
     return rows
 
 
-def _surest_rows(
-        found: Mapping[str, Any], words: str, unit: str, shown: Sequence[int]) -> list[Row]:
-    """Return the rows of one unit, at these places of the curves, of which the first is all."""
+def _most_certain_rows(
+        found: Mapping[str, Any], label: str, unit: str, shown: Sequence[int]) -> list[Row]:
+    """Make the rows of one unit at these indices of the curves, the first that of all frames."""
     rows: list[Row] = [
-        (f'{words}, {name} ({unit})', *(number(found[statistic][i]) for i in shown),
+        (f'{label}, {name} ({unit})', *(number(found[statistic][i]) for i in shown),
          number(found['ause']) if statistic == 'mean' else '')
         for name, statistic in (
             ('mean', 'mean'), ('p95', 'p95'), ('p95 as predicted', 'predicted_p95'),
@@ -132,29 +133,29 @@ def _surest_rows(
     if 'p95_change' in found:
         cells = (_with_interval(found['p95_change'][i], found['p95_change_interval'][i], 0)
                  for i in shown[1:])
-        rows.insert(2, (f'{words}, p95 against all (95 % interval)', '', *cells, ''))
+        rows.insert(2, (f'{label}, p95 against all (95 % interval)', '', *cells, ''))
     return rows
 
 
 def place_rows(report: Mapping[str, Any]) -> list[Row]:
-    """Return the table of the images of other places, empty when none were given."""
+    """Make the table of out-of-place detection, empty when no such images were given."""
     found = report['out_of_place']
     if not found:
         return []
     rows: list[Row] = [('images of other places', 'frames', 'accepted', 'AUROC of the place score',
-                        'within its limit', 'accepted where 95 % of the good are')]
+                        'within its limit', 'FPR at 95 % TPR')]
     groups = {'all': found, **found['sources']} if len(found['sources']) > 1 else {'all': found}
     for name, group in groups.items():
         score = group['place_score']
-        words = ['-'] * 3 if score is None else [
+        cells = ['-'] * 3 if score is None else [
             f'{score["auroc"]:.4f}', percent(score['out_of_place_within_limit']),
             percent(score['out_of_place_at_95'])]
-        rows.append((name, str(group['frames']), str(group['accepted']), *words))
+        rows.append((name, str(group['frames']), str(group['accepted']), *cells))
     return rows
 
 
 def false_pose_rows(report: Mapping[str, Any]) -> list[Row]:
-    """Return the table of answers that are far off, empty when there are none."""
+    """Make the table of false poses, empty when there are none."""
     found = report['false_poses']
     if not found['estimated']:
         return []
@@ -163,42 +164,42 @@ def false_pose_rows(report: Mapping[str, Any]) -> list[Row]:
 
 
 def fault_rows(report: Mapping[str, Any]) -> list[Row]:
-    """Return the table of images in which something is wrong, empty when there are none."""
+    """Make the table of image faults, empty when there are none."""
     found, total = report['image_faults'], report['frames']['total']
-    return [('what is wrong with images', 'frames', 'share'), *(
+    return [('image fault', 'frames', 'fraction'), *(
         (name, str(count), percent(count / total)) for name, count in found.items())
         ] if found else []
 
 
 def outcome_rows(report: Mapping[str, Any]) -> list[Row]:
-    """Return the table of what became of the frames, empty when all were accepted."""
+    """Make the table of the frames' outcomes, empty when all were accepted."""
     outcomes, total = report['outcomes'], report['frames']['total']
     if outcomes == {'accepted': total}:
         return []
-    rows: list[Row] = [('what the gate said', 'frames', 'share')]
+    rows: list[Row] = [('outcome', 'frames', 'fraction')]
     return rows + [(name.replace('_', ' '), str(count), percent(count / total))
                    for name, count in sorted(outcomes.items(), key=lambda item: -item[1])]
 
 
-def relation_rows(report: Mapping[str, Any]) -> list[Row]:
-    """Return the table of what the error goes with, empty when nothing is known."""
+def correlation_rows(report: Mapping[str, Any]) -> list[Row]:
+    """Make the table of rank correlations, empty when nothing is known."""
     known = {key: value for key, value in report['relations'].items() if value}
     if not known:
         return []
-    rows: list[Row] = [('the error goes with (rank correlation)', 'translation', 'rotation')]
-    return rows + [(WORDS[key], *(f'{value:+.2f}' for value in relation[
-        'rank_correlation'].values())) for key, relation in known.items()]
+    rows: list[Row] = [('rank correlation of the error with', 'translation', 'rotation')]
+    return rows + [(LABELS[key], *(f'{value:+.2f}' for value in correlation[
+        'rank_correlation'].values())) for key, correlation in known.items()]
 
 
 def tables(report: Mapping[str, Any]) -> list[list[Row]]:
-    """Return the report's tables that are not empty, each a head and rows."""
-    makers = (method_rows, error_rows, recall_rows, outcome_rows, relation_rows, latency_rows,
+    """Make the report's tables that are not empty, each a head and rows."""
+    makers = (method_rows, error_rows, recall_rows, outcome_rows, correlation_rows, latency_rows,
               calibration_rows, sparsification_rows, false_pose_rows, place_rows, fault_rows)
     return [rows for rows in (make(report) for make in makers) if rows]
 
 
 def text_table(rows: Sequence[Row]) -> str:
-    """Return a table for a terminal: the first column to the left, the others to the right."""
+    """Format a table for a terminal: the first column aligned left, the others right."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ['  '.join(cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width)
                        in enumerate(zip(row, widths, strict=True))) for row in rows]
@@ -206,13 +207,13 @@ def text_table(rows: Sequence[Row]) -> str:
 
 
 def markdown_table(rows: Sequence[Row]) -> str:
-    """Return a table in Markdown."""
+    """Format a table in Markdown."""
     rule = ['---', *['---:'] * (len(rows[0]) - 1)]
     return '\n'.join('| ' + ' | '.join(row) + ' |' for row in (rows[0], rule, *rows[1:]))
 
 
 def summary_line(report: Mapping[str, Any]) -> str:
-    """Return one line that tells what was evaluated with what."""
+    """Summarise the evaluation in one line: the model, the counts and the date."""
     model = report['model'].get('name') or report['model'].get('folder') or 'poses from a file'
     frames, refined = report['frames'], report['model'].get('refined')
     landmarks = f' ({refined} refined by landmarks)' if refined else ''

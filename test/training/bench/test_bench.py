@@ -16,7 +16,7 @@ from posenet_ros.networks.network import build
 from posenet_ros.training.bench import __main__ as bench
 from posenet_ros.training.bench import gpu as bench_gpu
 from posenet_ros.training.bench import model as bench_model
-from posenet_ros.training.bench.timing import by_turns, memory_mb
+from posenet_ros.training.bench.timing import memory_mb, time_interleaved
 from posenet_ros.training.fitting.presets import load_preset
 import pytest
 from training_helpers import use_tiny_backbone
@@ -67,8 +67,8 @@ def test_quick_measures_every_part(tmp_path: Path) -> None:
 
 def test_a_part_that_fails_ends_the_benchmark_with_its_reason(
         capfd: pytest.CaptureFixture[str]) -> None:
-    assert bench.run_cli(lambda: bench.part(
-        'bench_images', Path('/nowhere/part.json'), '--model', '/nowhere')) == 1
+    assert bench.run_cli(lambda: bench.run_part(
+        'images', Path('/nowhere/part.json'), '--model', '/nowhere')) == 1
     assert '/nowhere/artifact.json is missing' in capfd.readouterr().err
 
 
@@ -87,7 +87,8 @@ def test_arithmetic_of_each_kind_of_layer() -> None:
 
 
 def test_times_are_of_the_function_alone() -> None:
-    times = by_turns({'sleep': lambda: time.sleep(0.02), 'work': lambda: sum(range(200_000))}, 5)
+    times = time_interleaved(
+        {'sleep': lambda: time.sleep(0.02), 'work': lambda: sum(range(200_000))}, 5)
     assert times['sleep']['wall_p50'] >= 20
     assert times['sleep']['cpu_min'] < 5
     assert times['work']['cpu_min'] > 0.3
@@ -106,7 +107,7 @@ def test_what_is_measured_on_a_gpu_runs_on_any_device(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_tiny_backbone(monkeypatch.setattr)
     preset = load_preset('smoke', ['weights=none'])
-    bench_model.make(preset, tmp_path / 'model')
+    bench_model.make_model(preset, tmp_path / 'model')
     figures = bench_gpu.on_device(preset, tmp_path / 'model', (2,), 1024, 1 << 22)['figures']
     assert {'float32, batch 2: ms', 'float32, memory: GB/s',
             f'training, batch {preset.batch}: images/s'} <= set(figures)

@@ -11,7 +11,12 @@ import numpy as np
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.training.data import plane_sweep as depth
-from posenet_ros.training.data.augment import Augmentation, Augmenter, rotation_from_angles, turned
+from posenet_ros.training.data.augment import (
+    Augmentation,
+    Augmenter,
+    rotation_from_angles,
+    rotation_homography,
+)
 import pytest
 from training_helpers import CAMERA, walk, WALL_M, wall_view
 
@@ -36,7 +41,7 @@ def test_points_land_where_the_homography_moves_their_pixels(
     rotation = rotation_from_angles(angle)  # target_from_camera
     new = map_from_camera @ Pose.from_rotation(rotation.T)
     pixels = camera.project(points)
-    moved = np.c_[pixels, np.ones(20)] @ turned(camera, target, rotation).T
+    moved = np.c_[pixels, np.ones(20)] @ rotation_homography(camera, target, rotation).T
     seen = target.project(new.inverse().apply(map_from_camera.apply(points)))
     np.testing.assert_allclose(moved[:, :2] / moved[:, 2:], seen, atol=1e-3)
 
@@ -81,14 +86,14 @@ def test_the_camera_is_moved_no_further_than_it_may_along_the_maps_axes() -> Non
 def test_the_sweep_finds_the_wall() -> None:
     walked = walk(17, 3)
     bases = np.array([wall_view(pose) for pose in walked])
-    rhos = depth.estimate(bases, walked, ['seq1'] * len(walked), CAMERA)
+    rhos = depth.estimate_inverse_depths(bases, walked, ['seq1'] * len(walked), CAMERA)
     middle = rhos[3:-3, 20:-20, 20:-20]
     assert 1 / np.median(middle) == pytest.approx(WALL_M, rel=0.1)
 
 
 def test_without_motion_there_is_no_depth() -> None:
     bases = np.array([wall_view(POSE)] * 3)
-    assert not depth.estimate(bases, [POSE] * 3, ['seq1'] * 3, CAMERA).any()
+    assert not depth.estimate_inverse_depths(bases, [POSE] * 3, ['seq1'] * 3, CAMERA).any()
 
 
 def test_the_same_seed_epoch_and_index_give_the_same() -> None:

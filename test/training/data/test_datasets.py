@@ -11,7 +11,7 @@ from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.files import read_image
 from posenet_ros.training.data.datasets import read_dataset
-from posenet_ros.training.fitting.cross_validation import hold_out, said_of_split
+from posenet_ros.training.fitting.cross_validation import describe_split, hold_out
 import pytest
 from training_helpers import cambridge_line, CAMERA, walk, write_cambridge
 
@@ -188,7 +188,7 @@ def test_validation_is_whole_sequences_or_blocks(tmp_path: Path) -> None:
     write_cambridge(tmp_path / 'three')
     three = read_dataset(tmp_path / 'three', 'train')
     kept, held = hold_out(three, 0.3)
-    assert said_of_split(three, (kept, held)) == (
+    assert describe_split(three, (kept, held)) == (
         'training on 24 images, validation on 12 (seq1)')
     assert held.tolist() == list(range(12))  # seq1
     assert kept.tolist() == list(range(12, 36))
@@ -198,7 +198,7 @@ def test_validation_is_whole_sequences_or_blocks(tmp_path: Path) -> None:
     assert len(held) in (9, 10)
     assert sorted([*kept, *held]) == list(range(50))
     assert sum(np.diff(held) > 1) == 4  # 5 blocks
-    assert '(seq1): blocks' in said_of_split(one, (kept, held))
+    assert '(seq1): blocks' in describe_split(one, (kept, held))
     both = [hold_out(one, 0.2, fold, 2) for fold in (0, 1)]
     assert [sum(np.diff(part) > 1) for _, part in both] == [2, 2]  # 3 blocks each
     assert not set(both[0][1]) & set(both[1][1])

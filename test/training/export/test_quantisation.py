@@ -95,31 +95,31 @@ def test_networks_with_depthwise_convolutions_are_not_tried() -> None:
 
 def test_offered_where_it_is_as_good_and_faster(
         network: Path, inputs: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quantisation, 'time_share', lambda *_: 0.5)
-    monkeypatch.setattr(quantisation, 'MOST_WORSE', 1.2)
+    monkeypatch.setattr(quantisation, 'time_ratio', lambda *_: 0.5)
+    monkeypatch.setattr(quantisation, 'MAX_ERROR_RATIO', 1.2)
     measured = offer(network, inputs, noise_m=0.5)
-    assert measured['offered'], quantisation.sentence(measured)
+    assert measured['offered'], quantisation.summary_line(measured)
     assert measured['position_m'] == pytest.approx(measured['float32']['position_m'], rel=0.2)
     small = (network / INT8_FILE).stat().st_size / (network / LITERT_FILE).stat().st_size
     assert small < 0.4
-    assert 'int8 offered' in quantisation.sentence(measured)
+    assert 'int8 offered' in quantisation.summary_line(measured)
 
 
 @pytest.mark.parametrize(('share', 'noise_m'), [(0.95, 0.5), (0.5, 1e-9)], ids=['slow', 'worse'])
 def test_not_offered_where_it_is_slower_or_worse(
         network: Path, inputs: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch, share: float,
         noise_m: float) -> None:
-    monkeypatch.setattr(quantisation, 'time_share', lambda *_: share)
+    monkeypatch.setattr(quantisation, 'time_ratio', lambda *_: share)
     measured = offer(network, inputs, noise_m)
     assert not measured['offered']
     assert not (network / INT8_FILE).exists()
-    assert 'not offered' in quantisation.sentence(measured)
+    assert 'not offered' in quantisation.summary_line(measured)
 
 
 def test_the_time_is_a_share_of_the_other_engine(
         network: Path, inputs: NDArray[np.uint8]) -> None:
     engines = [LiteRtEngine(network / LITERT_FILE, threads=1) for _ in range(2)]
-    assert 0.4 < quantisation.time_share(*engines, inputs[:1]) < 2.5
+    assert 0.4 < quantisation.time_ratio(*engines, inputs[:1]) < 2.5
 
 
 @pytest.fixture
@@ -148,8 +148,8 @@ def test_the_command_adds_int8_to_a_model_folder(
         trained: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str]) -> None:
     model, data = trained
-    monkeypatch.setattr(quantisation, 'time_share', lambda *_: 0.5)
-    monkeypatch.setattr(quantisation, 'MOST_WORSE', 2.0)
+    monkeypatch.setattr(quantisation, 'time_ratio', lambda *_: 0.5)
+    monkeypatch.setattr(quantisation, 'MAX_ERROR_RATIO', 2.0)
     assert int8.main(['--model', str(model), '--data', str(data)]) == 0
     assert 'int8 offered' in capsys.readouterr().out
     loaded = load(model)

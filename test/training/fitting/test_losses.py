@@ -6,12 +6,12 @@ import keras
 from keras import ops
 import numpy as np
 from posenet_ros.training.fitting.losses import (
-    FORMS,
-    length,
+    NORMS,
     pose_errors,
     PoseTrainer,
     prefixes,
     quaternion_residual,
+    residual_norm,
 )
 import pytest
 
@@ -38,10 +38,11 @@ def network(prefixes: tuple[str, ...] = ('',)) -> keras.Model:
 
 def test_lengths_of_known_residuals() -> None:
     residual = np.array([[3.0, -4.0, 0.0], [0.05, 0, 0]], np.float32)
-    assert ops.convert_to_numpy(length(residual, 'l1')) == pytest.approx([7, 0.05])
-    assert ops.convert_to_numpy(length(residual, 'l2')) == pytest.approx([5, 0.05], rel=1e-4)
+    assert ops.convert_to_numpy(residual_norm(residual, 'l1')) == pytest.approx([7, 0.05])
+    euclidean = ops.convert_to_numpy(residual_norm(residual, 'l2'))
+    assert euclidean == pytest.approx([5, 0.05], rel=1e-4)
     # beyond delta = 0.1: |x| - delta / 2; within: x^2 / (2 delta)
-    assert ops.convert_to_numpy(length(residual, 'huber')) == pytest.approx([6.9, 0.0125])
+    assert ops.convert_to_numpy(residual_norm(residual, 'huber')) == pytest.approx([6.9, 0.0125])
 
 
 def test_both_signs_of_a_quaternion_are_alike() -> None:
@@ -53,7 +54,7 @@ def test_both_signs_of_a_quaternion_are_alike() -> None:
     assert np.abs(ops.convert_to_numpy(quaternion_residual(-true, true))).max() < 1e-6
 
 
-@pytest.mark.parametrize('form', FORMS)
+@pytest.mark.parametrize('form', NORMS)
 @pytest.mark.parametrize('loss', ['beta', 'learned'])
 def test_no_nan_at_zero_error_nor_far_away(form: str, loss: str) -> None:
     for position, sign in ((1.0, 1), (1.0, -1), (1e4, 1)):

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from posenet_ros.errors import InputError
 from posenet_ros.training.data.augment import Augmentation
-from posenet_ros.training.fitting.presets import load_preset, names, Preset
+from posenet_ros.training.fitting.presets import load_preset, Preset, preset_names
 import pytest
 
 
-@pytest.mark.parametrize('name', names())
+@pytest.mark.parametrize('name', preset_names())
 def test_every_shipped_preset_loads_and_says_what_it_is_for(name: str) -> None:
     preset = load_preset(name)
     assert 20 < len(preset.about) < 100

@@ -1,4 +1,4 @@
-"""Teaching a network how sure it is: known noise, calibration, and a whole model folder."""
+"""Fitting the uncertainty of a network: known noise, calibration, a whole model folder."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from posenet_ros.inference.artifact import load, LoadedArtifact
 from posenet_ros.inference.engine import load_engine
 from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.training.data.augment import Augmentation
-from posenet_ros.training.data.images import MOST_IMAGES, thinned
-from posenet_ros.training.fitting.calibration import coverage, power_of, scales
-from posenet_ros.training.landmarks import validation as refined
+from posenet_ros.training.data.images import MAX_IMAGES, subsample
+from posenet_ros.training.fitting.calibration import coverage, fit_score_power, fit_sigma_scales
+from posenet_ros.training.landmarks import validation
 from posenet_ros.training.uncertainty import __main__ as uncertainty
-from posenet_ros.training.uncertainty.noise_model import expected, fit_sigma
+from posenet_ros.training.uncertainty.noise_model import fit_noise_model, predict_log_sigma
 from posenet_ros.training.uncertainty.place_descriptors import (
-    described,
-    place_limit,
-    place_projection,
-    principal,
+    fit_place_limit,
+    fit_projection,
+    principal_directions,
+    project,
 )
-from posenet_ros.training.uncertainty.residuals import stronger
-from posenet_ros.uncertainty.mc_dropout import dropout_of
+from posenet_ros.training.uncertainty.residuals import harder
+from posenet_ros.uncertainty.mc_dropout import make_mc_dropout
 import pytest
 from training_helpers import train_tiny, use_tiny_backbone, write_cambridge
 
@@ -43,13 +43,13 @@ def noisy(count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return features, rng.normal(size=(count, 6)) * sizes, sizes
 
 
-def test_known_noise_is_learnt_and_calibrated() -> None:
+def test_known_noise_is_fitted_and_calibrated() -> None:
     features, errors, _ = noisy(6000, 1)
-    weights = fit_sigma(features, errors.astype(np.float32), 32, 0)
+    weights = fit_noise_model(features, errors.astype(np.float32), 32, 0)
     held, held_errors, _ = noisy(1500, 2)
-    scale = np.array(scales(held_errors / np.exp(expected(held, weights))))
+    scale = np.array(fit_sigma_scales(held_errors / np.exp(predict_log_sigma(held, weights))))
     test, test_errors, sizes = noisy(3000, 3)
-    found = np.exp(expected(test, weights)) * scale
+    found = np.exp(predict_log_sigma(test, weights)) * scale
     for axis in range(6):
         assert np.corrcoef(np.log(found[:, axis]), np.log(sizes[:, axis]))[0, 1] > 0.9
     shares = coverage(test_errors / found)
@@ -62,7 +62,7 @@ def test_known_noise_is_learnt_and_calibrated() -> None:
 def test_the_scale_of_an_axis_keeps_to_that_of_its_fellows() -> None:
     ratios = np.random.default_rng(0).normal(size=(20000, 6)) * [1, 1, 8, 2, 2, 2]
     # geometric means of 1, 1, 8 (2) and each of them; the rotation's axes agree already
-    assert np.allclose(scales(ratios), [2 ** 0.5, 2 ** 0.5, 4, 2, 2, 2], rtol=0.03)
+    assert np.allclose(fit_sigma_scales(ratios), [2 ** 0.5, 2 ** 0.5, 4, 2, 2, 2], rtol=0.03)
 
 
 @pytest.mark.parametrize('power', [0.0, 1.0, 2.0])
@@ -71,7 +71,7 @@ def test_the_power_of_the_place_score_is_found(power: float) -> None:
     scores = rng.uniform(0.4, 3, 4000)
     own = np.exp(rng.normal(size=(4000, 6)))
     sizes = own * [1, 2, 3, 4, 5, 6] * scores[:, np.newaxis] ** power
-    assert power_of(rng.laplace(size=(4000, 6)) * sizes, own, scores) == power
+    assert fit_score_power(rng.laplace(size=(4000, 6)) * sizes, own, scores) == power
 
 
 def test_wrong_truths_do_not_hide_the_power() -> None:
@@ -79,19 +79,22 @@ def test_wrong_truths_do_not_hide_the_power() -> None:
     scores = rng.uniform(0.4, 3, 400)
     errors = rng.normal(size=(400, 6)) * scores[:, np.newaxis]
     errors[:8] *= 1000
-    assert power_of(errors.astype(np.float32), np.ones((400, 6), np.float32), scores) == 1
+    assert fit_score_power(errors.astype(np.float32), np.ones((400, 6), np.float32), scores) == 1
 
 
 def test_a_power_has_to_be_told_from_chance() -> None:
     rng = np.random.default_rng(0)
-    found = [power_of(rng.normal(size=(40, 6)).astype(np.float32), np.ones((40, 6), np.float32),
-                      rng.uniform(0.8, 1.2, 40), refined.POWERS, refined.SURE) for _ in range(20)]
-    assert np.mean(found) < 0.1
+    powers = [fit_score_power(
+        rng.normal(size=(40, 6)).astype(np.float32), np.ones((40, 6), np.float32),
+        rng.uniform(0.8, 1.2, 40), validation.POWERS, validation.MIN_STANDARD_ERRORS)
+        for _ in range(20)]
+    assert np.mean(powers) < 0.1
 
 
 def test_heavy_tails_are_covered_by_two_sigma() -> None:
     ratios = np.random.default_rng(0).standard_t(3, size=(20000, 6))
-    usual, wide = np.array(scales(ratios)), np.array(scales(ratios, heavy_tails=True))
+    usual, wide = (np.array(fit_sigma_scales(ratios, heavy_tails=heavy))
+                   for heavy in (False, True))
     assert np.allclose(coverage(ratios / wide)['2_sigma'], 0.9545, atol=0.005)
     assert (wide > 1.1 * usual).all()
 
@@ -100,29 +103,29 @@ def test_principal_directions_hold_what_is_most() -> None:
     rng = np.random.default_rng(0)
     basis = np.linalg.qr(rng.normal(size=(30, 5)))[0]
     features = (rng.normal(size=(200, 5)) * [9, 7, 5, 3, 2]) @ basis.T
-    found = principal(features.astype(np.float32), 5)
+    found = principal_directions(features.astype(np.float32), 5)
     assert np.allclose(found.T @ found, np.eye(5), atol=1e-5)
     assert np.allclose(features @ found @ found.T, features, atol=1e-3)
-    assert principal(features.astype(np.float32), 40).shape == (30, 40)
+    assert principal_directions(features.astype(np.float32), 40).shape == (30, 40)
 
 
 def test_the_limit_of_a_place_is_between_images_as_they_are_and_augmented() -> None:
     plain, augmented = np.linspace(0, 0.1, 101), np.linspace(0, 0.4, 101)
-    assert place_limit(plain, augmented, 0.05) == pytest.approx(0.95 * 0.2)
-    assert place_limit(plain, plain, 0.1) == pytest.approx(0.09)
+    assert fit_place_limit(plain, augmented, 0.05) == pytest.approx(0.95 * 0.2)
+    assert fit_place_limit(plain, plain, 0.1) == pytest.approx(0.09)
 
 
-def test_stronger_is_stronger_and_allowed() -> None:
+def test_the_harder_augmentation_is_harder_and_allowed() -> None:
     for settings in (Augmentation(), Augmentation(yaw_deg=45, shift=0.3, noise=100, colour=1)):
-        worse = stronger(settings)
+        worse = harder(settings)
         assert worse.blur_px > settings.blur_px
         assert worse.noise >= settings.noise
 
 
-def test_large_data_sets_are_thinned() -> None:
-    assert np.array_equal(thinned(5), range(5))
-    assert len(thinned(3 * MOST_IMAGES)) == MOST_IMAGES
-    assert thinned(3 * MOST_IMAGES)[-1] == 3 * MOST_IMAGES - 1
+def test_large_datasets_are_subsampled() -> None:
+    assert np.array_equal(subsample(5), range(5))
+    assert len(subsample(3 * MAX_IMAGES)) == MAX_IMAGES
+    assert subsample(3 * MAX_IMAGES)[-1] == 3 * MAX_IMAGES - 1
 
 
 @pytest.fixture(scope='module')
@@ -134,7 +137,7 @@ def court(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope='module')
 def plain(court: Path) -> Path:
-    """Train a network that says poses only."""
+    """Train a network without uncertainty heads."""
     out = train_tiny(court, court.parent / 'plain', SETTINGS)
     content = json.loads((out / 'artifact.json').read_text())
     content['provenance']['preset'].update(sigma_versions=2)
@@ -143,9 +146,9 @@ def plain(court: Path) -> Path:
 
 
 @pytest.fixture(scope='module')
-def taught(court: Path, plain: Path) -> LoadedArtifact:
+def fitted(court: Path, plain: Path) -> LoadedArtifact:
     """Return the model folder that the command makes of it."""
-    out = court.parent / 'taught'
+    out = court.parent / 'fitted'
     with pytest.MonkeyPatch.context() as patch:
         use_tiny_backbone(patch.setattr)
         assert uncertainty.main(
@@ -164,20 +167,20 @@ def pictures(court: Path, artifact: LoadedArtifact) -> np.ndarray:
                      for name in artifact.train.names])
 
 
-def test_a_taught_network_gives_the_same_poses(
-        court: Path, plain: Path, taught: LoadedArtifact) -> None:
-    images = pictures(court, taught)[:4]
-    before, after = (load_engine(a, 'litert').predict(images) for a in (load(plain), taught))
+def test_a_network_with_uncertainty_heads_gives_the_same_poses(
+        court: Path, plain: Path, fitted: LoadedArtifact) -> None:
+    images = pictures(court, fitted)[:4]
+    before, after = (load_engine(a, 'litert').predict(images) for a in (load(plain), fitted))
     assert np.allclose(before.position_m, after.position_m, atol=1e-5)
     assert before.log_sigma is None
     assert np.isfinite(after.log_sigma).all()
-    assert (taught.folder / 'log.csv').is_file()
-    assert taught.provenance['uncertainty']['views'] == 24 * 5
+    assert (fitted.folder / 'log.csv').is_file()
+    assert fitted.provenance['uncertainty']['views'] == 24 * 5
 
 
-def test_engines_agree_on_how_sure_they_are(court: Path, taught: LoadedArtifact) -> None:
-    images = pictures(court, taught)[:3]
-    litert, tensorflow = (load_engine(taught, name) for name in ('litert', 'tensorflow'))
+def test_engines_agree_on_the_uncertainty(court: Path, fitted: LoadedArtifact) -> None:
+    images = pictures(court, fitted)[:3]
+    litert, tensorflow = (load_engine(fitted, name) for name in ('litert', 'tensorflow'))
     one, other = litert.predict(images), tensorflow.predict(images)
     for key in ('log_sigma', 'descriptor', 'fc'):
         assert np.allclose(getattr(one, key), getattr(other, key), atol=1e-4), key
@@ -188,34 +191,34 @@ def test_engines_agree_on_how_sure_they_are(court: Path, taught: LoadedArtifact)
 
 
 def test_each_image_has_its_own_covariance_and_the_wall_is_known(
-        court: Path, taught: LoadedArtifact) -> None:
-    engine = load_engine(taught, 'litert')
-    relocaliser = Relocaliser(engine.predict, taught)
-    known = [relocaliser.estimate(image) for image in pictures(court, taught)]
+        court: Path, fitted: LoadedArtifact) -> None:
+    engine = load_engine(fitted, 'litert')
+    relocaliser = Relocaliser(engine.predict, fitted)
+    known = [relocaliser.estimate(image) for image in pictures(court, fitted)]
     assert np.mean([0 <= e.place_score < 1 for e in known]) > 0.9
     assert np.ptp([e.covariance[0, 0] for e in known]) > 0
-    wider = Relocaliser(engine.predict, taught, dropout=dropout_of(taught, engine, 20))
-    spread = [wider.estimate(image).covariance for image in pictures(court, taught)[:5]]
+    wider = Relocaliser(engine.predict, fitted, dropout=make_mc_dropout(fitted, engine, 20))
+    spread = [wider.estimate(image).covariance for image in pictures(court, fitted)[:5]]
     assert all(np.count_nonzero(c) == 36 for c in spread), 'dropout moves all axes together'
 
 
-def test_the_networks_descriptors_are_those_that_it_was_taught_with(
-        court: Path, taught: LoadedArtifact) -> None:
-    places = taught.train.places.astype(np.float32)
-    found = load_engine(taught, 'litert').predict(pictures(court, taught)).descriptor
+def test_the_networks_descriptors_are_those_of_the_index(
+        court: Path, fitted: LoadedArtifact) -> None:
+    places = fitted.train.global_descriptors.astype(np.float32)
+    found = load_engine(fitted, 'litert').predict(pictures(court, fitted)).descriptor
     nearest = np.abs(found[:, np.newaxis] - places).max(axis=2).min(axis=1)
     assert (nearest < 1e-3).all(), 'those held out among them'
-    assert Counter(taught.train.place_images) == dict.fromkeys(range(36), 3)
+    assert Counter(fitted.train.place_images) == dict.fromkeys(range(36), 3)
     assert np.allclose(np.linalg.norm(places, axis=1), 1, atol=0.05)
 
 
 def test_unsteady_features_say_less_of_a_place() -> None:
     rng = np.random.default_rng(0)
     features = rng.normal(1, [0.01, 0.01, 0.5], (300, 3)).astype(np.float32)
-    factors, basis = place_projection(features, 3)
+    factors, basis = fit_projection(features, 3)
     assert factors[0] == pytest.approx(factors[1], rel=0.2)
     assert factors[0] > 3 * factors[2]
-    found = described(features, factors, basis)
+    found = project(features, factors, basis)
     scaled = features * factors
     assert np.allclose(found @ basis.T, scaled / np.linalg.norm(scaled, axis=1, keepdims=True),
                        atol=1e-5)

@@ -1,5 +1,5 @@
 """
-Draw textured planes seen by a pinhole camera, with NumPy and OpenCV alone.
+Render textured planes seen by a pinhole camera, with NumPy and OpenCV alone.
 
 Each plane is warped by its exact homography from a mip level that fits its size in the image,
 and tested against a buffer of inverse depths, which is affine in the image for a plane.
@@ -15,7 +15,7 @@ import math
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from posenet_ros.arrays import Floats, RgbImage
+from posenet_ros.arrays import BgrImage, Floats
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.training.scene.rendering.light import Light
@@ -47,7 +47,7 @@ class Surface:
     down: Floats
     width_m: float
     height_m: float
-    albedo: RgbImage
+    albedo: BgrImage
     two_sided: bool = False
     haze: float = 0.0
     floor: bool = False
@@ -56,7 +56,7 @@ class Surface:
     def front(self) -> Floats:
         """(3,) unit normal that points to the viewer."""
         normal = np.cross(self.down, self.across)
-        return normal / np.linalg.norm(normal)
+        return np.asarray(normal / np.linalg.norm(normal))
 
     def point(self, u_m: float, v_m: float) -> Floats:
         """Return the world point at u to the right and v down from the corner, metres."""
@@ -69,19 +69,19 @@ class Surface:
         return np.array([self.point(0, 0), self.point(w, 0), self.point(w, h), self.point(0, h)])
 
     @cached_property
-    def _mips(self) -> list[RgbImage]:
+    def _mips(self) -> list[BgrImage]:
         return [self.albedo]
 
-    def reduced(self, columns: int, rows: int) -> RgbImage:
-        """Return the albedo with its sides reduced by that many levels."""
+    def reduced(self, columns: int, rows: int) -> BgrImage:
+        """Return the albedo with its sides reduced by the given numbers of mip levels."""
         octave = min(columns, rows) // LEVELS_PER_OCTAVE
         while len(self._mips) <= octave:
-            self._mips.append(_resized(self._mips[-1], *self._size(len(self._mips))))
+            self._mips.append(_resize(self._mips[-1], *self._size(len(self._mips))))
         halvings = columns / LEVELS_PER_OCTAVE, rows / LEVELS_PER_OCTAVE
-        return _resized(self._mips[octave], self._size(halvings[0])[0], self._size(halvings[1])[1])
+        return _resize(self._mips[octave], self._size(halvings[0])[0], self._size(halvings[1])[1])
 
     def _size(self, halvings: float) -> tuple[int, int]:
-        """Return the texture's width and height, halved that often."""
+        """Return the texture's width and height after a number of halvings."""
         height, width = self.albedo.shape[:2]
         return max(round(width / 2 ** halvings), 1), max(round(height / 2 ** halvings), 1)
 
@@ -95,10 +95,11 @@ class Surface:
         loop = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
         u = (u.reshape(-1, 1) + loop[:, 0]) * self.width_m / columns
         v = (v.reshape(-1, 1) + loop[:, 1]) * self.height_m / rows
-        return self.origin_m + u[..., None] * self.across + v[..., None] * self.down
+        return np.asarray(
+            self.origin_m + u[..., None] * self.across + v[..., None] * self.down)
 
 
-def _resized(image: RgbImage, width: int, height: int) -> RgbImage:
+def _resize(image: BgrImage, width: int, height: int) -> BgrImage:
     if image.shape[:2] == (height, width):
         return image
     return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
@@ -106,7 +107,7 @@ def _resized(image: RgbImage, width: int, height: int) -> RgbImage:
 
 class Texture:
     """
-    A surface's texture under a light, reduced as far as its distance asks for.
+    A surface's lit texture as a mip map: reduced as far as its distance asks for.
 
     A replicated and a transparent texel surround each level, so that edges fade over a pixel.
 
@@ -114,16 +115,17 @@ class Texture:
     :param paint: puts a (H, W, 4) albedo into its light.
     """
 
-    def __init__(self, surface: Surface, paint: Callable[[RgbImage], RgbImage]) -> None:
+    def __init__(self, surface: Surface, paint: Callable[[BgrImage], BgrImage]) -> None:
         self._surface, self._paint = surface, paint
-        self._levels: dict[tuple[int, int], RgbImage] = {}
+        self._levels: dict[tuple[int, int], BgrImage] = {}
 
-    def level(self, columns: int, rows: int) -> RgbImage:
-        """Return the padded texture, reduced by that many levels."""
+    def level(self, columns: int, rows: int) -> BgrImage:
+        """Return the padded texture at a mip level."""
         key = columns, rows
         if key not in self._levels:
             image = self._paint(self._surface.reduced(*key))
-            image = cv2.copyMakeBorder(image, 2, 2, 2, 2, cv2.BORDER_REPLICATE)
+            image = np.asarray(
+                cv2.copyMakeBorder(image, 2, 2, 2, 2, cv2.BORDER_REPLICATE), np.uint8)
             for edge in (image[0], image[-1], image[:, 0], image[:, -1]):
                 edge[..., 3] = 0
             self._levels[key] = image
@@ -143,7 +145,7 @@ class View:
         return self.camera.matrix @ self.map_from_camera.inverse().matrix[:3]
 
     @cached_property
-    def rays(self) -> Floats:
+    def back_projection(self) -> Floats:
         """(3, 3) matrix from homogeneous pixels to directions in the world, of depth 1."""
         return self.map_from_camera.rotation @ np.linalg.inv(self.camera.matrix)
 
@@ -168,8 +170,8 @@ class Panel:
     depth: float
 
 
-def clipped(polygon: Floats, heights: Floats) -> Floats:
-    """Return the part of a convex polygon (N, D) whose heights (N,) are positive."""
+def clip_polygon(polygon: Floats, heights: Floats) -> Floats:
+    """Clip a convex polygon (N, D) to where its heights (N,) are positive (Sutherland-Hodgman)."""
     points = []
     for i in range(len(polygon)):
         a, b = heights[i - 1], heights[i]
@@ -202,10 +204,10 @@ def visible_panels(view: View, surfaces: Sequence[Surface]) -> Iterable[Panel]:
 
 
 def _panel(view: View, surface: int, world: Floats, corners: Floats) -> Panel | None:
-    """Return what is in view of a panel of (4, 3) world and homogeneous pixel corners."""
+    """Clip a panel of (4, 3) world and homogeneous pixel corners to the view."""
     heights = corners[:, 2] - NEAR_M
     if heights.min() <= 0:
-        corners, world = clipped(corners, heights), clipped(world, heights)
+        corners, world = clip_polygon(corners, heights), clip_polygon(world, heights)
     pixels = corners[:, :2] / corners[:, 2:]
     low = np.maximum(np.floor(pixels.min(0)) - 1, 0)
     high = np.minimum(np.ceil(pixels.max(0)) + 2, view.camera.size)
@@ -217,7 +219,7 @@ def _panel(view: View, surface: int, world: Floats, corners: Floats) -> Panel | 
 
 def _level(step: list[float], point: list[float], texels_per_m: float) -> int:
     """
-    Return the level along a side of a texture that has about a texel for a pixel at a point.
+    Return the mip level, along one side, that has about a texel for a pixel at a point.
 
     :param step: homogeneous pixels of a metre along that side.
     :param point: homogeneous pixels of the point.
@@ -235,32 +237,33 @@ class Canvas:
     :param image: (H, W, 3) BGR background; drawn on.
     """
 
-    def __init__(self, view: View, image: RgbImage) -> None:
+    def __init__(self, view: View, image: BgrImage) -> None:
         self.view, self.image = view, image
         self.inverse_depth = np.zeros(image.shape[:2], np.float32)
 
     def draw(self, surface: Surface, texture: Texture, panel: Panel) -> None:
-        """Draw what the panel's window shows of the surface where it is nearest."""
+        """Draw the surface inside the panel's window where it is nearest (depth test)."""
         (x0, y0), (x1, y1) = panel.low, panel.high
         homography, level = self._homography(surface, texture, panel.centre)
         homography = np.array([[1, 0, -x0], [0, 1, -y0], [0, 0, 1]]) @ homography
-        patch = cv2.warpPerspective(level, homography, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR,
-                                    borderMode=cv2.BORDER_REPLICATE)
+        patch = np.asarray(cv2.warpPerspective(
+            level, homography, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE), np.uint8)
         depth = self._inverse_depth(surface, x0, y0, x1, y1)
         buffer = self.inverse_depth[y0:y1, x0:x1]
-        alpha = cv2.extractChannel(patch, 3)
+        alpha = np.asarray(cv2.extractChannel(patch, 3), np.uint8)
         alpha *= depth > buffer
         self._blend(self.image[y0:y1, x0:x1], patch, alpha)
         np.copyto(buffer, depth, where=alpha > 200)  # a faint edge must not hide its neighbour
 
     @staticmethod
-    def _blend(target: RgbImage, patch: RgbImage, alpha: RgbImage) -> None:
+    def _blend(target: BgrImage, patch: BgrImage, alpha: NDArray[np.uint8]) -> None:
         weight = alpha.astype(np.float32) * np.float32(1 / 255)
         color = cv2.cvtColor(patch, cv2.COLOR_BGRA2BGR)
         target[:] = cv2.blendLinear(color, target, weight, 1 - weight)
 
     def _homography(
-            self, surface: Surface, texture: Texture, centre: Floats) -> tuple[Floats, RgbImage]:
+            self, surface: Surface, texture: Texture, centre: Floats) -> tuple[Floats, BgrImage]:
         """Return the image-from-texel homography and the mip level for a point's distance."""
         projection = self.view.projection
         axes = np.array([surface.across, surface.down, surface.origin_m]).T
@@ -283,15 +286,15 @@ class Canvas:
             self, surface: Surface, x0: int, y0: int, x1: int, y1: int) -> NDArray[np.float32]:
         """Return 1 / z of the plane in a window, (rows, columns)."""
         distance = float(surface.front @ (surface.origin_m - self.view.position))
-        a, b, c = surface.front @ self.view.rays / (distance or 1e-9)
+        a, b, c = surface.front @ self.view.back_projection / (distance or 1e-9)
         across = (a * np.arange(x0, x1) + c).astype(np.float32)
         down = (b * np.arange(y0, y1)).astype(np.float32)
-        return np.add.outer(down, across)
+        return np.asarray(np.add.outer(down, across))
 
 
 def draw_surfaces(
         canvas: Canvas, surfaces: Sequence[Surface], textures: Sequence[Texture]) -> None:
-    """Draw all surfaces, far ones first, so that soft edges blend with what is behind."""
+    """Draw all surfaces, far ones first, so that soft edges blend with the background."""
     panels = sorted(visible_panels(canvas.view, surfaces),
                     key=lambda panel: (not surfaces[panel.surface].floor, -panel.depth))
     for panel in panels:

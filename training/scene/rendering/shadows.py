@@ -1,4 +1,4 @@
-"""Shadows that surfaces cast on each other, projected along the sun's direction."""
+"""Shadow maps: the shadows of surfaces on each other, projected along the sun's direction."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
-from posenet_ros.training.scene.rendering.renderer import clipped, Surface
+from posenet_ros.training.scene.rendering.renderer import clip_polygon, Surface
 
 Field = NDArray[np.float32]
 
 SHADOW_PIXELS_PER_M = 10
-_CLEARANCE_M = 0.03  # what touches the receiver casts nothing
+_CLEARANCE_M = 0.03  # a caster that touches the receiver casts nothing
 
 
 def shadow_maps(surfaces: Sequence[Surface], direction: Floats) -> list[Field | None]:
@@ -33,7 +33,7 @@ def _silhouette(surface: Surface) -> NDArray[np.uint8]:
     alpha = np.ascontiguousarray(surface.albedo[..., 3])
     size = (max(round(surface.width_m * SHADOW_PIXELS_PER_M), 2),
             max(round(surface.height_m * SHADOW_PIXELS_PER_M), 2))
-    return cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _shadow(
@@ -57,7 +57,7 @@ def _shadow(
         np.maximum(total, _cast(masks[i], pixels[i], heights[i], size), out=total)
     if not total.any():
         return None
-    return cv2.GaussianBlur(total, (0, 0), 0.7).astype(np.float32) / 255
+    return cv2.GaussianBlur(total, (0, 0), 0.7).astype(np.float32) / np.float32(255)
 
 
 def _cast(
@@ -68,8 +68,8 @@ def _cast(
     outline = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float64) - 0.5
     if heights.min() <= 0:
         part = np.zeros_like(mask)
-        polygon = clipped(outline, heights)
+        polygon = clip_polygon(outline, heights)
         cv2.fillPoly(part, [np.round(polygon * 16).astype(np.int32)], 255, cv2.LINE_8, 4)
-        mask = cv2.min(mask, part)
+        mask = np.minimum(mask, part)
     matrix = cv2.getAffineTransform(outline[:3].astype(np.float32), pixels[:3].astype(np.float32))
-    return cv2.warpAffine(mask, matrix, size, flags=cv2.INTER_LINEAR)
+    return np.asarray(cv2.warpAffine(mask, matrix, size, flags=cv2.INTER_LINEAR), np.uint8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from posenet_ros.arrays import RgbImage
+from posenet_ros.arrays import BgrImage
 from posenet_ros.training.data.noise import fractal
 
 Field = NDArray[np.float32]
@@ -19,21 +19,22 @@ def bgr(code: str) -> Color:
     return float(blue), float(green), float(red)
 
 
-def toned(color: Color, factor: float) -> Color:
+def scale_color(color: Color, factor: float) -> Color:
     """Return the colour made darker or lighter."""
     blue, green, red = (min(factor * channel, 250.0) for channel in color)
     return blue, green, red
 
 
-def tinted(color: Color, shade: Field) -> RgbImage:
+def shade_color(color: Color, shade: Field) -> BgrImage:
     """Return the colour multiplied by a shade around 1."""
     shade = np.maximum(shade, 0).astype(np.float32)
-    return cv2.merge([cv2.convertScaleAbs(shade, alpha=channel) for channel in color])
+    return np.asarray(
+        cv2.merge([cv2.convertScaleAbs(shade, alpha=channel) for channel in color]), np.uint8)
 
 
 def masonry(
         height: int, width: int, rng: np.random.Generator, color: Color, mortar: Color,
-        course_m: float, block_m: float, contrast: float, joint: float) -> RgbImage:
+        course_m: float, block_m: float, contrast: float, joint: float) -> BgrImage:
     """
     Return coursed stone or brick with joints, weathering and blocks of different tone.
 
@@ -63,27 +64,27 @@ def masonry(
     joints *= joint
     channels = [cv2.convertScaleAbs((shade * c + hue * h) * (1 - joints) + joints * m)
                 for c, h, m in zip(color, (-40, 5, 60), mortar, strict=True)]
-    return cv2.merge(channels)
+    return np.asarray(cv2.merge(channels), np.uint8)
 
 
-def ashlar(height: int, width: int, rng: np.random.Generator, code: str) -> RgbImage:
+def ashlar(height: int, width: int, rng: np.random.Generator, code: str) -> BgrImage:
     """Return dressed stone."""
     color = bgr(code)
-    return masonry(height, width, rng, color, toned(color, 0.72), 0.36, 0.75, 0.05, 0.55)
+    return masonry(height, width, rng, color, scale_color(color, 0.72), 0.36, 0.75, 0.05, 0.55)
 
 
-def brick(height: int, width: int, rng: np.random.Generator, code: str) -> RgbImage:
+def brick(height: int, width: int, rng: np.random.Generator, code: str) -> BgrImage:
     """Return red brick with light mortar."""
     return masonry(height, width, rng, bgr(code), bgr('b5a48f'), 0.094, 0.25, 0.11, 0.45)
 
 
-def slate(height: int, width: int, rng: np.random.Generator, code: str) -> RgbImage:
+def slate(height: int, width: int, rng: np.random.Generator, code: str) -> BgrImage:
     """Return roof tiles."""
     color = bgr(code)
-    return masonry(height, width, rng, color, toned(color, 0.55), 0.22, 0.3, 0.09, 0.7)
+    return masonry(height, width, rng, color, scale_color(color, 0.55), 0.22, 0.3, 0.09, 0.7)
 
 
-def leaded_glass(height: int, width: int, rng: np.random.Generator) -> RgbImage:
+def leaded_glass(height: int, width: int, rng: np.random.Generator) -> BgrImage:
     """Return dark panes that reflect the sky differently, with lead between them."""
     pane = round(0.22 * PIXELS_PER_M)
     tones = rng.uniform(0.5, 1.35, (height // pane + 2, width // pane + 2)).astype(np.float32)
@@ -91,4 +92,4 @@ def leaded_glass(height: int, width: int, rng: np.random.Generator) -> RgbImage:
     shade += 0.35 * fractal(height, width, rng, 2 * PIXELS_PER_M, 2)
     shade[::pane] *= 0.45
     shade[:, ::pane] *= 0.45
-    return tinted(bgr('3d4c5c'), np.maximum(shade, 0.15))
+    return shade_color(bgr('3d4c5c'), np.maximum(shade, 0.15))
