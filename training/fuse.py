@@ -101,8 +101,7 @@ def update(estimate: PoseEstimate, measured: PoseEstimate) -> PoseEstimate:
     pose = estimate.map_from_camera
     error, covariance = kalman_update(
         estimate.covariance, pose_difference(measured.map_from_camera, pose), measured.covariance)
-    return PoseEstimate(
-        retract(pose, so3_exp(error[3:]), error[:3]), covariance)
+    return PoseEstimate(retract(pose, error), covariance)
 
 
 def run_filter(walk: Sequence[WalkStep], odometry: Sequence[PoseEstimate],

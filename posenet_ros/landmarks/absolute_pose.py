@@ -91,7 +91,7 @@ def _ransac(points_m: Floats, points_normalized: Floats,
     first = inliers[:, 0]
     rotation_vector, translation = cv2.solvePnPRefineLM(
         points_m[first], points_normalized[first], np.eye(3), None, rotation_vector, translation)
-    rotation = np.asarray(cv2.Rodrigues(rotation_vector)[0].T, np.float64)
+    rotation = so3_exp(-rotation_vector[:, 0])  # OpenCV's is camera_from_map
     if not (np.isfinite(rotation).all() and np.isfinite(translation).all()):
         return None
     pose = Pose.from_rotation(rotation, -rotation @ translation[:, 0])
@@ -148,7 +148,7 @@ def _irls(points_m: Floats, points_normalized: Floats, pose: Pose, scale: float,
         if fit is None:
             return None
         step = -fit.inverse @ fit.scores.sum(axis=0)
-        moved = retract(fit.pose, so3_exp(step[3:]), step[:3])
+        moved = retract(fit.pose, step)
         after = _linearise(points_m, points_normalized, moved, scale, multiplicity_weights)
         if after is None:
             break

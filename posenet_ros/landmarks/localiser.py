@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
-from posenet_ros.geometry.lie import pose_difference
+from posenet_ros.geometry.lie import pose_difference, rotation_angle_rad
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.inference.artifact import LANDMARKS_FILE, LoadedArtifact
 from posenet_ros.landmarks.absolute_pose import AbsolutePose, estimate_absolute_pose
@@ -71,8 +71,7 @@ class LandmarkLocaliser:
         distances = np.linalg.norm(self._landmarks.positions_m - pose.translation_m, axis=1)
         few = min(VIEWS, len(distances))
         usual = np.median(np.partition(distances, few - 1)[:few]) or 1.0
-        cosines = np.abs(self._landmarks.quats_xyzw @ pose.quat_xyzw)
-        degrees = np.degrees(2 * np.arccos(np.minimum(cosines, 1.0)))
+        degrees = np.degrees(rotation_angle_rad(self._landmarks.quats_xyzw, pose.quat_xyzw))
         order = np.argsort(distances / usual + degrees / ROTATION_SCALE_DEG, kind='stable')
         return np.asarray(order[order != self._hidden][:count])
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.estimate import PoseEstimate
+from posenet_ros.geometry.lie import rotation_angle_rad
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.quality import Fault, FaultLimits, find_fault, ImageFault, ImageStatistics
 from posenet_ros.inference.calibration import Scene
@@ -231,10 +232,10 @@ class Gate:
         if not past or not (self.config.max_jump_m or self.config.max_jump_deg):
             return ''
         step = predict_pose(past, timed_pose).inverse() @ timed_pose.map_from_camera
-        angle_rad = 2 * np.arccos(min(1.0, float(step.quat_xyzw[3])))
+        angle_rad = rotation_angle_rad(step.quat_xyzw, Pose().quat_xyzw)
         return _describe_excess(
             'jump', float(np.linalg.norm(step.translation_m)), self.config.max_jump_m,
-            np.degrees(angle_rad), self.config.max_jump_deg)
+            float(np.degrees(angle_rad)), self.config.max_jump_deg)
 
 
 def predict_pose(past: deque[TimedPose] | list[TimedPose], timed_pose: TimedPose) -> Pose:

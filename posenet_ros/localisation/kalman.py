@@ -99,11 +99,10 @@ class Smoother:
         self._covariance[:6, :6] = estimate.covariance
 
     def _predict(self, elapsed_s: float) -> None:
-        turn = so3_exp(self._motion[3:] * elapsed_s)
-        self._pose = retract(self._pose, turn, self._motion[:3] * elapsed_s)
+        self._pose = retract(self._pose, self._motion * elapsed_s)
         step = np.eye(12)
         step[POSITION, VELOCITY] = step[ROTATION, SPIN] = elapsed_s * np.eye(3)
-        step[ROTATION, ROTATION] = turn
+        step[ROTATION, ROTATION] = so3_exp(self._motion[3:] * elapsed_s)
         spread = np.repeat((self._config.acceleration, self._config.angular_acceleration), 3)
         gain = np.vstack([elapsed_s ** 2 / 2 * np.eye(6), elapsed_s * np.eye(6)])
         noise = gain @ np.diag(spread ** 2) @ gain.T
@@ -113,5 +112,5 @@ class Smoother:
         error, self._covariance = kalman_update(
             self._covariance, pose_difference(estimate.map_from_camera, self._pose),
             estimate.covariance)
-        self._pose = retract(self._pose, so3_exp(error[ROTATION]), error[POSITION])
+        self._pose = retract(self._pose, error[:6])
         self._motion = self._motion + error[6:]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from helpers import poses, unit_quaternions
+from helpers import unit_quaternions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 import numpy as np
@@ -25,11 +25,9 @@ from posenet_ros.evaluation.metrics.pose_errors import (
 )
 from posenet_ros.evaluation.metrics.ranks import ranks
 from posenet_ros.evaluation.metrics.resampling import median_interval
-from posenet_ros.geometry.lie import rotation_vectors_rad
-from posenet_ros.geometry.pose import Pose, xyzw_from_wxyz
+from posenet_ros.geometry.pose import xyzw_from_wxyz
 from posenet_ros.inference.train_index import TrainIndex
 import pytest
-from transforms3d.axangles import axangle2mat
 from transforms3d.quaternions import axangle2quat
 
 IDENTITY = np.array([0.0, 0, 0, 1])
@@ -66,17 +64,6 @@ def test_rotation_error_is_a_metric(a: np.ndarray, b: np.ndarray, c: np.ndarray)
     dot = min(abs(float(a @ b)), 1.0)
     assert ab == pytest.approx(np.degrees(2 * np.arccos(dot)), abs=1e-5)
     assert ab <= rotation_errors_deg([a], [c])[0] + rotation_errors_deg([c], [b])[0] + 1e-9
-
-
-@settings(deadline=None)
-@given(poses(), poses())
-def test_rotation_vector_turns_the_truth_into_the_estimate(estimate: Pose, truth: Pose) -> None:
-    vector = rotation_vectors_rad([estimate.quat_xyzw], [truth.quat_xyzw])[0]
-    angle = np.linalg.norm(vector)
-    turn = axangle2mat(vector / angle, angle) if angle > 1e-12 else np.eye(3)
-    np.testing.assert_allclose(turn @ truth.rotation, estimate.rotation, atol=1e-9)
-    assert np.degrees(angle) == pytest.approx(
-        rotation_errors_deg([estimate.quat_xyzw], [truth.quat_xyzw])[0], abs=1e-6)
 
 
 def test_statistics_of_known_errors() -> None:

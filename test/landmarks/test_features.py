@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+from posenet_ros.geometry.lie import so3_exp
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.features import DESCRIPTOR_SIZE, detect, detection_size, max_reduction
 from posenet_ros.landmarks.matching import match_mutual, unit_rows
@@ -16,7 +17,7 @@ HERE = Pose.from_rotation(MAP_FROM_CAMERA)
 
 
 def test_features_match_those_of_a_rotated_camera() -> None:
-    turn = cv2.Rodrigues(np.radians([2.0, -5.0, 8.0]))[0]
+    turn = so3_exp(np.radians([2.0, -5.0, 8.0]))
     there = Pose.from_rotation(MAP_FROM_CAMERA @ turn)
     one, other = (detect(wall_view(pose, CAMERA), CAMERA) for pose in (HERE, there))
     mine, its = match_mutual(unit_rows(one.descriptors), unit_rows(other.descriptors), 0.8)

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from helpers import CAMERA, random_image, tiny_artifact, unit_quaternions
-from hypothesis import given, settings
+from helpers import CAMERA, random_image, tiny_artifact
 import numpy as np
 from posenet_ros.errors import InputError
-from posenet_ros.evaluation.metrics.pose_errors import rotation_errors_deg
-from posenet_ros.geometry.lie import mean_quaternion
-from posenet_ros.geometry.pose import xyzw_from_wxyz
 from posenet_ros.imaging.preprocess import Preprocess
 from posenet_ros.localisation.dense import CROPS, DenseRelocaliser, grid_crops, grid_shape
 from posenet_ros.localisation.relocaliser import Prediction
 import pytest
-from transforms3d.euler import euler2quat
 
 
 def test_crops_of_the_paper() -> None:
@@ -32,20 +27,6 @@ def test_crops_of_the_paper() -> None:
 def test_a_base_image_as_high_as_the_crop_is_cut_to_the_side_only() -> None:
     assert grid_shape(CROPS, 60, 0) == (128, 1)
     assert grid_shape(CROPS, 0, 60) == (1, 128)
-
-
-@settings(deadline=None)
-@given(unit_quaternions())
-def test_mean_of_one_rotation_with_either_sign_is_that(quat: np.ndarray) -> None:
-    mean = mean_quaternion(np.array([quat, -quat, quat]))
-    np.testing.assert_allclose(abs(mean @ quat), 1, atol=1e-12)
-
-
-def test_mean_of_rotations_about_one_axis_is_their_mean_angle() -> None:
-    quats = [(-1) ** i * xyzw_from_wxyz(euler2quat(0, 0, np.deg2rad(angle)))
-             for i, angle in enumerate((10, 20, 60, 70))]
-    expected = xyzw_from_wxyz(euler2quat(0, 0, np.deg2rad(40)))
-    assert rotation_errors_deg(mean_quaternion(quats)[None], expected[None])[0] < 1e-6
 
 
 def test_the_answer_is_the_mean_over_the_crops() -> None:

@@ -78,14 +78,6 @@ def test_it_begins_anew_after_a_gap_and_when_time_goes_back() -> None:
         np.testing.assert_array_equal(result.covariance, COVARIANCE)
 
 
-@given(poses())
-@settings(max_examples=50, deadline=None)
-def test_rotation_vectors_and_matrices_are_inverse(pose: Pose) -> None:
-    vector = so3_log(pose.rotation)
-    assert np.linalg.norm(vector) <= np.pi + 1e-9
-    np.testing.assert_allclose(so3_exp(vector), pose.rotation, atol=1e-6)
-
-
 def test_bad_settings_are_refused() -> None:
     with pytest.raises(InputError, match='positive'):
         SmootherConfig(acceleration=0.0)

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from helpers import tiny_artifact
 import numpy as np
 from posenet_ros.errors import InputError
-from posenet_ros.geometry.lie import rotation_vectors_rad
+from posenet_ros.geometry.lie import pose_difference, retract
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.inference.artifact import Artifact
 from posenet_ros.inference.calibration import Calibration, Scene
@@ -18,7 +18,6 @@ from posenet_ros.uncertainty.covariance import covariance, prior_sigmas, with_ma
 from posenet_ros.uncertainty.mc_dropout import make_mc_dropout, McDropout
 from posenet_ros.uncertainty.place_recognition import place_distance
 import pytest
-from transforms3d.quaternions import axangle2quat
 
 BLACK = np.zeros((32, 32, 3), np.uint8)
 SCALE = (2.0, 2.0, 2.0, 3.0, 3.0, 3.0)
@@ -49,13 +48,6 @@ def linear_head(fc: np.ndarray) -> Prediction:
 
 
 ENGINE = SimpleNamespace(head=linear_head)
-
-
-def small_rotation(vector: np.ndarray) -> Pose:
-    """Make the rotation of a rotation vector, radians."""
-    angle = float(np.linalg.norm(vector))
-    w, x, y, z = axangle2quat(vector / angle, angle)
-    return Pose(quat_xyzw=np.array([x, y, z, w]))
 
 
 def test_predicted_sigmas_are_scaled_by_the_calibration() -> None:
@@ -125,11 +117,8 @@ def test_the_covariance_in_the_map_is_that_of_samples() -> None:
     truth = Pose(prediction.position_m[0], prediction.quat_xyzw[0])
     errors = []
     for sample in rng.normal(size=(6000, 6)) * sigmas:
-        turned = small_rotation(sample[3:]) @ Pose(quat_xyzw=truth.quat_xyzw)
-        moved = map_from_dataset @ Pose(truth.translation_m + sample[:3], turned.quat_xyzw)
-        errors.append([*(moved.translation_m - estimate.map_from_camera.translation_m),
-                       *rotation_vectors_rad(moved.quat_xyzw,
-                                             estimate.map_from_camera.quat_xyzw)[0]])
+        moved = map_from_dataset @ retract(truth, sample)
+        errors.append(pose_difference(moved, estimate.map_from_camera))
     found, size = np.cov(np.array(errors).T), np.sqrt(np.diag(estimate.covariance))
     assert np.abs((found - estimate.covariance) / np.outer(size, size)).max() < 0.08
     assert np.abs(estimate.covariance[:3, :3]).min() > 1e-3, 'the map has to be turned'

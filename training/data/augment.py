@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from posenet_ros.arrays import Floats, RgbImage
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
+from posenet_ros.geometry.lie import so3_exp
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.preprocess import centred
 from posenet_ros.training.data.plane_sweep import warp_view
@@ -58,11 +59,6 @@ class Augmentation:
             if not 0 <= getattr(self, name) <= highest:
                 raise InputError(f'{name} has to be within 0 and {highest}. '
                                  f'Received: {getattr(self, name)!r}')
-
-
-def rotation_from_angles(angles_rad: Floats) -> Floats:
-    """Return the (3, 3) rotation of a (3,) rotation vector, radians."""
-    return np.asarray(cv2.Rodrigues(np.asarray(angles_rad, np.float64))[0])
 
 
 def rotation_homography(camera: Camera, target: Camera, target_from_camera: Floats) -> Floats:
@@ -115,7 +111,7 @@ class Augmenter:
         if not limits.any() and rho is None:
             return base[top:top + self.target.height, left:left + self.target.width], \
                 map_from_camera
-        rotation = rotation_from_angles(np.radians(rng.uniform(-limits, limits)))
+        rotation = so3_exp(np.radians(rng.uniform(-limits, limits)))
         window = self.camera.cropped(left, top, *self.target.size)
         border = rng.integers(0, 256, 3).tolist()
         if rho is not None and rho.any():

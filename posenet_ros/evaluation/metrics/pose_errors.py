@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from posenet_ros.arrays import Floats
+from posenet_ros.arrays import as_rows, Floats
 from posenet_ros.errors import InputError
-from posenet_ros.geometry.lie import as_rows
+from posenet_ros.geometry.lie import rotation_angle_rad
 
 RECALL_LIMITS: Mapping[str, tuple[float, float]] = {  # metres, degrees
     '0.25m_2deg': (0.25, 2.0), '0.5m_5deg': (0.5, 5.0), '5m_10deg': (5.0, 10.0)}
@@ -33,20 +33,14 @@ def translation_errors_m(estimates_m: ArrayLike, truths_m: ArrayLike) -> Floats:
 
 def rotation_errors_deg(estimates_xyzw: ArrayLike, truths_xyzw: ArrayLike) -> Floats:
     """
-    Compute the angles 2 arccos |q.q'| of the rotations between orientations.
-
-    Computed as 4 atan2(|q - q'|, |q + q'|), which is the same, needs no clipping, and keeps its
-    digits at small angles, where arccos loses half of them (Kahan 2006, section 12).
+    Compute the angles of the rotations between orientations.
 
     :param estimates_xyzw: (N, 4) quaternions of any length but 0.
     :param truths_xyzw: (N, 4) the same.
     :returns: (N,) degrees, 0 to 180.
     """
-    q, r = (as_rows(quats, 4) for quats in (estimates_xyzw, truths_xyzw))
-    q, r = (quats / np.linalg.norm(quats, axis=1, keepdims=True) for quats in (q, r))
-    r = np.where(np.sum(q * r, axis=1, keepdims=True) < 0, -r, r)  # q and -q are one rotation
-    angle = 4 * np.arctan2(np.linalg.norm(q - r, axis=1), np.linalg.norm(q + r, axis=1))
-    return np.asarray(np.degrees(angle), np.float64)
+    return np.asarray(np.degrees(rotation_angle_rad(
+        as_rows(estimates_xyzw, 4), as_rows(truths_xyzw, 4))), np.float64)
 
 
 @dataclass(frozen=True)

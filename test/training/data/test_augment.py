@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 import numpy as np
 from posenet_ros.errors import InputError
+from posenet_ros.geometry.lie import so3_exp
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.training.data import plane_sweep as depth
 from posenet_ros.training.data.augment import (
     Augmentation,
     Augmenter,
-    rotation_from_angles,
     rotation_homography,
 )
 import pytest
@@ -38,7 +38,7 @@ def test_points_land_where_the_homography_moves_their_pixels(
         camera: depth.Camera, map_from_camera: Pose, angle: np.ndarray, seed: int) -> None:
     target = camera.cropped(3, 5, 32, 32)
     points = np.random.default_rng(seed).uniform((-2, -2, 4), (2, 2, 9), (20, 3))  # in the camera
-    rotation = rotation_from_angles(angle)  # target_from_camera
+    rotation = so3_exp(angle)  # target_from_camera
     new = map_from_camera @ Pose.from_rotation(rotation.T)
     pixels = camera.project(points)
     moved = np.c_[pixels, np.ones(20)] @ rotation_homography(camera, target, rotation).T
