@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 import sys
+from time import perf_counter
 
 import numpy as np
 from posenet_ros.errors import InputError, run_cli
@@ -28,19 +29,17 @@ from posenet_ros.evaluation.reliability import FALSE_POSE_M, place_scores, separ
 from posenet_ros.evaluation.report.content import frame_calibration
 from posenet_ros.evaluation.report.tables import markdown_table, number, percent, Row
 from posenet_ros.evaluation.results import FrameResult, raw_errors
-from posenet_ros.evaluation.runner import infer, judge, prepare, Prepared
+from posenet_ros.evaluation.runner import judge_in_order, Localised, prepare_query
 from posenet_ros.evaluation.sources import open_dataset
-from posenet_ros.imaging.quality import FrozenImageDetector
 from posenet_ros.inference.artifact import load, LoadedArtifact
-from posenet_ros.inference.engine import ENGINES, load_engine
-from posenet_ros.localisation.factory import warm_up
-from posenet_ros.localisation.gate import Gate
-from posenet_ros.localisation.relocaliser import Relocaliser
+from posenet_ros.inference.engine import ENGINES
+from posenet_ros.localisation.factory import make_relocaliser, RelocaliserOptions
+from posenet_ros.localisation.gate import Gate, NODE_DEFAULTS
+from posenet_ros.localisation.pipeline import infer
 from posenet_ros.training.data.corruptions import corrupted, CORRUPTIONS, SEVERITIES
 from posenet_ros.utils.atomic_folder import check_new
 from tqdm import tqdm
 
-NODE_GATE = ('max_place_score=1', 'reject_faulty_images=1')  # the node's defaults
 MIN_FALSE_POSES = 5  # with fewer an AUROC would mean nothing
 CORRUPTED_FRACTION = 0.2  # of the images of a walk, chosen at random
 CORRUPTED_RUNS = 5  # such walks
@@ -62,52 +61,48 @@ class RobustnessBench:
 
     def __init__(self, artifact: LoadedArtifact, engine: str, settings: Sequence[str],
                  limit_m: float) -> None:
-        self._relocaliser = Relocaliser(load_engine(artifact, engine).predict, artifact)
-        warm_up(self._relocaliser, artifact)
-        self._gate = Gate(gate_config([*NODE_GATE, *settings]), artifact.scene)
+        self._relocaliser = make_relocaliser(artifact, RelocaliserOptions(engine)).relocaliser
+        self._gate = Gate(gate_config(settings, NODE_DEFAULTS), artifact.scene)
         self.artifact, self.limit_m = artifact, limit_m
         self.good: list[FrameResult] = []
 
-    def load_images(self, data: Path, split: str) -> list[Prepared]:
+    def load_images(self, data: Path, split: str) -> list[Localised]:
         """Return the images of a split at the network's input size."""
         source = open_dataset(data, split)
         if source.camera is not None:
             self._relocaliser.check_camera(source.camera)
-        found = [prepare(query, self._relocaliser, source.camera) for query in tqdm(
+        images = [prepare_query(self._relocaliser, query, source.camera) for query in tqdm(
             source.queries, total=source.total, desc='read', unit='image', disable=None)]
-        if not found or found[0].network_input is None:
+        if not images or images[0][1].network_input is None:
             raise InputError(f'{data}: expected images that the model can be given. Received: '
-                             f'{found[0].reason if found else "none"}')
-        return found
+                             f'{images[0][1].image_error if images else "none"}')
+        return images
 
-    def load_out_of_place(self, folder: Path) -> list[Prepared]:
+    def load_out_of_place(self, folder: Path) -> list[Localised]:
         """Return images of another place at the network's input size."""
         with open_out_of_place(folder, self.artifact.camera) as source:
-            return [prepare(query, self._relocaliser, None) for query in source.queries]
+            return [prepare_query(self._relocaliser, query, None) for query in source.queries]
 
-    def localise(self, images: Sequence[Prepared]) -> list[FrameResult]:
+    def localise(self, images: Sequence[Localised]) -> list[FrameResult]:
         """Localise images and judge the poses, one sequence after another."""
-        results, sequence, inspect = [], None, FrozenImageDetector()
-        for image in images:
-            if image.query.sequence != sequence:
-                self._gate.reset()
-                sequence = image.query.sequence
-            results.append(judge(infer(image, self._relocaliser), self._gate, inspect))
-        return results
+        results = ((query, infer(self._relocaliser, prepared, perf_counter))
+                   for query, prepared in images)
+        return [frame for frame, _ in judge_in_order(results, self._gate)]
 
 
-def _corrupt(image: Prepared, name: str, severity: int, seed: tuple[int, ...]) -> Prepared:
-    return image if image.network_input is None else replace(
-        image, network_input=corrupted(image.network_input, name, severity, seed))
+def _corrupt(image: Localised, name: str, severity: int, seed: tuple[int, ...]) -> Localised:
+    query, prepared = image
+    return image if prepared.network_input is None else (query, replace(
+        prepared, network_input=corrupted(prepared.network_input, name, severity, seed)))
 
 
 def corrupt_images(
-        images: Sequence[Prepared], name: str, severity: int, seed: int) -> list[Prepared]:
+        images: Sequence[Localised], name: str, severity: int, seed: int) -> list[Localised]:
     """Corrupt all images in one way."""
     return [_corrupt(image, name, severity, (seed, i)) for i, image in enumerate(images)]
 
 
-def corrupt_some(images: Sequence[Prepared], names: Sequence[str], seed: int) -> list[Prepared]:
+def corrupt_some(images: Sequence[Localised], names: Sequence[str], seed: int) -> list[Localised]:
     """Corrupt some images; which, how and how severely is drawn at random."""
     rng = np.random.default_rng(seed)
     count = len(images)
@@ -224,7 +219,7 @@ def parser() -> argparse.ArgumentParser:
                         help='a pose with a larger error is a false one, metres '
                         '(default %(default)s)')
     result.add_argument('--gate', action='append', default=[], metavar='KEY=VALUE',
-                        help=f'a limit of the gate, beside {", ".join(NODE_GATE)}')
+                        help="a limit of the gate, in place of the node's default")
     result.add_argument('--engine', choices=ENGINES, default='auto', help='default %(default)s')
     result.add_argument('--seed', type=int, default=0, help='of the randomness (default 0)')
     result.add_argument('--out', type=Path, required=True, metavar='FILE',

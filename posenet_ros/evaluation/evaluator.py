@@ -28,14 +28,11 @@ from posenet_ros.evaluation.results import FrameResult
 from posenet_ros.evaluation.runner import Describe, run, without_estimate, WorstFrames
 from posenet_ros.evaluation.sources import open_bag, open_dataset, Source, Topics
 from posenet_ros.inference.artifact import load, LoadedArtifact
-from posenet_ros.inference.engine_pool import load_pool
 from posenet_ros.inference.train_index import TrainIndex
-from posenet_ros.landmarks.localiser import make_landmark_localiser
-from posenet_ros.localisation.dense import CROPS, DenseRelocaliser
-from posenet_ros.localisation.factory import warm_up
+from posenet_ros.localisation.dense import CROPS
+from posenet_ros.localisation.factory import make_relocaliser, RelocaliserOptions
 from posenet_ros.localisation.gate import Gate
 from posenet_ros.localisation.relocaliser import Relocaliser
-from posenet_ros.uncertainty.mc_dropout import make_mc_dropout
 from posenet_ros.utils.parallel import WORKERS
 from posenet_ros.utils.quiet_stderr import quiet_stderr
 from tqdm import tqdm
@@ -99,21 +96,18 @@ def evaluate(
     :raises InputError: when the camera is not the model's, or no image has a truth.
     """
     limits = gate_config(options.gate)
-    if options.dense and options.refine:
-        raise InputError('--refine has to be given without --dense, whose crops it does not know')
+    loaded = make_relocaliser(artifact, RelocaliserOptions(
+        options.engine, options.precision, pooled=True, mc_samples=options.mc_samples,
+        refine=options.refine, dense=options.dense))
+    relocaliser, engine = loaded.relocaliser, loaded.engine
     cv2.setNumThreads(1)  # the workers have the cores
-    engine = load_pool(artifact, options.engine, options.precision)
-    relocaliser = DenseRelocaliser(engine.predict, artifact) if options.dense else Relocaliser(
-        engine.predict, artifact, dropout=make_mc_dropout(artifact, engine, options.mc_samples),
-        landmark_localiser=make_landmark_localiser(artifact, options.refine))
     if source.camera is not None:
         relocaliser.check_camera(source.camera)
-    warm_up(relocaliser, artifact)
     describe, reason = make_image_describer(artifact)
     worst_frames = WorstFrames()
     results = run(source.queries, source.camera, relocaliser,
                   Gate(limits, artifact.scene), artifact.train, worst_frames, describe,
-                  max(engine.size, WORKERS))
+                  max(loaded.parallel, WORKERS))
     frames = worst_frames.attach_images(list(_progress(results, source.total, 'evaluate')))
     check_not_empty(frames, source)
     out_of_place = run_out_of_place(

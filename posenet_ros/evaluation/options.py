@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -117,10 +117,11 @@ def _add_files(group: argparse._ArgumentGroup) -> None:
                        'else by stamp, else by row (name, stamp, row)')
 
 
-def gate_config(settings: Sequence[str]) -> GateConfig:
+def gate_config(settings: Sequence[str], defaults: GateConfig | None = None) -> GateConfig:
     """
     Read the gate's limits from `KEY=VALUE` arguments.
 
+    :param defaults: of the limits that are not given; None switches them off.
     :raises InputError: on an unknown key or a value that is no number.
     """
     pairs = [setting.partition('=') for setting in settings]
@@ -128,4 +129,4 @@ def gate_config(settings: Sequence[str]) -> GateConfig:
         values = {key: float(value) for key, _, value in pairs}
     except ValueError as error:
         raise InputError(f'--gate has to be KEY=NUMBER. Received: {" ".join(settings)}') from error
-    return from_mapping(GateConfig, values, '--gate')
+    return from_mapping(GateConfig, {**asdict(defaults or GateConfig()), **values}, '--gate')

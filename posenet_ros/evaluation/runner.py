@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from heapq import heappop, heappush
 from itertools import islice
 from time import perf_counter
@@ -17,29 +17,17 @@ from posenet_ros.evaluation.baselines import nearest_images
 from posenet_ros.evaluation.results import FrameResult
 from posenet_ros.evaluation.sources import QueryImage
 from posenet_ros.geometry.camera import Camera
-from posenet_ros.geometry.estimate import PoseEstimate
-from posenet_ros.imaging.decoding import ImageError
+from posenet_ros.imaging.decoding import Frame
 from posenet_ros.imaging.quality import FrozenImageDetector
 from posenet_ros.inference.train_index import TrainIndex
-from posenet_ros.landmarks.features import Features
 from posenet_ros.localisation.gate import Gate
+from posenet_ros.localisation.pipeline import Decode, judge, localise, prepare, QueryResult
 from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.utils.parallel import ordered_map, WORKERS
 
 Describe = Callable[[RgbImage], NDArray[np.floating]]  # (B, H, W, 3) RGB to (B, D) descriptors
+Localised = tuple[QueryImage, QueryResult]
 BATCH = 16
-
-
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """An image between the stages: the network's input and its estimate, or why it has none."""
-
-    query: QueryImage
-    network_input: RgbImage | None = None
-    features: Features | None = None
-    estimate: PoseEstimate | None = None
-    reason: str = ''
-    latency_ms: dict[str, float] = field(default_factory=dict)
 
 
 class WorstFrames:
@@ -72,29 +60,23 @@ class WorstFrames:
                 for frame in frames]
 
 
-def _ms_since(start: float) -> float:
-    return 1000 * (perf_counter() - start)
+def decoder(query: QueryImage) -> Decode:
+    """Make the decoder of a query image."""
+    return lambda reduction: Frame(query.load(reduction), query.stamp_ns, '')
 
 
-def prepare(query: QueryImage, relocaliser: Relocaliser, camera: Camera | None) -> Prepared:
-    """
-    Decode and preprocess one image; one that cannot be decoded gets a reason.
+def prepare_query(
+        relocaliser: Relocaliser, query: QueryImage, camera: Camera | None) -> Localised:
+    """Decode an image and make the network's input; the full image is not kept."""
+    prepared = prepare(relocaliser, decoder(query), camera, perf_counter)
+    return query, replace(prepared, frame=None)
 
-    :raises InputError: when the image's file is missing or damaged.
-    """
-    start = perf_counter()
-    try:
-        image = query.load(relocaliser.reduction)
-    except ImageError as error:
-        return Prepared(query, reason=str(error))
-    decoded = perf_counter()
-    try:
-        network_input = relocaliser.prepare(image, camera)
-        features = relocaliser.features(image, camera)
-    except InputError as error:
-        return Prepared(query, reason=str(error))
-    latency = {'decode': 1000 * (decoded - start), 'prepare': _ms_since(decoded)}
-    return Prepared(query, network_input, features, latency_ms=latency)
+
+def localise_query(
+        relocaliser: Relocaliser, query: QueryImage, camera: Camera | None) -> Localised:
+    """Localise an image; the full image is not kept, as many results may wait."""
+    result = localise(relocaliser, decoder(query), camera, perf_counter)
+    return query, replace(result, frame=None)
 
 
 def without_estimate(query: QueryImage) -> FrameResult:
@@ -103,55 +85,61 @@ def without_estimate(query: QueryImage) -> FrameResult:
                        recorded_ns=query.recorded_ns)
 
 
-def infer(prepared: Prepared, relocaliser: Relocaliser) -> Prepared:
-    """Add the network's estimate."""
-    if prepared.network_input is None:
-        return prepared
-    start = perf_counter()
-    try:
-        estimate = relocaliser.estimate(prepared.network_input, prepared.features)
-    except InputError as error:  # not finite: the network's failure, not the user's
-        return replace(prepared, reason=str(error))
-    latency = {**prepared.latency_ms, 'infer': _ms_since(start)}
-    return replace(prepared, estimate=estimate, latency_ms=latency)
+def _why_none(result: QueryResult) -> str:
+    """
+    Return why there is no estimate.
+
+    :raises Exception: what the network raised, unless it is an output that is not finite.
+    """
+    if result.failure and not isinstance(result.failure, InputError):
+        raise result.failure
+    return str(result.failure or result.image_error)
 
 
-def judge(answered: Prepared, gate: Gate, inspect: FrozenImageDetector) -> FrameResult:
-    """Apply the gate to an estimate; to be called in the order of the images."""
-    result = without_estimate(answered.query)
-    start = perf_counter()
-    fault = None if answered.network_input is None else gate.fault(inspect(answered.network_input))
-    if answered.estimate is None:
-        return replace(result, reasons=(answered.reason,))
-    latency = {**answered.latency_ms}
-    latency['prepare'] = latency.get('prepare', 0.0) + _ms_since(start)
-    estimate = answered.estimate
-    decision = gate.decide(estimate, answered.query.stamp_ns, fault=fault)
+def judge_frame(query: QueryImage, result: QueryResult, gate: Gate,
+                frozen: FrozenImageDetector) -> FrameResult:
+    """Judge a result; call it in the order of the images."""
+    frame, judgement = without_estimate(query), judge(
+        result, gate, frozen, query.stamp_ns)
+    if result.estimate is None or judgement is None:
+        return replace(frame, reasons=(_why_none(result),))
+    estimate, (decision, fault) = result.estimate, judgement
+    latency_ms = {stage: 1000 * seconds for stage, seconds in result.stages_s.items()}
     return replace(
-        result, estimate=estimate.map_from_camera, covariance=estimate.covariance,
+        frame, estimate=estimate.map_from_camera, covariance=estimate.covariance,
         place_score=estimate.place_score, verdict=decision.verdict, reasons=decision.reasons,
         fault=fault.kind if fault else None, landmarks=estimate.landmarks,
-        latency_ms={**latency, 'total': sum(latency.values())})
+        latency_ms={**latency_ms, 'total': sum(latency_ms.values())})
 
 
-def _answers(
-        answered: Iterable[Prepared], gate: Gate,
-        worst_frames: WorstFrames) -> Iterator[tuple[FrameResult, RgbImage | None]]:
-    sequence, inspect = None, FrozenImageDetector()
-    for item in answered:
-        if item.query.sequence != sequence:
+def judge_in_order(
+        results: Iterable[Localised],
+        gate: Gate) -> Iterator[tuple[FrameResult, RgbImage | None]]:
+    """
+    Judge results one after another; the gate is reset at the start of each sequence.
+
+    :returns: the frames, each with the network's input.
+    """
+    sequence, frozen = None, FrozenImageDetector()
+    for query, result in results:
+        if query.sequence != sequence:
             gate.reset()
-            sequence = item.query.sequence
-        result = judge(item, gate, inspect)
-        worst_frames.add(result, item.network_input)
-        yield result, item.network_input
+            sequence = query.sequence
+        yield judge_frame(query, result, gate, frozen), result.network_input
+
+
+def _collect_worst(judged: Iterator[tuple[FrameResult, RgbImage | None]],
+                   worst_frames: WorstFrames) -> Iterator[tuple[FrameResult, RgbImage | None]]:
+    for frame, image in judged:
+        worst_frames.add(frame, image)
+        yield frame, image
 
 
 def _with_nearest(
-        answers: Iterator[tuple[FrameResult, RgbImage | None]], train: TrainIndex,
+        judged: Iterator[tuple[FrameResult, RgbImage | None]], train: TrainIndex,
         describe: Describe) -> Iterator[FrameResult]:
     """Retrieve the most similar training image of each, batch by batch."""
-    while batch := list(islice(answers, BATCH)):
+    while batch := list(islice(judged, BATCH)):
         inputs = [image for _, image in batch if image is not None]
         nearest: Iterator[Any] = iter(())
         if inputs:  # always a full batch: another size would compile the network again
@@ -173,9 +161,9 @@ def run(
     :param describe: computes the descriptors of `train`; None leaves the nearest image out.
     :param workers: threads; the relocaliser is used by all of them at once.
     """
-    answered = ordered_map(
-        lambda query: infer(prepare(query, relocaliser, camera), relocaliser), queries, workers)
-    answers = _answers(answered, gate, worst_frames)
+    localised = ordered_map(
+        lambda query: localise_query(relocaliser, query, camera), queries, workers)
+    judged = _collect_worst(judge_in_order(localised, gate), worst_frames)
     if describe is None:
-        return (result for result, _ in answers)
-    return _with_nearest(answers, train, describe)
+        return (frame for frame, _ in judged)
+    return _with_nearest(judged, train, describe)

@@ -44,14 +44,15 @@ class ImageStatistics(NamedTuple):
     :param detail: standard deviation of the brightness within cells of 16 pixels, grey levels.
     :param sharpness: standard deviation of the Laplacian over that of the brightness in the
         cells: it falls with blur, and hardly with the light.
-    :param repeats: number of consecutive identical images, this one included.
+    :param repeats: number of consecutive identical images, this one included; see
+        :class:`FrozenImageDetector`.
     """
 
     dark: float
     bright: float
     detail: float
     sharpness: float
-    repeats: int
+    repeats: int = 1
 
 
 class Fault(NamedTuple):
@@ -75,12 +76,11 @@ class FaultLimits:
     min_sharpness: float
 
 
-def image_statistics(image: RgbImage, repeats: int = 1) -> ImageStatistics:
+def image_statistics(image: RgbImage) -> ImageStatistics:
     """
     Compute the statistics of an image.
 
     :param image: (height, width, 3) RGB of 8 bits, of the network's size.
-    :param repeats: see :class:`ImageStatistics`.
     """
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     height, width = grey.shape
@@ -91,7 +91,7 @@ def image_statistics(image: RgbImage, repeats: int = 1) -> ImageStatistics:
     edges = _deviation(cv2.Laplacian(grey, cv2.CV_16S))
     return ImageStatistics(
         float(np.mean(grey <= DARK_LEVEL)), float(np.mean(grey >= BRIGHT_LEVEL)), detail,
-        edges / detail if detail else 0.0, repeats)
+        edges / detail if detail else 0.0)
 
 
 def _deviation(values: cv2.typing.MatLike) -> float:
@@ -99,22 +99,22 @@ def _deviation(values: cv2.typing.MatLike) -> float:
 
 
 class FrozenImageDetector:
-    """Compute image statistics and count consecutive identical images of one camera."""
+    """Count consecutive identical images of one camera."""
 
     def __init__(self) -> None:
         self._last: RgbImage | None = None
         self._repeats = 0
 
-    def __call__(self, image: RgbImage) -> ImageStatistics:
+    def count_repeats(self, image: RgbImage) -> int:
         """
-        Compute the statistics of the next image.
+        Count how often an image came in a row, to the last pixel and with itself.
 
-        :param image: as of :func:`image_statistics`; kept until the next one, and not copied.
+        :param image: the network's input; kept until the next one, and not copied.
         """
         same = self._last is not None and np.array_equal(self._last, image)
         self._repeats = self._repeats + 1 if same else 1
         self._last = image
-        return image_statistics(image, self._repeats)
+        return self._repeats
 
 
 def find_fault(statistics: ImageStatistics, limits: FaultLimits) -> Fault | None:

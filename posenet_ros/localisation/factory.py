@@ -1,20 +1,58 @@
-"""Make a relocaliser and its gate out of a model folder, ready for the first image."""
+"""Make a relocaliser from a model folder: the one assembly for all commands and the node."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from posenet_ros.errors import InputError
-from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.inference import artifact
-from posenet_ros.inference.artifact import Artifact
-from posenet_ros.inference.engine import load_engine
+from posenet_ros.inference.artifact import Artifact, LoadedArtifact
+from posenet_ros.inference.engine import Engine, load_engine
+from posenet_ros.inference.engine_pool import EnginePool, load_pool
 from posenet_ros.landmarks.localiser import make_landmark_localiser
-from posenet_ros.localisation.gate import Gate, GateConfig
+from posenet_ros.localisation.dense import DenseRelocaliser
 from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.uncertainty.mc_dropout import make_mc_dropout
+
+
+@dataclass(frozen=True)
+class RelocaliserOptions:
+    """
+    The options of a relocaliser.
+
+    :raises InputError: when dense evaluation is combined with landmarks or dropout.
+    """
+
+    engine: str = 'auto'  # auto, litert or tensorflow
+    precision: str = 'float32'  # float32, float16 or int8
+    threads: int = 0  # of one LiteRT engine; 0: one a core, at most four
+    pooled: bool = False  # an engine a core, for the throughput of many threads
+    mc_samples: int = 0  # of Monte-Carlo dropout, whose covariance is added; 0: off
+    refine: bool = False  # refine poses by landmarks
+    dense: bool = False  # average over many crops of the image
+    map_from_dataset: Pose = field(default_factory=Pose)  # moves poses into the map
+
+    def __post_init__(self) -> None:
+        if self.dense and self.refine:
+            raise InputError('--refine has to be given without --dense, whose crops have no '
+                             'landmarks')
+        if self.dense and self.mc_samples:
+            raise InputError('--mc-samples has to be given without --dense')
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedRelocaliser:
+    """
+    A relocaliser that is ready for the first image.
+
+    :param engine: its network.
+    :param parallel: number of threads that it can serve at once.
+    """
+
+    relocaliser: Relocaliser
+    engine: Engine
+    parallel: int = 1
 
 
 def warm_up(relocaliser: Relocaliser, artifact: Artifact) -> None:
@@ -23,41 +61,21 @@ def warm_up(relocaliser: Relocaliser, artifact: Artifact) -> None:
     relocaliser.estimate(np.zeros(size, np.uint8))
 
 
-@dataclass(frozen=True, eq=False)
-class LoadedModel:
+def make_relocaliser(artifact: LoadedArtifact,
+                     options: RelocaliserOptions | None = None) -> LoadedRelocaliser:
     """
-    A relocaliser that is ready, with its gate.
+    Load the network of a model folder, make its relocaliser and warm it up.
 
-    :param camera: of the training images.
-    :param facts: constant values for the diagnostics.
+    :param options: None means the defaults.
+    :raises InputError: when the folder does not offer what the options ask for.
     """
-
-    relocaliser: Relocaliser
-    gate: Gate
-    camera: Camera
-    facts: dict[str, str]
-
-
-def make_relocaliser(model: str, engine: str, precision: str, map_from_dataset: Pose,
-         limits: GateConfig, mc_samples: int = 0, refine: bool = False) -> LoadedModel:
-    """
-    Load a model folder and warm its network up.
-
-    :param engine: `auto`, `litert` or `tensorflow`; with `precision` as load_engine has them.
-    :param mc_samples: number of Monte-Carlo dropout samples; 0: off.
-    :param refine: refine poses by landmarks.
-    :raises InputError: when the folder is not usable, naming the file and the key.
-    """
-    if not model:
-        raise InputError('parameter model has to be a model folder. Received: nothing; give one '
-                         'with -p model:=FOLDER')
-    loaded = artifact.load(model)
-    network = load_engine(loaded, engine, precision)
-    relocaliser = Relocaliser(
-        network.predict, loaded, map_from_dataset, make_mc_dropout(loaded, network, mc_samples),
-        make_landmark_localiser(loaded, refine))
-    warm_up(relocaliser, loaded)
-    return LoadedModel(
-        relocaliser, Gate(limits, loaded.scene, map_from_dataset), loaded.camera,
-        {'model': model, 'model hash': loaded.digest, 'engine': network.name,
-         'precision': precision, 'device': network.device})
+    options = options or RelocaliserOptions()
+    engine: Engine | EnginePool = (
+        load_pool(artifact, options.engine, options.precision) if options.pooled
+        else load_engine(artifact, options.engine, options.precision, options.threads))
+    relocaliser = DenseRelocaliser(engine.predict, artifact) if options.dense else Relocaliser(
+        engine.predict, artifact, options.map_from_dataset,
+        make_mc_dropout(artifact, engine, options.mc_samples),
+        make_landmark_localiser(artifact, options.refine))
+    warm_up(relocaliser, artifact)
+    return LoadedRelocaliser(relocaliser, engine, getattr(engine, 'size', 1))

@@ -101,6 +101,9 @@ class GateConfig:
                              f'{self.reaccept_frames}')
 
 
+NODE_DEFAULTS = GateConfig(max_place_score=1.0, reject_faulty_images=True)
+
+
 class TimedPose(NamedTuple):
     """A pose at a time, with the odometry of that time."""
 

@@ -51,6 +51,11 @@ class Relocaliser:
         self._global_descriptors = artifact.train.global_descriptors.astype(np.float32)
         self._largest = prior_sigmas(artifact.scene, artifact.calibration)
 
+    @property
+    def camera(self) -> Camera:
+        """The model's camera, at the full size of the training images."""
+        return self._artifact.camera
+
     def camera_of(self, image: RgbImage) -> Camera:
         """
         Return the camera of an image that comes without one: the model's, resized.

@@ -1,12 +1,23 @@
-"""One thread that works on the latest job: a newer job replaces the queued one."""
+"""One thread that localises the latest image: a newer image replaces the queued one."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, replace
 from functools import wraps
 from threading import Condition, Thread
+import time
 from typing import Any, Generic, TypeVar
+
+from posenet_ros.localisation.pipeline import Decode, localise, QueryResult
+from posenet_ros.localisation.relocaliser import Relocaliser
+from posenet_ros.ros_node.camera_policy import CameraChoice
+from posenet_ros.ros_node.diagnostics import Diagnostics
+from rclpy.node import Node
+
+STOP_TIMEOUT_S = 0.5  # SIGINT has to end the node within a second
 
 Job = TypeVar('Job')
 Result = TypeVar('Result')
@@ -80,3 +91,86 @@ class Worker(Generic[Job]):
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._stopping)
             return self._waiting.pop() if self._waiting else None
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """
+    An image message to localise.
+
+    :param received_s: time of arrival on the monotonic clock.
+    :param generation: of the thread, when it was given.
+    """
+
+    decode: Decode
+    camera: CameraChoice
+    received_s: float
+    generation: int
+
+
+class InferenceThread:
+    """
+    Localise the latest image in a thread, and hand its result over with the lock held.
+
+    Results of a past generation are discarded, as what they were for may be gone. A failure is
+    reported in the executor's thread, where lifecycle transitions belong.
+
+    :param stack: ends the thread when it is closed.
+    :param lock: is held while a result is handed over; `discard_pending` needs it, too.
+    :param on_result: called in the thread with a result and when its image arrived, seconds.
+    :param on_failure: called in the executor's thread with the exception of the network.
+    :param diagnostics: counts the discarded images.
+    """
+
+    def __init__(self, node: Node, stack: ExitStack, relocaliser: Relocaliser,
+                 lock: AbstractContextManager[Any], diagnostics: Diagnostics,
+                 on_result: Callable[[QueryResult, float], None],
+                 on_failure: Callable[[Exception], None]) -> None:
+        self._node, self._relocaliser, self._lock = node, relocaliser, lock
+        self._diagnostics = diagnostics
+        self._on_result, self._on_failure = on_result, on_failure
+        self._generation = 0
+        self._failures: deque[tuple[int, Exception]] = deque()
+        self._failed = node.create_guard_condition(self._report_failures)
+        stack.callback(node.destroy_guard_condition, self._failed)
+        self._worker = Worker(self._localise)
+        stack.callback(self._stop)
+
+    def give(self, decode: Decode, camera: CameraChoice) -> None:
+        """Hand over an image; it replaces the one that waits."""
+        query = Query(decode, camera, time.monotonic(), self._generation)
+        if self._worker.give(query):
+            self._diagnostics.count('dropped')
+
+    def discard_pending(self) -> None:
+        """Discard the image that waits and, by a new generation, the one in the network."""
+        self._generation += 1
+        if self._worker.clear():
+            self._diagnostics.count('dropped')
+
+    def _stop(self) -> None:
+        if not self._worker.stop(STOP_TIMEOUT_S):
+            self._node.get_logger().warning('the network is busy: its thread ends when it is done')
+
+    def _localise(self, query: Query) -> None:
+        wait_s = time.monotonic() - query.received_s
+        result = localise(self._relocaliser, query.decode, query.camera.camera, time.monotonic,
+                          query.camera.warp_into)
+        with self._lock:
+            if query.generation != self._generation:
+                self._diagnostics.count('dropped')
+                return
+            try:
+                if result.failure:
+                    raise result.failure
+                stages_s = {'wait': wait_s, **result.stages_s}
+                self._on_result(replace(result, stages_s=stages_s), query.received_s)
+            except Exception as error:  # or this thread would end, and nobody would know
+                self._failures.append((query.generation, error))
+                self._failed.trigger()
+
+    def _report_failures(self) -> None:
+        while self._failures:
+            generation, error = self._failures.popleft()
+            if generation == self._generation:
+                self._on_failure(error)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+import time
 from typing import Any
 
 import cv2
 from helpers import tiny_artifact
 import numpy as np
 from posenet_ros.errors import InputError
-from posenet_ros.evaluation.runner import prepare
+from posenet_ros.evaluation.runner import prepare_query
 from posenet_ros.evaluation.sources import open_bag, open_dataset, Topics
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.localisation.pipeline import localise, Query
+from posenet_ros.localisation.pipeline import localise
 from posenet_ros.localisation.relocaliser import Prediction, Relocaliser
 from posenet_ros.ros_data.bag_writer import compressed_message, new_bag, pose_message
 from posenet_ros.ros_data.messages import frame_from_message
@@ -125,15 +126,16 @@ def test_a_jpeg_is_decoded_as_the_node_decodes_it(tmp_path: Path) -> None:
 
     relocaliser = Relocaliser(predict, tiny_artifact())
     message = compressed_message(jpeg(0).ravel(), 'jpeg', STEP_NS, 'camera')
-    job = Query(partial(frame_from_message, message), CAMERA, None, 0.0, 0)
-    assert localise(relocaliser, job).estimate
+    decode = partial(frame_from_message, message)
+    assert localise(relocaliser, decode, CAMERA, time.monotonic).estimate
     with new_bag(tmp_path / 'bag') as bag:
         bag.write('/image', message, STEP_NS)
         bag.write('/truth', pose_message(truth(0), STEP_NS, 'map'), STEP_NS)
     with open_bag(tmp_path / 'bag', Topics()) as source:
         (query,) = source.queries
     assert query.load(relocaliser.reduction).shape == (240, 320, 3)
-    np.testing.assert_array_equal(prepare(query, relocaliser, CAMERA).network_input, seen[0])
+    _, prepared = prepare_query(relocaliser, query, CAMERA)
+    np.testing.assert_array_equal(prepared.network_input, seen[0])
     in_full = relocaliser.prepare(query.load(None), CAMERA)
     assert not np.array_equal(in_full, seen[0])
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
+import time
 from types import SimpleNamespace
+from typing import Any
 
 from helpers import CAMERA, random_image, tiny_artifact
 from hypothesis import given, settings
@@ -13,9 +18,13 @@ import numpy as np
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.imaging.decoding import ENCODINGS
+from posenet_ros.imaging.files import ImageFileError, read_image
+from posenet_ros.imaging.quality import FrozenImageDetector, image_statistics, ImageFault
 from posenet_ros.imaging.rectify import warp_image
+from posenet_ros.localisation import pipeline
 from posenet_ros.localisation.factory import warm_up
-from posenet_ros.localisation.pipeline import localise, Query, QueryResult
+from posenet_ros.localisation.gate import Gate, GateConfig, NODE_DEFAULTS, Verdict
+from posenet_ros.localisation.pipeline import judge, localise, QueryResult
 from posenet_ros.localisation.relocaliser import Prediction, Relocaliser
 from posenet_ros.ros_data.messages import camera_from_message, frame_from_message
 import pytest
@@ -31,12 +40,6 @@ def relocaliser() -> Relocaliser:
         tiny_artifact())
 
 
-def query(message: object, camera: Camera | None = None,
-        warp_into: Camera | None = None) -> Query:
-    """Return the job of a message."""
-    return Query(partial(frame_from_message, message), camera, warp_into, 0.0, 0)
-
-
 def image(**changes: object) -> SimpleNamespace:
     """Return a good image message with some fields changed."""
     fields = {
@@ -48,8 +51,9 @@ def image(**changes: object) -> SimpleNamespace:
 
 def answered(message: object, camera: Camera | None = None,
              warp_into: Camera | None = None) -> QueryResult:
-    """Answer a message."""
-    return localise(relocaliser(), query(message, camera, warp_into))
+    """Localise a message."""
+    return localise(relocaliser(), partial(frame_from_message, message), camera, time.monotonic,
+                    warp_into)
 
 
 @st.composite
@@ -93,17 +97,90 @@ def test_any_camera_info_is_a_camera_or_refused(message: SimpleNamespace) -> Non
         relocaliser().check_camera(camera_from_message(message))
 
 
-def test_an_answer_says_how_long_each_stage_took() -> None:
+class FakeClock:
+    """A clock that each stage sets forward by its own time."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now_s
+
+    def during(self, seconds: float, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function so that it takes this long."""
+        def call(*arguments: object) -> object:
+            self.now_s += seconds
+            return function(*arguments)
+        return call
+
+
+def test_the_duration_of_each_stage_is_by_the_given_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, one = FakeClock(), relocaliser()
+    monkeypatch.setattr(one, 'prepare', clock.during(0.5, one.prepare))
+    monkeypatch.setattr(pipeline, 'image_statistics', clock.during(0.25, image_statistics))
+    monkeypatch.setattr(one, 'estimate', clock.during(4.0, one.estimate))
+    decode = clock.during(2.0, partial(frame_from_message, image()))
+    result = localise(one, decode, None, clock)
+    assert result.stages_s == {'decode': 2.0, 'prepare': 0.75, 'infer': 4.0}
+
+
+def test_the_image_is_inspected_before_the_network_runs() -> None:
+    def broken(batch: object) -> Prediction:
+        raise MemoryError('none left')
+
+    result = localise(Relocaliser(broken, tiny_artifact()), partial(frame_from_message, image()),
+                      None, time.monotonic)
+    assert result.statistics == image_statistics(result.network_input)
+
+
+def test_the_gate_judges_what_was_inspected() -> None:
+    black = image(data=bytes(3 * CAMERA.width * CAMERA.height))
+    gate = Gate(NODE_DEFAULTS, tiny_artifact().scene)
+    assert judge(answered(image()), gate, FrozenImageDetector(), 1).decision.accepted
+    judgement = judge(answered(black), gate, FrozenImageDetector(), 2)
+    assert judgement.fault.kind is ImageFault.DARK
+    assert judgement.decision.verdict is Verdict.DARK
+
+
+def test_identical_images_are_counted_in_the_order_of_judging() -> None:
+    gate = Gate(GateConfig(reject_faulty_images=True, max_identical_images=3),
+                tiny_artifact().scene)
+    frozen, result = FrozenImageDetector(), answered(image())
+    other = answered(image(data=random_image(CAMERA, seed=1).tobytes()))
+    verdicts = [judge(one, gate, frozen, i).decision.verdict
+                for i, one in enumerate((result, result, result, other, result), 1)]
+    accepted = Verdict.ACCEPTED
+    assert verdicts == [accepted, accepted, Verdict.FROZEN, accepted, accepted]
+
+
+def test_an_image_without_an_estimate_is_not_judged_but_counted() -> None:
+    gate, frozen = Gate(GateConfig(), tiny_artifact().scene), FrozenImageDetector()
     result = answered(image())
-    assert set(result.stages_s) == {'wait', 'decode', 'prepare', 'infer'}
-    assert min(result.stages_s.values()) >= 0
+    assert judge(replace(result, estimate=None), gate, frozen, 1) is None
+    assert frozen.count_repeats(result.network_input) == 2
+    assert judge(QueryResult(image_error='bad'), gate, frozen, 2) is None
+
+
+@pytest.mark.parametrize(('late', 'verdict'), [(0.4, Verdict.ACCEPTED), (0.6, Verdict.STALE)])
+def test_the_age_of_the_image_is_judged(late: float, verdict: Verdict) -> None:
+    gate = Gate(GateConfig(max_age_s=0.5), tiny_artifact().scene)
+    judgement = judge(answered(image()), gate, FrozenImageDetector(), 1, age_s=late)
+    assert judgement.decision.verdict is verdict
+
+
+def test_a_file_that_is_missing_is_a_mistake_of_the_dataset(tmp_path: Path) -> None:
+    decode = partial(read_image, tmp_path / 'none.png', '')
+    with pytest.raises(ImageFileError, match='no such file'):
+        localise(relocaliser(), decode, None, time.monotonic)
 
 
 def test_what_the_network_raises_is_kept() -> None:
     def broken(batch: object) -> Prediction:
         raise MemoryError('none left')
 
-    result = localise(Relocaliser(broken, tiny_artifact()), query(image()))
+    result = localise(Relocaliser(broken, tiny_artifact()), partial(frame_from_message, image()),
+                      None, time.monotonic)
     assert isinstance(result.failure, MemoryError)
     with pytest.raises(MemoryError):
         warm_up(Relocaliser(broken, tiny_artifact()), tiny_artifact())

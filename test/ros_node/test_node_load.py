@@ -182,7 +182,7 @@ for life in range(50):
         getattr(node, f'trigger_{move}')()
         if move == 'shutdown':
             ended.add(state)
-    assert node._session is None
+    assert node._runtime is None
     node.destroy_node()
     del node
     gc.collect()  # nodes refer to themselves

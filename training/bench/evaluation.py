@@ -19,16 +19,14 @@ from typing import Any
 
 import cv2
 from posenet_ros.errors import run_cli
-from posenet_ros.evaluation.runner import infer, prepare, run, WorstFrames
+from posenet_ros.evaluation.runner import prepare_query, run, WorstFrames
 from posenet_ros.evaluation.sources import QueryImage
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import decode_compressed
 from posenet_ros.inference.artifact import load, LoadedArtifact
-from posenet_ros.inference.engine import load_engine
-from posenet_ros.inference.engine_pool import load_pool
-from posenet_ros.localisation.factory import warm_up
+from posenet_ros.localisation.factory import make_relocaliser, RelocaliserOptions
 from posenet_ros.localisation.gate import Gate, GateConfig
-from posenet_ros.localisation.relocaliser import Relocaliser
+from posenet_ros.localisation.pipeline import infer
 from posenet_ros.training.bench.images import textured_image
 from posenet_ros.utils.parallel import WORKERS
 
@@ -57,18 +55,17 @@ def throughput(results: Callable[[], Iterator[object]]) -> Figures:
 def workloads(artifact: LoadedArtifact,
               images: Sequence[QueryImage]) -> dict[str, Callable[[], Any]]:
     """Return the workloads: decoding alone, inference alone and the evaluator."""
-    engine = load_pool(artifact, 'auto', 'float32')
-    relocaliser = Relocaliser(engine.predict, artifact)
-    alone = Relocaliser(load_engine(artifact).predict, artifact)
-    for one in (relocaliser, alone):
-        warm_up(one, artifact)
-    ready = prepare(images[0], alone, artifact.camera)
+    pooled = make_relocaliser(artifact, RelocaliserOptions(pooled=True))
+    alone = make_relocaliser(artifact).relocaliser
+
+    _, ready = prepare_query(alone, images[0], artifact.camera)
     return {
-        'decode alone': lambda: (prepare(query, alone, artifact.camera) for query in images),
-        'inference alone': lambda: (infer(ready, alone) for _ in images),
+        'decode alone': lambda: (prepare_query(alone, query, artifact.camera)
+                                 for query in images),
+        'inference alone': lambda: (infer(alone, ready, time.perf_counter) for _ in images),
         'evaluate': lambda: run(
-            images, artifact.camera, relocaliser, Gate(GateConfig(), artifact.scene),
-            artifact.train, WorstFrames(), workers=max(engine.size, WORKERS))}
+            images, artifact.camera, pooled.relocaliser, Gate(GateConfig(), artifact.scene),
+            artifact.train, WorstFrames(), workers=max(pooled.parallel, WORKERS))}
 
 
 def measure(artifact: LoadedArtifact, quick: bool) -> dict[str, Any]:

@@ -11,13 +11,12 @@ import tempfile
 
 import numpy as np
 from posenet_ros.errors import run_cli
-from posenet_ros.inference.artifact import HEAD_FILE, LITERT_FILE, load
-from posenet_ros.inference.litert_engine import LiteRtEngine
+from posenet_ros.inference.artifact import load
+from posenet_ros.localisation.factory import make_relocaliser, RelocaliserOptions
 from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.training.bench.model import make_model
 from posenet_ros.training.bench.timing import time_interleaved, Timing
 from posenet_ros.training.fitting.presets import load_preset
-from posenet_ros.uncertainty.mc_dropout import make_mc_dropout
 
 PLAIN = 'pose alone'
 MC_SAMPLES = 40
@@ -46,10 +45,8 @@ def measure(preset: str, folder: Path, quick: bool) -> dict[str, Timing]:
 
 
 def _relocaliser(folder: Path, samples: int) -> Relocaliser:
-    artifact = load(folder)
-    engine = LiteRtEngine(folder / LITERT_FILE, threads=1, head=folder / HEAD_FILE)
-    dropout = make_mc_dropout(artifact, engine, samples)
-    return Relocaliser(engine.predict, artifact, dropout=dropout)
+    options = RelocaliserOptions('litert', threads=1, mc_samples=samples)
+    return make_relocaliser(load(folder), options).relocaliser
 
 
 def main(argv: Sequence[str] | None = None) -> int:

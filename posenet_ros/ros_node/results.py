@@ -1,0 +1,152 @@
+"""Judge the results of the inference thread and publish what the gate accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+import time
+
+from geometry_msgs.msg import PoseWithCovarianceStamped
+from posenet_ros.errors import InputError
+from posenet_ros.geometry.estimate import PoseEstimate
+from posenet_ros.geometry.pose import Pose
+from posenet_ros.imaging.decoding import Frame
+from posenet_ros.imaging.quality import Fault, FrozenImageDetector
+from posenet_ros.localisation.gate import Decision, Gate
+from posenet_ros.localisation.pipeline import judge, QueryResult
+from posenet_ros.ros_data.messages import pose_from_message
+from posenet_ros.ros_node.diagnostics import Diagnostics
+from posenet_ros.ros_node.parameters import Parameters
+from posenet_ros.ros_node.publishers import Publishers
+from posenet_ros.ros_node.tf import TfBroadcaster
+from rclpy.node import Node
+
+
+class ResultHandler:
+    """
+    Judge results and publish the accepted poses.
+
+    Callers hold the lock, but for `report_bad_image`.
+
+    :param warn: called with (what, why) on a rejected pose, a faulty image and the like.
+    """
+
+    def __init__(self, node: Node, values: Parameters, diagnostics: Diagnostics,
+                 warn: Callable[[str, str], None], gate: Gate, publishers: Publishers,
+                 tf: TfBroadcaster) -> None:
+        self._node, self._values = node, values
+        self._diagnostics, self._warn = diagnostics, warn
+        self._gate, self._publishers, self._tf = gate, publishers, tf
+        self._frozen = FrozenImageDetector()
+        self._camera_frame = values.camera_frame
+        self._last_stamp_ns = 0
+
+    def change(self, values: Parameters) -> None:
+        """Apply changed live parameters."""
+        self._values = values
+        self._gate.config = values.gate_config()
+        self._tf.change(values)
+
+    def reset_gate(self) -> None:
+        """Let the next pose be no jump."""
+        self._gate.reset()
+
+    def discard_transforms(self) -> None:
+        """Discard the estimates that wait for transforms."""
+        self._tf.clear()
+
+    def reset(self) -> None:
+        """Forget poses, path and transforms, as when a bag starts again."""
+        self._gate.reset()
+        self._publishers.clear()
+        self._tf.time_jumped_back()
+        self._last_stamp_ns = 0
+
+    def seed(self, message: PoseWithCovarianceStamped) -> None:
+        """Seed the gate with an initial pose of the robot, as RViz and nav2 give it."""
+        try:
+            map_from_camera = self._initial_pose(message)
+        except InputError as error:
+            self._warn('initial pose refused', str(error))
+            return
+        now_ns = self._node.get_clock().now().nanoseconds
+        self._gate.seed(map_from_camera, now_ns,
+                        self._tf.odom_from_camera(self._camera_frame, 0))
+        self._node.get_logger().info('poses are compared with the initial pose from now on')
+
+    def _initial_pose(self, message: PoseWithCovarianceStamped) -> Pose:
+        if message.header.frame_id.lstrip('/') != self._values.map_frame:
+            raise InputError(f'its frame has to be {self._values.map_frame}. '
+                             f'Received: {message.header.frame_id!r}')
+        map_from_base = pose_from_message(message.pose.pose)
+        base_from_camera = self._tf.base_from_camera(self._camera_frame)
+        if base_from_camera is None:
+            raise InputError(f'the transform from {self._values.base_frame} to '
+                             f'{self._camera_frame or "the camera"} is needed; tf_mode has to '
+                             'be map_to_base or map_to_odom, or publish_base_pose true')
+        return map_from_base @ base_from_camera
+
+    def handle(self, result: QueryResult, received_s: float) -> None:
+        """
+        Judge and publish a result.
+
+        :param received_s: when its image arrived, on the monotonic clock.
+        """
+        if result.frame is None or result.estimate is None:
+            self.report_bad_image(result.image_error)
+            return
+        frame, estimate = result.frame, result.estimate
+        self._detect_time_jump(frame.stamp_ns)
+        self._camera_frame = self._values.camera_frame or frame.frame_id.lstrip('/')
+        age_s = (self._node.get_clock().now().nanoseconds - frame.stamp_ns) / 1e9
+        judgement = judge(
+            result, self._gate, self._frozen, frame.stamp_ns, age_s=age_s,
+            odom_from_camera=self._tf.odom_from_camera(self._camera_frame, frame.stamp_ns))
+        assert judgement  # there is an estimate
+        self._report_fault(judgement.fault)
+        self._report_decision(judgement.decision, estimate)
+        if judgement.decision.accepted:
+            self._publishers.publish(estimate, frame.stamp_ns)
+            self._tf.update(estimate, self._camera_frame, frame.stamp_ns)
+            self._record_latencies(result, received_s, age_s)
+        self._publish_decision(frame, estimate, judgement.decision)
+
+    def report_bad_image(self, reason: str) -> None:
+        """Report an image that cannot be used."""
+        self._diagnostics.count('bad')
+        self._warn('bad image', reason)
+
+    def _report_fault(self, fault: Fault | None) -> None:
+        """Report the fault of an image by name, whether or not the gate rejects it."""
+        if fault:
+            self._diagnostics.count(f'images {fault.kind.value}')
+            self._warn(f'image {fault.kind.value}', fault.reason)
+
+    def _report_decision(self, decision: Decision, estimate: PoseEstimate) -> None:
+        self._diagnostics.count_verdict(decision.verdict.value)
+        if not decision.accepted:
+            self._diagnostics.count('rejected')
+            self._warn(f'pose {decision.verdict.value}', '; '.join(decision.reasons))
+            return
+        self._diagnostics.count('answered')
+        if estimate.landmarks:
+            self._diagnostics.count('refined')
+
+    def _publish_decision(self, frame: Frame, estimate: PoseEstimate, decision: Decision) -> None:
+        self._publishers.publish_verdict(frame.stamp_ns, estimate, decision)
+        self._publishers.publish_debug_image(frame, estimate, decision)
+
+    def _detect_time_jump(self, stamp_ns: int) -> None:
+        """Reset everything when the time jumps back."""
+        if stamp_ns < self._last_stamp_ns:
+            seconds = (self._last_stamp_ns - stamp_ns) / 1e9
+            self.reset()
+            self._diagnostics.count('time jumps back')
+            self._warn('time jumped back', f'by {seconds:.3f} s, as a looped bag does: '
+                       'the past is forgotten')
+        self._last_stamp_ns = stamp_ns
+
+    def _record_latencies(self, result: QueryResult, received_s: float, age_s: float) -> None:
+        for stage, seconds in result.stages_s.items():
+            self._diagnostics.add_latency(stage, seconds)
+        self._diagnostics.add_latency('received to published', time.monotonic() - received_s)
+        self._diagnostics.add_latency('stamp to published', age_s)
