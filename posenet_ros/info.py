@@ -13,7 +13,7 @@ import os
 from pathlib import Path
 import platform
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 import posenet_ros
 from posenet_ros.errors import run_cli
