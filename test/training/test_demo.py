@@ -13,7 +13,12 @@ from typing import Any
 from helpers import ROOT
 from posenet_ros.errors import PoseNetError
 from posenet_ros.training import make_bag
-from posenet_ros.training.demo import check, evaluate_live, run_command, start_command
+from posenet_ros.training.pipelines.demo_run import (
+    check,
+    evaluate_live,
+    run_command,
+    start_command,
+)
 import psutil
 import pytest
 from ros_helpers import write_mean_colour_model
@@ -42,12 +47,12 @@ def test_a_result_worse_than_promised_fails(changes: dict[str, Any]) -> None:
 
 
 def test_a_stage_that_fails_ends_the_demo_with_a_line() -> None:
-    with pytest.raises(PoseNetError, match=r'posenet_ros.replay" failed with exit code 2'):
-        run_command('posenet_ros.replay', '/nowhere')
+    with pytest.raises(PoseNetError, match=r'"posenet replay" failed with exit code 2'):
+        run_command('replay', '/nowhere')
 
 
-def test_a_process_ends_with_its_block() -> None:
-    with start_command('http.server', '0') as process:
+def test_a_process_ends_with_its_block(tmp_path: Path) -> None:
+    with start_command('scene', '--out', tmp_path / 'court') as process:
         assert process.poll() is None
     assert process.poll() is not None
 

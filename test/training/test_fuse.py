@@ -15,7 +15,7 @@ from posenet_ros.geometry.lie import so3_exp
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.localisation.gate import Verdict
 from posenet_ros.training import fuse
-from posenet_ros.training.fuse import (
+from posenet_ros.training.pipelines.fusion import (
     compare_fusions,
     Errors,
     Odometry,

@@ -16,8 +16,8 @@ from posenet_ros.networks.googlenet import INPUT_SCALE, MEAN_RGB
 from posenet_ros.networks.heads import RAW_IDENTITY
 from posenet_ros.networks.initial_weights import IMPORTED_CONFIG, load_initial_weights
 from posenet_ros.networks.network import build
-from posenet_ros.training import import_weights
-from posenet_ros.training.import_weights import import_layers, main, read_h5, read_npy
+from posenet_ros.training.import_weights import main
+from posenet_ros.training.pipelines.weights_import import import_layers, read_h5, read_npy
 import pytest
 
 Layers = dict[str, dict[str, Floats32]]
@@ -207,5 +207,5 @@ def test_bad_arguments_are_refused(tmp_path: Path) -> None:
 
 def test_the_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        import_weights.main(['--help'])
+        main(['--help'])
     assert 'posenet.npy' in capsys.readouterr().out

@@ -14,7 +14,8 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.files import read_image
 from posenet_ros.ros_data.bag_reader import BagReader
 from posenet_ros.training.data.datasets import CAMERA_FILE, read_dataset
-from posenet_ros.training.make_bag import main, START_NS
+from posenet_ros.training.make_bag import main
+from posenet_ros.training.pipelines.bag_export import START_NS
 import pytest
 
 CAMERA = Camera(40, 30, 35.0, 36.0, 19.0, 14.0, (0.1, 0.0, 0.0, 0.01))

@@ -16,8 +16,13 @@ import sys
 import time
 
 from posenet_ros.errors import InputError, run_cli
-from posenet_ros.training.scene.dataset import FRAMES_RANGE, Settings, write_scene
-from posenet_ros.training.scene.walks import TEST_RATE_HZ, TRAIN_RATE_HZ
+from posenet_ros.training.scene.settings import (
+    FRAMES_RANGE,
+    Settings,
+    TEST_RATE_HZ,
+    TRAIN_RATE_HZ,
+)
+from posenet_ros.utils.arguments import CommandParser
 from posenet_ros.utils.atomic_folder import check_new
 
 
@@ -28,31 +33,33 @@ def _size(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog='python -m training.scene', description=__doc__.strip().splitlines()[0],
+def parser() -> CommandParser:
+    """Make the parser of the command line."""
+    result = CommandParser(
+        description=(__doc__ or '').strip().partition('\n')[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument('--out', type=Path, required=True, help='folder of the dataset')
-    parser.add_argument('--frames', type=int, default=Settings.frames,
+    result.add_argument('--out', type=Path, required=True, help='folder of the dataset')
+    result.add_argument('--frames', type=int, default=Settings.frames,
                         help=f'images, {FRAMES_RANGE[0]} to {FRAMES_RANGE[1]}, a quarter of them '
                              f'for the test, at {TEST_RATE_HZ:g} a second of walking; '
                              f'those to train on at {TRAIN_RATE_HZ:g}')
-    parser.add_argument('--size', default=f'{Settings.width}x{Settings.height}',
+    result.add_argument('--size', default=f'{Settings.width}x{Settings.height}',
                         help='WIDTHxHEIGHT of the images, pixels')
-    parser.add_argument('--seed', type=int, default=Settings.seed,
+    result.add_argument('--seed', type=int, default=Settings.seed,
                         help='another seed is another day: walks, people, materials, noise')
-    parser.add_argument('--force', action='store_true', help='replace the folder if it exists')
-    return parser
+    result.add_argument('--force', action='store_true', help='replace the folder if it exists')
+    return result
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
-    args = _parser().parse_args(argv)
-    settings = Settings(args.frames, *_size(args.size), args.seed)
-    check_new(args.out, force=args.force)
+    options = parser().parse_args(argv)
+    settings = Settings(options.frames, *_size(options.size), options.seed)
+    check_new(options.out, force=options.force)
+    from posenet_ros.training.scene.dataset import write_scene
     start = time.monotonic()
-    write_scene(args.out, settings, force=args.force)
-    print(f'{args.out}: {settings.frames} images of {settings.width}x{settings.height} '
+    write_scene(options.out, settings, force=options.force)
+    print(f'{options.out}: {settings.frames} images of {settings.width}x{settings.height} '
           f'in {time.monotonic() - start:.0f} s')
     return 0
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-import hashlib
+from dataclasses import asdict
 import json
 import multiprocessing
 import os
@@ -11,60 +10,17 @@ from pathlib import Path
 import signal
 
 import cv2
-from posenet_ros.errors import InputError
-from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose, wxyz_from_xyzw
 from posenet_ros.training.scene.sequence import make_court, SequenceRenderer
+from posenet_ros.training.scene.settings import Settings
 from posenet_ros.training.scene.walks import Walk, walks
 from posenet_ros.utils.atomic_folder import new_folder
 from tqdm import tqdm
 
 SCENE_FILE, CAMERA_FILE = 'scene.json', 'camera.json'
 HEADER = 'Visual Landmark Dataset V1\nImageFile, Camera Position [X Y Z W P Q R]\n\n'
-FRAMES_RANGE = 12, 100_000
-SIDE_RANGE = 64, 4096
 JPEG_QUALITY = 92
 MAX_PROCESSES = 4  # each holds about 460 MB
-_FOCAL_LENGTH = 0.72  # of the larger side: 70 degrees
-
-
-@dataclass(frozen=True)
-class Settings:
-    """
-    Settings of a scene; equal settings give equal files.
-
-    :param frames: images of all sequences together, a quarter of them for the test.
-    :param width: image width, pixels.
-    :param height: image height, pixels.
-    :param seed: of walks, people, materials and noise.
-    :raises InputError: on a value out of range.
-    """
-
-    frames: int = 1200
-    width: int = 640
-    height: int = 480
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        ranges = {'frames': (self.frames, FRAMES_RANGE), 'width': (self.width, SIDE_RANGE),
-                  'height': (self.height, SIDE_RANGE), 'seed': (self.seed, (0, 2 ** 31))}
-        for name, (value, (low, high)) in ranges.items():
-            if not low <= value <= high:
-                raise InputError(f'{name} has to be {low} to {high}. Received: {value}')
-
-    @property
-    def camera(self) -> Camera:
-        """Return the pinhole camera of all images."""
-        focal = _FOCAL_LENGTH * max(self.width, self.height)
-        return Camera(self.width, self.height, focal, focal, (self.width - 1) / 2,
-                      (self.height - 1) / 2)
-
-    def digest(self) -> str:
-        """Return the SHA-256 of the settings and of the code that draws the scene."""
-        code = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode())
-        for file in sorted(Path(__file__).parent.rglob('*.py')):
-            code.update(file.read_bytes())
-        return code.hexdigest()
 
 
 def is_current(folder: Path, settings: Settings) -> bool:

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from posenet_ros.arrays import Floats
 from posenet_ros.geometry.pose import Pose
+from posenet_ros.training.scene.settings import TEST_RATE_HZ, TRAIN_RATE_HZ
 
-TEST_RATE_HZ = 10.0
-TRAIN_RATE_HZ = 2.5  # more ground for as many images; the pictures of a faster rate are alike
 CENTRE_M = (0.0, -4.5)  # of the area that is walked
 HALF_SIZE_M = (9.0, 6.0)
 FACING_DEG = 90.0  # the gaze wanders about north, counter-clockwise from world x

@@ -27,7 +27,6 @@ from posenet_ros.training.scene.dataset import (
     is_current,
     pose_line,
     pose_lines,
-    Settings,
     Worker,
     write_scene,
 )
@@ -40,6 +39,7 @@ from posenet_ros.training.scene.rendering.renderer import (
     View,
 )
 from posenet_ros.training.scene.rendering.shadows import shadow_maps
+from posenet_ros.training.scene.settings import Settings
 from posenet_ros.training.scene.structure import Court
 from posenet_ros.training.scene.walks import optical_rotation, Walk, walks
 import pytest

@@ -1,0 +1,158 @@
+"""
+Show what a problem may depend on: versions, ROS, hardware, and what a model folder holds.
+
+Asks the packages' metadata; imports neither TensorFlow nor ROS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+import os
+from pathlib import Path
+import platform
+import sys
+from typing import Any, TYPE_CHECKING
+
+import posenet_ros
+from posenet_ros.errors import run_cli
+from posenet_ros.ros_node.environment import find_profile, PROFILE_VARIABLES
+from posenet_ros.utils.arguments import CommandParser
+
+if TYPE_CHECKING:
+    from posenet_ros.inference.artifact import LoadedArtifact
+
+# name, and the distributions that may bring it
+LIBRARIES = {
+    'NumPy': ('numpy',), 'OpenCV': ('opencv-python-headless', 'opencv-python'),
+    'TensorFlow': ('tensorflow', 'tensorflow-cpu'), 'Keras': ('keras',),
+    'LiteRT': ('ai-edge-litert',), 'rosbags': ('rosbags',)}
+GPUS = Path('/proc/driver/nvidia/gpus')
+CPU_INFO = Path('/proc/cpuinfo')
+INSTRUCTIONS = ('avx', 'avx2', 'fma', 'avx512f', 'avx512_vnni', 'amx_tile')
+
+Row = tuple[str, str]
+
+
+def installed(distributions: Sequence[str]) -> str:
+    """Return the version of the first installed distribution."""
+    for name in distributions:
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            continue
+    return 'not installed'
+
+
+def versions() -> Iterator[Row]:
+    """Yield the versions of Python, this package and the libraries."""
+    yield 'posenet_ros', f'{posenet_ros.__version__} in {Path(posenet_ros.__file__).parent}'
+    yield 'Python', f'{platform.python_version()} in {sys.prefix}'
+    for name, distributions in LIBRARIES.items():
+        yield name, installed(distributions)
+
+
+def ros() -> Iterator[Row]:
+    """Yield the ROS distribution, the middleware and its profile."""
+    where = 'rclpy is installed' if find_spec('rclpy') else 'rclpy is not installed'
+    yield 'ROS distribution', f'{os.environ.get("ROS_DISTRO", "none sourced")}; {where}'
+    yield 'RMW', os.environ.get('RMW_IMPLEMENTATION', "the distribution's default")
+    own = next(filter(None, map(os.environ.get, PROFILE_VARIABLES)), None)
+    yield 'DDS profile', own or f'{find_profile() or "none found"} (set by the node)'
+    yield 'ROS domain', os.environ.get('ROS_DOMAIN_ID', '0')
+
+
+def processor(text: str) -> str:
+    """Return a processor's name and vector instructions from the text of /proc/cpuinfo."""
+    values = {key.strip(): value.strip() for key, _, value in (
+        line.partition(':') for line in text.splitlines())}
+    flags = set(values.get('flags', '').split())
+    found = [name for name in INSTRUCTIONS if name in flags]
+    return f'{values.get("model name", platform.machine())}; {" ".join(found) or "no AVX"}'
+
+
+def gpu(folder: Path = GPUS) -> str:
+    """Return the names of the NVIDIA GPUs whose driver is loaded."""
+    names = [line.partition(':')[2].strip() for file in sorted(folder.glob('*/information'))
+             for line in file.read_text().splitlines() if line.startswith('Model')]
+    return ', '.join(names) or 'no NVIDIA driver is loaded'
+
+
+def hardware() -> Iterator[Row]:
+    """Yield processor and GPU."""
+    text = CPU_INFO.read_text() if CPU_INFO.is_file() else ''
+    yield 'processor', f'{processor(text)}; {len(os.sched_getaffinity(0))} cores'
+    yield 'GPU', gpu()
+
+
+def model_rows(model: LoadedArtifact) -> Iterator[Row]:
+    """Yield what a model folder holds."""
+    network, camera, scene = model.network, model.camera, model.scene
+    yield 'model', str(model.folder)
+    yield 'network', (f'{network.backbone}, input {network.input_width}x{network.input_height}'
+                      + f', {network.members} members' * (network.members > 1))
+    yield 'camera', (f'{camera.width}x{camera.height}, fx {camera.fx:.1f}, fy {camera.fy:.1f}, '
+                     f'cx {camera.cx:.1f}, cy {camera.cy:.1f}'
+                     + f', distortion {len(camera.distortion)}' * bool(camera.distortion))
+    extent = zip('xyz', scene.bounds_min_m, scene.bounds_max_m, strict=True)
+    yield 'training extent', ', '.join(f'{axis} {low:.1f} to {high:.1f} m'
+                                       for axis, low, high in extent)
+    yield 'training images', str(len(model.train.positions_m))
+    yield from _capabilities(model)
+    yield from _provenance(model.provenance)
+
+
+def _capabilities(model: LoadedArtifact) -> Iterator[Row]:
+    from posenet_ros.inference.artifact import INT8_FILE, LANDMARKS_FILE
+    calibration = model.calibration
+    count = model.provenance.get('landmarks', {}).get('landmarks')
+    yield 'landmarks', (f'{count} landmarks' if count else 'yes') if (
+        model.folder / LANDMARKS_FILE).is_file() else 'none: posenet landmarks adds them'
+    yield 'covariance', 'for each image' if model.network.sigma_width else (
+        'one for all images: posenet uncertainty adds one for each')
+    yield 'place score', f'limit {calibration.place_limit:.3g}' if calibration.place_limit else (
+        'none: posenet uncertainty adds it')
+    yield '8-bit weights', 'yes' if (model.folder / INT8_FILE).is_file() else 'no'
+
+
+def _provenance(about: Mapping[str, Any]) -> Iterator[Row]:
+    validation = about.get('validation', {})
+    if {'position_m', 'rotation_deg'} <= set(validation):
+        yield 'validation', (f'medians {validation["position_m"]:.2f} m, '
+                             f'{validation["rotation_deg"]:.2f} deg')
+    made = about.get('versions', {})
+    words = [f'commit {str(about["commit"])[:12]}'] * bool(about.get('commit'))
+    words += [f'{key} {made[key]}' for key in ('posenet_ros', 'keras') if key in made]
+    words += [f'{about["training_seconds"]:.0f} s on {about.get("machine", "?")}'] * (
+        'training_seconds' in about)
+    yield 'trained by', ', '.join(words) or 'unknown'
+
+
+def show(rows: Iterator[Row]) -> None:
+    """Print rows of a name and a value, and an empty line after them."""
+    for name, value in rows:
+        print(f'{name:17}{value}')
+    print()
+
+
+def parser() -> CommandParser:
+    """Make the parser of the command line."""
+    result = CommandParser(description=__doc__)
+    result.add_argument('model', type=Path, nargs='?', metavar='MODEL', help='model folder')
+    return result
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print all that is known, one screen."""
+    options = parser().parse_args(argv)
+    for rows in (versions(), ros(), hardware()):
+        show(rows)
+    if options.model:
+        from posenet_ros.inference.artifact import load
+        show(model_rows(load(options.model)))
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(run_cli(main))

@@ -1,0 +1,1 @@
+"""The work of the commands: each module runs one from data to result."""
