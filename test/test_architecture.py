@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+import re
 import subprocess
 import sys
 
@@ -179,6 +180,15 @@ def test_the_check_of_arrows_can_fail(tmp_path: Path, file: str, line: str) -> N
 def test_the_library_does_not_import_training() -> None:
     for file in LIBRARY:
         assert not {n for n in imports(file) if n.startswith('posenet_ros.training')}, file
+
+
+@pytest.mark.parametrize('allowed', [ALLOWED, ALLOWED_IN_TRAINING])
+def test_the_document_shows_the_table(allowed: dict[str, set[str]]) -> None:
+    text = (ROOT / 'doc' / 'architecture.md').read_text()
+    rows = [re.findall(r'^\| `(\w+)` \|[^|]*\|([^|]*)\|$', part, re.MULTILINE)
+            for part in text.split('folder of training')]
+    shown = [{name: set(re.findall(r'`(\w+)`', cell)) for name, cell in part} for part in rows]
+    assert allowed in shown
 
 
 def test_folders_are_few_and_small() -> None:
