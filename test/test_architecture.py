@@ -38,6 +38,7 @@ ALLOWED = {
 ONLY_FROM = {('evaluation', 'ros_node'): {'online'}}
 ONLY_MODULE = {('ros_data', 'localisation'): {'gate'}}
 ALLOWED_IN_TRAINING = {
+    'pipelines': {'bench', 'uncertainty', 'landmarks', 'export', 'fitting', 'scene', 'data'},
     'bench': {'uncertainty', 'landmarks', 'export', 'fitting', 'data', 'scene'},
     'uncertainty': {'landmarks', 'export', 'fitting', 'data'},
     'landmarks': {'fitting', 'data'},

@@ -28,7 +28,8 @@ COINED = {
 }
 KEPT = {
     'refine',  # parameter of the node and option of the commands
-    'keep_features',  # key of the presets
+    'keep_features', 'kept_versions',  # keys of the presets
+    'misfit_power',  # key of artifact.json
 }
 FILES = [f for top in ('posenet_ros', 'training') for f in sorted((ROOT / top).rglob('*.py'))]
 

@@ -196,6 +196,13 @@ def hall(court: Court, rng: np.random.Generator) -> None:
     court.wall((EAST, NORTH), 0, 'W', facade)
     court.slope((EAST + 0.8, NORTH, height - 0.4), (EAST + 0.8, -NORTH, height - 0.4),
                 (EAST + 5, NORTH, height + 2), roof(30, 5, rng, '6d7479'))
+    portico(court, rng)
+    cupola(court, rng)
+
+
+def portico(court: Court, rng: np.random.Generator) -> None:
+    """Put four columns with a gable before the hall."""
+    trim = bgr('e2dccd')
     front = Facade(9, 10.4, rng, ashlar, 'dcd6c7')
     front.door(round_arch(3.6, 1.8, 0.3, 4.0), trim, '5b3a29')
     front.sash(1.0, 5.6, 1.4, 2.9, trim)
@@ -220,7 +227,6 @@ def hall(court: Court, rng: np.random.Generator) -> None:
     gable.cut([(-0.1, 0.2), (5, 2.6), (-0.1, 2.7)])
     gable.cut([(10.1, 0.2), (5, 2.6), (10.1, 2.7)])
     court.wall((x - 0.7, 5), 10.3, 'W', gable)
-    cupola(court, rng)
 
 
 def cupola(court: Court, rng: np.random.Generator) -> None:
