@@ -9,12 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import RgbImage
 from posenet_ros.geometry.camera import Camera
+from posenet_ros.landmarks.options import DEFAULT_FEATURES, FeatureOptions
 
-DETECTION_WIDTH = 320  # pixels: more accurate than 455, and faster (doc/experiments.md)
-MAX_KEYPOINTS = 600  # per image, the strongest
-CONTRAST_THRESHOLD = 0.02  # of SIFT
 DESCRIPTOR_SIZE = 128
-QUANTISATION_LEVELS = 255
+QUANTISATION_LEVELS = 255  # of the model folder's format, uint8
 
 
 class Features(NamedTuple):
@@ -30,22 +28,24 @@ class Features(NamedTuple):
     descriptors: NDArray[np.uint8]
 
 
-def detection_size(width: int, height: int) -> tuple[int, int]:
+def detection_size(width: int, height: int,
+                   options: FeatureOptions = DEFAULT_FEATURES) -> tuple[int, int]:
     """Return the width and height, pixels, at which keypoints are detected."""
-    if width <= DETECTION_WIDTH:
+    if width <= options.width:
         return width, height
-    return DETECTION_WIDTH, max(round(height * DETECTION_WIDTH / width), 1)
+    return options.width, max(round(height * options.width / width), 1)
 
 
-def max_reduction(width: int) -> int:
+def max_reduction(width: int, options: FeatureOptions = DEFAULT_FEATURES) -> int:
     """Return the largest power of two by which an image may be reduced before detection."""
     factor = 1
-    while width >= 2 * factor * DETECTION_WIDTH:
+    while width >= 2 * factor * options.width:
         factor *= 2
     return factor
 
 
-def detect(image: RgbImage, camera: Camera) -> Features:
+def detect(image: RgbImage, camera: Camera,
+           options: FeatureOptions = DEFAULT_FEATURES) -> Features:
     """
     Detect SIFT keypoints (Lowe 2004) and compute RootSIFT descriptors.
 
@@ -56,10 +56,11 @@ def detect(image: RgbImage, camera: Camera) -> Features:
     :param camera: intrinsics and distortion of the image before any resizing.
     """
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    size = detection_size(grey.shape[1], grey.shape[0])
+    size = detection_size(grey.shape[1], grey.shape[0], options)
     if size != (grey.shape[1], grey.shape[0]):
         grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    sift = cv2.SIFT_create(MAX_KEYPOINTS, contrastThreshold=CONTRAST_THRESHOLD)  # type: ignore[attr-defined]
+    sift = cv2.SIFT_create(  # type: ignore[attr-defined]
+        options.max_keypoints, contrastThreshold=options.contrast_threshold)
     keypoints, histograms = sift.detectAndCompute(grey, None)
     if not keypoints:
         return Features(np.empty((0, 2)), np.empty((0, DESCRIPTOR_SIZE), np.uint8))

@@ -12,13 +12,13 @@ from posenet_ros.geometry.estimate import diagonal_covariance
 from posenet_ros.inference.calibration import Calibration, Scene
 from posenet_ros.inference.prediction import Prediction
 from posenet_ros.uncertainty.mc_dropout import McDropout
+from posenet_ros.uncertainty.options import CovarianceOptions, DEFAULT_COVARIANCE
 
-SCORE_RANGE = (0.3, 10.0)  # where scores tell errors: below, images look as the trained ones do
-MAX_LOG_SIGMA = 12.0  # out of place, the network may extrapolate until exp overflows
 UNIFORM_ROTATION_SIGMA_RAD = math.pi / math.sqrt(3)  # of an angle uniform within -pi and pi
 
 
-def sigma_factor(scores: NDArray[np.floating] | float, power: float) -> Floats:
+def sigma_factor(scores: NDArray[np.floating] | float, power: float,
+                 options: CovarianceOptions = DEFAULT_COVARIANCE) -> Floats:
     """
     Return the factor on the expected errors: the score, clipped, to a power.
 
@@ -26,11 +26,12 @@ def sigma_factor(scores: NDArray[np.floating] | float, power: float) -> Floats:
     :param power: from the calibration; 0 ignores the scores.
     :returns: as `scores`.
     """
-    return np.asarray(np.clip(scores, *SCORE_RANGE) ** power, np.float64)
+    return np.asarray(np.clip(scores, *options.score_range) ** power, np.float64)
 
 
 def covariance(prediction: Prediction, calibration: Calibration,
-               dropout: McDropout | None = None, place_score: float | None = None) -> Floats:
+               dropout: McDropout | None = None, place_score: float | None = None,
+               options: CovarianceOptions = DEFAULT_COVARIANCE) -> Floats:
     """
     Compute the covariance of the network's pose in the dataset's frame.
 
@@ -41,10 +42,11 @@ def covariance(prediction: Prediction, calibration: Calibration,
     """
     if prediction.log_sigma is None or not calibration.scale:
         return diagonal_covariance(calibration.sigma_m, calibration.sigma_rad)
-    log_sigma = np.clip(prediction.log_sigma[0], -MAX_LOG_SIGMA, MAX_LOG_SIGMA)
+    limit = options.max_log_sigma
+    log_sigma = np.clip(prediction.log_sigma[0], -limit, limit)
     sigmas = np.exp(log_sigma) * calibration.scale
     if place_score is not None:
-        sigmas = sigmas * sigma_factor(place_score, calibration.place_power)
+        sigmas = sigmas * sigma_factor(place_score, calibration.place_power, options)
     own = np.diag(np.square(sigmas))
     if dropout is None:
         return own

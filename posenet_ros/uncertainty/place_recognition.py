@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
-
-NEIGHBOURS = 5  # nearest training images whose similarities are averaged
+from posenet_ros.uncertainty.options import DEFAULT_PLACE, PlaceOptions
 
 
 def place_distance(descriptors: NDArray[np.floating],
-                   global_descriptors: NDArray[np.floating]) -> Floats:
+                   global_descriptors: NDArray[np.floating],
+                   options: PlaceOptions = DEFAULT_PLACE) -> Floats:
     """
     Compute the distance of images to the training images: 0 is the same, 1 is unrelated.
 
@@ -22,6 +22,6 @@ def place_distance(descriptors: NDArray[np.floating],
     :returns: (N,).
     """
     cosines = np.asarray(descriptors, np.float32) @ np.asarray(global_descriptors, np.float32).T
-    count = min(NEIGHBOURS, cosines.shape[1])
+    count = min(options.neighbours, cosines.shape[1])
     nearest = np.partition(cosines, -count, axis=1)[:, -count:]
     return np.asarray(1 - nearest.mean(axis=1), np.float64)

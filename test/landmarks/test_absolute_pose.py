@@ -6,12 +6,16 @@ import numpy as np
 from posenet_ros.geometry.estimate import PoseEstimate
 from posenet_ros.geometry.lie import pose_difference
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.landmarks.absolute_pose import estimate_absolute_pose, FULL_INLIERS, LOSS_SCALE
+from posenet_ros.landmarks.absolute_pose import estimate_absolute_pose
+from posenet_ros.landmarks.options import AbsolutePoseOptions
 import pytest
 
 TRUTH = Pose((3.0, -2.0, 1.0), np.array([0.2, -0.3, 0.5, 0.78])
              / np.linalg.norm([0.2, -0.3, 0.5, 0.78]))
-MAX_ERROR = 0.01
+OPTIONS = AbsolutePoseOptions()
+MAX_ERROR = OPTIONS.max_error
+WIDE = AbsolutePoseOptions(max_error=0.04, loss_scale=0.004, min_step=4e-6, min_sigma=4e-4)
+RAYS = OPTIONS.reference_rays
 
 
 def seen(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -24,7 +28,7 @@ def seen(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 def test_the_pose_is_exact_with_a_third_of_outliers() -> None:
     points, normalized = seen(90)
     normalized[::3] += np.random.default_rng(1).uniform(0.1, 0.5, (30, 2))
-    found = estimate_absolute_pose(points, normalized, MAX_ERROR)
+    found = estimate_absolute_pose(points, normalized)
     assert np.abs(pose_difference(found.map_from_camera, TRUTH)).max() < 1e-6
     assert np.array_equal(np.sort(found.inliers), np.flatnonzero(np.arange(90) % 3))
     assert found.inlier_ratio == pytest.approx(60 / 90)
@@ -33,7 +37,7 @@ def test_the_pose_is_exact_with_a_third_of_outliers() -> None:
 def test_inliers_that_are_slightly_off_do_not_bias_the_pose() -> None:
     points, normalized = seen(90)
     normalized[::3] += [0.4 * MAX_ERROR, 0.3 * MAX_ERROR]  # still inliers
-    found = estimate_absolute_pose(points, normalized, MAX_ERROR)
+    found = estimate_absolute_pose(points, normalized)
     pulled = np.mean([0.4, 0.3]) * MAX_ERROR / 3 * 10  # metres, by least squares at 10 m
     assert len(found.inliers) == 90
     assert np.linalg.norm(pose_difference(found.map_from_camera, TRUTH)[:3]) < pulled / 10
@@ -46,24 +50,24 @@ def test_no_inlier_is_missed() -> None:
         off = rng.normal(0, 0.4 * MAX_ERROR, normalized.shape)
         agree = np.linalg.norm(off, axis=1) < 0.9 * MAX_ERROR
         left_out += np.setdiff1d(np.flatnonzero(agree), estimate_absolute_pose(
-            points, normalized + off, MAX_ERROR).inliers).size
+            points, normalized + off).inliers).size
     assert left_out < 0.01 * 30 * 90
 
 
 def errors_and_covariances(kind: str) -> tuple[np.ndarray, np.ndarray]:
     """Estimate 300 poses from noisy points; return their errors (300, 6) and covariances."""
-    points, normalized = seen(FULL_INLIERS)
+    points, normalized = seen(RAYS)
     rng = np.random.default_rng(2)
     doubled = np.concatenate([points, points]), np.concatenate([normalized, normalized])
     found = []
     for _ in range(300):
-        off = rng.normal(0, LOSS_SCALE * MAX_ERROR / 2, normalized.shape)
+        off = rng.normal(0, OPTIONS.loss_scale / 2, normalized.shape)
         if kind == 'cells':  # the same in each of twelve cells of the image
-            off = off[:12][4 * (np.argsort(np.argsort(normalized[:, 1])) * 3 // FULL_INLIERS)
-                           + np.argsort(np.argsort(normalized[:, 0])) * 4 // FULL_INLIERS]
+            off = off[:12][4 * (np.argsort(np.argsort(normalized[:, 1])) * 3 // RAYS)
+                           + np.argsort(np.argsort(normalized[:, 0])) * 4 // RAYS]
         observed = (points, normalized + off) if kind != 'duplicated' else (
             doubled[0], doubled[1] + np.tile(off, (2, 1)))
-        found.append(estimate_absolute_pose(*observed, 4 * MAX_ERROR))
+        found.append(estimate_absolute_pose(*observed, WIDE))
     return (np.array([pose_difference(one.map_from_camera, TRUTH) for one in found]),
             np.array([one.covariance for one in found]))
 
@@ -80,11 +84,11 @@ def test_covariance_is_that_of_the_errors(kind: str) -> None:
 def test_covariance_grows_where_errors_correlate_within_cells_of_the_image() -> None:
     errors, covariances = errors_and_covariances('cells')
     nees = np.einsum('ni,nij,nj->n', errors, np.linalg.inv(covariances), errors)
-    assert np.median(nees) < 6 * FULL_INLIERS / 12 / 2  # if each erred for itself: 12.5 times 6
+    assert np.median(nees) < 6 * RAYS / 12 / 2  # if each erred for itself: 12.5 times 6
 
 
 def test_exact_points_have_a_positive_covariance() -> None:
-    found = estimate_absolute_pose(*seen(90), MAX_ERROR)
+    found = estimate_absolute_pose(*seen(90))
     PoseEstimate(found.map_from_camera, found.covariance)  # raises where that is none
     assert 1e-9 < np.sqrt(found.covariance.diagonal()).min() < 1e-3
 
@@ -96,7 +100,7 @@ def test_exact_points_have_a_positive_covariance() -> None:
     (seen(40)[0], np.random.default_rng(3).uniform(-9, 9, (40, 2)))], ids=[
         'none', 'too few', 'one point', 'chance'])
 def test_too_few_matches_give_no_pose(points: np.ndarray, normalized: np.ndarray) -> None:
-    found = estimate_absolute_pose(points, normalized, MAX_ERROR)
+    found = estimate_absolute_pose(points, normalized)
     assert found is None or found.inlier_ratio < 0.3
 
 
@@ -111,6 +115,6 @@ def test_degenerate_points_raise_nothing(kind: str) -> None:
                   'of three': rng.uniform(1, 3, (3, 3))[rng.integers(0, 3, 30)],
                   'all but one': [1, 1, 4] + 1e-9 * rng.normal(size=(30, 3))}[kind]
         normalized = points[:, :2] / points[:, 2:] + rng.normal(0, 1e-4, (30, 2))
-        found = estimate_absolute_pose(points, normalized, MAX_ERROR)
+        found = estimate_absolute_pose(points, normalized)
         if found is not None:
             PoseEstimate(found.map_from_camera, found.covariance)  # raises where that is none

@@ -19,10 +19,10 @@ from posenet_ros.imaging.files import read_image
 from posenet_ros.inference.artifact import LANDMARKS_FILE, load, save, TRAIN_FILE
 from posenet_ros.inference.prediction import Prediction
 from posenet_ros.landmarks import landmark_map
-from posenet_ros.landmarks import localiser as landmarks
 from posenet_ros.landmarks.features import detect
 from posenet_ros.landmarks.landmark_map import Landmarks
 from posenet_ros.landmarks.localiser import LandmarkLocaliser, make_landmark_localiser
+from posenet_ros.landmarks.options import DEFAULT_LOCALISER as OPTIONS
 from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.training.data.datasets import Dataset, read_dataset
 from posenet_ros.training.data.view_pairs import make_view_set as cameras_at
@@ -110,14 +110,14 @@ def test_landmarks_are_where_the_wall_is(found: Landmarks) -> None:
 
 
 def test_rough_poses_become_exact(wall: Path, found: Landmarks) -> None:
-    localiser = LandmarkLocaliser(found, np.empty((0, 0)))
+    localiser = LandmarkLocaliser(found)
     errors = []
     for i, sample in enumerate(read_dataset(wall, 'test', None).samples):
         truth = sample.map_from_camera
         fine = localiser.localise(detect(read_image(sample.path), CAMERA), rough(truth, i))
         assert fine is not None
         errors.append(off(fine.map_from_camera, truth))
-        assert len(fine.inliers) >= landmarks.MIN_INLIERS
+        assert len(fine.inliers) >= OPTIONS.min_inliers
     assert np.median(errors, axis=0)[0] < 0.02
     assert np.median(errors, axis=0)[1] < 0.15
 
@@ -128,22 +128,24 @@ def test_an_image_out_of_place_matches_no_landmarks(found: Landmarks) -> None:
     features = detect(image, CAMERA)
     assert len(features.points_normalized) > 100
     guess = Pose.from_rotation(MAP_FROM_CAMERA)
-    assert LandmarkLocaliser(found, np.empty((0, 0))).localise(features, guess) is None
+    assert LandmarkLocaliser(found).localise(features, guess) is None
 
 
 def test_views_are_retrieved_where_the_guess_is_far_off(
-        wall: Path, walked: Dataset, found: Landmarks, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(landmarks, 'VIEWS', 3)
-    monkeypatch.setattr(landmarks, 'MORE_VIEWS', 3)
+        walked: Dataset, found: Landmarks) -> None:
+    few = replace(OPTIONS, views=3, more_views=3)
     sample = walked.samples[0]
     features = detect(read_image(sample.path), CAMERA)
     astray = Pose.from_rotation(MAP_FROM_CAMERA, (40, 0, 0))  # beyond the other end of the wall
     descriptors = np.tile(np.eye(len(walked.samples)), (2, 1))  # in two rounds
-    assert LandmarkLocaliser(found, descriptors).localise(features, astray) is None
+    assert LandmarkLocaliser(found, descriptors, options=few).localise(
+        features, astray) is None
     for rows, answers in ((descriptors, True), (descriptors[:-1], False)):
-        answer = LandmarkLocaliser(found, rows).localise(features, astray, descriptors[0])
+        answer = LandmarkLocaliser(found, rows, options=few).localise(
+            features, astray, descriptors[0])
         assert (answer is not None) == answers
-    answer = LandmarkLocaliser(found, descriptors).localise(features, astray, descriptors[0])
+    answer = LandmarkLocaliser(found, descriptors, options=few).localise(
+        features, astray, descriptors[0])
     assert off(answer.map_from_camera, sample.map_from_camera)[0] < 0.03
 
 
@@ -152,9 +154,10 @@ def test_a_view_can_be_excluded(walked: Dataset, found: Landmarks) -> None:
     for view in (0, 7):
         at = walked.samples[view].map_from_camera
         assert localiser.views_by_pose(at, 3)[0] == view
-        one_out = localiser.without(view)
-        assert view not in one_out.views_by_pose(at, 100)
-        assert view not in one_out.views_by_retrieval(np.eye(len(walked.samples))[view])
+        assert view not in localiser.views_by_pose(at, 100, exclude_view=view)
+        own = np.eye(len(walked.samples))[view]
+        assert localiser.views_by_retrieval(own)[0] == view
+        assert view not in localiser.views_by_retrieval(own, exclude_view=view)
     assert localiser.views_by_pose(walked.samples[0].map_from_camera, 3)[0] == 0
 
 
@@ -165,8 +168,8 @@ def test_leave_one_out_also_triangulates_without_the_image(
     features[view] = features[view]._replace(  # as if rotated
         points_normalized=features[view].points_normalized + 0.004)
     leaning = mapping.triangulate_all(walked, features, cameras)
-    poses = [LandmarkLocaliser(landmarks, np.empty((0, 0))).without(view).localise(
-        features[view], truth) for landmarks in (found, leaning)]
+    poses = [LandmarkLocaliser(landmarks).localise(features[view], truth, exclude_view=view)
+             for landmarks in (found, leaning)]
     sizes = [np.abs(refined.residual_and_sigma(pose, truth)[0]) for pose in poses]
     fair = np.abs(refined.leave_one_out(leaning, features, cameras)[view, 0])
     sizes_m = [np.linalg.norm(size[:3]) for size in (*sizes, fair)]
@@ -207,7 +210,7 @@ def test_contradicting_poses_of_the_data_set_enlarge_the_covariance_there(
     sizes = [np.abs(refined.normalised_residuals(rows)).mean(axis=1) for rows in (before, after)]
     unfair = [np.median(size[left]) / np.median(size[right]) for size in sizes]
     assert abs(np.log(unfair[1])) < 0.5 * np.log(unfair[0])
-    wiser, plain = (LandmarkLocaliser(found, np.empty((0, 0)), p) for p in (power, 0.0))
+    wiser, plain = (LandmarkLocaliser(found, pose_residual_power=p) for p in (power, 0.0))
     larger = [np.divide(*[localiser.localise(
         features[i], samples[i].map_from_camera).covariance[0, 0] for localiser in (wiser, plain)])
         for i in (np.argmin(along_m), np.argmax(along_m))]
@@ -219,7 +222,7 @@ def test_few_refined_poses_tell_nothing_of_residual_ratios(found: Landmarks) -> 
     rows[:refined.MIN_LOCALISED - 1] = 1.0
     same, power, again = refined.fit_residual_ratios(found, rows)
     assert (same is found, power, again is rows) == (True, 0.0, True)
-    assert LandmarkLocaliser(found, np.empty((0, 0)), 2.0).pose_residual_ratio(Pose()) == 1.0
+    assert LandmarkLocaliser(found, pose_residual_power=2.0).pose_residual_ratio(Pose()) == 1.0
 
 
 def test_files_round_trip_and_damage_is_found(found: Landmarks, tmp_path: Path) -> None:
@@ -283,7 +286,7 @@ def test_refined_poses_have_the_calibrated_covariance_in_the_map(
     estimate = relocaliser.estimate(
         relocaliser.prepare(image), relocaliser.features(image))
     assert off(estimate.map_from_camera, turned @ truth)[0] < 0.03
-    assert estimate.landmarks >= landmarks.MIN_INLIERS
+    assert estimate.landmarks >= OPTIONS.min_inliers
     assert estimate.place_score == 0.0
     same = make_landmark_localiser(loaded, True).localise(relocaliser.features(image), truth)
     sigmas = np.sqrt(np.diag(same.covariance)) * loaded.calibration.refined_scale
@@ -303,9 +306,9 @@ def test_a_pose_without_landmarks_gains_the_spread_of_similar_images(
         walked.samples[i].map_from_camera.translation_m - guess.translation_m,
         rotation_vectors_rad(walked.quats_xyzw[i:i + 1], guess.quat_xyzw[None])[0]]
         for i in chosen])
-    wanted = np.einsum('ni,nj->ij', differences, differences) * landmarks.WIDE_WEIGHT / len(chosen)
+    wanted = np.einsum('ni,nj->ij', differences, differences) * OPTIONS.spread_weight / len(chosen)
     # two sigma of the narrowed normal distribution hold 95.45 % of the mixture
-    assert (1 + math.erf(np.sqrt(2 * landmarks.WIDE_WEIGHT))) / 2 == pytest.approx(
+    assert (1 + math.erf(np.sqrt(2 * OPTIONS.spread_weight))) / 2 == pytest.approx(
         0.9545, abs=0.001)
     localiser, loaded = LandmarkLocaliser(found, descriptors), load(model)
     assert np.allclose(localiser.spread(guess, descriptor), wanted)
@@ -351,7 +354,7 @@ def test_every_training_image_gives_landmarks_and_is_retrieved_by_its_descriptor
     for row in (0, 20, 36, 50, 71):
         views = localiser.views_by_retrieval(loaded.train.global_descriptors[row])
         assert views[0] == loaded.train.place_images[row]
-        assert len(views) == landmarks.VIEWS
+        assert len(views) == OPTIONS.views
 
 
 def test_the_views_of_older_folders_descriptors_are_found(

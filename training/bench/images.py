@@ -26,9 +26,11 @@ from posenet_ros.imaging.preprocess import Preprocess
 from posenet_ros.inference.artifact import load
 from posenet_ros.landmarks.features import detect, Features
 from posenet_ros.landmarks.landmark_map import Landmarks
-from posenet_ros.landmarks.localiser import LandmarkLocaliser, VIEWS
+from posenet_ros.landmarks.localiser import LandmarkLocaliser
+from posenet_ros.landmarks.options import DEFAULT_LOCALISER
 from posenet_ros.training.bench.timing import time_interleaved, Timing
 
+VIEWS = DEFAULT_LOCALISER.views
 SIZES = ((640, 480), (1280, 720), (1920, 1080), (3840, 2160))
 DISTORTION = (-0.2, 0.05, 0.001, -0.001)
 LANDMARKS_PER_VIEW = 200  # typical of a training image
@@ -77,7 +79,7 @@ def image_operations(preprocess: Preprocess,
     jpeg = cv2.imencode('.jpg', image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
     small = decode_compressed(jpeg, 'jpeg', preprocess.reduction)
     features = detect(image, camera)
-    localiser = LandmarkLocaliser(make_landmark_map(features), np.empty((0, 0)))
+    localiser = LandmarkLocaliser(make_landmark_map(features))
     raw = partial(decode_raw, data, size=size, step=3 * size[0], is_bigendian=0)
     return {
         'decode rgb8': partial(raw, 'rgb8'), 'decode bgr8': partial(raw, 'bgr8'),

@@ -92,9 +92,9 @@ def leave_one_out(landmarks: Landmarks, features: Sequence[Features], cameras: V
     def one(view: int) -> Floats:
         others = landmarks.with_views({i: triangulate_view(i, features, cameras, hidden=view)
                                    for i in range(count) if view in helped[i]})
-        localiser = LandmarkLocaliser(others, np.empty((0, 0))).without(view)
         truth = landmarks.pose(view)
-        return residual_and_sigma(localiser.localise(features[view], truth), truth)
+        found = LandmarkLocaliser(others).localise(features[view], truth, exclude_view=view)
+        return residual_and_sigma(found, truth)
 
     rows[chosen] = list(tqdm(ordered_map(one, chosen), total=len(chosen), unit='img',
                              desc='left out', disable=None, dynamic_ncols=True))
@@ -116,8 +116,8 @@ def fit_residual_ratios(landmarks: Landmarks, rows: Floats) -> tuple[Landmarks, 
     sizes[known] = np.sqrt(np.mean(np.square(normalised_residuals(rows)), axis=1))
     ratios = (sizes / np.median(sizes[known])).astype(np.float32)
     landmarks = replace(landmarks, pose_residual_ratios=ratios)
-    localiser = LandmarkLocaliser(landmarks, np.empty((0, 0)))
-    scores = np.array([localiser.without(view).pose_residual_ratio(landmarks.pose(view))
+    localiser = LandmarkLocaliser(landmarks)
+    scores = np.array([localiser.pose_residual_ratio(landmarks.pose(view), exclude_view=view)
                        for view in known])
     power = fit_score_power(rows[known, 0], rows[known, 1], scores, POWERS, MIN_STANDARD_ERRORS)
     rows = rows.copy()
@@ -143,7 +143,7 @@ def leave_one_sequence_out(landmarks: Landmarks, power: float, kept: Dataset,
             chosen = own[::-(-len(sequences) // MAX_ACROSS)]
             part = kept.subset(chosen)
             parts.append(localisation_errors(
-                LandmarkLocaliser(landmarks.subset(others), np.empty((0, 0)), power),
+                LandmarkLocaliser(landmarks.subset(others), pose_residual_power=power),
                 Prediction(part.positions_m, part.quats_xyzw), part,
                 [features[i] for i in chosen]))
     return np.concatenate(parts)

@@ -1,0 +1,81 @@
+"""Settings of the landmark localiser and of its parts, with the reasons for their defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class FeatureOptions:
+    """Settings of the SIFT detector; see doc/experiments.md."""
+
+    # pixels: wider images are resized; more accurate than 455, and faster
+    width: int = 320
+    # per image, the strongest
+    max_keypoints: int = 600
+    # OpenCV's `contrastThreshold`
+    contrast_threshold: float = 0.02
+
+
+@dataclass(frozen=True)
+class AbsolutePoseOptions:
+    """
+    Settings of :func:`posenet_ros.landmarks.absolute_pose.estimate_absolute_pose`.
+
+    Errors are in normalised image coordinates.
+    """
+
+    # reprojection error of an inlier: 4 pixels at a focal length of 400 pixels
+    max_error: float = 0.01
+    # fewer do not determine a pose with its covariance
+    min_inliers: int = 6
+    # of RANSAC, and the probability that one sample is free of outliers
+    max_trials: int = 300
+    confidence: float = 0.999
+    # width of Cauchy's loss: at this residual a point counts half
+    loss_scale: float = 0.001
+    # of the iteratively reweighted least squares; it ends earlier at a mean change of the
+    # projections below `min_step`
+    max_iterations: int = 10
+    min_step: float = 1e-6
+    # smallest standard deviation of a keypoint: no feature is located better
+    min_sigma: float = 1e-4
+    # number of inlier rays at which the covariance is left as it is
+    reference_rays: int = 150
+    # grid of the image cells, within which errors are taken to correlate
+    columns: int = 4
+    rows: int = 3
+    # smallest by largest eigenvalue of the information matrix, below which it is singular
+    min_condition: float = 1e-10
+
+
+@dataclass(frozen=True)
+class LandmarkLocaliserOptions:
+    """Settings of :class:`posenet_ros.landmarks.localiser.LandmarkLocaliser`."""
+
+    # training images that are matched at a time
+    views: int = 20
+    # by pose, where neither the nearest nor the retrieved ones match
+    more_views: int = 60
+    # an angle that separates two views as much as the usual distance of the nearest views
+    rotation_scale_deg: float = 10.0
+    # ratio test: of the distances to the nearest and the second nearest descriptor
+    max_ratio: float = 0.85
+    # of a pose that counts as found: fewer may agree by chance
+    min_inliers: int = 30
+    # inlier ratio from which a pose needs no check by the views around it
+    sure_inlier_ratio: float = 0.3
+    # inlier ratio that the check needs: at a wrong pose it is lower
+    min_inlier_ratio: float = 0.2
+    # nearest views whose residual ratios are averaged
+    residual_views: int = 4
+    # most similar views whose poses make the spread of an unconfirmed pose
+    spread_views: int = 5
+    # part of the spread that is added to the covariance; see LandmarkLocaliser.spread
+    spread_weight: float = 0.71
+    absolute_pose: AbsolutePoseOptions = field(default_factory=AbsolutePoseOptions)
+
+
+DEFAULT_FEATURES = FeatureOptions()
+DEFAULT_ABSOLUTE_POSE = AbsolutePoseOptions()
+DEFAULT_LOCALISER = LandmarkLocaliserOptions()
