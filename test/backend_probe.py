@@ -14,8 +14,9 @@ import sys
 import keras
 import numpy as np
 from posenet_ros.networks.config import NetworkConfig
+from posenet_ros.networks.ensemble import make_ensemble
 from posenet_ros.networks.initial_weights import load_lite0, load_place_backbone
-from posenet_ros.networks.network import build, make_ensemble
+from posenet_ros.networks.network import build
 
 LITE = NetworkConfig(input_width=64, input_height=32, pooling='spatial', head_width=8)
 CONFIGS = {

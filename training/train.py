@@ -18,7 +18,7 @@ with quiet_stderr():
 from posenet_ros.errors import InputError, run_cli  # noqa: I100 - after the quiet import
 from posenet_ros.inference.artifact import load, save
 from posenet_ros.inference.calibration import Calibration
-from posenet_ros.networks.network import make_ensemble
+from posenet_ros.networks.ensemble import make_ensemble
 from posenet_ros.training.data.datasets import Dataset, read_dataset
 from posenet_ros.training.data.images import load_images, network_inputs
 from posenet_ros.training.export.litert import write_network

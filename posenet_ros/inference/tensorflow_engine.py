@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 import os
 from pathlib import Path
@@ -43,8 +43,9 @@ class TensorFlowEngine:
         if half and not gpus:
             raise InputError('the precision float16 needs an NVIDIA GPU that TensorFlow sees. '
                              'Received: none; use float32')
-        from posenet_ros.networks.network import build, pose_head
-        with _dtype_policy('mixed_float16' if half else 'float32'):
+        from posenet_ros.networks.network import build, dtype_policy
+        from posenet_ros.networks.single_network import pose_head
+        with dtype_policy('mixed_float16' if half else 'float32'):
             model = build(config)
         load_weights(model, weights)
         self._sizes = {key: model.output[key].shape[-1]
@@ -74,18 +75,6 @@ class TensorFlowEngine:
             raise InputError(NO_HEAD)
         return make_prediction({key: value.numpy()
                            for key, value in self._head(self._constant(fc)).items()})
-
-
-@contextmanager
-def _dtype_policy(name: str) -> Iterator[None]:
-    """Build networks in this precision for the time of a block."""
-    import keras
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(name)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def import_tensorflow() -> ModuleType:

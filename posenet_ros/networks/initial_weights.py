@@ -12,7 +12,8 @@ from posenet_ros.arrays import AnyArray
 from posenet_ros.errors import InputError
 from posenet_ros.networks import backbones
 from posenet_ros.networks.config import NetworkConfig
-from posenet_ros.networks.network import build, descriptor, feature_map, PLACE_BACKBONE
+from posenet_ros.networks.network import build, descriptor, feature_map
+from posenet_ros.networks.single_network import PLACE_BACKBONE
 from posenet_ros.networks.torch_file import keras_layout, read_torch
 from posenet_ros.networks.weights_file import load_weights
 

@@ -1,34 +1,15 @@
-"""
-The network: uint8 RGB images in, metres and unit quaternions out.
-
-Written with keras and keras.ops alone, so that it runs on every Keras backend.
-"""
+"""The network of a model folder, single or an ensemble, and views of its parts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import keras
-import numpy as np
-from numpy.typing import NDArray
-from posenet_ros.errors import PoseNetError
-from posenet_ros.networks import backbones
 from posenet_ros.networks.config import NetworkConfig
-from posenet_ros.networks.heads import (
-    auxiliary_head,
-    head,
-    mean_quat,
-    pooled,
-    uncertainty_outputs,
-    unit,
-)
-
-Tensor = Any  # of any Keras backend, or symbolic
-Weights = list[NDArray[Any]]
-
-TRUNK, PLACE_BACKBONE = 'trunk', 'witness'  # submodels; the names are in the weights files
+from posenet_ros.networks.ensemble import build_ensemble
+from posenet_ros.networks.heads import pooled
+from posenet_ros.networks.single_network import build_single
 
 
 def build(config: NetworkConfig, auxiliary: bool = False) -> keras.Model:
@@ -43,159 +24,18 @@ def build(config: NetworkConfig, auxiliary: bool = False) -> keras.Model:
         :class:`posenet_ros.inference.prediction.Prediction`.
     :raises InputError: on an unknown backbone, or an input size that it does not take.
     """
-    images = keras.Input((config.input_height, config.input_width, 3), dtype='uint8',
-                         name='image')
-    if config.members > 1:
-        return keras.Model(images, _ensemble(images, config), name=config.backbone)
-    x, maps = backbones.features(config, images)
-    x = keras.layers.Identity(name='features')(x)
-    places = (_place_backbone(config)(images) if config.has_place_backbone
-              else _places(images, x, config))
-    outputs = head(x, config) | uncertainty_outputs(pooled(x), places, config)
-    for number, feature_map in enumerate(maps if auxiliary else (), start=1):
-        outputs |= auxiliary_head(feature_map, config, f'aux{number}_')
-    return keras.Model(images, outputs, name=config.backbone)
+    return build_ensemble(config) if config.members > 1 else build_single(config, auxiliary)
 
 
-def _places(images: Tensor, x: Tensor, config: NetworkConfig) -> Tensor | None:
-    """Pool the network's own features for the global descriptor, (B, D); None without one."""
-    if config.has_place_backbone or not config.descriptor_size:
-        return None
-    return _concatenate_pooled(
-        [x] if config.descriptor_of == 'last' else backbones.place_maps(images, x))
-
-
-def _place_backbone(config: NetworkConfig) -> keras.Model:
-    """
-    Build the pretrained backbone of the global descriptor, (B, D); training does not change it.
-
-    It works at half the image size: as good at a quarter of the cost.
-    """
-    images = keras.Input((config.input_height, config.input_width, 3), dtype='uint8')
-    half = keras.layers.AveragePooling2D(2)(keras.ops.cast(images, 'float32'))
-    maps = backbones.place_maps(
-        half, backbones.efficientnet_lite0(half), backbones.PLACE_BACKBONE_LAYERS)
-    return keras.Model(images, _concatenate_pooled(maps), name=PLACE_BACKBONE)
-
-
-def _concatenate_pooled(maps: Sequence[Tensor]) -> Tensor:
-    """Pool each feature map to unit length and concatenate: (B, D)."""
-    return keras.ops.concatenate([unit(pooled(one)) for one in maps], -1)
-
-
-class _Member(NamedTuple):
-    """
-    The parts of a network (sharing its weights) that is a member of an ensemble.
-
-    :param trunk: from images to the input of `body`, where the members share it; else None.
-    :param body: up to the input of the head.
-    """
-
-    trunk: keras.Model | None
-    body: keras.Model
-    head: keras.Model
-
-
-def _split(member: keras.Model, config: NetworkConfig) -> _Member:
-    """Split a network into the parts that the settings of the ensemble ask for."""
-    x = member.get_layer('features').output
-    outputs = {'fc': member.get_layer('dropout').input, 'features': unit(pooled(x))}
-    places = _places(member.input, x, config)
-    if places is not None:
-        outputs['places'] = places
-    if not config.shared_before:
-        return _Member(None, keras.Model(member.input, outputs), pose_head(member))
-    cut = member.get_layer(config.shared_before).input
-    return _Member(keras.Model(member.input, cut), keras.Model(cut, outputs), pose_head(member))
-
-
-def can_share_layers(config: NetworkConfig, before: str) -> bool:
-    """Return whether the members of an ensemble can share the layers before this one."""
-    network = build(replace(config, members=1, shared_before=''))
+@contextmanager
+def dtype_policy(name: str) -> Iterator[None]:
+    """Build networks in a precision (`float32`, `mixed_float16`) within the context."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
     try:
-        _split(network, replace(config, shared_before=before))
-    except ValueError:  # Keras: no such layer, or a path around it
-        return False
-    return True
-
-
-def _ensemble(images: Tensor, config: NetworkConfig) -> dict[str, Tensor]:
-    """Build the outputs of an ensemble: mean pose, predicted error and global descriptor."""
-    alone = replace(config, members=1, sigma_width=0, descriptor_size=0, shared_before='')
-    members = [_split(build(alone), config) for _ in range(config.members)]
-    for i, member in enumerate(members):
-        member.body.name, member.head.name = f'body{i}', f'head{i}'
-    x, trunk = images, members[0].trunk
-    if trunk:
-        trunk.name = TRUNK
-        x = trunk(images)
-    features = [member.body(x) for member in members]
-    fc = keras.layers.Concatenate(name='fc')([one['fc'] for one in features])
-    dropped = keras.layers.Dropout(config.dropout, name='dropout')(fc)
-    split = keras.ops.split(dropped, config.members, axis=-1)
-    poses = [member.head(part) for member, part in zip(members, split, strict=True)]
-    outputs = {
-        'position': sum(one['position'] for one in poses) / config.members,
-        'quat_xyzw': mean_quat([one['quat_xyzw'] for one in poses])}
-    joined = {key: keras.ops.concatenate([one[key] for one in features], -1)
-              for key in ('features', 'places') if key in features[0]}
-    places = _place_backbone(config)(images) if config.has_place_backbone else joined.get('places')
-    outputs |= uncertainty_outputs(joined['features'], places, config)
-    return outputs | ({'fc': keras.ops.cast(fc, 'float32')} if config.sigma_width else {})
-
-
-def make_ensemble(members: Sequence[keras.Model], config: NetworkConfig) -> keras.Model:
-    """
-    Combine networks into an ensemble that gives their mean pose.
-
-    :param members: as :func:`build` returned them for `config`, but with one member each.
-    :raises PoseNetError: when shared layers differ between the members.
-    """
-    model = build(replace(config, members=len(members)))
-    whole = replace(config, shared_before='')
-    for i, member in enumerate(members):
-        parts = _split(member, whole)
-        _put(model, i, parts.body.get_weights(), parts.head.get_weights())
-    return model
-
-
-def copy_members(source: keras.Model, target: keras.Model, count: int) -> None:
-    """
-    Copy the weights of an ensemble into another, which may share other layers.
-
-    :param count: number of members.
-    :raises PoseNetError: when shared layers differ between the members.
-    """
-    trunk = _trunk_of(source)
-    for i in range(count):
-        body, last = (source.get_layer(f'{half}{i}').get_weights() for half in ('body', 'head'))
-        _put(target, i, (trunk.get_weights() if trunk else []) + body, last)
-
-
-def _put(model: keras.Model, i: int, body: Weights, last: Weights) -> None:
-    """Set the weights of one member: those of trunk and body, and those of the head."""
-    trunk = _trunk_of(model)
-    count = len(trunk.weights) if trunk else 0
-    if trunk and i == 0:
-        trunk.set_weights(body[:count])
-    elif trunk and not all(map(np.array_equal, trunk.get_weights(), body[:count])):
-        raise PoseNetError('networks can share only layers with the same weights. '
-                           f'Received: others in network {i + 1}')
-    model.get_layer(f'body{i}').set_weights(body[count:])
-    model.get_layer(f'head{i}').set_weights(last)
-
-
-def _trunk_of(model: keras.Model) -> keras.Model | None:
-    """Return the trunk that the members share, None where they share none."""
-    return next((layer for layer in model.layers if layer.name == TRUNK), None)
-
-
-def extract_member(model: keras.Model, i: int) -> keras.Model:
-    """Return one member of an ensemble (sharing its weights)."""
-    body, last = (model.get_layer(f'{half}{i}') for half in ('body', 'head'))
-    trunk = _trunk_of(model)
-    x = trunk(model.input) if trunk else model.input
-    return keras.Model(model.input, last(body(x)['fc']))
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def flatten_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
@@ -211,12 +51,6 @@ def remove_auxiliary_heads(model: keras.Model) -> keras.Model:
     """Remove the auxiliary heads; the result shares the weights."""
     outputs = {key: value for key, value in model.output.items() if not key.startswith('aux')}
     return keras.Model(model.input, outputs, name=model.name)
-
-
-def pose_head(model: keras.Model) -> keras.Model:
-    """Return the last layers alone (sharing their weights): `fc` (B, W) to the pose outputs."""
-    outputs = {key: model.output[key] for key in ('position', 'quat_xyzw')}
-    return keras.Model(model.get_layer('dropout').output, outputs)
 
 
 def feature_map(model: keras.Model) -> keras.Model:

@@ -14,7 +14,7 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.files import read_image
 from posenet_ros.inference.artifact import load, WEIGHTS_FILE
 from posenet_ros.inference.engine import load_engine
-from posenet_ros.networks import heads, network
+from posenet_ros.networks import ensemble, heads, network, single_network
 from posenet_ros.networks import initial_weights as pretrained
 from posenet_ros.networks.config import NetworkConfig
 from posenet_ros.training import train
@@ -78,7 +78,7 @@ def test_an_ensemble_answers_with_the_mean_of_its_networks() -> None:
     members = [network.build(CONFIG) for _ in range(3)]
     for i, member in enumerate(members):  # far enough apart to tell their mean from one of them
         member.get_layer('xyz').bias.assign([float(i), -i, 2.0 * i])
-    whole = network.make_ensemble(members, CONFIG)
+    whole = ensemble.make_ensemble(members, CONFIG)
     images = np.random.default_rng(0).integers(0, 256, (2, 32, 48, 3), dtype=np.uint8)
     each, found = [answers(member, images) for member in members], answers(whole, images)
     assert np.allclose(found['position'], np.mean([a['position'] for a in each], 0), atol=1e-5)
@@ -109,18 +109,18 @@ def test_networks_share_the_layers_that_both_froze(
     plain = replace(CONFIG, input_height=48, members=2, sigma_width=4, descriptor_size=5,
                     descriptor_of='pretrained')
     config = replace(plain, shared_before=SHARED)
-    apart, shared = network.make_ensemble(alike, plain), network.make_ensemble(alike, config)
+    apart, shared = ensemble.make_ensemble(alike, plain), ensemble.make_ensemble(alike, config)
     images = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 3), dtype=np.uint8)
     expected, found = answers(apart, images), answers(shared, images)
     assert np.ptp(expected['position'], axis=0).min() > 1e-3
     for key in ('position', 'quat_xyzw', 'fc'):
         assert np.allclose(found[key], expected[key], atol=1e-5), key
     for i, member in enumerate(alike):
-        assert np.allclose(answers(network.extract_member(shared, i), images)['position'],
+        assert np.allclose(answers(ensemble.extract_member(shared, i), images)['position'],
                            answers(member, images)['position'], atol=1e-5)
     assert gflop(shared) < 0.95 * gflop(apart)
     again = network.build(plain)
-    network.copy_members(shared, again, 2)
+    ensemble.copy_members(shared, again, 2)
     assert np.allclose(answers(again, images)['position'], expected['position'], atol=1e-5)
     write_network(shared, config, tmp_path)  # compares LiteRT's answers
 
@@ -130,7 +130,7 @@ def test_only_layers_with_the_same_weights_are_shared(alike: list[keras.Model]) 
         keras.ops.ones_like(alike[1].get_layer('conv_stem').kernel))
     config = replace(CONFIG, input_height=48, shared_before=SHARED, members=2)
     with pytest.raises(PoseNetError, match=r'same weights\. Received: others in network 2'):
-        network.make_ensemble(alike, config)
+        ensemble.make_ensemble(alike, config)
 
 
 @pytest.mark.parametrize(('before', 'possible'), [
@@ -139,7 +139,7 @@ def test_only_layers_with_the_same_weights_are_shared(alike: list[keras.Model]) 
 def test_nothing_may_lead_around_what_is_shared(
         before: str, possible: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    assert network.can_share_layers(replace(CONFIG, members=2), before) == possible
+    assert ensemble.can_share_layers(replace(CONFIG, members=2), before) == possible
 
 
 def test_places_are_told_by_what_no_training_changed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,7 +155,7 @@ def test_places_are_told_by_what_no_training_changed(monkeypatch: pytest.MonkeyP
     half = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
     pooled = [keras.ops.convert_to_numpy(one).mean(axis=(1, 2)) for one in maps(half)]
     expected = np.concatenate([x / np.linalg.norm(x, axis=1, keepdims=True) for x in pooled], 1)
-    found = model.get_layer(network.PLACE_BACKBONE)(half.repeat(2, axis=1).repeat(2, axis=2))
+    found = model.get_layer(single_network.PLACE_BACKBONE)(half.repeat(2, axis=1).repeat(2, axis=2))
     assert np.allclose(keras.ops.convert_to_numpy(found), expected, atol=1e-4)
 
 
@@ -227,7 +227,7 @@ def off(out: Path, court: Path, held: Sequence[set[Position]]) -> np.ndarray:
     whole = load_network(artifact.network, out / WEIGHTS_FILE)
     samples = [[s for s in data.samples if where(s.map_from_camera) in part] for part in held]
     return np.abs(np.concatenate([
-        answers(network.extract_member(whole, i), np.stack([
+        answers(ensemble.extract_member(whole, i), np.stack([
             artifact.preprocess(read_image(s.path), data.camera) for s in part]))['position']
         - [s.map_from_camera.translation_m for s in part] for i, part in enumerate(samples)]))
 

@@ -182,11 +182,9 @@ def test_an_untrained_head_starts_at_the_scene_centre_and_the_identity(rotation:
 
 
 def test_outputs_are_float32_and_of_length_one_under_mixed_precision() -> None:
-    keras.config.set_dtype_policy('mixed_float16')
-    try:
+    with network.dtype_policy('mixed_float16'):
         model = network.build(SMALL)
-    finally:
-        keras.config.set_dtype_policy('float32')
+    assert keras.config.dtype_policy().name == 'float32'
     outputs = {key: to_numpy(value) for key, value in model(random_images(SMALL)).items()}
     assert {value.dtype for value in outputs.values()} == {np.dtype(np.float32)}
     assert np.allclose(np.linalg.norm(outputs['quat_xyzw'], axis=1), 1, atol=1e-5)

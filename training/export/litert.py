@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 import json
 import os
@@ -21,7 +20,8 @@ from posenet_ros.inference.artifact import HEAD_FILE, LITERT_FILE, WEIGHTS_FILE
 from posenet_ros.inference.litert_engine import LiteRtEngine
 from posenet_ros.inference.prediction import make_prediction, Prediction, UNCERTAINTY_OUTPUTS
 from posenet_ros.networks.config import NetworkConfig
-from posenet_ros.networks.network import build, pose_head, remove_auxiliary_heads
+from posenet_ros.networks.network import build, dtype_policy, remove_auxiliary_heads
+from posenet_ros.networks.single_network import pose_head
 from posenet_ros.networks.weights_file import load_weights
 from posenet_ros.utils.settings import from_mapping
 
@@ -32,20 +32,9 @@ TOLERANCE_QUAT = 2e-5
 TOLERANCE_UNCERTAINTY = 2e-3  # relative, and of log_sigma
 
 
-@contextmanager
-def _float32() -> Iterator[None]:
-    """Build networks in float32 within the context, whatever precision they were trained in."""
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy('float32')
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(policy)
-
-
 def load_network(config: NetworkConfig, weights: Path) -> keras.Model:
     """Load the inference network in float32 with the weights of WEIGHTS_FILE."""
-    with _float32():
+    with dtype_policy('float32'):
         model = build(config)
     load_weights(model, weights)
     return model

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.errors import InputError
-from posenet_ros.networks.network import extract_member
+from posenet_ros.networks.ensemble import extract_member
 from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.data.images import Images, with_depths
 from posenet_ros.training.fitting.presets import Preset

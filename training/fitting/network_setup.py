@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.errors import InputError
 from posenet_ros.networks.config import NetworkConfig
+from posenet_ros.networks.ensemble import can_share_layers
 from posenet_ros.networks.initial_weights import load_initial_weights
-from posenet_ros.networks.network import build, can_share_layers
+from posenet_ros.networks.network import build
 from posenet_ros.training.fitting.presets import Preset
 
 MIN_SCALE_RATIO = 0.02  # of the smallest axis to the largest

@@ -13,7 +13,7 @@ from posenet_ros.arrays import Floats32
 from posenet_ros.inference.calibration import Calibration
 from posenet_ros.inference.prediction import Head, make_prediction
 from posenet_ros.networks.config import NetworkConfig
-from posenet_ros.networks.network import pose_head
+from posenet_ros.networks.single_network import pose_head
 from posenet_ros.training.data.images import subsample
 from posenet_ros.training.fitting.calibration import coverage, fit_score_power, fit_sigma_scales
 from posenet_ros.training.fitting.cross_validation import fold_models

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import keras
 from posenet_ros.networks.config import NetworkConfig
+from posenet_ros.networks.ensemble import copy_members
 from posenet_ros.networks.initial_weights import load_place_backbone
-from posenet_ros.networks.network import build, copy_members, remove_auxiliary_heads
+from posenet_ros.networks.network import build, remove_auxiliary_heads
 from posenet_ros.training.fitting.network_setup import with_shared_trunk
 from posenet_ros.training.fitting.presets import Preset
 
