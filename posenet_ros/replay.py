@@ -15,7 +15,7 @@ import time
 from posenet_ros.errors import InputError, run_cli
 from posenet_ros.ros_data.bag_reader import BagReader
 from posenet_ros.ros_node.player import CLOCK_TOPIC, Player
-from posenet_ros.utils.arguments import not_negative, positive
+from posenet_ros.utils.arguments import not_negative, own_arguments, positive
 
 
 def chosen_topics(bag: BagReader, wanted: Sequence[str] | None, *, clock: bool) -> list[str]:
@@ -34,19 +34,6 @@ def chosen_topics(bag: BagReader, wanted: Sequence[str] | None, *, clock: bool) 
     if not bag.count(*chosen):
         raise InputError(f'{bag.path}: expected messages to play. Received: none')
     return chosen
-
-
-def own_arguments(arguments: Sequence[str]) -> list[str]:
-    """Drop the arguments between `--ros-args` and `--`, or the end of the command line."""
-    own, for_ros = [], False
-    for argument in arguments:
-        if argument == '--ros-args':
-            for_ros = True
-        elif argument == '--' and for_ros:
-            for_ros = False
-        elif not for_ros:
-            own.append(argument)
-    return own
 
 
 def _log(line: str) -> None:

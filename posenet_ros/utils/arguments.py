@@ -77,6 +77,19 @@ class CommandParser(argparse.ArgumentParser):
         return ''
 
 
+def own_arguments(arguments: Sequence[str]) -> list[str]:
+    """Drop the arguments between `--ros-args` and `--`, or the end of the command line."""
+    own, for_ros = [], False
+    for argument in arguments:
+        if argument == '--ros-args':
+            for_ros = True
+        elif argument == '--' and for_ros:
+            for_ros = False
+        elif not for_ros:
+            own.append(argument)
+    return own
+
+
 def _number(text: str, *, zero: bool) -> float:
     value = float(text)
     if not math.isfinite(value) or value < 0 or (value == 0 and not zero):

@@ -19,7 +19,7 @@ from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import Frame
-from posenet_ros.replay import main, own_arguments
+from posenet_ros.replay import main
 from posenet_ros.ros_data.bag_reader import BagReader, RawMessage, typestore
 from posenet_ros.ros_data.bag_writer import (
     camera_message,
@@ -31,6 +31,7 @@ from posenet_ros.ros_data.bag_writer import (
 from posenet_ros.ros_data.messages import stamp_ns
 from posenet_ros.ros_node.environment import prepare_environment, PROFILE_VARIABLES
 from posenet_ros.ros_node.player import CLOCK_PERIOD_NS, Pace, with_ticks
+from posenet_ros.utils.arguments import own_arguments
 import pytest
 from rosbags.typesys import get_types_from_msg
 

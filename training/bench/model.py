@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from posenet_ros.networks.initial_weights import load_initial_weights
 from posenet_ros.networks.network import build, flatten_layers
 from posenet_ros.training.export.litert import write_network
 from posenet_ros.training.fitting.network_setup import with_shared_trunk
-from posenet_ros.training.fitting.presets import Preset
+from posenet_ros.training.fitting.presets import load_preset, Preset
 from posenet_ros.training.uncertainty.heads import with_uncertainty_heads
 
 GLOBAL_DESCRIPTORS = 3000  # as of a thousand training images
@@ -67,3 +68,9 @@ def gflop(model: Any) -> float:  # noqa: ANN401
             total += 2 * int(np.prod(layer.output.shape[1:])) * int(
                 np.prod(layer.kernel.shape[:2]))
     return total / 1e9
+
+
+def benchmark(options: argparse.Namespace) -> dict[str, Any]:
+    """Make the model folder of the options, for the other parts."""
+    make_model(load_preset(options.preset), options.model)
+    return {}

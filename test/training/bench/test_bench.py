@@ -11,11 +11,14 @@ import time
 
 from helpers import ROOT
 import keras
+from posenet_ros.errors import run_cli
+from posenet_ros.inference.engine import has_nvidia_gpu
 from posenet_ros.networks.config import NetworkConfig
 from posenet_ros.networks.network import build
-from posenet_ros.training.bench import __main__ as bench
-from posenet_ros.training.bench import gpu as bench_gpu
 from posenet_ros.training.bench import model as bench_model
+from posenet_ros.training.bench import suite
+from posenet_ros.training.bench.__main__ import main
+from posenet_ros.training.bench.parts import gpu as bench_gpu
 from posenet_ros.training.bench.timing import memory_mb, time_interleaved
 from posenet_ros.training.fitting.presets import load_preset
 import pytest
@@ -67,9 +70,22 @@ def test_quick_measures_every_part(tmp_path: Path) -> None:
 
 def test_a_part_that_fails_ends_the_benchmark_with_its_reason(
         capfd: pytest.CaptureFixture[str]) -> None:
-    assert bench.run_cli(lambda: bench.run_part(
+    assert run_cli(lambda: suite.start_part(
         'images', Path('/nowhere/part.json'), '--model', '/nowhere')) == 1
     assert '/nowhere/artifact.json is missing' in capfd.readouterr().err
+
+
+def test_a_part_makes_its_model_and_prints_its_figures(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(['uncertainty', '--quick']) == 0
+    assert json.loads(capfd.readouterr().out)['pose alone']['to_plain'] == 1
+
+
+@pytest.mark.skipif(has_nvidia_gpu(), reason='there is a GPU')
+def test_where_there_is_no_gpu_its_part_says_so_in_one_line(
+        capfd: pytest.CaptureFixture[str]) -> None:
+    assert run_cli(lambda: main(['gpu'])) == 1
+    assert capfd.readouterr().err == (
+        'error: bench gpu measures an NVIDIA GPU: this machine has none\n')
 
 
 def test_arithmetic_of_posenet_is_the_published() -> None:

@@ -8,17 +8,14 @@ its weights are random, which does not change the speed.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib.util import find_spec
-import json
 import logging
 from pathlib import Path
-import sys
 import tempfile
 from typing import Any
 
 import numpy as np
-from posenet_ros.errors import run_cli
 from posenet_ros.inference.artifact import (
     INT8_FILE,
     LITERT_FILE,
@@ -28,10 +25,8 @@ from posenet_ros.inference.artifact import (
 )
 from posenet_ros.inference.litert_engine import LiteRtEngine
 from posenet_ros.inference.tensorflow_engine import TensorFlowEngine
-from posenet_ros.training.bench.gpu import on_gpu
-from posenet_ros.training.bench.model import gflop, make_model
+from posenet_ros.training.bench.model import gflop
 from posenet_ros.training.bench.timing import PREDICT, time_interleaved
-from posenet_ros.training.fitting.presets import load_preset
 
 PRODUCT = 2048  # rows and columns of the matrices
 Run = Callable[[], object]
@@ -151,22 +146,7 @@ def measure(folder: Path, quick: bool) -> dict[str, Any]:
             'missing': missing}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Measure and write JSON; training.bench calls this."""
-    parser = argparse.ArgumentParser(
-        prog='python -m posenet_ros.training.bench.engines', description=__doc__)
-    parser.add_argument('--preset', required=True, help='preset of training.train')
-    parser.add_argument('--model', type=Path, required=True, help='model folder to write')
-    parser.add_argument('--out', type=Path, required=True, help='JSON file to write')
-    parser.add_argument('--quick', action='store_true', help='few runs, no peers')
-    options = parser.parse_args(argv)
+def benchmark(options: argparse.Namespace) -> dict[str, Any]:
+    """Benchmark the model of the options."""
     one_thread()
-    preset = load_preset(options.preset)
-    make_model(preset, options.model)
-    found = {**measure(options.model, options.quick), 'gpu': on_gpu(preset, options.model)}
-    options.out.write_text(json.dumps(found))
-    return 0
-
-
-if __name__ == '__main__':
-    sys.exit(run_cli(main))
+    return measure(options.model, options.quick)

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-import json
 from pathlib import Path
-import sys
 
 import numpy as np
-from posenet_ros.errors import run_cli
 from posenet_ros.inference.artifact import load, WEIGHTS_FILE
 from posenet_ros.inference.engine import load_engine
 from posenet_ros.training.bench.timing import PREDICT, time_interleaved, Timing
@@ -29,17 +25,6 @@ def measure(folder: Path, quick: bool) -> dict[str, Timing]:
         PREDICT: lambda: model.predict(image, verbose=0)}, 5 if quick else 60)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Measure and write JSON; training.bench calls this."""
-    parser = argparse.ArgumentParser(
-        prog='python -m posenet_ros.training.bench.cores', description=__doc__)
-    parser.add_argument('--model', type=Path, required=True, help='model folder')
-    parser.add_argument('--out', type=Path, required=True, help='JSON file to write')
-    parser.add_argument('--quick', action='store_true', help='few runs')
-    options = parser.parse_args(argv)
-    options.out.write_text(json.dumps(measure(options.model, options.quick)))
-    return 0
-
-
-if __name__ == '__main__':
-    sys.exit(run_cli(main))
+def benchmark(options: argparse.Namespace) -> dict[str, Timing]:
+    """Benchmark the model of the options."""
+    return measure(options.model, options.quick)

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-import json
 from pathlib import Path
-import sys
 import tempfile
 
 import numpy as np
-from posenet_ros.errors import run_cli
 from posenet_ros.inference.artifact import load
 from posenet_ros.localisation.factory import make_relocaliser, RelocaliserOptions
 from posenet_ros.localisation.relocaliser import Relocaliser
@@ -49,18 +45,6 @@ def _relocaliser(folder: Path, samples: int) -> Relocaliser:
     return make_relocaliser(load(folder), options).relocaliser
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Measure and write JSON; training.bench calls this."""
-    parser = argparse.ArgumentParser(prog='python -m training.bench.uncertainty',
-                                     description=__doc__)
-    parser.add_argument('--preset', required=True, help='preset of training.train')
-    parser.add_argument('--model', type=Path, required=True, help='model folder of that preset')
-    parser.add_argument('--out', type=Path, required=True, help='JSON file to write')
-    parser.add_argument('--quick', action='store_true', help='few runs')
-    options = parser.parse_args(argv)
-    options.out.write_text(json.dumps(measure(options.preset, options.model, options.quick)))
-    return 0
-
-
-if __name__ == '__main__':
-    sys.exit(run_cli(main))
+def benchmark(options: argparse.Namespace) -> dict[str, Timing]:
+    """Benchmark the model and the preset of the options."""
+    return measure(options.preset, options.model, options.quick)

@@ -10,15 +10,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-import json
 import os
-from pathlib import Path
-import sys
 import time
 from typing import Any
 
 import cv2
-from posenet_ros.errors import run_cli
 from posenet_ros.evaluation.runner import prepare_query, run, WorstFrames
 from posenet_ros.evaluation.sources import QueryImage
 from posenet_ros.geometry.pose import Pose
@@ -27,7 +23,7 @@ from posenet_ros.inference.artifact import load, LoadedArtifact
 from posenet_ros.localisation.factory import make_relocaliser, RelocaliserOptions
 from posenet_ros.localisation.gate import Gate, GateConfig
 from posenet_ros.localisation.pipeline import infer
-from posenet_ros.training.bench.images import textured_image
+from posenet_ros.training.bench.parts.images import textured_image
 from posenet_ros.utils.parallel import WORKERS
 
 IMAGE_SIZE = (1920, 1080)
@@ -88,17 +84,6 @@ def measure(artifact: LoadedArtifact, quick: bool) -> dict[str, Any]:
                 1 / decode['images_per_s'] + 1 / inference['images_per_s'])}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Measure and write JSON; training.bench calls this."""
-    parser = argparse.ArgumentParser(
-        prog='python -m posenet_ros.training.bench.evaluation', description=__doc__)
-    parser.add_argument('--model', type=Path, required=True, help='model folder')
-    parser.add_argument('--out', type=Path, required=True, help='JSON file to write')
-    parser.add_argument('--quick', action='store_true', help='few images, one run')
-    options = parser.parse_args(argv)
-    options.out.write_text(json.dumps(measure(load(options.model), options.quick)))
-    return 0
-
-
-if __name__ == '__main__':
-    sys.exit(run_cli(main))
+def benchmark(options: argparse.Namespace) -> dict[str, Any]:
+    """Benchmark the model of the options."""
+    return measure(load(options.model), options.quick)

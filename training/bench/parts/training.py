@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-import json
-from pathlib import Path
-import sys
 import time
 from typing import Any
 
-from posenet_ros.utils.quiet_stderr import quiet_stderr
-
-with quiet_stderr():
-    import keras
-import numpy as np  # noqa: I100 - after the quiet import
-from posenet_ros.errors import run_cli
+import keras
+import numpy as np
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.training.bench.model import CAMERA
 from posenet_ros.training.data.augment import Augmenter
@@ -82,23 +74,12 @@ def measure(preset: Preset, rounds: int, images: int) -> dict[str, Any]:
         'share': rates['pipeline'] / rates['memory'], 'batch': pipeline.batch}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(
-        prog='python -m posenet_ros.training.bench.training', description=__doc__)
-    parser.add_argument('--preset', required=True, help='of training.train')
-    parser.add_argument('--out', type=Path, required=True, help='file for the figures')
-    parser.add_argument('--quick', action='store_true',
-                        help='one round of few images, and the last layers trained only')
-    options = parser.parse_args(argv)
+def benchmark(options: argparse.Namespace) -> dict[str, Any]:
+    """Benchmark the training of the options' preset; quick trains the last layers only."""
     first = LAST_BLOCK if options.quick else ''
     preset = load_preset(options.preset, [
         'weights=none', f'trainable_from="{first}"', 'kept_versions=0'])
     choose()
-    options.out.write_text(json.dumps(
-        measure(preset, 1, preset.batch) if options.quick else measure(preset, ROUNDS, IMAGES)))
-    return 0
-
-
-if __name__ == '__main__':
-    sys.exit(run_cli(main))
+    if options.quick:
+        return measure(preset, 1, preset.batch)
+    return measure(preset, ROUNDS, IMAGES)

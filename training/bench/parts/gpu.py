@@ -7,23 +7,21 @@ sees the GPU, the network is run by Keras, and training is measured with any of 
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable
 from pathlib import Path
 import time
 from typing import Any
 
-from posenet_ros.utils.quiet_stderr import quiet_stderr
-
-with quiet_stderr():
-    import keras
-import numpy as np  # noqa: I100 - after the quiet import
+import keras
+import numpy as np
 from posenet_ros.inference.artifact import load, WEIGHTS_FILE
 from posenet_ros.inference.engine import has_nvidia_gpu, load_engine
 from posenet_ros.networks.network import flatten_layers
 from posenet_ros.training.bench.model import gflop
 from posenet_ros.training.export.litert import load_network
 from posenet_ros.training.fitting.devices import choose
-from posenet_ros.training.fitting.presets import Preset
+from posenet_ros.training.fitting.presets import load_preset, Preset
 from posenet_ros.training.fitting.trainer import make_trainer
 
 BATCHES = (1, 32, 128)
@@ -75,16 +73,9 @@ def limit_s(model: keras.Model, batch: int, kind: str, roof: tuple[float, float]
     return max(1e9 * gflop(model) * batch / roof[0], float(traffic_s))
 
 
-def on_gpu(preset: Preset, folder: Path) -> dict[str, Any]:
-    """Return latency, throughput and training rate on an NVIDIA GPU."""
-    if not has_nvidia_gpu():
-        return {'device': 'not measured: this machine has no NVIDIA GPU', 'figures': {}}
-    return on_device(preset, folder)
-
-
 def on_device(preset: Preset, folder: Path, batches: tuple[int, ...] = BATCHES,
               product: int = PRODUCT, copied: int = COPIED) -> dict[str, Any]:
-    """Return the same on the device that Keras runs on."""
+    """Return latency, throughput and training rate on the device that Keras runs on."""
     device = choose().text
     figures: dict[str, float] = {}
     tensorflow = keras.backend.backend() == 'tensorflow'
@@ -117,3 +108,8 @@ def training_rate(preset: Preset, shape: tuple[int, ...]) -> float:
     truth = {'position': np.zeros((preset.batch, 3), np.float32),
              'quat_xyzw': np.tile(np.array([0, 0, 0, 1], np.float32), (preset.batch, 1))}
     return preset.batch / median_s(lambda: trainer.train_on_batch(images, truth))
+
+
+def benchmark(options: argparse.Namespace) -> dict[str, Any]:
+    """Benchmark the preset and the model of the options."""
+    return on_device(load_preset(options.preset), options.model)

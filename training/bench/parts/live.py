@@ -10,9 +10,7 @@ import argparse
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, ExitStack, suppress
-import json
 import os
-from pathlib import Path
 import signal
 import subprocess
 import sys
@@ -20,11 +18,11 @@ import time
 from typing import Any
 
 import numpy as np
-from posenet_ros.errors import PoseNetError, run_cli
+from posenet_ros.errors import PoseNetError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.inference.artifact import load
 from posenet_ros.ros_node.environment import prepare_environment
-from posenet_ros.training.bench.images import textured_image
+from posenet_ros.training.bench.parts.images import textured_image
 from posenet_ros.training.bench.timing import cpu_s, memory_mb
 
 START_TIMEOUT_S = 60.0
@@ -120,7 +118,7 @@ def node_command(options: argparse.Namespace, number: int) -> list[object]:
     """Return the command line of a camera's node."""
     ros = ['--ros-args', '-r', f'__ns:=/cam{number}', '--log-level', 'error']
     if options.echo:
-        return ['posenet_ros.training.bench.live', '--as-echo', *ros]
+        return ['posenet_ros.training.bench', 'live', '--as-echo', *ros]
     return ['posenet_ros.node', *ros, '-p', f'model:={options.model}',
             '-p', f'engine:={options.engine}', '-p', 'tf_mode:=none',
             '-p', 'max_identical_images:=0']  # it is fed with one image, again and again
@@ -185,32 +183,11 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
                           if key.startswith('latency ') and 'p50' in key}}
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the command line's description."""
-    result = argparse.ArgumentParser(prog='python -m training.bench.live', description=__doc__)
-    result.add_argument('--model', type=Path, help='model folder')
-    result.add_argument('--engine', default='litert', help="the nodes' engine")
-    result.add_argument('--out', type=Path, help='JSON file to write')
-    result.add_argument('--size', default='640x480', help='of the images, WxH')
-    result.add_argument('--rate', type=float, default=30.0, help='images a second')
-    result.add_argument('--seconds', type=float, default=8.0, help='how long to measure')
-    result.add_argument('--nodes', type=int, default=1, help='nodes, each with its camera')
-    result.add_argument('--echo', action='store_true', help='answer without a network')
-    result.add_argument('--as-echo', action='store_true', help=argparse.SUPPRESS)
-    return result
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Measure and write JSON; training.bench calls this."""
-    options, _ = parser().parse_known_args(argv)
+def benchmark(options: argparse.Namespace) -> dict[str, Any]:
+    """Benchmark live nodes, or be the node that answers without a network."""
     os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     prepare_environment()
     if options.as_echo:
         run_echo_node()
-    else:
-        options.out.write_text(json.dumps(measure(options)))
-    return 0
-
-
-if __name__ == '__main__':
-    sys.exit(run_cli(main))
+        return {}
+    return measure(options)

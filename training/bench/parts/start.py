@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-import json
 import os
 from pathlib import Path
 import subprocess
@@ -13,7 +11,7 @@ import time
 from typing import Any
 
 import numpy as np
-from posenet_ros.errors import PoseNetError, run_cli
+from posenet_ros.errors import PoseNetError
 from posenet_ros.inference.artifact import load
 from posenet_ros.inference.engine import load_engine
 from posenet_ros.training.bench.timing import cpu_s, memory_mb
@@ -59,19 +57,8 @@ def engine_startup(model: Path, name: str) -> dict[str, Any]:
     return {'wall_s': process_age_s(), 'cpu_s': time.process_time(), 'memory_mb': memory_mb()}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Measure and write JSON; training.bench calls this."""
-    parser = argparse.ArgumentParser(
-        prog='python -m posenet_ros.training.bench.start', description=__doc__)
-    parser.add_argument('--model', type=Path, required=True, help='model folder')
-    parser.add_argument('--of', required=True, help='litert, tensorflow or node')
-    parser.add_argument('--out', type=Path, required=True, help='JSON file to write')
-    options = parser.parse_args(argv)
-    found = (node_startup(options.model) if options.of == 'node'
-             else engine_startup(options.model, options.of))
-    options.out.write_text(json.dumps(found))
-    return 0
-
-
-if __name__ == '__main__':
-    sys.exit(run_cli(main))
+def benchmark(options: argparse.Namespace) -> dict[str, Any]:
+    """Benchmark the start-up of the options' target."""
+    if options.of == 'node':
+        return node_startup(options.model)
+    return engine_startup(options.model, options.of)

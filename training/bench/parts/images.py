@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import argparse
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-import json
-from pathlib import Path
-import sys
 
 import cv2
 import numpy as np
 from posenet_ros.arrays import RgbImage
-from posenet_ros.errors import run_cli
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import decode_compressed, decode_raw
@@ -102,18 +98,6 @@ def measure(preprocess: Preprocess, runs: int, quick: bool) -> dict[str, dict[st
             for w, h in sizes}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Measure and write JSON; training.bench calls this."""
-    parser = argparse.ArgumentParser(
-        prog='python -m posenet_ros.training.bench.images', description=__doc__)
-    parser.add_argument('--model', type=Path, required=True, help='model folder')
-    parser.add_argument('--out', type=Path, required=True, help='JSON file to write')
-    parser.add_argument('--quick', action='store_true', help='one size, few runs')
-    options = parser.parse_args(argv)
-    found = measure(load(options.model).preprocess, 5 if options.quick else 40, options.quick)
-    options.out.write_text(json.dumps(found))
-    return 0
-
-
-if __name__ == '__main__':
-    sys.exit(run_cli(main))
+def benchmark(options: argparse.Namespace) -> dict[str, dict[str, Timing]]:
+    """Benchmark the preprocessing of the options' model."""
+    return measure(load(options.model).preprocess, 5 if options.quick else 40, options.quick)

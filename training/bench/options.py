@@ -1,0 +1,76 @@
+"""The command line of the benchmark, and the table of its parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from posenet_ros.utils.arguments import CommandParser
+
+PACKAGE = 'posenet_ros.training.bench'
+ALL = 'all'
+DEFAULT_PRESETS = ['best', 'posenet']
+
+
+class Part(NamedTuple):
+    """A part of the benchmark: its module, a line about it, and whether it needs Keras."""
+
+    module: str
+    summary: str
+    keras: bool = False
+
+
+PARTS = {
+    'model': Part(f'{PACKAGE}.model', 'only make a model folder with random weights', True),
+    'engines': Part(f'{PACKAGE}.parts.engines', 'engines and other runtimes, one thread', True),
+    'cores': Part(f'{PACKAGE}.parts.cores', 'each engine on all cores', True),
+    'start': Part(f'{PACKAGE}.parts.start', 'start-up until the first pose'),
+    'uncertainty': Part(f'{PACKAGE}.parts.uncertainty', 'covariance and place score', True),
+    'images': Part(f'{PACKAGE}.parts.images', 'the path from message to network input'),
+    'evaluation': Part(f'{PACKAGE}.parts.evaluation', 'the offline evaluator'),
+    'training': Part(f'{PACKAGE}.parts.training', 'training and its input pipeline', True),
+    'live': Part(f'{PACKAGE}.parts.live', 'live nodes over DDS'),
+    'gpu': Part(f'{PACKAGE}.parts.gpu', 'an NVIDIA GPU: float16, XLA, batch 1, training rate, '
+                'roofline', True),
+}
+
+
+def parser() -> CommandParser:
+    """Make the parser of the command line."""
+    listed = '; '.join(f'{name}: {part.summary}' for name, part in PARTS.items())
+    result = CommandParser(
+        description='Benchmark all stages and engines on this machine, as ratios to a baseline '
+        'or a roofline of the same run; or one part.', epilog=f'Parts: {listed}.')
+    result.add_argument('part', nargs='?', choices=(ALL, *PARTS), default=ALL, metavar='PART',
+                        help=f'one of {", ".join(PARTS)} (default: {ALL})')
+    result.add_argument('--out', type=Path, metavar='FILE', help='file of the figures, replaced '
+                        '(default: bench.json; those of a part are printed)')
+    result.add_argument('--presets', nargs='+', metavar='PRESET', default=DEFAULT_PRESETS,
+                        help='networks to measure; the nodes run the first, and so does a part '
+                        f'(default: {" ".join(DEFAULT_PRESETS)})')
+    result.add_argument('--quick', action='store_true', help='a tiny network, few runs, no other '
+                        'runtimes: shows within a minute that everything runs; its figures mean '
+                        'little')
+    result.add_argument('--seconds', type=float, default=8.0,
+                        help='how long the nodes are fed in each case (default: %(default)s)')
+    _add_part(result)
+    return result
+
+
+def _add_part(parser: CommandParser) -> None:
+    group = parser.add_argument_group('with a part')
+    group.add_argument('--model', type=Path, metavar='FOLDER',
+                       help='model folder (default: one with random weights)')
+    group.add_argument('--of', default='litert', choices=('litert', 'tensorflow', 'node'),
+                       help='start: what to start (default: %(default)s)')
+    group.add_argument('--engine', default='litert',
+                       help="live: the nodes' engine (default: %(default)s)")
+    group.add_argument('--size', default='640x480', metavar='WxH',
+                       help='live: of the images (default: %(default)s)')
+    group.add_argument('--rate', type=float, default=30.0, metavar='HZ',
+                       help='live: images a second (default: %(default)s)')
+    group.add_argument('--nodes', type=int, default=1,
+                       help='live: nodes, each with its camera (default: %(default)s)')
+    group.add_argument('--echo', action='store_true',
+                       help='live: answer without a network, to measure the transport')
+    group.add_argument('--as-echo', action='store_true', help='live: be the node that does so')
