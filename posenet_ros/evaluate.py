@@ -7,20 +7,21 @@ from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 import sys
-from typing import Any
 
 from posenet_ros.errors import PoseNetError, run_cli
-from posenet_ros.evaluation.evaluator import Evaluation, run_model, score_files, score_published
+from posenet_ros.evaluation.evaluator import run_model, score_files, score_published
 from posenet_ros.evaluation.options import parser
 from posenet_ros.evaluation.report import comparison as compare
+from posenet_ros.evaluation.report.build import build_report, Evaluation
+from posenet_ros.evaluation.report.content import Report
 from posenet_ros.evaluation.report.folder import write_report
 from posenet_ros.evaluation.report.tables import summary_line, tables, text_table
 from posenet_ros.utils.atomic_folder import check_new
 
 
-def show(report: dict[str, Any], folder: Path) -> None:
+def show(report: Report, folder: Path) -> None:
     """Print the report's summary line, warnings and tables."""
-    data = report['data']
+    data = report.data
     print(f'\n{summary_line(report)}')
     for key, text in (('without_truth', 'images without a truth were left out'),
                       ('truth_rejected', 'truths were not valid poses')):
@@ -52,11 +53,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     check_new(options.out, force=options.force)
     if not find_spec('matplotlib'):
         raise PoseNetError('the report needs matplotlib. Install it: pip install matplotlib')
-    report, frames, train, out_of_place = _evaluation_of(options)(options)
-    write_report(options.out, report, frames, train, out_of_place, force=options.force)
+    evaluation = _evaluation_of(options)(options)
+    report = build_report(evaluation)
+    write_report(options.out, report, evaluation, force=options.force)
     show(report, options.out)
-    if not report['frames']['accepted']:
-        raise PoseNetError(f'no frame has an accepted estimate; the first: {frames[0].reasons}')
+    if not report.frames.accepted:
+        raise PoseNetError('no frame has an accepted estimate; the first: '
+                           f'{evaluation.frames[0].reasons}')
     return 0
 
 
