@@ -34,7 +34,7 @@ def choose_topic(topics: Mapping[str, str], topic: str | None, types: tuple[str,
         raise InputError(f'expected the name of {what} topic, as there are several. '
                          f'Received: none; choose one of {", ".join(candidates)}')
     listed = ', '.join(f'{name} ({kind})' for name, kind in sorted(topics.items()))
-    wrong = f'{topic} ({topics[topic]})' if topic in topics else topic
+    wrong = f'{topic} ({topics[topic]})' if topic and topic in topics else topic
     raise InputError(
         f'expected {what} topic ({" or ".join(types)}). Received: {wrong or "none"}; the bag has '
         f'{listed or "no topics"}{did_you_mean(topic, candidates) if topic else ""}')
