@@ -157,6 +157,11 @@ def test_wrong_topic_lists_those_there(bag: BagReader, topic: str, expected: str
             method(topic)
 
 
+def test_a_mistyped_topic_gets_a_suggestion(bag: BagReader) -> None:
+    with pytest.raises(InputError, match=r'did you mean /camera/camera_info\?$'):
+        bag.camera_topic('/camera/camera_inof')
+
+
 def test_several_image_topics_want_a_choice(tmp_path: Path) -> None:
     """With two cameras the camera_info beside the images is taken."""
     with new_bag(tmp_path / 'two') as writer:
