@@ -293,7 +293,7 @@ def test_training_holds_out_a_short_walk_of_its_own(frames: int) -> None:
     pose = sequences[0].pose(0)
     samples = tuple(Sample(Path(name), name, pose, name) for name in names)
     _, held = hold_out(Dataset('court', samples, Settings().camera),
-                       load_preset('demo').validation)
+                       load_preset('demo').validation.proportion)
     assert {names[i] for i in held} == {'seq7'}
     assert 0.05 < len(held) / len(names) < 0.08
 
