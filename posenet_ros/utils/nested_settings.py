@@ -72,7 +72,7 @@ class Sections(Generic[T]):
         for key, value in self._dotted(mapping):
             flat = dotted.get(key, key)
             if flat not in keys:
-                raise InputError(f'{where}: unknown key {key!r}. {_hint(key, keys, dotted)}')
+                raise InputError(f'{where}: unknown key {key!r}{_hint(key, keys, dotted)}')
             if flat in values:
                 raise InputError(f'{where}: {key} is set twice')
             values[flat] = typed(value, examples[flat], f'{where}: {key}')
@@ -107,11 +107,11 @@ class Sections(Generic[T]):
 
 
 def _hint(key: str, keys: Mapping[str, tuple[str, str]], dotted: Mapping[str, str]) -> str:
-    """Suggest the right section of a known key, a similar key, or name all."""
+    """End the message: with the right section of a known key, a similar key, or all keys."""
     tail = keys.get(key.rpartition('.')[2])
     if tail:
-        return f'Did you mean {".".join(filter(None, tail))!r}?'
-    return did_you_mean(key, [*keys, *dotted]) or f'Known keys: {", ".join(keys)}'
+        return f'; did you mean {".".join(filter(None, tail))}?'
+    return did_you_mean(key, [*keys, *dotted]) or f'. Known keys: {", ".join(keys)}'
 
 
 def typed(value: Any, example: Any, where: str) -> Any:  # noqa: ANN401

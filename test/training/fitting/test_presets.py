@@ -106,9 +106,9 @@ def test_a_model_folder_keeps_the_flat_keys() -> None:
 
 
 @pytest.mark.parametrize(('setting', 'reason'), [
-    ('epoch=3', "unknown key 'epoch'. Did you mean 'epochs'"),
-    ('augmentation.shft=1', "'augmentation.shft'. Did you mean 'augmentation.shift'"),
-    ('optimizer.epochs=1', "'optimizer.epochs'. Did you mean 'schedule.epochs'"),
+    ('epoch=3', "unknown key 'epoch'; did you mean epochs"),
+    ('augmentation.shft=1', "'augmentation.shft'; did you mean augmentation.shift"),
+    ('optimizer.epochs=1', "'optimizer.epochs'; did you mean schedule.epochs"),
     ('loss={beta: 1, loss.beta: 2}', "unknown key 'loss.loss.beta'"),
     ('zzz=3', r"unknown key 'zzz'. Known keys: about, backbone, .*seed"),
     ('seed=-1', 'seed is out of range'), ('beta=0', 'loss.beta is out of range'),
