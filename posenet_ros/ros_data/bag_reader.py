@@ -28,6 +28,7 @@ from posenet_ros.ros_data.messages import (
     stamp_ns,
 )
 from posenet_ros.ros_data.truncated_mcap import TruncatedMcapPath
+from posenet_ros.utils.suggestions import did_you_mean
 from rosbags.highlevel import AnyReader
 from rosbags.interfaces import QosDurability
 from rosbags.typesys import get_typestore, Stores
@@ -180,7 +181,8 @@ class BagReader:
                              f'several. Received: none; choose one of {", ".join(having)}')
         wrong = f'{topic} ({self.topics[topic]})' if topic in self.topics else topic
         raise InputError(f'{self.path}: expected {what} topic ({" or ".join(types)}). '
-                         f'Received: {wrong or "none"}; the bag has {listed or "no topics"}')
+                         f'Received: {wrong or "none"}; the bag has {listed or "no topics"}'
+                         + did_you_mean(topic or '', having))
 
     def raw_messages(self, topics: Iterable[str] | None = None) -> Iterator[RawMessage]:
         """

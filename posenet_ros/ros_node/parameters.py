@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.inference.engine import ENGINES, PRECISIONS
 from posenet_ros.localisation.gate import GateConfig
+from posenet_ros.utils.choices import ENGINES, PRECISIONS
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 import rclpy.exceptions
 from rclpy.lifecycle import LifecycleNode
