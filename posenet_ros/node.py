@@ -80,7 +80,7 @@ class RelocaliserNode(LifecycleNode):  # type: ignore[misc] # ROS has no types
             return TransitionCallbackReturn.FAILURE
         for name in parameters.unknown(self):
             self.warn(f'unknown parameter {name}', 'is not known and has no effect'
-                      + did_you_mean(name, parameters.names()))
+                      + did_you_mean(name, [item.name for item in fields(Parameters)]))
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
