@@ -9,12 +9,13 @@ from pathlib import Path
 import sys
 from typing import Any
 
+from posenet_ros import compare
 from posenet_ros.errors import PoseNetError, run_cli
 from posenet_ros.evaluation.evaluator import Evaluation, run_model, score_files, score_published
 from posenet_ros.evaluation.options import parser
-from posenet_ros.evaluation.report import comparison as compare
 from posenet_ros.evaluation.report.folder import write_report
 from posenet_ros.evaluation.report.tables import summary_line, tables, text_table
+from posenet_ros.utils.arguments import program_name
 from posenet_ros.utils.atomic_folder import check_new
 
 
@@ -47,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == ['compare']:
-        return compare.main(arguments[1:])
+        return compare.main(arguments[1:], f'{program_name()} compare')
     options = parser().parse_args(arguments)
     check_new(options.out, force=options.force)
     if not find_spec('matplotlib'):
