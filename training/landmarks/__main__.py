@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     check_new(options.out, force=options.force)
     import_keras()
-    from posenet_ros.training.pipelines.add_landmarks import add_landmarks
+    from posenet_ros.training.landmarks.add_to_model import add_landmarks
     about = add_landmarks(options.model, options.data, options.out, force=options.force)
     print(f'{about}; model in {options.out}')
     return 0

@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     check_new(options.out, force=options.force)
     import_keras()
-    from posenet_ros.training.pipelines.add_uncertainty import add_uncertainty
+    from posenet_ros.training.uncertainty.add_to_model import add_uncertainty
     print(add_uncertainty(options.model, options.data, options.out, force=options.force))
     return 0
 
