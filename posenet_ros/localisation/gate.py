@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from enum import Enum, unique
-from typing import NamedTuple
 
 import numpy as np
 from posenet_ros.errors import InputError
@@ -15,8 +14,7 @@ from posenet_ros.geometry.lie import rotation_angle_rad
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.quality import Fault, FaultLimits, find_fault, ImageFault, ImageStatistics
 from posenet_ros.inference.calibration import Scene
-
-VELOCITY_WINDOW_NS = 1_000_000_000  # single answers are too noisy to take a velocity from two
+from posenet_ros.localisation.motion import predict_pose, TimedPose, VELOCITY_WINDOW_NS
 
 
 @unique
@@ -102,14 +100,6 @@ class GateConfig:
 
 
 NODE_DEFAULTS = GateConfig(max_place_score=1.0, reject_faulty_images=True)
-
-
-class TimedPose(NamedTuple):
-    """A pose at a time, with the odometry of that time."""
-
-    stamp_ns: int
-    map_from_camera: Pose
-    odom_from_camera: Pose | None
 
 
 class Gate:
@@ -231,7 +221,7 @@ class Gate:
         return ''
 
     def _check_distance(self, timed_pose: TimedPose,
-                        past: deque[TimedPose] | list[TimedPose]) -> str:
+                        past: Sequence[TimedPose]) -> str:
         if not past or not (self.config.max_jump_m or self.config.max_jump_deg):
             return ''
         step = predict_pose(past, timed_pose).inverse() @ timed_pose.map_from_camera
@@ -239,27 +229,6 @@ class Gate:
         return _describe_excess(
             'jump', float(np.linalg.norm(step.translation_m)), self.config.max_jump_m,
             float(np.degrees(angle_rad)), self.config.max_jump_deg)
-
-
-def predict_pose(past: deque[TimedPose] | list[TimedPose], timed_pose: TimedPose) -> Pose:
-    """
-    Predict the pose at the time of `timed_pose` from the past poses.
-
-    By odometry where both have it; else at the mean velocity of `past`, for as long as that was
-    observed and no longer, and without turning.
-    """
-    last = past[-1]
-    if last.odom_from_camera and timed_pose.odom_from_camera:
-        return (last.map_from_camera @ last.odom_from_camera.inverse()
-                @ timed_pose.odom_from_camera)
-    first = past[0]
-    observed_ns = last.stamp_ns - first.stamp_ns
-    if observed_ns <= 0:
-        return last.map_from_camera
-    ratio = min((timed_pose.stamp_ns - last.stamp_ns) / observed_ns, 1.0)
-    moved = last.map_from_camera.translation_m - first.map_from_camera.translation_m
-    return Pose(last.map_from_camera.translation_m + ratio * moved,
-                last.map_from_camera.quat_xyzw)
 
 
 def _describe_excess(

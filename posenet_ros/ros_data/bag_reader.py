@@ -1,5 +1,5 @@
 """
-Bags: frames, camera and truth read from ROS bags, and new ones written, without ROS.
+Read frames, camera, truth and transforms from ROS bags, without ROS.
 
 Reads rosbag2 (sqlite3 and mcap: a folder with metadata.yaml, or a single .mcap or .db3 file) and
 ROS 1 .bag files by rosbags, which brings the message definitions of Jazzy.
@@ -8,7 +8,6 @@ ROS 1 .bag files by rosbags, which brings the message definitions of Jazzy.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -19,27 +18,24 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.geometry.tf_tree import TransformTree
 from posenet_ros.geometry.trajectory import Lookup, Trajectory
 from posenet_ros.imaging.decoding import Frame
+from posenet_ros.ros_data.bag_file import damaged, open_reader
 from posenet_ros.ros_data.messages import (
     camera_from_message,
     frame_from_message,
     Message,
-    pose_from_message,
     pose_from_transform,
     stamp_ns,
+    truth_from_message,
 )
-from posenet_ros.ros_data.truncated_mcap import TruncatedMcapPath
-from posenet_ros.utils.suggestions import did_you_mean
-from rosbags.highlevel import AnyReader
+from posenet_ros.ros_data.topics import (
+    camera_info_beside,
+    CAMERA_TYPES,
+    choose_topic,
+    IMAGE_TYPES,
+    TRANSFORM_TYPES,
+    TRUTH_TYPES,
+)
 from rosbags.interfaces import QosDurability
-from rosbags.typesys import get_typestore, Stores
-from rosbags.typesys.store import Typestore
-
-IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
-CAMERA_TYPES = ('sensor_msgs/msg/CameraInfo',)
-TRANSFORM_TYPES = ('tf2_msgs/msg/TFMessage', 'tf/msg/tfMessage')
-TRUTH_TYPES = (
-    'geometry_msgs/msg/PoseStamped', 'geometry_msgs/msg/PoseWithCovarianceStamped',
-    'nav_msgs/msg/Odometry', 'geometry_msgs/msg/TransformStamped')
 
 
 class RawMessage(NamedTuple):
@@ -48,24 +44,6 @@ class RawMessage(NamedTuple):
     topic: str
     time_ns: int
     data: bytes
-
-
-class _Folder(type(Path())):  # type: ignore[misc]
-    """A path without suffix: rosbags takes a folder called `walk.bag` for a file of ROS 1."""
-
-    suffix = ''
-
-
-@cache
-def typestore() -> Typestore:
-    """Return the message types of Jazzy."""
-    return get_typestore(Stores.ROS2_JAZZY)
-
-
-def _opened(path: Any) -> AnyReader:  # noqa: ANN401 - what rosbags calls RPath
-    reader = AnyReader([path], default_typestore=typestore())
-    reader.open()
-    return reader
 
 
 class BagReader:
@@ -80,40 +58,7 @@ class BagReader:
 
     def __init__(self, path: Path | str, *, recover: bool = False) -> None:
         self.path = Path(path)
-        self.damage = ''
-        self._reader = self._open(recover=recover)
-
-    def _open(self, *, recover: bool) -> AnyReader:
-        if not self.path.exists():
-            raise InputError(f'{self.path}: no such bag')
-        if self.path.is_dir() and not (self.path / 'metadata.yaml').exists():
-            raise InputError(f'{self.path}: a bag folder has to hold metadata.yaml. Received: '
-                             'none; give a .mcap or .db3 file, or run "ros2 bag reindex"')
-        try:
-            return _opened(_Folder(self.path) if self.path.is_dir() else self.path)
-        except PermissionError:
-            raise
-        except Exception as error:  # rosbags lets out whatever a damaged file causes
-            if recover:
-                return self._open_truncated(error)
-            raise self._damaged(error) from error
-
-    def _open_truncated(self, error: Exception) -> AnyReader:
-        """Open the complete records of a truncated .mcap file."""
-        truncated = TruncatedMcapPath(self.path)
-        try:
-            reader = _opened(truncated)
-            next(reader.messages())  # the metadata may promise messages that are not there
-        except Exception:
-            raise self._damaged(error) from error
-        self.damage = f'{self.path}: {truncated.describe_loss()}'
-        return reader
-
-    def _damaged(self, error: Exception, after: str = '') -> InputError:
-        reason = ' '.join(str(error).split()) or type(error).__name__
-        return InputError(f'{self.path}: expected a whole ROS bag. Received: one that is damaged, '
-                          f'cut off or of an unknown kind{after} ({reason}); "ros2 bag reindex" '
-                          'or "mcap recover" may save it')
+        self._reader, self.damage = open_reader(self.path, recover=recover)
 
     def __enter__(self) -> BagReader:
         return self
@@ -163,26 +108,16 @@ class BagReader:
 
     def camera_topic(self, topic: str | None = None, image_topic: str = '') -> str:
         """Return the camera_info topic to use: as asked, beside the images, or the only one."""
-        namespace = image_topic.removesuffix('/compressed').rpartition('/')[0]
-        beside = f'{namespace}/camera_info'
+        beside = camera_info_beside(image_topic)
         if topic is None and image_topic and beside in self.topics:
             topic = beside
         return self._choose(topic, CAMERA_TYPES, 'a camera_info')
 
     def _choose(self, topic: str | None, types: tuple[str, ...], what: str) -> str:
-        having = sorted(name for name, kind in self.topics.items() if kind in types)
-        if topic is None and len(having) == 1:
-            return having[0]
-        if topic in having:
-            return str(topic)
-        listed = ', '.join(f'{name} ({kind})' for name, kind in sorted(self.topics.items()))
-        if topic is None and having:
-            raise InputError(f'{self.path}: expected the name of {what} topic, as there are '
-                             f'several. Received: none; choose one of {", ".join(having)}')
-        wrong = f'{topic} ({self.topics[topic]})' if topic in self.topics else topic
-        raise InputError(f'{self.path}: expected {what} topic ({" or ".join(types)}). '
-                         f'Received: {wrong or "none"}; the bag has {listed or "no topics"}'
-                         + did_you_mean(topic or '', having))
+        try:
+            return choose_topic(self.topics, topic, types, what)
+        except InputError as error:
+            raise InputError(f'{self.path}: {error}') from error
 
     def raw_messages(self, topics: Iterable[str] | None = None) -> Iterator[RawMessage]:
         """
@@ -200,7 +135,7 @@ class BagReader:
             except StopIteration:
                 return
             except Exception as error:
-                raise self._damaged(error, f' after {count} messages') from error
+                raise damaged(self.path, error, f' after {count} messages') from error
             count += 1
             yield RawMessage(connection.topic, time_ns, data)
 
@@ -211,7 +146,7 @@ class BagReader:
             try:
                 message: Any = self._reader.deserialize(raw.data, kind)
             except Exception as error:
-                raise self._damaged(error, f' in message {index} of {topic}') from error
+                raise damaged(self.path, error, f' in message {index} of {topic}') from error
             yield raw.time_ns, message
 
     def messages(self, topic: str) -> Iterator[Message]:
@@ -251,7 +186,7 @@ class BagReader:
         for message in self.messages(name):
             frame, child = message.header.frame_id, getattr(message, 'child_frame_id', '')
             try:
-                poses.append((stamp_ns(message.header.stamp), _pose(message)))
+                poses.append((stamp_ns(message.header.stamp), truth_from_message(message)))
             except InputError:
                 rejected += 1
         try:
@@ -287,11 +222,3 @@ class BagReader:
 
 def _always(pose: Pose) -> Lookup:
     return lambda _stamp_ns, _max_gap_s: pose
-
-
-def _pose(message: Message) -> Pose:
-    """Return the pose of one of the TRUTH_TYPES."""
-    if hasattr(message, 'transform'):
-        return pose_from_transform(message.transform)
-    inner = message.pose
-    return pose_from_message(inner if hasattr(inner, 'position') else inner.pose)

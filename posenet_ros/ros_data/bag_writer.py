@@ -13,7 +13,7 @@ from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import Frame
-from posenet_ros.ros_data.bag_reader import typestore
+from posenet_ros.ros_data.bag_file import typestore
 from posenet_ros.ros_data.messages import Message, NS_PER_S
 from posenet_ros.utils.atomic_folder import new_folder
 from rosbags.interfaces import (

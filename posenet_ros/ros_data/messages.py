@@ -26,7 +26,7 @@ from posenet_ros.imaging.decoding import (
 __all__ = [
     'ImageError', 'camera_from_message', 'fill_covariance', 'fill_pose',
     'fill_transform', 'frame_from_message', 'pose_from_message', 'pose_from_transform',
-    'set_stamp', 'stamp_ns',
+    'set_stamp', 'stamp_ns', 'truth_from_message',
 ]
 
 Message = Any  # of rclpy or of rosbags
@@ -128,6 +128,17 @@ def pose_from_transform(msg: Message) -> Pose:
     :raises InputError: when it is not finite or its quaternion is not of unit length.
     """
     return _pose(msg.translation, msg.rotation)
+
+
+def truth_from_message(msg: Message) -> Pose:
+    """
+    Read the pose of a message of one of :data:`posenet_ros.ros_data.topics.TRUTH_TYPES`.
+
+    :raises InputError: when it is not finite or its quaternion is not of unit length.
+    """
+    if hasattr(msg, 'transform'):
+        return pose_from_transform(msg.transform)
+    return pose_from_message(msg.pose if hasattr(msg.pose, 'position') else msg.pose.pose)
 
 
 def _pose(position: Message, quaternion: Message) -> Pose:

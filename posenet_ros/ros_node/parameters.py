@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, Field, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, Field, fields
 from enum import Enum, unique
 from typing import Any
 
 import numpy as np
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.localisation.gate import GateConfig
+from posenet_ros.localisation.gate import GateConfig, NODE_DEFAULTS
+from posenet_ros.utils import described_fields
 from posenet_ros.utils.choices import ENGINES, PRECISIONS
+from posenet_ros.utils.described_fields import as_list, describe_allowed, described
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 import rclpy.exceptions
 from rclpy.lifecycle import LifecycleNode
@@ -27,130 +29,122 @@ class TfMode(Enum):
     MAP_TO_ODOM = 'map_to_odom'
 
 
-def _parameter(
-        default: str | bool | float | tuple[float, ...], description: str, *,
-        choices: Iterable[str] = (), limits: tuple[float, float] | None = None,
-        read_only: bool = False, live: bool = False) -> Any:  # noqa: ANN401
-    """Make a dataclass field with the descriptor of a parameter; `live`: can be changed."""
-    return field(default=default, metadata={
-        'description': description, 'choices': tuple(choices), 'limits': limits,
-        'read_only': read_only, 'live': live})
+def _gate_limit(name: str, description: str,
+                limits: tuple[float, float] | None = None) -> Any:  # noqa: ANN401
+    """Make the field of a limit of the gate; its default is that of NODE_DEFAULTS."""
+    return described(getattr(NODE_DEFAULTS, name), description, limits=limits, live=True)
 
 
 @dataclass(frozen=True)
 class Parameters:
     """
-    The values of the parameters.
-
-    They are read when the node is configured. Those that are `live` can be changed at any time,
-    the others only while the node is not configured.
+    The values of the parameters; only the `live` ones can be changed while it is configured.
 
     :raises InputError: on a value that is not allowed, naming the parameter.
     """
 
-    model: str = _parameter('', 'Model folder, as made by training.train.')
-    engine: str = _parameter(
+    model: str = described('', 'Model folder, as made by training.train.')
+    engine: str = described(
         'auto', 'What runs the network. auto: TensorFlow where there is a GPU, else LiteRT.',
         choices=ENGINES)
-    precision: str = _parameter(
+    precision: str = described(
         'float32', 'What the network computes in. float16: on a GPU; int8: on the CPU, where the '
         'model folder offers it because it was measured to be as good and faster.',
         choices=PRECISIONS)
-    mc_samples: int = _parameter(
+    mc_samples: int = described(
         0, 'Number of Monte-Carlo dropout samples, whose covariance is added; 0: off.',
         limits=(0, 1000))
-    refine: bool = _parameter(
+    refine: bool = described(
         False, "Make poses exact by the model folder's landmarks, where the image shows enough of "
         'them: ten times more accurate or better, for some 45 ms more an image.')
-    autostart: bool = _parameter(
+    autostart: bool = described(
         True, 'Configure and activate at start; false leaves that to a lifecycle manager.',
         read_only=True)
-    map_frame: str = _parameter('map', 'frame_id of the poses and parent of the transforms.')
-    camera_frame: str = _parameter(
+    map_frame: str = described('map', 'frame_id of the poses and parent of the transforms.')
+    camera_frame: str = described(
         '', "Camera's TF frame (optical: z forward); empty means the image's frame_id.")
-    tf_mode: str = _parameter(
+    tf_mode: str = described(
         'map_to_camera', 'Transform to broadcast. map_to_odom is for robots with odometry '
         '(REP-105); map_to_base makes base_frame a child of map_frame, map_to_camera the camera: '
         'each for a frame that has no other parent.',
         choices=(mode.value for mode in TfMode))
-    image_transport: str = _parameter(
+    image_transport: str = described(
         'raw', 'raw: sensor_msgs/Image on the topic image; compressed: CompressedImage (JPEG, '
         'PNG) on image/compressed.', choices=('raw', 'compressed'))
-    image_reliability: str = _parameter(
+    image_reliability: str = described(
         'best_effort', 'Quality of service that is asked of the images.',
         choices=('best_effort', 'reliable'))
-    image_durability: str = _parameter(
+    image_durability: str = described(
         'volatile', 'Quality of service that is asked of the images.',
         choices=('volatile', 'transient_local'))
-    image_depth: int = _parameter(
+    image_depth: int = described(
         1, 'Images that the middleware keeps; only the latest is answered.', limits=(1, 100))
-    image_timeout: float = _parameter(
+    image_timeout: float = described(
         2.0, 'Warn when no image arrived within this time, seconds; 0 switches it off.',
         limits=(0.0, 3600.0), live=True)
-    camera_info_policy: str = _parameter(
+    camera_info_policy: str = described(
         'refuse', "When camera_info is not the model's camera. refuse: answer no image; rectify: "
         "warp the images into the model's camera, black where they see less; ignore: take "
         "camera_info for the model's camera.", choices=('refuse', 'rectify', 'ignore'))
-    base_frame: str = _parameter(
+    base_frame: str = described(
         'base_link', "The robot's frame, for map_to_base and publish_base_pose.")
-    odom_frame: str = _parameter('odom', 'Frame of the odometry, for map_to_odom.')
-    publish_base_pose: bool = _parameter(
+    odom_frame: str = described('odom', 'Frame of the odometry, for map_to_odom.')
+    publish_base_pose: bool = described(
         False, 'Publish ~/base_pose_with_covariance, too: where base_frame is. Filters such as '
         "robot_localization take every pose for the base's.")
-    tf_timeout: float = _parameter(
+    tf_timeout: float = described(
         0.2, "How long an estimate waits for the transforms of its image's time, seconds.",
         limits=(0.0, 60.0), live=True)
-    tf_publish_rate: float = _parameter(
+    tf_publish_rate: float = described(
         20.0, 'How often map_to_odom is broadcast, Hz.', limits=(0.1, 1000.0))
-    transform_tolerance: float = _parameter(
+    transform_tolerance: float = described(
         0.1, 'How far into the future the stamp of map_to_odom is, seconds.',
         limits=(0.0, 60.0), live=True)
-    map_from_dataset_xyz: tuple[float, ...] = _parameter(
+    map_from_dataset_xyz: tuple[float, ...] = described(
         (0.0, 0.0, 0.0), "Origin of the training dataset's frame in map_frame, metres.")
-    map_from_dataset_quat_xyzw: tuple[float, ...] = _parameter(
+    map_from_dataset_quat_xyzw: tuple[float, ...] = described(
         (0.0, 0.0, 0.0, 1.0), "Rotation of the dataset's frame in map_frame, x y z w.")
-    path_length: int = _parameter(
-        1000, 'Poses in ~/path, at most.', limits=(1, 100000))
-    smoothing_acceleration: float = _parameter(
+    path_length: int = described(1000, 'Poses in ~/path, at most.', limits=(1, 100000))
+    smoothing_acceleration: float = described(
         0.0, 'Publish ~/pose_smoothed, by a Kalman filter with constant velocity: standard '
         'deviation of the change of velocity in one second, m/s; 0: off.', limits=(0.0, 1000.0))
-    smoothing_angular_acceleration: float = _parameter(
+    smoothing_angular_acceleration: float = described(
         1.0, 'The same for the angular velocity, rad/s.', limits=(0.001, 1000.0))
-    max_distance_m: float = _parameter(
-        0.0, 'Reject poses that are further than this outside the trained area, metres; '
-        '0 switches it off.', limits=(0.0, 1e6), live=True)
-    max_sigma_m: float = _parameter(
-        0.0, 'Reject poses whose position has a larger standard deviation, metres; 0: off.',
-        limits=(0.0, 1e6), live=True)
-    max_sigma_deg: float = _parameter(
-        0.0, 'Reject poses whose rotation has a larger standard deviation, degrees; 0: off.',
-        limits=(0.0, 180.0), live=True)
-    max_jump_m: float = _parameter(
-        0.0, 'Reject poses that are further from the last one, moved on by odometry (map_to_odom, '
-        'publish_base_pose) or at its velocity, metres; 0: off.', limits=(0.0, 1e6), live=True)
-    max_jump_deg: float = _parameter(
-        0.0, 'Reject poses that are turned further from there, degrees; 0: off.',
-        limits=(0.0, 180.0), live=True)
-    reaccept_frames: int = _parameter(
-        5, 'Number of consecutive poses that have to agree before a jump is believed.',
-        limits=(1, 1000), live=True)
-    max_age_s: float = _parameter(
-        0.0, 'Reject poses of images that are older than this, seconds; 0: off.',
-        limits=(0.0, 3600.0), live=True)
-    max_place_score: float = _parameter(
-        1.0, 'Reject images with a larger place score, as out of place; 1 is the limit that was '
-        'set when the model was trained; 0: off.', limits=(0.0, 1e6), live=True)
-    reject_faulty_images: bool = _parameter(
-        True, 'Give no pose for an image that is covered, dark, overexposed or frozen; false only '
-        'warns.', live=True)
-    reject_blurred_images: bool = _parameter(
-        False, 'Give no pose for a blurred image, either.', live=True)
-    max_identical_images: int = _parameter(
-        10, 'Number of consecutive identical images that mean a frozen camera; 0: off (for a '
-        'simulation without noise).', limits=(0, 1000000), live=True)
-    min_sharpness: float = _parameter(
-        0.25, 'An image whose sharpness is below is blurred: good ones have 0.6 to 2, whatever '
-        'the light; 0: off.', limits=(0.0, 100.0), live=True)
+    max_distance_m: float = _gate_limit(
+        'max_distance_m', 'Reject poses that are further than this outside the trained area, '
+        'metres; 0 switches it off.', (0.0, 1e6))
+    max_sigma_m: float = _gate_limit(
+        'max_sigma_m', 'Reject poses whose position has a larger standard deviation, metres; '
+        '0: off.', (0.0, 1e6))
+    max_sigma_deg: float = _gate_limit(
+        'max_sigma_deg', 'Reject poses whose rotation has a larger standard deviation, degrees; '
+        '0: off.', (0.0, 180.0))
+    max_jump_m: float = _gate_limit(
+        'max_jump_m', 'Reject poses that are further from the last one, moved on by odometry '
+        '(map_to_odom, publish_base_pose) or at its velocity, metres; 0: off.', (0.0, 1e6))
+    max_jump_deg: float = _gate_limit(
+        'max_jump_deg', 'Reject poses that are turned further from there, degrees; 0: off.',
+        (0.0, 180.0))
+    reaccept_frames: int = _gate_limit(
+        'reaccept_frames', 'Number of consecutive poses that have to agree before a jump is '
+        'believed.', (1, 1000))
+    max_age_s: float = _gate_limit(
+        'max_age_s', 'Reject poses of images that are older than this, seconds; 0: off.',
+        (0.0, 3600.0))
+    max_place_score: float = _gate_limit(
+        'max_place_score', 'Reject images with a larger place score, as out of place; 1 is the '
+        'limit that was set when the model was trained; 0: off.', (0.0, 1e6))
+    reject_faulty_images: bool = _gate_limit(
+        'reject_faulty_images', 'Give no pose for an image that is covered, dark, overexposed or '
+        'frozen; false only warns.')
+    reject_blurred_images: bool = _gate_limit(
+        'reject_blurred_images', 'Give no pose for a blurred image, either.')
+    max_identical_images: int = _gate_limit(
+        'max_identical_images', 'Number of consecutive identical images that mean a frozen '
+        'camera; 0: off (for a simulation without noise).', (0, 1000000))
+    min_sharpness: float = _gate_limit(
+        'min_sharpness', 'An image whose sharpness is below is blurred: good ones have 0.6 to 2, '
+        'whatever the light; 0: off.', (0.0, 100.0))
 
     def __post_init__(self) -> None:
         for item in fields(self):
@@ -184,7 +178,7 @@ class Parameters:
 def _descriptor(item: Field[Any]) -> ParameterDescriptor:
     descriptor = ParameterDescriptor(
         description=item.metadata['description'], read_only=item.metadata['read_only'],
-        additional_constraints=_describe_allowed(item))
+        additional_constraints=describe_allowed(item))
     if item.metadata['limits']:
         low, high = item.metadata['limits']
         if isinstance(item.default, int):
@@ -192,17 +186,6 @@ def _descriptor(item: Field[Any]) -> ParameterDescriptor:
         else:
             descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
     return descriptor
-
-
-def _describe_allowed(item: Field[Any]) -> str:
-    """Describe the allowed values of a parameter."""
-    if item.metadata['limits']:
-        return '{:g} to {:g}'.format(*item.metadata['limits'])
-    return ', '.join(item.metadata['choices'])
-
-
-def _as_ros(value: Any) -> Any:  # noqa: ANN401 - any parameter's type
-    return list(value) if isinstance(value, tuple) else value
 
 
 def declare(node: LifecycleNode) -> None:
@@ -213,11 +196,12 @@ def declare(node: LifecycleNode) -> None:
     """
     for item in fields(Parameters):
         try:
-            node.declare_parameter(item.name, _as_ros(item.default), _descriptor(item))
+            node.declare_parameter(item.name, as_list(item.default), _descriptor(item))
         except (rclpy.exceptions.InvalidParameterTypeException,
                 rclpy.exceptions.InvalidParameterValueException) as error:
-            allowed = f', {_describe_allowed(item)}' if _describe_allowed(item) else ''
-            raise InputError(f'parameter {item.name} has to be {_type_name(item)}{allowed}. '
+            allowed = f', {describe_allowed(item)}' if describe_allowed(item) else ''
+            kind = described_fields.describe_type(item)
+            raise InputError(f'parameter {item.name} has to be {kind}{allowed}. '
                              f'Received: {error}') from error
 
 
@@ -249,22 +233,10 @@ def overrides(node: LifecycleNode) -> set[str]:
     return set(node._parameter_overrides)  # rclpy has no public way to ask
 
 
-def _type_name(item: Field[Any]) -> str:
-    if isinstance(item.default, tuple):
-        return f'{len(item.default)} decimal numbers'
-    return {str: 'a string', bool: 'true or false', float: 'a decimal number',
-            int: 'a whole number'}[type(item.default)]
-
-
 def markdown_table() -> str:
     """Make the parameter table of the README."""
-    lines = ['| parameter | default | meaning |', '| --- | --- | --- |']
-    for item in fields(Parameters):
-        allowed = f' ({_describe_allowed(item)})' if _describe_allowed(item) else ''
-        allowed += ' \\*' if item.metadata['live'] else ''
-        default = str(_as_ros(item.default)).lower() if item.default != '' else "''"
-        lines.append(f'| `{item.name}` | `{default}` | {item.metadata["description"]}{allowed} |')
-    return '\n'.join([*lines, '', r'\* can be changed while the node runs.']) + '\n'
+    table = described_fields.markdown_rows(Parameters)
+    return f'{table}\n\n\\* can be changed while the node runs.\n'
 
 
 def fixed_names() -> set[str]:
@@ -274,6 +246,4 @@ def fixed_names() -> set[str]:
 
 def help_text() -> str:
     """Describe the parameters for --help."""
-    return 'parameters (default):\n' + '\n'.join(
-        f'  {item.name} ({_as_ros(item.default)!r})\n      {item.metadata["description"]}'
-        for item in fields(Parameters))
+    return f'parameters (default):\n{described_fields.help_lines(Parameters)}'

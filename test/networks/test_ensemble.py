@@ -155,7 +155,8 @@ def test_places_are_told_by_what_no_training_changed(monkeypatch: pytest.MonkeyP
     half = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
     pooled = [keras.ops.convert_to_numpy(one).mean(axis=(1, 2)) for one in maps(half)]
     expected = np.concatenate([x / np.linalg.norm(x, axis=1, keepdims=True) for x in pooled], 1)
-    found = model.get_layer(single_network.PLACE_BACKBONE)(half.repeat(2, axis=1).repeat(2, axis=2))
+    found = model.get_layer(single_network.PLACE_BACKBONE)(
+        half.repeat(2, axis=1).repeat(2, axis=2))
     assert np.allclose(keras.ops.convert_to_numpy(found), expected, atol=1e-4)
 
 

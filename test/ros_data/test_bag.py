@@ -157,12 +157,9 @@ def test_wrong_topic_lists_those_there(bag: BagReader, topic: str, expected: str
             method(topic)
 
 
-def test_a_mistyped_topic_gets_a_suggestion_of_its_type(bag: BagReader) -> None:
-    with pytest.raises(InputError, match=r'did you mean /camera/image_raw\?'):
-        bag.image_topic('/camera/image')
-    with pytest.raises(InputError) as caught:
-        bag.truth_topic('/camera/image')
-    assert 'did you mean' not in str(caught.value)
+def test_a_mistyped_topic_gets_a_suggestion(bag: BagReader) -> None:
+    with pytest.raises(InputError, match=r'did you mean /camera/camera_info\?$'):
+        bag.camera_topic('/camera/camera_inof')
 
 
 def test_several_image_topics_want_a_choice(tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import Frame
 from posenet_ros.replay import main
-from posenet_ros.ros_data.bag_reader import BagReader, RawMessage, typestore
+from posenet_ros.ros_data.bag_file import typestore
+from posenet_ros.ros_data.bag_reader import BagReader, RawMessage
 from posenet_ros.ros_data.bag_writer import (
     camera_message,
     image_message,
