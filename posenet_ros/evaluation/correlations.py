@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from posenet_ros.arrays import Floats
 from posenet_ros.evaluation.baselines import nearest_positions
-from posenet_ros.evaluation.metrics.pose_errors import rotation_errors_deg
+from posenet_ros.evaluation.metrics.pose_errors import ByUnit, Errors, rotation_errors_deg
 from posenet_ros.evaluation.metrics.ranks import rank_correlation
-from posenet_ros.evaluation.results import frame_errors, FrameResult, positions, quaternions
+from posenet_ros.evaluation.results import FrameTable
 from posenet_ros.inference.train_index import TrainIndex
+from posenet_ros.utils.mapping import key
 
 LABELS: Mapping[str, str] = {
     'distance_m': 'distance to the nearest training pose (m)',
@@ -22,39 +23,48 @@ LABELS: Mapping[str, str] = {
 BINS = 5
 
 
-def distances_m(frames: Sequence[FrameResult], train: TrainIndex) -> Floats:
+@dataclass(frozen=True)
+class Bin:
+    """The median errors of the frames of which a quantity is in a range."""
+
+    start: float = field(metadata=key('from'))
+    end: float = field(metadata=key('to'))
+    frames: int
+    translation_m: float
+    rotation_deg: float
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Spearman's rank correlation of a quantity with both errors, and the errors in bins."""
+
+    rank_correlation: ByUnit[float]
+    bins: Sequence[Bin]
+
+
+def distances_m(table: FrameTable, train: TrainIndex) -> Floats:
     """Compute the distance from each truth to the nearest training position, metres."""
-    truths = positions([frame.truth for frame in frames])
-    nearest = train.positions_m[nearest_positions(train, truths)]
-    return np.asarray(np.linalg.norm(nearest - truths, axis=1), np.float64)
+    nearest = train.positions_m[nearest_positions(train, table.truths_m)]
+    return np.asarray(np.linalg.norm(nearest - table.truths_m, axis=1), np.float64)
 
 
-def motion(frames: Sequence[FrameResult]) -> tuple[Floats, Floats]:
+def motion(table: FrameTable) -> tuple[Floats, Floats]:
     """
     Compute the speed (m/s) and the angular speed (deg/s) between consecutive truths.
 
     :returns: (N,) each; NaN for the first frame of a sequence and where time does not advance.
     """
-    truths = [frame.truth for frame in frames]
-    seconds = np.diff([frame.stamp_ns for frame in frames]) / 1e9
-    same = np.array([a.sequence == b.sequence for a, b in pairwise(frames)], dtype=bool)
+    seconds = np.diff([frame.stamp_ns for frame in table.frames]) / 1e9
+    same = np.array([a.sequence == b.sequence for a, b in pairwise(table.frames)], dtype=bool)
     seconds = np.where(same & (seconds > 0), seconds, np.nan)
-    metres = np.linalg.norm(np.diff(positions(truths), axis=0), axis=1)
-    quats = quaternions(truths)
-    degrees = rotation_errors_deg(quats[1:], quats[:-1])
+    metres = np.linalg.norm(np.diff(table.truths_m, axis=0), axis=1)
+    degrees = rotation_errors_deg(table.truths_xyzw[1:], table.truths_xyzw[:-1])
     first = [np.nan]
     return np.concatenate([first, metres / seconds]), np.concatenate([first, degrees / seconds])
 
 
-def position_sigmas_m(frames: Sequence[FrameResult]) -> Floats:
-    """Compute the predicted standard deviation of each position, metres; NaN where unknown."""
-    return np.array([np.nan if frame.covariance is None
-                     else np.sqrt(np.trace(frame.covariance[:3, :3])) for frame in frames])
-
-
 def quantities(
-        frames: Sequence[FrameResult], train: TrainIndex | None, *,
-        timed: bool) -> dict[str, Floats]:
+        table: FrameTable, train: TrainIndex | None, *, timed: bool) -> dict[str, Floats]:
     """
     Compute the quantities to correlate with the error, by the keys of LABELS.
 
@@ -64,11 +74,11 @@ def quantities(
     """
     known: dict[str, Floats] = {}
     if train is not None:
-        known['distance_m'] = distances_m(frames, train)
-    if timed and len(frames) > 1:
-        known['speed_m_s'], known['turning_deg_s'] = motion(frames)
-    known['sigma_m'] = position_sigmas_m(frames)
-    return {key: values for key, values in known.items() if _varies(values)}
+        known['distance_m'] = distances_m(table, train)
+    if timed and len(table) > 1:
+        known['speed_m_s'], known['turning_deg_s'] = motion(table)
+    known['sigma_m'] = table.sigmas.translation_m
+    return {name: values for name, values in known.items() if _varies(values)}
 
 
 def _varies(values: Floats) -> bool:
@@ -76,33 +86,29 @@ def _varies(values: Floats) -> bool:
     return finite.size >= 2 * BINS and bool(np.ptp(finite) > 1e-9 * np.abs(finite).max())
 
 
-def _bins(values: Floats, metres: Floats, degrees: Floats) -> list[dict[str, Any]]:
+def _bins(values: Floats, metres: Floats, degrees: Floats) -> list[Bin]:
     """Compute the median errors in bins of equal frame counts."""
     order = np.array_split(np.argsort(values, kind='stable'), BINS)
-    return [{'from': float(values[i[0]]), 'to': float(values[i[-1]]), 'frames': len(i),
-             'translation_m': float(np.median(metres[i])),
-             'rotation_deg': float(np.median(degrees[i]))} for i in order]
+    return [Bin(float(values[i[0]]), float(values[i[-1]]), len(i),
+                float(np.median(metres[i])), float(np.median(degrees[i]))) for i in order]
 
 
-def correlations(
-        frames: Sequence[FrameResult], train: TrainIndex | None, *,
-        timed: bool) -> dict[str, dict[str, Any] | None]:
+def _correlation(values: Floats, errors: Errors) -> Correlation | None:
+    metres, degrees = errors
+    good = np.isfinite(metres) & np.isfinite(values)
+    if good.sum() < 2 * BINS:
+        return None
+    v, m, d = values[good], metres[good], degrees[good]
+    return Correlation(ByUnit(rank_correlation(v, m), rank_correlation(v, d)), _bins(v, m, d))
+
+
+def correlations(known: Mapping[str, Floats], errors: Errors) -> dict[str, Correlation | None]:
     """
-    Compute the rank correlations of the errors of accepted estimates with each quantity.
+    Correlate the errors of accepted estimates with each quantity.
 
-    :returns: for each key of LABELS Spearman's rank correlation with both errors and the median
-        errors in five bins; None where the quantity is not known, or is the same for all frames.
+    :param known: of :func:`quantities`.
+    :param errors: infinite without an accepted estimate.
+    :returns: for each key of LABELS; None where the quantity is not known.
     """
-    metres, degrees = frame_errors(frames)
-    known = quantities(frames, train, timed=timed)
-    result: dict[str, dict[str, Any] | None] = dict.fromkeys(LABELS)
-    for key, values in known.items():
-        good = np.isfinite(metres) & np.isfinite(values)
-        if good.sum() < 2 * BINS:
-            continue
-        v, m, d = values[good], metres[good], degrees[good]
-        result[key] = {
-            'rank_correlation': {'translation_m': rank_correlation(v, m),
-                                 'rotation_deg': rank_correlation(v, d)},
-            'bins': _bins(v, m, d)}
-    return result
+    return {name: _correlation(known[name], errors) if name in known else None
+            for name in LABELS}

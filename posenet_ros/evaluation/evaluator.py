@@ -6,15 +6,22 @@ import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from enum import Enum
 from importlib.util import find_spec
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
+from posenet_ros.datasets.pose_files import Format
 from posenet_ros.errors import InputError
-from posenet_ros.evaluation.association import associate_files, PoseFiles, read_train_poses
+from posenet_ros.evaluation.association import (
+    associate_files,
+    AssociationKey,
+    PoseFiles,
+    read_train_poses,
+)
 from posenet_ros.evaluation.online import record_node
 from posenet_ros.evaluation.options import gate_config
 from posenet_ros.evaluation.out_of_place import open_out_of_place
@@ -23,12 +30,11 @@ from posenet_ros.evaluation.published import (
     read_published_poses,
     with_published_poses,
 )
-from posenet_ros.evaluation.report.content import build_report, describe_model
+from posenet_ros.evaluation.report.build import describe_model, Evaluation
 from posenet_ros.evaluation.results import FrameResult
 from posenet_ros.evaluation.runner import Describe, run, without_estimate, WorstFrames
 from posenet_ros.evaluation.sources import open_bag, open_dataset, Source, Topics
 from posenet_ros.inference.artifact import load, LoadedArtifact
-from posenet_ros.inference.train_index import TrainIndex
 from posenet_ros.localisation.dense import CROPS
 from posenet_ros.localisation.factory import make_relocaliser, RelocaliserOptions
 from posenet_ros.localisation.gate import Gate
@@ -37,16 +43,9 @@ from posenet_ros.utils.parallel import WORKERS
 from posenet_ros.utils.quiet_stderr import quiet_stderr
 from tqdm import tqdm
 
+E = TypeVar('E', bound=Enum)
+
 DESCRIPTOR_SIZE = 1280  # of EfficientNet-Lite0, with which training describes its images
-
-
-class Evaluation(NamedTuple):
-    """The report, and the results that it is of; `out_of_place` are of images of other places."""
-
-    report: dict[str, Any]
-    frames: list[FrameResult]
-    train: TrainIndex | None = None
-    out_of_place: Sequence[FrameResult] = ()
 
 
 def make_image_describer(artifact: LoadedArtifact) -> tuple[Describe | None, str]:
@@ -117,9 +116,8 @@ def evaluate(
     model = describe_model(artifact, engine=engine.name, device=engine.device,
                            precision=options.precision, crops=CROPS if options.dense else 1,
                            refined=sum(frame.landmarks > 0 for frame in frames))
-    report = build_report(
+    return Evaluation(
         frames, artifact.train, model, source.data, out_of_place, options.false_pose)
-    return Evaluation(report, frames, artifact.train, out_of_place)
 
 
 def _progress(
@@ -157,18 +155,21 @@ def check_not_empty(frames: Sequence[FrameResult], source: Source) -> None:
                '; are both stamped by the same clock? See --truth-topic and --max-truth-gap'))
 
 
+def _enum(kind: type[E], value: str | None) -> E | None:
+    return None if value is None else kind(value)
+
+
 def score_files(options: argparse.Namespace) -> Evaluation:
     """Score poses from files."""
     if options.truth is None:
         raise InputError('--poses has to come with --truth FILE. Received: none')
     files = PoseFiles(
-        options.poses, options.truth, options.train, options.format, options.truth_format,
-        options.match, options.max_truth_gap)
+        options.poses, options.truth, options.train, _enum(Format, options.format),
+        _enum(Format, options.truth_format), _enum(AssociationKey, options.match),
+        options.max_truth_gap)
     frames, data = associate_files(files)
-    train = read_train_poses(files)
-    report = build_report(
-        frames, train, {'name': options.poses.stem}, data, false_pose_m=options.false_pose)
-    return Evaluation(report, frames, train)
+    return Evaluation(frames, read_train_poses(files), {'name': options.poses.stem}, data,
+                      false_pose_m=options.false_pose)
 
 
 def score_published(options: argparse.Namespace) -> Evaluation:
@@ -185,19 +186,18 @@ def score_published(options: argparse.Namespace) -> Evaluation:
     topics = topics_from_options(options)
     with open_bag(options.bag, replace(topics, map_frame=topics.map_frame or frame_id)) as source:
         offline = (evaluate(artifact, source, options) if artifact else
-                   Evaluation({}, list(map(without_estimate, source.queries))))
+                   Evaluation(list(map(without_estimate, source.queries))))
         check_not_empty(offline.frames, source)
     frames = with_published_poses(offline.frames, published, sent)
     data = {**source.data, 'kind': 'live' if options.live else 'recorded',
             'answers': sum(pose.arrived_ns > 0 for pose in published.values()),
             'transforms': sum(pose.transform is not None for pose in published.values())}
-    model = {'name': options.node}
+    model: dict[str, Any] = {'name': options.node}
     if artifact:
         data['largest_difference_to_offline'] = max_differences(frames, offline.frames)
         model = describe_model(artifact)
-    report = build_report(
-        frames, offline.train, model, data, offline.out_of_place, options.false_pose)
-    return Evaluation(report, frames, offline.train, offline.out_of_place)
+    return replace(offline, frames=frames, model=model, data=data,
+                   false_pose_m=options.false_pose)
 
 
 def run_model(options: argparse.Namespace) -> Evaluation:

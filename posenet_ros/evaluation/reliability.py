@@ -8,122 +8,143 @@ and predicted standard deviation, and false poses that were accepted.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
 from posenet_ros.arrays import Floats
+from posenet_ros.evaluation.metrics.pose_errors import ByUnit
 from posenet_ros.evaluation.metrics.ranks import auroc
-from posenet_ros.evaluation.metrics.sparsification import sparsification
-from posenet_ros.evaluation.results import frame_errors, FrameResult, raw_errors
+from posenet_ros.evaluation.metrics.sparsification import Sparsification, sparsification
+from posenet_ros.evaluation.results import FrameTable
+from posenet_ros.utils.choices import FALSE_POSE_M
 
 TRUE_POSITIVE_RATE = 0.95  # of the frames in place, at which a limit is chosen
-FALSE_POSE_M = 5.0
 SCORE_LIMIT = 1.0  # of the place score, as the model was trained
+SparsificationByUnit: TypeAlias = 'ByUnit[Sparsification | None]'
 
 
-def total_sigmas(frames: Sequence[FrameResult]) -> tuple[Floats, Floats]:
+@dataclass(frozen=True)
+class Separation:
     """
-    Compute the total standard deviations of position and rotation: roots of the traces.
+    How a score separates images of the place from out-of-place ones.
 
-    :returns: (N,) metres and (N,) degrees, NaN where unknown.
+    :param auroc: area under the ROC curve.
+    :param limit_for_95: the limit that 95 % of the images of the place pass.
+    :param out_of_place_at_95: the fraction of out-of-place images that pass it.
     """
-    known = [np.full((6, 6), np.nan) if f.covariance is None else f.covariance for f in frames]
-    variances = np.array([np.diag(matrix) for matrix in known]).reshape(-1, 2, 3).sum(axis=2)
-    metres, radians = np.sqrt(variances).T
-    return metres, np.degrees(radians)
+
+    auroc: float
+    limit_for_95: float
+    out_of_place_at_95: float
 
 
-def separation(inside: ArrayLike, outside: ArrayLike) -> dict[str, float]:
+@dataclass(frozen=True)
+class PlaceScoreSeparation(Separation):
+    """The separation by the place score, and the fractions that pass the model's own limit."""
+
+    in_place_within_limit: float
+    out_of_place_within_limit: float
+
+
+@dataclass(frozen=True)
+class OutOfPlaceSource:
+    """The images of one other place."""
+
+    frames: int
+    accepted: int
+    place_score: PlaceScoreSeparation | None
+
+
+@dataclass(frozen=True)
+class OutOfPlaceStatistics(OutOfPlaceSource):
+    """The images of all other places, and of each."""
+
+    sigma_m: Separation | None
+    image_faults: Mapping[str, int]
+    sources: Mapping[str, OutOfPlaceSource]
+
+
+@dataclass(frozen=True)
+class FalsePoses:
+    """The number of estimates with an error beyond the limit, and of the accepted among them."""
+
+    limit_m: float
+    estimated: int
+    accepted: int
+
+
+def _limit_for_95(inside: Floats) -> float:
+    return float(np.quantile(inside, TRUE_POSITIVE_RATE, method='higher'))
+
+
+def separation(inside: Floats, outside: Floats) -> Separation:
     """
     Measure how a score separates out-of-place images: AUROC, false positive rate at 95 % TPR.
 
     :param inside: (N,) scores of images of the place.
     :param outside: (M,) scores of images of other places.
     """
-    limit = float(np.quantile(np.asarray(inside), TRUE_POSITIVE_RATE, method='higher'))
-    return {'auroc': auroc(inside, outside), 'limit_for_95': limit,
-            'out_of_place_at_95': float(np.mean(np.asarray(outside) <= limit))}
+    limit = _limit_for_95(inside)
+    return Separation(auroc(inside, outside), limit, float(np.mean(outside <= limit)))
 
 
-def place_scores(frames: Sequence[FrameResult]) -> Floats:
-    """Collect the place scores of the frames that have one."""
-    return np.array([f.place_score for f in frames if f.place_score is not None])
-
-
-def _score(
-        frames: Sequence[FrameResult],
-        out_of_place: Sequence[FrameResult]) -> dict[str, float] | None:
-    inside, outside = place_scores(frames), place_scores(out_of_place)
+def separation_by_place_score(inside: Floats, outside: Floats) -> PlaceScoreSeparation | None:
+    """Measure the separation by the place score; None where either has no scores."""
     if not inside.size or not outside.size:
         return None
-    return {**separation(inside, outside),
-            'in_place_within_limit': float(np.mean(inside <= SCORE_LIMIT)),
-            'out_of_place_within_limit': float(np.mean(outside <= SCORE_LIMIT))}
+    found = separation(inside, outside)
+    return PlaceScoreSeparation(
+        found.auroc, found.limit_for_95, found.out_of_place_at_95,
+        float(np.mean(inside <= SCORE_LIMIT)), float(np.mean(outside <= SCORE_LIMIT)))
 
 
-def _sigma(
-        frames: Sequence[FrameResult],
-        out_of_place: Sequence[FrameResult]) -> dict[str, float] | None:
-    inside, outside = (metres[np.isfinite(metres)] for metres in (
-        total_sigmas(frames)[0], total_sigmas(out_of_place)[0]))
+def separation_by_sigma(inside: Floats, outside: Floats) -> Separation | None:
+    """Measure the separation by the predicted sigma; None where unknown or the same for all."""
+    inside, outside = inside[np.isfinite(inside)], outside[np.isfinite(outside)]
     both = np.concatenate([inside, outside])
     if not inside.size or not outside.size or np.ptp(both) <= 1e-9 * both.max():
         return None
     return separation(inside, outside)
 
 
-def count_faults(frames: Sequence[FrameResult]) -> dict[str, int]:
+def count_faults(table: FrameTable) -> dict[str, int]:
     """Count the image faults by name."""
-    return dict(Counter(frame.fault.value for frame in frames if frame.fault))
+    return dict(Counter(frame.fault.value for frame in table.frames if frame.fault))
 
 
 def out_of_place_statistics(
-        frames: Sequence[FrameResult],
-        out_of_place: Sequence[FrameResult]) -> dict[str, Any] | None:
+        table: FrameTable, out_of_place: FrameTable) -> OutOfPlaceStatistics | None:
     """
     Measure how well images of the place are told from images of other places.
 
     :param out_of_place: results of images of other places; their truth has no meaning.
     :returns: None without such images.
     """
-    if not out_of_place:
+    if not len(out_of_place):
         return None
-    groups: dict[str, list[FrameResult]] = {}
-    for frame in out_of_place:
-        groups.setdefault(frame.sequence, []).append(frame)
-    return {
-        'frames': len(out_of_place), 'accepted': sum(f.accepted for f in out_of_place),
-        'place_score': _score(frames, out_of_place), 'sigma_m': _sigma(frames, out_of_place),
-        'image_faults': count_faults(out_of_place),
-        'sources': {name: {'frames': len(group), 'accepted': sum(f.accepted for f in group),
-                           'place_score': _score(frames, group)}
-                    for name, group in groups.items()}}
+    inside = table.place_scores
+    return OutOfPlaceStatistics(
+        len(out_of_place), int(out_of_place.accepted.sum()),
+        separation_by_place_score(inside, out_of_place.place_scores),
+        separation_by_sigma(table.sigmas.translation_m, out_of_place.sigmas.translation_m),
+        count_faults(out_of_place),
+        {name: OutOfPlaceSource(len(group), int(group.accepted.sum()),
+                                separation_by_place_score(inside, group.place_scores))
+         for name, group in out_of_place.by_sequence().items()})
 
 
-def count_false_poses(
-        frames: Sequence[FrameResult], limit_m: float = FALSE_POSE_M) -> dict[str, Any]:
+def count_false_poses(table: FrameTable, limit_m: float = FALSE_POSE_M) -> FalsePoses:
     """Count the estimates with an error beyond the limit, and the accepted ones among them."""
-    wrong, estimated = raw_errors(frames)[0] > limit_m, [f.estimate is not None for f in frames]
-    return {'limit_m': limit_m, 'estimated': int((wrong & estimated).sum()),
-            'accepted': int(np.sum([false and f.accepted for false, f in
-                                    zip(wrong, frames, strict=True)]))}
+    wrong = table.estimated & (table.errors.translation_m > limit_m)
+    return FalsePoses(limit_m, int(wrong.sum()), int((wrong & table.accepted).sum()))
 
 
-def reliability(
-        frames: Sequence[FrameResult], out_of_place: Sequence[FrameResult] = (),
-        limit_m: float = FALSE_POSE_M) -> dict[str, Any]:
-    """
-    Compute the report's sections on reliability.
-
-    :param out_of_place: results of images of other places.
-    :param limit_m: an error beyond it makes a pose a false one, metres.
-    """
-    known = [f for f in frames if f.accepted and f.covariance is not None]
-    errors = zip(('translation_m', 'rotation_deg'), frame_errors(known), total_sigmas(known),
-                 strict=True) if known else ()
-    return {'sparsification': {key: sparsification(*values) for key, *values in errors} or None,
-            'out_of_place': out_of_place_statistics(frames, out_of_place),
-            'false_poses': count_false_poses(frames, limit_m),
-            'image_faults': count_faults(frames)}
+def sparsification_by_unit(table: FrameTable) -> SparsificationByUnit | None:
+    """Compute the sparsification of accepted estimates; None where none has a covariance."""
+    known = table.select(table.accepted & table.with_covariance)
+    if not len(known):
+        return None
+    return ByUnit(sparsification(known.errors.translation_m, known.sigmas.translation_m),
+                  sparsification(known.errors.rotation_deg, known.sigmas.rotation_deg))

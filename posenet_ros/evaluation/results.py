@@ -1,20 +1,26 @@
-"""The result of each frame, and its errors."""
+"""The result of each frame, and all of them as a table of arrays."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
-from posenet_ros.evaluation.metrics.pose_errors import rotation_errors_deg, translation_errors_m
+from posenet_ros.evaluation.metrics.pose_errors import (
+    ByUnit,
+    Errors,
+    rotation_errors_deg,
+    translation_errors_m,
+)
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.quality import ImageFault
 from posenet_ros.localisation.gate import Verdict
 
-Errors: TypeAlias = 'tuple[Floats, Floats]'  # metres, degrees
+UNKNOWN_COVARIANCE = np.full((6, 6), np.nan)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,19 +85,103 @@ def quaternions(poses: Sequence[Pose]) -> Floats:
     return np.array([pose.quat_xyzw for pose in poses]).reshape(-1, 4)
 
 
-def raw_errors(frames: Sequence[FrameResult]) -> Errors:
-    """Compute the errors of all estimates, metres and degrees; infinite where there is none."""
-    index = [i for i, frame in enumerate(frames) if frame.estimate is not None]
-    estimates = [f.estimate for f in frames if f.estimate is not None]
-    truths = [frames[i].truth for i in index]
-    metres, degrees = np.full((2, len(frames)), np.inf)
-    metres[index] = translation_errors_m(positions(estimates), positions(truths))
-    degrees[index] = rotation_errors_deg(quaternions(estimates), quaternions(truths))
-    return metres, degrees
+def _stack_poses(poses: Sequence[Pose]) -> tuple[Floats, Floats]:
+    return positions(poses), quaternions(poses)
 
 
-def frame_errors(frames: Sequence[FrameResult]) -> Errors:
-    """Compute the errors of accepted estimates, metres and degrees; infinite elsewhere."""
-    rejected = np.array([not frame.accepted for frame in frames], dtype=bool)
-    metres, degrees = raw_errors(frames)
-    return np.where(rejected, np.inf, metres), np.where(rejected, np.inf, degrees)
+def _stack_covariances(frames: Sequence[FrameResult]) -> Floats:
+    return np.array([UNKNOWN_COVARIANCE if frame.covariance is None else frame.covariance
+                     for frame in frames]).reshape(-1, 6, 6)
+
+
+@dataclass(frozen=True, eq=False)
+class FrameTable:
+    """
+    The results of frames as arrays of one row a frame.
+
+    Positions are in metres in the map's frame; estimates and covariances are NaN where there are
+    none.
+
+    :param frames: the results themselves.
+    :param truths_m: (N, 3).
+    :param truths_xyzw: (N, 4).
+    :param estimates_m: (N, 3).
+    :param estimates_xyzw: (N, 4).
+    :param covariances: (N, 6, 6).
+    :param errors: of all estimates, accepted or not; infinite where there is none.
+    :param estimated: (N,) whether there is an estimate.
+    :param accepted: (N,) whether there is an estimate that no gate rejected.
+    :param with_covariance: (N,) whether the estimate has a covariance.
+    """
+
+    frames: Sequence[FrameResult]
+    truths_m: Floats
+    truths_xyzw: Floats
+    estimates_m: Floats
+    estimates_xyzw: Floats
+    covariances: Floats
+    errors: Errors
+    estimated: NDArray[np.bool_]
+    accepted: NDArray[np.bool_]
+    with_covariance: NDArray[np.bool_]
+
+    @classmethod
+    def from_frames(cls, frames: Sequence[FrameResult]) -> FrameTable:
+        """Stack the results, and compute their errors."""
+        estimated = np.array([frame.estimate is not None for frame in frames], dtype=bool)
+        poses = [frame.estimate for frame in frames if frame.estimate is not None]
+        truths_m, truths_xyzw = _stack_poses([frame.truth for frame in frames])
+        estimates_m, estimates_xyzw = np.full((len(frames), 3), np.nan), np.full(
+            (len(frames), 4), np.nan)
+        estimates_m[estimated], estimates_xyzw[estimated] = _stack_poses(poses)
+        metres, degrees = np.full((2, len(frames)), np.inf)
+        metres[estimated] = translation_errors_m(estimates_m[estimated], truths_m[estimated])
+        degrees[estimated] = rotation_errors_deg(
+            estimates_xyzw[estimated], truths_xyzw[estimated])
+        return cls(
+            tuple(frames), truths_m, truths_xyzw, estimates_m, estimates_xyzw,
+            _stack_covariances(frames), ByUnit(metres, degrees), estimated,
+            np.array([frame.accepted for frame in frames], dtype=bool),
+            np.array([frame.covariance is not None for frame in frames], dtype=bool))
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @cached_property
+    def accepted_errors(self) -> Errors:
+        """The errors of accepted estimates, infinite elsewhere."""
+        metres, degrees = (np.where(self.accepted, values, np.inf) for values in self.errors)
+        return ByUnit(metres, degrees)
+
+    @cached_property
+    def sigmas(self) -> ByUnit[Floats]:
+        """The total predicted standard deviations, roots of the traces; NaN where unknown."""
+        variances = np.diagonal(self.covariances, axis1=1, axis2=2).reshape(-1, 2, 3).sum(axis=2)
+        metres, radians = np.sqrt(variances).T
+        return ByUnit(metres, np.degrees(radians))
+
+    @cached_property
+    def place_scores(self) -> Floats:
+        """The place scores of the frames that have one, (M,)."""
+        return np.array([frame.place_score for frame in self.frames
+                         if frame.place_score is not None])
+
+    def select(self, rows: Sequence[int] | NDArray[Any]) -> FrameTable:
+        """
+        Select frames.
+
+        :param rows: indices of the frames, or a mask, (N,).
+        """
+        index = np.arange(len(self))[np.asarray(rows)]
+        arrays = {f.name: getattr(self, f.name)[index] for f in fields(self)
+                  if f.name not in ('frames', 'errors')}
+        metres, degrees = (values[index] for values in self.errors)
+        return replace(self, frames=tuple(self.frames[i] for i in index),
+                       errors=ByUnit(metres, degrees), **arrays)
+
+    def by_sequence(self) -> dict[str, FrameTable]:
+        """Split the frames by sequence, in the order of their first frames."""
+        rows: dict[str, list[int]] = {}
+        for i, frame in enumerate(self.frames):
+            rows.setdefault(frame.sequence, []).append(i)
+        return {sequence: self.select(index) for sequence, index in rows.items()}

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 import json
 from pathlib import Path
 
 import numpy as np
 from posenet_ros import evaluate
 from posenet_ros.errors import InputError, run_cli
+from posenet_ros.evaluation.metrics.pose_errors import ByUnit
 from posenet_ros.evaluation.metrics.resampling import signed_rank_p_value
 from posenet_ros.evaluation.report import comparison as compare
 from posenet_ros.evaluation.report import folder as report_files
+from posenet_ros.evaluation.report.build import build_report, Evaluation
 from posenet_ros.evaluation.report.comparison import differences, pair, read_report
-from posenet_ros.evaluation.report.content import build_report
 from posenet_ros.evaluation.report.folder import write_report
 from posenet_ros.evaluation.results import FrameResult
 from posenet_ros.geometry.pose import Pose
@@ -27,7 +29,8 @@ def make(folder: Path, errors_m: np.ndarray) -> Path:
         f'{i}.png', i + 1, Pose(),
         Pose(np.array([error, 0, 0])) if np.isfinite(error) else None)
         for i, error in enumerate(errors_m)]
-    write_report(folder, build_report(frames, None, {}, {}), frames, None)
+    evaluation = Evaluation(frames)
+    write_report(folder, build_report(evaluation), evaluation)
     return folder
 
 
@@ -98,11 +101,12 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
 def test_reports_without_a_common_frame(tmp_path: Path) -> None:
     a, b = (read_report(make(tmp_path / name, np.ones(3))) for name in 'ab')
     with pytest.raises(InputError, match='none with the same name'):
-        pair(a, compare.StoredReport('b', b.report, {'other': (1.0, 1.0)}))
+        pair(a, replace(b, errors={'other': (1.0, 1.0)}))
 
 
 @pytest.mark.parametrize(('name', 'text', 'why'), [
     ('report.json', None, 'is missing'), ('frames.csv', None, 'is missing'),
+    ('report.json', '{"frames": 3, "recall": {}, "translation_m": null}', 'no whole report'),
     ('report.json', '{', 'no whole report'), ('report.json', '{}', "KeyError('frames')"),
     ('frames.csv', 'name\nx\n', 'no whole report')])
 def test_damaged_report_is_refused(
@@ -114,6 +118,18 @@ def test_damaged_report_is_refused(
         (folder / name).write_text(text)
     assert run_cli(lambda: evaluate.main(['compare', str(folder)])) == 2
     assert why in capsys.readouterr().err
+
+
+def test_a_report_of_an_earlier_version_is_compared(tmp_path: Path) -> None:
+    folder = make(tmp_path / 'a', np.arange(1.0, 4.0))
+    report = json.loads((folder / 'report.json').read_text())
+    for key in ('relations', 'sparsification', 'out_of_place', 'false_poses', 'image_faults'):
+        del report[key]
+    (folder / 'report.json').write_text(json.dumps(report))
+    found = read_report(folder)
+    assert found.statistics.medians == ByUnit(2.0, 0.0)
+    assert (found.statistics.frames.total, found.statistics.translation_m.largest) == (3, 3.0)
+    assert found.content == report
 
 
 def test_published_rows_have_a_source() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from helpers import unit_quaternions
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +14,11 @@ from posenet_ros.evaluation.baselines import (
     nearest_images,
     nearest_positions,
 )
-from posenet_ros.evaluation.metrics.coverage import calibration
+from posenet_ros.evaluation.metrics.coverage import (
+    ComponentCoverage,
+    pose_coverage,
+    pose_differences,
+)
 from posenet_ros.evaluation.metrics.pose_errors import (
     ErrorStatistics,
     recall,
@@ -120,31 +122,31 @@ def test_calibration_of_errors_that_are_as_predicted() -> None:
     angles = np.linalg.norm(noise[:, 3:], axis=1)
     quats = np.array([turned(np.degrees(a), tuple(v / a)) for v, a in
                       zip(noise[:, 3:], angles, strict=True)])
-    result = calibration(noise[:, :3], quats, np.zeros((n, 3)), np.tile(IDENTITY, (n, 1)),
-                         np.tile(np.diag(sigma**2), (n, 1, 1)))
-    for part in ('pose', 'translation', 'rotation'):
-        for key, fraction in result['expected']['coverage'].items():
-            assert result[part]['coverage'][key] == pytest.approx(fraction, abs=0.01)
-            low, high = result[part]['interval'][key]
+    errors = pose_differences(noise[:, :3], quats, np.zeros((n, 3)), np.tile(IDENTITY, (n, 1)))
+    np.testing.assert_allclose(errors, noise, atol=1e-12)
+    result = pose_coverage(errors, np.tile(np.diag(sigma**2), (n, 1, 1)))
+    for part in (result.pose, result.translation, result.rotation):
+        for key, fraction in result.expected.coverage.items():
+            assert part.coverage[key] == pytest.approx(fraction, abs=0.01)
+            low, high = part.interval[key]
             assert low - 0.005 <= fraction <= high + 0.005
             assert high - low < 0.03
-    for part in ('translation', 'rotation'):
-        assert result[part]['nees_mean'] == pytest.approx(3, abs=0.15)
-        assert result[part]['nees_median'] == pytest.approx(2.366, abs=0.15)
-    assert result['pose']['nees_mean'] == pytest.approx(6, abs=0.2)
+    for part in (result.translation, result.rotation):
+        assert part.nees_mean == pytest.approx(3, abs=0.15)
+        assert part.nees_median == pytest.approx(2.366, abs=0.15)
+        assert set(part.axes) == set('xyz')
+    assert result.pose.nees_mean == pytest.approx(6, abs=0.2)
 
 
-def of_positions(errors_m: Floats) -> dict[str, Any]:
-    """Return the calibration of errors, (N, 3), of which a variance of 1 is predicted."""
-    count = len(errors_m)
-    found = calibration(errors_m, np.tile(IDENTITY, (count, 1)), np.zeros((count, 3)),
-                        np.tile(IDENTITY, (count, 1)), np.tile(np.eye(6), (count, 1, 1)))
-    return found['translation']
+def of_positions(errors_m: Floats) -> ComponentCoverage:
+    """Return the coverage of errors, (N, 3), of which a variance of 1 is predicted."""
+    errors = np.hstack([errors_m, np.zeros_like(errors_m)])
+    return pose_coverage(errors, np.tile(np.eye(6), (len(errors), 1, 1))).translation
 
 
 def test_the_interval_of_the_coverage_has_the_true_one_in_95_of_100_sets() -> None:
-    intervals = np.array([of_positions(np.random.default_rng(seed).normal(size=(150, 3)))[
-        'interval']['1_sigma'] for seed in range(60)])
+    intervals = np.array([of_positions(np.random.default_rng(seed).normal(size=(150, 3)))
+                          .interval['1_sigma'] for seed in range(60)])
     assert 0.85 <= np.mean((intervals[:, 0] <= 0.6827) & (intervals[:, 1] >= 0.6827)) <= 0.99
 
 
@@ -154,8 +156,8 @@ def test_coverage_interval_is_wider_for_correlated_neighbours() -> None:
     widths = []
     for errors in (noise, alike):
         found = of_positions(errors)
-        low, high = found['interval']['1_sigma']
-        assert low < found['coverage']['1_sigma'] < high
+        low, high = found.interval['1_sigma']
+        assert low < found.coverage['1_sigma'] < high
         widths.append(high - low)
     assert widths[1] > 1.5 * widths[0]
 

@@ -12,10 +12,10 @@ import jsonschema
 import numpy as np
 from posenet_ros.evaluation.metrics.ranks import auroc
 from posenet_ros.evaluation.metrics.sparsification import sparsification
-from posenet_ros.evaluation.reliability import count_false_poses, reliability, separation
-from posenet_ros.evaluation.report.content import build_report
+from posenet_ros.evaluation.reliability import count_false_poses, FalsePoses, separation
+from posenet_ros.evaluation.report.build import build_report, Evaluation
 from posenet_ros.evaluation.report.page import html_page, markdown_page
-from posenet_ros.evaluation.results import FrameResult
+from posenet_ros.evaluation.results import FrameResult, FrameTable
 from posenet_ros.geometry.estimate import diagonal_covariance
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.quality import ImageFault
@@ -37,19 +37,19 @@ def test_auroc_is_the_fraction_of_ordered_pairs(
 def test_separation_at_95_per_cent_true_positives() -> None:
     inside, outside = np.arange(100.0), np.array([50.0, 94.0, 95.5, 200.0])
     found = separation(inside, outside)
-    assert np.mean(inside <= found['limit_for_95']) == pytest.approx(0.96)  # the 95 %, and one
-    assert found['out_of_place_at_95'] == 0.5
-    assert found['auroc'] == pytest.approx((50.5 + 94.5 + 96 + 100) / 400)
+    assert np.mean(inside <= found.limit_for_95) == pytest.approx(0.96)  # the 95 %, and one
+    assert found.out_of_place_at_95 == 0.5
+    assert found.auroc == pytest.approx((50.5 + 94.5 + 96 + 100) / 400)
 
 
 def test_sparsification_of_sigmas_proportional_to_the_errors() -> None:
     sigmas = RNG.uniform(0.1, 2, 400)
     errors = sigmas * 3
     found = sparsification(errors, sigmas)
-    assert found['ause'] == pytest.approx(0)
-    assert found['mean'] == found['oracle_mean']
-    assert found['mean'][-1] == pytest.approx(errors.mean())
-    assert found['p95'][15] == pytest.approx(np.percentile(np.sort(errors)[:320], 95))
+    assert found.ause == pytest.approx(0)
+    np.testing.assert_array_equal(found.mean, found.oracle_mean)
+    assert found.mean[-1] == pytest.approx(errors.mean())
+    assert found.p95[15] == pytest.approx(np.percentile(np.sort(errors)[:320], 95))
 
 
 def test_sparsification_of_random_sigmas() -> None:
@@ -58,9 +58,9 @@ def test_sparsification_of_random_sigmas() -> None:
     # E[error] is 1 whatever is kept; of an exponential's smallest fraction q the mean is
     # 1 + (1 - q) ln(1 - q) / q, and its difference from 1 integrates to pi^2 / 6 - 1;
     # the curve begins at a twentieth, where the difference is 0.975
-    assert found['ause'] == pytest.approx(np.pi ** 2 / 6 - 1 - 0.05 * 0.9875, abs=0.04)
+    assert found.ause == pytest.approx(np.pi ** 2 / 6 - 1 - 0.05 * 0.9875, abs=0.04)
     wrong = sparsification(errors, -errors + errors.max() + 1)
-    assert wrong['ause'] > found['ause'] > 0
+    assert wrong.ause > found.ause > 0
 
 
 @pytest.mark.parametrize('times', [1.0, 2.0])
@@ -68,10 +68,10 @@ def test_errors_as_predicted_have_the_predicted_curves(times: float) -> None:
     sigmas = RNG.uniform(0.5, 1.5, 4000)
     errors = sigmas * times * np.linalg.norm(RNG.normal(size=(4000, 3)), axis=1) / np.sqrt(3)
     found = sparsification(errors, sigmas)
-    for statistic in ('mean', 'p95'):
-        assert np.allclose(found[statistic][7:], times * np.array(
-            found[f'predicted_{statistic}'][7:]), rtol=0.06)  # fractions from 40 %: 1600 errors
-    assert 0.8 < found['predicted_p95'][15] / found['predicted_p95'][-1] < 0.95
+    for curve, predicted in ((found.mean, found.predicted_mean), (found.p95, found.predicted_p95)):
+        # fractions from 40 %: 1600 errors
+        assert np.allclose(curve[7:], times * predicted[7:], rtol=0.06)
+    assert 0.8 < found.predicted_p95[15] / found.predicted_p95[-1] < 0.95
 
 
 def test_the_interval_of_the_change_in_the_p95_holds_the_true_one() -> None:
@@ -80,12 +80,12 @@ def test_the_interval_of_the_change_in_the_p95_holds_the_true_one() -> None:
     errors = sigmas * np.linalg.norm(RNG.normal(size=(40, 4000, 3)), axis=2) / np.sqrt(3)
     true = np.percentile(errors[:, sigmas < 1], 95) / np.percentile(errors, 95) - 1
     found = [sparsification(some[:200], sigmas[:200]) for some in errors]
-    index = found[0]['kept'].index(0.8)
-    low, high = np.array([one['p95_change_interval'][index] for one in found]).T
+    index = found[0].kept.tolist().index(0.8)
+    low, high = np.array([one.p95_change_interval[index] for one in found]).T
     assert 0.8 < np.mean((low <= true) & (true <= high)) <= 1
     assert -1 < low.mean() < true < high.mean() < 0.05
-    assert found[0]['p95_change'][index] == pytest.approx(
-        found[0]['p95'][index] / found[0]['p95'][-1] - 1)
+    assert found[0].p95_change[index] == pytest.approx(
+        found[0].p95[index] / found[0].p95[-1] - 1)
 
 
 def test_no_order_no_sparsification() -> None:
@@ -119,50 +119,57 @@ def test_report_of_a_walk_and_of_other_places() -> None:
     frames[0] = replace(frames[0], estimate=Pose(np.array([9.0, 0, 0])))
     frames[1] = replace(frames[1], estimate=Pose(np.array([9.0, 0, 0])), verdict=Verdict.FROZEN,
                         fault=ImageFault.FROZEN)
-    report = build_report(frames, None, {}, {}, out_of_place())
-    axes = report['calibration']['translation']['axes']
+    report = build_report(Evaluation(frames, out_of_place=out_of_place()))
+    axes = report.calibration.translation.axes
     for axis, fraction in (('x', 0.683), ('y', 0.383), ('z', 0.954)):
         assert axes[axis]['1_sigma'] == pytest.approx(fraction, abs=0.08)
-    assert report['false_poses'] == {'limit_m': 5.0, 'estimated': 2, 'accepted': 1}
-    assert report['image_faults'] == {'frozen': 1}
-    sparse = report['sparsification']
-    assert sparse['translation_m']['p95'][9] < 0.8 * sparse['translation_m']['p95'][-1]
-    assert sparse['rotation_deg'] is None  # no rotation is off
-    other = report['out_of_place']
-    assert (other['frames'], other['accepted']) == (30, 15)
-    assert other['sigma_m']['auroc'] == 1.0
-    assert other['place_score']['out_of_place_within_limit'] == pytest.approx(1 / 3)
-    assert other['place_score']['in_place_within_limit'] == 1.0
-    assert other['sources']['far']['place_score']['auroc'] == 1.0
-    assert other['sources']['near']['accepted'] == 5
+    assert report.false_poses == FalsePoses(5.0, estimated=2, accepted=1)
+    assert report.image_faults == {'frozen': 1}
+    sparse = report.sparsification
+    assert sparse.translation_m.p95[9] < 0.8 * sparse.translation_m.p95[-1]
+    assert sparse.rotation_deg is None  # no rotation is off
+    other = report.out_of_place
+    assert (other.frames, other.accepted) == (30, 15)
+    assert other.sigma_m.auroc == 1.0
+    assert other.place_score.out_of_place_within_limit == pytest.approx(1 / 3)
+    assert other.place_score.in_place_within_limit == 1.0
+    assert other.sources['far'].place_score.auroc == 1.0
+    assert other.sources['near'].accepted == 5
     schema = json.loads(REPORT_SCHEMA.read_text())
-    jsonschema.validate(json.loads(json.dumps(report, allow_nan=False)), schema)
+    jsonschema.validate(json.loads(json.dumps(report.to_mapping(), allow_nan=False)), schema)
 
 
 def test_the_page_shows_what_is_known() -> None:
     frames = walk()
-    report = build_report(frames, None, {}, {}, out_of_place())
-    page = html_page(report, frames, None, out_of_place())
+    evaluation = Evaluation(frames, out_of_place=out_of_place())
+    report = build_report(evaluation)
+    page = html_page(report, evaluation)
     assert page.count('<svg') == 8
     for words in ('Is the covariance calibrated?', 'Sparsification', 'NEES',
                   'by an oracle', 'Out-of-place detection', 'of other places (30)'):
         assert words in page
-    table, oracle = markdown_page(report), report['sparsification']['translation_m']['oracle_p95']
+    table, oracle = markdown_page(report), report.sparsification.translation_m.oracle_p95
     assert 'AUROC' in table
     assert f'| translation, p95 by an oracle (m) | {oracle[-1]:.3g} |' in table
-    plain = [replace(frame, covariance=None) for frame in frames]
-    assert 'Is the covariance' not in html_page(build_report(plain, None, {}, {}), plain, None)
+    plain = Evaluation([replace(frame, covariance=None) for frame in frames])
+    assert 'Is the covariance' not in html_page(build_report(plain), plain)
 
 
 def test_what_is_not_known_is_null() -> None:
     frames = [FrameResult('a', 1, Pose(), Pose()), FrameResult('b', 2, Pose())]
-    outside = FrameResult('c', 3, Pose())
-    found = reliability(frames, [outside])
-    assert found['sparsification'] is None
-    assert found['out_of_place']['place_score'] is None
-    assert found['out_of_place']['sigma_m'] is None
-    assert reliability(frames)['out_of_place'] is None
+    report = build_report(Evaluation(frames, out_of_place=[FrameResult('c', 3, Pose())]))
+    assert report.sparsification is None
+    assert report.calibration is None
+    assert report.out_of_place.place_score is None
+    assert report.out_of_place.sigma_m is None
+    assert build_report(Evaluation(frames)).out_of_place is None
 
 
 def test_a_false_pose_is_one_beyond_the_limit() -> None:
-    assert count_false_poses(walk(), 0.2)['accepted'] > count_false_poses(walk(), 1.0)['accepted']
+    table = FrameTable.from_frames(walk())
+    assert count_false_poses(table, 0.2).accepted > count_false_poses(table, 1.0).accepted
+
+
+def test_false_poses_count_estimates_only() -> None:
+    table = FrameTable.from_frames([FrameResult('a', 1, Pose())])
+    assert count_false_poses(table) == FalsePoses(5.0, estimated=0, accepted=0)

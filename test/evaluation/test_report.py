@@ -13,8 +13,10 @@ import jsonschema
 import numpy as np
 from posenet_ros.datasets.pose_files import read_poses
 from posenet_ros.errors import InputError
+from posenet_ros.evaluation.baselines import BASELINES
 from posenet_ros.evaluation.correlations import motion
-from posenet_ros.evaluation.report.content import BASELINES, build_report
+from posenet_ros.evaluation.report.build import build_report, Evaluation
+from posenet_ros.evaluation.report.content import Report
 from posenet_ros.evaluation.report.folder import write_report
 from posenet_ros.evaluation.report.page import html_page
 from posenet_ros.evaluation.report.plots import latency_histogram, up_axis
@@ -24,7 +26,7 @@ from posenet_ros.evaluation.report.tables import (
     number,
     text_table,
 )
-from posenet_ros.evaluation.results import FrameResult
+from posenet_ros.evaluation.results import FrameResult, FrameTable
 from posenet_ros.geometry.estimate import diagonal_covariance
 from posenet_ros.geometry.pose import Pose, xyzw_from_wxyz
 from posenet_ros.inference.train_index import TrainIndex
@@ -53,8 +55,20 @@ def train_index(count: int = 5) -> TrainIndex:
     return tiny_artifact(count).train
 
 
+def evaluation_of(frames: list[FrameResult]) -> Evaluation:
+    return Evaluation(frames, train_index(), {'name': 'tiny'}, {'name': 'walk'})
+
+
 def report_of(frames: list[FrameResult]) -> dict:
-    return build_report(frames, train_index(), {'name': 'tiny'}, {'name': 'walk'})
+    """Return the content of report.json."""
+    return build_report(evaluation_of(frames)).to_mapping()
+
+
+def write(folder: Path, frames: list[FrameResult], *, force: bool = False) -> Report:
+    evaluation = evaluation_of(frames)
+    report = build_report(evaluation)
+    write_report(folder, report, evaluation, force=force)
+    return report
 
 
 def test_numbers_of_a_known_walk() -> None:
@@ -72,11 +86,11 @@ def test_numbers_of_a_known_walk() -> None:
 
 
 def test_coverage_is_printed_with_its_confidence_interval() -> None:
-    report = report_of(walk())
+    report = build_report(evaluation_of(walk()))
     rows = {row[0]: row for row in calibration_rows(report)}
-    known = report['calibration']['translation']
-    low, high = known['interval']['1_sigma']
-    assert 0 < low < known['coverage']['1_sigma'] < high <= 1
+    known = report.calibration.translation
+    low, high = known.interval['1_sigma']
+    assert 0 < low < known.coverage['1_sigma'] < high <= 1
     assert rows['translation'][1] == f'85.0 % ({100 * low:.0f} to {100 * high:.0f})'
     assert rows['expected'][1] == '68.3 %'
     assert list(rows)[1] == 'pose'
@@ -139,19 +153,19 @@ def test_nearest_image_baseline_is_over_the_images_that_could_be_read() -> None:
     train = train_index()
     known = Pose(train.positions_m[2], train.quats_xyzw[2])
     frames = [FrameResult('a', 1, known, nearest_image=2), FrameResult('b', 2, pose(0))]
-    medians = build_report(frames, train, {}, {})['baselines']['nearest_train_image']
-    assert medians == {'translation_m': 0, 'rotation_deg': pytest.approx(0, abs=1e-9)}
+    medians = build_report(Evaluation(frames, train)).baselines['nearest_train_image']
+    assert medians.translation_m == 0
+    assert medians.rotation_deg == pytest.approx(0, abs=1e-9)
 
 
 def test_files_of_a_report(tmp_path: Path) -> None:
     frames = walk()
     frames[5] = FrameResult('seq1/bad.png', 6 * 10**9, pose(5), reasons=('no "image", <sorry>',))
-    report = report_of(frames)
-    write_report(tmp_path / 'report', report, frames, train_index())
+    report = write(tmp_path / 'report', frames)
     folder = tmp_path / 'report'
     assert sorted(p.name for p in folder.iterdir()) == [
         'estimate.tum', 'frames.csv', 'report.html', 'report.json', 'report.md', 'truth.tum']
-    assert json.loads((folder / 'report.json').read_text()) == report
+    assert json.loads((folder / 'report.json').read_text()) == report.to_mapping()
     rows = list(csv.DictReader((folder / 'frames.csv').open()))
     assert len(rows) == 20
     assert float(rows[7]['translation_error_m']) == pytest.approx(0.7)
@@ -166,7 +180,7 @@ def test_files_of_a_report(tmp_path: Path) -> None:
 def test_page_is_whole_and_needs_no_network(tmp_path: Path) -> None:
     frames = walk()
     frames[0] = FrameResult('<b>', 1, pose(0))
-    write_report(tmp_path / 'report', report_of(frames), frames, train_index())
+    write(tmp_path / 'report', frames)
     page = (tmp_path / 'report' / 'report.html').read_text()
     assert page.count('<svg') == 7
     links = re.findall(r'(?:src|href)="([^"]*)"', page)
@@ -180,7 +194,8 @@ def test_page_is_whole_and_needs_no_network(tmp_path: Path) -> None:
     [FrameResult('a', 1, pose(0), pose(1e7)), FrameResult('b', 2, pose(1), pose(1))]])
 @pytest.mark.filterwarnings('error')
 def test_page_of_few_frames(frames: list[FrameResult]) -> None:
-    assert '</html>' in html_page(report_of(frames), frames, train_index())
+    evaluation = evaluation_of(frames)
+    assert '</html>' in html_page(build_report(evaluation), evaluation)
 
 
 def test_report_that_exists_is_kept_unless_forced(tmp_path: Path) -> None:
@@ -188,9 +203,9 @@ def test_report_that_exists_is_kept_unless_forced(tmp_path: Path) -> None:
     (tmp_path / 'report').mkdir()
     (tmp_path / 'report' / 'mine').touch()
     with pytest.raises(InputError, match='--force'):
-        write_report(tmp_path / 'report', report_of(frames), frames, None)
+        write(tmp_path / 'report', frames)
     assert (tmp_path / 'report' / 'mine').exists()
-    write_report(tmp_path / 'report', report_of(frames), frames, None, force=True)
+    write(tmp_path / 'report', frames, force=True)
     assert (tmp_path / 'report' / 'report.json').exists()
 
 
@@ -227,12 +242,12 @@ def test_correlations_of_a_walk_whose_error_grows_with_its_speed() -> None:
     assert report['turning_deg_s'] is None
     assert report['sigma_m'] is None
     assert report['distance_m'] is not None
-    rows = build_report(frames, train_index(), {}, {'stamps': 'rows'})['relations']
-    assert rows['speed_m_s'] is None
+    rows = build_report(Evaluation(frames, train_index(), data={'stamps': 'rows'}))
+    assert rows.correlations['speed_m_s'] is None
 
 
 def test_speed_stops_at_the_end_of_a_sequence() -> None:
-    speed, turning = motion(walk())
+    speed, turning = motion(FrameTable.from_frames(walk()))
     assert np.isnan(speed[[0, 10]]).all()
     np.testing.assert_allclose(np.delete(speed, [0, 10]), 1)
     assert np.nanmax(turning) == 0
@@ -249,7 +264,7 @@ def test_correlation_with_the_predicted_sigma() -> None:
 def test_worst_estimates_come_first_with_their_images(tmp_path: Path) -> None:
     frames = walk()
     frames[19] = replace(frames[19], image=np.zeros((8, 8, 3), np.uint8))
-    write_report(tmp_path / 'r', report_of(frames), frames, None)
+    write(tmp_path / 'r', frames)
     cards = (tmp_path / 'r' / 'report.html').read_text().split('<div class="card">')[1:]
     assert len(cards) == 12
     assert 'seq2/019.png' in cards[0]

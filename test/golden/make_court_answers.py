@@ -12,6 +12,7 @@ from pathlib import Path
 import sys
 
 from posenet_ros.evaluation.report.folder import write_csv
+from posenet_ros.evaluation.results import FrameTable
 from posenet_ros.inference.artifact import load
 from posenet_ros.training.pipelines.robustness import corrupt_images, RobustnessBench
 
@@ -28,7 +29,7 @@ def main(demo: Path) -> None:
     images = bench.load_images(demo / 'court', 'test')
     for start, end, name, strength in STRETCHES:
         images[start:end] = corrupt_images(images, name, strength, 0)[start:end]
-    write_csv(FILE, bench.localise(images))
+    write_csv(FILE, FrameTable.from_frames(bench.localise(images)))
 
 
 if __name__ == '__main__':

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 import os
 from pathlib import Path
 import signal
@@ -11,7 +12,13 @@ import time
 from typing import Any
 
 from helpers import ROOT
+import numpy as np
 from posenet_ros.errors import PoseNetError
+from posenet_ros.evaluation.metrics.pose_errors import ByUnit
+from posenet_ros.evaluation.report.build import build_report, Evaluation
+from posenet_ros.evaluation.report.content import Report
+from posenet_ros.evaluation.results import FrameResult
+from posenet_ros.geometry.pose import Pose
 from posenet_ros.training import make_bag
 from posenet_ros.training.pipelines.demo_run import (
     check,
@@ -25,22 +32,22 @@ from ros_helpers import write_mean_colour_model
 from training_helpers import CAMERA, write_cambridge
 
 
-def report(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
-    """Return the part of a report that the demo checks, of a good run."""
-    return {
-        'frames': {'total': 300, 'estimated': 299},
-        'baselines': {'constant': {'translation_m': 5.0, 'rotation_deg': 40.0}},
-        'translation_m': {'median': 0.6}, 'rotation_deg': {'median': 4.0}, **changes}
+def report(estimated: int = 299, error_m: float = 0.6, error_deg: float = 4.0) -> Report:
+    """Return the report of a run, by default a good one; the constant pose errs 5 m and 40 deg."""
+    rotation = Pose(quat_xyzw=np.array([0, 0, np.sin(np.radians(error_deg) / 2),
+                                        np.cos(np.radians(error_deg) / 2)]))
+    estimate = Pose(np.array([error_m, 0, 0]), rotation.quat_xyzw)
+    frames = [FrameResult(f'{i}', i + 1, Pose(), estimate if i < estimated else None)
+              for i in range(300)]
+    found = build_report(Evaluation(frames))
+    return replace(found, baselines={'constant': ByUnit(5.0, 40.0)})
 
 
 def test_a_good_result_passes() -> None:
     check(report())
 
 
-@pytest.mark.parametrize('changes', [
-    {'frames': {'total': 300, 'estimated': 296}},
-    {'translation_m': {'median': 1.01}},
-    {'rotation_deg': {'median': 8.1}}])
+@pytest.mark.parametrize('changes', [{'estimated': 296}, {'error_m': 1.01}, {'error_deg': 8.1}])
 def test_a_result_worse_than_promised_fails(changes: dict[str, Any]) -> None:
     with pytest.raises(PoseNetError, match='expected'):
         check(report(**changes))
@@ -65,9 +72,9 @@ def test_the_live_node_s_answers_become_the_report(
     write_mean_colour_model(tmp_path / 'model', CAMERA)
     assert make_bag.main(['--data', str(tmp_path / 'court'), '--split', 'train',
                           '--out', str(tmp_path / 'bag')]) == 0
-    found, frames = evaluate_live(tmp_path)
-    assert found['frames']['total'] == len(frames) == 36
-    assert found['frames']['estimated'] > 18
+    found, live = evaluate_live(tmp_path)
+    assert found.frames.total == len(live.frames) == 36
+    assert found.frames.estimated > 18
     assert (tmp_path / 'report' / 'report.html').stat().st_size > 10_000
 
 

@@ -9,7 +9,7 @@ from helpers import ROOT
 import numpy as np
 from posenet_ros.errors import InputError, run_cli
 from posenet_ros.evaluation.report.folder import write_csv
-from posenet_ros.evaluation.results import FrameResult
+from posenet_ros.evaluation.results import FrameResult, FrameTable
 from posenet_ros.geometry.estimate import diagonal_covariance, PoseEstimate
 from posenet_ros.geometry.lie import so3_exp
 from posenet_ros.geometry.pose import Pose
@@ -101,7 +101,7 @@ def test_the_poses_of_a_report(tmp_path: Path, capsys: pytest.CaptureFixture) ->
         f'{i}', i + 1, step.truth, step.estimate.map_from_camera if step.estimate else None,
         step.estimate.covariance if step.estimate else None, Verdict.ACCEPTED, sequence='walk')
         for i, step in enumerate(court_walk(0))]
-    write_csv(tmp_path / 'frames.csv', frames)
+    write_csv(tmp_path / 'frames.csv', FrameTable.from_frames(frames))
     assert run_cli(lambda: fuse.main(['--frames', str(tmp_path / 'frames.csv')])) == 0
     lines = capsys.readouterr().out.splitlines()
     rms_of = {line[:24].strip(): float(line.split()[-4]) for line in lines[2:]}

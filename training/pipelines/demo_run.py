@@ -7,7 +7,7 @@ Each runs as a process of its own, by the command that a user would type.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 import os
 from pathlib import Path
@@ -15,15 +15,14 @@ import signal
 import subprocess
 import sys
 import time
-from typing import Any
 
 import numpy as np
 from posenet_ros.errors import PoseNetError
-from posenet_ros.evaluation.report.content import baseline_errors
+from posenet_ros.evaluation.metrics.pose_errors import Errors
+from posenet_ros.evaluation.report.build import build_report, Evaluation
+from posenet_ros.evaluation.report.content import Report
 from posenet_ros.evaluation.report.folder import write_report
-from posenet_ros.evaluation.report.tables import text_table
-from posenet_ros.evaluation.results import frame_errors, FrameResult
-from posenet_ros.inference.artifact import load
+from posenet_ros.evaluation.report.tables import number, text_table
 from posenet_ros.ros_node.environment import prepare_environment
 from posenet_ros.training.scene.dataset import is_current
 from posenet_ros.training.scene.settings import Settings
@@ -84,7 +83,7 @@ def make_inputs(out: Path, options: argparse.Namespace) -> None:
                 '--force')
 
 
-def evaluate_live(out: Path) -> tuple[dict[str, Any], list[FrameResult]]:
+def evaluate_live(out: Path) -> tuple[Report, Evaluation]:
     """
     Start the node, play the bag to it, associate its poses with the truth, write the report.
 
@@ -103,69 +102,67 @@ def evaluate_live(out: Path) -> tuple[dict[str, Any], list[FrameResult]]:
         if process.poll() is not None:
             raise PoseNetError(f'the node ended with exit code {process.returncode}, see above')
     print_heading(5, 'the report')
-    write_report(out / 'report', found.report, found.frames, found.train, force=True)
-    return found.report, found.frames
+    report = build_report(found)
+    write_report(out / 'report', report, found, force=True)
+    return report, found
 
 
-def evaluate_refined(out: Path) -> list[FrameResult]:
+def evaluate_refined(out: Path) -> Evaluation:
     """Evaluate the bag again with poses refined by landmarks, as the node's `refine` does."""
     from posenet_ros.evaluation import evaluator
     from posenet_ros.evaluation.options import parser as evaluate_parser
     arguments = ['--model', out / 'model', '--bag', out / 'bag', '--out', out / 'report']
     return evaluator.run_model(evaluate_parser().parse_args(
-        [*map(str, arguments), '--refine'])).frames
+        [*map(str, arguments), '--refine']))
 
 
-def _row(name: str, errors: tuple[Any, Any]) -> list[str]:
+def _row(name: str, errors: Errors) -> list[str]:
     cells = [name]
     for values, unit in zip(errors, ('m', 'deg'), strict=True):
-        cells += [f'{np.percentile(values, q):.2f} {unit}' for q in (50, 95)]
+        finite = values[np.isfinite(values)]
+        cells += [f'{np.percentile(finite, q):.2f} {unit}' for q in (50, 95)]
     return cells
 
 
-def table(frames: Sequence[FrameResult], fine: Sequence[FrameResult],
-          baselines: Mapping[str, Any]) -> str:
+def error_table(live: Evaluation, refined: Evaluation) -> str:
     """Return median and p95 of the network, refined and not, and of the baselines as text."""
-    rows = [['', 'median', 'p95', 'median', 'p95']]
-    for name, part in (('PoseNet, live node', frames), ('refined by landmarks', fine)):
-        metres, degrees = frame_errors(part)
-        answered = np.isfinite(metres)
-        rows.append(_row(name, (metres[answered], degrees[answered])))
-    rows += [_row(text, baselines[name]) for name, text in BASELINE_NAMES.items()
-             if baselines[name]]
+    rows = [['', 'median', 'p95', 'median', 'p95'],
+            _row('PoseNet, live node', live.table.accepted_errors),
+            _row('refined by landmarks', refined.table.accepted_errors)]
+    rows += [_row(text, errors) for name, text in BASELINE_NAMES.items()
+             if (errors := live.baselines[name]) is not None]
     return text_table(rows)
 
 
-def show(report: Mapping[str, Any], frames: Sequence[FrameResult],
-         fine: Sequence[FrameResult], out: Path) -> None:
+def show(report: Report, live: Evaluation, refined: Evaluation, out: Path) -> None:
     """Print the error beside the baselines, the counts, the latency and the next steps."""
-    counts = report['frames']
-    latency = report['latency_ms'].get('end_to_end', {})
-    print(f'\n{table(frames, fine, baseline_errors(frames, load(out / "model").train))}\n')
-    print(f'frames sent {counts["total"]}, answered {counts["estimated"]} '
-          f'({counts["estimated"] / counts["total"]:.1%}), dropped {counts["dropped"]}')
-    print('latency, image published to pose received: '
-          + ', '.join(f'{name} {value:.1f} ms' for name, value in latency.items()))
+    counts, latency = report.frames, report.latency_ms.get('end_to_end')
+    print(f'\n{error_table(live, refined)}\n')
+    print(f'frames sent {counts.total}, answered {counts.estimated} '
+          f'({counts.estimated / counts.total:.1%}), dropped {counts.dropped}')
+    if latency is not None:
+        print(f'latency, image published to pose received: p50 {latency.p50:.1f} ms, '
+              f'p95 {latency.p95:.1f} ms, p99 {latency.p99:.1f} ms')
     print(f'\nreport: {out / "report" / "report.html"}   (open it in a browser)\n'
           'next:   make test                       check the project on this machine\n'
           '        README.md, "Your own place"     train on King\'s College or on your own bag')
 
 
-def check(report: Mapping[str, Any]) -> None:
+def check(report: Report) -> None:
     """
     Check the result against the demo's promise.
 
     :raises PoseNetError: when fewer frames were answered, or the error is larger.
     """
-    counts, constant = report['frames'], report['baselines']['constant']
-    if counts['estimated'] < MIN_ANSWERED * counts['total']:
+    counts, constant = report.frames, report.baselines['constant']
+    if counts.estimated < MIN_ANSWERED * counts.total:
         raise PoseNetError(f'expected {MIN_ANSWERED:.0%} of the frames answered. Received: '
-                           f'{counts["estimated"]} of {counts["total"]}; is the machine busy?')
-    for unit, baseline in constant.items():
-        median = report[unit]['median']
-        if median > MAX_SHARE_OF_CONSTANT * baseline:
-            raise PoseNetError(f'expected a median {unit} of at most a fifth of the constant '
-                               f"pose's {baseline:.2f}. Received: {median:.2f}")
+                           f'{counts.estimated} of {counts.total}; is the machine busy?')
+    for unit, baseline, median in zip(('m', 'deg'), constant or (), report.medians, strict=True):
+        if median is None or median > MAX_SHARE_OF_CONSTANT * baseline:
+            raise PoseNetError('expected a median error of at most a fifth of the constant '
+                               f"pose's {number(baseline, unit)}. "
+                               f'Received: {number(median, unit)}')
 
 
 def _interrupt(*_: object) -> None:
@@ -186,7 +183,7 @@ def run_demo(options: argparse.Namespace) -> None:
     start_s = time.monotonic()
     make_inputs(options.out, options)
     print_heading(4, 'replaying the bag through the live ROS 2 node')
-    report, frames = evaluate_live(options.out)
-    show(report, frames, evaluate_refined(options.out), options.out)
+    report, live = evaluate_live(options.out)
+    show(report, live, evaluate_refined(options.out), options.out)
     print(f'\ndone in {time.monotonic() - start_s:.0f} s')
     check(report)

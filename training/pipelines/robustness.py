@@ -22,10 +22,10 @@ from posenet_ros.evaluation.metrics.ranks import auroc
 from posenet_ros.evaluation.metrics.sparsification import KEPT_FRACTIONS, sparsification
 from posenet_ros.evaluation.options import gate_config
 from posenet_ros.evaluation.out_of_place import open_out_of_place
-from posenet_ros.evaluation.reliability import place_scores, separation, total_sigmas
-from posenet_ros.evaluation.report.content import frame_calibration
+from posenet_ros.evaluation.reliability import separation
+from posenet_ros.evaluation.report.build import table_coverage
 from posenet_ros.evaluation.report.tables import markdown_table, number, percent, Row
-from posenet_ros.evaluation.results import FrameResult, raw_errors
+from posenet_ros.evaluation.results import FrameResult, FrameTable
 from posenet_ros.evaluation.runner import judge_in_order, Localised, prepare_query
 from posenet_ros.evaluation.sources import open_dataset
 from posenet_ros.inference.artifact import load, LoadedArtifact
@@ -60,7 +60,7 @@ class RobustnessBench:
         self._relocaliser = make_relocaliser(artifact, RelocaliserOptions(engine)).relocaliser
         self._gate = Gate(gate_config(settings, NODE_DEFAULTS), artifact.scene)
         self.artifact, self.limit_m = artifact, limit_m
-        self.good: list[FrameResult] = []
+        self.good = FrameTable.from_frames([])
 
     def load_images(self, data: Path, split: str) -> list[Localised]:
         """Return the images of a split at the network's input size."""
@@ -108,59 +108,54 @@ def corrupt_some(images: Sequence[Localised], names: Sequence[str], seed: int) -
             for i, image in enumerate(images)]
 
 
-def _aurocs(good: Sequence[FrameResult], wrong: Sequence[FrameResult]) -> tuple[str, str]:
+def _aurocs(good: FrameTable, wrong: FrameTable) -> tuple[str, str]:
     """Return the AUROC of place score and sigma: false poses against uncorrupted ones."""
     if len(wrong) < MIN_FALSE_POSES:
         return '', ''
-    pairs = ((place_scores(good), place_scores(wrong)),
-             (total_sigmas(good)[0], total_sigmas(wrong)[0]))
+    pairs = ((good.place_scores, wrong.place_scores),
+             (good.sigmas.translation_m, wrong.sigmas.translation_m))
     by_score, by_sigma = (
         f'{auroc(low, high):.3f}' if low.size and high.size and np.ptp(low) > 1e-9 else '-'
         for low, high in pairs)
     return by_score, by_sigma
 
 
-def _false_poses(frames: Sequence[FrameResult], limit_m: float) -> list[FrameResult]:
-    return [f for f, metres in zip(frames, raw_errors(frames)[0], strict=True)
-            if f.estimate is not None and metres > limit_m]
-
-
-def _main_rejection(frames: Sequence[FrameResult]) -> str:
+def _main_rejection(table: FrameTable) -> str:
     """Return the most frequent reason of rejection."""
-    outcomes = Counter(f.outcome for f in frames if not f.accepted)
+    outcomes = Counter(frame.outcome for frame in table.frames if not frame.accepted)
     return outcomes.most_common(1)[0][0].replace('_', ' ') if outcomes else ''
 
 
-def _uncertainty_cells(frames: Sequence[FrameResult]) -> tuple[str, ...]:
+def _uncertainty_cells(table: FrameTable) -> tuple[str, ...]:
     """Return coverage, and the p95: of all, of the most certain, of the best (oracle)."""
-    estimated = [f for f in frames if f.estimate is not None]
-    calibration = frame_calibration(estimated)
-    coverage = [percent(calibration['pose']['coverage'][f'{k}_sigma'])
-                for k in (1, 2)] if calibration else ['-', '-']
-    curves = sparsification(raw_errors(estimated)[0], total_sigmas(estimated)[0])
+    coverage = table_coverage(table)
+    cells = ['-', '-'] if coverage is None else [
+        percent(coverage.pose.coverage[f'{k}_sigma']) for k in (1, 2)]
+    estimated = table.select(table.estimated)
+    curves = sparsification(estimated.errors.translation_m, estimated.sigmas.translation_m)
     i = KEPT_FRACTIONS.index(KEPT_FRACTION)
-    p95s = (curves['p95'][-1], curves['p95'][i], curves['oracle_p95'][i]) if curves else (
-        None,) * 3
-    return (*coverage, *map(number, p95s))
+    p95s = (None,) * 3 if curves is None else (
+        curves.p95[-1], curves.p95[i], curves.oracle_p95[i])
+    return (*cells, *map(number, p95s))
 
 
 def row(bench: RobustnessBench, name: str, severity: str, frames: Sequence[FrameResult]) -> Row:
     """Return the table's row of images of the trained place."""
-    metres = raw_errors(frames)[0]
-    accepted = np.array([f.accepted for f in frames])
-    wrong = _false_poses(frames, bench.limit_m)
+    table = FrameTable.from_frames(frames)
+    metres = table.errors.translation_m
+    wrong = table.select(table.estimated & (metres > bench.limit_m))
     return (name.replace('_', ' '), severity, number(float(np.median(metres))),
-            *_uncertainty_cells(frames), percent(accepted.mean()),
-            number(float(np.median(metres[accepted])) if accepted.any() else None),
-            str(len(wrong)), str(sum(f.accepted for f in wrong)), *_aurocs(bench.good, wrong),
-            _main_rejection(frames))
+            *_uncertainty_cells(table), percent(table.accepted.mean()),
+            number(float(np.median(metres[table.accepted])) if table.accepted.any() else None),
+            str(len(wrong)), str(int(wrong.accepted.sum())), *_aurocs(bench.good, wrong),
+            _main_rejection(table))
 
 
 def out_of_place_row(bench: RobustnessBench, name: str, frames: Sequence[FrameResult]) -> Row:
     """Return the table's row of another place, where every accepted pose is a false one."""
-    accepted = sum(f.accepted for f in frames)
-    return (name, *BLANK, percent(accepted / len(frames)), '', str(len(frames)), str(accepted),
-            *_aurocs(bench.good, frames), _main_rejection(frames))
+    table = FrameTable.from_frames(frames)
+    return (name, *BLANK, percent(table.accepted.mean()), '', str(len(table)),
+            str(int(table.accepted.sum())), *_aurocs(bench.good, table), _main_rejection(table))
 
 
 def rows(bench: RobustnessBench, options: argparse.Namespace) -> Iterator[Row]:
@@ -168,7 +163,8 @@ def rows(bench: RobustnessBench, options: argparse.Namespace) -> Iterator[Row]:
     yield [cell.format(limit=bench.limit_m) for cell in HEAD]
     images = bench.load_images(options.data, options.split)
     frames = bench.localise(images)
-    bench.good = [f for f in frames if f.estimate is not None]
+    table = FrameTable.from_frames(frames)
+    bench.good = table.select(table.estimated)
     yield row(bench, 'as they are', '', frames)
     strongest: list[FrameResult] = []
     plan = [(name, severity) for name in options.corruptions for severity in SEVERITIES]
@@ -189,9 +185,10 @@ def rows(bench: RobustnessBench, options: argparse.Namespace) -> Iterator[Row]:
         yield out_of_place_row(bench, folder.resolve().name, found)
     if len(options.others) > 1:
         yield out_of_place_row(bench, 'all other places', out_of_place)
-    inside, outside = place_scores(bench.good), place_scores(out_of_place)
+    inside = bench.good.place_scores
+    outside = FrameTable.from_frames(out_of_place).place_scores
     if inside.size and outside.size:
-        fraction = separation(inside, outside)['out_of_place_at_95']
+        fraction = separation(inside, outside).out_of_place_at_95
         yield ('other places that pass a score that lets 95 % of the images as they are pass',
                *BLANK, percent(fraction), *[''] * (len(HEAD) - len(BLANK) - 2))
 

@@ -6,17 +6,36 @@ Arrays hold one row a frame. A frame without an estimate has an infinite error.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 from posenet_ros.arrays import as_rows, Floats
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.lie import rotation_angle_rad
+from posenet_ros.utils.mapping import key
+
+T = TypeVar('T')
 
 RECALL_LIMITS: Mapping[str, tuple[float, float]] = {  # metres, degrees
     '0.25m_2deg': (0.25, 2.0), '0.5m_5deg': (0.5, 5.0), '5m_10deg': (5.0, 10.0)}
+
+
+@dataclass(frozen=True)
+class ByUnit(Generic[T]):
+    """One value for positions, in metres, and one for rotations, in degrees."""
+
+    translation_m: T
+    rotation_deg: T
+
+    def __iter__(self) -> Iterator[T]:
+        yield self.translation_m
+        yield self.rotation_deg
+
+
+Errors: TypeAlias = ByUnit[Floats]  # (N,) metres and (N,) degrees
 
 
 def translation_errors_m(estimates_m: ArrayLike, truths_m: ArrayLike) -> Floats:
@@ -52,7 +71,7 @@ class ErrorStatistics:
     p75: float
     p90: float
     p95: float
-    largest: float
+    largest: float = field(metadata=key('max'))
 
     @classmethod
     def from_errors(cls, errors: ArrayLike) -> ErrorStatistics:
@@ -69,12 +88,6 @@ class ErrorStatistics:
         p75, p90, p95 = np.percentile(array, (75, 90, 95))
         return cls(float(np.median(array)), float(array.mean()), float(p75), float(p90),
                    float(p95), float(array.max()))
-
-    def to_mapping(self) -> dict[str, float]:
-        """Return the statistics by the report's keys."""
-        values = asdict(self)
-        values['max'] = values.pop('largest')
-        return values
 
 
 def recall(translations_m: ArrayLike, rotations_deg: ArrayLike) -> dict[str, float]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,6 +14,35 @@ KEPT_FRACTIONS = tuple(n / 20 for n in range(1, 21))  # of the frames, the most 
 SIMULATED_ERRORS = 30_000  # drawn from the predicted standard deviations
 RESAMPLES_PER_BATCH = 50  # bounds the memory that long walks take
 MIN_P95 = 1e-9  # guards the division by the p95 of all frames
+
+
+@dataclass(frozen=True, eq=False)
+class Sparsification:
+    """
+    Sparsification curves, (K,) each: statistics of the most certain fractions of the frames.
+
+    :param kept: the fractions.
+    :param mean: of the errors.
+    :param oracle_mean: with the frames sorted by their errors.
+    :param p95: 95th percentile of the errors.
+    :param oracle_p95: with the frames sorted by their errors.
+    :param predicted_mean: as expected of exact standard deviations.
+    :param predicted_p95: the same.
+    :param p95_change: relative to the p95 of all frames.
+    :param p95_change_interval: (K, 2) its 95 % confidence intervals.
+    :param ause: area under the sparsification error curve, relative to the mean of all.
+    """
+
+    kept: Floats
+    mean: Floats
+    oracle_mean: Floats
+    p95: Floats
+    oracle_p95: Floats
+    predicted_mean: Floats
+    predicted_p95: Floats
+    p95_change: Floats
+    p95_change_interval: Floats
+    ause: float
 
 
 def _most_certain(ordered: Floats) -> list[Floats]:
@@ -54,7 +83,7 @@ def _change_interval(errors: Floats, sigmas: Floats) -> Floats:
     return np.asarray(np.percentile(np.concatenate(changes), CONFIDENCE, axis=0).T)
 
 
-def sparsification(errors: ArrayLike, sigmas: ArrayLike) -> dict[str, Any] | None:
+def sparsification(errors: ArrayLike, sigmas: ArrayLike) -> Sparsification | None:
     """
     Compute the sparsification curves: the errors of the most certain fractions of the frames.
 
@@ -77,11 +106,8 @@ def sparsification(errors: ArrayLike, sigmas: ArrayLike) -> dict[str, Any] | Non
     simulated = _simulated_errors(predicted[order])
     means, oracle_means, p95s = _means(by_sigma), _means(by_error), _p95s(by_sigma)
     gaps = (means - oracle_means) / actual.mean()
-    curves = {'mean': means, 'oracle_mean': oracle_means,
-              'p95': p95s, 'oracle_p95': _p95s(by_error),
-              'predicted_mean': _means(simulated).mean(axis=0),
-              'predicted_p95': _p95s(simulated).mean(axis=0),
-              'p95_change': _relative_changes(p95s),
-              'p95_change_interval': _change_interval(actual, predicted)}
-    return {'kept': list(KEPT_FRACTIONS), **{key: curve.tolist() for key, curve in curves.items()},
-            'ause': float(np.sum((gaps[1:] + gaps[:-1]) / 2 * np.diff(KEPT_FRACTIONS)))}
+    return Sparsification(
+        np.array(KEPT_FRACTIONS), means, oracle_means, p95s, _p95s(by_error),
+        _means(simulated).mean(axis=0), _p95s(simulated).mean(axis=0), _relative_changes(p95s),
+        _change_interval(actual, predicted),
+        float(np.sum((gaps[1:] + gaps[:-1]) / 2 * np.diff(KEPT_FRACTIONS))))

@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
-from posenet_ros.evaluation.metrics.pose_errors import RECALL_LIMITS
+from posenet_ros.evaluation.metrics.pose_errors import ByUnit, Errors, RECALL_LIMITS
 from posenet_ros.evaluation.metrics.resampling import signed_rank_p_value
-from posenet_ros.evaluation.report.content import REPORT_FILE
+from posenet_ros.evaluation.report.content import FrameStatistics, REPORT_FILE
 from posenet_ros.evaluation.report.page import comparison_page
 from posenet_ros.evaluation.report.plots import cumulative_curves
 from posenet_ros.evaluation.report.tables import markdown_table, number, percent, Row, text_table
-from posenet_ros.evaluation.results import Errors
 from posenet_ros.utils.atomic_folder import new_folder
 
 PUBLISHED = Path(__file__).with_name('published.json')
@@ -32,11 +31,14 @@ class StoredReport:
     """
     A report read from its folder.
 
+    :param statistics: of all frames.
+    :param content: of its report.json, whichever version wrote it.
     :param errors: frame name -> metres and degrees, infinite without an accepted estimate.
     """
 
     name: str
-    report: Mapping[str, Any]
+    statistics: FrameStatistics
+    content: Mapping[str, Any]
     errors: Mapping[str, tuple[float, float]]
 
 
@@ -50,13 +52,13 @@ def read_report(folder: Path) -> StoredReport:
         if not (folder / name).is_file():
             raise InputError(f'{folder / name} is missing: a folder made by evaluate is expected')
     try:
-        report = json.loads((folder / REPORT_FILE).read_text(encoding='utf-8'))
+        content = json.loads((folder / REPORT_FILE).read_text(encoding='utf-8'))
+        statistics = FrameStatistics.from_mapping(content)
         with (folder / 'frames.csv').open(newline='', encoding='utf-8') as file:
             errors = {row['name']: _errors(row) for row in csv.DictReader(file)}
-        report['frames']['total'], report['recall'], report['translation_m']
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f'{folder} is no whole report: {error!r}') from error
-    return StoredReport(folder.resolve().name, report, errors)
+    return StoredReport(folder.resolve().name, statistics, content, errors)
 
 
 def _errors(row: Mapping[str, str]) -> tuple[float, float]:
@@ -123,11 +125,9 @@ def side_by_side(reports: Sequence[StoredReport]) -> list[Row]:
     """Make the table of medians and recalls, a row a report."""
     limits = [f'{m:g} m, {d:g} deg' for m, d in RECALL_LIMITS.values()]
     rows: list[Row] = [('report', 'median (m)', 'median (deg)', 'frames', *limits)]
-    for scored in reports:
-        medians = [scored.report[key] and scored.report[key]['median'] for key in UNITS]
-        rows.append((scored.name, *map(number, medians), str(scored.report['frames']['total']),
-                     *map(percent, scored.report['recall'].values())))
-    return rows
+    return rows + [(report.name, *map(number, report.statistics.medians),
+                    str(report.statistics.frames.total),
+                    *map(percent, report.statistics.recall.values())) for report in reports]
 
 
 def paired_rows(pairs: Sequence[Mapping[str, Any]]) -> list[Row]:
@@ -145,9 +145,9 @@ def paired_rows(pairs: Sequence[Mapping[str, Any]]) -> list[Row]:
 def _curves(reports: Sequence[StoredReport]) -> str:
     """Draw the cumulative errors of all reports."""
     curves: list[tuple[Errors, dict[str, str | float]]] = []
-    for i, scored in enumerate(reports):
-        metres, degrees = np.array(list(scored.errors.values())).T
-        curves.append(((metres, degrees), {'label': scored.name, 'color': f'C{i}'}))
+    for i, report in enumerate(reports):
+        metres, degrees = np.array(list(report.errors.values())).T
+        curves.append((ByUnit(metres, degrees), {'label': report.name, 'color': f'C{i}'}))
     return cumulative_curves(curves)
 
 
@@ -170,4 +170,4 @@ def compare(options: argparse.Namespace) -> None:
             (folder / 'compare.html').write_text(page, encoding='utf-8')
             (folder / 'compare.md').write_text('\n\n'.join(map(markdown_table, tables)) + '\n')
             (folder / 'compare.json').write_text(json.dumps({
-                'reports': {r.name: r.report for r in reports}, 'pairs': pairs}, indent=2) + '\n')
+                'reports': {r.name: r.content for r in reports}, 'pairs': pairs}, indent=2) + '\n')

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 import csv
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from posenet_ros.datasets.pose_files import write_tum
-from posenet_ros.evaluation.report.content import REPORT_FILE
+from posenet_ros.evaluation.report.build import Evaluation
+from posenet_ros.evaluation.report.content import Report, REPORT_FILE
 from posenet_ros.evaluation.report.page import html_page, markdown_page
-from posenet_ros.evaluation.results import FrameResult, raw_errors
+from posenet_ros.evaluation.results import FrameResult, FrameTable
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.inference.train_index import TrainIndex
 from posenet_ros.utils.atomic_folder import new_folder
 
 COLUMNS = ('name', 'sequence', 'stamp_ns', 'outcome', 'translation_error_m', 'rotation_error_deg',
@@ -40,13 +39,13 @@ def _uncertainty_cells(frame: FrameResult) -> list[str]:
     return [score, *(f'{value:.9g}' for value in (*sigmas[:3], *np.degrees(sigmas[3:]))), *more]
 
 
-def write_csv(path: Path, frames: Sequence[FrameResult]) -> None:
+def write_csv(path: Path, table: FrameTable) -> None:
     """Write one row a frame, with the errors of rejected estimates; `outcome` tells them apart."""
-    stages = sorted({stage for frame in frames for stage in frame.latency_ms})
+    stages = sorted({stage for frame in table.frames for stage in frame.latency_ms})
     with path.open('w', newline='', encoding='utf-8') as file:
         writer = csv.writer(file)
         writer.writerow([*COLUMNS, *(f'{stage}_ms' for stage in stages)])
-        for frame, metres, degrees in zip(frames, *raw_errors(frames), strict=True):
+        for frame, metres, degrees in zip(table.frames, *table.errors, strict=True):
             errors = [f'{metres:.9g}', f'{degrees:.9g}'] if frame.estimate else ['', '']
             writer.writerow([
                 frame.name, frame.sequence, frame.stamp_ns, frame.outcome, *errors,
@@ -68,30 +67,30 @@ def write_out_of_place(path: Path, out_of_place: Sequence[FrameResult]) -> None:
 
 
 def write_report(
-        folder: Path, report: Mapping[str, Any], frames: Sequence[FrameResult],
-        train: TrainIndex | None, out_of_place: Sequence[FrameResult] = (), *,
-        force: bool = False) -> None:
+        folder: Path, report: Report, evaluation: Evaluation, *, force: bool = False) -> None:
     """
     Write report.json, report.html, report.md, frames.csv, estimate.tum and truth.tum.
 
     The TUM files hold the accepted frames in the order of their stamps, row for row.
 
-    :param report: of these frames, by :func:`posenet_ros.evaluation.report.content.build_report`.
-    :param train: training poses for the plots, None when unknown.
-    :param out_of_place: results of images of other places, written to out_of_place.csv.
+    Images of other places are in out_of_place.csv.
+
+    :param report: of this evaluation, by
+        :func:`posenet_ros.evaluation.report.build.build_report`.
     :param force: replace a folder that exists.
     :raises InputError: when the folder exists and `force` is False.
     """
-    accepted = sorted((f for f in frames if f.accepted), key=lambda frame: frame.stamp_ns)
+    accepted = sorted((frame for frame in evaluation.frames if frame.accepted),
+                      key=lambda frame: frame.stamp_ns)
     with new_folder(folder, force=force) as new:
         (new / REPORT_FILE).write_text(
-            json.dumps(report, indent=2, allow_nan=False) + '\n', encoding='utf-8')
-        page = html_page(report, frames, train, out_of_place)
+            json.dumps(report.to_mapping(), indent=2, allow_nan=False) + '\n', encoding='utf-8')
+        page = html_page(report, evaluation)
         (new / 'report.html').write_text(page, encoding='utf-8')
         (new / 'report.md').write_text(markdown_page(report), encoding='utf-8')
-        write_csv(new / 'frames.csv', frames)
-        if out_of_place:
-            write_out_of_place(new / 'out_of_place.csv', out_of_place)
+        write_csv(new / 'frames.csv', evaluation.table)
+        if evaluation.out_of_place:
+            write_out_of_place(new / 'out_of_place.csv', evaluation.out_of_place)
         write_tum(new / 'truth.tum', [(f.stamp_ns, f.truth) for f in accepted])
         write_tum(new / 'estimate.tum', [(f.stamp_ns, f.estimate) for f in accepted
                                          if f.estimate is not None])

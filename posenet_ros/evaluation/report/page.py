@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 import json
 from string import Template
-from typing import Any
 
 import cv2
 import numpy as np
-from posenet_ros.evaluation.correlations import quantities
-from posenet_ros.evaluation.report.content import baseline_errors
+from posenet_ros.evaluation.report.build import Evaluation
+from posenet_ros.evaluation.report.content import Report
 from posenet_ros.evaluation.report.plots import (
     correlation_views,
     cumulative,
@@ -33,8 +32,7 @@ from posenet_ros.evaluation.report.tables import (
     summary_line,
     tables,
 )
-from posenet_ros.evaluation.results import frame_errors, FrameResult, raw_errors
-from posenet_ros.inference.train_index import TrainIndex
+from posenet_ros.evaluation.results import FrameResult, FrameTable
 
 WORST_SHOWN = 12
 
@@ -75,23 +73,22 @@ def _html_table(rows: Sequence[Row]) -> str:
     return '\n'.join([*lines, '</tbody></table>'])
 
 
-def _interval(report: Mapping[str, Any], key: str) -> str:
-    known = report['confidence_95']
-    if known is None:
+def _interval_text(ends: Sequence[float] | None) -> str:
+    if ends is None:
         return 'no accepted estimate'
-    low, high = (number(v) for v in known[key])
+    low, high = map(number, ends)
     return f'95 % interval {low} to {high}'
 
 
-def _headline_tiles(report: Mapping[str, Any]) -> str:
-    frames = report['frames']
-    own = [report[key] and report[key]['median'] for key in ('translation_m', 'rotation_deg')]
-    tiles = [
-        (number(own[0], 'm'), f'median error, {_interval(report, "translation_m")}'),
-        (number(own[1], 'deg'), f'median error, {_interval(report, "rotation_deg")}'),
-        (percent(frames['accepted'] / frames['total']),
-         f'{frames["accepted"]} of {frames["total"]} frames with an accepted estimate'),
-        (percent(report['recall']['5m_10deg']), 'of all frames within 5 m and 10 deg')]
+def _headline_tiles(report: Report) -> str:
+    frames = report.frames
+    tiles = [(number(median, unit), f'median error, {_interval_text(ends)}')
+             for median, unit, ends in zip(
+                 report.medians, ('m', 'deg'), report.confidence_95 or (None, None), strict=True)]
+    tiles += [
+        (percent(frames.accepted / frames.total),
+         f'{frames.accepted} of {frames.total} frames with an accepted estimate'),
+        (percent(report.recall['5m_10deg']), 'of all frames within 5 m and 10 deg')]
     return '<div class="tiles">' + ''.join(
         f'<div class="tile"><b>{escape(value)}</b><span>{escape(text)}</span></div>'
         for value, text in tiles) + '</div>'
@@ -105,9 +102,10 @@ def _embedded_image(frame: FrameResult) -> str:
     return f'<img alt="{escape(frame.name)}" src="data:image/jpeg;base64,{data}">'
 
 
-def _worst(frames: Sequence[FrameResult]) -> str:
+def _worst(table: FrameTable) -> str:
     """Make cards of the frames with the largest errors, rejected estimates among them."""
-    metres, degrees = (np.where(np.isfinite(e), e, -1.0) for e in raw_errors(frames))
+    frames = table.frames
+    metres, degrees = (np.where(np.isfinite(e), e, -1.0) for e in table.errors)
     order = [i for i in np.argsort(-metres)[:WORST_SHOWN] if metres[i] >= 0]
     return '<div class="cards">' + ''.join(
         f'<div class="card">{_embedded_image(frames[i])}<p><b>{number(metres[i], "m")}, '
@@ -117,45 +115,44 @@ def _worst(frames: Sequence[FrameResult]) -> str:
 
 
 def _sections(
-        report: Mapping[str, Any], frames: Sequence[FrameResult], train: TrainIndex | None,
-        out_of_place: Sequence[FrameResult]) -> Iterable[tuple[str, str, str]]:
+        report: Report, evaluation: Evaluation) -> Iterable[tuple[str, str, str]]:
     """Yield the heading, explanation and content of each section."""
-    errors = frame_errors(frames)
-    above, side = path_views(frames, train)
+    table = evaluation.table
+    errors = table.accepted_errors
+    above, side = path_views(table, evaluation.train)
     yield ('The trajectory from above', 'A line joins each estimate to the true position. '
            'Estimates far outside the trajectory are cut off.', above)
     yield 'The trajectory from the side', '', side
     yield ('Cumulative errors', 'Frames without an accepted estimate count as infinite errors: '
            'where there are any, the curve ends below 100 %.',
-           cumulative(errors, baseline_errors(frames, train) if train else {}))
+           cumulative(errors, evaluation.baselines))
     yield ('Error along the trajectory', 'A red cross at the upper edge is a frame without an '
-           'accepted estimate.', error_along_path(frames, errors))
-    known = quantities(frames, train, timed=report['data'].get('stamps') != 'rows')
-    if known:
+           'accepted estimate.', error_along_path(table.frames, errors))
+    if evaluation.quantities:
         yield ('Correlations of the error', 'A dot a frame; steps are medians of a fifth of the '
-               'frames each.', correlation_views(errors[0], known))
-    yield from _reliability_sections(report, frames, out_of_place)
-    latency = latency_histogram(frames)
+               'frames each.', correlation_views(errors.translation_m, evaluation.quantities))
+    yield from _reliability_sections(report, evaluation)
+    latency = latency_histogram(table.frames)
     if latency:
         yield 'Latency', '', latency
     yield ('The worst estimates', "The largest error first; the images are the network's input.",
-           _worst(frames))
+           _worst(table))
 
 
 def _reliability_sections(
-        report: Mapping[str, Any], frames: Sequence[FrameResult],
-        out_of_place: Sequence[FrameResult]) -> Iterable[tuple[str, str, str]]:
+        report: Report, evaluation: Evaluation) -> Iterable[tuple[str, str, str]]:
     """Yield the sections on reliability that have a figure."""
     sections = (
         ('Is the covariance calibrated?', 'Dashed: a calibrated covariance. Above it the errors '
          'are smaller than predicted, below it larger. NEES is the normalised estimation error '
-         'squared.', calibration_view(frames)),
+         'squared.', calibration_view(evaluation.table)),
         ('Sparsification', 'The errors when only the most certain frames are kept, beside those '
          'of an oracle that sorts by error, and those expected of an exact covariance.',
          sparsification_view(report)),
         ('Out-of-place detection', 'Place scores of images of this and of other places, and '
          'their ROC curve. Dotted: 95 % of this place.',
-         place_score_view(frames, out_of_place)))
+         place_score_view(evaluation.table.place_scores,
+                          evaluation.out_of_place_table.place_scores)))
     return ((heading, text, view) for heading, text, view in sections if view)
 
 
@@ -167,30 +164,28 @@ def comparison_page(all_rows: Sequence[Sequence[Row]], curves: str) -> str:
     return PAGE.substitute(title='Reports side by side', body='\n'.join(parts))
 
 
-def html_page(
-        report: Mapping[str, Any], frames: Sequence[FrameResult], train: TrainIndex | None,
-        out_of_place: Sequence[FrameResult] = ()) -> str:
+def html_page(report: Report, evaluation: Evaluation) -> str:
     """
     Render report.html: everything inside one file.
 
-    :param out_of_place: results of images of other places.
+    :param evaluation: the results that the report was made from.
     """
-    name = str(report['data'].get('name', 'poses'))
+    name = str(report.data.get('name', 'poses'))
     parts = [f'<h1>Relocalisation on {escape(name)}</h1>',
              f'<p class="quiet">{escape(summary_line(report))}</p>', _headline_tiles(report)]
     sections = [f'<h2>{escape(heading)}</h2><p class="quiet">{escape(text)}</p>{content}'
-                for heading, text, content in _sections(report, frames, train, out_of_place)]
+                for heading, text, content in _sections(report, evaluation)]
     numbers = [f'<h2>{escape(rows[0][0].capitalize())}</h2>{_html_table(rows)}'
                for rows in tables(report)]
     parts += [sections[0], *numbers, *sections[1:]]
-    about = {key: report[key] for key in ('model', 'data', 'versions')}
+    about = {'model': report.model, 'data': report.data, 'versions': report.versions}
     parts.append(f'<h2>Provenance</h2><pre>'
                  f'{escape(json.dumps(about, indent=2))}</pre>')
     return PAGE.substitute(title=f'Relocalisation on {escape(name)}', body='\n'.join(parts))
 
 
-def markdown_page(report: Mapping[str, Any]) -> str:
+def markdown_page(report: Report) -> str:
     """Render report.md: the tables of the report."""
-    name = str(report['data'].get('name', 'poses'))
+    name = str(report.data.get('name', 'poses'))
     parts = [f'# Relocalisation on {name}', summary_line(report)]
     return '\n\n'.join([*parts, *(markdown_table(rows) for rows in tables(report))]) + '\n'

@@ -11,8 +11,9 @@ from typing import Any, TYPE_CHECKING
 import numpy as np
 from posenet_ros.arrays import Floats
 from posenet_ros.evaluation.correlations import BINS, LABELS
+from posenet_ros.evaluation.metrics.pose_errors import Errors
 from posenet_ros.evaluation.report.tables import BASELINE_LABELS, number
-from posenet_ros.evaluation.results import Errors, FrameResult, positions
+from posenet_ros.evaluation.results import FrameResult, FrameTable
 from posenet_ros.inference.train_index import TrainIndex
 
 if TYPE_CHECKING:
@@ -77,28 +78,27 @@ def _gaps(points: Floats, sequences: Sequence[str]) -> Floats:
 
 
 def _draw_path(
-        axis: Axes, frames: Sequence[FrameResult], train: TrainIndex | None,
+        axis: Axes, table: FrameTable, train: TrainIndex | None,
         across: tuple[int, int]) -> None:
     from matplotlib.collections import LineCollection
     a, b = across
-    truth = positions([f.truth for f in frames])
-    many = len(frames) > MAX_VECTOR_POINTS
+    truth = table.truths_m
+    many = len(table) > MAX_VECTOR_POINTS
     if train is not None:
         axis.plot(train.positions_m[:, a], train.positions_m[:, b], '.', color=TRAINING,
                   markersize=4, label=f'training positions ({len(train.names)})', rasterized=many)
-    line = _gaps(truth, [f.sequence for f in frames])
+    line = _gaps(truth, [frame.sequence for frame in table.frames])
     axis.plot(line[:, a], line[:, b], '-', color=TRUTH, linewidth=1.4, label='truth',
               rasterized=many)
-    accepted = [i for i, f in enumerate(frames) if f.accepted]
-    estimates = positions([f.estimate for f in frames if f.accepted and f.estimate is not None])
-    pairs = np.stack([truth[accepted], estimates], axis=1)[..., [a, b]]  # (N, 2 ends, 2)
+    estimates = table.estimates_m[table.accepted]
+    pairs = np.stack([truth[table.accepted], estimates], axis=1)[..., [a, b]]  # (N, 2 ends, 2)
     axis.add_collection(LineCollection(
         list(pairs), colors=ESTIMATE, linewidths=0.6, alpha=0.45, rasterized=many))
     axis.plot(estimates[:, a], estimates[:, b], 'o', color=ESTIMATE, markersize=3,
               label=f'estimate ({len(estimates)}), joined to its truth', rasterized=many)
-    failed = [i for i, f in enumerate(frames) if not f.accepted]
-    if failed:
-        axis.plot(truth[failed, a], truth[failed, b], 'x', color=FAILURE, markersize=6,
+    failed = truth[~table.accepted]
+    if len(failed):
+        axis.plot(failed[:, a], failed[:, b], 'x', color=FAILURE, markersize=6,
                   label=f'no accepted estimate ({len(failed)})', rasterized=many)
 
 
@@ -108,14 +108,14 @@ def _window(truth: Floats, across: tuple[int, int]) -> list[tuple[float, float]]
     return [(truth[:, i].min() - margin, truth[:, i].max() + margin) for i in across]
 
 
-def _view(frames: Sequence[FrameResult], train: TrainIndex | None, across: tuple[int, int]) -> str:
+def _view(table: FrameTable, train: TrainIndex | None, across: tuple[int, int]) -> str:
     """Draw the path along two axes, to scale."""
-    window = _window(positions([f.truth for f in frames]), across)
+    window = _window(table.truths_m, across)
     (left, right), (low, high) = window
     height = float(np.clip(8.2 * (high - low) / (right - left), 1.6, 7.5)) + 0.9
     out: list[str] = []
     with drawing(out, size=(9, height)) as (figure, axis):
-        _draw_path(axis, frames, train, across)
+        _draw_path(axis, table, train, across)
         axis.set(xlim=window[0], ylim=window[1], xlabel=f'{"xyz"[across[0]]} (m)',
                  ylabel=f'{"xyz"[across[1]]} (m)')
         axis.set_aspect('equal')
@@ -123,13 +123,13 @@ def _view(frames: Sequence[FrameResult], train: TrainIndex | None, across: tuple
     return out[0]
 
 
-def path_views(frames: Sequence[FrameResult], train: TrainIndex | None) -> list[str]:
+def path_views(table: FrameTable, train: TrainIndex | None) -> list[str]:
     """Draw the path from above and from the side."""
-    truth = positions([f.truth for f in frames])
+    truth = table.truths_m
     up = up_axis(truth)
     flat = [i for i in range(3) if i != up]
     along = max(flat, key=lambda i: float(np.ptp(truth[:, i])))
-    return [_view(frames, train, across) for across in ((flat[0], flat[1]), (along, up))]
+    return [_view(table, train, across) for across in ((flat[0], flat[1]), (along, up))]
 
 
 def error_along_path(frames: Sequence[FrameResult], errors: Errors) -> str:
@@ -183,9 +183,10 @@ def cumulative_curves(curves: Sequence[tuple[Errors, dict[str, str | float]]]) -
     """Plot the cumulative distributions of several methods' errors, each in its style."""
     out: list[str] = []
     with drawing(out, size=(9, 3.8), columns=2) as (figure, axes):
-        for i, (axis, unit) in enumerate(zip(axes, ('m', 'deg'), strict=True)):
-            for errors, style in curves[::-1]:  # draws the first one on top
-                _draw_cumulative(axis, errors[i], **style)
+        by_unit = zip(*(errors for errors, _ in curves), strict=True)
+        for axis, unit, values in zip(axes, ('m', 'deg'), by_unit, strict=True):
+            for errors, (_, style) in list(zip(values, curves, strict=True))[::-1]:
+                _draw_cumulative(axis, errors, **style)  # the first one on top
             axis.set_xscale('log')
             axis.xaxis.set_major_formatter('{x:g}')
             axis.xaxis.set_minor_formatter('')  # its numbers would overlap

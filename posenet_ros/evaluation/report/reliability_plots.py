@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from math import erf, exp, pi, sqrt
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import numpy as np
 from posenet_ros.arrays import Floats
-from posenet_ros.evaluation.reliability import place_scores, SCORE_LIMIT
+from posenet_ros.evaluation.metrics.coverage import normalised_squared_errors, pose_differences
+from posenet_ros.evaluation.metrics.sparsification import Sparsification
+from posenet_ros.evaluation.reliability import SCORE_LIMIT
+from posenet_ros.evaluation.report.content import Report
 from posenet_ros.evaluation.report.plots import (
     drawing,
     ESTIMATE,
@@ -17,8 +19,8 @@ from posenet_ros.evaluation.report.plots import (
     TRAINING,
     TRUTH,
 )
-from posenet_ros.evaluation.results import FrameResult, positions, quaternions
-from posenet_ros.geometry.lie import rotation_vectors_rad
+from posenet_ros.evaluation.report.tables import UNITS
+from posenet_ros.evaluation.results import FrameTable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,37 +31,25 @@ MAX_SIGMAS, MAX_NEES = 4.0, 15.0
 MIN_SCORE = 1e-2  # the lower end of a logarithmic axis
 
 
-def _errors_with_covariances(frames: Sequence[FrameResult]) -> tuple[list[Floats], Floats] | None:
-    """Stack the (N, 3) errors of position and rotation, and the (N, 6, 6) covariances."""
-    known = [f for f in frames if f.accepted and f.covariance is not None]
-    if not known:
-        return None
-    estimates = [f.estimate for f in known if f.estimate is not None]
-    truths = [f.truth for f in known]
-    return ([positions(estimates) - positions(truths),
-             rotation_vectors_rad(quaternions(estimates), quaternions(truths))],
-            np.array([f.covariance for f in known]))
-
-
 def _percent(axis: Axes, *, x: bool = False) -> None:
     """Format fractions as percentages."""
     for side in (axis.yaxis, axis.xaxis)[:2 if x else 1]:
         side.set_major_formatter(lambda v, _: f'{100 * v:.0f} %')
 
 
-def calibration_view(frames: Sequence[FrameResult]) -> str | None:
+def calibration_view(table: FrameTable) -> str | None:
     """Plot coverage over sigma for each axis, and the NEES; None without covariances."""
-    known = _errors_with_covariances(frames)
-    if known is None:
+    known = table.select(table.accepted & table.with_covariance)
+    if not len(known):
         return None
-    errors, covariances = known
+    errors = pose_differences(
+        known.estimates_m, known.estimates_xyzw, known.truths_m, known.truths_xyzw)
+    ratios = np.abs(errors) / np.sqrt(np.diagonal(known.covariances, axis1=1, axis2=2))
     out: list[str] = []
     with drawing(out, size=(9, 3.6), columns=3) as (figure, axes):
-        for axis, error, start, label in zip(axes, errors, (0, 3), ('along', 'about'),
-                                              strict=False):
-            sigmas = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))[:, start:start + 3]
-            _draw_coverage(axis, np.abs(error) / sigmas, label)
-        _draw_nees(axes[2], errors, covariances)
+        _draw_coverage(axes[0], ratios[:, :3], 'along')
+        _draw_coverage(axes[1], ratios[:, 3:], 'about')
+        _draw_nees(axes[2], errors, known.covariances)
         axes[0].set_ylabel('fraction of the frames')
         axes[0].set_title('position')
         axes[1].set_title('rotation')
@@ -79,51 +69,57 @@ def _draw_coverage(axis: Axes, ratios: Floats, label: str) -> None:
     _percent(axis)
 
 
-def _draw_nees(axis: Axes, errors: Sequence[Floats], covariances: Floats) -> None:
+def _draw_nees(axis: Axes, errors: Floats, covariances: Floats) -> None:
     """Draw the distribution of e' C^-1 e beside chi squared of three degrees of freedom."""
     x = np.linspace(0, MAX_NEES, 121)
     chi = [erf(sqrt(v / 2)) - sqrt(2 * v / pi) * exp(-v / 2) for v in x]
     axis.plot(x, chi, '--', color=TRUTH, linewidth=1, label='calibrated covariance')
-    for error, start, colour, name in zip(errors, (0, 3), (ESTIMATE, FAILURE),
-                                          ('position', 'rotation'), strict=True):
-        part = covariances[:, start:start + 3, start:start + 3]
-        nees = np.einsum('ni,ni->n', error, np.linalg.solve(part, error[..., None])[..., 0])
+    for part, colour, name in ((slice(3), ESTIMATE, 'position'),
+                               (slice(3, 6), FAILURE, 'rotation')):
+        nees = normalised_squared_errors(errors[:, part], covariances[:, part, part])
         axis.plot(x, np.searchsorted(np.sort(nees), x, side='right') / len(nees), color=colour,
                   label=name)
     axis.set(xlim=(0, MAX_NEES), xlabel='NEES, 3 degrees of freedom', title='squared error')
 
 
-def sparsification_view(report: Mapping[str, Any]) -> str | None:
+def sparsification_view(report: Report) -> str | None:
     """Plot the sparsification curves; None where the sigmas give no order."""
-    known = {k: v for k, v in (report['sparsification'] or {}).items() if v}
+    known = [(f'{label} ({unit})', curves) for (label, unit), curves in
+             zip(UNITS, report.sparsification or (None, None), strict=True) if curves]
     if not known:
         return None
     out: list[str] = []
     with drawing(out, size=(9, 3.6), columns=len(known), sharey=False) as (figure, axes):
-        for axis, (key, found) in zip(np.atleast_1d(axes), known.items(), strict=True):
-            for statistic, style, label in (('mean', '-', 'mean'),
-                                            ('p95', '--', '95th percentile')):
-                axis.plot(found['kept'], found[statistic], style, color=ESTIMATE,
-                          label=f'{label}, the most certain kept')
-                axis.plot(found['kept'], found[f'oracle_{statistic}'], style, color=TRAINING,
-                          label=f'{label}, by an oracle')
-                if f'predicted_{statistic}' in found:
-                    axis.plot(found['kept'], found[f'predicted_{statistic}'], style, color=TRUTH,
-                              linewidth=0.8, label=f'{label}, as predicted')
-            axis.set(xlim=(1.0, 0.0), xlabel='fraction of the frames kept')
-            axis.set_ylim(bottom=0)
-            axis.xaxis.set_major_formatter(lambda v, _: f'{100 * v:.0f} %')
-            axis.set_title(f'{key.split("_")[0]} ({key.split("_")[1]})')
         axes = np.atleast_1d(axes)
+        for axis, (title, curves) in zip(axes, known, strict=True):
+            _draw_sparsification(axis, curves)
+            axis.set_title(title)
         axes[0].set_ylabel('error')
         figure.legend(*axes[0].get_legend_handles_labels(), loc='outside lower center', ncols=3)
     return out[0]
 
 
-def place_score_view(
-        frames: Sequence[FrameResult], out_of_place: Sequence[FrameResult]) -> str | None:
-    """Plot the place scores and their ROC curve; None without both kinds of images."""
-    inside, outside = place_scores(frames), place_scores(out_of_place)
+def _draw_sparsification(axis: Axes, curves: Sparsification) -> None:
+    for label, style, actual, oracle, predicted in (
+            ('mean', '-', curves.mean, curves.oracle_mean, curves.predicted_mean),
+            ('95th percentile', '--', curves.p95, curves.oracle_p95, curves.predicted_p95)):
+        axis.plot(curves.kept, actual, style, color=ESTIMATE,
+                  label=f'{label}, the most certain kept')
+        axis.plot(curves.kept, oracle, style, color=TRAINING, label=f'{label}, by an oracle')
+        axis.plot(curves.kept, predicted, style, color=TRUTH, linewidth=0.8,
+                  label=f'{label}, as predicted')
+    axis.set(xlim=(1.0, 0.0), xlabel='fraction of the frames kept')
+    axis.set_ylim(bottom=0)
+    axis.xaxis.set_major_formatter(lambda v, _: f'{100 * v:.0f} %')
+
+
+def place_score_view(inside: Floats, outside: Floats) -> str | None:
+    """
+    Plot the place scores and their ROC curve; None without both kinds of images.
+
+    :param inside: (N,) scores of images of the place.
+    :param outside: (M,) scores of images of other places.
+    """
     if not inside.size or not outside.size:
         return None
     out: list[str] = []

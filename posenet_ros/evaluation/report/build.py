@@ -1,0 +1,182 @@
+"""Compute the report of an evaluation, whichever method estimated the poses."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+import platform
+from typing import Any
+
+import numpy as np
+from posenet_ros import __version__
+from posenet_ros.arrays import Floats
+from posenet_ros.errors import InputError
+from posenet_ros.evaluation.baselines import baseline_errors, BASELINES
+from posenet_ros.evaluation.correlations import correlations, quantities
+from posenet_ros.evaluation.metrics.coverage import Coverage, pose_coverage, pose_differences
+from posenet_ros.evaluation.metrics.pose_errors import ByUnit, Errors, ErrorStatistics, recall
+from posenet_ros.evaluation.metrics.resampling import median_interval
+from posenet_ros.evaluation.reliability import (
+    count_false_poses,
+    count_faults,
+    out_of_place_statistics,
+    sparsification_by_unit,
+)
+from posenet_ros.evaluation.report.content import (
+    FrameCounts,
+    FrameStatistics,
+    LatencyPercentiles,
+    Report,
+)
+from posenet_ros.evaluation.results import FrameResult, FrameTable
+from posenet_ros.inference.artifact import LoadedArtifact
+from posenet_ros.inference.train_index import TrainIndex
+from posenet_ros.utils.choices import FALSE_POSE_M
+
+PACKAGES = ('numpy', 'opencv-python-headless', 'ai-edge-litert', 'tensorflow', 'tensorflow-cpu',
+            'keras', 'rosbags')
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """
+    The results of an evaluation, from which the report is made.
+
+    :param frames: results in the order of recording.
+    :param train: training poses in the frame of the truth, for the baselines; None when unknown.
+    :param model: the method, as from :func:`describe_model`.
+    :param data: the description of the source.
+    :param out_of_place: results of images of other places; their truth has no meaning.
+    :param false_pose_m: an error beyond it makes a pose a false one, metres.
+    """
+
+    frames: Sequence[FrameResult]
+    train: TrainIndex | None = None
+    model: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    out_of_place: Sequence[FrameResult] = ()
+    false_pose_m: float = FALSE_POSE_M
+
+    @cached_property
+    def table(self) -> FrameTable:
+        """The results as arrays."""
+        return FrameTable.from_frames(self.frames)
+
+    @cached_property
+    def out_of_place_table(self) -> FrameTable:
+        """The results of images of other places as arrays."""
+        return FrameTable.from_frames(self.out_of_place)
+
+    @cached_property
+    def baselines(self) -> Mapping[str, Errors | None]:
+        """The errors of each baseline, None where unknown."""
+        return dict.fromkeys(BASELINES) if self.train is None else baseline_errors(
+            self.table, self.train)
+
+    @cached_property
+    def quantities(self) -> Mapping[str, Floats]:
+        """The quantities that the error is correlated with."""
+        return quantities(self.table, self.train, timed=self.data.get('stamps') != 'rows')
+
+
+def finite_error_statistics(errors: Floats) -> ErrorStatistics | None:
+    """Compute the statistics of the finite errors, None when there are none."""
+    finite = errors[np.isfinite(errors)]
+    return ErrorStatistics.from_errors(finite) if finite.size else None
+
+
+def frame_statistics(table: FrameTable) -> FrameStatistics:
+    """Compute counts, error statistics and recall of frames."""
+    estimated = int(table.estimated.sum())
+    counts = FrameCounts(
+        len(table), estimated, int(table.accepted.sum()), len(table) - estimated)
+    metres, degrees = table.accepted_errors
+    return FrameStatistics(counts, finite_error_statistics(metres),
+                           finite_error_statistics(degrees), recall(metres, degrees))
+
+
+def _median_intervals(errors: Errors) -> ByUnit[Sequence[float]] | None:
+    metres, degrees = (values[np.isfinite(values)] for values in errors)
+    if not metres.size:
+        return None
+    return ByUnit(median_interval(metres), median_interval(degrees))
+
+
+def _medians(errors: Errors | None) -> ByUnit[float] | None:
+    if errors is None:
+        return None
+    metres, degrees = (float(np.median(values[np.isfinite(values)])) for values in errors)
+    return ByUnit(metres, degrees)
+
+
+def _latencies(frames: Sequence[FrameResult]) -> dict[str, LatencyPercentiles]:
+    """Compute the percentiles of each stage's latency, over the frames that it was timed for."""
+    stages: dict[str, list[float]] = {}
+    for frame in frames:
+        for stage, duration in frame.latency_ms.items():
+            stages.setdefault(stage, []).append(duration)
+    return {stage: LatencyPercentiles(*np.percentile(durations, (50, 95, 99)).tolist())
+            for stage, durations in stages.items()}
+
+
+def table_coverage(table: FrameTable) -> Coverage | None:
+    """Compute the coverage and NEES of all estimates with a covariance; None without any."""
+    known = table.select(table.estimated & table.with_covariance)
+    if not len(known):
+        return None
+    errors = pose_differences(
+        known.estimates_m, known.estimates_xyzw, known.truths_m, known.truths_xyzw)
+    return pose_coverage(errors, known.covariances)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that took part in the computation."""
+    found = {'posenet_ros': __version__, 'python': platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def describe_model(artifact: LoadedArtifact, **more: str | int) -> dict[str, Any]:
+    """Describe a model for the report; `more` is for the engine and the like."""
+    return {'folder': artifact.folder.name, 'digest': artifact.digest,
+            'backbone': artifact.network.backbone, **more,
+            'provenance': dict(artifact.provenance)}
+
+
+def build_report(evaluation: Evaluation) -> Report:
+    """
+    Compute the report.
+
+    Statistics are over accepted estimates; recall is over all frames, of which those without an
+    accepted estimate have an infinite error.
+
+    :raises InputError: when there are no frames.
+    """
+    if not evaluation.frames:
+        raise InputError('a report needs at least one frame that has a truth. Received: none')
+    table, outside = evaluation.table, evaluation.out_of_place_table
+    statistics = frame_statistics(table)
+    created = f'{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}'
+    return Report(
+        statistics.frames, statistics.translation_m, statistics.rotation_deg, statistics.recall,
+        confidence_95=_median_intervals(table.accepted_errors),
+        outcomes=Counter(frame.outcome for frame in table.frames),
+        baselines={name: _medians(errors) for name, errors in evaluation.baselines.items()},
+        latency_ms=_latencies(table.frames),
+        calibration=table_coverage(table.select(table.accepted)),
+        sparsification=sparsification_by_unit(table),
+        out_of_place=out_of_place_statistics(table, outside),
+        false_poses=count_false_poses(table, evaluation.false_pose_m),
+        image_faults=count_faults(table),
+        correlations=correlations(evaluation.quantities, table.accepted_errors),
+        sequences={name: frame_statistics(part) for name, part in table.by_sequence().items()},
+        model=evaluation.model, data={'created': created, **evaluation.data},
+        versions=versions())
