@@ -16,7 +16,7 @@ COLCON = Path(sys.prefix, 'colcon', 'bin', 'python')  # made by `make test`
 BUILD = ('import sys; from setuptools import build_meta; '
          'print(getattr(build_meta, sys.argv[1])(sys.argv[2]))')
 USE = ('import posenet_ros.training.fitting.presets as presets, posenet_ros.node; '
-       "print(presets.__file__); print(presets.load_preset('smoke').members)")
+       "print(presets.__file__); print(presets.load_preset('smoke').network.members)")
 DATA = {'.py', '.json', '.yaml', '.typed'}
 
 

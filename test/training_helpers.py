@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from posenet_ros.datasets import pose_files
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 import pytest
@@ -48,13 +49,6 @@ def walk(count: int, seed: int) -> list[Pose]:
     return poses
 
 
-def cambridge_line(name: str, pose: Pose) -> str:
-    """Return the line of `dataset_train.txt`: camera_from_map, w first."""
-    x, y, z, w = pose.inverse().quat_xyzw
-    numbers = [*pose.translation_m, w, x, y, z]
-    return f'{name} ' + ' '.join(f'{n:.9f}' for n in numbers)
-
-
 def write_cambridge(folder: Path, sequences: int = 3, count: int = 12,
                     with_camera: bool = True, camera: Camera = CAMERA) -> dict[str, Pose]:
     """
@@ -62,18 +56,17 @@ def write_cambridge(folder: Path, sequences: int = 3, count: int = 12,
 
     :returns: the pose of each image by its name.
     """
-    poses, lines = {}, {'train': [], 'test': []}
+    poses, rows = {}, {'train': [], 'test': []}
     for s in range(sequences + 1):
         split = 'test' if s == sequences else 'train'
         (folder / f'seq{s + 1}').mkdir(parents=True)
         for i, pose in enumerate(walk(count, s)):
             name = f'seq{s + 1}/frame{i:05}.png'
             cv2.imwrite(str(folder / name), wall_view(pose, camera)[..., ::-1])
-            lines[split].append(cambridge_line(name, pose))
+            rows[split].append((name, pose))
             poses[name] = pose
-    for split, rows in lines.items():
-        header = 'Visual Landmark Dataset V1\nImageFile, Camera Position [X Y Z W P Q R]\n\n'
-        (folder / f'dataset_{split}.txt').write_text(header + '\n'.join(rows) + '\n')
+    for split, part in rows.items():
+        pose_files.write_cambridge(folder / f'dataset_{split}.txt', part)
     if with_camera:
         (folder / 'camera.json').write_text(json.dumps(camera.to_mapping()))
     return poses

@@ -121,7 +121,7 @@ class Training:
     def _fit_uncertainty(self, network: keras.Model, calibration: Calibration,
                          about: dict[str, Any]) -> FittedUncertainty:
         """Fit the uncertainty heads, unless the preset leaves them out."""
-        if not self.preset.sigma_versions:
+        if not self.preset.uncertainty.sigma_versions:
             return FittedUncertainty(network, self.whole.config, calibration, {}, {})
         fitted = fit_uncertainty(network, self.whole.config, CalibrationData(
             self.preset, self.folds.in_every_fold(), self.folds.validation, self.dataset.camera),
@@ -143,8 +143,9 @@ def parser() -> argparse.ArgumentParser:
                         help=f'one of {", ".join(preset_names())}, or a .yaml file')
     result.add_argument('--data', type=Path, required=True, help='dataset folder')
     result.add_argument('--out', type=Path, required=True, help='model folder to write')
-    result.add_argument('--set', action='append', default=[], metavar='KEY=VALUE', dest='settings',
-                        help='change a setting of the preset; may be repeated')
+    result.add_argument('--set', action='extend', nargs='+', default=[], metavar='KEY=VALUE',
+                        dest='settings', help='change settings of the preset, as '
+                        'augmentation.shift=0.08, or shift=0.08; may be repeated')
     result.add_argument('--camera', help='FX or FX,FY,CX,CY of the images, pixels, where the '
                         'dataset has no camera.json')
     result.add_argument('--strategy', default='none', help='none: one device; mirrored: all GPUs '

@@ -1,8 +1,8 @@
 """
 Files of poses: Cambridge Landmarks, TUM and KITTI text, read into map_from_camera.
 
-Cambridge rows hold the camera centre and the world-to-camera quaternion, w first; the reader here
-is the only place that inverts it.
+Cambridge rows hold the camera centre and the world-to-camera quaternion, w first; reader and
+writer here are the only places that conjugate it.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _cambridge_row(text: str, line: int, normalise: bool) -> PoseRow:
     """Parse `name X Y Z W P Q R`; further columns, which some methods write, are ignored."""
     words = text.split()
     n = _numbers(words[1:8], 7, 'an image name and X Y Z W P Q R')
-    # the file's quaternion is camera_from_map: conjugate it here and nowhere else
+    # the file's quaternion is camera_from_map: it is conjugated here and in cambridge_row alone
     quat_xyzw = xyzw_from_wxyz(_quat(n[3:], normalise) * (1, -1, -1, -1))
     pose = _pose(lambda: Pose(n[:3], quat_xyzw), n)
     return PoseRow(pose, words[0].replace('\\', '/'), line=line)
@@ -206,11 +206,14 @@ def write_tum(path: Path, rows: Iterable[tuple[int, Pose]]) -> None:
             file.write(f'{stamp_ns // 10**9}.{stamp_ns % 10**9:09d} {numbers}\n')
 
 
+def cambridge_row(name: str, map_from_camera: Pose) -> str:
+    """Format a row of Cambridge text: camera centre, then camera_from_map, w first."""
+    x, y, z, w = map_from_camera.quat_xyzw * (-1, -1, -1, 1)
+    numbers = ' '.join(f'{v:.9f}' for v in (*map_from_camera.translation_m, w, x, y, z))
+    return f'{name} {numbers}\n'
+
+
 def write_cambridge(path: Path, rows: Iterable[tuple[str, Pose]]) -> None:
     """Write (image name, map_from_camera) as Cambridge text."""
-    with path.open('w', encoding='utf-8') as file:
-        file.write(CAMBRIDGE_HEADER)
-        for name, pose in rows:
-            x, y, z, w = pose.quat_xyzw * (-1, -1, -1, 1)
-            numbers = ' '.join(f'{v:.9f}' for v in (*pose.translation_m, w, x, y, z))
-            file.write(f'{name} {numbers}\n')
+    text = ''.join(cambridge_row(name, pose) for name, pose in rows)
+    path.write_text(CAMBRIDGE_HEADER + text, encoding='utf-8')

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 import numpy as np
 from posenet_ros.datasets.pose_files import (
+    cambridge_row,
     detect_format,
     Format,
     read_poses,
@@ -37,6 +38,13 @@ def test_cambridge_rotation_is_world_to_camera(tmp_path: Path) -> None:
     np.testing.assert_allclose(row.pose.matrix, map_from_camera.matrix, atol=1e-12)
     np.testing.assert_allclose(row.pose.rotation @ (0, 0, 1), (1, 0, 0), atol=1e-12)
     assert (row.name, row.sequence, row.line) == ('seq7/a.png', 'seq7', 4)
+
+
+def test_cambridge_row_is_centre_and_world_to_camera() -> None:
+    half = np.array([0, 0, np.sin(0.25), np.cos(0.25)])  # map_from_camera: 0.5 about z
+    assert cambridge_row('a.png', Pose(np.array([1.0, 2, 3]), half)) == (
+        'a.png 1.000000000 2.000000000 3.000000000 '
+        '0.968912422 -0.000000000 -0.000000000 -0.247403959\n')
 
 
 @settings(deadline=None, max_examples=30)  # each example writes a file

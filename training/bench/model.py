@@ -34,7 +34,7 @@ def make_model(preset: Preset, folder: Path, certain: bool = True) -> None:
     :param certain: with uncertainty heads and place recognition, as trained ones have.
     """
     keras.utils.set_random_seed(0)
-    config = with_shared_trunk(preset.network(), preset)
+    config = with_shared_trunk(preset.network.config(), preset)
     calibration = Calibration((0.5,) * 3, (0.1,) * 3)
     known: dict[str, Any] = {}
     if certain:
@@ -51,7 +51,7 @@ def make_model(preset: Preset, folder: Path, certain: bool = True) -> None:
         calibration, index, {'made by': 'training.bench.model'})
     network = build(config)
     if config.members == 1:
-        load_initial_weights(network, config, preset.weights)
+        load_initial_weights(network, config, preset.network.weights)
     folder.mkdir()
     save(artifact, folder, lambda to: write_network(network, config, to))
 

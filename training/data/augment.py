@@ -25,32 +25,18 @@ NOISE_BANK = 1 << 20
 
 @dataclass(frozen=True)
 class Augmentation:
-    """
-    Strength of each augmentation; zero switches it off.
+    """Strength of each augmentation; zero switches it off."""
 
-    :param random_crop: crop anywhere in the base image, as in the 2015 paper (this moves the
-        principal point); otherwise in the middle.
-    :param yaw_deg: largest rotation of the camera about its y axis (down), degrees; `pitch_deg`
-        about x (right), `roll_deg` about z (forward).
-    :param shift: largest translation of the camera, relative to the median depth of the scene
-        (see posenet_ros.training.data.plane_sweep); half of it up and down.
-    :param colour: strength 0..1 of brightness, contrast, gamma, white balance and saturation.
-    :param light: strength 0..1 of a smooth random illumination field.
-    :param blur_px: largest sigma of a Gaussian blur, pixels.
-    :param noise: largest standard deviation of Gaussian noise, grey levels.
-    :param occlusions: largest number of occluding rectangles.
-    """
-
-    random_crop: bool = False
-    yaw_deg: float = 0.0
-    pitch_deg: float = 0.0
-    roll_deg: float = 0.0
-    shift: float = 0.0
-    colour: float = 0.0
-    light: float = 0.0
-    blur_px: float = 0.0
-    noise: float = 0.0
-    occlusions: int = 0
+    random_crop: bool = False  # anywhere in the base image (Kendall 2015); else in the middle
+    yaw_deg: float = 0.0  # largest rotation of the camera about its y axis (down)
+    pitch_deg: float = 0.0  # about its x axis (right)
+    roll_deg: float = 0.0  # about its z axis (forward)
+    shift: float = 0.0  # largest translation, in median scene depths (data.plane_sweep)
+    colour: float = 0.0  # 0..1: brightness, contrast, gamma, white balance, saturation
+    light: float = 0.0  # 0..1: a smooth random illumination field
+    blur_px: float = 0.0  # largest sigma of a Gaussian blur
+    noise: float = 0.0  # largest standard deviation of Gaussian noise, grey levels
+    occlusions: int = 0  # largest number of occluding rectangles
 
     def __post_init__(self) -> None:
         checks = {'yaw_deg': 45, 'pitch_deg': 45, 'roll_deg': 180, 'shift': 0.3, 'colour': 1,

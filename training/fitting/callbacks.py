@@ -18,8 +18,8 @@ from posenet_ros.evaluation.metrics.pose_errors import rotation_errors_deg, tran
 from posenet_ros.imaging.preprocess import Preprocess
 from posenet_ros.training.data.batches import Batches, CachedFeatureBatches
 from posenet_ros.training.data.images import Images, network_inputs
-from posenet_ros.training.fitting.losses import PoseTrainer
-from posenet_ros.training.fitting.trainer import averaged_weights, predict_all
+from posenet_ros.training.fitting.ema import averaged_weights
+from posenet_ros.training.fitting.trainer import PoseTrainer, predict_all
 from posenet_ros.utils.process_memory import keep_memory
 
 KEPT_BYTES = 1 << 30

@@ -65,7 +65,7 @@ def hold_out(dataset: Dataset, validation: float, fold: int = 0, folds: int = 1)
 
 def make_splits(dataset: Dataset, preset: Preset) -> list[Split]:
     """Split the samples of a dataset: training and validation indices of each fold."""
-    return [hold_out(dataset, preset.validation, fold, preset.folds)
+    return [hold_out(dataset, preset.validation.proportion, fold, preset.folds)
             for fold in range(preset.folds)]
 
 
@@ -135,7 +135,7 @@ def select_images(images: Images, dataset: Dataset, chosen: NDArray[np.intp], pr
     :param file: keeps the depths for a resumed training.
     """
     part = images.take(chosen)
-    if not preset.shift:
+    if not preset.augmentation.shift:
         return part
     return with_depths(part, dataset.subset(chosen), preset.preprocess(), file)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 from keras import ops
 
 EPSILON = 1e-12  # keeps the gradient of a square root finite at zero
@@ -54,66 +53,3 @@ def pose_errors(y: dict[str, Any], y_pred: dict[str, Any], form: str, prefix: st
 def prefixes(y_pred: dict[str, Any]) -> list[str]:
     """Return the prefixes of the heads, the main one, '', first."""
     return sorted(key.removesuffix('position') for key in y_pred if key.endswith('position'))
-
-
-class PoseTrainer(keras.Model):  # type: ignore[misc]
-    """
-    A pose network with its loss; only the network inside is saved.
-
-    The learned weights are L = Lx exp(-sx) + sx + Lq exp(-sq) + sq (Kendall and Cipolla 2017,
-    equation 8).
-
-    :param network: with outputs `position` and `quat_xyzw`, and those of auxiliary heads.
-    :param loss: `beta` or `learned`.
-    :param form: `l1`, `l2` or `huber`.
-    :param beta: weight of the rotation, with `beta`.
-    :param sx: start of the learned log-variance of the position; `sq` that of the rotation.
-    :param frozen: the layers whose outputs are cached; `trained` the rest, which is trained on
-        them. None trains on images.
-    """
-
-    def __init__(self, network: keras.Model, loss: str = 'learned', form: str = 'l1',
-                 beta: float = 500.0, sx: float = 0.0, sq: float = -3.0,
-                 frozen: keras.Model | None = None,
-                 trained: keras.Model | None = None) -> None:
-        super().__init__()
-        self.network = network
-        self.frozen, self.trained = frozen, trained or network
-        self.several_workers = False
-        self.loss_kind, self.form, self.beta = loss, form, beta
-        if loss == 'learned':
-            self.sx = self._scalar('sx', sx)
-            self.sq = self._scalar('sq', sq)
-
-    def _scalar(self, name: str, value: float) -> Any:  # noqa: ANN401
-        return self.add_weight(shape=(), name=name, dtype='float32',
-                               initializer=keras.initializers.Constant(value))
-
-    def call(self, inputs: Any, training: bool | None = None) -> Any:  # noqa: ANN401
-        """Run the part that is trained."""
-        return self.trained(inputs, training=training)
-
-    def _maybe_symbolic_build(self, *args: object, **kwargs: object) -> None:
-        """Do nothing: the trainer is built already, and Keras 3.15 cannot with several workers."""
-
-    def train_step(self, *args: Any) -> Any:  # noqa: ANN401
-        """Take a step; Keras 3.15 averages over workers only what has an axis to do it along."""
-        logs = super().train_step(*args)
-        if not self.several_workers:
-            return logs
-        return {key: ops.reshape(value, (1,)) for key, value in logs.items()}
-
-    def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None,  # noqa: ANN401
-                     sample_weight: Any = None, training: bool = True) -> Any:  # noqa: ANN401
-        """Return the loss of all heads."""
-        total = 0.0
-        for prefix in prefixes(y_pred):
-            weight = AUXILIARY_WEIGHT if prefix else 1.0
-            total = total + weight * self._combine(*pose_errors(y, y_pred, self.form, prefix))
-        return self._aggregate_additional_loss(total)  # divided by the number of devices
-
-    def _combine(self, position: Any, rotation: Any) -> Any:  # noqa: ANN401
-        if self.loss_kind == 'beta':
-            return position + self.beta * rotation
-        return (position * ops.exp(-self.sx) + self.sx
-                + rotation * ops.exp(-self.sq) + self.sq)

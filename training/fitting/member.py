@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 import sys
 
@@ -24,9 +24,9 @@ from posenet_ros.training.fitting.callbacks import (
     Validate,
 )
 from posenet_ros.training.fitting.devices import Devices
-from posenet_ros.training.fitting.losses import PoseTrainer
+from posenet_ros.training.fitting.ema import use_averaged_weights
 from posenet_ros.training.fitting.presets import Preset
-from posenet_ros.training.fitting.trainer import make_trainer, use_averaged_weights
+from posenet_ros.training.fitting.trainer import make_trainer, PoseTrainer
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,23 +53,23 @@ class Member:
 
     def _batches(self) -> Batches:
         preprocess = self.preset.preprocess()
-        augmenter = Augmenter(self.preset.augmentation(), preprocess.base_camera(self.camera),
+        augmenter = Augmenter(self.preset.augmentation, preprocess.base_camera(self.camera),
                               preprocess.input_camera(self.camera), self.preset.seed)
-        return Batches(self.images, augmenter, self.preset.batch, self.preset.seed)
+        return Batches(self.images, augmenter, self.preset.schedule.batch, self.preset.seed)
 
     def _identity(self) -> dict[str, object]:
-        return {'preset': asdict(self.preset), 'data set': self.digest}
+        return {'preset': self.preset.to_mapping(), 'data set': self.digest}
 
     def _callbacks(self, trainer: PoseTrainer, batches: Batches | CachedFeatureBatches,
                    history: list[dict[str, float]],
                    tensorboard: Path | None) -> list[keras.callbacks.Callback]:
         """Return the callbacks in order: later ones use the logs of earlier ones."""
-        callbacks = [StartEpoch(batches), StopOnNaN(self.preset.learning_rate),
+        callbacks = [StartEpoch(batches), StopOnNaN(self.preset.optimizer.learning_rate),
                  Validate(trainer, self.validation, self.preset.preprocess()),
                  Checkpoint(trainer, self.work, self._identity(), history)]
-        if self.preset.patience:
+        if self.preset.validation.patience:
             callbacks.append(keras.callbacks.EarlyStopping(
-                'val_position_m', patience=self.preset.patience, mode='min'))
+                'val_position_m', patience=self.preset.validation.patience, mode='min'))
         if tensorboard and self.on.chief:
             callbacks.append(keras.callbacks.TensorBoard(tensorboard))
         return callbacks
@@ -81,14 +81,14 @@ class Member:
         :param resume: folder of the checkpoint to resume from.
         :param tensorboard: folder of the logs for TensorBoard.
         """
-        epochs = self.preset.epochs
+        epochs = self.preset.schedule.epochs
         keras.utils.set_random_seed(self.preset.seed)
         batches: Batches | CachedFeatureBatches = self._batches()
         with self.on.scope():
             trainer = make_trainer(self.preset, self.config, len(batches))
         trainer.several_workers = self.on.several_workers
         if trainer.frozen:
-            batches = cache_features(trainer.frozen, batches, self.preset.kept_versions)
+            batches = cache_features(trainer.frozen, batches, self.preset.network.kept_versions)
         history = restore(trainer, resume, self._identity()) if resume else []
         if len(history) < epochs:
             trainer.fit(batches, epochs=epochs, initial_epoch=len(history), shuffle=False,
@@ -109,10 +109,10 @@ def make_members(whole: Member, parts: Sequence[tuple[Images, Images]], resume: 
     :param resume: folder to resume from.
     :returns: each member with the folder it resumes from; None where it has not begun.
     """
-    if whole.preset.members == 1:
+    if whole.preset.network.members == 1:
         return [(whole, resume)]
     members = []
-    for i in range(whole.preset.members):
+    for i in range(whole.preset.network.members):
         images, held = parts[i % len(parts)]
         members.append(_member(replace(whole, images=images, validation=held), i, resume))
     return members

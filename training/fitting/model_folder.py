@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 import os
 from pathlib import Path
 import platform
@@ -71,7 +70,7 @@ def make_provenance(preset: Preset, digest: str, validation: dict[str, Any],
                     seconds: float) -> dict[str, Any]:
     """Record the preset, data, code and machine that a model was trained with."""
     return {
-        'preset': asdict(preset), 'dataset_sha256': digest, 'commit': _commit(),
+        'preset': preset.to_mapping(), 'dataset_sha256': digest, 'commit': _commit(),
         'seed': preset.seed, 'validation': validation, 'training_seconds': round(seconds, 1),
         'machine': f'{platform.machine()}, {os.cpu_count()} cores',
         'versions': {'posenet_ros': __version__, 'python': platform.python_version(),
@@ -83,7 +82,7 @@ def make_train_index(dataset: Dataset, preset: Preset, images: Images,
                      index_fields: Mapping[str, NDArray[Any]]) -> TrainIndex:
     """Index all training poses by the pretrained features of their images."""
     inputs = network_inputs(images, preset.preprocess())
-    features = feature_extractor(preset.input_width, preset.input_height)
+    features = feature_extractor(preset.network.input_width, preset.network.input_height)
     return TrainIndex(
         tuple(s.name for s in dataset.samples), dataset.positions_m, dataset.quats_xyzw,
         features.predict(inputs, batch_size=64, verbose=0).astype(np.float16),

@@ -24,15 +24,16 @@ def network_config(preset: Preset, positions_m: NDArray[Any]) -> NetworkConfig:
     if spread.max() == 0:
         raise InputError('all training images have the same position; a network needs a walk')
     scale = np.maximum(spread, MIN_SCALE_RATIO * spread.max())
-    config = preset.network(tuple(float(v) for v in positions_m.mean(axis=0)),
-                            tuple(float(v) for v in scale))
+    config = preset.network.config(tuple(float(v) for v in positions_m.mean(axis=0)),
+                                   tuple(float(v) for v in scale))
     return with_shared_trunk(config, preset)
 
 
 def with_shared_trunk(config: NetworkConfig, preset: Preset) -> NetworkConfig:
     """Return the settings of an ensemble whose members share their frozen layers."""
-    before = preset.trainable_from if preset.weights == 'pretrained' else ''
-    if (config.shared_before == before or preset.members == 1
+    network = preset.network
+    before = network.trainable_from if network.weights == 'pretrained' else ''
+    if (config.shared_before == before or network.members == 1
             or not can_share_layers(config, before)):
         return config
     return replace(config, shared_before=before)
@@ -42,15 +43,16 @@ def make_network(preset: Preset, config: NetworkConfig) -> keras.Model:
     """Build one network with its initial weights, and freeze what the preset says."""
     config = replace(config, members=1, shared_before='')
     network = build(config, auxiliary=True)
-    load_initial_weights(network, config, preset.weights)
+    load_initial_weights(network, config, preset.network.weights)
     layers = [layer.name for layer in network.layers]
-    if preset.trainable_from:
-        if preset.trainable_from not in layers:
+    first = preset.network.trainable_from
+    if first:
+        if first not in layers:
             raise InputError('trainable_from has to be a layer of the network, as '
-                             f'{", ".join(layers[3:6])}. Received: {preset.trainable_from!r}')
-        for layer in network.layers[:layers.index(preset.trainable_from)]:
+                             f'{", ".join(layers[3:6])}. Received: {first!r}')
+        for layer in network.layers[:layers.index(first)]:
             layer.trainable = False
-    if preset.frozen_norm:
+    if preset.network.frozen_norm:
         for layer in network.layers:
             layer.trainable &= not isinstance(layer, keras.layers.BatchNormalization)
     return network

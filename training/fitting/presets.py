@@ -1,9 +1,15 @@
-"""Presets: the settings of a training, from `training/presets/NAME.yaml` and `--set`."""
+"""
+Presets: the settings of a training, in sections.
+
+A preset file (`training/presets/NAME.yaml`) is nested as :class:`Preset` is. `--set` takes
+`section.key=value`; as no key is in two sections, `key=value` will do. Model folders keep the
+flat keys.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,7 +19,7 @@ from posenet_ros.imaging.preprocess import Preprocess
 from posenet_ros.networks.config import NetworkConfig
 from posenet_ros.training.data.augment import Augmentation
 from posenet_ros.training.fitting.losses import LOSSES, NORMS
-from posenet_ros.utils.settings import from_mapping
+from posenet_ros.utils.nested_settings import Sections
 import yaml
 
 PRESETS = Path(str(files('posenet_ros.training'))) / 'presets'
@@ -21,164 +27,165 @@ OPTIMIZERS = ('adamw', 'sgd')
 PRECISIONS = ('float32', 'mixed_bfloat16', 'mixed_float16')
 
 
+def _check(section: str, settings: object, checks: Mapping[str, bool]) -> None:
+    for name, good in checks.items():
+        if not good:
+            raise InputError(f'{section}{name} is out of range. '
+                             f'Received: {getattr(settings, name)!r}')
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """The network, its initial weights and the layers that are trained."""
+
+    backbone: str = 'efficientnet_lite0'  # see posenet_ros.networks.config
+    members: int = 1  # of the ensemble, each from a seed of its own (seed, seed + 1, ...)
+    weights: str = 'pretrained'  # or none, or a .weights.h5 file (networks.initial_weights)
+    trainable_from: str = ''  # name of the first trained layer; those before are frozen
+    frozen_norm: bool = False  # keep pretrained batch statistics: a batch's would add noise
+    kept_versions: int = 0  # cache features of that many augmented versions of each image; 0: none
+    input_width: int = 224  # pixels
+    input_height: int = 224  # pixels
+    short_side: int = 0  # of the base image, pixels; see posenet_ros.imaging.preprocess
+    rotation: str = '6d'  # or quaternion
+    pooling: str = 'spatial'  # or average
+    head_width: int = 1024  # units of the fully connected layer before the pose
+    dropout: float = 0.2  # rate before the pose layer
+
+    def __post_init__(self) -> None:
+        self.config()  # checks what it takes
+        _check('network.', self, {'kept_versions': self.kept_versions == 0 or (
+            0 < self.kept_versions <= 1000 and self.trainable_from != '')})
+
+    def config(self, origin_m: Sequence[float] = (0, 0, 0),
+               scale_m: Sequence[float] = (1, 1, 1)) -> NetworkConfig:
+        """Return the network's settings for a scene with a centre and scale, metres."""
+        return NetworkConfig(
+            self.backbone, self.members, input_width=self.input_width,
+            input_height=self.input_height, rotation=self.rotation, pooling=self.pooling,
+            head_width=self.head_width, dropout=self.dropout, origin_m=tuple(origin_m),
+            scale_m=tuple(scale_m))
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    """The loss, see :mod:`posenet_ros.training.fitting.losses`."""
+
+    kind: str = 'learned'  # weights (Kendall and Cipolla 2017); or beta (Kendall 2015)
+    form: str = 'l1'  # norm of the residuals: l1, l2 or huber
+    beta: float = 500.0  # weight of the rotation, for kind beta
+    sx: float = 0.0  # initial log-variance of the position, for kind learned
+    sq: float = -3.0  # that of the rotation
+
+    def __post_init__(self) -> None:
+        _check('loss.', self, {'kind': self.kind in LOSSES, 'form': self.form in NORMS,
+                               'beta': self.beta > 0})
+
+
+@dataclass(frozen=True)
+class OptimizerSettings:
+    """The optimizer, and the average of the weights."""
+
+    kind: str = 'adamw'  # or sgd
+    learning_rate: float = 1e-3  # the highest, after the warm-up
+    momentum: float = 0.9  # of sgd
+    weight_decay: float = 1e-4  # but for biases and normalisation
+    clip_norm: float = 0.0  # largest norm of the gradient; 0: not clipped
+    ema: float = 0.0  # momentum of the average of the weights that is kept; 0: none
+
+    def __post_init__(self) -> None:
+        _check('optimizer.', self, {
+            'kind': self.kind in OPTIMIZERS, 'learning_rate': self.learning_rate > 0,
+            'momentum': 0 <= self.momentum < 1, 'weight_decay': 0 <= self.weight_decay < 1,
+            'clip_norm': self.clip_norm >= 0, 'ema': 0 <= self.ema < 1})
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The length of the training."""
+
+    epochs: int = 100
+    batch: int = 32  # images
+    warmup_epochs: float = 1.0  # of the learning rate; a cosine then brings it down to 0
+
+    def __post_init__(self) -> None:
+        _check('schedule.', self, {'epochs': self.epochs >= 1, 'batch': self.batch >= 1,
+                                   'warmup_epochs': self.warmup_epochs >= 0})
+
+
+@dataclass(frozen=True)
+class ValidationSettings:
+    """The training images that are held out."""
+
+    proportion: float = 0.1  # whole sequences where there are at least three, else blocks
+    cross_fit: bool = False  # other images for each member, which calibrates on more places
+    patience: int = 0  # epochs without improvement before an early stop; 0: none
+
+    def __post_init__(self) -> None:
+        _check('validation.', self, {'proportion': 0 < self.proportion < 0.5,
+                                     'patience': self.patience >= 0})
+
+
+@dataclass(frozen=True)
+class UncertaintySettings:
+    """The uncertainty heads, see :mod:`posenet_ros.training.uncertainty`."""
+
+    sigma_versions: int = 2  # augmented versions of each image, and harder ones; 0: no heads
+    false_alarms: float = 0.02  # proportion of held-out images beyond the place limit
+
+    def __post_init__(self) -> None:
+        _check('uncertainty.', self, {'sigma_versions': 0 <= self.sigma_versions <= 100,
+                                      'false_alarms': 0 < self.false_alarms < 1})
+
+
 @dataclass(frozen=True)
 class Preset:
-    """
-    Everything a training depends on besides the data.
+    """Everything a training depends on besides the data."""
 
-    :param about: one line: what the preset is for.
-    :param members: networks that are trained, each from a seed of its own (`seed`, `seed` + 1,
-        ...); they answer together, with the mean of their poses.
-    :param cross_fit: each of them leaves out other images than the others, which tell how far off
-        it is: together they tell more, of more places (cross-fitting).
-    :param weights: `pretrained`, `none` or a .weights.h5 file, see
-        :mod:`posenet_ros.networks.initial_weights`.
-    :param trainable_from: first layer that is trained, by name; those before stay as they are.
-    :param frozen_norm: batch normalisation keeps its pretrained statistics and scales: those of a
-        batch would add noise to every metre that is answered.
-    :param kept_versions: how many augmented versions of each image are put through the layers
-        before `trainable_from` once, in the beginning, instead of new ones in each epoch (0).
-    :param short_side: of the base image, pixels; see posenet_ros.imaging.preprocess.
-    :param loss: `beta` (with `beta`) or `learned` (which starts at `sx` and `sq`).
-    :param form: `l1`, `l2` or `huber`.
-    :param learning_rate: its highest value, reached after `warmup_epochs`; a cosine then brings
-        it down to 0.
-    :param clip_norm: longest gradient; 0 does not clip.
-    :param ema: momentum of the average of the weights that is kept in the end; 0 switches it off.
-    :param patience: stop after this many epochs without a better validation; 0 never does.
-    :param validation: share of the training images that is held out, as whole sequences where
-        there are at least three, else as blocks.
-    :param landmarks: find the landmarks that poses can be refined by (training.landmarks).
-    :param sigma_versions: how many augmented versions of each image, and how many that are worse
-        than in training, teach the network how sure it is when it is finished; 0 leaves that out.
-    :param false_alarms: share of the held-out images that may be taken for another place: sets the
-        limit that is stored with the model, between that of images as they are and augmented.
-    :param xla: compile with XLA; measured fourfold slower on a CPU.
-    """
-
-    about: str
-    backbone: str = 'efficientnet_lite0'
-    members: int = 1
-    cross_fit: bool = False
-    weights: str = 'pretrained'
-    trainable_from: str = ''
-    frozen_norm: bool = False
-    kept_versions: int = 0
-    input_width: int = 224
-    input_height: int = 224
-    short_side: int = 0
-    rotation: str = '6d'
-    pooling: str = 'spatial'
-    head_width: int = 1024
-    dropout: float = 0.2
-    loss: str = 'learned'
-    form: str = 'l1'
-    beta: float = 500.0
-    sx: float = 0.0
-    sq: float = -3.0
-    random_crop: bool = False
-    yaw_deg: float = 0.0
-    pitch_deg: float = 0.0
-    roll_deg: float = 0.0
-    shift: float = 0.0
-    colour: float = 0.0
-    light: float = 0.0
-    blur_px: float = 0.0
-    noise: float = 0.0
-    occlusions: int = 0
-    epochs: int = 100
-    batch: int = 32
-    optimizer: str = 'adamw'
-    learning_rate: float = 1e-3
-    momentum: float = 0.9
-    weight_decay: float = 1e-4
-    warmup_epochs: float = 1.0
-    clip_norm: float = 0.0
-    ema: float = 0.0
-    patience: int = 0
-    validation: float = 0.1
-    precision: str = 'float32'
-    landmarks: bool = False
-    sigma_versions: int = 2
-    false_alarms: float = 0.02
-    xla: bool = False
+    about: str  # one line: the preset's purpose
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    loss: LossSettings = field(default_factory=LossSettings)
+    optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
+    schedule: Schedule = field(default_factory=Schedule)
+    validation: ValidationSettings = field(default_factory=ValidationSettings)
+    uncertainty: UncertaintySettings = field(default_factory=UncertaintySettings)
+    landmarks: bool = False  # map the landmarks that refine poses (training.landmarks)
+    precision: str = 'float32'  # or mixed_bfloat16, mixed_float16
+    xla: bool = False  # compile with XLA; measured fourfold slower on a CPU
     seed: int = 0
 
     def __post_init__(self) -> None:
-        self.augmentation(), self.preprocess(), self.network()  # each checks its own part
-        checks = {
-            'loss': self.loss in LOSSES, 'form': self.form in NORMS, 'beta': self.beta > 0,
-            'kept_versions': self.kept_versions == 0 or (
-                0 < self.kept_versions <= 1000 and self.trainable_from != ''),
-            'epochs': self.epochs >= 1, 'batch': self.batch >= 1,
-            'optimizer': self.optimizer in OPTIMIZERS, 'learning_rate': self.learning_rate > 0,
-            'momentum': 0 <= self.momentum < 1, 'weight_decay': 0 <= self.weight_decay < 1,
-            'warmup_epochs': self.warmup_epochs >= 0, 'clip_norm': self.clip_norm >= 0,
-            'ema': 0 <= self.ema < 1, 'patience': self.patience >= 0,
-            'validation': 0 < self.validation < 0.5, 'precision': self.precision in PRECISIONS,
-            'sigma_versions': 0 <= self.sigma_versions <= 100,
-            'false_alarms': 0 < self.false_alarms < 1, 'seed': self.seed >= 0}
-        for name, good in checks.items():
-            if not good:
-                raise InputError(f'{name} is out of range. Received: {getattr(self, name)!r}')
-        if self.cross_fit and (self.members < 2 or self.members * self.validation > 0.5):
+        _check('', self, {'precision': self.precision in PRECISIONS, 'seed': self.seed >= 0})
+        self.preprocess()  # checks its sizes
+        members, held = self.network.members, self.validation.proportion
+        if self.validation.cross_fit and (members < 2 or members * held > 0.5):
             raise InputError('cross_fit takes at least 2 members, which together hold out half of '
-                             f'the images at most. Received: members={self.members}, '
-                             f'validation={self.validation}')
-
-    def _part(self, cls: type[Any], **more: Any) -> Any:  # noqa: ANN401
-        preset_names = {f.name for f in fields(cls)} - set(more)
-        mine = asdict(self)
-        return cls(**{name: mine[name] for name in preset_names if name in mine}, **more)
-
-    def augmentation(self) -> Augmentation:
-        """Return the settings of the augmentation."""
-        part: Augmentation = self._part(Augmentation)
-        return part
+                             f'the images at most. Received: members={members}, '
+                             f'validation={held}')
 
     def preprocess(self) -> Preprocess:
         """Return the preprocessing from an image to the network's input."""
-        return Preprocess(self.input_width, self.input_height, self.short_side)
+        network = self.network
+        return Preprocess(network.input_width, network.input_height, network.short_side)
 
     @property
     def folds(self) -> int:
         """Number of cross-validation folds."""
-        return self.members if self.cross_fit else 1
+        return self.network.members if self.validation.cross_fit else 1
 
-    def network(self, origin_m: Sequence[float] = (0, 0, 0),
-                scale_m: Sequence[float] = (1, 1, 1)) -> NetworkConfig:
-        """Return the settings of a network for a scene of that centre and size, metres."""
-        part: NetworkConfig = self._part(
-            NetworkConfig, origin_m=tuple(origin_m), scale_m=tuple(scale_m))
-        return part
+    def to_mapping(self) -> dict[str, Any]:
+        """Return the flat mapping, for a model folder or a checkpoint."""
+        return LAYOUT.flatten(self)
+
+
+LAYOUT = Sections(Preset, Preset('example'), {
+    'loss': 'kind', 'optimizer': 'kind', 'validation': 'proportion'})
 
 
 def preset_names() -> list[str]:
     """Return the names of the shipped presets."""
     return sorted(file.stem for file in PRESETS.glob('*.yaml'))
-
-
-def _number_as_asked(value: Any, example: Any) -> Any:  # noqa: ANN401
-    """Return 1 as 1.0 where a fraction is expected, and 1e-3 (text to YAML) as 0.001."""
-    if isinstance(example, float) and not isinstance(value, bool):
-        try:
-            return float(value)
-        except (TypeError, ValueError):
-            return value
-    return value
-
-
-def _typed(mapping: dict[str, Any], where: str) -> dict[str, Any]:
-    examples = asdict(Preset('example'))
-    typed = {}
-    for key, value in mapping.items():
-        if key in examples:
-            value = _number_as_asked(value, examples[key])
-            if type(value) is not type(examples[key]):
-                raise InputError(f'{where}: {key} has to be of the type '
-                                 f'{type(examples[key]).__name__}. Received: {value!r}')
-        typed[key] = value
-    return typed
 
 
 def _mapping(text: str, where: str) -> dict[str, Any]:
@@ -192,13 +199,21 @@ def _mapping(text: str, where: str) -> dict[str, Any]:
     return mapping
 
 
+def _override(setting: str) -> dict[str, Any]:
+    key, equals, value = setting.partition('=')
+    if not equals:
+        raise InputError(f'--set has to be key=value. Received: {setting!r}')
+    return LAYOUT.check(_mapping(f'{key}: {value}', '--set'), f'--set {setting}')
+
+
 def preset_of(provenance: Mapping[str, Any]) -> Preset:
     """
     Return the preset that a model was trained with.
 
     :raises InputError: on a preset that this version does not know.
     """
-    return from_mapping(Preset, provenance['preset'], 'provenance.preset of artifact.json')
+    where = 'provenance.preset of artifact.json'
+    return LAYOUT.build(LAYOUT.check(provenance['preset'], where), where)
 
 
 def load_preset(name: str, overrides: Sequence[str] = ()) -> Preset:
@@ -206,17 +221,14 @@ def load_preset(name: str, overrides: Sequence[str] = ()) -> Preset:
     Read a preset.
 
     :param name: of a file in training/presets, or a path to a .yaml file.
-    :param overrides: `key=value`, values as in YAML.
+    :param overrides: `section.key=value` or `key=value`, values as in YAML.
     :raises InputError: on an unknown preset or key, a wrong type or a value out of range.
     """
     file = Path(name) if name.endswith('.yaml') else PRESETS / f'{name}.yaml'
     if not file.is_file():
         raise InputError(f'the preset has to be one of {", ".join(preset_names())} or a .yaml '
                          f'file. Received: {name!r}')
-    mapping = _typed(_mapping(file.read_text(), str(file)), str(file))
-    for override in overrides:
-        key, equals, value = override.partition('=')
-        if not equals:
-            raise InputError(f'--set has to be key=value. Received: {override!r}')
-        mapping |= _typed(_mapping(f'{key}: {value}', '--set'), f'--set {override}')
-    return from_mapping(Preset, mapping, str(file) + (' and --set' if overrides else ''))
+    values = LAYOUT.check(_mapping(file.read_text(), str(file)), str(file))
+    for setting in overrides:
+        values |= _override(setting)
+    return LAYOUT.build(values, str(file) + (' and --set' if overrides else ''))

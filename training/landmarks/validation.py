@@ -152,7 +152,7 @@ def leave_one_sequence_out(landmarks: Landmarks, power: float, kept: Dataset,
 def augmented_features(dataset: Dataset, preset: Preset) -> list[Features]:
     """Detect the features of all images with the appearance augmentation of the training."""
     camera = dataset.camera.scaled(*detection_size(*dataset.camera.size))
-    augmenter = Augmenter(preset.augmentation(), camera, camera, preset.seed)
+    augmenter = Augmenter(preset.augmentation, camera, camera, preset.seed)
 
     def one(index: int) -> Features:
         image = cv2.resize(read_image(dataset.samples[index].path), camera.size,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 import json
 import multiprocessing
@@ -10,15 +11,16 @@ from pathlib import Path
 import signal
 
 import cv2
-from posenet_ros.geometry.pose import Pose, wxyz_from_xyzw
+from posenet_ros.datasets.layouts import CAMERA_FILE
+from posenet_ros.datasets.pose_files import write_cambridge
+from posenet_ros.geometry.pose import Pose
 from posenet_ros.training.scene.sequence import make_court, SequenceRenderer
 from posenet_ros.training.scene.settings import Settings
 from posenet_ros.training.scene.walks import Walk, walks
 from posenet_ros.utils.atomic_folder import new_folder
 from tqdm import tqdm
 
-SCENE_FILE, CAMERA_FILE = 'scene.json', 'camera.json'
-HEADER = 'Visual Landmark Dataset V1\nImageFile, Camera Position [X Y Z W P Q R]\n\n'
+SCENE_FILE = 'scene.json'
 JPEG_QUALITY = 92
 MAX_PROCESSES = 4  # each holds about 460 MB
 
@@ -34,13 +36,6 @@ def is_current(folder: Path, settings: Settings) -> bool:
 def frame_name(walk: Walk, index: int) -> str:
     """Return the path of an image inside the dataset."""
     return f'{walk.name}/frame{index + 1:05d}.jpg'
-
-
-def pose_line(name: str, map_from_camera: Pose) -> str:
-    """Return a line of the dataset: centre of the camera, then the world-to-camera rotation."""
-    quat_wxyz = wxyz_from_xyzw(map_from_camera.inverse().quat_xyzw)
-    numbers = [*map_from_camera.translation_m, *quat_wxyz]
-    return ' '.join([name, *(f'{number:.9f}' for number in numbers)]) + '\n'
 
 
 class Worker:
@@ -91,10 +86,10 @@ def _render_all(settings: Settings, folder: Path, processes: int) -> None:
             pass
 
 
-def pose_lines(walk: Walk) -> str:
-    """Return the dataset's lines of a walk."""
-    return ''.join(pose_line(frame_name(walk, index), walk.pose(walk.time_s(index)))
-                   for index in range(walk.frames))
+def pose_rows(walk: Walk) -> Iterator[tuple[str, Pose]]:
+    """Yield the image name and map_from_camera of each frame of a walk."""
+    for index in range(walk.frames):
+        yield frame_name(walk, index), walk.pose(walk.time_s(index))
 
 
 def write_scene(
@@ -114,8 +109,8 @@ def write_scene(
             (folder / walk.name).mkdir()
         _render_all(settings, folder, processes)
         for split in ('train', 'test'):
-            text = ''.join(pose_lines(walk) for walk in sequences if walk.split == split)
-            (folder / f'dataset_{split}.txt').write_text(HEADER + text)
+            write_cambridge(folder / f'dataset_{split}.txt', (
+                row for walk in sequences if walk.split == split for row in pose_rows(walk)))
         camera = json.dumps(settings.camera.to_mapping(), indent=1)
         (folder / CAMERA_FILE).write_text(camera + '\n')
         scene = {**asdict(settings),

@@ -81,8 +81,9 @@ class ResidualSets:
 def collect(network: keras.Model, data: CalibrationData) -> ResidualSets:
     """Collect the residuals of plain and augmented images, training and held-out ones."""
     preset, images, held = data.preset, data.images, data.held_out
-    mild, strong = preset.augmentation(), harder(preset.augmentation())
-    versions, more = range(preset.sigma_versions), range(2 * preset.sigma_versions)
+    mild, strong = preset.augmentation, harder(preset.augmentation)
+    count = preset.uncertainty.sigma_versions
+    versions, more = range(count), range(2 * count)
     bar = keras.utils.Progbar(
         len(subsample(len(images.poses))) * (1 + 2 * len(versions))
         + sum(len(subsample(len(part.poses))) for part in held) * (1 + len(more)),
@@ -139,7 +140,7 @@ def fit_uncertainty(network: keras.Model, config: NetworkConfig, data: Calibrati
     descriptors = [project(part.place_features, scale, basis)
                    for part in (sets.train, sets.held_out, sets.held_out_plain)]
     augmented, plain = (place_distance(one, descriptors[0]) for one in descriptors[1:])
-    limit = fit_place_limit(plain, augmented, data.preset.false_alarms)
+    limit = fit_place_limit(plain, augmented, data.preset.uncertainty.false_alarms)
     held = concatenate([sets.held_out, sets.held_out_plain])
     scores = np.concatenate([augmented, plain])
     sigmas = np.exp(predict_log_sigma(held.features, weights))
@@ -150,7 +151,7 @@ def fit_uncertainty(network: keras.Model, config: NetworkConfig, data: Calibrati
     return FittedUncertainty(network, config, calibration, index_descriptors(sets, *descriptors), {
         **measure_coverage(held.errors / (sigmas * calibration.scale), len(augmented)),
         'views': len(fitted_to.errors),
-        'false_alarms': data.preset.false_alarms,
+        'false_alarms': data.preset.uncertainty.false_alarms,
         'seconds': round(time.perf_counter() - start, 1)})
 
 

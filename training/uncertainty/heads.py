@@ -24,7 +24,7 @@ def with_uncertainty_heads(config: NetworkConfig, preset: Preset) -> NetworkConf
     An ensemble gets a pretrained backbone of its own for the descriptor, which costs little
     beside the members; a single network takes its own middle features.
     """
-    ensemble = preset.members > 1 and preset.weights == 'pretrained'
+    ensemble = preset.network.members > 1 and preset.network.weights == 'pretrained'
     return with_shared_trunk(replace(
         config, sigma_width=SIGMA_WIDTH, descriptor_size=DESCRIPTOR_SIZE,
         descriptor_of='pretrained' if ensemble else 'middle'), preset)

@@ -126,7 +126,7 @@ def test_what_is_measured_on_a_gpu_runs_on_any_device(
     bench_model.make_model(preset, tmp_path / 'model')
     figures = bench_gpu.on_device(preset, tmp_path / 'model', (2,), 1024, 1 << 22)['figures']
     assert {'float32, batch 2: ms', 'float32, memory: GB/s',
-            f'training, batch {preset.batch}: images/s'} <= set(figures)
+            f'training, batch {preset.schedule.batch}: images/s'} <= set(figures)
     assert min(figures.values()) > 0
     assert figures['float32, batch 2: share of the roofline'] < 2
 

@@ -13,7 +13,7 @@ from posenet_ros.imaging.files import read_image
 from posenet_ros.training.data.datasets import read_dataset
 from posenet_ros.training.fitting.cross_validation import describe_split, hold_out
 import pytest
-from training_helpers import cambridge_line, CAMERA, walk, write_cambridge
+from training_helpers import CAMERA, walk, write_cambridge
 
 
 @pytest.fixture
@@ -217,10 +217,3 @@ def test_read_image_is_rgb_and_names_a_bad_file(tmp_path: Path) -> None:
     assert read_image(tmp_path / 'deep.png')[0, 0].tolist() == [255, 0, 0]
     with pytest.raises(InputError, match=r'none.png .*no such file'):
         read_image(tmp_path / 'none.png')
-
-
-def test_the_line_s_rotation_is_world_to_camera() -> None:
-    pose = Pose.from_rotation(cv2.Rodrigues(np.array([0.0, 0, 0.5]))[0])
-    w, _, _, r = (float(word) for word in cambridge_line('a', pose).split()[4:])
-    assert w == pytest.approx(np.cos(0.25))
-    assert r == pytest.approx(-np.sin(0.25))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 import tempfile
@@ -33,7 +32,7 @@ from posenet_ros.training import int8
 from posenet_ros.training.data.datasets import read_dataset
 from posenet_ros.training.export import quantisation
 from posenet_ros.training.export.litert import write_litert, write_network
-from posenet_ros.training.fitting.presets import Preset
+from posenet_ros.training.fitting.presets import NetworkSettings, Preset
 import pytest
 from training_helpers import CAMERA, write_cambridge
 
@@ -127,13 +126,13 @@ def trained(network: Path, tmp_path: Path) -> tuple[Path, Path]:
     """Return a model folder without int8 and its dataset."""
     write_cambridge(tmp_path / 'wall')
     dataset = read_dataset(tmp_path / 'wall', 'train')
-    preset = Preset('for the test', input_width=64, input_height=64)
+    preset = Preset('for the test', NetworkSettings(input_width=64, input_height=64))
     index = TrainIndex(('a',), np.zeros((1, 3)), np.array([[0, 0, 0, 1.0]]),
                        np.zeros((1, 8), np.float16))
     settings = Artifact(
         CONFIG, preset.preprocess(), CAMERA, Scene((-5.0,) * 3, (5.0,) * 3),
         Calibration((0.5,) * 3, (0.1,) * 3), index,
-        {'preset': asdict(preset), 'dataset_sha256': dataset.digest()})
+        {'preset': preset.to_mapping(), 'dataset_sha256': dataset.digest()})
 
     def write(folder: Path) -> None:
         for file in network.iterdir():

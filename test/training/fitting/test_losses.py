@@ -8,11 +8,12 @@ import numpy as np
 from posenet_ros.training.fitting.losses import (
     NORMS,
     pose_errors,
-    PoseTrainer,
     prefixes,
     quaternion_residual,
     residual_norm,
 )
+from posenet_ros.training.fitting.presets import LossSettings
+from posenet_ros.training.fitting.trainer import PoseTrainer
 import pytest
 
 RNG = np.random.default_rng(0)
@@ -58,7 +59,7 @@ def test_both_signs_of_a_quaternion_are_alike() -> None:
 @pytest.mark.parametrize('loss', ['beta', 'learned'])
 def test_no_nan_at_zero_error_nor_far_away(form: str, loss: str) -> None:
     for position, sign in ((1.0, 1), (1.0, -1), (1e4, 1)):
-        trainer = PoseTrainer(network(), loss, form)
+        trainer = PoseTrainer(network(), LossSettings(loss, form))
         trainer.compile(keras.optimizers.SGD(1e-6))
         y = {'position': np.full((2, 3), position, np.float32),
              'quat_xyzw': np.full((2, 4), 0.5 * sign, np.float32)}
@@ -71,7 +72,7 @@ def test_beta_weighs_the_rotation() -> None:
     y = {'position': np.zeros((1, 3), np.float32), 'quat_xyzw': quats(1)}
     y_pred = {'position': np.array([[3.0, 4, 0]], np.float32), 'quat_xyzw': quats(1)}
     rotation = float(pose_errors(y, y_pred, 'l2')[1])
-    trainer = PoseTrainer(network(), 'beta', 'l2', beta=500)
+    trainer = PoseTrainer(network(), LossSettings('beta', 'l2', beta=500))
     assert float(trainer.compute_loss(y=y, y_pred=y_pred)) == pytest.approx(5 + 500 * rotation)
 
 
@@ -79,14 +80,14 @@ def test_learned_weights_follow_kendall_2017() -> None:
     y = {'position': np.zeros((1, 3), np.float32), 'quat_xyzw': quats(1)}
     y_pred = {'position': np.array([[1.0, 1, 0]], np.float32), 'quat_xyzw': quats(1)}
     rotation = float(pose_errors(y, y_pred, 'l1')[1])
-    trainer = PoseTrainer(network(), 'learned', 'l1', sx=0.5, sq=-3)
+    trainer = PoseTrainer(network(), LossSettings('learned', 'l1', sx=0.5, sq=-3))
     expected = 2 * np.exp(-0.5) + 0.5 + rotation * np.exp(3) - 3
     assert float(trainer.compute_loss(y=y, y_pred=y_pred)) == pytest.approx(expected, rel=1e-5)
     assert {w.name for w in trainer.trainable_weights} >= {'sx', 'sq'}
 
 
 def test_learned_weights_go_to_the_logarithm_of_the_losses() -> None:
-    trainer = PoseTrainer(network(), 'learned', 'l1')
+    trainer = PoseTrainer(network(), LossSettings('learned', 'l1'))
     trainer.network.trainable = False
     trainer.compile(keras.optimizers.Adam(0.3))
     y = {'position': np.full((1, 3), 3.0, np.float32),  # the network says 1: an error of 6
@@ -101,6 +102,7 @@ def test_auxiliary_heads_weigh_a_third() -> None:
     outputs = heads(np.ones((1, 1)))
     assert prefixes(outputs) == ['', 'aux1_', 'aux2_']
     y = {'position': np.full((1, 3), 2.0, np.float32), 'quat_xyzw': quats(1)}
-    one = PoseTrainer(network(), 'beta', 'l1').compute_loss(y=y, y_pred=network()(np.ones((1, 1))))
-    three = PoseTrainer(heads, 'beta', 'l1').compute_loss(y=y, y_pred=outputs)
+    settings, single = LossSettings('beta', 'l1'), network()(np.ones((1, 1)))
+    one = PoseTrainer(network(), settings).compute_loss(y=y, y_pred=single)
+    three = PoseTrainer(heads, settings).compute_loss(y=y, y_pred=outputs)
     assert float(three) == pytest.approx(1.6 * float(one), rel=1e-5)

@@ -15,6 +15,7 @@ from helpers import ROOT
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
+from posenet_ros.datasets.pose_files import CAMBRIDGE_HEADER, cambridge_row
 from posenet_ros.errors import InputError, run_cli
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose, xyzw_from_wxyz
@@ -23,10 +24,8 @@ from posenet_ros.training.fitting.cross_validation import hold_out
 from posenet_ros.training.fitting.presets import load_preset
 from posenet_ros.training.scene.__main__ import main
 from posenet_ros.training.scene.dataset import (
-    HEADER,
     is_current,
-    pose_line,
-    pose_lines,
+    pose_rows,
     Worker,
     write_scene,
 )
@@ -148,7 +147,7 @@ def test_markers_are_where_the_written_pose_projects_them(
     settings = worker.settings
     camera = Camera.from_mapping(json.loads(json.dumps(settings.camera.to_mapping())))
     walk = walks(settings.frames, settings.seed)[sequence]
-    lines = pose_lines(walk).splitlines()
+    lines = [cambridge_row(*row) for row in pose_rows(walk)]
     for index in (25, 60, 130):
         image = cv2.imread(str(worker.render(walk, index)))
         pose = read_pose(lines[index])
@@ -185,7 +184,7 @@ def test_layout(scene: Path) -> None:
     names = []
     for split in ('train', 'test'):
         text = (scene / f'dataset_{split}.txt').read_text()
-        assert text.startswith(HEADER)
+        assert text.startswith(CAMBRIDGE_HEADER)
         assert text.splitlines()[2] == ''
         lines = text.splitlines()[3:]
         names += [line.split()[0] for line in lines]
@@ -293,7 +292,7 @@ def test_training_holds_out_a_short_walk_of_its_own(frames: int) -> None:
     pose = sequences[0].pose(0)
     samples = tuple(Sample(Path(name), name, pose, name) for name in names)
     _, held = hold_out(Dataset('court', samples, Settings().camera),
-                       load_preset('demo').validation)
+                       load_preset('demo').validation.proportion)
     assert {names[i] for i in held} == {'seq7'}
     assert 0.05 < len(held) / len(names) < 0.08
 
@@ -310,7 +309,7 @@ def track(walk: Walk) -> list[Pose]:
 def test_pose_line_is_centre_and_world_to_camera() -> None:
     """A camera that looks north has its file's rotation turn north into the optical axis."""
     pose = Pose.from_rotation(optical_rotation(90, 0, 0), (1, 2, 3))
-    words = pose_line('seq1/a.jpg', pose).split()
+    words = cambridge_row('seq1/a.jpg', pose).split()
     assert [float(word) for word in words[1:4]] == [1, 2, 3]
     camera_from_map = Pose(np.zeros(3), xyzw_from_wxyz([float(word) for word in words[4:]]))
     np.testing.assert_allclose(camera_from_map.apply((0, 1, 0)), (0, 0, 1), atol=1e-8)

@@ -82,7 +82,7 @@ def on_device(preset: Preset, folder: Path, batches: tuple[int, ...] = BATCHES,
     gpu = has_nvidia_gpu()
     artifact = load(folder)
     network = load_network(artifact.network, folder / WEIGHTS_FILE)
-    shape = (preset.input_height, preset.input_width, 3)
+    shape = (preset.network.input_height, preset.network.input_width, 3)
     for kind in ('float32', 'float16') if tensorflow and gpu else ('float32',):
         roof = roofline(kind, product, copied)
         figures |= {f'{kind}, matrix product: TFLOP/s': roof[0] / 1e12,
@@ -96,18 +96,19 @@ def on_device(preset: Preset, folder: Path, batches: tuple[int, ...] = BATCHES,
             figures |= {f'{kind}, batch {batch}: ms': 1e3 * seconds,
                         f'{kind}, batch {batch}: images/s': batch / seconds,
                         f'{kind}, batch {batch}: share of the roofline': fraction}
-    figures[f'training, batch {preset.batch}: images/s'] = training_rate(preset, shape)
+    figures[f'training, batch {preset.schedule.batch}: images/s'] = training_rate(preset, shape)
     return {'device': device, 'figures': figures}
 
 
 def training_rate(preset: Preset, shape: tuple[int, ...]) -> float:
     """Return the rate of training steps on data in memory, images per second."""
     keras.config.set_dtype_policy(preset.precision)
-    trainer = make_trainer(preset, preset.network(), RUNS)
-    images = np.zeros((preset.batch, *shape), np.uint8)
-    truth = {'position': np.zeros((preset.batch, 3), np.float32),
-             'quat_xyzw': np.tile(np.array([0, 0, 0, 1], np.float32), (preset.batch, 1))}
-    return preset.batch / median_s(lambda: trainer.train_on_batch(images, truth))
+    trainer = make_trainer(preset, preset.network.config(), RUNS)
+    batch = preset.schedule.batch
+    images = np.zeros((batch, *shape), np.uint8)
+    truth = {'position': np.zeros((batch, 3), np.float32),
+             'quat_xyzw': np.tile(np.array([0, 0, 0, 1], np.float32), (batch, 1))}
+    return batch / median_s(lambda: trainer.train_on_batch(images, truth))
 
 
 def benchmark(options: argparse.Namespace) -> dict[str, Any]:

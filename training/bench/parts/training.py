@@ -43,7 +43,7 @@ def noise_images(preset: Preset, count: int) -> Images:
     shape = (count, camera.height, camera.width)
     bases = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
     poses = tuple(Pose() for _ in range(count))
-    rhos = np.full(shape, 1 / DEPTH_M, np.float32) if preset.shift else None
+    rhos = np.full(shape, 1 / DEPTH_M, np.float32) if preset.augmentation.shift else None
     return Images(bases, poses, np.zeros((count, 3), np.float32),
                   np.tile(np.array([0, 0, 0, 1], np.float32), (count, 1)), np.arange(count), rhos)
 
@@ -51,9 +51,9 @@ def noise_images(preset: Preset, count: int) -> Images:
 def make_batches(preset: Preset, images: int) -> Batches:
     """Return the batches of a training on a number of images."""
     preprocess = preset.preprocess()
-    augmenter = Augmenter(preset.augmentation(), preprocess.base_camera(CAMERA),
+    augmenter = Augmenter(preset.augmentation, preprocess.base_camera(CAMERA),
                           preprocess.input_camera(CAMERA))
-    return Batches(noise_images(preset, images), augmenter, preset.batch, preset.seed)
+    return Batches(noise_images(preset, images), augmenter, preset.schedule.batch, preset.seed)
 
 
 def measure(preset: Preset, rounds: int, images: int) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def measure(preset: Preset, rounds: int, images: int) -> dict[str, Any]:
     pipeline = make_batches(preset, images)
     ways: dict[str, keras.utils.PyDataset] = {
         'pipeline': pipeline, 'memory': CachedBatches(pipeline)}
-    trainer = make_trainer(preset, preset.network(), rounds * len(pipeline))
+    trainer = make_trainer(preset, preset.network.config(), rounds * len(pipeline))
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds + 1):
         for name, data in ways.items():
@@ -81,5 +81,5 @@ def benchmark(options: argparse.Namespace) -> dict[str, Any]:
         'weights=none', f'trainable_from="{first}"', 'kept_versions=0'])
     choose()
     if options.quick:
-        return measure(preset, 1, preset.batch)
+        return measure(preset, 1, preset.schedule.batch)
     return measure(preset, ROUNDS, IMAGES)
