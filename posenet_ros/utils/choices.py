@@ -2,6 +2,7 @@
 
 ENGINES = ('auto', 'tensorflow', 'litert')
 PRECISIONS = ('float32', 'float16', 'int8')
+PRESETS = ('best', 'demo', 'posenet', 'smoke')
 SPLITS = ('train', 'test')
 BAG_STORAGES = ('mcap', 'sqlite3')
 POSE_FORMATS = ('cambridge', 'tum', 'kitti')
