@@ -33,7 +33,7 @@ VERBS = {
     'dataset': Verb('posenet_ros.training.make_dataset', 'convert bags to a dataset'),
     'bag': Verb('posenet_ros.training.make_bag', 'convert a dataset to a bag'),
     'evaluate': Verb('posenet_ros.evaluate', 'evaluate a model, or poses of any method'),
-    'compare': Verb('posenet_ros.evaluation.report.comparison', 'compare reports side by side'),
+    'compare': Verb('posenet_ros.compare', 'compare reports side by side'),
     'replay': Verb('posenet_ros.replay', 'play a bag to a live node'),
     'node': Verb('posenet_ros.node', 'run the ROS 2 node'),
     'info': Verb('posenet_ros.info', 'show versions, ROS, hardware and a model folder'),

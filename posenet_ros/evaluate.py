@@ -2,64 +2,32 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
-from pathlib import Path
 import sys
 
+from posenet_ros import compare
 from posenet_ros.errors import PoseNetError, run_cli
-from posenet_ros.evaluation.evaluator import run_model, score_files, score_published
 from posenet_ros.evaluation.options import parser
-from posenet_ros.evaluation.report import comparison as compare
-from posenet_ros.evaluation.report.build import build_report, Evaluation
-from posenet_ros.evaluation.report.content import Report
-from posenet_ros.evaluation.report.folder import write_report
-from posenet_ros.evaluation.report.tables import summary_line, tables, text_table
+from posenet_ros.utils.arguments import program_name
 from posenet_ros.utils.atomic_folder import check_new
-
-
-def show(report: Report, folder: Path) -> None:
-    """Print the report's summary line, warnings and tables."""
-    data = report.data
-    print(f'\n{summary_line(report)}')
-    for key, text in (('without_truth', 'images without a truth were left out'),
-                      ('truth_rejected', 'truths were not valid poses')):
-        if data.get(key):
-            print(f'{data[key]} {text}')
-    if 'damage' in data:
-        print(f'the bag is damaged, only what is whole was evaluated: {data["damage"]}')
-    for rows in tables(report):
-        print(f'\n{text_table(rows)}')
-    print(f'\nreport: {folder / "report.html"}')
-
-
-def _evaluation_of(options: argparse.Namespace) -> Callable[[argparse.Namespace], Evaluation]:
-    if options.poses is not None:
-        return score_files
-    return score_published if options.live or options.estimate_topic else run_model
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """
-    Evaluate and write the report.
+    Evaluate and write the report; `compare` is a command of its own, too.
 
     :raises PoseNetError: when no frame has an accepted estimate.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == ['compare']:
-        return compare.main(arguments[1:])
+        return compare.main(arguments[1:], f'{program_name()} compare')
     options = parser().parse_args(arguments)
     check_new(options.out, force=options.force)
     if not find_spec('matplotlib'):
         raise PoseNetError('the report needs matplotlib. Install it: pip install matplotlib')
-    evaluation = _evaluation_of(options)(options)
-    report = build_report(evaluation)
-    write_report(options.out, report, evaluation, force=options.force)
-    show(report, options.out)
-    if not report.frames.accepted:
-        raise PoseNetError('no frame has an accepted estimate; the first: '
-                           f'{evaluation.frames[0].reasons}')
+    from posenet_ros.evaluation.report.make import make_report
+    make_report(options)
     return 0
 
 

@@ -21,6 +21,7 @@ from posenet_ros.ros_node.environment import prepare_environment
 from posenet_ros.ros_node.parameters import Parameters
 from posenet_ros.ros_node.runtime import Runtime
 from posenet_ros.utils.process_memory import keep_memory
+from posenet_ros.utils.suggestions import did_you_mean
 from rcl_interfaces.msg import SetParametersResult
 import rclpy
 from rclpy.clock import Clock, ClockType
@@ -78,7 +79,8 @@ class RelocaliserNode(LifecycleNode):  # type: ignore[misc] # ROS has no types
             self.get_logger().error(self._diagnostics.error)
             return TransitionCallbackReturn.FAILURE
         for name in parameters.unknown(self):
-            self.warn(f'unknown parameter {name}', 'is not known and has no effect')
+            self.warn(f'unknown parameter {name}', 'is not known and has no effect'
+                      + did_you_mean(name, [item.name for item in fields(Parameters)]))
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:

@@ -6,16 +6,18 @@ A command and a node: `python -m posenet_ros.replay BAG`, or `ros2 run posenet_r
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from posenet_ros.errors import InputError, run_cli
-from posenet_ros.ros_data.bag_reader import BagReader
-from posenet_ros.ros_node.player import CLOCK_TOPIC, Player
-from posenet_ros.utils.arguments import not_negative, own_arguments, positive
+from posenet_ros.utils.arguments import CommandParser, not_negative, own_arguments, positive
+from posenet_ros.utils.suggestions import did_you_mean
+
+if TYPE_CHECKING:
+    from posenet_ros.ros_data.bag_reader import BagReader
 
 
 def chosen_topics(bag: BagReader, wanted: Sequence[str] | None, *, clock: bool) -> list[str]:
@@ -25,10 +27,12 @@ def chosen_topics(bag: BagReader, wanted: Sequence[str] | None, *, clock: bool) 
     :param clock: whether we publish /clock.
     :raises InputError: when the bag lacks a wanted topic.
     """
+    from posenet_ros.ros_node.player import CLOCK_TOPIC
     missing = sorted(set(wanted or ()) - set(bag.topics))
     if missing:
         raise InputError(f'{bag.path}: expected topics of the bag. Received: '
-                         f'{", ".join(missing)}; the bag has {", ".join(sorted(bag.topics))}')
+                         f'{", ".join(missing)}; the bag has {", ".join(sorted(bag.topics))}'
+                         + did_you_mean(missing[0], bag.topics))
     topics = bag.topics if wanted is None else wanted
     chosen = [topic for topic in topics if not (clock and topic == CLOCK_TOPIC)]
     if not bag.count(*chosen):
@@ -40,27 +44,28 @@ def _log(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog='replay', description='Publish the messages of a bag as they were recorded.',
+def parser() -> CommandParser:
+    """Make the parser of the command line."""
+    result = CommandParser(
+        description='Publish the messages of a bag as they were recorded.',
         epilog='Remap topics as with any node: --ros-args -r /camera/image_raw:=/image')
-    parser.add_argument('bag', type=Path, help='rosbag2 folder, .mcap or .db3 file')
-    parser.add_argument('--rate', type=positive, default=1.0, metavar='R',
+    result.add_argument('bag', type=Path, help='rosbag2 folder, .mcap or .db3 file')
+    result.add_argument('--rate', type=positive, default=1.0, metavar='R',
                         help='bag seconds per second (default: 1)')
-    parser.add_argument('--loop', action='store_true', help='start again at the end, until Ctrl-C')
-    parser.add_argument('--clock', action='store_true',
+    result.add_argument('--loop', action='store_true', help='start again at the end, until Ctrl-C')
+    result.add_argument('--clock', action='store_true',
                         help="publish /clock, every 10 ms of the bag's time")
-    parser.add_argument('--topics', nargs='+', metavar='TOPIC', help='play these (default: all)')
-    parser.add_argument('--wait', type=not_negative, default=60.0, metavar='S',
+    result.add_argument('--topics', nargs='+', metavar='TOPIC', help='play these (default: all)')
+    result.add_argument('--wait', type=not_negative, default=60.0, metavar='S',
                         help='seconds to wait at most for a subscriber of the images; 0 starts '
                              'at once (default: 60)')
-    parser.add_argument('--drain', type=not_negative, default=1.0, metavar='S',
+    result.add_argument('--drain', type=not_negative, default=1.0, metavar='S',
                         help='seconds to wait at the end for messages still being sent '
                              '(default: 1)')
-    parser.add_argument('--log', type=Path, metavar='CSV',
+    result.add_argument('--log', type=Path, metavar='CSV',
                         help='write the stamp of each image and the monotonic time when it was '
                              'published, nanoseconds')
-    return parser
+    return result
 
 
 def write_log(path: Path, times: Sequence[tuple[int, int]]) -> None:
@@ -72,10 +77,12 @@ def write_log(path: Path, times: Sequence[tuple[int, int]]) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Play a bag; exit code 0 at its end, 1 when interrupted or without subscriber."""
     arguments = sys.argv[1:] if argv is None else argv
-    options = _parser().parse_args(own_arguments(arguments))
+    options = parser().parse_args(own_arguments(arguments))
     if options.bag.suffix == '.bag' and not options.bag.is_dir():
         raise InputError(f'{options.bag}: expected a ROS 2 bag. Received: one of ROS 1; convert '
                          'it with "rosbags-convert"')
+    from posenet_ros.ros_data.bag_reader import BagReader
+    from posenet_ros.ros_node.player import Player
     with BagReader(options.bag) as bag:
         topics = chosen_topics(bag, options.topics, clock=options.clock)
         with Player(bag, topics, clock=options.clock, ros_arguments=arguments) as player:

@@ -88,8 +88,8 @@ def use_tiny_backbone(replace: Callable[[object, str, object], None] = setattr) 
     """
     import keras
     from posenet_ros.networks import backbones
-    from posenet_ros.training import train
     from posenet_ros.training.fitting import model_folder as result
+    from posenet_ros.training.pipelines import training_run
 
     def features(config: object, images: object) -> tuple[object, tuple[()]]:
         x = keras.layers.Rescaling(1 / 64, -2)(images)
@@ -100,7 +100,7 @@ def use_tiny_backbone(replace: Callable[[object, str, object], None] = setattr) 
 
     replace(backbones, 'features', features)
     replace(result, 'feature_extractor', lambda *_: MeanColour())
-    replace(train, 'may_be_faster', lambda _: False)
+    replace(training_run, 'may_be_faster', lambda _: False)
 
 
 def train_arguments(data: Path, out: Path, settings: Iterable[str],

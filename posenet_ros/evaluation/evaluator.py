@@ -6,15 +6,22 @@ import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from enum import Enum
 from importlib.util import find_spec
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
+from posenet_ros.datasets.pose_files import Format
 from posenet_ros.errors import InputError
-from posenet_ros.evaluation.association import associate_files, PoseFiles, read_train_poses
+from posenet_ros.evaluation.association import (
+    associate_files,
+    AssociationKey,
+    PoseFiles,
+    read_train_poses,
+)
 from posenet_ros.evaluation.online import record_node
 from posenet_ros.evaluation.options import gate_config
 from posenet_ros.evaluation.out_of_place import open_out_of_place
@@ -35,6 +42,8 @@ from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.utils.parallel import WORKERS
 from posenet_ros.utils.quiet_stderr import quiet_stderr
 from tqdm import tqdm
+
+E = TypeVar('E', bound=Enum)
 
 DESCRIPTOR_SIZE = 1280  # of EfficientNet-Lite0, with which training describes its images
 
@@ -146,13 +155,18 @@ def check_not_empty(frames: Sequence[FrameResult], source: Source) -> None:
                '; are both stamped by the same clock? See --truth-topic and --max-truth-gap'))
 
 
+def _enum(kind: type[E], value: str | None) -> E | None:
+    return None if value is None else kind(value)
+
+
 def score_files(options: argparse.Namespace) -> Evaluation:
     """Score poses from files."""
     if options.truth is None:
         raise InputError('--poses has to come with --truth FILE. Received: none')
     files = PoseFiles(
-        options.poses, options.truth, options.train, options.format, options.truth_format,
-        options.match, options.max_truth_gap)
+        options.poses, options.truth, options.train, _enum(Format, options.format),
+        _enum(Format, options.truth_format), _enum(AssociationKey, options.match),
+        options.max_truth_gap)
     frames, data = associate_files(files)
     return Evaluation(frames, read_train_poses(files), {'name': options.poses.stem}, data,
                       false_pose_m=options.false_pose)

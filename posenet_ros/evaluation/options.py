@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
-from posenet_ros.datasets.pose_files import Format
 from posenet_ros.errors import InputError
-from posenet_ros.evaluation.association import AssociationKey
-from posenet_ros.evaluation.out_of_place import MAX_IMAGES
-from posenet_ros.evaluation.reliability import FALSE_POSE_M
-from posenet_ros.geometry.trajectory import DEFAULT_MAX_GAP_S
-from posenet_ros.inference.engine import ENGINES, PRECISIONS
-from posenet_ros.localisation.gate import GateConfig
+from posenet_ros.utils.arguments import CommandParser
+from posenet_ros.utils.choices import (
+    ASSOCIATION_KEYS,
+    ENGINES,
+    FALSE_POSE_M,
+    GATE_KEYS,
+    MAX_IMAGES_OF_A_PLACE,
+    MAX_POSE_GAP_S,
+    POSE_FORMATS,
+    PRECISIONS,
+    SPLITS,
+)
 from posenet_ros.utils.settings import from_mapping
+
+if TYPE_CHECKING:
+    from posenet_ros.localisation.gate import GateConfig
 
 DESCRIPTION = ('Evaluate a model on a bag or a dataset, or score the poses of any method: '
                'makes a report.')
-EPILOG = '"evaluate compare A B" sets reports side by side; see "evaluate compare --help".'
+EPILOG = '"posenet compare A B" sets reports side by side.'
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> CommandParser:
     """Make the parser of the command line."""
-    result = argparse.ArgumentParser(
-        prog='python -m posenet_ros.evaluate', description=DESCRIPTION, epilog=EPILOG)
+    result = CommandParser(description=DESCRIPTION, epilog=EPILOG)
     source = result.add_mutually_exclusive_group(required=True)
     source.add_argument('--bag', type=Path, help='rosbag2 folder, .mcap, .db3 or ROS 1 .bag')
     source.add_argument('--data', type=Path, metavar='FOLDER',
@@ -39,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument('--false-pose', type=float, default=FALSE_POSE_M, metavar='M',
                         help='count accepted poses that are further off than this, metres '
                         '(default %(default)s)')
-    result.add_argument('--max-truth-gap', type=float, default=DEFAULT_MAX_GAP_S, metavar='S',
+    result.add_argument('--max-truth-gap', type=float, default=MAX_POSE_GAP_S, metavar='S',
                         help='the longest gap between two truths in which to interpolate, '
                         'seconds (default %(default)s)')
     _add_model(result.add_argument_group('with --bag and --data'))
@@ -53,8 +60,8 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_model(group: argparse._ArgumentGroup) -> None:
     group.add_argument('--model', type=Path, metavar='FOLDER',
-                       help='model folder, made by training.train')
-    group.add_argument('--split', choices=('train', 'test'), default='test',
+                       help='model folder, made by posenet train')
+    group.add_argument('--split', choices=SPLITS, default='test',
                        help='which file of the dataset (default %(default)s)')
     group.add_argument('--engine', choices=ENGINES, default='auto',
                        help='auto, the default, is TensorFlow where there is an NVIDIA GPU, '
@@ -72,10 +79,10 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
     group.add_argument('--out-of-place', nargs='+', type=Path, default=[], metavar='PATH',
                        help='folders of images, or bags, of other places, to test whether the '
                        'model recognises them as out of place '
-                       f'(at most {MAX_IMAGES} images of each)')
+                       f'(at most {MAX_IMAGES_OF_A_PLACE} images of each)')
     group.add_argument('--gate', action='append', default=[], metavar='KEY=VALUE',
                        help="a limit of the gate, as the node's parameter of that name: "
-                       f'{", ".join(f.name for f in fields(GateConfig))}; all are off by default')
+                       f'{", ".join(GATE_KEYS)}; all are off by default')
 
 
 def _add_topics(group: argparse._ArgumentGroup) -> None:
@@ -104,7 +111,7 @@ def _add_published(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_files(group: argparse._ArgumentGroup) -> None:
-    formats: dict[str, Any] = {'type': Format, 'choices': list(Format), 'metavar': 'FORMAT'}
+    formats: dict[str, Any] = {'choices': POSE_FORMATS, 'metavar': 'FORMAT'}
     group.add_argument('--truth', type=Path, metavar='FILE', help='ground-truth poses')
     group.add_argument('--train', type=Path, metavar='FILE',
                        help='poses that the method was trained on, for the baselines')
@@ -112,7 +119,7 @@ def _add_files(group: argparse._ArgumentGroup) -> None:
                        help='format of --poses: cambridge, tum or kitti; default: by content')
     group.add_argument('--truth-format', **formats,
                        help='format of --truth and --train; default: by content')
-    group.add_argument('--match', type=AssociationKey, choices=list(AssociationKey), metavar='BY',
+    group.add_argument('--match', choices=ASSOCIATION_KEYS, metavar='BY',
                        help='how to associate rows; default: by name where both have names, '
                        'else by stamp, else by row (name, stamp, row)')
 
@@ -124,6 +131,7 @@ def gate_config(settings: Sequence[str], defaults: GateConfig | None = None) -> 
     :param defaults: of the limits that are not given; None switches them off.
     :raises InputError: on an unknown key or a value that is no number.
     """
+    from posenet_ros.localisation.gate import GateConfig
     pairs = [setting.partition('=') for setting in settings]
     try:
         values = {key: float(value) for key, _, value in pairs}

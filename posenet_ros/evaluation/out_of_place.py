@@ -19,10 +19,10 @@ from posenet_ros.imaging.preprocess import (
 )
 from posenet_ros.ros_data.bag_reader import BagReader
 from posenet_ros.ros_data.messages import frame_from_message, Message
+from posenet_ros.utils.choices import MAX_IMAGES_OF_A_PLACE
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.ppm', '.pgm')
 BAG_SUFFIXES = ('.mcap', '.db3', '.bag')
-MAX_IMAGES = 1000  # of a place, evenly spread: more would not change the result
 
 
 def crop_to_aspect(image: RgbImage, camera: Camera) -> RgbImage:
@@ -59,7 +59,7 @@ def _queries(
 
 
 def _stride(count: int) -> int:
-    return max(-(-count // MAX_IMAGES), 1)
+    return max(-(-count // MAX_IMAGES_OF_A_PLACE), 1)
 
 
 @contextmanager

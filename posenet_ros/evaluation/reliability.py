@@ -18,9 +18,9 @@ from posenet_ros.evaluation.metrics.pose_errors import ByUnit
 from posenet_ros.evaluation.metrics.ranks import auroc
 from posenet_ros.evaluation.metrics.sparsification import Sparsification, sparsification
 from posenet_ros.evaluation.results import FrameTable
+from posenet_ros.utils.choices import FALSE_POSE_M
 
 TRUE_POSITIVE_RATE = 0.95  # of the frames in place, at which a limit is chosen
-FALSE_POSE_M = 5.0
 SCORE_LIMIT = 1.0  # of the place score, as the model was trained
 SparsificationByUnit: TypeAlias = 'ByUnit[Sparsification | None]'
 

@@ -135,8 +135,7 @@ def _quat_log(quats_xyzw: Floats) -> Floats:
     vector, w = quats_xyzw[..., :3], quats_xyzw[..., 3:]
     length = np.linalg.norm(vector, axis=-1, keepdims=True)
     angle = 2 * np.arctan2(length, np.abs(w))
-    # angle / sin(angle / 2) tends to 2 at angle 0
-    factor = np.divide(angle, length, out=np.full_like(length, 2.0), where=length > 0)
+    factor = np.divide(angle, length, out=np.zeros_like(length), where=length > 0)
     return np.asarray(vector * np.where(w < 0, -factor, factor), np.float64)
 
 

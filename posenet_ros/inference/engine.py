@@ -27,9 +27,7 @@ from posenet_ros.inference.tensorflow_engine import (
     physical_gpus,
     TensorFlowEngine,
 )
-
-ENGINES = ('auto', 'tensorflow', 'litert')
-PRECISIONS = ('float32', 'float16', 'int8')
+from posenet_ros.utils.choices import ENGINES, PRECISIONS
 
 
 class Engine(Protocol):

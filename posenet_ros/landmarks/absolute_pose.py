@@ -69,8 +69,6 @@ def estimate_absolute_pose(
 def _ransac(points_m: Floats, points_normalized: Floats,
             options: AbsolutePoseOptions) -> Pose | None:
     """Estimate map_from_camera by RANSAC over P3P and a refinement by its inliers."""
-    if len(points_m) < options.min_inliers:
-        return None
     try:
         found, vector, translation, inliers = cv2.solvePnPRansac(
             points_m, points_normalized, np.eye(3), None, iterationsCount=options.max_trials,
@@ -81,7 +79,7 @@ def _ransac(points_m: Floats, points_normalized: Floats,
         first = inliers[:, 0]
         vector, translation = cv2.solvePnPRefineLM(
             points_m[first], points_normalized[first], np.eye(3), None, vector, translation)
-    except cv2.error:  # a degenerate sample, such as all points but one being the same
+    except cv2.error:  # too few points for a sample, or degenerate ones
         return None
     if not (np.isfinite(vector).all() and np.isfinite(translation).all()):
         return None

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.inference.engine import ENGINES, PRECISIONS
 from posenet_ros.localisation.gate import GateConfig, NODE_DEFAULTS
 from posenet_ros.utils import described_fields
+from posenet_ros.utils.choices import ENGINES, PRECISIONS
 from posenet_ros.utils.described_fields import as_list, describe_allowed, described
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 import rclpy.exceptions

@@ -35,13 +35,15 @@ class CommandParser(argparse.ArgumentParser):
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - those of ArgumentParser
         super().__init__(**{'prog': program_name(), **settings})
         self._received: list[str] = []
+        self._completing = False
 
     def parse_known_args(  # type: ignore[override] # argparse has overloads of this one
             self, args: Sequence[str] | None = None,
             namespace: argparse.Namespace | None = None) -> tuple[argparse.Namespace, list[str]]:
         """Parse what is known; complete the line instead, where the shell asks for that."""
         self._received = sys.argv[1:] if args is None else list(args)
-        if '_ARGCOMPLETE' in os.environ:
+        if '_ARGCOMPLETE' in os.environ and not self._completing:
+            self._completing = True  # argcomplete parses the line itself
             self._complete()
         return super().parse_known_args(args, namespace)
 

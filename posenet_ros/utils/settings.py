@@ -7,6 +7,7 @@ from dataclasses import fields, MISSING
 from typing import Any, TypeVar
 
 from posenet_ros.errors import InputError
+from posenet_ros.utils.suggestions import did_you_mean
 
 T = TypeVar('T')
 
@@ -21,7 +22,8 @@ def from_mapping(cls: type[T], mapping: Mapping[str, Any], where: str) -> T:
     known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
     unknown = sorted(set(mapping) - set(known))
     if unknown:
-        raise InputError(f'{where}: unknown key {unknown[0]!r}. Known keys: {", ".join(known)}')
+        raise InputError(f'{where}: unknown key {unknown[0]!r}. Known keys: {", ".join(known)}'
+                         + did_you_mean(unknown[0], known))
     missing = [name for name, f in known.items() if name not in mapping
                and f.default is MISSING and f.default_factory is MISSING]
     if missing:

@@ -259,7 +259,9 @@ def test_gate_limits_are_those_of_the_node(
     assert run(*arguments, 'max_sigma_m=0.1') == 1
     assert read(tmp_path / 'r')['outcomes'] == {'uncertain': 12}
     assert run(*arguments, 'max_sigma=1', '--force') == 2
-    assert "unknown key 'max_sigma'" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "unknown key 'max_sigma'" in error
+    assert 'did you mean max_sigma_m?' in error
     assert run(*arguments, 'max_sigma_m=small', '--force') == 2
     assert 'KEY=NUMBER' in capsys.readouterr().err
 

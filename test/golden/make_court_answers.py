@@ -14,7 +14,7 @@ import sys
 from posenet_ros.evaluation.report.folder import write_csv
 from posenet_ros.evaluation.results import FrameTable
 from posenet_ros.inference.artifact import load
-from posenet_ros.training.robustness import corrupt_images, RobustnessBench
+from posenet_ros.training.pipelines.robustness import corrupt_images, RobustnessBench
 
 FILE = Path(__file__).with_name('court_answers.csv')
 # frames from and to, corruption, strength: people in the way, fog, out of focus

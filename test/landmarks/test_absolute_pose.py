@@ -6,8 +6,10 @@ import numpy as np
 from posenet_ros.geometry.estimate import PoseEstimate
 from posenet_ros.geometry.lie import pose_difference
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.landmarks.absolute_pose import estimate_absolute_pose
+from posenet_ros.landmarks.absolute_pose import _inliers, estimate_absolute_pose
 from posenet_ros.landmarks.options import AbsolutePoseOptions
+from posenet_ros.landmarks.pose_covariance import pose_covariance
+from posenet_ros.landmarks.pose_refinement import refine_pose
 import pytest
 
 TRUTH = Pose((3.0, -2.0, 1.0), np.array([0.2, -0.3, 0.5, 0.78])
@@ -118,3 +120,49 @@ def test_degenerate_points_raise_nothing(kind: str) -> None:
         found = estimate_absolute_pose(points, normalized)
         if found is not None:
             PoseEstimate(found.map_from_camera, found.covariance)  # raises where that is none
+
+
+def test_points_behind_the_camera_are_no_inliers() -> None:
+    points, normalized = seen(90)
+    points[:5] = 2 * TRUTH.translation_m - points[:5]  # project to the same coordinates
+    assert np.array_equal(_inliers(points, normalized, TRUTH, MAX_ERROR), np.arange(5, 90))
+    rays = np.arange(90)
+    assert refine_pose(points, normalized, TRUTH, rays, OPTIONS) is None
+    assert refine_pose(points[5:], normalized[5:], TRUTH, rays[:85], OPTIONS) is not None
+
+
+def outer_products(scores: np.ndarray) -> np.ndarray:
+    return np.sum([np.outer(score, score) for score in scores], axis=0)
+
+
+def test_covariance_is_that_of_the_formula() -> None:
+    points, normalized = seen(40)
+    normalized += np.random.default_rng(6).normal(0, 5e-4, normalized.shape)
+    duplicated = np.r_[0:40, 0:10, 0:10]  # the first ten rays have three points
+    points, normalized = points[duplicated], normalized[duplicated]
+    options = AbsolutePoseOptions(columns=1, rows=1)
+    rays = duplicated
+    fit = refine_pose(points, normalized, TRUTH, rays, options)
+    scores = [sum(fit.weights[i] * fit.jacobian[i].T @ fit.residuals[i]
+                  for i in np.flatnonzero(rays == ray)) for ray in range(40)]
+    information = sum(w * j.T @ j for w, j in zip(fit.weights, fit.jacobian, strict=True))
+    own = fit.weights / np.sqrt(np.where(rays < 10, 3, 1))  # a ray is one observation
+    variance = np.sum(own * np.sum(fit.residuals ** 2, axis=1)) / (2 * np.sum(own))
+    homoscedastic = variance * np.linalg.inv(
+        sum(w * j.T @ j for w, j in zip(own, fit.jacobian, strict=True)))
+    by_ray = np.linalg.inv(information) @ outer_products(scores) @ np.linalg.inv(
+        information) * 40 / 39
+    assert np.abs(np.sum(scores, axis=0)).max() < 0.01 * np.abs(scores).max()  # one cell: 0
+    expected = (homoscedastic + by_ray) / 3 * np.sqrt(options.reference_rays / (0.8 * 40))
+    found = pose_covariance(fit, normalized, rays, 0.8, options)
+    np.testing.assert_allclose(found, expected, rtol=1e-3)
+
+
+def test_outliers_enlarge_the_covariance_by_the_root_of_the_inlier_ratio() -> None:
+    points, normalized = seen(90)
+    normalized += np.random.default_rng(7).normal(0, 5e-4, normalized.shape)
+    alone = estimate_absolute_pose(points, normalized)
+    outliers = np.random.default_rng(8).uniform(1, 2, (30, 2))
+    among = estimate_absolute_pose(np.r_[points, points[:30]], np.r_[normalized, outliers])
+    assert among.inlier_ratio == pytest.approx(0.75)
+    np.testing.assert_allclose(among.covariance, alone.covariance / np.sqrt(0.75), rtol=1e-3)

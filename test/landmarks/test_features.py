@@ -10,6 +10,7 @@ from posenet_ros.geometry.lie import so3_exp
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.features import DESCRIPTOR_SIZE, detect, detection_size, max_reduction
 from posenet_ros.landmarks.matching import match_mutual, unit_rows
+from posenet_ros.landmarks.options import FeatureOptions
 from training_helpers import LARGE_CAMERA as CAMERA
 from training_helpers import MAP_FROM_CAMERA, wall_view
 
@@ -60,3 +61,10 @@ def test_large_images_are_made_small() -> None:
     assert detection_size(1920, 1080) == (320, 180)
     assert detection_size(200, 100) == (200, 100)
     assert [max_reduction(width) for width in (320, 639, 640, 1920)] == [1, 1, 2, 4]
+
+
+def test_the_number_of_keypoints_is_limited() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
+    assert len(detect(noise, CAMERA).descriptors) > 200
+    assert len(detect(noise, CAMERA, FeatureOptions(max_keypoints=50)).descriptors) <= 50
+    assert len(detect(noise, CAMERA, FeatureOptions(width=80)).descriptors) < 100

@@ -13,13 +13,14 @@ from posenet_ros import evaluate
 from posenet_ros.errors import InputError
 from posenet_ros.evaluation import evaluator
 from posenet_ros.evaluation.metrics.pose_errors import rotation_errors_deg
-from posenet_ros.geometry.lie import rotation_vectors_rad
+from posenet_ros.geometry.lie import rotation_vectors_rad, so3_exp
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.files import read_image
 from posenet_ros.inference.artifact import LANDMARKS_FILE, load, save, TRAIN_FILE
 from posenet_ros.inference.prediction import Prediction
 from posenet_ros.landmarks import landmark_map
-from posenet_ros.landmarks.features import detect
+from posenet_ros.landmarks.absolute_pose import AbsolutePose
+from posenet_ros.landmarks.features import detect, Features
 from posenet_ros.landmarks.landmark_map import Landmarks
 from posenet_ros.landmarks.localiser import LandmarkLocaliser, make_landmark_localiser
 from posenet_ros.landmarks.options import DEFAULT_LOCALISER as OPTIONS
@@ -158,7 +159,53 @@ def test_a_view_can_be_excluded(walked: Dataset, found: Landmarks) -> None:
         own = np.eye(len(walked.samples))[view]
         assert localiser.views_by_retrieval(own)[0] == view
         assert view not in localiser.views_by_retrieval(own, exclude_view=view)
-    assert localiser.views_by_pose(walked.samples[0].map_from_camera, 3)[0] == 0
+        ratios = np.ones(len(walked.samples), np.float32)
+        ratios[view] = 9
+        localiser_by_ratio = LandmarkLocaliser(replace(found, pose_residual_ratios=ratios))
+        assert localiser_by_ratio.pose_residual_ratio(at) > 4
+        assert localiser_by_ratio.pose_residual_ratio(at, exclude_view=view) == 1
+
+
+def test_only_views_with_a_descriptor_are_retrieved(found: Landmarks) -> None:
+    localiser = LandmarkLocaliser(found, np.eye(3), place_images=np.array([4, 2, 2]))
+    assert localiser.views_by_retrieval(np.array([0.1, 0.0, 0.9])).tolist() == [2, 4]
+
+
+def test_a_low_inlier_ratio_is_checked_by_the_views_around(
+        found: Landmarks, monkeypatch: pytest.MonkeyPatch) -> None:
+    features = Features(np.empty((0, 2)), found.descriptors[:0])
+    localiser = LandmarkLocaliser(found)
+    poses = iter(())
+    monkeypatch.setattr(localiser, '_localise_by_views', lambda *_: next(poses))
+
+    def localise(*results: tuple[float, int]) -> int | None:
+        """Localise with results of these inlier ratios and counts; return the inliers."""
+        nonlocal poses
+        results_of_all = [AbsolutePose(found.pose(0), np.arange(count), ratio, np.eye(6))
+                          for ratio, count in results]
+        poses = iter([*results_of_all, *[None] * 9])
+        answer = localiser.localise(features, found.pose(0))
+        return None if answer is None else len(answer.inliers)
+
+    sure, low = OPTIONS.sure_inlier_ratio, OPTIONS.min_inlier_ratio
+    assert localise((sure, 40), (0.9, 90)) == 40  # needs no check
+    assert localise((sure - 0.01, 40), (low, 50)) == 50  # the one with more inliers
+    assert localise((sure - 0.01, 40), (low, 30)) == 40
+    assert localise((sure - 0.01, 40), (low - 0.01, 50)) is None
+    assert localise((sure - 0.01, 40)) is None
+
+
+def test_an_angle_counts_as_much_as_a_distance(found: Landmarks) -> None:
+    poses = [Pose.from_rotation(MAP_FROM_CAMERA @ so3_exp([0, np.radians(degrees), 0]), (x, 0, 0))
+             for degrees, x in ((0, 1.0), (0, -1.0), (25, 0.0), (15, 0.0), (5, 0.0))]
+    views = Landmarks(np.array([p.translation_m for p in poses]),
+                      np.array([p.quat_xyzw for p in poses]), np.empty((0, 3), np.float32),
+                      found.descriptors[:0], np.zeros(6, np.int32), np.ones(5, np.float32))
+    localiser = LandmarkLocaliser(views, options=replace(OPTIONS, views=5))
+    here = Pose.from_rotation(MAP_FROM_CAMERA)
+    assert localiser.views_by_pose(here, 9).tolist() == [4, 0, 1, 3, 2]  # usual distance: 1
+    away = Pose.from_rotation(MAP_FROM_CAMERA, (0, 0, 2.0))  # usual distance: 2
+    assert localiser.views_by_pose(away, 9).tolist() == [0, 1, 4, 3, 2]
 
 
 def test_leave_one_out_also_triangulates_without_the_image(
@@ -211,9 +258,13 @@ def test_contradicting_poses_of_the_data_set_enlarge_the_covariance_there(
     unfair = [np.median(size[left]) / np.median(size[right]) for size in sizes]
     assert abs(np.log(unfair[1])) < 0.5 * np.log(unfair[0])
     wiser, plain = (LandmarkLocaliser(found, pose_residual_power=p) for p in (power, 0.0))
-    larger = [np.divide(*[localiser.localise(
-        features[i], samples[i].map_from_camera).covariance[0, 0] for localiser in (wiser, plain)])
-        for i in (np.argmin(along_m), np.argmax(along_m))]
+    larger = []
+    for i in (np.argmin(along_m), np.argmax(along_m)):
+        own, other = (localiser.localise(features[i], samples[i].map_from_camera)
+                      for localiser in (wiser, plain))
+        ratio = wiser.pose_residual_ratio(own.map_from_camera)
+        assert np.allclose(own.covariance, other.covariance * ratio ** (2 * power))
+        larger.append(own.covariance[0, 0] / other.covariance[0, 0])
     assert larger[0] > 2 * larger[1]
 
 

@@ -101,6 +101,7 @@ def test_own_arguments() -> None:
 @pytest.mark.parametrize(('arguments', 'expected'), [
     (['none'], 'no such bag'),
     (['{path}', '--topics', '/nothing'], r'Received: /nothing; the bag has /camera/camera_info'),
+    (['{path}', '--topics', '/camera/camera_inof'], r'did you mean /camera/camera_info\?'),
     (['old.bag'], 'ROS 1')])
 def test_bad_input(path: Path, arguments: list[str], expected: str) -> None:
     with pytest.raises(InputError, match=expected):

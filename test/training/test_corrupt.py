@@ -14,10 +14,14 @@ from posenet_ros.errors import InputError, run_cli
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.quality import FaultLimits, find_fault, image_statistics
 from posenet_ros.inference import artifact as artifacts
+from posenet_ros.localisation import factory
 from posenet_ros.localisation.relocaliser import Prediction
-from posenet_ros.training import corrupt, robustness
-from posenet_ros.training.data.corruptions import corrupted, CORRUPTIONS, SEVERITIES
+from posenet_ros.training import corrupt
+from posenet_ros.training import robustness as command
+from posenet_ros.training.data.corruptions import corrupted, CORRUPTIONS
 from posenet_ros.training.data.datasets import read_dataset
+from posenet_ros.training.pipelines import robustness
+from posenet_ros.utils.choices import SEVERITIES
 import pytest
 from training_helpers import wall_texture
 
@@ -114,13 +118,13 @@ def test_the_table_of_a_model_that_fails_in_the_dark(
     artifacts.save(
         replace(artifact, calibration=replace(artifact.calibration, scale=(1.0,) * 6)),
         tmp_path / 'model', write_stand_in_network)
-    monkeypatch.setattr(robustness, 'load_engine', lambda *_: FarEngine())
+    monkeypatch.setattr(factory, 'load_engine', lambda *_: FarEngine())
     (tmp_path / 'other').mkdir()
     cv2.imwrite(str(tmp_path / 'other' / 'a.png'), np.full((30, 99, 3), 255, np.uint8))
     out = tmp_path / 'table.md'
     arguments = ['--model', tmp_path / 'model', '--data', data, '--others', tmp_path / 'other',
                  '--corruptions', 'dark', '--out', out]
-    assert run_cli(lambda: robustness.main([str(a) for a in arguments])) == 0
+    assert run_cli(lambda: command.main([str(a) for a in arguments])) == 0
     rows = [[cell.strip() for cell in line.split('|')[1:-1]]
             for line in out.read_text().splitlines()]
     found = {(row[0], row[1]): dict(zip(rows[0][2:], row[2:], strict=True)) for row in rows[2:]}

@@ -26,7 +26,8 @@ from posenet_ros.ros_data.bag_writer import (
 )
 from posenet_ros.training import make_bag
 from posenet_ros.training.data.datasets import read_dataset
-from posenet_ros.training.make_dataset import is_test, main
+from posenet_ros.training.make_dataset import main
+from posenet_ros.training.pipelines.bag_import import is_test
 import pytest
 
 from .test_make_bag import write_dataset

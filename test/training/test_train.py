@@ -24,6 +24,7 @@ from posenet_ros.training.data.images import load_images
 from posenet_ros.training.export.quantisation import may_be_faster
 from posenet_ros.training.fitting.network_setup import make_network, network_config
 from posenet_ros.training.fitting.presets import load_preset
+from posenet_ros.training.pipelines import training_run
 import pytest
 from training_helpers import (
     CAMERA,
@@ -65,7 +66,7 @@ def trained(court: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp('models') / 'model'
     with pytest.MonkeyPatch.context() as patch:
         use_tiny_backbone(patch.setattr)
-        patch.setattr(train, 'may_be_faster', may_be_faster)
+        patch.setattr(training_run, 'may_be_faster', may_be_faster)
         assert train.main(arguments(court, out, 'sigma_versions=1')) == 0
     return out
 

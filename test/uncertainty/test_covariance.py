@@ -16,6 +16,7 @@ from posenet_ros.inference.prediction import Prediction
 from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.uncertainty.covariance import covariance, prior_sigmas, with_max_sigmas
 from posenet_ros.uncertainty.mc_dropout import make_mc_dropout, McDropout
+from posenet_ros.uncertainty.options import PlaceOptions
 from posenet_ros.uncertainty.place_recognition import place_distance
 import pytest
 
@@ -165,6 +166,14 @@ def test_known_images_are_nearer_than_others() -> None:
     assert place_distance(known, places).max() < place_distance(strange, places).min()
     assert place_distance(places[:1], places[:1]) == pytest.approx(0, abs=1e-6)
     assert place_distance(np.eye(4)[:1], np.eye(4)[1:]) == pytest.approx(1)
+
+
+def test_place_distance_is_by_the_mean_similarity_of_the_nearest() -> None:
+    cosines = np.array([0.9, 0.8, 0.7, 0.6, 0.5, -0.3])
+    stored = np.c_[cosines, np.sqrt(1 - cosines ** 2)]
+    assert place_distance(np.eye(2)[:1], stored) == pytest.approx(0.3, abs=1e-6)
+    nearest = place_distance(np.eye(2)[:1], stored, PlaceOptions(neighbours=1))
+    assert nearest == pytest.approx(0.1, abs=1e-6)
 
 
 @pytest.mark.parametrize(('alike', 'score'), [(0.75, 1.0), (0.9, 0.4), (0.0, 4.0)])

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from posenet_ros.arrays import RgbImage
 from posenet_ros.errors import InputError
 from posenet_ros.training.data.noise import fractal
+from posenet_ros.utils.choices import SEVERITIES
 
 Field = NDArray[np.float32]
 Corruption = Callable[[Field, int, np.random.Generator], Field]
-SEVERITIES = range(1, 6)
 WIDTH = 224  # pixels, of the images in which lengths are given
 
 

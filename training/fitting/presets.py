@@ -20,6 +20,7 @@ from posenet_ros.networks.config import NetworkConfig
 from posenet_ros.training.data.augment import Augmentation
 from posenet_ros.training.fitting.losses import LOSSES, NORMS
 from posenet_ros.utils.nested_settings import Sections
+from posenet_ros.utils.suggestions import did_you_mean
 import yaml
 
 PRESETS = Path(str(files('posenet_ros.training'))) / 'presets'
@@ -227,7 +228,7 @@ def load_preset(name: str, overrides: Sequence[str] = ()) -> Preset:
     file = Path(name) if name.endswith('.yaml') else PRESETS / f'{name}.yaml'
     if not file.is_file():
         raise InputError(f'the preset has to be one of {", ".join(preset_names())} or a .yaml '
-                         f'file. Received: {name!r}')
+                         f'file. Received: {name!r}{did_you_mean(name, preset_names())}')
     values = LAYOUT.check(_mapping(file.read_text(), str(file)), str(file))
     for setting in overrides:
         values |= _override(setting)

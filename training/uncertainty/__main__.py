@@ -6,27 +6,19 @@ Training does this at its end; this command adds them to a model folder that lac
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 import sys
-import tempfile
 
 from posenet_ros.errors import run_cli
-from posenet_ros.inference.artifact import LANDMARKS_FILE, load, WEIGHTS_FILE
-from posenet_ros.training.data.datasets import read_dataset
-from posenet_ros.training.export.litert import load_network
-from posenet_ros.training.fitting.model_folder import check_dataset
-from posenet_ros.training.landmarks import mapping
-from posenet_ros.training.uncertainty.fit import fit_uncertainty, summary_line
-from posenet_ros.training.uncertainty.rewrite import load_calibration_data, rewrite_model_folder
-from posenet_ros.utils.atomic_folder import check_new, new_folder
+from posenet_ros.utils.arguments import CommandParser
+from posenet_ros.utils.atomic_folder import check_new
+from posenet_ros.utils.quiet_stderr import import_keras
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the argument parser."""
-    result = argparse.ArgumentParser(prog='python -m training.uncertainty', description=__doc__)
+def parser() -> CommandParser:
+    """Make the parser of the command line."""
+    result = CommandParser(description=__doc__)
     result.add_argument('--model', type=Path, required=True, help='model folder')
     result.add_argument('--data', type=Path, required=True, help='dataset that it was trained on')
     result.add_argument('--out', type=Path, required=True, help='model folder to write')
@@ -38,19 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line."""
     options = parser().parse_args(argv)
     check_new(options.out, force=options.force)
-    loaded = load(options.model)
-    dataset = read_dataset(options.data, 'train', loaded.camera)
-    check_dataset(loaded, dataset)
-    with tempfile.TemporaryDirectory() as work:
-        data = load_calibration_data(loaded, dataset, Path(work))
-        plain = replace(loaded.network, sigma_width=0, descriptor_size=0)
-        network = load_network(loaded.network, loaded.folder / WEIGHTS_FILE)
-        fitted = fit_uncertainty(network, plain, data, loaded.calibration)
-    with new_folder(options.out, force=options.force) as folder:
-        rewrite_model_folder(loaded, fitted, data, folder)
-        if (loaded.folder / LANDMARKS_FILE).is_file():  # retrieval uses the new descriptors
-            mapping.add_landmarks(load(folder), dataset, folder)
-    print(summary_line(fitted.about))
+    import_keras()
+    from posenet_ros.training.uncertainty.add_to_model import add_uncertainty
+    print(add_uncertainty(options.model, options.data, options.out, force=options.force))
     return 0
 
 

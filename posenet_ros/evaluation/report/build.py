@@ -23,7 +23,6 @@ from posenet_ros.evaluation.metrics.resampling import median_interval
 from posenet_ros.evaluation.reliability import (
     count_false_poses,
     count_faults,
-    FALSE_POSE_M,
     out_of_place_statistics,
     sparsification_by_unit,
 )
@@ -36,6 +35,7 @@ from posenet_ros.evaluation.report.content import (
 from posenet_ros.evaluation.results import FrameResult, FrameTable
 from posenet_ros.inference.artifact import LoadedArtifact
 from posenet_ros.inference.train_index import TrainIndex
+from posenet_ros.utils.choices import FALSE_POSE_M
 
 PACKAGES = ('numpy', 'opencv-python-headless', 'ai-edge-litert', 'tensorflow', 'tensorflow-cpu',
             'keras', 'rosbags')

@@ -8,12 +8,11 @@ import csv
 from dataclasses import dataclass
 import json
 from pathlib import Path
-import sys
 from typing import Any
 
 import numpy as np
 from posenet_ros.arrays import Floats
-from posenet_ros.errors import InputError, run_cli
+from posenet_ros.errors import InputError
 from posenet_ros.evaluation.metrics.pose_errors import ByUnit, Errors, RECALL_LIMITS
 from posenet_ros.evaluation.metrics.resampling import signed_rank_p_value
 from posenet_ros.evaluation.report.content import FrameStatistics, REPORT_FILE
@@ -152,24 +151,12 @@ def _curves(reports: Sequence[StoredReport]) -> str:
     return cumulative_curves(curves)
 
 
-def parser() -> argparse.ArgumentParser:
-    """Make the parser of the command line."""
-    scenes = sorted(json.loads(PUBLISHED.read_text(encoding='utf-8')))
-    result = argparse.ArgumentParser(
-        prog='python -m posenet_ros.evaluate compare', description=__doc__)
-    result.add_argument('reports', nargs='+', type=Path, metavar='REPORT',
-                        help='report folders; each is compared with the first')
-    result.add_argument('--published', choices=scenes,
-                        help='show published results of this scene, marked as such')
-    result.add_argument('--out', type=Path, metavar='FOLDER',
-                        help='write compare.html, compare.md and compare.json there')
-    result.add_argument('--force', action='store_true', help='replace an existing folder')
-    return result
+def compare(options: argparse.Namespace) -> None:
+    """
+    Compare reports with the first one, print the tables and write them where asked.
 
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Compare reports with the first one, print the tables and write them where asked."""
-    options = parser().parse_args(argv)
+    :param options: of `posenet compare`.
+    """
     reports = [read_report(folder) for folder in options.reports]
     pairs = [pair(reports[0], other) for other in reports[1:]]
     published = read_published(options.published) if options.published else []
@@ -184,8 +171,3 @@ def main(argv: Sequence[str] | None = None) -> int:
             (folder / 'compare.md').write_text('\n\n'.join(map(markdown_table, tables)) + '\n')
             (folder / 'compare.json').write_text(json.dumps({
                 'reports': {r.name: r.content for r in reports}, 'pairs': pairs}, indent=2) + '\n')
-    return 0
-
-
-if __name__ == '__main__':
-    sys.exit(run_cli(main))

@@ -1,0 +1,207 @@
+"""Write the images and poses of bags as a dataset in Cambridge layout."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+import json
+from pathlib import Path
+
+import cv2
+from posenet_ros.arrays import RgbImage
+from posenet_ros.datasets.layouts import CAMERA_FILE
+from posenet_ros.datasets.pose_files import write_cambridge
+from posenet_ros.errors import InputError
+from posenet_ros.geometry.camera import Camera
+from posenet_ros.geometry.pose import Pose
+from posenet_ros.geometry.trajectory import Lookup
+from posenet_ros.ros_data.bag_reader import BagReader
+from posenet_ros.ros_data.messages import frame_from_message, Message, NS_PER_S, stamp_ns
+from posenet_ros.utils.atomic_folder import new_folder
+from tqdm import tqdm
+
+PNG_FLAGS = (cv2.IMWRITE_PNG_COMPRESSION, 1)
+BLOCKS = 10  # of a bag's time, each in one split
+SUFFIXES = {'jpeg': '.jpg', 'jpg': '.jpg', 'png': '.png'}
+
+
+@dataclass
+class DatasetRows:
+    """The rows of each split so far, and the counts of images left out."""
+
+    rows: dict[str, list[tuple[str, Pose]]] = field(
+        default_factory=lambda: {'train': [], 'test': []})
+    counts: Counter[str] = field(default_factory=Counter)
+    first_bad: str = ''
+    camera: Camera | None = None
+
+    @property
+    def summary(self) -> str:
+        """One line of counts."""
+        c = self.counts
+        bad = f' (the first: {self.first_bad})' if self.first_bad else ''
+        return (f'{c["images"]} images: {len(self.rows["train"])} train, '
+                f'{len(self.rows["test"])} test, {c["skipped"]} skipped by --every, '
+                f'{c["without pose"]} without a pose near in time, {c["bad"]} not usable{bad}')
+
+
+def is_test(offset_s: float, block_s: float, fraction: float) -> bool:
+    """
+    Return whether a time belongs to the test split; its blocks are spread evenly.
+
+    :param offset_s: since the first image, seconds.
+    :param block_s: length of a block, seconds.
+    :param fraction: of the blocks for testing, 0 to 1.
+    """
+    block = int(offset_s / block_s)
+    return int((block + 1) * fraction + 1e-9) > int(block * fraction + 1e-9)
+
+
+def camera_lookup(bag: BagReader, options: argparse.Namespace, camera_frame: str) -> Lookup:
+    """
+    Return the function (stamp_ns, max_gap_s) -> map_from_camera.
+
+    :param camera_frame: frame_id of the images.
+    :raises InputError: when the bag lacks the poses, or TF from their frame to the camera.
+    """
+    if options.tf:
+        return bag.transforms().lookup(*options.tf)
+    track = bag.truth(options.pose)
+    tracked = options.pose_of or track.child_frame_id or camera_frame
+    if tracked == camera_frame:
+        return track.at
+    try:
+        mounting = bag.transforms().lookup(tracked, camera_frame)
+    except InputError as error:
+        raise InputError(f'{bag.path}: the poses are of {tracked!r}, the images of '
+                         f"{camera_frame!r}: {error}; if the poses are the camera's, give "
+                         f'--pose-of {camera_frame}') from error
+
+    def at(time_ns: int, max_gap_s: float) -> Pose | None:
+        map_from_tracked, tracked_from_camera = track.at(time_ns, max_gap_s), mounting(
+            time_ns, max_gap_s)
+        if map_from_tracked is None or tracked_from_camera is None:
+            return None
+        return map_from_tracked @ tracked_from_camera
+
+    return at
+
+
+def _decode_checked(message: Message, camera: Camera) -> RgbImage:
+    """Decode an image; :raises InputError: when it is broken or not of the camera's size."""
+    image = frame_from_message(message).image
+    height, width, _ = image.shape
+    if (width, height) != camera.size:
+        raise InputError(f'an image has to be {camera.width}x{camera.height} as camera_info says. '
+                         f'Received: {width}x{height}')
+    return image
+
+
+def save_image(message: Message, image: RgbImage, path: Path) -> Path:
+    """
+    Write an image losslessly: the bytes of a compressed message, else PNG.
+
+    :param path: without suffix.
+    :returns: the file.
+    """
+    kind = getattr(message, 'format', '').rpartition(';')[2].split()
+    suffix = SUFFIXES.get(kind[0].lower()) if kind else None
+    file = path.with_suffix(suffix or '.png')
+    if suffix:
+        file.write_bytes(bytes(message.data))
+    elif not cv2.imwrite(str(file), cv2.cvtColor(image, cv2.COLOR_RGB2BGR), PNG_FLAGS):
+        raise OSError(28, 'the image cannot be written', str(file))
+    return file
+
+
+def images_with_poses(
+        bag: BagReader, options: argparse.Namespace, result: DatasetRows,
+        camera: Camera) -> Iterator[tuple[Message, RgbImage, Pose]]:
+    """Yield each usable image with its pose; count the others."""
+    topic = bag.image_topic(options.image)
+    lookup: Lookup | None = None
+    messages = tqdm(bag.messages(topic), total=bag.count(topic), desc=bag.path.name, unit='img',
+                    disable=None)
+    for index, message in enumerate(messages):
+        lookup = lookup or camera_lookup(bag, options, message.header.frame_id.lstrip('/'))
+        result.counts['images'] += 1
+        if index % options.every:
+            result.counts['skipped'] += 1
+            continue
+        pose = lookup(stamp_ns(message.header.stamp), options.max_gap)
+        if pose is None:
+            result.counts['without pose'] += 1
+            continue
+        try:
+            yield message, _decode_checked(message, camera), pose
+        except InputError as error:
+            result.counts['bad'] += 1
+            result.first_bad = result.first_bad or str(error)
+
+
+def add_bag(
+        path: Path, folder: Path, sequence: str, test_fraction: float, options: argparse.Namespace,
+        result: DatasetRows) -> None:
+    """
+    Write a bag's images into `folder`/`sequence` and append their rows to the result.
+
+    :param test_fraction: of the time, 0 to 1.
+    :raises InputError: when the bag cannot be used, or has another camera than those before.
+    """
+    with BagReader(path) as bag:
+        camera = bag.camera(options.camera_info, bag.image_topic(options.image))
+        if result.camera not in (None, camera):
+            raise InputError(f'{path}: all bags have to have the same camera, {result.camera}. '
+                             f'Received: {camera}')
+        result.camera = camera
+        block_s = options.block or max(bag.duration_s / BLOCKS, 1e-3)
+        (folder / sequence).mkdir()
+        start_ns: int | None = None
+        for message, image, pose in images_with_poses(bag, options, result, camera):
+            time_ns = stamp_ns(message.header.stamp)
+            start_ns = time_ns if start_ns is None else start_ns
+            split = 'test' if is_test(
+                (time_ns - start_ns) / NS_PER_S, block_s, test_fraction) else 'train'
+            number = sum(map(len, result.rows.values()))
+            file = save_image(message, image, folder / sequence / f'frame{number:06d}')
+            result.rows[split].append((f'{sequence}/{file.name}', pose))
+
+
+def write_dataset(folder: Path, options: argparse.Namespace) -> DatasetRows:
+    """
+    Fill a folder with the dataset.
+
+    :raises InputError: when a split would be empty.
+    """
+    result = DatasetRows()
+    bags = [(path, options.test_share) for path in options.bag]
+    bags += [(path, 1.0) for path in options.test_bag]
+    for number, (path, fraction) in enumerate(bags, 1):
+        add_bag(path, folder, f'seq{number}', fraction, options, result)
+    if not any(result.rows.values()):
+        raise InputError('expected at least one image with a pose. Received: ' + result.summary
+                         + '; do the stamps of both come from the same clock (--max-gap)?')
+    wanted = ['train'] * (options.test_share < 1) + ['test'] * any(part for _, part in bags)
+    for split in wanted:
+        if not result.rows[split]:
+            raise InputError(f'expected images in the {split} split. Received: {result.summary}; '
+                             'give a shorter --block, or another --test-share')
+    for split, rows in result.rows.items():
+        if rows:
+            write_cambridge(folder / f'dataset_{split}.txt', rows)
+    assert result.camera is not None  # each bag has set it
+    (folder / CAMERA_FILE).write_text(json.dumps(result.camera.to_mapping(), indent=1) + '\n')
+    return result
+
+
+def import_bags(options: argparse.Namespace) -> str:
+    """
+    Write the dataset of some bags.
+
+    :param options: of `posenet dataset`.
+    :returns: a line of counts.
+    """
+    with new_folder(options.out, force=options.force) as folder:
+        return write_dataset(folder, options).summary

@@ -1,0 +1,45 @@
+"""
+Write datasets with corrupted images.
+
+After ImageNet-C (Hendrycks and Dietterich, "Benchmarking neural network robustness to common
+corruptions and perturbations", ICLR 2019): where it has a corruption of the same name, its
+severities are used. Lengths are of an image 224 pixels wide and grow with the image.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+from posenet_ros.datasets.layouts import CAMERA_FILE
+from posenet_ros.datasets.pose_files import write_cambridge
+from posenet_ros.imaging.files import read_image
+from posenet_ros.training.data.corruptions import corrupted
+from posenet_ros.training.data.datasets import read_dataset
+from posenet_ros.utils.atomic_folder import new_folder
+from tqdm import tqdm
+
+
+def write_corrupted(data: Path, split: str, name: str, severity: int, out: Path, *,
+                    camera: str | None = None, seed: int = 0, force: bool = False) -> int:
+    """
+    Write a split of a dataset with corrupted images (PNG), in Cambridge layout.
+
+    :returns: the number of images.
+    :raises InputError: as :func:`corrupted` and
+        :func:`posenet_ros.training.data.datasets.read_dataset`.
+    """
+    dataset = read_dataset(data, split, camera)
+    with new_folder(out, force=force) as new:
+        rows = []
+        for i, sample in enumerate(tqdm(dataset.samples, desc=f'{name} {severity}', unit='image',
+                                        disable=None, dynamic_ncols=True)):
+            image = corrupted(read_image(sample.path), name, severity, (seed, i))
+            target = (new / sample.name).with_suffix('.png')
+            target.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(target), image[..., ::-1])
+            rows.append((str(Path(sample.name).with_suffix('.png')), sample.map_from_camera))
+        write_cambridge(new / f'dataset_{split}.txt', rows)
+        (new / CAMERA_FILE).write_text(json.dumps(dataset.camera.to_mapping()))
+    return len(rows)

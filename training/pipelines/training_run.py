@@ -1,0 +1,170 @@
+"""A training, from dataset to model folder."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+import shutil
+import tempfile
+import time
+from typing import Any
+
+import keras
+from posenet_ros.errors import InputError
+from posenet_ros.inference.artifact import load, save
+from posenet_ros.inference.calibration import Calibration
+from posenet_ros.networks.ensemble import make_ensemble
+from posenet_ros.training.data.datasets import Dataset, read_dataset
+from posenet_ros.training.data.images import load_images, network_inputs
+from posenet_ros.training.export.litert import write_network
+from posenet_ros.training.export.quantisation import may_be_faster, offer_int8, summary_line
+from posenet_ros.training.fitting import devices
+from posenet_ros.training.fitting.calibration import calibrate
+from posenet_ros.training.fitting.callbacks import CURVES_FILE, LOG_FILE
+from posenet_ros.training.fitting.cross_validation import (
+    concatenate_images,
+    cross_val_predict,
+    describe_split,
+    make_folds,
+    make_splits,
+)
+from posenet_ros.training.fitting.member import make_members, Member
+from posenet_ros.training.fitting.model_folder import make_artifact, make_provenance, median_errors
+from posenet_ros.training.fitting.network_setup import network_config
+from posenet_ros.training.fitting.presets import load_preset, Preset
+from posenet_ros.training.landmarks import mapping
+from posenet_ros.training.uncertainty.fit import fit_uncertainty, FittedUncertainty
+from posenet_ros.training.uncertainty.fit import summary_line as uncertainty_line
+from posenet_ros.training.uncertainty.residuals import CalibrationData
+from posenet_ros.utils.atomic_folder import check_new, new_folder
+
+
+class Training:
+    """
+    A training, from dataset to model folder.
+
+    :param work: folder of the checkpoints and the logs, beside the model.
+    """
+
+    def __init__(self, preset: Preset, dataset: Dataset, work: Path,
+                 on: devices.Devices) -> None:
+        self.preset, self.dataset = preset, dataset
+        splits = make_splits(dataset, preset)
+        for split in splits:
+            _say(describe_split(dataset, split))
+        self.images = load_images(dataset, preset.preprocess())
+        self.folds = make_folds(self.images, dataset, splits, preset, work)
+        self.whole = Member(preset, network_config(preset, dataset.positions_m[splits[0][0]]),
+                            *self.folds.parts[0], dataset.camera, dataset.digest(), work, on)
+
+    def fit(self, resume: Path | None = None, tensorboard: Path | None = None) -> keras.Model:
+        """
+        Train all members, or resume after the last whole epoch; return their ensemble.
+
+        :param resume: folder of the checkpoints to resume from.
+        :param tensorboard: folder of the logs for TensorBoard.
+        """
+        networks, members = [], make_members(self.whole, self.folds.parts, resume)
+        for i, (member, start) in enumerate(members):
+            if len(members) > 1:
+                _say(f'network {i + 1} of {len(members)}, seed {member.preset.seed}')
+            logs = tensorboard and tensorboard / member.work.relative_to(self.whole.work)
+            networks.append(member.fit(start, logs))
+        keras.config.set_dtype_policy('float32')  # whatever precision they were trained in
+        return make_ensemble(networks, self.whole.config) if len(members) > 1 else networks[0]
+
+    def save(self, network: keras.Model, out: Path, seconds: float, force: bool) -> None:
+        """Write the model folder, and print the validation's results."""
+        with new_folder(out, force=force) as folder:
+            held = concatenate_images(self.folds.validation)
+            inputs = network_inputs(held, self.preset.preprocess())
+            found = cross_val_predict(
+                network, inputs, [len(part.poses) for part in self.folds.validation])
+            result = median_errors(found, held)
+            about = make_provenance(self.preset, self.whole.digest,
+                               {**result, 'images': len(held.poses)}, seconds)
+            fitted = self._fit_uncertainty(network, calibrate(found, held), about)
+            artifact = make_artifact(self.preset, fitted.config, self.dataset, self.images,
+                                     fitted.calibration, fitted.index_fields, about)
+
+            def write(to: Path) -> None:
+                write_network(fitted.network, fitted.config, to)
+                if may_be_faster(fitted.network):
+                    about['int8'] = offer_int8(fitted.config, to, inputs, held)
+
+            save(artifact, folder, write)
+            if self.preset.landmarks:
+                self._add_landmarks(folder)
+            for file in self.whole.work.rglob('*'):
+                if file.name in (LOG_FILE, CURVES_FILE):
+                    where = '_'.join(file.relative_to(self.whole.work).parts)
+                    shutil.copy(file, folder / where)
+        _say(f'validation medians: {result["position_m"]:.2f} m, '
+             f'{result["rotation_deg"]:.2f} deg on {len(held.poses)} held-out training '
+             f'images; {seconds:.0f} s; model in {out}')
+        for key, summary in (('uncertainty', uncertainty_line), ('int8', summary_line)):
+            if key in about:
+                _say(summary(about[key]))
+
+    def _add_landmarks(self, folder: Path) -> None:
+        """Write the landmark map into the model folder, where the images allow one."""
+        try:
+            _say(mapping.summary_line(mapping.add_landmarks(load(folder), self.dataset, folder)))
+        except InputError as error:
+            _say(f'no landmarks: {error}')
+
+    def _fit_uncertainty(self, network: keras.Model, calibration: Calibration,
+                         about: dict[str, Any]) -> FittedUncertainty:
+        """Fit the uncertainty heads, unless the preset leaves them out."""
+        if not self.preset.uncertainty.sigma_versions:
+            return FittedUncertainty(network, self.whole.config, calibration, {}, {})
+        fitted = fit_uncertainty(network, self.whole.config, CalibrationData(
+            self.preset, self.folds.in_every_fold(), self.folds.validation, self.dataset.camera),
+            calibration)
+        about['uncertainty'] = fitted.about
+        return fitted
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def prepare_work(work: Path, resume: bool, force: bool) -> None:
+    """Make the folder for checkpoint and log; an interrupted training is not lost unasked."""
+    if work.exists() and not resume:
+        if not force:
+            raise InputError(f'{work} holds a training that was stopped: --resume goes on, '
+                             '--force starts anew')
+        shutil.rmtree(work)
+    work.mkdir(parents=True, exist_ok=True)
+
+
+def train(options: argparse.Namespace) -> int:
+    """
+    Train a network, or resume a training.
+
+    :param options: of `posenet train`.
+    :returns: 0, or 1 when interrupted.
+    """
+    started = time.perf_counter()
+    preset = load_preset(options.preset, options.settings)
+    on = devices.choose(options.strategy)
+    check_new(options.out, force=options.force or not on.chief)
+    dataset = read_dataset(options.data, 'train', options.camera)
+    _say('\n'.join([*dataset.summary(), on.text]))
+    keras.config.set_dtype_policy(preset.precision)
+    work = options.out.absolute().with_name(options.out.name + '.training')
+    if not on.chief:
+        with tempfile.TemporaryDirectory() as other:
+            Training(preset, dataset, Path(other), on).fit(work if options.resume else None)
+        return 0
+    prepare_work(work, options.resume, options.force)
+    training = Training(preset, dataset, work, on)
+    try:
+        network = training.fit(work if options.resume else None, options.tensorboard)
+    except KeyboardInterrupt:
+        _say(f'stopped: the same command with --resume goes on; {work} has the last whole epoch')
+        return 1
+    training.save(network, options.out, time.perf_counter() - started, options.force)
+    shutil.rmtree(work)
+    return 0
