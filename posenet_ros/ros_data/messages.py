@@ -23,12 +23,6 @@ from posenet_ros.imaging.decoding import (
     Reduction,
 )
 
-__all__ = [
-    'ImageError', 'camera_from_message', 'fill_covariance', 'fill_pose',
-    'fill_transform', 'frame_from_message', 'pose_from_message', 'pose_from_transform',
-    'set_stamp', 'stamp_ns', 'truth_from_message',
-]
-
 Message = Any  # of rclpy or of rosbags
 
 NS_PER_S = 1_000_000_000

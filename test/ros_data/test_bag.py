@@ -13,7 +13,7 @@ from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.lie import interpolate
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.geometry.trajectory import Trajectory
-from posenet_ros.imaging.decoding import Frame
+from posenet_ros.imaging.decoding import Frame, ImageError
 from posenet_ros.ros_data.bag_reader import BagReader
 from posenet_ros.ros_data.bag_writer import (
     BagWriter,
@@ -26,7 +26,6 @@ from posenet_ros.ros_data.bag_writer import (
     pose_message,
     transform_message,
 )
-from posenet_ros.ros_data.messages import ImageError
 import pytest
 from rosbags.rosbag1 import Writer as Writer1
 from rosbags.typesys import get_typestore, Stores

@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.imaging.decoding import decode_compressed, ENCODINGS
+from posenet_ros.imaging.decoding import decode_compressed, ENCODINGS, ImageError
 from posenet_ros.ros_data.messages import (
     camera_from_message,
     fill_covariance,
     fill_pose,
     fill_transform,
     frame_from_message,
-    ImageError,
     pose_from_message,
     pose_from_transform,
     set_stamp,
