@@ -175,8 +175,13 @@ def test_a_low_inlier_ratio_is_checked_by_the_views_around(
         found: Landmarks, monkeypatch: pytest.MonkeyPatch) -> None:
     features = Features(np.empty((0, 2)), found.descriptors[:0])
     localiser = LandmarkLocaliser(found)
-    poses = iter(())
-    monkeypatch.setattr(localiser, '_localise_by_views', lambda *_: next(poses))
+    poses, used = iter(()), []
+
+    def next_pose(_: Features, views: np.ndarray) -> AbsolutePose | None:
+        used.append(views.tolist())
+        return next(poses)
+
+    monkeypatch.setattr(localiser, '_localise_by_views', next_pose)
 
     def localise(*results: tuple[float, int]) -> int | None:
         """Localise with results of these inlier ratios and counts; return the inliers."""
@@ -184,7 +189,9 @@ def test_a_low_inlier_ratio_is_checked_by_the_views_around(
         results_of_all = [AbsolutePose(found.pose(0), np.arange(count), ratio, np.eye(6))
                           for ratio, count in results]
         poses = iter([*results_of_all, *[None] * 9])
-        answer = localiser.localise(features, found.pose(0))
+        used.clear()
+        answer = localiser.localise(features, found.pose(0), exclude_view=3)
+        assert all(views and 3 not in views for views in used)
         return None if answer is None else len(answer.inliers)
 
     sure, low = OPTIONS.sure_inlier_ratio, OPTIONS.min_inlier_ratio
