@@ -49,7 +49,7 @@ class Relocaliser:
         self._dropout = dropout
         self._landmark_localiser = landmark_localiser
         self._global_descriptors = artifact.train.global_descriptors.astype(np.float32)
-        self._largest = prior_sigmas(artifact.scene, artifact.calibration)
+        self._prior_sigmas = prior_sigmas(artifact.scene, artifact.calibration)
 
     @property
     def camera(self) -> Camera:
@@ -117,10 +117,10 @@ class Relocaliser:
 
     def estimate(self, network_input: RgbImage, features: Features | None = None) -> PoseEstimate:
         """
-        Return the pose in the map.
+        Estimate the pose in the map, refined by landmarks where enough of them match.
 
-        :param network_input: what :meth:`prepare` returned.
-        :param features: what :meth:`features` returned.
+        :param network_input: the result of :meth:`prepare`.
+        :param features: the result of :meth:`features`.
         :raises InputError: when the network's output is no pose (not finite).
         """
         prediction = self._predict(network_input[np.newaxis])
@@ -131,12 +131,12 @@ class Relocaliser:
                 refined.covariance, self._artifact.calibration.refined_scale), 0.0,
                 len(refined.inliers))
         score = self._place_score(prediction)
-        own = with_max_sigmas(covariance(
-            prediction, self._artifact.calibration, self._dropout, score), self._largest)
+        total = with_max_sigmas(covariance(
+            prediction, self._artifact.calibration, self._dropout, score), self._prior_sigmas)
         if self._landmark_localiser is not None and features is not None:
-            own = own + self._landmark_localiser.spread(
+            total = total + self._landmark_localiser.spread(
                 dataset_from_camera, _descriptor(prediction))
-        return self._in_map(dataset_from_camera, own, score)
+        return self._in_map(dataset_from_camera, total, score)
 
     def _refined(self, features: Features | None, guess: Pose,
                  prediction: Prediction) -> AbsolutePose | None:
@@ -144,11 +144,12 @@ class Relocaliser:
             return None
         return self._landmark_localiser.localise(features, guess, _descriptor(prediction))
 
-    def _in_map(self, dataset_from_camera: Pose, own: NDArray[np.float64],
+    def _in_map(self, dataset_from_camera: Pose, dataset_covariance: NDArray[np.float64],
                 place_score: float | None, landmarks: int = 0) -> PoseEstimate:
         return PoseEstimate(
             self._map_from_dataset @ dataset_from_camera,
-            rotate_covariance(own, self._map_from_dataset.rotation), place_score, landmarks)
+            rotate_covariance(dataset_covariance, self._map_from_dataset.rotation), place_score,
+            landmarks)
 
     def _place_score(self, prediction: Prediction) -> float | None:
         """Compute the place distance to the training images, in units of the model's limit."""

@@ -13,7 +13,7 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.localisation.gate import GateConfig, NODE_DEFAULTS
 from posenet_ros.utils import described_fields
 from posenet_ros.utils.choices import ENGINES, PRECISIONS
-from posenet_ros.utils.described_fields import as_list, describe_allowed, described
+from posenet_ros.utils.described_fields import as_list, describe_allowed, described_field
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 import rclpy.exceptions
 from rclpy.lifecycle import LifecycleNode
@@ -32,7 +32,7 @@ class TfMode(Enum):
 def _gate_limit(name: str, description: str,
                 limits: tuple[float, float] | None = None) -> Any:  # noqa: ANN401
     """Make the field of a limit of the gate; its default is that of NODE_DEFAULTS."""
-    return described(getattr(NODE_DEFAULTS, name), description, limits=limits, live=True)
+    return described_field(getattr(NODE_DEFAULTS, name), description, limits=limits, live=True)
 
 
 @dataclass(frozen=True)
@@ -43,72 +43,72 @@ class Parameters:
     :raises InputError: on a value that is not allowed, naming the parameter.
     """
 
-    model: str = described('', 'Model folder, as made by training.train.')
-    engine: str = described(
+    model: str = described_field('', 'Model folder, as made by training.train.')
+    engine: str = described_field(
         'auto', 'What runs the network. auto: TensorFlow where there is a GPU, else LiteRT.',
         choices=ENGINES)
-    precision: str = described(
+    precision: str = described_field(
         'float32', 'What the network computes in. float16: on a GPU; int8: on the CPU, where the '
         'model folder offers it because it was measured to be as good and faster.',
         choices=PRECISIONS)
-    mc_samples: int = described(
+    mc_samples: int = described_field(
         0, 'Number of Monte-Carlo dropout samples, whose covariance is added; 0: off.',
         limits=(0, 1000))
-    refine: bool = described(
+    refine: bool = described_field(
         False, "Make poses exact by the model folder's landmarks, where the image shows enough of "
         'them: ten times more accurate or better, for some 45 ms more an image.')
-    autostart: bool = described(
+    autostart: bool = described_field(
         True, 'Configure and activate at start; false leaves that to a lifecycle manager.',
         read_only=True)
-    map_frame: str = described('map', 'frame_id of the poses and parent of the transforms.')
-    camera_frame: str = described(
+    map_frame: str = described_field('map', 'frame_id of the poses and parent of the transforms.')
+    camera_frame: str = described_field(
         '', "Camera's TF frame (optical: z forward); empty means the image's frame_id.")
-    tf_mode: str = described(
+    tf_mode: str = described_field(
         'map_to_camera', 'Transform to broadcast. map_to_odom is for robots with odometry '
         '(REP-105); map_to_base makes base_frame a child of map_frame, map_to_camera the camera: '
         'each for a frame that has no other parent.',
         choices=(mode.value for mode in TfMode))
-    image_transport: str = described(
+    image_transport: str = described_field(
         'raw', 'raw: sensor_msgs/Image on the topic image; compressed: CompressedImage (JPEG, '
         'PNG) on image/compressed.', choices=('raw', 'compressed'))
-    image_reliability: str = described(
+    image_reliability: str = described_field(
         'best_effort', 'Quality of service that is asked of the images.',
         choices=('best_effort', 'reliable'))
-    image_durability: str = described(
+    image_durability: str = described_field(
         'volatile', 'Quality of service that is asked of the images.',
         choices=('volatile', 'transient_local'))
-    image_depth: int = described(
+    image_depth: int = described_field(
         1, 'Images that the middleware keeps; only the latest is answered.', limits=(1, 100))
-    image_timeout: float = described(
+    image_timeout: float = described_field(
         2.0, 'Warn when no image arrived within this time, seconds; 0 switches it off.',
         limits=(0.0, 3600.0), live=True)
-    camera_info_policy: str = described(
+    camera_info_policy: str = described_field(
         'refuse', "When camera_info is not the model's camera. refuse: answer no image; rectify: "
         "warp the images into the model's camera, black where they see less; ignore: take "
         "camera_info for the model's camera.", choices=('refuse', 'rectify', 'ignore'))
-    base_frame: str = described(
+    base_frame: str = described_field(
         'base_link', "The robot's frame, for map_to_base and publish_base_pose.")
-    odom_frame: str = described('odom', 'Frame of the odometry, for map_to_odom.')
-    publish_base_pose: bool = described(
+    odom_frame: str = described_field('odom', 'Frame of the odometry, for map_to_odom.')
+    publish_base_pose: bool = described_field(
         False, 'Publish ~/base_pose_with_covariance, too: where base_frame is. Filters such as '
         "robot_localization take every pose for the base's.")
-    tf_timeout: float = described(
+    tf_timeout: float = described_field(
         0.2, "How long an estimate waits for the transforms of its image's time, seconds.",
         limits=(0.0, 60.0), live=True)
-    tf_publish_rate: float = described(
+    tf_publish_rate: float = described_field(
         20.0, 'How often map_to_odom is broadcast, Hz.', limits=(0.1, 1000.0))
-    transform_tolerance: float = described(
+    transform_tolerance: float = described_field(
         0.1, 'How far into the future the stamp of map_to_odom is, seconds.',
         limits=(0.0, 60.0), live=True)
-    map_from_dataset_xyz: tuple[float, ...] = described(
+    map_from_dataset_xyz: tuple[float, ...] = described_field(
         (0.0, 0.0, 0.0), "Origin of the training dataset's frame in map_frame, metres.")
-    map_from_dataset_quat_xyzw: tuple[float, ...] = described(
+    map_from_dataset_quat_xyzw: tuple[float, ...] = described_field(
         (0.0, 0.0, 0.0, 1.0), "Rotation of the dataset's frame in map_frame, x y z w.")
-    path_length: int = described(1000, 'Poses in ~/path, at most.', limits=(1, 100000))
-    smoothing_acceleration: float = described(
+    path_length: int = described_field(1000, 'Poses in ~/path, at most.', limits=(1, 100000))
+    smoothing_acceleration: float = described_field(
         0.0, 'Publish ~/pose_smoothed, by a Kalman filter with constant velocity: standard '
         'deviation of the change of velocity in one second, m/s; 0: off.', limits=(0.0, 1000.0))
-    smoothing_angular_acceleration: float = described(
+    smoothing_angular_acceleration: float = described_field(
         1.0, 'The same for the angular velocity, rad/s.', limits=(0.001, 1000.0))
     max_distance_m: float = _gate_limit(
         'max_distance_m', 'Reject poses that are further than this outside the trained area, '

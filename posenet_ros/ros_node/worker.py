@@ -19,7 +19,7 @@ from rclpy.node import Node
 
 STOP_TIMEOUT_S = 0.5  # SIGINT has to end the node within a second
 
-Job = TypeVar('Job')
+Item = TypeVar('Item')
 Result = TypeVar('Result')
 
 
@@ -33,44 +33,44 @@ def locked(lock: AbstractContextManager[Any],
     return call
 
 
-class Worker(Generic[Job]):
+class Worker(Generic[Item]):
     """
-    Hand the latest job to one thread; there is no queue, so a slow job makes nothing stale.
+    Hand the latest item to one thread; there is no queue, so a slow item makes nothing stale.
 
     The thread is a daemon: work that never returns cannot keep the process alive.
 
-    :param work: called in the thread with each job; it must handle its own exceptions.
+    :param work: called in the thread with each item; it must handle its own exceptions.
     """
 
-    def __init__(self, work: Callable[[Job], None]) -> None:
+    def __init__(self, work: Callable[[Item], None]) -> None:
         self._work = work
-        self._waiting: list[Job] = []  # at most one
+        self._waiting: list[Item] = []  # at most one
         self._stopping = False
         self._changed = Condition()
         self._thread = Thread(target=self._run, name='inference', daemon=True)
         self._thread.start()
 
-    def give(self, job: Job) -> bool:
+    def give(self, item: Item) -> bool:
         """
-        Hand over a job; returns at once.
+        Hand over an item; returns at once.
 
-        :returns: whether a job that was still waiting was dropped for it.
+        :returns: whether an item that was still waiting was dropped for it.
         """
         with self._changed:
             dropped = bool(self._waiting)
-            self._waiting = [job]
+            self._waiting = [item]
             self._changed.notify()
         return dropped
 
     def clear(self) -> bool:
-        """Drop the job that waits. Returns whether there was one."""
+        """Drop the item that waits. Returns whether there was one."""
         with self._changed:
             dropped, self._waiting = bool(self._waiting), []
         return dropped
 
     def stop(self, timeout_s: float) -> bool:
         """
-        Drop the job that waits, let the running one finish, and end the thread.
+        Drop the item that waits, let the running one finish, and end the thread.
 
         :param timeout_s: longest time to wait for it.
         :returns: whether the thread has ended.
@@ -83,11 +83,11 @@ class Worker(Generic[Job]):
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        while (job := self._take()) is not None:
-            self._work(job)
-            del job  # or it would be kept until the next one comes
+        while (item := self._take()) is not None:
+            self._work(item)
+            del item  # or it would be kept until the next one comes
 
-    def _take(self) -> Job | None:
+    def _take(self) -> Item | None:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._stopping)
             return self._waiting.pop() if self._waiting else None

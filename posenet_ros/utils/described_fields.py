@@ -7,7 +7,7 @@ from dataclasses import Field, field, fields
 from typing import Any
 
 
-def described(
+def described_field(
         default: str | bool | float | tuple[float, ...], description: str, *,
         choices: Iterable[str] = (), limits: tuple[float, float] | None = None,
         read_only: bool = False, live: bool = False) -> Any:  # noqa: ANN401
