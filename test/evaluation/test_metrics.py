@@ -136,6 +136,7 @@ def test_calibration_of_errors_that_are_as_predicted() -> None:
         assert part.nees_median == pytest.approx(2.366, abs=0.15)
         assert set(part.axes) == set('xyz')
     assert result.pose.nees_mean == pytest.approx(6, abs=0.2)
+    assert (result.expected.nees_mean, result.expected.nees_median) == (3.0, 2.366)
 
 
 def of_positions(errors_m: Floats) -> ComponentCoverage:

@@ -137,6 +137,21 @@ def test_dropped_and_rejected_frames_fail_in_recall_and_not_in_the_median() -> N
     assert report['recall']['5m_10deg'] == 0.5
 
 
+def test_rejected_estimates_count_in_no_statistics_but_the_false_poses() -> None:
+    frames = [replace(frame, covariance=diagonal_covariance((1 + i,) * 3, (0.1 + i,) * 3))
+              for i, frame in enumerate(walk(30))]
+    rejected = [replace(frame, name=f'{i}', verdict=Verdict.STALE, estimate=pose(i))
+                for i, frame in enumerate(frames)]  # exact, but rejected
+    some = build_report(evaluation_of(frames))
+    report = build_report(evaluation_of([*frames, *rejected]))
+    assert report.calibration.frames == 30
+    assert report.calibration == some.calibration
+    np.testing.assert_array_equal(
+        report.sparsification.translation_m.p95, some.sparsification.translation_m.p95)
+    assert report.recall == {name: value / 2 for name, value in some.recall.items()}
+    assert report.confidence_95 == some.confidence_95
+
+
 def test_statistics_without_estimates_are_null() -> None:
     report = report_of([FrameResult('a', 1, pose(0)), FrameResult('b', 2, pose(1))])
     assert report['translation_m'] is None

@@ -18,6 +18,11 @@ from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.geometry.trajectory import Lookup
 from posenet_ros.ros_data.bag_reader import BagReader
+from posenet_ros.ros_data.ground_truth import (
+    read_ground_truth,
+    TruthSource,
+    UnknownMountingError,
+)
 from posenet_ros.ros_data.messages import frame_from_message, Message, NS_PER_S, stamp_ns
 from posenet_ros.utils.atomic_folder import new_folder
 from tqdm import tqdm
@@ -59,34 +64,20 @@ def is_test(offset_s: float, block_s: float, fraction: float) -> bool:
     return int((block + 1) * fraction + 1e-9) > int(block * fraction + 1e-9)
 
 
-def camera_lookup(bag: BagReader, options: argparse.Namespace, camera_frame: str) -> Lookup:
+def truth_lookup(bag: BagReader, options: argparse.Namespace, camera_frame: str) -> Lookup:
     """
-    Return the function (stamp_ns, max_gap_s) -> map_from_camera.
+    Make the lookup of map_from_camera.
 
     :param camera_frame: frame_id of the images.
     :raises InputError: when the bag lacks the poses, or TF from their frame to the camera.
     """
-    if options.tf:
-        return bag.transforms().lookup(*options.tf)
-    track = bag.truth(options.pose)
-    tracked = options.pose_of or track.child_frame_id or camera_frame
-    if tracked == camera_frame:
-        return track.at
+    source = TruthSource(options.pose, tuple(options.tf) if options.tf else None,
+                         tracked_frame=options.pose_of or '')
     try:
-        mounting = bag.transforms().lookup(tracked, camera_frame)
-    except InputError as error:
-        raise InputError(f'{bag.path}: the poses are of {tracked!r}, the images of '
-                         f"{camera_frame!r}: {error}; if the poses are the camera's, give "
+        return read_ground_truth(bag, source, camera_frame).lookup
+    except UnknownMountingError as error:
+        raise InputError(f"{error}; if the poses are the camera's, give "
                          f'--pose-of {camera_frame}') from error
-
-    def at(time_ns: int, max_gap_s: float) -> Pose | None:
-        map_from_tracked, tracked_from_camera = track.at(time_ns, max_gap_s), mounting(
-            time_ns, max_gap_s)
-        if map_from_tracked is None or tracked_from_camera is None:
-            return None
-        return map_from_tracked @ tracked_from_camera
-
-    return at
 
 
 def _decode_checked(message: Message, camera: Camera) -> RgbImage:
@@ -125,7 +116,7 @@ def images_with_poses(
     messages = tqdm(bag.messages(topic), total=bag.count(topic), desc=bag.path.name, unit='img',
                     disable=None)
     for index, message in enumerate(messages):
-        lookup = lookup or camera_lookup(bag, options, message.header.frame_id.lstrip('/'))
+        lookup = lookup or truth_lookup(bag, options, message.header.frame_id.lstrip('/'))
         result.counts['images'] += 1
         if index % options.every:
             result.counts['skipped'] += 1
