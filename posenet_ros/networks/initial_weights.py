@@ -63,7 +63,7 @@ def load_initial_weights(model: keras.Model, config: NetworkConfig, weights: str
 
     :param weights: `none` keeps the random ones; `pretrained` loads the backbone's ImageNet
         weights (EfficientNet-Lite0 from its pip package, keras.applications by download); else a
-        `.weights.h5` file of the whole network, made by posenet import-weights or by posenet train.
+        `.weights.h5` file of the whole network, by posenet import-weights or posenet train.
     :raises InputError: when there are no such weights or they do not fit.
     """
     if weights == 'none':
