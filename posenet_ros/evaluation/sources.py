@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from posenet_ros.geometry.trajectory import DEFAULT_MAX_GAP_S, Lookup
 from posenet_ros.imaging.decoding import Reduction
 from posenet_ros.imaging.files import read_image
 from posenet_ros.ros_data.bag_reader import BagReader
+from posenet_ros.ros_data.ground_truth import read_ground_truth, TruthSource
 from posenet_ros.ros_data.messages import frame_from_message, Message, stamp_ns
 
 MIN_PAUSE_S, PAUSE_FACTOR = 0.8, 5  # a pause: seconds at least, and times the interval before
@@ -150,42 +151,6 @@ class SequenceSplitter:
         return f'part{self._number}'
 
 
-def compose_lookups(*lookups: Lookup) -> Lookup:
-    """Compose lookups: the product of their poses, None where one of them has none."""
-    def at(stamp_ns: int, max_gap_s: float) -> Pose | None:
-        product = Pose()
-        for lookup in lookups:
-            pose = lookup(stamp_ns, max_gap_s)
-            if pose is None:
-                return None
-            product = product @ pose
-        return product
-    return at
-
-
-def truth_lookup(
-        bag: BagReader, topics: Topics, camera_frame: str, data: dict[str, Any]) -> Lookup:
-    """
-    Make the lookup of map_from_camera: the topic's poses, composed with TF to map and camera.
-
-    :param camera_frame: frame_id of the images.
-    :param data: gets the source of the truth.
-    :raises InputError: when TF does not connect the truth's frames with map and camera.
-    """
-    if topics.truth_tf is not None:
-        data['truth'] = 'tf ' + ' '.join(topics.truth_tf)
-        return bag.transforms().lookup(*topics.truth_tf)
-    track = bag.truth(topics.truth)
-    data.update(truth_frame=track.frame_id, truth_messages=len(track),
-                truth_rejected=track.rejected)
-    lookups: list[Lookup] = [track.at]
-    if topics.map_frame and track.frame_id not in ('', topics.map_frame):
-        lookups.insert(0, bag.transforms().lookup(topics.map_frame, track.frame_id))
-    if track.child_frame_id not in ('', camera_frame):
-        lookups.append(bag.transforms().lookup(track.child_frame_id, camera_frame))
-    return compose_lookups(*lookups)
-
-
 def _bag_queries(
         bag: BagReader, topic: str, truth_at: Lookup, topics: Topics,
         data: dict[str, Any]) -> Iterator[QueryImage]:
@@ -233,7 +198,8 @@ def open_bag(path: Path, topics: Topics) -> Iterator[Source]:
                 'without_truth': 0, 'image_topic': topic, 'truth_topic': truth,
                 **({'damage': bag.damage} if bag.damage else {})}
         # a file without an index is read by one reader at a time: the truth first, then the images
-        truth_at = truth_lookup(
-            bag, replace(topics, truth=truth), _camera_frame(bag, topic), data)
-        yield Source(_bag_queries(bag, topic, truth_at, topics, data), bag.count(topic), camera,
-                     data)
+        found = read_ground_truth(
+            bag, TruthSource(truth, topics.truth_tf, topics.map_frame), _camera_frame(bag, topic))
+        data.update(found.description)
+        queries = _bag_queries(bag, topic, found.lookup, topics, data)
+        yield Source(queries, bag.count(topic), camera, data)

@@ -9,6 +9,19 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.geometry.trajectory import Lookup
 
 
+def compose_lookups(*lookups: Lookup) -> Lookup:
+    """Compose lookups: the product of their poses, None where one of them has none."""
+    def at(stamp_ns: int, max_gap_s: float) -> Pose | None:
+        product = Pose()
+        for lookup in lookups:
+            pose = lookup(stamp_ns, max_gap_s)
+            if pose is None:
+                return None
+            product = product @ pose
+        return product
+    return at
+
+
 class TransformTree:
     """
     Tree of the frames of /tf and /tf_static.

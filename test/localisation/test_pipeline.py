@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import numpy as np
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
+from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import ENCODINGS
 from posenet_ros.imaging.files import ImageFileError, read_image
 from posenet_ros.imaging.quality import FrozenImageDetector, image_statistics, ImageFault
@@ -168,6 +169,19 @@ def test_the_age_of_the_image_is_judged(late: float, verdict: Verdict) -> None:
     gate = Gate(GateConfig(max_age_s=0.5), tiny_artifact().scene)
     judgement = judge(answered(image()), gate, FrozenImageDetector(), 1, age_s=late)
     assert judgement.decision.verdict is verdict
+
+
+def test_a_jump_is_judged_by_odometry() -> None:
+    gate = Gate(GateConfig(max_jump_m=1.0), tiny_artifact().scene)
+    result, frozen = answered(image()), FrozenImageDetector()
+    far = replace(result, estimate=replace(
+        result.estimate, map_from_camera=Pose(np.array([9.0, 0, 0])) @ (
+            result.estimate.map_from_camera)))
+    judge(result, gate, frozen, 1, odom_from_camera=Pose())
+    assert judge(far, gate, frozen, 2,
+                 odom_from_camera=Pose(np.array([9.0, 0, 0]))).decision.accepted
+    assert judge(result, gate, frozen, 3, odom_from_camera=Pose(
+        np.array([9.0, 0, 0]))).decision.verdict is Verdict.JUMP
 
 
 def test_a_file_that_is_missing_is_a_mistake_of_the_dataset(tmp_path: Path) -> None:

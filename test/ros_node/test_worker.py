@@ -1,14 +1,26 @@
-"""The one-slot hand-over: the latest job wins, nothing waits, the thread ends."""
+"""The inference thread: the latest image wins, nothing waits, failures and switches are told."""
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event, Lock
+from contextlib import ExitStack
+from threading import Event, Lock, RLock
 import time
+from types import SimpleNamespace
 
+from helpers import CAMERA, random_image, ROOT, tiny_artifact
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from posenet_ros.ros_node.worker import locked, Worker
+import numpy as np
+from posenet_ros.imaging.decoding import Frame
+from posenet_ros.localisation.pipeline import QueryResult
+from posenet_ros.localisation.relocaliser import Prediction, Relocaliser
+from posenet_ros.ros_node.camera_policy import CameraChoice
+from posenet_ros.ros_node.diagnostics import Diagnostics
+from posenet_ros.ros_node.worker import InferenceThread, locked, Worker
+import pytest
 
 
 def test_the_latest_job_wins() -> None:
@@ -97,3 +109,146 @@ def test_what_is_locked_waits_for_the_lock() -> None:
             future = pool.submit(locked(lock, answer), 7)
             assert not begun.wait(0.05)
         assert future.result(5) == 7
+
+
+class FakeNode:
+    """A node with guard conditions, which a test wakes by hand."""
+
+    def __init__(self) -> None:
+        self.callback: Callable[[], None] = lambda: None
+        self.triggered = Event()
+        self.warnings: list[str] = []
+
+    def create_guard_condition(self, callback: Callable[[], None]) -> SimpleNamespace:
+        """Return one that notes that it was triggered."""
+        self.callback = callback
+        return SimpleNamespace(trigger=self.triggered.set)
+
+    def destroy_guard_condition(self, _: object) -> None:
+        """Do nothing."""
+
+    def get_logger(self) -> SimpleNamespace:
+        """Return a logger that keeps the warnings."""
+        return SimpleNamespace(warning=self.warnings.append)
+
+
+class Bench:
+    """An inference thread with a network that a test holds up or breaks."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self.node, self.diagnostics = FakeNode(), Diagnostics()
+        self.results: list[tuple[QueryResult, float]] = []
+        self.failures: list[Exception] = []
+        self.lock, self.started, self.release = RLock(), Event(), Event()
+        self.release.set()
+        self.error: Exception | None = None
+        self.on_result: Callable[..., None] = lambda *result: self.results.append(result)
+        self.thread = InferenceThread(
+            self.node, stack, Relocaliser(self.predict, tiny_artifact()), self.lock,
+            self.diagnostics, lambda *result: self.on_result(*result), self.failures.append)
+
+    def predict(self, batch: np.ndarray) -> Prediction:
+        """Return a pose, or fail."""
+        self.started.set()
+        assert self.release.wait(5)
+        if self.error:
+            raise self.error
+        return Prediction(np.zeros((1, 3)), np.array([[0.0, 0, 0, 1]]))
+
+    def give(self, name: str = 'camera') -> None:
+        """Give an image."""
+        frame = Frame(random_image(CAMERA), 1, name)
+        self.thread.give(lambda _: frame, CameraChoice())
+
+    def wait_for(self, ready: Callable[[], bool]) -> None:
+        """Wait until something is so."""
+        end_s = time.monotonic() + 5
+        while not ready():
+            assert time.monotonic() < end_s
+            time.sleep(0.001)
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    with ExitStack() as stack:
+        yield Bench(stack)
+
+
+def test_a_result_comes_with_its_stages_and_time_of_arrival(bench: Bench) -> None:
+    before_s = time.monotonic()
+    bench.give()
+    bench.wait_for(lambda: len(bench.results) == 1)
+    result, received_s = bench.results[0]
+    assert list(result.stages_s) == ['wait', 'decode', 'prepare', 'infer']
+    assert before_s <= received_s <= time.monotonic()
+
+
+def test_the_lock_is_held_for_the_result_but_not_for_the_network(bench: Bench) -> None:
+    bench.release.clear()
+    bench.give()
+    assert bench.started.wait(5)
+    assert bench.lock.acquire(timeout=1)  # free while the network runs
+    bench.release.set()
+    time.sleep(0.05)
+    assert not bench.results
+    bench.lock.release()
+    bench.wait_for(lambda: len(bench.results) == 1)
+
+
+def test_what_was_given_before_a_switch_is_dropped(bench: Bench) -> None:
+    bench.release.clear()
+    bench.give()
+    assert bench.started.wait(5)
+    bench.give()  # waits
+    with bench.lock:
+        bench.thread.discard_pending()
+    bench.release.set()
+    bench.wait_for(lambda: bench.diagnostics.counts['dropped'] == 2)
+    assert not bench.results
+    bench.give()
+    bench.wait_for(lambda: len(bench.results) == 1)
+
+
+@pytest.mark.parametrize('where', ['network', 'publishing'])
+def test_a_failure_is_reported_in_the_executors_thread(bench: Bench, where: str) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError('none left')
+
+    if where == 'network':
+        bench.error = MemoryError('none left')
+    else:
+        bench.on_result = fail
+    bench.give()
+    assert bench.node.triggered.wait(5)
+    assert not bench.failures
+    bench.node.callback()
+    assert [str(error) for error in bench.failures] == ['none left']
+
+
+def test_a_failure_of_before_a_switch_is_not_reported(bench: Bench) -> None:
+    bench.error = MemoryError('none left')
+    bench.give()
+    assert bench.node.triggered.wait(5)
+    bench.thread.discard_pending()
+    bench.node.callback()
+    assert not bench.failures
+
+
+def test_a_busy_network_is_said_at_the_end() -> None:
+    with ExitStack() as stack:
+        bench = Bench(stack)
+        bench.release.clear()
+        bench.give()
+        assert bench.started.wait(5)
+    bench.release.set()
+    assert bench.node.warnings == ['the network is busy: its thread ends when it is done']
+
+
+def test_the_runtime_stays_small() -> None:
+    """At most 10 attributes and 150 lines: it owns, and leaves the work to its parts."""
+    tree = ast.parse((ROOT / 'posenet_ros' / 'ros_node' / 'runtime.py').read_text())
+    runtime = next(n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == 'Runtime')
+    attributes = {node.attr for node in ast.walk(runtime)
+                  if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)}
+    assert 5 < len(attributes) <= 10
+    assert runtime.end_lineno - runtime.lineno < 150

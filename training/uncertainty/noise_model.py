@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -17,6 +17,31 @@ WEIGHT_DECAY = 1e-2
 DROPOUT = 0.3
 
 
+@dataclass(frozen=True, eq=False)
+class NoiseModel:
+    """
+    The weights that predict `log_sigma` (N, 6) from features (N, C): two dense layers.
+
+    :param kernel: (C, width) of the hidden layer, with `bias` (width,).
+    :param last_kernel: (width, 6) of the last layer, with `last_bias` (6,).
+    """
+
+    kernel: Floats32
+    bias: Floats32
+    last_kernel: Floats32
+    last_bias: Floats32
+
+    def sigmas(self, features: Floats32) -> Floats32:
+        """Predict the sigmas (N, 6) as the network will, metres and radians."""
+        hidden = np.maximum(features @ self.kernel + self.bias, 0)
+        return np.asarray(np.exp(np.asarray(hidden @ self.last_kernel + self.last_bias)))
+
+    def load_into(self, network: keras.Model) -> None:
+        """Set the weights of a network's sigma head."""
+        network.get_layer('sigma_fc').set_weights([self.kernel, self.bias])
+        network.get_layer('log_sigma').set_weights([self.last_kernel, self.last_bias])
+
+
 def negative_log_likelihood(errors: Any, log_sigma: Any) -> Any:  # noqa: ANN401 - keras tensors
     """
     Return the mean negative log likelihood of a Laplace distribution, less a constant.
@@ -28,14 +53,13 @@ def negative_log_likelihood(errors: Any, log_sigma: Any) -> Any:  # noqa: ANN401
     return keras.ops.mean(log_sigma + keras.ops.abs(errors) * keras.ops.exp(-log_sigma))
 
 
-def fit_noise_model(features: Floats32, errors: Floats32, width: int, seed: int) -> list[Floats32]:
+def fit_noise_model(features: Floats32, errors: Floats32, width: int, seed: int) -> NoiseModel:
     """
     Fit a network with one hidden layer that predicts the error's scale on each axis.
 
     :param features: (N, C).
     :param errors: (N, 6) metres, then rotation vector, radians.
     :param width: of the hidden layer.
-    :returns: kernel and bias of the hidden layer, then those of the layer that gives `log_sigma`.
     """
     size = np.maximum(np.median(np.abs(errors), axis=0), MIN_SIGMA)
     mean, deviation = features.mean(0), features.std(0) + 1e-3 * features.std()
@@ -51,10 +75,4 @@ def fit_noise_model(features: Floats32, errors: Floats32, width: int, seed: int)
     model.fit((features - mean) / deviation, errors / size, BATCH, EPOCHS, verbose=0)
     kernel, bias, last_kernel, last_bias = model.get_weights()
     kernel = kernel / deviation[:, np.newaxis]  # fold the standardisation into the layer
-    return [kernel, bias - mean @ kernel, last_kernel, last_bias + np.log(size)]
-
-
-def predict_log_sigma(features: Floats32, weights: Sequence[Floats32]) -> Floats32:
-    """Compute `log_sigma` (N, 6) from features, as the network will."""
-    kernel, bias, last_kernel, last_bias = weights
-    return np.asarray(np.maximum(features @ kernel + bias, 0) @ last_kernel + last_bias)
+    return NoiseModel(kernel, bias - mean @ kernel, last_kernel, last_bias + np.log(size))

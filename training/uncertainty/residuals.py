@@ -16,6 +16,7 @@ from posenet_ros.networks.heads import PLACE_FEATURES, UNIT_FEATURES
 from posenet_ros.training.data.augment import Augmentation, Augmenter
 from posenet_ros.training.data.batches import Batches, targets
 from posenet_ros.training.data.images import Images, network_inputs, subsample
+from posenet_ros.training.fitting.cross_validation import fold_models
 from posenet_ros.training.fitting.presets import Preset
 from posenet_ros.utils.parallel import ordered_map
 
@@ -145,3 +146,48 @@ class ResidualCollector:
         full = np.concatenate([inputs, np.repeat(inputs[-1:], BATCH - len(inputs), axis=0)])
         return {key: np.asarray(values)[:len(inputs)]
                 for key, values in self._model.predict_on_batch(full).items()}
+
+
+@dataclass(frozen=True, eq=False)
+class ResidualSets:
+    """
+    Residuals on the images that the uncertainty is fitted to.
+
+    :param train: training images, plain and augmented as in training.
+    :param harder: training images, augmented more strongly.
+    :param held_out: held-out images augmented as in training; `held_out_plain` the plain ones,
+        repeated to the same number.
+    """
+
+    train: Residuals
+    harder: Residuals
+    held_out: Residuals
+    held_out_plain: Residuals
+
+
+def _fold_collectors(network: keras.Model, data: CalibrationData, bar: keras.utils.Progbar,
+                     ) -> list[tuple[ResidualCollector, Images]]:
+    """Return, for each fold, a collector of the model not trained on it, and its images."""
+    models = fold_models(network, len(data.held_out))
+    return [(ResidualCollector(network, model, data, bar), part)
+            for model, part in zip(models, data.held_out, strict=True)]
+
+
+def collect(network: keras.Model, data: CalibrationData) -> ResidualSets:
+    """Collect the residuals of plain and augmented images, training and held-out ones."""
+    mild, strong = data.preset.augmentation, harder(data.preset.augmentation)
+    count = data.preset.uncertainty.sigma_versions
+    versions, more = range(count), range(2 * count)
+    held = sum(len(subsample(len(part.poses))) for part in data.held_out)
+    bar = keras.utils.Progbar(len(subsample(len(data.images.poses))) * (1 + 2 * count)
+                              + held * (1 + 2 * count), unit_name='view')
+    folds = _fold_collectors(network, data, bar)
+    trained = (folds[0][0] if len(folds) == 1
+               else ResidualCollector(network, network, data, bar))
+    return ResidualSets(
+        concatenate([trained.collect_plain(data.images),
+                     *(trained.collect_augmented(data.images, mild, v) for v in versions)]),
+        concatenate([trained.collect_augmented(data.images, strong, 100 + v) for v in versions]),
+        concatenate([one.collect_augmented(part, mild, 200 + v)
+                     for v in more for one, part in folds]),
+        concatenate([one.collect_plain(part) for one, part in folds] * len(more)))

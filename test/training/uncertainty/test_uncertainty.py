@@ -17,7 +17,7 @@ from posenet_ros.training.data.images import MAX_IMAGES, subsample
 from posenet_ros.training.fitting.calibration import coverage, fit_score_power, fit_sigma_scales
 from posenet_ros.training.landmarks import validation
 from posenet_ros.training.uncertainty import __main__ as uncertainty
-from posenet_ros.training.uncertainty.noise_model import fit_noise_model, predict_log_sigma
+from posenet_ros.training.uncertainty.noise_model import fit_noise_model
 from posenet_ros.training.uncertainty.place_descriptors import (
     fit_place_limit,
     fit_projection,
@@ -45,11 +45,11 @@ def noisy(count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def test_known_noise_is_fitted_and_calibrated() -> None:
     features, errors, _ = noisy(6000, 1)
-    weights = fit_noise_model(features, errors.astype(np.float32), 32, 0)
+    model = fit_noise_model(features, errors.astype(np.float32), 32, 0)
     held, held_errors, _ = noisy(1500, 2)
-    scale = np.array(fit_sigma_scales(held_errors / np.exp(predict_log_sigma(held, weights))))
+    scale = np.array(fit_sigma_scales(held_errors / model.sigmas(held)))
     test, test_errors, sizes = noisy(3000, 3)
-    found = np.exp(predict_log_sigma(test, weights)) * scale
+    found = model.sigmas(test) * scale
     for axis in range(6):
         assert np.corrcoef(np.log(found[:, axis]), np.log(sizes[:, axis]))[0, 1] > 0.9
     shares = coverage(test_errors / found)
