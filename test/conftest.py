@@ -8,7 +8,7 @@ import re
 import signal
 
 from hypothesis import settings
-from posenet_ros.ros_node.environment import prepare_environment
+from posenet_ros.utils.ros_environment import prepare_environment
 import pytest
 
 SHARED_MEMORY = Path('/dev/shm')

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 import os
 from pathlib import Path
 import re
@@ -16,9 +15,9 @@ from posenet_ros.cli import VERBS
 from posenet_ros.datasets.pose_files import Format
 from posenet_ros.evaluation.association import AssociationKey
 from posenet_ros.geometry.trajectory import DEFAULT_MAX_GAP_S
-from posenet_ros.localisation.gate import GateConfig
 from posenet_ros.ros_data.bag_writer import STORAGES
 from posenet_ros.training.data.corruptions import CORRUPTIONS
+from posenet_ros.training.fitting.presets import preset_names
 from posenet_ros.utils import choices
 import pytest
 
@@ -60,7 +59,7 @@ def test_help_lists_every_verb(words: list[str]) -> None:
 def test_help_of_a_verb_loads_no_heavy_library(verb: str) -> None:
     done = posenet(verb, '--help')
     assert done.returncode == 0, done.stderr
-    assert 'usage: ' + (f'posenet {verb}' if verb != 'node' else '') in done.stdout
+    assert f'usage: posenet {verb}' in done.stdout
     assert not loaded(done) & HEAVY
     assert posenet('help', verb).stdout.rpartition('LOADED')[0] == (
         done.stdout.rpartition('LOADED')[0])
@@ -149,7 +148,7 @@ def test_choices_are_those_of_the_code() -> None:
     assert set(choices.BAG_STORAGES) == set(STORAGES)
     assert tuple(item.value for item in Format) == choices.POSE_FORMATS
     assert tuple(item.value for item in AssociationKey) == choices.ASSOCIATION_KEYS
-    assert tuple(item.name for item in fields(GateConfig)) == choices.GATE_KEYS
+    assert list(choices.PRESETS) == preset_names()
     assert choices.MAX_POSE_GAP_S == DEFAULT_MAX_GAP_S
 
 

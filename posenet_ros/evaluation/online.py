@@ -15,7 +15,7 @@ from posenet_ros.evaluation.published import (
     PublishedPose,
     with_verdicts,
 )
-from posenet_ros.ros_node.environment import prepare_environment
+from posenet_ros.utils.ros_environment import prepare_environment
 
 
 def read_publish_times(log: Path) -> dict[int, int]:

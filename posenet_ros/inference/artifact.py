@@ -147,7 +147,7 @@ def load(folder: Path | str) -> LoadedArtifact:
 def _read_json(file: Path) -> dict[str, Any]:
     """Read artifact.json."""
     if not file.is_file():
-        raise InputError(f'{file} is missing: a model folder made by training.train is expected')
+        raise InputError(f'{file} is missing: a model folder made by posenet train is expected')
     try:
         content = json.loads(file.read_text())
     except ValueError as error:

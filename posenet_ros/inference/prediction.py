@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 POSE_OUTPUTS = ('position', 'quat_xyzw')
 UNCERTAINTY_OUTPUTS = ('log_sigma', 'descriptor', 'fc')  # outputs that not every network has
 NO_HEAD = ('Monte-Carlo dropout needs a model folder with a head of its own: make one of this by '
-           'python -m training.uncertainty')
+           'posenet uncertainty')
 
 
 def make_prediction(outputs: Mapping[str, Any]) -> Prediction:

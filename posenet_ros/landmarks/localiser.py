@@ -186,12 +186,12 @@ def make_landmark_localiser(artifact: LoadedArtifact, wanted: bool) -> LandmarkL
     file = artifact.folder / LANDMARKS_FILE
     if not (file.is_file() and artifact.calibration.refined_scale):
         raise InputError('refine needs a model folder with landmarks: make one of this by '
-                         f'python -m training.landmarks. Received: {artifact.folder} without')
+                         f'posenet landmarks. Received: {artifact.folder} without')
     landmarks, train = load(file), artifact.train
     views, known = len(landmarks.positions_m), len(train.place_images)
     if known and views != len(train.names):
         raise InputError(f'{file}: the landmarks have to be those of {len(train.names)} images: '
-                         f'make them anew by python -m training.landmarks. Received: {views}')
+                         f'make them anew by posenet landmarks. Received: {views}')
     return LandmarkLocaliser(
         landmarks, train.global_descriptors, artifact.calibration.misfit_power,
         train.place_images if known else None)

@@ -17,7 +17,7 @@ from posenet_ros.networks.single_network import PLACE_BACKBONE
 from posenet_ros.networks.torch_file import keras_layout, read_torch
 from posenet_ros.networks.weights_file import load_weights
 
-IMPORTED = 'posenet_ros_imported'  # marks files of training.import_weights
+IMPORTED = 'posenet_ros_imported'  # marks files of posenet import-weights
 IMPORTED_CONFIG = NetworkConfig(
     backbone='posenet', rotation='quaternion', head_width=2048, dropout=0.5)
 # Torch's parameter of a layer -> index among the Keras layer's weights.
@@ -63,7 +63,7 @@ def load_initial_weights(model: keras.Model, config: NetworkConfig, weights: str
 
     :param weights: `none` keeps the random ones; `pretrained` loads the backbone's ImageNet
         weights (EfficientNet-Lite0 from its pip package, keras.applications by download); else a
-        `.weights.h5` file of the whole network, made by training.import_weights or by training.
+        `.weights.h5` file of the whole network, by posenet import-weights or posenet train.
     :raises InputError: when there are no such weights or they do not fit.
     """
     if weights == 'none':
@@ -74,7 +74,7 @@ def load_initial_weights(model: keras.Model, config: NetworkConfig, weights: str
         load_lite0(model)
     elif config.backbone == 'posenet':
         raise InputError('posenet has no pretrained weights here: use weights=none, or import '
-                         'posenet.npy with `python -m training.import_weights`')
+                         'posenet.npy with `posenet import-weights`')
     else:
         _load_application(model, config.backbone)
 

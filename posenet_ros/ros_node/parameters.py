@@ -1,22 +1,26 @@
-"""The node's parameters: declared, described and checked here and nowhere else."""
+"""
+The node's parameters: declared, described and checked here and nowhere else.
+
+Reading the table needs neither ROS nor NumPy: `posenet node --help` shows it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, Field, fields
 from enum import Enum, unique
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
-import numpy as np
 from posenet_ros.errors import InputError
-from posenet_ros.geometry.pose import Pose
-from posenet_ros.localisation.gate import GateConfig, NODE_DEFAULTS
+from posenet_ros.localisation.gate_config import GateConfig, NODE_DEFAULTS
 from posenet_ros.utils import described_fields
 from posenet_ros.utils.choices import ENGINES, PRECISIONS
 from posenet_ros.utils.described_fields import as_list, describe_allowed, described_field
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
-import rclpy.exceptions
-from rclpy.lifecycle import LifecycleNode
+
+if TYPE_CHECKING:
+    from posenet_ros.geometry.pose import Pose
+    from rcl_interfaces.msg import ParameterDescriptor
+    from rclpy.lifecycle import LifecycleNode
 
 
 @unique
@@ -43,7 +47,7 @@ class Parameters:
     :raises InputError: on a value that is not allowed, naming the parameter.
     """
 
-    model: str = described_field('', 'Model folder, as made by training.train.')
+    model: str = described_field('', 'Model folder, as made by posenet train.')
     engine: str = described_field(
         'auto', 'What runs the network. auto: TensorFlow where there is a GPU, else LiteRT.',
         choices=ENGINES)
@@ -164,6 +168,8 @@ class Parameters:
 
         :raises InputError: when it is no rigid transform.
         """
+        import numpy as np
+        from posenet_ros.geometry.pose import Pose
         try:
             return Pose(np.array(self.map_from_dataset_xyz),
                         np.array(self.map_from_dataset_quat_xyzw))
@@ -176,6 +182,7 @@ class Parameters:
 
 
 def _descriptor(item: Field[Any]) -> ParameterDescriptor:
+    from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
     descriptor = ParameterDescriptor(
         description=item.metadata['description'], read_only=item.metadata['read_only'],
         additional_constraints=describe_allowed(item))
@@ -194,6 +201,7 @@ def declare(node: LifecycleNode) -> None:
 
     :raises InputError: when a value given at start has the wrong type or is out of its range.
     """
+    import rclpy.exceptions
     for item in fields(Parameters):
         try:
             node.declare_parameter(item.name, as_list(item.default), _descriptor(item))

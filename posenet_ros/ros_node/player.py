@@ -17,7 +17,7 @@ from posenet_ros.errors import InputError, PoseNetError
 from posenet_ros.ros_data.bag_reader import BagReader, RawMessage
 from posenet_ros.ros_data.messages import NS_PER_S, set_stamp
 from posenet_ros.ros_data.topics import IMAGE_TYPES
-from posenet_ros.ros_node.environment import prepare_environment
+from posenet_ros.utils.ros_environment import prepare_environment
 from tqdm import tqdm
 
 CLOCK_TOPIC = '/clock'

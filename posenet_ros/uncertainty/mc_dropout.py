@@ -61,5 +61,5 @@ def make_mc_dropout(artifact: Artifact, network: HasHead, samples: int) -> McDro
     calibration = artifact.calibration
     if not calibration.mc_scale:
         raise InputError('mc_samples needs a model folder with calibrated dropout: make one of '
-                         'this by python -m training.uncertainty. Received: one without')
+                         'this by posenet uncertainty. Received: one without')
     return McDropout(network.head, calibration.mc_rate, artifact.network.fc_width, samples)

@@ -7,10 +7,6 @@ SPLITS = ('train', 'test')
 BAG_STORAGES = ('mcap', 'sqlite3')
 POSE_FORMATS = ('cambridge', 'tum', 'kitti')
 ASSOCIATION_KEYS = ('name', 'stamp', 'row')
-GATE_KEYS = (
-    'max_distance_m', 'max_sigma_m', 'max_sigma_deg', 'max_jump_m', 'max_jump_deg',
-    'reaccept_frames', 'max_age_s', 'max_place_score', 'reject_faulty_images',
-    'reject_blurred_images', 'max_identical_images', 'min_sharpness')
 CORRUPTIONS = ('gaussian_noise', 'shot_noise', 'defocus_blur', 'motion_blur', 'fog', 'rain',
                'snow', 'occlusion', 'dark', 'overexposed', 'contrast')
 SEVERITIES = range(1, 6)  # as ImageNet-C

@@ -26,7 +26,8 @@ from posenet_ros.imaging.decoding import Frame, ImageError
 from posenet_ros.inference import artifact as artifacts
 from posenet_ros.inference import engine_pool as pool
 from posenet_ros.inference.artifact import load
-from posenet_ros.localisation.gate import Gate, GateConfig
+from posenet_ros.localisation.gate import Gate
+from posenet_ros.localisation.gate_config import GateConfig
 from posenet_ros.localisation.relocaliser import Prediction, Relocaliser
 from posenet_ros.ros_data.bag_writer import camera_message, image_message, new_bag, pose_message
 from posenet_ros.utils.parallel import ordered_map

@@ -18,7 +18,8 @@ from posenet_ros.imaging.quality import (
     image_statistics,
     ImageFault,
 )
-from posenet_ros.localisation.gate import Gate, GateConfig, Verdict
+from posenet_ros.localisation.gate import Gate, Verdict
+from posenet_ros.localisation.gate_config import GateConfig
 from posenet_ros.localisation.pipeline import localise
 from posenet_ros.localisation.relocaliser import Prediction, Relocaliser
 from posenet_ros.ros_data.bag_writer import image_message

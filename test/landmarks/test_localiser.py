@@ -446,7 +446,7 @@ def test_a_model_without_landmarks_says_what_to_do(wall: Path, model: Path) -> N
     loaded = load(model)
     bare = replace(loaded, folder=wall)
     assert make_landmark_localiser(bare, False) is None
-    with pytest.raises(InputError, match=r'python -m training\.landmarks'):
+    with pytest.raises(InputError, match=r'posenet landmarks'):
         make_landmark_localiser(bare, True)
 
 

@@ -16,7 +16,7 @@ from posenet_ros.inference.artifact import Artifact
 from posenet_ros.localisation import factory
 from posenet_ros.localisation.dense import DenseRelocaliser
 from posenet_ros.localisation.factory import make_relocaliser, RelocaliserOptions
-from posenet_ros.localisation.gate import GateConfig, NODE_DEFAULTS
+from posenet_ros.localisation.gate_config import GateConfig, NODE_DEFAULTS
 from posenet_ros.localisation.relocaliser import Prediction
 import pytest
 

@@ -9,7 +9,8 @@ from posenet_ros.errors import InputError
 from posenet_ros.geometry.estimate import PoseEstimate
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.inference.calibration import Scene
-from posenet_ros.localisation.gate import Gate, GateConfig, Verdict
+from posenet_ros.localisation.gate import Gate, Verdict
+from posenet_ros.localisation.gate_config import GateConfig
 import pytest
 
 SCENE = Scene((-1.0, -2.0, 0.0), (1.0, 2.0, 3.0))

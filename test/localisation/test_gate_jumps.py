@@ -6,7 +6,8 @@ import numpy as np
 from posenet_ros.geometry.estimate import diagonal_covariance, PoseEstimate
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.inference.calibration import Scene
-from posenet_ros.localisation.gate import Gate, GateConfig, Verdict
+from posenet_ros.localisation.gate import Gate, Verdict
+from posenet_ros.localisation.gate_config import GateConfig
 import pytest
 
 SCENE = Scene((-100.0,) * 3, (100.0,) * 3)

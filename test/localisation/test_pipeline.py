@@ -24,7 +24,8 @@ from posenet_ros.imaging.quality import FrozenImageDetector, image_statistics, I
 from posenet_ros.imaging.rectify import warp_image
 from posenet_ros.localisation import pipeline
 from posenet_ros.localisation.factory import warm_up
-from posenet_ros.localisation.gate import Gate, GateConfig, NODE_DEFAULTS, Verdict
+from posenet_ros.localisation.gate import Gate, Verdict
+from posenet_ros.localisation.gate_config import GateConfig, NODE_DEFAULTS
 from posenet_ros.localisation.pipeline import judge, localise, QueryResult
 from posenet_ros.localisation.relocaliser import Prediction, Relocaliser
 from posenet_ros.ros_data.messages import camera_from_message, frame_from_message

@@ -366,7 +366,7 @@ def test_weights_that_are_not_there_are_refused(tmp_path: Path) -> None:
     before = model.get_weights()
     pretrained.load_initial_weights(model, SMALL, 'none')
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
-    with pytest.raises(InputError, match='import_weights'):
+    with pytest.raises(InputError, match='posenet import-weights'):
         pretrained.load_initial_weights(model, POSENET, 'pretrained')
     for name in ('missing.weights.h5', 'damaged.weights.h5'):
         if name.startswith('damaged'):

@@ -69,5 +69,5 @@ def test_a_model_without_landmarks_is_refused_with_what_to_do(tmp_path: Path) ->
     with running(command, DOMAIN + 1, tmp_path / 'log.txt') as process, \
             peer_of(DOMAIN + 1) as peer:
         assert peer.wait_until(
-            lambda: 'python -m training.landmarks' in process.output(), 30.0)
+            lambda: 'posenet landmarks' in process.output(), 30.0)
         assert peer.state() == 'unconfigured'

@@ -168,7 +168,8 @@ ANY_ORDER = """
 import gc, json, random, sys
 import psutil, rclpy
 from posenet_ros.utils.process_memory import keep_memory
-from posenet_ros.node import KEPT_BYTES, RelocaliserNode
+from posenet_ros.node import KEPT_BYTES
+from posenet_ros.ros_node.lifecycle_node import RelocaliserNode
 
 MOVES = {'unconfigured': ['configure', 'shutdown'], 'active': ['deactivate', 'shutdown'],
          'inactive': ['activate', 'cleanup', 'shutdown']}

@@ -9,8 +9,8 @@ import re
 from helpers import ROOT
 from posenet_ros.errors import InputError
 from posenet_ros.ros_node import parameters
-from posenet_ros.ros_node.environment import prepare_environment
 from posenet_ros.ros_node.parameters import Parameters
+from posenet_ros.utils.ros_environment import prepare_environment
 import pytest
 from rcl_interfaces.msg import ParameterDescriptor
 import rclpy

@@ -30,9 +30,9 @@ from posenet_ros.ros_data.bag_writer import (
     transform_message,
 )
 from posenet_ros.ros_data.messages import stamp_ns
-from posenet_ros.ros_node.environment import prepare_environment, PROFILE_VARIABLES
 from posenet_ros.ros_node.player import CLOCK_PERIOD_NS, Pace, with_ticks
 from posenet_ros.utils.arguments import own_arguments
+from posenet_ros.utils.ros_environment import prepare_environment, PROFILE_VARIABLES
 import pytest
 from rosbags.typesys import get_types_from_msg
 

@@ -147,7 +147,7 @@ def test_dropout_is_added_and_scaled() -> None:
 def test_dropout_that_cannot_be_is_refused() -> None:
     with pytest.raises(InputError, match=r'at least 2. Received: 1'):
         make_mc_dropout(artifact(), ENGINE, 1)
-    with pytest.raises(InputError, match=r'python -m training.uncertainty'):
+    with pytest.raises(InputError, match=r'posenet uncertainty'):
         make_mc_dropout(tiny_artifact(), ENGINE, 10)
     with pytest.raises(InputError, match='gives its activations'):
         McDropout(linear_head, 0.2, 30, 10).covariance(predict())

@@ -151,7 +151,7 @@ class Preset:
     schedule: Schedule = field(default_factory=Schedule)
     validation: ValidationSettings = field(default_factory=ValidationSettings)
     uncertainty: UncertaintySettings = field(default_factory=UncertaintySettings)
-    landmarks: bool = False  # map the landmarks that refine poses (training.landmarks)
+    landmarks: bool = False  # map the landmarks that refine poses (posenet landmarks)
     precision: str = 'float32'  # or mixed_bfloat16, mixed_float16
     xla: bool = False  # compile with XLA; measured fourfold slower on a CPU
     seed: int = 0

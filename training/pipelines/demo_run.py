@@ -23,9 +23,9 @@ from posenet_ros.evaluation.report.build import build_report, Evaluation
 from posenet_ros.evaluation.report.content import Report
 from posenet_ros.evaluation.report.folder import write_report
 from posenet_ros.evaluation.report.tables import number, text_table
-from posenet_ros.ros_node.environment import prepare_environment
 from posenet_ros.training.scene.dataset import is_current
 from posenet_ros.training.scene.settings import Settings
+from posenet_ros.utils.ros_environment import prepare_environment
 
 STOP_TIMEOUT_S = 10.0
 MIN_ANSWERED = 0.99

@@ -164,7 +164,7 @@ def read_walks(file: Path) -> Iterator[list[WalkStep]]:
         rows = [{RENAMED_COLUMNS.get(column, column): value for column, value in row.items()}
                 for row in csv.DictReader(lines)]
     if not rows or SIGMAS[0] not in rows[0]:
-        raise InputError(f'{file}: expected a frames.csv of posenet_ros.evaluate with '
+        raise InputError(f'{file}: expected a frames.csv of posenet evaluate with '
                          f'{SIGMAS[0]}... Received: {len(rows)} rows without')
     for name in dict.fromkeys(row['sequence'] for row in rows):
         yield [_step(row) for row in rows if row['sequence'] == name]

@@ -30,7 +30,8 @@ from posenet_ros.evaluation.runner import judge_in_order, Localised, prepare_que
 from posenet_ros.evaluation.sources import open_dataset
 from posenet_ros.inference.artifact import load, LoadedArtifact
 from posenet_ros.localisation.factory import make_relocaliser, RelocaliserOptions
-from posenet_ros.localisation.gate import Gate, NODE_DEFAULTS
+from posenet_ros.localisation.gate import Gate
+from posenet_ros.localisation.gate_config import NODE_DEFAULTS
 from posenet_ros.localisation.pipeline import infer
 from posenet_ros.training.data.corruptions import corrupted
 from posenet_ros.utils.choices import SEVERITIES

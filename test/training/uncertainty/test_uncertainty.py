@@ -226,7 +226,7 @@ def test_unsteady_features_say_less_of_a_place() -> None:
 
 def test_a_folder_without_a_head_says_what_to_do(plain: Path) -> None:
     for name in ('litert', 'tensorflow'):
-        with pytest.raises(InputError, match=r'python -m training.uncertainty'):
+        with pytest.raises(InputError, match=r'posenet uncertainty'):
             load_engine(load(plain), name).head(np.zeros((2, 64), np.float32))
 
 

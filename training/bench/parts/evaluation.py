@@ -21,7 +21,8 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import decode_compressed
 from posenet_ros.inference.artifact import load, LoadedArtifact
 from posenet_ros.localisation.factory import make_relocaliser, RelocaliserOptions
-from posenet_ros.localisation.gate import Gate, GateConfig
+from posenet_ros.localisation.gate import Gate
+from posenet_ros.localisation.gate_config import GateConfig
 from posenet_ros.localisation.pipeline import infer
 from posenet_ros.training.bench.parts.images import textured_image
 from posenet_ros.utils.parallel import WORKERS

@@ -21,9 +21,9 @@ import numpy as np
 from posenet_ros.errors import PoseNetError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.inference.artifact import load
-from posenet_ros.ros_node.environment import prepare_environment
 from posenet_ros.training.bench.parts.images import textured_image
 from posenet_ros.training.bench.timing import cpu_s, memory_mb
+from posenet_ros.utils.ros_environment import prepare_environment
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0

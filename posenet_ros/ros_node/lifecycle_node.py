@@ -1,0 +1,204 @@
+"""The lifecycle node itself, and how it is spun."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+import gc
+import signal
+from threading import Event
+import time
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from lifecycle_msgs.srv import ChangeState
+from posenet_ros.errors import InputError, PoseNetError
+from posenet_ros.ros_node import parameters
+from posenet_ros.ros_node.diagnostics import Diagnostics
+from posenet_ros.ros_node.parameters import Parameters
+from posenet_ros.ros_node.runtime import Runtime
+from posenet_ros.utils.suggestions import did_you_mean
+from rcl_interfaces.msg import SetParametersResult
+import rclpy
+from rclpy.clock import Clock, ClockType
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile
+
+DIAGNOSTICS_QOS = QoSProfile(depth=10)
+DIAGNOSTICS_PERIOD_S = 1.0
+WARNING_PERIOD_S = 5.0
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class RelocaliserNode(LifecycleNode):  # type: ignore[misc] # ROS has no types
+    """
+    Relocalise a camera: configure loads and warms up the network, activate switches it on.
+
+    A configure that fails leaves the node unconfigured, with the reason in the log and in
+    the diagnostics, so that it can be given another model and configured again.
+    """
+
+    def __init__(self) -> None:
+        super().__init__('relocaliser')
+        parameters.declare(self)
+        self.add_on_set_parameters_callback(self._check_changes)
+        _refuse_wrong_transitions(self)
+        self._diagnostics = Diagnostics()
+        self._runtime: Runtime | None = None
+        self._warned_s: dict[str, float] = {}
+        self._status_publisher = self.create_publisher(
+            DiagnosticArray, '/diagnostics', DIAGNOSTICS_QOS)
+        # not the node's own clock: simulated time may stand still
+        self.create_timer(DIAGNOSTICS_PERIOD_S, self._publish_status,
+                          clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def autostart(self) -> None:
+        """Configure and activate, if the parameter says so."""
+        if (self.get_parameter('autostart').value
+                and self.trigger_configure() == TransitionCallbackReturn.SUCCESS):
+            self.trigger_activate()
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load and warm up the network and connect the topics."""
+        self._diagnostics = Diagnostics()
+        try:
+            values = parameters.read(self)
+            self._runtime = Runtime(self, values, self._diagnostics, self)
+        except Exception as error:  # rclpy would swallow what a framework raises
+            kind = '' if isinstance(error, PoseNetError) else f'{type(error).__name__}: '
+            self._diagnostics.error = f'not configured: {kind}{error}'
+            self.get_logger().error(self._diagnostics.error)
+            return TransitionCallbackReturn.FAILURE
+        for name in parameters.unknown(self):
+            self.warn(f'unknown parameter {name}', 'is not known and has no effect'
+                      + did_you_mean(name, [item.name for item in fields(Parameters)]))
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Localise images from now on."""
+        assert self._runtime
+        self._diagnostics.error = ''
+        self._runtime.activate()
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Localise no more images; the one in progress is discarded."""
+        assert self._runtime
+        self._runtime.deactivate()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free the network and disconnect the topics."""
+        self.close()
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free everything, from any state."""
+        self.close()
+        return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Go back to unconfigured after a transition that raised."""
+        self.close()
+        return super().on_error(state)
+
+    def close(self) -> None:
+        """Free the runtime."""
+        if self._runtime:
+            self._runtime.close()
+            self._runtime = None
+            gc.collect()  # callbacks refer back to the runtime; free the network now
+
+    def fail(self, reason: str) -> None:
+        """Deactivate because the network failed; cleanup and configure start it again."""
+        self.get_logger().error(reason)
+        self.trigger_deactivate()
+        self._diagnostics.error = reason
+
+    def warn(self, what: str, reason: str) -> None:
+        """Show a problem in the diagnostics and, at most every 5 s for each, in the log."""
+        self._diagnostics.warn(what, reason)
+        now_s = time.monotonic()
+        if now_s - self._warned_s.get(what, -WARNING_PERIOD_S) >= WARNING_PERIOD_S:
+            self._warned_s[what] = now_s
+            self.get_logger().warning(f'{what}: {reason}')
+
+    def _check_changes(self, changes: list[Parameter]) -> SetParametersResult:
+        known = {item.name for item in fields(Parameters)}
+        values = {change.name: change.value for change in changes if change.name in known}
+        fixed = sorted(set(values) & parameters.fixed_names())
+        if fixed and self._runtime:
+            return SetParametersResult(
+                successful=False, reason=f'{fixed[0]} can be changed only while the node is not '
+                'configured: clean it up first')
+        try:
+            checked = parameters.read(self, values)
+        except InputError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        if self._runtime:
+            self._runtime.change(checked)
+        return SetParametersResult(successful=True)
+
+    def _publish_status(self) -> None:
+        status = self._diagnostics.report(self._state_machine.current_state[1], time.monotonic())
+        message = DiagnosticArray()
+        message.header.stamp = self.get_clock().now().to_msg()
+        message.status = [DiagnosticStatus(
+            level=bytes([status.level]), name=f'{self.get_fully_qualified_name()}: relocaliser',
+            message=status.message, hardware_id=status.values.get('device', ''),
+            values=[KeyValue(key=k, value=v) for k, v in status.values.items()])]
+        self._status_publisher.publish(message)
+
+
+def _refuse_wrong_transitions(node: LifecycleNode) -> None:
+    """Answer a transition that the state does not have with False; rclpy 7.1 ends the node."""
+    service = node._service_change_state
+    change_state = service.callback
+
+    def refuse(request: ChangeState.Request,
+               response: ChangeState.Response) -> ChangeState.Response:
+        try:
+            return change_state(request, response)
+        except rclpy_implementation.RCLError as error:
+            node.get_logger().warning(f'transition refused: {error}')
+            response.success = False
+            return response
+
+    service.callback = refuse
+
+
+def serve(arguments: Sequence[str]) -> None:
+    """
+    Spin the node, and free everything at the end, whatever ends it.
+
+    :param arguments: the command line, those for ROS among them.
+    """
+    node, signalled = None, Event()
+
+    def interrupt(*_: object) -> None:
+        signalled.set()
+        raise KeyboardInterrupt
+
+    for number in SIGNALS:
+        signal.signal(number, interrupt)
+    try:
+        rclpy.init(args=list(arguments))
+        node = RelocaliserNode()
+        node.autostart()
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        executor.spin()
+    except ExternalShutdownException:
+        pass
+    except Exception:
+        if rclpy.ok() and not signalled.is_set():  # else it came in the middle of something
+            raise
+    finally:
+        for number in SIGNALS:  # launch and the terminal both send one
+            signal.signal(number, signal.SIG_IGN)
+        if node:
+            node.close()
+            node.destroy_node()
+        rclpy.try_shutdown()
