@@ -290,6 +290,8 @@ def test_files_round_trip_and_damage_is_found(found: Landmarks, tmp_path: Path) 
     assert np.array_equal(again.points_m, found.points_m)
     assert np.array_equal(again.starts, found.starts)
     with np.load(file) as arrays:
+        assert set(arrays) == {'positions_m', 'quats_xyzw', 'points_m', 'descriptors', 'starts',
+                               'misfits'}, 'keys of files that are in use'
         np.savez(file, **{name: arrays[name] for name in arrays if name != 'misfits'})
     assert np.isnan(landmark_map.load(file).pose_residual_ratios).all(), 'as the first files were'
     landmark_map.save(found, file)
@@ -418,8 +420,8 @@ def test_every_training_image_gives_landmarks_and_is_retrieved_by_its_descriptor
 def test_the_views_of_older_folders_descriptors_are_found(
         wall: Path, crossed: Path, tmp_path: Path) -> None:
     new, old = load(crossed), tmp_path / 'old'
-    held = folds.validation_indices(folds.make_splits(read_dataset(wall, 'train', None),
-                                          preset_of(new.provenance)))
+    dataset = read_dataset(wall, 'train', None)
+    held = folds.validation_indices(folds.make_splits(dataset, preset_of(new.provenance)))
     known = ~np.isin(new.train.place_images, held)
     shutil.copytree(crossed, old)
     save(replace(new, train=replace(
