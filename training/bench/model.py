@@ -7,11 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from posenet_ros.utils.quiet_stderr import quiet_stderr
-
-with quiet_stderr():
-    import keras
-import numpy as np  # noqa: I100 - after the quiet import
+import keras
+import numpy as np
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.inference.artifact import Artifact, save
 from posenet_ros.inference.calibration import Calibration, Scene
