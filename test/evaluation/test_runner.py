@@ -53,6 +53,7 @@ def test_a_frame_has_the_time_of_each_stage_and_their_sum() -> None:
     ((frame, image),) = judge_in_order([localised], gate())
     assert image is localised[1].network_input
     latency = dict(frame.latency_ms)
+    assert latency['infer'] == pytest.approx(1e3 * localised[1].stages_s['infer'])
     assert list(latency) == ['decode', 'prepare', 'infer', 'total']
     assert latency.pop('total') == pytest.approx(sum(latency.values()))
 

@@ -26,6 +26,8 @@ from posenet_ros.ros_data.bag_writer import (
     pose_message,
     transform_message,
 )
+from posenet_ros.ros_data.messages import ImageError
+from posenet_ros.ros_data.topics import camera_info_beside
 import pytest
 from rosbags.rosbag1 import Writer as Writer1
 from rosbags.typesys import get_typestore, Stores
@@ -159,6 +161,11 @@ def test_wrong_topic_lists_those_there(bag: BagReader, topic: str, expected: str
 def test_a_mistyped_topic_gets_a_suggestion(bag: BagReader) -> None:
     with pytest.raises(InputError, match=r'did you mean /camera/camera_info\?$'):
         bag.camera_topic('/camera/camera_inof')
+
+
+@pytest.mark.parametrize('image', ['/left/image_raw', '/left/image_raw/compressed'])
+def test_camera_info_stands_beside_the_images(image: str) -> None:
+    assert camera_info_beside(image) == '/left/camera_info'
 
 
 def test_several_image_topics_want_a_choice(tmp_path: Path) -> None:
