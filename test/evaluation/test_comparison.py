@@ -107,6 +107,9 @@ def test_reports_without_a_common_frame(tmp_path: Path) -> None:
 @pytest.mark.parametrize(('name', 'text', 'why'), [
     ('report.json', None, 'is missing'), ('frames.csv', None, 'is missing'),
     ('report.json', '{"frames": 3, "recall": {}, "translation_m": null}', 'no whole report'),
+    ('report.json', json.dumps({'frames': {
+        'total': 1, 'estimated': 1, 'accepted': 1, 'dropped': 0}, 'recall': {}}),
+     "KeyError('translation_m')"),
     ('report.json', '{', 'no whole report'), ('report.json', '{}', "KeyError('frames')"),
     ('frames.csv', 'name\nx\n', 'no whole report')])
 def test_damaged_report_is_refused(

@@ -15,7 +15,7 @@ from posenet_ros.datasets.pose_files import read_poses
 from posenet_ros.errors import InputError
 from posenet_ros.evaluation.baselines import BASELINES
 from posenet_ros.evaluation.correlations import motion
-from posenet_ros.evaluation.report.build import build_report, Evaluation
+from posenet_ros.evaluation.report.build import build_report, Evaluation, table_coverage
 from posenet_ros.evaluation.report.content import Report
 from posenet_ros.evaluation.report.folder import write_report
 from posenet_ros.evaluation.report.page import html_page
@@ -150,6 +150,12 @@ def test_rejected_estimates_count_in_no_statistics_but_the_false_poses() -> None
         report.sparsification.translation_m.p95, some.sparsification.translation_m.p95)
     assert report.recall == {name: value / 2 for name, value in some.recall.items()}
     assert report.confidence_95 == some.confidence_95
+
+
+def test_a_covariance_without_an_estimate_has_no_coverage() -> None:
+    covariance = diagonal_covariance((1, 1, 1), (0.1, 0.1, 0.1))
+    table = FrameTable.from_frames([FrameResult('a', 1, pose(0), covariance=covariance)])
+    assert table_coverage(table) is None
 
 
 def test_statistics_without_estimates_are_null() -> None:

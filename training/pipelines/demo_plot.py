@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.datasets.pose_files import Format, read_poses
-from posenet_ros.evaluation.report.plots import ESTIMATE, TRAINING, TRUTH
+from posenet_ros.evaluation.report.drawing import ESTIMATE, TRAINING, TRUTH
 from posenet_ros.imaging.files import read_image
 from posenet_ros.inference.artifact import load
 

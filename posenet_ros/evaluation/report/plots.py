@@ -1,17 +1,23 @@
-"""The report's figures, as SVG text. Matplotlib is imported when the first one is drawn."""
+"""The report's figures: trajectories, errors, correlations and latency."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-import io
+from collections.abc import Mapping, Sequence
 from textwrap import fill
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import numpy as np
 from posenet_ros.arrays import Floats
 from posenet_ros.evaluation.correlations import BINS, LABELS
 from posenet_ros.evaluation.metrics.pose_errors import Errors
+from posenet_ros.evaluation.report.drawing import (
+    drawing,
+    ESTIMATE,
+    FAILURE,
+    logarithmic,
+    TRAINING,
+    TRUTH,
+)
 from posenet_ros.evaluation.report.tables import BASELINE_LABELS, number
 from posenet_ros.evaluation.results import FrameResult, FrameTable
 from posenet_ros.inference.train_index import TrainIndex
@@ -20,44 +26,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-TRUTH, ESTIMATE, FAILURE, TRAINING = '#1f2937', '#2563eb', '#dc2626', '#cbd5e1'
 BASELINE_STYLES: Mapping[str, tuple[str, str]] = {  # colour, line
     'nearest_train_image': ('#d97706', '-'), 'nearest_train_position': ('#059669', '--'),
     'constant': ('#9ca3af', '-')}
-STYLE = {
-    'font.family': 'sans-serif', 'font.size': 10, 'svg.fonttype': 'none',
-    'svg.hashsalt': 'posenet_ros', 'axes.spines.top': False, 'axes.spines.right': False,
-    'axes.edgecolor': '#64748b', 'axes.labelcolor': '#1f2937', 'axes.grid': True,
-    'grid.color': '#e5e7eb', 'grid.linewidth': 0.8, 'axes.axisbelow': True,
-    'xtick.color': '#475569', 'ytick.color': '#475569', 'legend.frameon': False,
-    'legend.fontsize': 9, 'figure.facecolor': 'white', 'savefig.facecolor': 'white'}
 LATENCY_LABELS = {  # stages of the histogram, which shows the first of them that was timed
     'end_to_end': 'from publishing the image to receiving its pose',
     'total': 'decoding, preprocessing and inference'}
 MIN_ERROR = 1e-3  # metres or degrees, the lower end of a logarithmic axis
-MAX_MINOR_LABEL_DECADES = 1.8  # a longer axis has no room for minor labels
 MAX_STEPS, MAX_SEQUENCE_LABELS = 1000, 20  # of a cumulative curve, of a plot
 MAX_VECTOR_POINTS = 3000  # more points are rasterised inside the SVG
-
-
-@contextmanager
-def drawing(
-        out: list[str], size: tuple[float, float], rows: int = 1,
-        columns: int = 1, *, sharey: bool = True) -> Iterator[Any]:
-    """Yield (figure, axes); the finished SVG is appended to `out`."""
-    import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=size, layout='constrained')
-        FigureCanvasSVG(figure)
-        yield figure, figure.subplots(
-            rows, columns, sharex=rows > 1, sharey=sharey and columns > 1)
-        buffer = io.StringIO()
-        figure.savefig(buffer, format='svg', metadata={'Date': None, 'Creator': None}, dpi=150)
-        text = buffer.getvalue()
-        out.append(text[text.index('<svg'):])
 
 
 def up_axis(points: Floats) -> int:
@@ -207,14 +184,6 @@ def _draw_cumulative(axis: Axes, errors: Floats, **style: str | float) -> None:
     count = min(len(finite), MAX_STEPS)
     shown = np.linspace(0, len(finite) - 1, count).round().astype(int)
     axis.step(finite[shown], (shown + 1) / len(errors), where='post', **style)
-
-
-def logarithmic(axis: Axes, values: Floats) -> None:
-    """Make the x axis logarithmic, with minor labels where they do not overlap."""
-    axis.set_xscale('log', subs=(2, 5))
-    axis.xaxis.set_major_formatter('{x:g}')
-    few = np.ptp(np.log10(values)) < MAX_MINOR_LABEL_DECADES
-    axis.xaxis.set_minor_formatter('{x:g}' if few else '')
 
 
 def correlation_views(errors_m: Floats, known: Mapping[str, Floats]) -> str:

@@ -1,4 +1,4 @@
-"""The reliability figures as SVG text: calibration, sparsification and place scores."""
+"""The reliability figures: calibration, sparsification and place scores."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from posenet_ros.evaluation.metrics.coverage import normalised_squared_errors, p
 from posenet_ros.evaluation.metrics.sparsification import Sparsification
 from posenet_ros.evaluation.reliability import SCORE_LIMIT
 from posenet_ros.evaluation.report.content import Report
-from posenet_ros.evaluation.report.plots import (
+from posenet_ros.evaluation.report.drawing import (
     drawing,
     ESTIMATE,
     FAILURE,
