@@ -85,7 +85,7 @@ def read_cambridge(folder: Path, split: str) -> list[DatasetRow]:
             continue
         error = 'a pose has to be finite. Received: NaN' if row.pose is None else ''
         lines.append(DatasetRow(where, folder / row.name, row.name, row.sequence or folder.name,
-                          row.pose, error))
+                                row.pose, error))
     return lines
 
 
@@ -96,13 +96,13 @@ def read_seven_scenes(folder: Path, split: str) -> list[DatasetRow]:
         number = text.removeprefix('sequence')
         if not number.isdigit():
             lines.append(DatasetRow(where, folder, text, text,
-                              error=f'the line has to be "sequenceN". Received: {text!r}'))
+                                    error=f'the line has to be "sequenceN". Received: {text!r}'))
             continue
         sequence = f'seq-{int(number):02d}'
         images = sorted((folder / sequence).glob('*.color.png'))
         if not images:
             lines.append(DatasetRow(where, folder, sequence, sequence,
-                              error=f'{folder / sequence} has no *.color.png'))
+                                    error=f'{folder / sequence} has no *.color.png'))
         lines += [_seven_scenes_line(folder, image, sequence) for image in images]
     return lines
 
@@ -114,7 +114,7 @@ def _seven_scenes_line(folder: Path, image: Path, sequence: str) -> DatasetRow:
         pose = _pose_of_matrix(np.loadtxt(file))
     except (ValueError, OSError) as error:
         return DatasetRow(f'{file}:1', image, name, sequence,
-                    error=f'the file has to hold 4x4 numbers. Received: {error}')
+                          error=f'the file has to hold 4x4 numbers. Received: {error}')
     return DatasetRow(f'{file}:1', image, name, sequence, pose)
 
 

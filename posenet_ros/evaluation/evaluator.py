@@ -125,7 +125,7 @@ def _progress(
 
 
 def run_out_of_place(paths: Sequence[Path], relocaliser: Relocaliser, artifact: LoadedArtifact,
-               gate: Gate) -> list[FrameResult]:
+                     gate: Gate) -> list[FrameResult]:
     """
     Run a model over out-of-place images; the truth of the results has no meaning.
 

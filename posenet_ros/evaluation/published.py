@@ -91,7 +91,7 @@ def with_verdicts(
         verdicts: Mapping[int, JudgedPose]) -> dict[int, PublishedPose]:
     """Add the gate's decisions to the published poses, and the poses that it withheld."""
     known = {stamp: replace(one, decision=verdicts[stamp].decision) if stamp in verdicts else one
-            for stamp, one in published.items()}
+             for stamp, one in published.items()}
     withheld = {stamp: PublishedPose(judged.map_from_camera, 0, decision=judged.decision)
                 for stamp, judged in verdicts.items()
                 if stamp not in known and not judged.decision.accepted}

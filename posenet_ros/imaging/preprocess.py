@@ -87,7 +87,7 @@ class Preprocess:
         left = min(width / base_width, height / base_height)
         factor = 1
         while left >= 2 * MIN_OVERSAMPLING * factor and not (width % (2 * factor)
-                                                        or height % (2 * factor)):
+                                                             or height % (2 * factor)):
             factor *= 2
         return factor
 

@@ -56,7 +56,7 @@ class LiteRtEngine:
         """Estimate poses one image after another; see :meth:`Engine.predict`."""
         outputs = [self._run(image=image[None]) for image in batch]
         return make_prediction({key: np.concatenate([output[key] for output in outputs])
-                           for key in outputs[0]})
+                                for key in outputs[0]})
 
     def head(self, fc: NDArray[np.float32]) -> Prediction:
         """Run the last layers alone, on all rows at once; see :meth:`Engine.head`."""

@@ -74,7 +74,7 @@ class TensorFlowEngine:
         if self._head is None:
             raise InputError(NO_HEAD)
         return make_prediction({key: value.numpy()
-                           for key, value in self._head(self._constant(fc)).items()})
+                                for key, value in self._head(self._constant(fc)).items()})
 
 
 def import_tensorflow() -> ModuleType:

@@ -26,7 +26,6 @@ from posenet_ros.ros_data.bag_writer import (
     pose_message,
     transform_message,
 )
-from posenet_ros.ros_data.messages import ImageError
 from posenet_ros.ros_data.topics import camera_info_beside
 import pytest
 from rosbags.rosbag1 import Writer as Writer1

@@ -80,7 +80,7 @@ def freeze(model: keras.Model, spec: Any) -> Any:  # noqa: ANN401 - a TensorFlow
 
 
 def _convert(tensorflow: ModuleType, model: keras.Model, spec: Any,  # noqa: ANN401
-               int8: bool) -> bytes:
+             int8: bool) -> bytes:
     function = freeze(model, spec)  # else the converter saves and loads each variable
     names = sorted(model.output)  # freezing loses the outputs' names, and sorts them so
     module = tensorflow.Module()

@@ -65,8 +65,8 @@ class Member:
                    tensorboard: Path | None) -> list[keras.callbacks.Callback]:
         """Return the callbacks in order: later ones use the logs of earlier ones."""
         callbacks = [StartEpoch(batches), StopOnNaN(self.preset.optimizer.learning_rate),
-                 Validate(trainer, self.validation, self.preset.preprocess()),
-                 Checkpoint(trainer, self.work, self._identity(), history)]
+                     Validate(trainer, self.validation, self.preset.preprocess()),
+                     Checkpoint(trainer, self.work, self._identity(), history)]
         if self.preset.validation.patience:
             callbacks.append(keras.callbacks.EarlyStopping(
                 'val_position_m', patience=self.preset.validation.patience, mode='min'))

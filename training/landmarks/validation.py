@@ -91,7 +91,7 @@ def leave_one_out(landmarks: Landmarks, features: Sequence[Features], cameras: V
 
     def one(view: int) -> Floats:
         others = landmarks.with_views({i: triangulate_view(i, features, cameras, hidden=view)
-                                   for i in range(count) if view in helped[i]})
+                                       for i in range(count) if view in helped[i]})
         truth = landmarks.pose(view)
         found = LandmarkLocaliser(others).localise(features[view], truth, exclude_view=view)
         return residual_and_sigma(found, truth)

@@ -101,7 +101,7 @@ def update(estimate: PoseEstimate, measured: PoseEstimate) -> PoseEstimate:
 
 
 def run_filter(walk: Sequence[WalkStep], odometry: Sequence[PoseEstimate],
-          covariance_of: Callable[[PoseEstimate], Floats] | None) -> list[PoseEstimate]:
+               covariance_of: Callable[[PoseEstimate], Floats] | None) -> list[PoseEstimate]:
     """
     Run the filter along a walk; it starts at the true pose.
 
@@ -132,7 +132,7 @@ def unfused_errors(walk: Sequence[WalkStep]) -> Errors:
 
 
 def compare_fusions(walk: Sequence[WalkStep], seed: int = 0, settings: Odometry | None = None,
-             inflate: float = 1.0) -> dict[str, Errors]:
+                    inflate: float = 1.0) -> dict[str, Errors]:
     """
     Return the errors along a walk of odometry, and fused with covariances of both kinds.
 

@@ -82,7 +82,7 @@ class Training:
                 network, inputs, [len(part.poses) for part in self.folds.validation])
             result = median_errors(found, held)
             about = make_provenance(self.preset, self.whole.digest,
-                               {**result, 'images': len(held.poses)}, seconds)
+                                    {**result, 'images': len(held.poses)}, seconds)
             fitted = self._fit_uncertainty(network, calibrate(found, held), about)
             artifact = make_artifact(self.preset, fitted.config, self.dataset, self.images,
                                      fitted.calibration, fitted.index_fields, about)

@@ -32,7 +32,7 @@ class NoiseModel:
     last_bias: Floats32
 
     def sigmas(self, features: Floats32) -> Floats32:
-        """Predict the sigmas (N, 6) as the network will, metres and radians."""
+        """Predict the (N, 6) sigmas as the network will, metres and radians."""
         hidden = np.maximum(features @ self.kernel + self.bias, 0)
         return np.asarray(np.exp(np.asarray(hidden @ self.last_kernel + self.last_bias)))
 

@@ -100,7 +100,7 @@ def _openvino(file: str, image: np.ndarray) -> Run:
 
 
 def product_runs(artifact: LoadedArtifact, model: Any, int8: Path,  # noqa: ANN401
-            ) -> dict[str, Run]:
+                 ) -> dict[str, Run]:
     """
     Return the project's engines and Keras's own ways to run the same network.
 

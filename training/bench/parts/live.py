@@ -134,7 +134,7 @@ def diagnostics(node: Any) -> dict[str, str]:  # noqa: ANN401
 
 
 def measure_steady_state(cameras: Cameras, listeners: Sequence[Any], pids: Sequence[int],
-           options: argparse.Namespace) -> dict[str, Any]:
+                         options: argparse.Namespace) -> dict[str, Any]:
     """Feed the nodes for a while; return the counts of images and poses, and the latency."""
     cameras.publish_for(SETTLE_S, options.rate)
     before = [set(sent) for sent in cameras.sent_ns]

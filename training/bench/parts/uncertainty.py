@@ -34,7 +34,7 @@ def measure(preset: str, folder: Path, quick: bool) -> dict[str, Timing]:
     image = np.random.default_rng(0).integers(
         0, 256, (settings.input_height, settings.input_width, 3), np.uint8)
     times = time_interleaved({name: lambda one=one: one.estimate(image)  # type: ignore[misc]
-                      for name, one in relocalisers.items()}, 5 if quick else 200)
+                              for name, one in relocalisers.items()}, 5 if quick else 200)
     for values in times.values():
         values['to_plain'] = values['cpu'] / times[PLAIN]['cpu']
     return times
