@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 import shutil
 import tempfile
@@ -10,12 +11,14 @@ import time
 from typing import Any
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 from posenet_ros.errors import InputError
 from posenet_ros.inference.artifact import load, save
 from posenet_ros.inference.calibration import Calibration
 from posenet_ros.networks.ensemble import make_ensemble
 from posenet_ros.training.data.datasets import Dataset, read_dataset
-from posenet_ros.training.data.images import load_images, network_inputs
+from posenet_ros.training.data.images import Images, load_images, network_inputs
 from posenet_ros.training.export.litert import write_network
 from posenet_ros.training.export.quantisation import may_be_faster, offer_int8, summary_line
 from posenet_ros.training.fitting import devices
@@ -75,36 +78,38 @@ class Training:
 
     def save(self, network: keras.Model, out: Path, seconds: float, force: bool) -> None:
         """Write the model folder, and print the validation's results."""
+        held = concatenate_images(self.folds.validation)
+        inputs = network_inputs(held, self.preset.preprocess())
+        found = cross_val_predict(
+            network, inputs, [len(part.poses) for part in self.folds.validation])
+        about = make_provenance(
+            self.preset, self.whole.digest,
+            {**median_errors(found, held), 'images': len(held.poses)}, seconds)
         with new_folder(out, force=force) as folder:
-            held = concatenate_images(self.folds.validation)
-            inputs = network_inputs(held, self.preset.preprocess())
-            found = cross_val_predict(
-                network, inputs, [len(part.poses) for part in self.folds.validation])
-            result = median_errors(found, held)
-            about = make_provenance(self.preset, self.whole.digest,
-                                    {**result, 'images': len(held.poses)}, seconds)
             fitted = self._fit_uncertainty(network, calibrate(found, held), about)
-            artifact = make_artifact(self.preset, fitted.config, self.dataset, self.images,
-                                     fitted.calibration, fitted.index_fields, about)
-
-            def write(to: Path) -> None:
-                write_network(fitted.network, fitted.config, to)
-                if may_be_faster(fitted.network):
-                    about['int8'] = offer_int8(fitted.config, to, inputs, held)
-
-            save(artifact, folder, write)
+            self._write(fitted, about, inputs, held, folder)
             if self.preset.landmarks:
                 self._add_landmarks(folder)
-            for file in self.whole.work.rglob('*'):
-                if file.name in (LOG_FILE, CURVES_FILE):
-                    where = '_'.join(file.relative_to(self.whole.work).parts)
-                    shutil.copy(file, folder / where)
-        _say(f'validation medians: {result["position_m"]:.2f} m, '
-             f'{result["rotation_deg"]:.2f} deg on {len(held.poses)} held-out training '
-             f'images; {seconds:.0f} s; model in {out}')
-        for key, summary in (('uncertainty', uncertainty_line), ('int8', summary_line)):
-            if key in about:
-                _say(summary(about[key]))
+            self._copy_logs(folder)
+        _say_results(about, seconds, out)
+
+    def _write(self, fitted: FittedUncertainty, about: dict[str, Any],
+               inputs: NDArray[np.uint8], held: Images, folder: Path) -> None:
+        """Write network and artifact; add to the provenance whether int8 pays."""
+        def write(to: Path) -> None:
+            write_network(fitted.network, fitted.config, to)
+            if may_be_faster(fitted.network):
+                about['int8'] = offer_int8(fitted.config, to, inputs, held)
+
+        save(make_artifact(self.preset, fitted.config, self.dataset, self.images,
+                           fitted.calibration, fitted.index_fields, about), folder, write)
+
+    def _copy_logs(self, folder: Path) -> None:
+        """Copy the log and the curves of each member."""
+        for file in self.whole.work.rglob('*'):
+            if file.name in (LOG_FILE, CURVES_FILE):
+                where = '_'.join(file.relative_to(self.whole.work).parts)
+                shutil.copy(file, folder / where)
 
     def _add_landmarks(self, folder: Path) -> None:
         """Write the landmark map into the model folder, where the images allow one."""
@@ -127,6 +132,16 @@ class Training:
 
 def _say(text: str) -> None:
     print(text, flush=True)
+
+
+def _say_results(about: Mapping[str, Any], seconds: float, out: Path) -> None:
+    validation = about['validation']
+    _say(f'validation medians: {validation["position_m"]:.2f} m, '
+         f'{validation["rotation_deg"]:.2f} deg on {validation["images"]} held-out training '
+         f'images; {seconds:.0f} s; model in {out}')
+    for key, summary in (('uncertainty', uncertainty_line), ('int8', summary_line)):
+        if key in about:
+            _say(summary(about[key]))
 
 
 def prepare_work(work: Path, resume: bool, force: bool) -> None:
