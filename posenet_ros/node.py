@@ -10,7 +10,7 @@ import sys
 from posenet_ros.errors import run_cli
 from posenet_ros.ros_node import parameters
 from posenet_ros.utils.arguments import CommandParser, own_arguments
-from posenet_ros.utils.process_memory import keep_memory
+from posenet_ros.utils.processes import keep_memory
 from posenet_ros.utils.ros_environment import prepare_environment
 
 KEPT_BYTES = 1 << 26  # a few images of the largest cameras

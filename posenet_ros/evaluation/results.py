@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
+from posenet_ros.evaluation.metrics.coverage import pose_differences
 from posenet_ros.evaluation.metrics.pose_errors import (
     ByUnit,
     Errors,
@@ -152,6 +153,12 @@ class FrameTable:
         """The errors of accepted estimates, infinite elsewhere."""
         metres, degrees = (np.where(self.accepted, values, np.inf) for values in self.errors)
         return ByUnit(metres, degrees)
+
+    @cached_property
+    def differences(self) -> Floats:
+        """The differences (N, 6) of estimates and truths, as a covariance has its axes."""
+        return pose_differences(
+            self.estimates_m, self.estimates_xyzw, self.truths_m, self.truths_xyzw)
 
     @cached_property
     def sigmas(self) -> ByUnit[Floats]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.errors import InputError
 from posenet_ros.inference.prediction import make_prediction, NO_HEAD, Prediction
-from posenet_ros.utils.process_memory import forget_mapped
+from posenet_ros.utils.processes import forget_mapped
 from posenet_ros.utils.quiet_stderr import quiet_stderr
 
 LITERT_THREADS = 4  # more threads do not speed up one image

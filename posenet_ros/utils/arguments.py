@@ -79,6 +79,16 @@ class CommandParser(argparse.ArgumentParser):
         return ''
 
 
+def make_copy_parser(description: str | None) -> CommandParser:
+    """Make the parser of a command that writes a copy of a model folder with something added."""
+    result = CommandParser(description=description)
+    result.add_argument('--model', type=Path, required=True, help='model folder')
+    result.add_argument('--data', type=Path, required=True, help='dataset that it was trained on')
+    result.add_argument('--out', type=Path, required=True, help='model folder to write')
+    result.add_argument('--force', action='store_true', help='replace an existing model folder')
+    return result
+
+
 def own_arguments(arguments: Sequence[str]) -> list[str]:
     """Drop the arguments between `--ros-args` and `--`, or the end of the command line."""
     own, for_ros = [], False

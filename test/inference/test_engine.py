@@ -21,7 +21,7 @@ from posenet_ros.networks.config import NetworkConfig
 from posenet_ros.networks.initial_weights import load_initial_weights
 from posenet_ros.networks.network import build
 from posenet_ros.training.export import litert as export
-from posenet_ros.utils import process_memory as memory
+from posenet_ros.utils import processes as memory
 import pytest
 
 Folder = SimpleNamespace  # what an engine needs of a model folder

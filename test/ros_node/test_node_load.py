@@ -167,7 +167,7 @@ def test_nonsense_over_dds_ends_nothing(model: Path, tmp_path: Path) -> None:
 ANY_ORDER = """
 import gc, json, random, sys
 import psutil, rclpy
-from posenet_ros.utils.process_memory import keep_memory
+from posenet_ros.utils.processes import keep_memory
 from posenet_ros.node import KEPT_BYTES
 from posenet_ros.ros_node.lifecycle_node import RelocaliserNode
 

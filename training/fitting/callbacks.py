@@ -20,7 +20,7 @@ from posenet_ros.training.data.batches import Batches, CachedFeatureBatches
 from posenet_ros.training.data.images import Images, network_inputs
 from posenet_ros.training.fitting.ema import averaged_weights
 from posenet_ros.training.fitting.trainer import PoseTrainer, predict_all
-from posenet_ros.utils.process_memory import keep_memory
+from posenet_ros.utils.processes import keep_memory
 
 KEPT_BYTES = 1 << 30
 CHECKPOINT_FILE = 'checkpoint.npz'

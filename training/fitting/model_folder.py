@@ -16,14 +16,26 @@ from numpy.typing import NDArray
 from posenet_ros import __version__
 from posenet_ros.errors import InputError
 from posenet_ros.evaluation.metrics.pose_errors import rotation_errors_deg, translation_errors_m
-from posenet_ros.inference.artifact import Artifact
+from posenet_ros.inference.artifact import Artifact, load, LoadedArtifact
 from posenet_ros.inference.calibration import Calibration, Scene
 from posenet_ros.inference.train_index import TrainIndex
 from posenet_ros.networks.config import NetworkConfig
 from posenet_ros.networks.initial_weights import feature_extractor
-from posenet_ros.training.data.datasets import Dataset
+from posenet_ros.training.data.datasets import Dataset, read_dataset
 from posenet_ros.training.data.images import Images, network_inputs
 from posenet_ros.training.fitting.presets import Preset
+
+
+def load_with_dataset(model: Path, data: Path) -> tuple[LoadedArtifact, Dataset]:
+    """
+    Load a model folder and the training split that it was trained on.
+
+    :raises InputError: when it was trained on another dataset.
+    """
+    artifact = load(model)
+    dataset = read_dataset(data, 'train', artifact.camera)
+    check_dataset(artifact, dataset)
+    return artifact, dataset
 
 
 def check_dataset(artifact: Artifact, dataset: Dataset) -> None:

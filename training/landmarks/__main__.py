@@ -9,29 +9,21 @@ camera poses are those of the dataset.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 import sys
 
 from posenet_ros.errors import run_cli
-from posenet_ros.utils.arguments import CommandParser
-from posenet_ros.utils.atomic_folder import check_new
+from posenet_ros.utils.arguments import CommandParser, make_copy_parser
 from posenet_ros.utils.quiet_stderr import import_keras
 
 
 def parser() -> CommandParser:
     """Make the parser of the command line."""
-    result = CommandParser(description=__doc__)
-    result.add_argument('--model', type=Path, required=True, help='model folder')
-    result.add_argument('--data', type=Path, required=True, help='dataset that it was trained on')
-    result.add_argument('--out', type=Path, required=True, help='model folder to write')
-    result.add_argument('--force', action='store_true', help='replace an existing model folder')
-    return result
+    return make_copy_parser(__doc__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line."""
     options = parser().parse_args(argv)
-    check_new(options.out, force=options.force)
     import_keras()
     from posenet_ros.training.landmarks.add_to_model import add_landmarks
     about = add_landmarks(options.model, options.data, options.out, force=options.force)

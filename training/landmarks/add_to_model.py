@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 import shutil
 
-from posenet_ros.inference.artifact import load
-from posenet_ros.training.data.datasets import read_dataset
-from posenet_ros.training.fitting.model_folder import check_dataset
+from posenet_ros.training.fitting.model_folder import load_with_dataset
 from posenet_ros.training.landmarks import mapping
-from posenet_ros.utils.atomic_folder import new_folder
+from posenet_ros.utils.atomic_folder import check_new, new_folder
 
 
 def add_landmarks(model: Path, data: Path, out: Path, *, force: bool) -> str:
@@ -20,9 +18,8 @@ def add_landmarks(model: Path, data: Path, out: Path, *, force: bool) -> str:
     :param out: the new model folder.
     :returns: a line about the map.
     """
-    loaded = load(model)
-    dataset = read_dataset(data, 'train', loaded.camera)
-    check_dataset(loaded, dataset)
+    check_new(out, force=force)
+    loaded, dataset = load_with_dataset(model, data)
     with new_folder(out, force=force) as folder:
         shutil.copytree(model, folder, dirs_exist_ok=True)
         about = mapping.add_landmarks(loaded, dataset, folder)

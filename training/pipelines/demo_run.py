@@ -7,13 +7,11 @@ Each runs as a process of its own, by the command that a user would type.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 import os
 from pathlib import Path
 import signal
 import subprocess
-import sys
 import time
 
 import numpy as np
@@ -25,6 +23,7 @@ from posenet_ros.evaluation.report.folder import write_report
 from posenet_ros.evaluation.report.tables import number, text_table
 from posenet_ros.training.scene.dataset import is_current
 from posenet_ros.training.scene.settings import Settings
+from posenet_ros.utils.processes import start_module
 from posenet_ros.utils.ros_environment import prepare_environment
 
 STOP_TIMEOUT_S = 10.0
@@ -51,20 +50,9 @@ def run_command(*arguments: object) -> None:
                            'To start from nothing: rm -r demo; make demo')
 
 
-@contextmanager
-def start_command(*arguments: object) -> Iterator[subprocess.Popen[bytes]]:
+def start_command(*arguments: object) -> AbstractContextManager[subprocess.Popen[bytes]]:
     """Start a verb of `posenet`; however the block ends, the process ends with it."""
-    process = subprocess.Popen([sys.executable, '-m', 'posenet_ros.cli', *map(str, arguments)])
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-        try:
-            process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    return start_module('posenet_ros.cli', *arguments, stop_timeout_s=STOP_TIMEOUT_S)
 
 
 def make_inputs(out: Path, options: argparse.Namespace) -> None:

@@ -7,13 +7,12 @@ from pathlib import Path
 import tempfile
 
 from posenet_ros.inference.artifact import LANDMARKS_FILE, load, WEIGHTS_FILE
-from posenet_ros.training.data.datasets import read_dataset
 from posenet_ros.training.export.litert import load_network
-from posenet_ros.training.fitting.model_folder import check_dataset
+from posenet_ros.training.fitting.model_folder import load_with_dataset
 from posenet_ros.training.landmarks import mapping
 from posenet_ros.training.uncertainty.fit import fit_uncertainty, summary_line
 from posenet_ros.training.uncertainty.rewrite import load_calibration_data, rewrite_model_folder
-from posenet_ros.utils.atomic_folder import new_folder
+from posenet_ros.utils.atomic_folder import check_new, new_folder
 
 
 def add_uncertainty(model: Path, data: Path, out: Path, *, force: bool) -> str:
@@ -24,9 +23,8 @@ def add_uncertainty(model: Path, data: Path, out: Path, *, force: bool) -> str:
     :param out: the new model folder.
     :returns: a line about the fit.
     """
-    loaded = load(model)
-    dataset = read_dataset(data, 'train', loaded.camera)
-    check_dataset(loaded, dataset)
+    check_new(out, force=force)
+    loaded, dataset = load_with_dataset(model, data)
     with tempfile.TemporaryDirectory() as work:
         images = load_calibration_data(loaded, dataset, Path(work))
         plain = replace(loaded.network, sigma_width=0, descriptor_size=0)

@@ -17,7 +17,7 @@ from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
 from posenet_ros.evaluation.baselines import baseline_errors, BASELINES
 from posenet_ros.evaluation.correlations import correlations, quantities
-from posenet_ros.evaluation.metrics.coverage import Coverage, pose_coverage, pose_differences
+from posenet_ros.evaluation.metrics.coverage import Coverage, pose_coverage
 from posenet_ros.evaluation.metrics.pose_errors import ByUnit, Errors, ErrorStatistics, recall
 from posenet_ros.evaluation.metrics.resampling import median_interval
 from posenet_ros.evaluation.reliability import (
@@ -128,9 +128,7 @@ def table_coverage(table: FrameTable) -> Coverage | None:
     known = table.select(table.estimated & table.with_covariance)
     if not len(known):
         return None
-    errors = pose_differences(
-        known.estimates_m, known.estimates_xyzw, known.truths_m, known.truths_xyzw)
-    return pose_coverage(errors, known.covariances)
+    return pose_coverage(known.differences, known.covariances)
 
 
 def versions() -> dict[str, str]:

@@ -13,7 +13,6 @@ from posenet_ros.arrays import Floats
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-TRUTH, ESTIMATE, FAILURE, TRAINING = '#1f2937', '#2563eb', '#dc2626', '#cbd5e1'
 STYLE = {
     'font.family': 'sans-serif', 'font.size': 10, 'svg.fonttype': 'none',
     'svg.hashsalt': 'posenet_ros', 'axes.spines.top': False, 'axes.spines.right': False,
@@ -22,6 +21,15 @@ STYLE = {
     'xtick.color': '#475569', 'ytick.color': '#475569', 'legend.frameon': False,
     'legend.fontsize': 9, 'figure.facecolor': 'white', 'savefig.facecolor': 'white'}
 MAX_MINOR_LABEL_DECADES = 1.8  # a longer axis has no room for minor labels
+
+
+class Colour:
+    """The colours of what is drawn, the same in all figures."""
+
+    TRUTH = '#1f2937'
+    ESTIMATE = '#2563eb'
+    FAILURE = '#dc2626'
+    TRAINING = '#cbd5e1'
 
 
 @contextmanager

@@ -10,14 +10,7 @@ import numpy as np
 from posenet_ros.arrays import Floats
 from posenet_ros.evaluation.correlations import BINS, LABELS
 from posenet_ros.evaluation.metrics.pose_errors import Errors
-from posenet_ros.evaluation.report.drawing import (
-    drawing,
-    ESTIMATE,
-    FAILURE,
-    logarithmic,
-    TRAINING,
-    TRUTH,
-)
+from posenet_ros.evaluation.report.drawing import Colour, drawing, logarithmic
 from posenet_ros.evaluation.report.tables import BASELINE_LABELS, number
 from posenet_ros.evaluation.results import FrameResult, FrameTable
 from posenet_ros.inference.train_index import TrainIndex
@@ -62,20 +55,20 @@ def _draw_path(
     truth = table.truths_m
     many = len(table) > MAX_VECTOR_POINTS
     if train is not None:
-        axis.plot(train.positions_m[:, a], train.positions_m[:, b], '.', color=TRAINING,
+        axis.plot(train.positions_m[:, a], train.positions_m[:, b], '.', color=Colour.TRAINING,
                   markersize=4, label=f'training positions ({len(train.names)})', rasterized=many)
     line = _gaps(truth, [frame.sequence for frame in table.frames])
-    axis.plot(line[:, a], line[:, b], '-', color=TRUTH, linewidth=1.4, label='truth',
+    axis.plot(line[:, a], line[:, b], '-', color=Colour.TRUTH, linewidth=1.4, label='truth',
               rasterized=many)
     estimates = table.estimates_m[table.accepted]
     pairs = np.stack([truth[table.accepted], estimates], axis=1)[..., [a, b]]  # (N, 2 ends, 2)
     axis.add_collection(LineCollection(
-        list(pairs), colors=ESTIMATE, linewidths=0.6, alpha=0.45, rasterized=many))
-    axis.plot(estimates[:, a], estimates[:, b], 'o', color=ESTIMATE, markersize=3,
+        list(pairs), colors=Colour.ESTIMATE, linewidths=0.6, alpha=0.45, rasterized=many))
+    axis.plot(estimates[:, a], estimates[:, b], 'o', color=Colour.ESTIMATE, markersize=3,
               label=f'estimate ({len(estimates)}), joined to its truth', rasterized=many)
     failed = truth[~table.accepted]
     if len(failed):
-        axis.plot(failed[:, a], failed[:, b], 'x', color=FAILURE, markersize=6,
+        axis.plot(failed[:, a], failed[:, b], 'x', color=Colour.FAILURE, markersize=6,
                   label=f'no accepted estimate ({len(failed)})', rasterized=many)
 
 
@@ -117,15 +110,15 @@ def error_along_path(frames: Sequence[FrameResult], errors: Errors) -> str:
         for axis, values, unit in zip(axes, errors, ('m', 'deg'), strict=True):
             index = np.arange(len(values))
             good = np.isfinite(values)
-            axis.plot(index[good], values[good], '.', color=ESTIMATE, markersize=4,
+            axis.plot(index[good], values[good], '.', color=Colour.ESTIMATE, markersize=4,
                       rasterized=many)
             if good.any():
                 median = float(np.median(values[good]))
-                axis.axhline(median, color=TRUTH, linewidth=1, linestyle='--',
+                axis.axhline(median, color=Colour.TRUTH, linewidth=1, linestyle='--',
                              label=f'median {number(median, unit)}')
                 axis.legend(loc='upper right')
             if not good.all():
-                axis.plot(index[~good], np.ones(int((~good).sum())), 'x', color=FAILURE,
+                axis.plot(index[~good], np.ones(int((~good).sum())), 'x', color=Colour.FAILURE,
                           transform=axis.get_xaxis_transform(), clip_on=False, rasterized=many)
             _mark_sequences(axis, frames)
             axis.set_ylim(bottom=0)
@@ -147,7 +140,7 @@ def _mark_sequences(axis: Axes, frames: Sequence[FrameResult]) -> None:
 def cumulative(errors: Errors, baselines: Mapping[str, Errors | None]) -> str:
     """Plot the cumulative distribution of the errors, beside those of the baselines."""
     curves: list[tuple[Errors, dict[str, str | float]]] = [
-        (errors, {'color': ESTIMATE, 'linewidth': 2.2, 'label': 'estimate'})]
+        (errors, {'color': Colour.ESTIMATE, 'linewidth': 2.2, 'label': 'estimate'})]
     for name, (colour, line) in BASELINE_STYLES.items():
         known = baselines.get(name)
         if known is not None:
@@ -193,11 +186,11 @@ def correlation_views(errors_m: Floats, known: Mapping[str, Floats]) -> str:
         for axis, (key, values) in zip(np.atleast_1d(axes), known.items(), strict=True):
             good = np.isfinite(errors_m) & np.isfinite(values)
             x, y = values[good], np.maximum(errors_m[good], MIN_ERROR)
-            axis.plot(x, y, '.', color=ESTIMATE, markersize=3, alpha=0.4,
+            axis.plot(x, y, '.', color=Colour.ESTIMATE, markersize=3, alpha=0.4,
                       rasterized=len(x) > MAX_VECTOR_POINTS)
             for i in np.array_split(np.argsort(x, kind='stable'), BINS):
                 if i.size:
-                    axis.plot(x[i[[0, -1]]], [np.median(y[i])] * 2, '-', color=TRUTH, linewidth=2)
+                    axis.plot(x[i[[0, -1]]], [np.median(y[i])] * 2, '-', color=Colour.TRUTH, linewidth=2)
             axis.set_yscale('log')
             axis.yaxis.set_major_formatter('{x:g}')
             label = fill(LABELS[key], 24)
@@ -218,10 +211,10 @@ def latency_histogram(frames: Sequence[FrameResult]) -> str | None:
     out: list[str] = []
     with drawing(out, size=(9, 3)) as (_, axis):
         end = float(np.percentile(durations, 99.5)) * 1.1
-        axis.hist(np.minimum(durations, end), bins=60, range=(0, end), color=ESTIMATE, alpha=0.8)
+        axis.hist(np.minimum(durations, end), bins=60, range=(0, end), color=Colour.ESTIMATE, alpha=0.8)
         for q, line in ((50, '-'), (95, '--'), (99, ':')):
             value = float(np.percentile(durations, q))
-            axis.axvline(value, color=TRUTH, linewidth=1.2, linestyle=line,
+            axis.axvline(value, color=Colour.TRUTH, linewidth=1.2, linestyle=line,
                          label=f'p{q}: {value:.1f} ms')
         axis.set_xlabel(f'ms, {LATENCY_LABELS[stage]}')
         axis.set_ylabel('frames')

@@ -7,18 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from posenet_ros.arrays import Floats
-from posenet_ros.evaluation.metrics.coverage import normalised_squared_errors, pose_differences
+from posenet_ros.evaluation.metrics.coverage import normalised_squared_errors
 from posenet_ros.evaluation.metrics.sparsification import Sparsification
 from posenet_ros.evaluation.reliability import SCORE_LIMIT
 from posenet_ros.evaluation.report.content import Report
-from posenet_ros.evaluation.report.drawing import (
-    drawing,
-    ESTIMATE,
-    FAILURE,
-    logarithmic,
-    TRAINING,
-    TRUTH,
-)
+from posenet_ros.evaluation.report.drawing import Colour, drawing, logarithmic
 from posenet_ros.evaluation.report.tables import UNITS
 from posenet_ros.evaluation.results import FrameTable
 
@@ -42,8 +35,7 @@ def calibration_view(table: FrameTable) -> str | None:
     known = table.select(table.accepted & table.with_covariance)
     if not len(known):
         return None
-    errors = pose_differences(
-        known.estimates_m, known.estimates_xyzw, known.truths_m, known.truths_xyzw)
+    errors = known.differences
     ratios = np.abs(errors) / np.sqrt(np.diagonal(known.covariances, axis1=1, axis2=2))
     out: list[str] = []
     with drawing(out, size=(9, 3.6), columns=3) as (figure, axes):
@@ -60,7 +52,7 @@ def calibration_view(table: FrameTable) -> str | None:
 def _draw_coverage(axis: Axes, ratios: Floats, label: str) -> None:
     """Plot the fraction of the errors within multiples of the predicted standard deviation."""
     x = np.linspace(0, MAX_SIGMAS, 81)
-    axis.plot(x, [erf(v / sqrt(2)) for v in x], '--', color=TRUTH, linewidth=1)
+    axis.plot(x, [erf(v / sqrt(2)) for v in x], '--', color=Colour.TRUTH, linewidth=1)
     for name, colour, column in zip('xyz', AXIS_COLOURS, ratios.T, strict=True):
         inside = np.searchsorted(np.sort(column), x, side='right') / len(column)
         axis.plot(x, inside, color=colour, label=f'{label} {name}')
@@ -73,9 +65,9 @@ def _draw_nees(axis: Axes, errors: Floats, covariances: Floats) -> None:
     """Draw the distribution of e' C^-1 e beside chi squared of three degrees of freedom."""
     x = np.linspace(0, MAX_NEES, 121)
     chi = [erf(sqrt(v / 2)) - sqrt(2 * v / pi) * exp(-v / 2) for v in x]
-    axis.plot(x, chi, '--', color=TRUTH, linewidth=1, label='calibrated covariance')
-    for part, colour, name in ((slice(3), ESTIMATE, 'position'),
-                               (slice(3, 6), FAILURE, 'rotation')):
+    axis.plot(x, chi, '--', color=Colour.TRUTH, linewidth=1, label='calibrated covariance')
+    for part, colour, name in ((slice(3), Colour.ESTIMATE, 'position'),
+                               (slice(3, 6), Colour.FAILURE, 'rotation')):
         nees = normalised_squared_errors(errors[:, part], covariances[:, part, part])
         axis.plot(x, np.searchsorted(np.sort(nees), x, side='right') / len(nees), color=colour,
                   label=name)
@@ -103,10 +95,10 @@ def _draw_sparsification(axis: Axes, curves: Sparsification) -> None:
     for label, style, actual, oracle, predicted in (
             ('mean', '-', curves.mean, curves.oracle_mean, curves.predicted_mean),
             ('95th percentile', '--', curves.p95, curves.oracle_p95, curves.predicted_p95)):
-        axis.plot(curves.kept, actual, style, color=ESTIMATE,
+        axis.plot(curves.kept, actual, style, color=Colour.ESTIMATE,
                   label=f'{label}, the most certain kept')
-        axis.plot(curves.kept, oracle, style, color=TRAINING, label=f'{label}, by an oracle')
-        axis.plot(curves.kept, predicted, style, color=TRUTH, linewidth=0.8,
+        axis.plot(curves.kept, oracle, style, color=Colour.TRAINING, label=f'{label}, by an oracle')
+        axis.plot(curves.kept, predicted, style, color=Colour.TRUTH, linewidth=0.8,
                   label=f'{label}, as predicted')
     axis.set(xlim=(1.0, 0.0), xlabel='fraction of the frames kept')
     axis.set_ylim(bottom=0)
@@ -133,12 +125,12 @@ def place_score_view(inside: Floats, outside: Floats) -> str | None:
 def _draw_scores(axis: Axes, inside: Floats, outside: Floats) -> None:
     both = np.maximum(np.concatenate([inside, outside]), MIN_SCORE)
     bins = np.geomspace(both.min(), both.max() * 1.01, 50).tolist()
-    for values, colour, name in ((inside, ESTIMATE, 'of this place'),
-                                 (outside, FAILURE, 'of other places')):
+    for values, colour, name in ((inside, Colour.ESTIMATE, 'of this place'),
+                                 (outside, Colour.FAILURE, 'of other places')):
         values = np.maximum(values, MIN_SCORE)
         axis.hist(values, bins=bins, weights=np.full(len(values), 1 / len(values)), color=colour,
                   alpha=0.6, label=f'{name} ({len(values)})')
-    axis.axvline(SCORE_LIMIT, color=TRUTH, linewidth=1, linestyle='--', label='limit of the model')
+    axis.axvline(SCORE_LIMIT, color=Colour.TRUTH, linewidth=1, linestyle='--', label='limit of the model')
     logarithmic(axis, both)
     axis.set(xlabel='place score, logarithmic', ylabel='fraction of the images')
     _percent(axis)
@@ -147,8 +139,8 @@ def _draw_scores(axis: Axes, inside: Floats, outside: Floats) -> None:
 def _draw_roc(axis: Axes, inside: Floats, outside: Floats) -> None:
     limits = np.sort(np.concatenate([inside, outside]))
     kept = [np.searchsorted(np.sort(v), limits, side='right') / len(v) for v in (inside, outside)]
-    axis.step(np.append(0, kept[0]), np.append(0, kept[1]), where='post', color=ESTIMATE)
-    axis.axvline(0.95, color=TRUTH, linewidth=1, linestyle=':')
+    axis.step(np.append(0, kept[0]), np.append(0, kept[1]), where='post', color=Colour.ESTIMATE)
+    axis.axvline(0.95, color=Colour.TRUTH, linewidth=1, linestyle=':')
     axis.set(xlim=(0, 1.005), ylim=(-0.01, 1), xlabel='images of this place that pass a limit',
              ylabel='images of others that pass it')
     _percent(axis, x=True)

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import argparse
 from array import array
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, ExitStack, suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 import os
-import signal
-import subprocess
 import sys
 import time
 from typing import Any
@@ -23,6 +21,7 @@ from posenet_ros.geometry.camera import Camera
 from posenet_ros.inference.artifact import load
 from posenet_ros.training.bench.parts.images import textured_image
 from posenet_ros.training.bench.timing import cpu_s, memory_mb
+from posenet_ros.utils.processes import start_module
 from posenet_ros.utils.ros_environment import prepare_environment
 
 START_TIMEOUT_S = 60.0
@@ -51,21 +50,6 @@ def run_echo_node() -> None:
     node.create_subscription(Image, 'image', publish_pose, qos_profile_sensor_data)
     with suppress(KeyboardInterrupt, ExternalShutdownException):
         rclpy.spin(node)
-
-
-@contextmanager
-def start_module(command: Sequence[object]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process for the time of a block."""
-    process = subprocess.Popen([sys.executable, '-m', *map(str, command)])
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 class Cameras:
@@ -165,7 +149,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
                      for i in range(options.nodes)]
         values = diagnostics(cameras.node)
         begun_s = time.monotonic()
-        pids = [stack.enter_context(start_module(node_command(options, i))).pid
+        pids = [stack.enter_context(start_module(
+            *node_command(options, i), stop_timeout_s=STOP_TIMEOUT_S)).pid
                 for i in range(options.nodes)]
         cameras.publish_for(START_TIMEOUT_S, options.rate, lambda: all(
             listener.output.poses for listener in listeners))

@@ -1,9 +1,14 @@
-"""Memory of the process: keep freed memory in glibc, release the pages of mapped files."""
+"""Child processes that end with the block that started them; memory of processes."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 import ctypes
 from pathlib import Path
+import signal
+import subprocess
+import sys
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 LARGEST_FROM_HEAP_BYTES = 1 << 25  # more is not allowed
@@ -40,3 +45,24 @@ def forget_mapped(file: Path) -> None:
         if line.endswith(name) and 'w' not in rights:
             start, end = (int(address, 16) for address in addresses.split('-'))
             libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), MADV_DONTNEED)
+
+
+@contextmanager
+def start_module(*command: object, stop_timeout_s: float) -> Iterator[subprocess.Popen[bytes]]:
+    """
+    Run `python -m` with these words for the time of a block; however that ends, so does the child.
+
+    :param command: module and arguments.
+    :param stop_timeout_s: seconds from SIGINT to SIGKILL.
+    """
+    process = subprocess.Popen([sys.executable, '-m', *map(str, command)])
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        try:
+            process.wait(stop_timeout_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
