@@ -25,7 +25,8 @@ from posenet_ros.geometry.pose import Pose  # noqa: E402
 from posenet_ros.imaging.files import read_image  # noqa: E402
 from posenet_ros.inference.artifact import load  # noqa: E402
 from posenet_ros.localisation.factory import make_relocaliser, RelocaliserOptions  # noqa: E402
-from posenet_ros.localisation.gate import Gate, NODE_DEFAULTS  # noqa: E402
+from posenet_ros.localisation.gate import Gate  # noqa: E402
+from posenet_ros.localisation.gate_config import NODE_DEFAULTS  # noqa: E402
 
 
 def through_node(model: Path, image: np.ndarray, refine: bool) -> Calls:
