@@ -31,7 +31,7 @@ class Calls:
 
     @property
     def folders(self) -> list[str]:
-        """The folders in the order of first entry; modules beside the folders are left out."""
+        """Return the folders in the order of first entry, without the modules beside them."""
         return list(dict.fromkeys(name.split('/')[0] for name in self.functions if '/' in name))
 
 

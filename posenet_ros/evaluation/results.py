@@ -70,7 +70,7 @@ class FrameResult:
 
     @property
     def outcome(self) -> str:
-        """The gate's verdict as a word, or `dropped` for a frame without an estimate."""
+        """Return the gate's verdict as a word, or `dropped` for a frame without an estimate."""
         if self.estimate is None:
             return 'dropped'
         return (self.verdict or Verdict.ACCEPTED).value
@@ -150,26 +150,26 @@ class FrameTable:
 
     @cached_property
     def accepted_errors(self) -> Errors:
-        """The errors of accepted estimates, infinite elsewhere."""
+        """Return the errors of accepted estimates, infinite elsewhere."""
         metres, degrees = (np.where(self.accepted, values, np.inf) for values in self.errors)
         return ByUnit(metres, degrees)
 
     @cached_property
     def differences(self) -> Floats:
-        """The (N, 6) differences of estimates and truths, in the order of the covariance."""
+        """Return the (N, 6) differences of estimates and truths, ordered as the covariance."""
         return pose_differences(
             self.estimates_m, self.estimates_xyzw, self.truths_m, self.truths_xyzw)
 
     @cached_property
     def sigmas(self) -> ByUnit[Floats]:
-        """The total predicted standard deviations, roots of the traces; NaN where unknown."""
+        """Return the predicted standard deviations, roots of the traces; NaN where unknown."""
         variances = np.diagonal(self.covariances, axis1=1, axis2=2).reshape(-1, 2, 3).sum(axis=2)
         metres, radians = np.sqrt(variances).T
         return ByUnit(metres, np.degrees(radians))
 
     @cached_property
     def place_scores(self) -> Floats:
-        """The place scores of the frames that have one, (M,)."""
+        """Return the place scores of the frames that have one, (M,)."""
         return np.array([frame.place_score for frame in self.frames
                          if frame.place_score is not None])
 

@@ -53,7 +53,7 @@ class Relocaliser:
 
     @property
     def camera(self) -> Camera:
-        """The model's camera, at the full size of the training images."""
+        """Return the model's camera, at the full size of the training images."""
         return self._artifact.camera
 
     def camera_of(self, image: RgbImage) -> Camera:

@@ -78,5 +78,5 @@ class NetworkConfig:
 
     @property
     def fc_width(self) -> int:
-        """Number of activations before the pose layers of all members."""
+        """Return the number of activations before the pose layers of all members."""
         return self.members * self.head_width

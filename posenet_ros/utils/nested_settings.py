@@ -32,7 +32,7 @@ class Sections(Generic[T]):
 
     @property
     def sections(self) -> dict[str, Any]:
-        """The types of the sections, by name."""
+        """Return the types of the sections, by name."""
         return {f.name: f.default_factory for f in fields(self.cls)  # type: ignore[arg-type]
                 if is_dataclass(f.default_factory)}
 

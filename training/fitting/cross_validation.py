@@ -100,7 +100,7 @@ class Folds:
 
     @property
     def validation(self) -> tuple[Images, ...]:
-        """Validation images of each fold."""
+        """Return the validation images of each fold."""
         return tuple(held for _, held in self.parts)
 
     def in_every_fold(self) -> Images:

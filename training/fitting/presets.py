@@ -172,7 +172,7 @@ class Preset:
 
     @property
     def folds(self) -> int:
-        """Number of cross-validation folds."""
+        """Return the number of cross-validation folds."""
         return self.network.members if self.validation.cross_fit else 1
 
     def to_mapping(self) -> dict[str, Any]:

@@ -73,13 +73,13 @@ class Evaluation:
 
     @cached_property
     def baselines(self) -> Mapping[str, Errors | None]:
-        """The errors of each baseline, None where unknown."""
+        """Return the errors of each baseline, None where unknown."""
         return dict.fromkeys(BASELINES) if self.train is None else baseline_errors(
             self.table, self.train)
 
     @cached_property
     def quantities(self) -> Mapping[str, Floats]:
-        """The quantities that the error is correlated with."""
+        """Return the quantities that the error is correlated with."""
         return quantities(self.table, self.train, timed=self.data.get('stamps') != 'rows')
 
 

@@ -47,7 +47,7 @@ class FrameStatistics:
 
     @property
     def medians(self) -> ByUnit[float | None]:
-        """The median errors, None without an accepted estimate."""
+        """Return the median errors, None without an accepted estimate."""
         return ByUnit(*(None if statistics is None else statistics.median
                         for statistics in (self.translation_m, self.rotation_deg)))
 
