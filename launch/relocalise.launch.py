@@ -10,6 +10,21 @@ from launch_ros.substitutions import FindPackageShare
 DEFAULTS = [FindPackageShare('posenet_ros'), 'config', 'relocalise.yaml']
 RVIZ = [FindPackageShare('posenet_ros'), 'config', 'relocalise.rviz']
 
+ARGUMENTS = [  # name, default, description
+    ('model', '', 'model folder; empty: as in params_file'),
+    ('image', 'camera/image_raw', 'topic of the images'),
+    ('camera_info', 'camera/camera_info', 'topic of their camera_info'),
+    ('params_file', PathJoinSubstitution(DEFAULTS), 'parameters of the node, YAML'),
+    ('namespace', '', 'namespace of the node'),
+    ('tf_mode', '',
+     'transform to broadcast: none, map_to_camera, map_to_base or map_to_odom; empty: as '
+     'in params_file'),
+    ('refine', '', 'make poses exact by landmarks: true or false; empty: as in params_file'),
+    ('use_sim_time', 'false', 'take the time from /clock'),
+    ('log_level', 'info', 'debug, info, warn, error or fatal'),
+    ('rviz', 'false', 'start RViz, too'),
+]
+
 
 def set_if_given(name: str) -> SetParameter:
     """Return the action that lets a launch argument win over the parameter file."""
@@ -20,31 +35,8 @@ def set_if_given(name: str) -> SetParameter:
 def generate_launch_description() -> LaunchDescription:
     """Declare the arguments and the node."""
     return LaunchDescription([
-        DeclareLaunchArgument(
-            'model', default_value='',
-            description='model folder; empty: as in params_file'),
-        DeclareLaunchArgument(
-            'image', default_value='camera/image_raw', description='topic of the images'),
-        DeclareLaunchArgument(
-            'camera_info', default_value='camera/camera_info',
-            description='topic of their camera_info'),
-        DeclareLaunchArgument(
-            'params_file', default_value=PathJoinSubstitution(DEFAULTS),
-            description='parameters of the node, YAML'),
-        DeclareLaunchArgument('namespace', default_value='', description='namespace of the node'),
-        DeclareLaunchArgument(
-            'tf_mode', default_value='',
-            description='transform to broadcast: none, map_to_camera, map_to_base or map_to_odom; '
-            'empty: as in params_file'),
-        DeclareLaunchArgument(
-            'refine', default_value='',
-            description='make poses exact by landmarks: true or false; empty: as in params_file'),
-        DeclareLaunchArgument(
-            'use_sim_time', default_value='false', description='take the time from /clock'),
-        DeclareLaunchArgument(
-            'log_level', default_value='info',
-            description='debug, info, warn, error or fatal'),
-        DeclareLaunchArgument('rviz', default_value='false', description='start RViz, too'),
+        *(DeclareLaunchArgument(name, default_value=default, description=description)
+          for name, default, description in ARGUMENTS),
         GroupAction([
             SetParametersFromFile(LaunchConfiguration('params_file')),
             SetParameter('use_sim_time', LaunchConfiguration('use_sim_time')),

@@ -31,7 +31,7 @@ from posenet_ros.localisation.gate_config import NODE_DEFAULTS  # noqa: E402
 
 def through_node(model: Path, image: np.ndarray, refine: bool) -> Calls:
     """Publish nothing, but give the node's callback one message and wait for its pose."""
-    from posenet_ros.node import RelocaliserNode
+    from posenet_ros.ros_node.lifecycle_node import RelocaliserNode
     import rclpy
     from sensor_msgs.msg import Image
 

@@ -156,7 +156,7 @@ class FrameTable:
 
     @cached_property
     def differences(self) -> Floats:
-        """The differences (N, 6) of estimates and truths, as a covariance has its axes."""
+        """The (N, 6) differences of estimates and truths, in the order of the covariance."""
         return pose_differences(
             self.estimates_m, self.estimates_xyzw, self.truths_m, self.truths_xyzw)
 

@@ -172,10 +172,10 @@ def test_no_frames_are_refused() -> None:
 
 def test_nearest_image_baseline_is_over_the_images_that_could_be_read() -> None:
     train = train_index()
-    known = Pose(train.positions_m[2], train.quats_xyzw[2])
+    known = Pose(train.positions_m[2] + (0.4, 0, 0), train.quats_xyzw[2])
     frames = [FrameResult('a', 1, known, nearest_image=2), FrameResult('b', 2, pose(0))]
     medians = build_report(Evaluation(frames, train)).baselines['nearest_train_image']
-    assert medians.translation_m == 0
+    assert medians.translation_m == pytest.approx(0.4)
     assert medians.rotation_deg == pytest.approx(0, abs=1e-9)
 
 

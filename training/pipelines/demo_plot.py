@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.datasets.pose_files import Format, read_poses
-from posenet_ros.evaluation.report.drawing import ESTIMATE, TRAINING, TRUTH
+from posenet_ros.evaluation.report.drawing import Colour
 from posenet_ros.imaging.files import read_image
 from posenet_ros.inference.artifact import load
 
@@ -40,9 +40,10 @@ def draw_path(axis: Axes, demo: Path) -> None:
     """Show training positions, truth and the live node's poses from above."""
     train = load(demo / 'model').train.positions_m
     found = read_columns(demo / 'report' / 'frames.csv', ('true_x', 'true_y', 'x', 'y'))
-    axis.scatter(train[:, 0], train[:, 1], s=5, color=TRAINING, label='training walks')
-    axis.plot(found[:, 0], found[:, 1], color=TRUTH, label='truth')
-    axis.scatter(found[:, 2], found[:, 3], s=7, color=ESTIMATE, label='pose from the live node')
+    axis.scatter(train[:, 0], train[:, 1], s=5, color=Colour.TRAINING, label='training walks')
+    axis.plot(found[:, 0], found[:, 1], color=Colour.TRUTH, label='truth')
+    axis.scatter(found[:, 2], found[:, 3], s=7, color=Colour.ESTIMATE,
+                 label='pose from the live node')
     axis.set(aspect='equal', xlabel='x (m)', ylabel='y (m)', title='from above')
     axis.legend(frameon=False, loc='upper center', bbox_to_anchor=(0.5, -0.16), ncols=3)
 
@@ -53,7 +54,7 @@ def draw_errors(axis: Axes, demo: Path) -> None:
     errors = read_columns(demo / 'report' / 'frames.csv', columns)
     percent = 100 * np.arange(1, len(errors) + 1) / len(errors)
     for values, unit, style in zip(errors.T, ('m', 'deg'), ('-', '--'), strict=True):
-        axis.plot(np.sort(values), percent, style, color=ESTIMATE,
+        axis.plot(np.sort(values), percent, style, color=Colour.ESTIMATE,
                   label=f'{unit} (median {np.nanmedian(values):.2f})')
     axis.set(xscale='log', ylim=(0, 100), xlabel='error', ylabel='frames (%)',
              title='cumulative distribution of the errors')

@@ -63,12 +63,12 @@ class Evaluation:
 
     @cached_property
     def table(self) -> FrameTable:
-        """The results as arrays."""
+        """Stack the results in arrays."""
         return FrameTable.from_frames(self.frames)
 
     @cached_property
     def out_of_place_table(self) -> FrameTable:
-        """The results of images of other places as arrays."""
+        """Stack the results of images of other places in arrays."""
         return FrameTable.from_frames(self.out_of_place)
 
     @cached_property

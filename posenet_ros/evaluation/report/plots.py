@@ -190,7 +190,8 @@ def correlation_views(errors_m: Floats, known: Mapping[str, Floats]) -> str:
                       rasterized=len(x) > MAX_VECTOR_POINTS)
             for i in np.array_split(np.argsort(x, kind='stable'), BINS):
                 if i.size:
-                    axis.plot(x[i[[0, -1]]], [np.median(y[i])] * 2, '-', color=Colour.TRUTH, linewidth=2)
+                    axis.plot(x[i[[0, -1]]], [np.median(y[i])] * 2, '-', color=Colour.TRUTH,
+                              linewidth=2)
             axis.set_yscale('log')
             axis.yaxis.set_major_formatter('{x:g}')
             label = fill(LABELS[key], 24)
@@ -211,7 +212,8 @@ def latency_histogram(frames: Sequence[FrameResult]) -> str | None:
     out: list[str] = []
     with drawing(out, size=(9, 3)) as (_, axis):
         end = float(np.percentile(durations, 99.5)) * 1.1
-        axis.hist(np.minimum(durations, end), bins=60, range=(0, end), color=Colour.ESTIMATE, alpha=0.8)
+        axis.hist(np.minimum(durations, end), bins=60, range=(0, end), color=Colour.ESTIMATE,
+                  alpha=0.8)
         for q, line in ((50, '-'), (95, '--'), (99, ':')):
             value = float(np.percentile(durations, q))
             axis.axvline(value, color=Colour.TRUTH, linewidth=1.2, linestyle=line,

@@ -97,7 +97,8 @@ def _draw_sparsification(axis: Axes, curves: Sparsification) -> None:
             ('95th percentile', '--', curves.p95, curves.oracle_p95, curves.predicted_p95)):
         axis.plot(curves.kept, actual, style, color=Colour.ESTIMATE,
                   label=f'{label}, the most certain kept')
-        axis.plot(curves.kept, oracle, style, color=Colour.TRAINING, label=f'{label}, by an oracle')
+        axis.plot(curves.kept, oracle, style, color=Colour.TRAINING,
+                  label=f'{label}, by an oracle')
         axis.plot(curves.kept, predicted, style, color=Colour.TRUTH, linewidth=0.8,
                   label=f'{label}, as predicted')
     axis.set(xlim=(1.0, 0.0), xlabel='fraction of the frames kept')
@@ -130,7 +131,8 @@ def _draw_scores(axis: Axes, inside: Floats, outside: Floats) -> None:
         values = np.maximum(values, MIN_SCORE)
         axis.hist(values, bins=bins, weights=np.full(len(values), 1 / len(values)), color=colour,
                   alpha=0.6, label=f'{name} ({len(values)})')
-    axis.axvline(SCORE_LIMIT, color=Colour.TRUTH, linewidth=1, linestyle='--', label='limit of the model')
+    axis.axvline(SCORE_LIMIT, color=Colour.TRUTH, linewidth=1, linestyle='--',
+                 label='limit of the model')
     logarithmic(axis, both)
     axis.set(xlabel='place score, logarithmic', ylabel='fraction of the images')
     _percent(axis)
