@@ -95,9 +95,11 @@ def complete(line: str) -> int:
         # argcomplete numbers the word that stands for the program: the verb
         os.environ['_ARGCOMPLETE'] = str(int(os.environ['_ARGCOMPLETE']) + 1)
         return run(words[:1])
+    found = [verb for verb in VERBS if verb.startswith(words[-1])]
+    if len(found) == 1:
+        found = [f'{found[0]} ']  # the word is whole
     with os.fdopen(8, 'w') as answer:  # where argcomplete's shell function reads
-        separator = os.environ.get('_ARGCOMPLETE_IFS', '\n')
-        answer.write(separator.join(verb for verb in VERBS if verb.startswith(words[-1])))
+        answer.write(os.environ.get('_ARGCOMPLETE_IFS', '\n').join(found))
     return 0
 
 

@@ -143,6 +143,13 @@ def test_python_m_loads_no_module_under_two_names(module: str) -> None:
     assert f'usage: python -m {module}' in done.stdout
 
 
+def test_no_file_imports_training_by_its_folder_s_name() -> None:
+    for folder in ('posenet_ros', 'training', 'test'):
+        for file in (ROOT / folder).rglob('*.py'):
+            found = re.search(r'^ *(from|import) training\b', file.read_text(), re.MULTILINE)
+            assert not found, file
+
+
 def test_choices_are_those_of_the_code() -> None:
     assert set(choices.CORRUPTIONS) == set(CORRUPTIONS)
     assert set(choices.BAG_STORAGES) == set(STORAGES)
@@ -153,8 +160,9 @@ def test_choices_are_those_of_the_code() -> None:
 
 
 @pytest.mark.parametrize(('line', 'expected'), [
-    ('posenet ro', {'robustness'}), ('posenet re', {'replay'}),
-    ('posenet scene --fr', {'--frames '}), ('posenet bag --split t', {'train', 'test'})])
+    ('posenet ro', {'robustness '}), ('posenet in', {'info', 'int8'}),
+    ('posenet scene --fr', {'--frames '}), ('posenet bag --split t', {'train', 'test'}),
+    ('posenet bench g', {'gpu '})])
 def test_the_shell_completes_verbs_options_and_choices(
         tmp_path: Path, line: str, expected: set[str]) -> None:
     pytest.importorskip('argcomplete')
