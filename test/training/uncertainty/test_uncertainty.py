@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 from posenet_ros.errors import InputError
 from posenet_ros.imaging.files import read_image
-from posenet_ros.inference.artifact import load, LoadedArtifact
+from posenet_ros.inference.artifact import load, LoadedArtifact, WEIGHTS_FILE
 from posenet_ros.inference.engine import load_engine
 from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.training.data.augment import Augmentation
 from posenet_ros.training.data.images import MAX_IMAGES, subsample
+from posenet_ros.training.export.litert import load_network
 from posenet_ros.training.fitting.calibration import coverage, fit_score_power, fit_sigma_scales
 from posenet_ros.training.landmarks import validation
 from posenet_ros.training.uncertainty import __main__ as uncertainty
@@ -176,6 +177,8 @@ def test_a_network_with_uncertainty_heads_gives_the_same_poses(
     assert np.isfinite(after.log_sigma).all()
     assert (fitted.folder / 'log.csv').is_file()
     assert fitted.provenance['uncertainty']['views'] == 24 * 5
+    head = load_network(fitted.network, fitted.folder / WEIGHTS_FILE).get_layer('log_sigma')
+    assert np.abs(head.get_weights()[1]).min() > 0, 'the fitted biases, not the initial zeros'
 
 
 def test_engines_agree_on_the_uncertainty(court: Path, fitted: LoadedArtifact) -> None:
