@@ -56,3 +56,38 @@ def test_no_path_of_a_machine_and_no_large_file_is_tracked() -> None:
         if file.is_file():
             assert file.stat().st_size < 1_500_000, name
             assert b'/work' + b'/main' not in file.read_bytes(), name
+
+
+def defines(name: str) -> bool:
+    """Tell whether a dotted name is a module of ours, or defined in one."""
+    parts = name.removeprefix('posenet_ros.').split('.')
+    top = ROOT / 'posenet_ros'
+    for i in range(len(parts), 0, -1):
+        path, rest = top.joinpath(*parts[:i]), parts[i:]
+        files = [f for f in (path.with_suffix('.py'), path / '__init__.py') if f.is_file()]
+        if files:
+            return not rest or all(re.search(
+                rf'^ *(?:(?:def|class) {word}\b|{word}\b.*=|{word}:)', files[0].read_text(),
+                re.MULTILINE) for word in rest)
+    return False
+
+
+def test_what_docstrings_refer_to_exists() -> None:
+    found = 0
+    for top in ('posenet_ros', 'training', 'test'):
+        for file in sorted((ROOT / top).rglob('*.py')):
+            for name in re.findall(r':(?:func|class|meth|mod|data|exc):`(posenet_ros[\w.]*)`',
+                                   file.read_text()):
+                assert defines(name), f'{file.relative_to(ROOT)}: {name}'
+                found += 1
+    assert found > 20
+    assert defines('posenet_ros.geometry.pose.Pose')
+    assert not defines('posenet_ros.pose.Pose')
+
+
+def test_the_documents_name_files_that_exist() -> None:
+    for document in ('README.md', 'CONTRIBUTING.md', 'training/README.md', 'doc/architecture.md'):
+        text = (ROOT / document).read_text()
+        folders = 'posenet_ros|training|test|config|launch|doc'
+        for name in re.findall(rf'`((?:{folders})/[\w./-]+)`', text):
+            assert 'NAME' in name or (ROOT / name).exists(), f'{document}: {name}'
