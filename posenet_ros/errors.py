@@ -17,7 +17,7 @@ class PoseNetError(Exception):
 
 
 class InputError(PoseNetError, ValueError):
-    """What the user gave is not usable: says what was expected, what came and what to do."""
+    """Unusable input: the message says what was expected, what came and what to do."""
 
     exit_code = 2
 
