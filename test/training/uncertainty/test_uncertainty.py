@@ -60,6 +60,14 @@ def test_known_noise_is_fitted_and_calibrated() -> None:
         'one sigma for all images has to be worse'
 
 
+def test_the_noise_model_does_not_depend_on_the_features_origin() -> None:
+    features, errors, _ = noisy(500, 1)
+    errors = errors.astype(np.float32)
+    plain = fit_noise_model(features, errors, 32, 0).sigmas(features)
+    moved = fit_noise_model(features + 3, errors, 32, 0).sigmas(features + 3)
+    assert np.allclose(plain, moved, rtol=0.02)
+
+
 def test_the_scale_of_an_axis_keeps_to_that_of_its_fellows() -> None:
     ratios = np.random.default_rng(0).normal(size=(20000, 6)) * [1, 1, 8, 2, 2, 2]
     # geometric means of 1, 1, 8 (2) and each of them; the rotation's axes agree already
