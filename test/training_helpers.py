@@ -49,7 +49,7 @@ def walk(count: int, seed: int) -> list[Pose]:
     return poses
 
 
-def write_cambridge(folder: Path, sequences: int = 3, count: int = 12,
+def write_wall_dataset(folder: Path, sequences: int = 3, count: int = 12,
                     with_camera: bool = True, camera: Camera = CAMERA) -> dict[str, Pose]:
     """
     Write a dataset in Cambridge layout; the last walk is the test split.

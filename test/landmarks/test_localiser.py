@@ -36,7 +36,7 @@ from posenet_ros.training.landmarks import validation as refined
 from posenet_ros.training.landmarks.triangulation import triangulate
 import pytest
 from training_helpers import LARGE_CAMERA as CAMERA
-from training_helpers import MAP_FROM_CAMERA, train_tiny, WALL_M, write_cambridge
+from training_helpers import MAP_FROM_CAMERA, train_tiny, WALL_M, write_wall_dataset
 
 SETTINGS = ('weights=none', 'input_width=48', 'input_height=36', 'pooling=spatial',
             'head_width=64', 'epochs=1', 'batch=8', 'colour=0.2', 'noise=3', 'validation=0.3',
@@ -46,7 +46,7 @@ SETTINGS = ('weights=none', 'input_width=48', 'input_height=36', 'pooling=spatia
 @pytest.fixture(scope='module')
 def wall(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp('data') / 'wall'
-    write_cambridge(folder, camera=CAMERA)
+    write_wall_dataset(folder, camera=CAMERA)
     return folder
 
 

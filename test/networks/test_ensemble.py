@@ -32,7 +32,7 @@ from training_helpers import (
     read_log,
     train_arguments,
     use_tiny_backbone,
-    write_cambridge,
+    write_wall_dataset,
 )
 
 SETTINGS = ('weights=none', 'input_width=48', 'input_height=36', 'head_width=64', 'epochs=2',
@@ -53,7 +53,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope='module')
 def court(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp('data') / 'court'
-    write_cambridge(folder)
+    write_wall_dataset(folder)
     return folder
 
 

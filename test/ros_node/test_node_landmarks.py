@@ -24,7 +24,7 @@ from ros_helpers import (
     write_mean_colour_model,
 )
 from training_helpers import LARGE_CAMERA as CAMERA
-from training_helpers import wall_view, write_cambridge
+from training_helpers import wall_view, write_wall_dataset
 
 DOMAIN = 150
 SCALE = (1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
@@ -34,7 +34,7 @@ SCALE = (1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
 def walked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Pose]]:
     """Return a model folder whose network knows little, with landmarks; and all true poses."""
     folder = tmp_path_factory.mktemp('walk')
-    poses = write_cambridge(folder / 'wall', camera=CAMERA)
+    poses = write_wall_dataset(folder / 'wall', camera=CAMERA)
     model = write_mean_colour_model(folder / 'model', CAMERA)
     loaded = artifact.load(model)
     seen = read_dataset(folder / 'wall', 'train', None)

@@ -29,7 +29,7 @@ from posenet_ros.training.pipelines.demo_run import (
 import psutil
 import pytest
 from ros_helpers import write_mean_colour_model
-from training_helpers import CAMERA, write_cambridge
+from training_helpers import CAMERA, write_wall_dataset
 
 
 def report(estimated: int = 299, error_m: float = 0.6, error_deg: float = 4.0) -> Report:
@@ -68,7 +68,7 @@ def test_the_live_node_s_answers_become_the_report(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('ROS_DOMAIN_ID', '153')
     monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
-    write_cambridge(tmp_path / 'court')
+    write_wall_dataset(tmp_path / 'court')
     write_mean_colour_model(tmp_path / 'model', CAMERA)
     assert make_bag.main(['--data', str(tmp_path / 'court'), '--split', 'train',
                           '--out', str(tmp_path / 'bag')]) == 0

@@ -31,7 +31,7 @@ from training_helpers import (
     read_log,
     train_arguments,
     use_tiny_backbone,
-    write_cambridge,
+    write_wall_dataset,
 )
 
 TINY = ('weights=none', 'input_width=48', 'input_height=36', 'pooling=spatial', 'head_width=64',
@@ -42,7 +42,7 @@ TINY = ('weights=none', 'input_width=48', 'input_height=36', 'pooling=spatial', 
 @pytest.fixture(scope='module')
 def court(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp('data') / 'court'
-    write_cambridge(folder)
+    write_wall_dataset(folder)
     return folder
 
 

@@ -13,12 +13,12 @@ from posenet_ros.imaging.files import read_image
 from posenet_ros.training.data.datasets import read_dataset
 from posenet_ros.training.fitting.cross_validation import describe_split, hold_out
 import pytest
-from training_helpers import CAMERA, walk, write_cambridge
+from training_helpers import CAMERA, walk, write_wall_dataset
 
 
 @pytest.fixture
 def court(tmp_path: Path) -> Path:
-    write_cambridge(tmp_path / 'court')
+    write_wall_dataset(tmp_path / 'court')
     return tmp_path / 'court'
 
 
@@ -28,7 +28,7 @@ def append(folder: Path, line: str) -> None:
 
 
 def test_poses_are_those_that_were_written(tmp_path: Path) -> None:
-    poses = write_cambridge(tmp_path / 'court')
+    poses = write_wall_dataset(tmp_path / 'court')
     dataset = read_dataset(tmp_path / 'court', 'train')
     assert len(dataset.samples) == 36
     assert dataset.camera == CAMERA
@@ -96,12 +96,12 @@ def test_an_empty_split_and_a_missing_folder_are_errors(court: Path, tmp_path: P
 
 
 def test_the_camera_comes_from_text_file_or_the_scene_s_name(tmp_path: Path) -> None:
-    write_cambridge(tmp_path / 'KingsCollege', with_camera=False)
+    write_wall_dataset(tmp_path / 'KingsCollege', with_camera=False)
     known = read_dataset(tmp_path / 'KingsCollege', 'train').camera
     assert known.fx == pytest.approx(1670 / 1920 * 96)
     assert known.cx == 47.5
     plain = tmp_path / 'mine'
-    write_cambridge(plain, with_camera=False)
+    write_wall_dataset(plain, with_camera=False)
     with pytest.raises(InputError, match='camera is not known'):
         read_dataset(plain, 'train')
     assert read_dataset(plain, 'train', '70').camera.fy == 70
@@ -117,7 +117,7 @@ def test_the_camera_comes_from_text_file_or_the_scene_s_name(tmp_path: Path) -> 
 
 
 def test_an_nvm_file_gives_the_focal_length(tmp_path: Path) -> None:
-    write_cambridge(tmp_path / 'scene', with_camera=False)
+    write_wall_dataset(tmp_path / 'scene', with_camera=False)
     camera = 'a.jpg 1600 1 0 0 0 0 0 0 0 0\n'
     (tmp_path / 'scene' / 'reconstruction.nvm').write_text(f'NVM_V3\n\n2\n{camera}{camera}0\n')
     assert read_dataset(tmp_path / 'scene', 'train').camera.fx == pytest.approx(80)
@@ -185,14 +185,14 @@ def test_tum(tmp_path: Path) -> None:
 
 
 def test_validation_is_whole_sequences_or_blocks(tmp_path: Path) -> None:
-    write_cambridge(tmp_path / 'three')
+    write_wall_dataset(tmp_path / 'three')
     three = read_dataset(tmp_path / 'three', 'train')
     kept, held = hold_out(three, 0.3)
     assert describe_split(three, (kept, held)) == (
         'training on 24 images, validation on 12 (seq1)')
     assert held.tolist() == list(range(12))  # seq1
     assert kept.tolist() == list(range(12, 36))
-    write_cambridge(tmp_path / 'one', sequences=1, count=50)
+    write_wall_dataset(tmp_path / 'one', sequences=1, count=50)
     one = read_dataset(tmp_path / 'one', 'train')
     kept, held = hold_out(one, 0.2)
     assert len(held) in (9, 10)
@@ -202,7 +202,7 @@ def test_validation_is_whole_sequences_or_blocks(tmp_path: Path) -> None:
     both = [hold_out(one, 0.2, fold, 2) for fold in (0, 1)]
     assert [sum(np.diff(part) > 1) for _, part in both] == [2, 2]  # 3 blocks each
     assert not set(both[0][1]) & set(both[1][1])
-    write_cambridge(tmp_path / 'four', sequences=4)
+    write_wall_dataset(tmp_path / 'four', sequences=4)
     four = read_dataset(tmp_path / 'four', 'train')
     assert [{four.samples[i].sequence for i in hold_out(four, 0.2, fold, 2)[1]}
             for fold in (0, 1)] == [{'seq1'}, {'seq2'}]

@@ -34,7 +34,7 @@ from posenet_ros.training.export import quantisation
 from posenet_ros.training.export.litert import write_litert, write_network
 from posenet_ros.training.fitting.presets import NetworkSettings, Preset
 import pytest
-from training_helpers import CAMERA, write_cambridge
+from training_helpers import CAMERA, write_wall_dataset
 
 CONFIG = NetworkConfig(input_width=64, input_height=64, pooling='spatial', head_width=16)
 
@@ -124,7 +124,7 @@ def test_the_time_is_a_share_of_the_other_engine(
 @pytest.fixture
 def trained(network: Path, tmp_path: Path) -> tuple[Path, Path]:
     """Return a model folder without int8 and its dataset."""
-    write_cambridge(tmp_path / 'wall')
+    write_wall_dataset(tmp_path / 'wall')
     dataset = read_dataset(tmp_path / 'wall', 'train')
     preset = Preset('for the test', NetworkSettings(input_width=64, input_height=64))
     index = TrainIndex(('a',), np.zeros((1, 3)), np.array([[0, 0, 0, 1.0]]),
@@ -163,6 +163,6 @@ def test_the_command_adds_int8_to_a_model_folder(
 
 
 def test_the_command_refuses_another_dataset(trained: tuple[Path, Path], tmp_path: Path) -> None:
-    write_cambridge(tmp_path / 'other', count=9)
+    write_wall_dataset(tmp_path / 'other', count=9)
     with pytest.raises(InputError, match='has to be the dataset that the model was trained on'):
         int8.main(['--model', str(trained[0]), '--data', str(tmp_path / 'other')])

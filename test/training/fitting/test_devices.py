@@ -15,7 +15,7 @@ from posenet_ros.errors import InputError
 from posenet_ros.inference.artifact import load
 from posenet_ros.training.fitting import devices
 import pytest
-from training_helpers import write_cambridge
+from training_helpers import write_wall_dataset
 
 SCRIPT = """
 import sys
@@ -56,7 +56,7 @@ def last_loss(out: Path) -> float:
 
 def test_two_devices_and_two_workers_train_as_one_does(tmp_path: Path) -> None:
     court = tmp_path / 'court'
-    write_cambridge(court)
+    write_wall_dataset(court)
     ports = []
     for _ in range(2):
         with socket.socket() as free:

@@ -28,7 +28,7 @@ from posenet_ros.training.uncertainty.place_descriptors import (
 from posenet_ros.training.uncertainty.residuals import harder
 from posenet_ros.uncertainty.mc_dropout import make_mc_dropout
 import pytest
-from training_helpers import train_tiny, use_tiny_backbone, write_cambridge
+from training_helpers import train_tiny, use_tiny_backbone, write_wall_dataset
 
 SETTINGS = ('weights=none', 'input_width=48', 'input_height=36', 'pooling=spatial',
             'head_width=64', 'epochs=2', 'batch=8', 'yaw_deg=3', 'shift=0.03', 'colour=0.2',
@@ -140,7 +140,7 @@ def test_large_datasets_are_subsampled() -> None:
 @pytest.fixture(scope='module')
 def court(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp('data') / 'court'
-    write_cambridge(folder)
+    write_wall_dataset(folder)
     return folder
 
 
@@ -242,7 +242,7 @@ def test_a_folder_without_a_head_says_what_to_do(plain: Path) -> None:
 
 
 def test_another_data_set_is_refused(plain: Path, tmp_path: Path) -> None:
-    write_cambridge(tmp_path / 'other', count=13)
+    write_wall_dataset(tmp_path / 'other', count=13)
     with pytest.raises(InputError, match='has to be the dataset that the model was trained on'):
         uncertainty.main(['--model', str(plain), '--data', str(tmp_path / 'other'),
                           '--out', str(tmp_path / 'new')])
