@@ -88,8 +88,11 @@ def test_an_editable_install_imports_training_by_one_name(
     run(sys.executable, '-m', 'pip', 'install', '--quiet', '--no-deps', '--no-build-isolation',
         '--no-index', '--disable-pip-version-check', '--target', tmp_path / 'site', '-e', source,
         cwd=tmp_path)
-    (tmp_path / 'use.py').write_text(f'import site; site.addsitedir({str(tmp_path / "site")!r})\n'
-                                     f'{USE}\n')
+    (tmp_path / 'use.py').write_text(
+        'import site, sys\n'
+        f'site.addsitedir({str(tmp_path / "site")!r})\n'
+        'sys.meta_path.insert(0, sys.meta_path.pop())  # before the one that is installed here\n'
+        f'{USE}\n')
     said = run(sys.executable, '-P', tmp_path / 'use.py', cwd=tmp_path).splitlines()
     assert said[-1] == '1'
     assert Path(said[-2]).resolve() == source / 'training' / 'fitting' / 'presets.py'
