@@ -50,7 +50,7 @@ def walk(count: int, seed: int) -> list[Pose]:
 
 
 def write_wall_dataset(folder: Path, sequences: int = 3, count: int = 12,
-                    with_camera: bool = True, camera: Camera = CAMERA) -> dict[str, Pose]:
+                       with_camera: bool = True, camera: Camera = CAMERA) -> dict[str, Pose]:
     """
     Write a dataset in Cambridge layout; the last walk is the test split.
 
