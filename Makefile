@@ -1,6 +1,7 @@
 # make demo   everything from nothing: install, scene, training, bag, live node, report
 # make test   everything that checks the project
 # make test-kilted   the node's tests with the wheels of ROS 2 Kilted, fed by a Jazzy player
+# make test-all   both
 # make bench  the speed of each stage and engine
 #
 # PYTHON=python3.12       the Python to make the virtual environment with (3.11 to 3.13)
@@ -16,7 +17,7 @@ PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 INTERFACES := $(shell find ros_from_pypi -type f -not -path "*pycache*" 2>/dev/null)
 INSTALLED := setup.py package.xml $(wildcard launch/* config/* scripts/*) $(shell find -L posenet_ros -type f -not -path '*__pycache__*')
 
-.PHONY: demo test test-kilted bench install clean prerequisites
+.PHONY: demo test test-kilted test-all bench install clean prerequisites
 
 demo: $(VENV)/.installed
 	@$(RUN) -m posenet_ros.training.demo
@@ -26,6 +27,8 @@ test: $(VENV)/.colcon
 
 test-kilted: $(VENV)/.installed
 	@PYTHON='$(PYTHON)' VENV='$(VENV)' sh ros_from_pypi/test_kilted.sh
+
+test-all: test test-kilted
 
 bench: $(VENV)/.installed-bench
 	@$(RUN) -m posenet_ros.training.bench

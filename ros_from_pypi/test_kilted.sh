@@ -15,5 +15,5 @@ if [ ! -f "$venv/.installed" ]; then
     touch "$venv/.installed"
 fi
 cd "$root"
-PLAYER_PYTHON=$jazzy exec "$venv/bin/python" -m pytest test/test_node*.py test/test_launch.py \
-    test/test_parameters.py test/test_tf2_ros.py
+PLAYER_PYTHON=$jazzy exec "$venv/bin/python" -m pytest test/ros_node/test_node*.py \
+    test/ros_node/test_launch.py test/ros_node/test_parameters.py test/ros_node/test_tf2_ros.py
