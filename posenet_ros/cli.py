@@ -16,7 +16,8 @@ import sys
 from typing import NamedTuple
 
 import posenet_ros
-from posenet_ros.errors import InputError, run_cli
+from posenet_ros.errors import InputError
+from posenet_ros.utils.arguments import run_cli
 from posenet_ros.utils.suggestions import did_you_mean
 
 

@@ -8,8 +8,7 @@ import json
 from pathlib import Path
 import sys
 
-from posenet_ros.errors import run_cli
-from posenet_ros.utils.arguments import CommandParser, program_name
+from posenet_ros.utils.arguments import CommandParser, program_name, run_cli
 
 PUBLISHED = files('posenet_ros.evaluation.report') / 'published.json'
 

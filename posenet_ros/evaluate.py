@@ -7,9 +7,9 @@ from importlib.util import find_spec
 import sys
 
 from posenet_ros import compare
-from posenet_ros.errors import PoseNetError, run_cli
+from posenet_ros.errors import PoseNetError
 from posenet_ros.evaluation.options import parser
-from posenet_ros.utils.arguments import program_name
+from posenet_ros.utils.arguments import program_name, run_cli
 from posenet_ros.utils.atomic_folder import check_new
 
 

@@ -16,8 +16,7 @@ import sys
 from typing import Any, TYPE_CHECKING
 
 import posenet_ros
-from posenet_ros.errors import run_cli
-from posenet_ros.utils.arguments import CommandParser
+from posenet_ros.utils.arguments import CommandParser, run_cli
 from posenet_ros.utils.ros_environment import find_profile, PROFILE_VARIABLES
 
 if TYPE_CHECKING:

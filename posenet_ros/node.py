@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 import sys
 
-from posenet_ros.errors import run_cli
 from posenet_ros.ros_node import parameters
-from posenet_ros.utils.arguments import CommandParser, own_arguments
+from posenet_ros.utils.arguments import CommandParser, own_arguments, run_cli
 from posenet_ros.utils.processes import keep_memory
 from posenet_ros.utils.ros_environment import prepare_environment
 

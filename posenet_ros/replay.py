@@ -12,8 +12,14 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from posenet_ros.errors import InputError, run_cli
-from posenet_ros.utils.arguments import CommandParser, not_negative, own_arguments, positive
+from posenet_ros.errors import InputError
+from posenet_ros.utils.arguments import (
+    CommandParser,
+    not_negative,
+    own_arguments,
+    positive,
+    run_cli,
+)
 from posenet_ros.utils.suggestions import did_you_mean
 
 if TYPE_CHECKING:

@@ -22,10 +22,10 @@ import tempfile
 import time
 
 import numpy as np
-from posenet_ros.errors import run_cli
 from posenet_ros.imaging.decoding import Frame
 from posenet_ros.ros_data.bag_writer import image_message, new_bag
 from posenet_ros.ros_data.messages import stamp_ns
+from posenet_ros.utils.arguments import run_cli
 from posenet_ros.utils.ros_environment import prepare_environment
 import psutil
 

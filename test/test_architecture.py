@@ -129,13 +129,15 @@ def forbidden_arrows(root: Path, package: str, allowed: dict[str, set[str]]) -> 
     wrong = []
     for file in sorted(top.rglob('*.py')):
         here = file.relative_to(top).parts
-        if len(here) == 1:  # a command may import any folder; no folder may import a command
-            continue
+        if len(here) == 1 and file.stem not in CORE:
+            continue  # a command may import any folder; no folder may import a command
         for name in imports(file):
             if not name.startswith(f'{package}.'):
                 continue
             there, *rest = name.removeprefix(f'{package}.').split('.')
-            if (top / f'{there}.py').is_file():
+            if len(here) == 1:
+                good = False  # CORE imports nothing of ours
+            elif (top / f'{there}.py').is_file():
                 good = there in CORE
             elif (top / there).is_dir() and there != here[0]:
                 arrow = here[0], there
@@ -166,13 +168,14 @@ def test_the_table_of_arrows_makes_no_circle() -> None:
     ('inference/engine.py', 'from posenet_ros.localisation import gate'),
     ('ros_data/bag.py', 'from posenet_ros.localisation.relocaliser import Relocaliser'),
     ('evaluation/runner.py', 'from posenet_ros.ros_node import listener'),
-    ('localisation/gate.py', 'from posenet_ros.node import main')])
+    ('localisation/gate.py', 'from posenet_ros.node import main'),
+    ('errors.py', 'from posenet_ros.utils.parallel import ordered_map')])
 def test_the_check_of_arrows_can_fail(tmp_path: Path, file: str, line: str) -> None:
     top = tmp_path / 'posenet_ros'
     for folder in ALLOWED:
         (top / folder).mkdir(parents=True)
     (top / 'node.py').write_text('')
-    (top / file).write_text('from posenet_ros.errors import InputError\n')
+    (top / file).write_text('import numpy\n')
     assert forbidden_arrows(tmp_path, 'posenet_ros', ALLOWED) == []
     (top / file).write_text(f'def f():\n    {line}\n')
     assert forbidden_arrows(tmp_path, 'posenet_ros', ALLOWED)

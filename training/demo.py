@@ -13,9 +13,8 @@ import os
 from pathlib import Path
 import sys
 
-from posenet_ros.errors import run_cli
 from posenet_ros.training.scene.settings import Settings
-from posenet_ros.utils.arguments import CommandParser
+from posenet_ros.utils.arguments import CommandParser, run_cli
 
 
 def parser() -> CommandParser:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 import sys
 
-from posenet_ros.errors import InputError, run_cli
-from posenet_ros.utils.arguments import CommandParser
+from posenet_ros.errors import InputError
+from posenet_ros.utils.arguments import CommandParser, run_cli
 
 
 def parser() -> CommandParser:

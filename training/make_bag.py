@@ -14,8 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 import sys
 
-from posenet_ros.errors import run_cli
-from posenet_ros.utils.arguments import CommandParser, not_negative, positive
+from posenet_ros.utils.arguments import CommandParser, not_negative, positive, run_cli
 from posenet_ros.utils.atomic_folder import check_new
 from posenet_ros.utils.choices import BAG_STORAGES, SPLITS
 

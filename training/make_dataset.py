@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 import sys
 
-from posenet_ros.errors import run_cli
-from posenet_ros.utils.arguments import CommandParser, count, fraction, positive
+from posenet_ros.utils.arguments import CommandParser, count, fraction, positive, run_cli
 from posenet_ros.utils.atomic_folder import check_new
 from posenet_ros.utils.choices import MAX_POSE_GAP_S
 

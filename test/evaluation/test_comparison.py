@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from posenet_ros import evaluate
-from posenet_ros.errors import InputError, run_cli
+from posenet_ros.errors import InputError
 from posenet_ros.evaluation.metrics.pose_errors import ByUnit
 from posenet_ros.evaluation.metrics.resampling import signed_rank_p_value
 from posenet_ros.evaluation.report import comparison as compare
@@ -18,6 +18,7 @@ from posenet_ros.evaluation.report.comparison import differences, pair, read_rep
 from posenet_ros.evaluation.report.folder import write_report
 from posenet_ros.evaluation.results import FrameResult
 from posenet_ros.geometry.pose import Pose
+from posenet_ros.utils.arguments import run_cli
 import pytest
 
 COUNT = 60

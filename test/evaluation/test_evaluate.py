@@ -14,7 +14,7 @@ from helpers import CAMERA, tiny_artifact, write_stand_in_network
 import numpy as np
 from posenet_ros import evaluate
 from posenet_ros.datasets.pose_files import write_cambridge
-from posenet_ros.errors import InputError, run_cli
+from posenet_ros.errors import InputError
 from posenet_ros.evaluation import evaluator
 from posenet_ros.evaluation.report import folder as report_files
 from posenet_ros.evaluation.results import FrameResult
@@ -30,6 +30,7 @@ from posenet_ros.localisation.gate import Gate
 from posenet_ros.localisation.gate_config import GateConfig
 from posenet_ros.localisation.relocaliser import Prediction, Relocaliser
 from posenet_ros.ros_data.bag_writer import camera_message, image_message, new_bag, pose_message
+from posenet_ros.utils.arguments import run_cli
 from posenet_ros.utils.parallel import ordered_map
 import pytest
 

@@ -11,7 +11,7 @@ import sys
 from helpers import CAMERA
 import numpy as np
 from posenet_ros import evaluate
-from posenet_ros.errors import InputError, run_cli
+from posenet_ros.errors import InputError
 from posenet_ros.evaluation import online
 from posenet_ros.evaluation.report import folder as report_files
 from posenet_ros.geometry.pose import Pose, xyzw_from_wxyz
@@ -28,6 +28,7 @@ from posenet_ros.ros_data.bag_writer import (
     transform_message,
 )
 from posenet_ros.ros_data.verdicts import from_key_values, to_key_values
+from posenet_ros.utils.arguments import run_cli
 import pytest
 from ros_helpers import environment, node_command, running, SCALE_M, write_mean_colour_model
 from transforms3d.euler import euler2quat

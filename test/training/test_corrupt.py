@@ -10,7 +10,7 @@ import cv2
 from helpers import CAMERA, scene, tiny_artifact, write_stand_in_network
 import numpy as np
 from posenet_ros.datasets.pose_files import write_cambridge
-from posenet_ros.errors import InputError, run_cli
+from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.quality import FaultLimits, find_fault, image_statistics
 from posenet_ros.inference import artifact as artifacts
@@ -21,6 +21,7 @@ from posenet_ros.training import robustness as command
 from posenet_ros.training.data.corruptions import corrupted, CORRUPTIONS
 from posenet_ros.training.data.datasets import read_dataset
 from posenet_ros.training.pipelines import robustness
+from posenet_ros.utils.arguments import run_cli
 from posenet_ros.utils.choices import SEVERITIES
 import pytest
 from training_helpers import wall_texture

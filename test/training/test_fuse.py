@@ -7,7 +7,7 @@ from pathlib import Path
 
 from helpers import ROOT
 import numpy as np
-from posenet_ros.errors import InputError, run_cli
+from posenet_ros.errors import InputError
 from posenet_ros.evaluation.report.folder import write_csv
 from posenet_ros.evaluation.results import FrameResult, FrameTable
 from posenet_ros.geometry.estimate import diagonal_covariance, PoseEstimate
@@ -26,6 +26,7 @@ from posenet_ros.training.pipelines.fusion import (
     WalkStep,
 )
 from posenet_ros.training.scene.walks import walks
+from posenet_ros.utils.arguments import run_cli
 import pytest
 
 # real answers: golden/make_court_answers.py

@@ -123,7 +123,7 @@ def test_features_of_frozen_layers_can_be_kept(court: Path, tmp_path: Path) -> N
 KILLED = """
 import sys
 sys.path[:0] = ['.', 'test']
-from posenet_ros.errors import run_cli
+from posenet_ros.utils.arguments import run_cli
 from posenet_ros.training import train
 from training_helpers import use_tiny_backbone
 use_tiny_backbone()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from posenet_ros.errors import InputError, PoseNetError, run_cli
+from posenet_ros.errors import InputError, PoseNetError
+from posenet_ros.utils.arguments import run_cli
 from posenet_ros.utils.atomic_folder import check_new, new_folder
 import pytest
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import sys
 import tempfile
 
-from posenet_ros.errors import PoseNetError, run_cli
+from posenet_ros.errors import PoseNetError
 from posenet_ros.training.bench.options import ALL, parser, PARTS
-from posenet_ros.utils.arguments import own_arguments
+from posenet_ros.utils.arguments import own_arguments, run_cli
 from posenet_ros.utils.quiet_stderr import import_keras
 
 WITHOUT_MODEL = {'model', 'training'}

@@ -15,7 +15,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from posenet_ros.errors import InputError, PoseNetError, run_cli
+from posenet_ros.errors import InputError, PoseNetError
 from posenet_ros.inference.artifact import HEAD_FILE, LITERT_FILE, WEIGHTS_FILE
 from posenet_ros.inference.litert_engine import LiteRtEngine
 from posenet_ros.inference.prediction import make_prediction, Prediction, UNCERTAINTY_OUTPUTS
@@ -23,6 +23,7 @@ from posenet_ros.networks.config import NetworkConfig
 from posenet_ros.networks.network import build, dtype_policy, remove_auxiliary_heads
 from posenet_ros.networks.single_network import pose_head
 from posenet_ros.networks.weights_file import load_weights
+from posenet_ros.utils.arguments import run_cli
 from posenet_ros.utils.settings import from_mapping
 
 CHECKED_IMAGES = 4

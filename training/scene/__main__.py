@@ -15,14 +15,14 @@ import signal
 import sys
 import time
 
-from posenet_ros.errors import InputError, run_cli
+from posenet_ros.errors import InputError
 from posenet_ros.training.scene.settings import (
     FRAMES_RANGE,
     Settings,
     TEST_RATE_HZ,
     TRAIN_RATE_HZ,
 )
-from posenet_ros.utils.arguments import CommandParser
+from posenet_ros.utils.arguments import CommandParser, run_cli
 from posenet_ros.utils.atomic_folder import check_new
 
 

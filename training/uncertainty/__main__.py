@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 import sys
 
-from posenet_ros.errors import run_cli
-from posenet_ros.utils.arguments import CommandParser, make_copy_parser
+from posenet_ros.utils.arguments import CommandParser, make_copy_parser, run_cli
 from posenet_ros.utils.quiet_stderr import import_keras
 
 

@@ -11,7 +11,6 @@ import time
 
 from helpers import ROOT
 import keras
-from posenet_ros.errors import run_cli
 from posenet_ros.inference.engine import has_nvidia_gpu
 from posenet_ros.networks.config import NetworkConfig
 from posenet_ros.networks.network import build
@@ -21,6 +20,7 @@ from posenet_ros.training.bench.__main__ import main
 from posenet_ros.training.bench.parts import gpu as bench_gpu
 from posenet_ros.training.bench.timing import memory_mb, time_interleaved
 from posenet_ros.training.fitting.presets import load_preset
+from posenet_ros.utils.arguments import run_cli
 import pytest
 from training_helpers import use_tiny_backbone
 

@@ -24,7 +24,7 @@ import tensorflow as tf
 if sys.argv.pop(1) == 'two':
     cpu = tf.config.list_physical_devices('CPU')[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from posenet_ros.errors import run_cli
+from posenet_ros.utils.arguments import run_cli
 from posenet_ros.training import train
 from training_helpers import use_tiny_backbone
 use_tiny_backbone()

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
 from posenet_ros.datasets.pose_files import CAMBRIDGE_HEADER, cambridge_row
-from posenet_ros.errors import InputError, run_cli
+from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose, xyzw_from_wxyz
 from posenet_ros.training.data.datasets import Dataset, Sample
@@ -41,6 +41,7 @@ from posenet_ros.training.scene.rendering.shadows import shadow_maps
 from posenet_ros.training.scene.settings import Settings
 from posenet_ros.training.scene.structure import Court
 from posenet_ros.training.scene.walks import optical_rotation, Walk, walks
+from posenet_ros.utils.arguments import run_cli
 import pytest
 
 MARKER_RADIUS_M = 0.3
