@@ -95,6 +95,17 @@ def test_a_mistyped_option_or_choice_is_one_line_with_a_suggestion(
     assert not loaded(done) & HEAVY
 
 
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    done = subprocess.run(['bash', '-c', f'set -o pipefail; "{sys.executable}" -c "from '
+                           'posenet_ros.cli import VERBS, main; import sys; '
+                           "VERBS.update({str(i): VERBS['demo'] for i in range(20000)}); "
+                           'sys.argv[1:] = [\'help\']; sys.exit(main())" | head -1'],
+                          cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stdout == 'usage: posenet VERB [OPTIONS]\n'
+    assert done.stderr == ''
+
+
 def test_the_version_is_the_package_s() -> None:
     assert posenet('--version').stdout.startswith(f'posenet_ros {posenet_ros.__version__}\n')
 

@@ -168,6 +168,9 @@ def run_cli(main: Callable[[], int | None]) -> int:
             raise
         print(f'error: {explain_missing(error.name)}', file=sys.stderr)
         return 1
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the exit complains
+        return 1
     except OSError as error:  # full disk, read-only folder, missing permission
         print(f'error: {error.strerror or error}: {error.filename or ""}'.rstrip(': '),
               file=sys.stderr)
