@@ -92,6 +92,7 @@ def test_an_ensemble_answers_with_the_mean_of_its_networks() -> None:
 def alike(monkeypatch: pytest.MonkeyPatch) -> list[keras.Model]:
     """Return two networks that froze the same pretrained layers."""
     monkeypatch.undo()
+    keras.utils.set_random_seed(0)
     config, members = replace(CONFIG, input_height=48), []
     for seed in (0, 1):
         members.append(network.build(config))
@@ -100,7 +101,10 @@ def alike(monkeypatch: pytest.MonkeyPatch) -> list[keras.Model]:
         layers = [layer.name for layer in members[-1].layers]
         for layer in members[-1].layers[layers.index(SHARED):]:
             layer.set_weights([w * rng.normal(1, 0.05, w.shape) for w in layer.get_weights()])
-        members[-1].get_layer('xyz').kernel.assign(rng.normal(size=(8, 3)))
+        # poses of some metres and degrees, which float32 resolves far below the export's limit
+        members[-1].get_layer('xyz').kernel.assign(rng.normal(0, 0.3, (8, 3)))
+        rotation = members[-1].get_layer('rotation').kernel
+        rotation.assign(0.1 * rotation)
     return members
 
 
