@@ -12,7 +12,7 @@ from posenet_ros.utils.ros_environment import prepare_environment
 import pytest
 
 SHARED_MEMORY = Path('/dev/shm')
-SEGMENT = re.compile(r'fast(rtps|dds)_[0-9a-f]{16}')
+SEGMENT = re.compile(r'fast(rtps|dds)_([0-9a-f]{16}|port\d+)')
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # in the background, as nohup starts it,
     signal.signal(signal.SIGINT, signal.default_int_handler)  # children would not be interrupted
@@ -48,13 +48,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Remove the memory of killed nodes, which Fast DDS would leave there; when all have ended."""
+    """Remove what Fast DDS leaves in shared memory, when all processes have ended."""
     if hasattr(session.config, 'workerinput'):  # one of several processes of pytest-xdist
         return
     left = segments() - session.config.stash[before]
     in_use = mapped() if left else ''
     for name in left:
         if name not in in_use:
-            for file in (SHARED_MEMORY / name, SHARED_MEMORY / f'{name}_el'):
+            for kin in (name, f'{name}_el', f'sem.{name}_mutex'):
                 with suppress(OSError):
-                    file.unlink()
+                    (SHARED_MEMORY / kin).unlink()
