@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, is_dataclass, MISSING
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from posenet_ros.errors import InputError
@@ -30,13 +31,13 @@ class Sections(Generic[T]):
     example: T
     main_keys: Mapping[str, str]
 
-    @property
+    @cached_property
     def sections(self) -> dict[str, Any]:
         """Return the types of the sections, by name."""
         return {f.name: f.default_factory for f in fields(self.cls)  # type: ignore[arg-type]
                 if is_dataclass(f.default_factory)}
 
-    @property
+    @cached_property
     def keys(self) -> dict[str, tuple[str, str]]:
         """Section and field of each flat key; '' is the section of what is in none."""
         found: dict[str, tuple[str, str]] = {}

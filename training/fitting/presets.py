@@ -23,7 +23,7 @@ from posenet_ros.utils.nested_settings import Sections
 from posenet_ros.utils.suggestions import did_you_mean
 import yaml
 
-PRESETS = Path(str(files('posenet_ros.training'))) / 'presets'
+PRESET_FOLDER = Path(str(files('posenet_ros.training'))) / 'presets'
 OPTIMIZERS = ('adamw', 'sgd')
 PRECISIONS = ('float32', 'mixed_bfloat16', 'mixed_float16')
 
@@ -186,7 +186,7 @@ LAYOUT = Sections(Preset, Preset('example'), {
 
 def preset_names() -> list[str]:
     """Return the names of the shipped presets."""
-    return sorted(file.stem for file in PRESETS.glob('*.yaml'))
+    return sorted(file.stem for file in PRESET_FOLDER.glob('*.yaml'))
 
 
 def _mapping(text: str, where: str) -> dict[str, Any]:
@@ -225,7 +225,7 @@ def load_preset(name: str, overrides: Sequence[str] = ()) -> Preset:
     :param overrides: `section.key=value` or `key=value`, values as in YAML.
     :raises InputError: on an unknown preset or key, a wrong type or a value out of range.
     """
-    file = Path(name) if name.endswith('.yaml') else PRESETS / f'{name}.yaml'
+    file = Path(name) if name.endswith('.yaml') else PRESET_FOLDER / f'{name}.yaml'
     if not file.is_file():
         raise InputError(f'the preset has to be one of {", ".join(preset_names())} or a .yaml '
                          f'file. Received: {name!r}{did_you_mean(name, preset_names())}')
