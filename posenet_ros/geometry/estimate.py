@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
+from posenet_ros.geometry.matches import LandmarkMatches
 from posenet_ros.geometry.pose import finite_array, Pose
 
 
@@ -23,6 +24,7 @@ class PoseEstimate:
         above 1 the image is out of place. None when the model has no limit.
     :param landmarks: number of landmarks that are inliers of the pose; 0 when the pose is the
         network's alone.
+    :param matches: of the image with landmarks; None when the pose is the network's alone.
     :raises InputError: when the covariance is not symmetric positive semi-definite.
     """
 
@@ -30,6 +32,7 @@ class PoseEstimate:
     covariance: Floats
     place_score: float | None = None
     landmarks: int = 0
+    matches: LandmarkMatches | None = None
 
     def __post_init__(self) -> None:
         covariance = finite_array(self.covariance, (6, 6), 'covariance')
@@ -55,7 +58,7 @@ class PoseEstimate:
         adjoint[:3, 3:] = np.cross(np.eye(3), lever).T  # column j is e_j x lever
         return PoseEstimate(self.map_from_camera @ camera_from_base,
                             symmetrise(adjoint @ self.covariance @ adjoint.T), self.place_score,
-                            self.landmarks)
+                            self.landmarks, self.matches)
 
 
 def symmetrise(matrix: Floats) -> Floats:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
 from posenet_ros.geometry.lie import so3_exp
+from posenet_ros.geometry.matches import LandmarkMatches
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.options import AbsolutePoseOptions, DEFAULT_ABSOLUTE_POSE
 from posenet_ros.landmarks.pose_covariance import pose_covariance
@@ -25,12 +26,14 @@ class AbsolutePose:
     :param inlier_ratio: K divided by the number of matches.
     :param covariance: (6, 6) in the map, ordered as a PoseEstimate's, up to the factors that
         calibration finds: it cannot tell errors that all points share.
+    :param matches: all of them, where the caller keeps them.
     """
 
     map_from_camera: Pose
     inliers: NDArray[np.intp]
     inlier_ratio: float
     covariance: Floats
+    matches: LandmarkMatches | None = None
 
 
 def estimate_absolute_pose(

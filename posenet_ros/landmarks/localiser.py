@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.lie import pose_difference, rotation_angle_rad
+from posenet_ros.geometry.matches import LandmarkMatches
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.inference.artifact import LANDMARKS_FILE, LoadedArtifact
 from posenet_ros.landmarks.absolute_pose import AbsolutePose, estimate_absolute_pose
@@ -152,14 +153,18 @@ class LandmarkLocaliser:
     def _localise_by_views(self, features: Features,
                            views: NDArray[np.intp]) -> AbsolutePose | None:
         """Match the landmarks of some views and estimate the pose; None with few inliers."""
-        points, rays = self._match(features, views)
-        found = estimate_absolute_pose(points, rays, self._options.absolute_pose)
-        return found if found and len(found.inliers) >= self._options.min_inliers else None
+        matches = self._match(features, views)
+        found = estimate_absolute_pose(
+            matches.points_m, matches.points_normalized, self._options.absolute_pose)
+        if found is None or len(found.inliers) < self._options.min_inliers:
+            return None
+        matches.inlier[found.inliers] = True
+        return replace(found, matches=matches)
 
-    def _match(self, features: Features, views: NDArray[np.intp]) -> tuple[Floats, Floats]:
-        """Match features with the landmarks of views: (N, 3) metres, (N, 2) normalised."""
+    def _match(self, features: Features, views: NDArray[np.intp]) -> LandmarkMatches:
+        """Match features with the landmarks of views; no match is an inlier yet."""
         descriptors, starts = unit_rows(features.descriptors), self._landmarks.starts
-        points, rays = [np.empty((0, 3))], [np.empty((0, 2))]
+        points, rays, counts = [np.empty((0, 3))], [np.empty((0, 2))], []
         for view in views:
             of_view = slice(starts[view], starts[view + 1])
             ours, theirs = match_mutual(
@@ -167,7 +172,10 @@ class LandmarkLocaliser:
                 self._options.max_ratio)
             points.append(self._landmarks.points_m[of_view][theirs].astype(np.float64))
             rays.append(features.points_normalized[ours])
-        return np.concatenate(points), np.concatenate(rays)
+            counts.append(len(ours))
+        view_of_match = np.repeat(np.asarray(views, np.intp), counts)
+        return LandmarkMatches(np.concatenate(points), np.concatenate(rays), view_of_match,
+                               np.zeros(len(view_of_match), np.bool_))
 
 
 def _without(views: NDArray[np.intp], exclude_view: int | None) -> NDArray[np.intp]:

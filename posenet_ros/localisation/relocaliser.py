@@ -8,6 +8,7 @@ from posenet_ros.arrays import RgbImage
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.estimate import PoseEstimate, rotate_covariance
+from posenet_ros.geometry.matches import LandmarkMatches
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.inference.artifact import Artifact
 from posenet_ros.inference.prediction import Predict, Prediction
@@ -129,7 +130,7 @@ class Relocaliser:
         if refined:
             return self._in_map(refined.map_from_camera, scale_covariance(
                 refined.covariance, self._artifact.calibration.refined_scale), 0.0,
-                len(refined.inliers))
+                refined.matches)
         score = self._place_score(prediction)
         total = with_max_sigmas(covariance(
             prediction, self._artifact.calibration, self._dropout, score), self._prior_sigmas)
@@ -145,11 +146,13 @@ class Relocaliser:
         return self._landmark_localiser.localise(features, guess, _descriptor(prediction))
 
     def _in_map(self, dataset_from_camera: Pose, dataset_covariance: NDArray[np.float64],
-                place_score: float | None, landmarks: int = 0) -> PoseEstimate:
+                place_score: float | None, matches: LandmarkMatches | None = None,
+                ) -> PoseEstimate:
         return PoseEstimate(
             self._map_from_dataset @ dataset_from_camera,
             rotate_covariance(dataset_covariance, self._map_from_dataset.rotation), place_score,
-            landmarks)
+            int(matches.inlier.sum()) if matches else 0,
+            matches.moved(self._map_from_dataset) if matches else None)
 
     def _place_score(self, prediction: Prediction) -> float | None:
         """Compute the place distance to the training images, in units of the model's limit."""

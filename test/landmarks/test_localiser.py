@@ -24,6 +24,7 @@ from posenet_ros.landmarks.features import detect, Features
 from posenet_ros.landmarks.landmark_map import Landmarks
 from posenet_ros.landmarks.localiser import LandmarkLocaliser, make_landmark_localiser
 from posenet_ros.landmarks.options import DEFAULT_LOCALISER as OPTIONS
+from posenet_ros.landmarks.place_map import load_place_map
 from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.training.data.datasets import Dataset, read_dataset
 from posenet_ros.training.data.view_pairs import make_view_set as cameras_at
@@ -354,8 +355,39 @@ def test_refined_poses_have_the_calibrated_covariance_in_the_map(
     assert np.allclose(own, sigmas[[1, 0, 2, 4, 3, 5]], rtol=0.05)
     black = np.zeros_like(image)
     alone = relocaliser.estimate(relocaliser.prepare(black), relocaliser.features(black))
-    assert alone.landmarks == 0
+    assert alone.landmarks == 0 and alone.matches is None
     assert off(alone.map_from_camera, turned @ truth)[0] == pytest.approx(np.sqrt(0.75))
+
+
+def test_the_matches_of_a_refined_pose_are_where_the_image_shows_the_landmarks(
+        walked: Dataset, model: Path) -> None:
+    loaded, sample = load(model), walked.samples[5]
+    turned = Pose((1.0, 2.0, 3.0), np.array([0, 0, np.sqrt(0.5), np.sqrt(0.5)]))
+    truth = sample.map_from_camera
+    relocaliser = Relocaliser(
+        lambda _: Prediction(truth.translation_m[None], truth.quat_xyzw[None]), loaded,
+        turned, landmark_localiser=make_landmark_localiser(loaded, True))
+    image = read_image(sample.path)
+    estimate = relocaliser.estimate(relocaliser.prepare(image), relocaliser.features(image))
+    matches = estimate.matches
+    agreeing, others = matches.select(matches.inlier), matches.select(~matches.inlier)
+    camera = loaded.camera
+    expected = camera.project(estimate.map_from_camera.inverse().apply(agreeing.points_m))
+    assert len(agreeing) == estimate.landmarks and len(others)
+    assert np.abs(agreeing.pixels(camera) - expected).max() < 4
+    place = load_place_map(loaded, turned)
+    assert [view.name for view in place.views] == [each.name for each in walked.samples]
+    own = place.points_m[place.point_views == agreeing.views[0]]
+    assert np.abs(own - agreeing.points_m[0]).max(axis=1).min() < 1e-5
+    there = place.views[5].map_from_camera
+    assert off(there, turned @ truth)[0] < 1e-6
+
+
+def test_a_place_map_without_landmarks_has_the_training_images(model: Path, tmp_path: Path,
+                                                               ) -> None:
+    bare = replace(load(model), folder=tmp_path)
+    assert len(load_place_map(bare).views) == len(bare.train.names)
+    assert load_place_map(bare).points_m.shape == (0, 3)
 
 
 def test_a_pose_without_landmarks_gains_the_spread_of_similar_images(

@@ -1,0 +1,53 @@
+"""What a model folder knows of its place, to be shown: the landmarks and the training images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from posenet_ros.arrays import Floats
+from posenet_ros.geometry.pose import Pose
+from posenet_ros.inference.artifact import LANDMARKS_FILE, LoadedArtifact
+from posenet_ros.landmarks.landmark_map import load
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A training image: its name, relative to the dataset, and its pose."""
+
+    name: str
+    map_from_camera: Pose
+
+
+@dataclass(frozen=True, eq=False)
+class PlaceMap:
+    """
+    Landmarks and training images of a place, in the map frame.
+
+    :param points_m: (L, 3) the landmarks, metres; L is 0 where the model folder has none.
+    :param point_views: (L,) index of a view that sees each landmark.
+    :param views: the V training images.
+    """
+
+    points_m: Floats
+    point_views: NDArray[np.intp]
+    views: tuple[View, ...]
+
+
+def load_place_map(artifact: LoadedArtifact, map_from_dataset: Pose | None = None) -> PlaceMap:
+    """
+    Read the landmarks and the training images of a model folder.
+
+    :param map_from_dataset: moves all of it into the map.
+    :raises InputError: when the file of the landmarks is damaged.
+    """
+    to_map, train = map_from_dataset or Pose(), artifact.train
+    views = tuple(View(name, to_map @ Pose(position, quat)) for name, position, quat in zip(
+        train.names, train.positions_m, train.quats_xyzw, strict=True))
+    if not (artifact.folder / LANDMARKS_FILE).is_file():
+        return PlaceMap(np.empty((0, 3)), np.empty(0, np.intp), views)
+    landmarks = load(artifact.folder / LANDMARKS_FILE)
+    counts = np.diff(landmarks.starts)
+    return PlaceMap(to_map.apply(landmarks.points_m.astype(np.float64)),
+                    np.repeat(np.arange(len(counts)), counts), views)
