@@ -1,0 +1,1 @@
+"""Pictures of estimates for people: annotated images, matches, a map from above."""
