@@ -355,7 +355,8 @@ def test_refined_poses_have_the_calibrated_covariance_in_the_map(
     assert np.allclose(own, sigmas[[1, 0, 2, 4, 3, 5]], rtol=0.05)
     black = np.zeros_like(image)
     alone = relocaliser.estimate(relocaliser.prepare(black), relocaliser.features(black))
-    assert alone.landmarks == 0 and alone.matches is None
+    assert alone.landmarks == 0
+    assert alone.matches is None
     assert off(alone.map_from_camera, turned @ truth)[0] == pytest.approx(np.sqrt(0.75))
 
 
@@ -373,7 +374,8 @@ def test_the_matches_of_a_refined_pose_are_where_the_image_shows_the_landmarks(
     agreeing, others = matches.select(matches.inlier), matches.select(~matches.inlier)
     camera = loaded.camera
     expected = camera.project(estimate.map_from_camera.inverse().apply(agreeing.points_m))
-    assert len(agreeing) == estimate.landmarks and len(others)
+    assert len(agreeing) == estimate.landmarks
+    assert len(others)
     assert np.abs(agreeing.pixels(camera) - expected).max() < 4
     place = load_place_map(loaded, turned)
     assert [view.name for view in place.views] == [each.name for each in walked.samples]
