@@ -21,8 +21,9 @@ FRAMEWORKS = {'keras', 'tensorflow'}
 CORE = {'errors', 'arrays'}  # the modules that every folder may import
 # A folder may import from those named here, from itself and from CORE.
 ALLOWED = {
-    'evaluation': {'ros_node', 'visualization', 'ros_data', 'datasets', 'localisation', 'landmarks', 'uncertainty',
-                   'inference', 'networks', 'imaging', 'geometry', 'utils'},
+    'evaluation': {'ros_node', 'visualization', 'ros_data', 'datasets', 'localisation',
+                   'landmarks', 'uncertainty', 'inference', 'networks', 'imaging', 'geometry',
+                   'utils'},
     'ros_node': {'visualization', 'ros_data', 'localisation', 'landmarks', 'inference', 'imaging',
                  'geometry', 'utils'},
     'visualization': {'localisation', 'landmarks', 'inference', 'imaging', 'geometry'},
