@@ -151,9 +151,7 @@ class Gate:
     def _uncertain(self, estimate: PoseEstimate) -> str:
         if not (self.config.max_sigma_m or self.config.max_sigma_deg):
             return ''
-        sigma_m, sigma_rad = (
-            float(np.sqrt(np.linalg.eigvalsh(estimate.covariance[part, part]).max()))
-            for part in (slice(0, 3), slice(3, 6)))
+        sigma_m, sigma_rad = estimate.max_sigmas()
         return _describe_excess('standard deviation', sigma_m, self.config.max_sigma_m,
                                 np.degrees(sigma_rad), self.config.max_sigma_deg)
 

@@ -47,6 +47,7 @@ class QueryResult:
     :param image_error: why the image cannot be used.
     :param failure: the exception of the network.
     :param stages_s: duration of each stage (`decode`, `prepare`, `infer`), seconds.
+    :param camera: of the image, at its full size; None without an input.
     """
 
     frame: Frame | None = None
@@ -57,6 +58,7 @@ class QueryResult:
     image_error: str = ''
     failure: Exception | None = None
     stages_s: Mapping[str, float] = field(default_factory=dict)
+    camera: Camera | None = None
 
 
 class Judgement(NamedTuple):
@@ -93,11 +95,12 @@ def prepare(relocaliser: Relocaliser, decode: Decode, camera: Camera | None, clo
     try:
         frame = decode(None if warp_into else relocaliser.reduction)
         decoded_s = clock()
-        image = frame.image
-        if camera and warp_into:
-            image, camera = warp_image(image, camera, warp_into), warp_into
-        network_input = relocaliser.prepare(image, camera)
-        features = relocaliser.features(image, camera)
+        image, camera = frame.image, camera or relocaliser.camera_of(frame.image)
+        input_camera = warp_into or camera
+        if warp_into:
+            image = warp_image(image, camera, warp_into)
+        network_input = relocaliser.prepare(image, input_camera)
+        features = relocaliser.features(image, input_camera)
     except ImageFileError:
         raise
     except InputError as error:
@@ -105,7 +108,7 @@ def prepare(relocaliser: Relocaliser, decode: Decode, camera: Camera | None, clo
     except Exception as error:  # the inference thread has to survive
         return QueryResult(frame, failure=error)
     stages_s = {'decode': decoded_s - start_s, 'prepare': clock() - decoded_s}
-    return QueryResult(frame, network_input, features, stages_s=stages_s)
+    return QueryResult(frame, network_input, features, stages_s=stages_s, camera=camera)
 
 
 def infer(relocaliser: Relocaliser, prepared: QueryResult, clock: Clock) -> QueryResult:

@@ -80,8 +80,9 @@ class RelocaliserNode(LifecycleNode):  # type: ignore[misc] # ROS has no types
         """Localise images from now on."""
         assert self._runtime
         self._diagnostics.error = ''
+        activated = super().on_activate(state)  # first: the publishers are silent until then
         self._runtime.activate()
-        return super().on_activate(state)
+        return activated
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Localise no more images; the one in progress is discarded."""

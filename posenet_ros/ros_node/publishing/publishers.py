@@ -1,59 +1,63 @@
-"""The publishers of the node: poses, path, verdicts and the annotated debug image."""
+"""The publishers of the node: poses, path and verdicts, and what is there to be looked at."""
 
 from __future__ import annotations
 
-from array import array
 from collections import deque
 from contextlib import ExitStack
 import time
 
-import cv2
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
 from nav_msgs.msg import Path
 import numpy as np
-from posenet_ros.arrays import RgbImage
 from posenet_ros.geometry.estimate import PoseEstimate
-from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import Frame
+from posenet_ros.landmarks.place_map import PlaceMap
 from posenet_ros.localisation.gate import Decision
 from posenet_ros.localisation.kalman import Smoother, SmootherConfig
-from posenet_ros.ros_data.messages import fill_covariance, fill_pose, set_stamp
+from posenet_ros.localisation.pipeline import QueryResult
+from posenet_ros.ros_data.messages import fill_covariance, fill_pose
 from posenet_ros.ros_data.verdicts import to_key_values
 from posenet_ros.ros_node.parameters import Parameters
-from rclpy.event_handler import PublisherEventCallbacks
+from posenet_ros.ros_node.publishing.debug_image import DebugImagePublisher
+from posenet_ros.ros_node.publishing.matches import MatchPublisher
+from posenet_ros.ros_node.publishing.place import PlacePublisher
+from posenet_ros.ros_node.publishing.topics import (
+    LATEST_QOS,
+    make_header,
+    make_publisher,
+    POSE_QOS,
+)
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from rclpy.qos import QoSProfile
-from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Header
 
-POSE_QOS = QoSProfile(depth=10)
-DEBUG_QOS = QoSProfile(depth=1)
-# the executor looks at each event on each turn; a subscriber that does not fit says so itself
-NO_EVENTS = PublisherEventCallbacks(use_default_callbacks=False)
 PATH_PERIOD_S = 0.5
-DEBUG_WIDTH = 640
-GREEN, RED = (0, 255, 0), (255, 0, 0)
 
 
 class Publishers:
     """
-    Publish estimates; path, debug image and verdicts only while they have a subscriber.
+    Publish estimates; path, verdicts, matches and debug image only while someone listens.
 
     :param stack: destroys the publishers when it is closed.
+    :param place: the landmarks and training images, in the map.
     """
 
-    def __init__(self, node: LifecycleNode, stack: ExitStack, values: Parameters) -> None:
+    def __init__(self, node: LifecycleNode, stack: ExitStack, values: Parameters,
+                 place: PlaceMap) -> None:
         self._node, self._stack, self._map_frame = node, stack, values.map_frame
+        self._place = PlacePublisher(node, stack, place, values.map_frame)
+        self._matches = MatchPublisher(node, stack)
+        self._debug_images = DebugImagePublisher(node, stack, np.reshape(
+            [view.map_from_camera.translation_m for view in place.views], (-1, 3)))
         self._poses = self._publisher(PoseStamped, '~/pose', POSE_QOS)
         self._with_covariance = self._publisher(
             PoseWithCovarianceStamped, '~/pose_with_covariance', POSE_QOS)
         if values.publish_base_pose:
             self._base_poses = self._publisher(
                 PoseWithCovarianceStamped, '~/base_pose_with_covariance', POSE_QOS)
-        self._paths = self._publisher(Path, '~/path', DEBUG_QOS)
+        self._paths = self._publisher(Path, '~/path', LATEST_QOS)
         self._verdicts = self._publisher(DiagnosticArray, '~/verdict', POSE_QOS)
-        self._debug_images = self._publisher(ImageMessage, '~/debug_image', DEBUG_QOS)
         self._smoother: Smoother | None = None
         if values.smoothing_acceleration:
             self._smoother = Smoother(SmootherConfig(
@@ -64,10 +68,11 @@ class Publishers:
         self._path_sent_s = 0.0
 
     def _publisher(self, kind: type, topic: str, qos: QoSProfile) -> LifecyclePublisher:
-        publisher = self._node.create_lifecycle_publisher(
-            kind, topic, qos, event_callbacks=NO_EVENTS)
-        self._stack.callback(self._node.destroy_lifecycle_publisher, publisher)
-        return publisher
+        return make_publisher(self._node, self._stack, kind, topic, qos)
+
+    def publish_place(self) -> None:
+        """Publish the landmarks and the training poses, once the node is active."""
+        self._place.publish()
 
     def clear(self) -> None:
         """Begin a new path, and reset the Kalman filter."""
@@ -77,7 +82,7 @@ class Publishers:
 
     def publish(self, estimate: PoseEstimate, stamp_ns: int) -> None:
         """Publish an accepted estimate with its image's stamp, nanoseconds."""
-        pose = PoseStamped(header=_header(self._map_frame, stamp_ns))
+        pose = PoseStamped(header=make_header(self._map_frame, stamp_ns))
         fill_pose(pose.pose, estimate.map_from_camera)
         self._poses.publish(pose)
         self._with_covariance.publish(_with_covariance(pose.header, estimate))
@@ -89,7 +94,8 @@ class Publishers:
 
     def publish_base(self, estimate: PoseEstimate, stamp_ns: int) -> None:
         """Publish the pose of the robot's base, with the image's stamp, nanoseconds."""
-        self._base_poses.publish(_with_covariance(_header(self._map_frame, stamp_ns), estimate))
+        header = make_header(self._map_frame, stamp_ns)
+        self._base_poses.publish(_with_covariance(header, estimate))
 
     def _publish_path(self) -> None:
         due = time.monotonic() - self._path_sent_s >= PATH_PERIOD_S
@@ -108,24 +114,24 @@ class Publishers:
             message=decision.verdict.value,
             values=[KeyValue(key=key, value=value) for key, value in key_values.items()])
         self._verdicts.publish(DiagnosticArray(
-            header=_header(self._map_frame, stamp_ns), status=[status]))
+            header=make_header(self._map_frame, stamp_ns), status=[status]))
 
-    def publish_debug_image(
-            self, frame: Frame, estimate: PoseEstimate, decision: Decision) -> None:
-        """Publish the image, annotated with pose and verdict."""
-        if not self._debug_images.get_subscription_count():
-            return
-        annotated = annotate(frame.image, estimate.map_from_camera, decision)
-        height, width = annotated.shape[:2]
-        self._debug_images.publish(ImageMessage(
-            header=_header(frame.frame_id, frame.stamp_ns), height=height, width=width,
-            encoding='rgb8', step=3 * width, data=array('B', annotated.tobytes())))
+    def publish_pictures(self, frame: Frame, result: QueryResult, decision: Decision) -> None:
+        """Publish the debug image of a judged result, and the matches of an accepted one."""
+        self._debug_images.publish(
+            make_header(frame.frame_id, frame.stamp_ns), result, decision)
+        self._matches.publish(make_header(self._map_frame, frame.stamp_ns),
+                              result.estimate if decision.accepted else None)
 
+    def publish_no_pose(self, frame: Frame, reason: str) -> None:
+        """Publish the image with the reason why it has no pose, and delete the matches."""
+        self._debug_images.publish_no_pose(
+            make_header(frame.frame_id, frame.stamp_ns), frame.image, reason)
+        self.delete_matches(frame.stamp_ns)
 
-def _header(frame_id: str, stamp_ns: int) -> Header:
-    header = Header(frame_id=frame_id)
-    set_stamp(header.stamp, stamp_ns)
-    return header
+    def delete_matches(self, stamp_ns: int) -> None:
+        """Delete the markers of the last pose."""
+        self._matches.publish(make_header(self._map_frame, stamp_ns), None)
 
 
 def _with_covariance(header: Header, estimate: PoseEstimate) -> PoseWithCovarianceStamped:
@@ -133,23 +139,3 @@ def _with_covariance(header: Header, estimate: PoseEstimate) -> PoseWithCovarian
     fill_pose(message.pose.pose, estimate.map_from_camera)
     fill_covariance(message.pose, estimate.covariance)
     return message
-
-
-def annotate(image: RgbImage, map_from_camera: Pose, decision: Decision) -> RgbImage:
-    """
-    Annotate a copy of an image, at most 640 pixels wide, with pose and verdict.
-
-    :param image: (height, width, 3) RGB.
-    """
-    scale = min(1.0, DEBUG_WIDTH / image.shape[1])
-    annotated = np.ascontiguousarray(
-        cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        if scale < 1 else image.copy(), dtype=np.uint8)
-    x, y, z = map_from_camera.translation_m
-    lines = [f'{x:.2f} {y:.2f} {z:.2f} m', decision.verdict.value, *decision.reasons]
-    for i, line in enumerate(lines, 1):
-        colour = GREEN if decision.accepted else RED
-        place, size = (6, 20 * i), 0.5
-        cv2.putText(annotated, line, place, cv2.FONT_HERSHEY_SIMPLEX, size, (0, 0, 0), 3)
-        cv2.putText(annotated, line, place, cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1)
-    return annotated
