@@ -21,7 +21,8 @@ setup(
         (share, ['package.xml']),
         (os.path.join(share, 'launch'), sorted(glob('launch/*.launch.py'))),
         (os.path.join(share, 'config'), sorted(
-            glob('config/*.yaml') + glob('config/*.xml') + glob('config/*.rviz'))),
+            glob('config/*.yaml') + glob('config/*.xml') + glob('config/*.rviz')
+            + glob('config/*.json'))),
         # `ros2 run` and `ros2 launch` look here; pip would leave it empty without these scripts.
         (os.path.join('lib', package_name), sorted(glob('scripts/*'))),
     ],

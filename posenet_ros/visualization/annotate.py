@@ -14,9 +14,9 @@ from posenet_ros.localisation.gate import Decision
 from posenet_ros.visualization.floor_plan import draw_floor_plan, INK, PlanPose
 from posenet_ros.visualization.text import (
     draw_lines,
-    Line,
     NO_BREAK,
     Rgb,
+    TextLine,
     TextStyle,
     unit_px,
     wrap_lines,
@@ -64,27 +64,27 @@ def annotate_no_pose(image: RgbImage, reason: str, training_m: Floats | None = N
     :param training_m: as of :func:`annotate`; the map has no pose.
     """
     picture = np.ascontiguousarray(image.copy(), dtype=np.uint8)
-    lines = [Line('no pose', BAD), Line(reason, INK)]
+    lines = [TextLine('no pose', BAD), TextLine(reason, INK)]
     _draw_banner(picture, lines, _plan_side(picture, training_m))
     if training_m is not None:
         _draw_plan(picture, training_m, [])
     return picture
 
 
-def describe(estimate: PoseEstimate, decision: Decision) -> list[Line]:
+def describe(estimate: PoseEstimate, decision: Decision) -> list[TextLine]:
     """Describe an estimate in lines: the verdict, its reasons, then position and sigma."""
     source = (f'refined by {estimate.landmarks} landmarks' if estimate.landmarks
               else 'network alone')
     verdict = decision.verdict.value.replace('_', NO_BREAK)
-    first = (Line(f'{verdict}, {source}', GOOD) if decision.accepted
-             else Line(f'no pose: {verdict}', BAD))
+    first = (TextLine(f'{verdict}, {source}', GOOD) if decision.accepted
+             else TextLine(f'no pose: {verdict}', BAD))
     x, y, z = estimate.map_from_camera.translation_m
     sigma_m, sigma_rad = estimate.max_sigmas()
     numbers = [f'x {x:.2f}', f'y {y:.2f}', f'z {z:.2f} m,',
                f'2 sigma {format_length(2 * sigma_m)},', f'{np.degrees(2 * sigma_rad):.2f} deg']
     text = ' '.join(number.replace(' ', NO_BREAK) for number in numbers)
-    return [first, *(Line(reason, INK) for reason in decision.reasons),
-            Line(text if decision.accepted else f'withheld: {text}', INK)]
+    return [first, *(TextLine(reason, INK) for reason in decision.reasons),
+            TextLine(text if decision.accepted else f'withheld: {text}', INK)]
 
 
 def format_length(length_m: float) -> str:
@@ -109,7 +109,7 @@ def _draw_matches(picture: RgbImage, matches: LandmarkMatches, camera: Camera) -
                 cv2.circle(picture, at, radius, colour, -1, cv2.LINE_AA)
 
 
-def _draw_banner(picture: RgbImage, lines: Sequence[Line], plan_side: int) -> None:
+def _draw_banner(picture: RgbImage, lines: Sequence[TextLine], plan_side: int) -> None:
     """Draw text on a darkened band along the top that leaves the room for the map."""
     height, width = picture.shape[:2]
     style = TextStyle.for_picture(width, height)
@@ -126,7 +126,7 @@ def _plan_side(picture: RgbImage, training_m: Floats | None) -> int:
     if training_m is None:
         return 0
     height, width = picture.shape[:2]
-    return max(MIN_PLAN_SIDE, round(PLAN_SIDE * min(height, width)))
+    return max(MIN_PLAN_SIDE, round(PLAN_SIDE * float(min(height, width))))
 
 
 def _draw_plan(picture: RgbImage, training_m: Floats, poses: Sequence[PlanPose]) -> None:

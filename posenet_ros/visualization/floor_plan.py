@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import Floats, RgbImage
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.visualization.text import draw_lines, Line, Rgb, TextStyle
+from posenet_ros.visualization.text import draw_lines, Rgb, TextLine, TextStyle
 
 GROUND: Rgb = (24, 28, 36)
 TRAINING: Rgb = (96, 110, 132)
@@ -164,7 +164,7 @@ def _draw_scale_bar(picture: RgbImage, plan: FloorPlan) -> None:
     end = pad + round(length_m * plan.pixels_per_m)
     cv2.line(picture, (pad, bottom), (end, bottom), INK, max(1, _line_px(plan) // 2))
     text = f'{length_m:g} m' if length_m >= 1 else f'{length_m * 100:g} cm'
-    draw_lines(picture, [Line(text, INK)], pad, bottom - style.line_height, style)
+    draw_lines(picture, [TextLine(text, INK)], pad, bottom - style.line_height, style)
 
 
 def _line_px(plan: FloorPlan) -> int:

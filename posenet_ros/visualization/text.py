@@ -16,10 +16,10 @@ NO_BREAK = '\u00a0'  # between a number and its unit
 ELLIPSIS = '...'  # the fonts of OpenCV 4 have ASCII only
 DESIGN_WIDTH, DESIGN_HEIGHT = 640, 360  # of the picture that all sizes are given for, pixels
 FONT_SCALE, MIN_FONT_SCALE = 0.5, 0.3  # below, letters run together
-LINE_SPACING = 1.35
+LINE_SPACING = 1.15  # of the height of a letter, with what hangs below the line
 
 
-class Line(NamedTuple):
+class TextLine(NamedTuple):
     """A line of text and its colour."""
 
     text: str
@@ -48,7 +48,7 @@ class TextStyle:
     def line_height(self) -> int:
         """Return the distance of two lines, pixels."""
         (_, ascent), descent = cv2.getTextSize('Ag', FONT, self.scale, self.thickness)
-        return round(LINE_SPACING * ascent + descent / 2)
+        return round(LINE_SPACING * (ascent + descent)) + 1
 
     def width(self, text: str) -> int:
         """Return the width of a text, pixels."""
@@ -81,10 +81,10 @@ def shorten(text: str, style: TextStyle, max_width: int) -> str:
     return text.rstrip(' ,;:.') + ELLIPSIS
 
 
-def wrap_lines(lines: Sequence[Line], style: TextStyle, max_width: int,
-               max_lines: int) -> list[Line]:
+def wrap_lines(lines: Sequence[TextLine], style: TextStyle, max_width: int,
+               max_lines: int) -> list[TextLine]:
     """Break lines that are too wide; where there are too many, the last ends with an ellipsis."""
-    wrapped = [Line(part, line.colour) for line in lines
+    wrapped = [TextLine(part, line.colour) for line in lines
                for part in wrap(line.text, style, max_width)]
     if len(wrapped) <= max_lines:
         return wrapped
@@ -92,10 +92,10 @@ def wrap_lines(lines: Sequence[Line], style: TextStyle, max_width: int,
     last = kept[-1].text
     while last and style.width(last + ELLIPSIS) > max_width:
         last = last[:-1]
-    return [*kept[:-1], Line(last.rstrip(' ,;:.') + ELLIPSIS, kept[-1].colour)]
+    return [*kept[:-1], TextLine(last.rstrip(' ,;:.') + ELLIPSIS, kept[-1].colour)]
 
 
-def draw_lines(picture: RgbImage, lines: Sequence[Line], left: int, top: int,
+def draw_lines(picture: RgbImage, lines: Sequence[TextLine], left: int, top: int,
                style: TextStyle) -> None:
     """Draw lines of text, one below the other, into a picture (H, W, 3), pixels."""
     (_, ascent), _ = cv2.getTextSize('Ag', FONT, style.scale, style.thickness)

@@ -58,6 +58,19 @@ def answered(message: object, camera: Camera | None = None,
                     warp_into)
 
 
+def test_a_result_has_the_camera_of_its_image_as_it_came() -> None:
+    half = CAMERA.scaled(CAMERA.width // 2, CAMERA.height // 2)
+    small = image(width=half.width, height=half.height, step=3 * half.width,
+                  data=random_image(half).tobytes())
+    assert answered(small).camera == half  # the model's, at the image's size
+    other = replace(CAMERA, fx=2 * CAMERA.fx)
+    assert answered(image(), other).camera == other
+    warped = answered(image(), other, CAMERA)
+    assert warped.camera == other  # for it is drawn on the image, not on what it is warped into
+    assert (warped.network_input != answered(image(), other).network_input).any()
+    assert answered(image(encoding='nonsense')).camera is None
+
+
 @st.composite
 def malformed_images(draw: st.DrawFn) -> SimpleNamespace:
     """Draw an image of which any field may be nonsense."""
