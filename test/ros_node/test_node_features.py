@@ -94,7 +94,8 @@ def test_services_and_pictures(model: Path, tmp_path: Path) -> None:
         assert peer.wait_until(lambda: pictures)
         picture = frame_from_message(pictures[-1])
         assert picture.stamp_ns == stamp_ns(far.header.stamp)
-        assert (picture.image == BAD).all(axis=-1).any()  # the verdict, in red
+        reddest = np.abs(picture.image.astype(int) - BAD).max(axis=-1).min()
+        assert reddest < 40  # the verdict, in red
         values = values_of(peer.status())
         assert (values['verdict out_of_bounds'], values['images rejected']) == ('1', '1')
 
