@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from posenet_ros.arrays import RgbImage
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
+from posenet_ros.geometry.distortion import RATIONAL
+
+OUTSIDE, MAX_SIDE = -2.0, 32000.0  # pixels: black in cv2.remap, and the end of its 16 bits
 
 
 def warp_image(image: RgbImage, camera: Camera, target: Camera) -> RgbImage:
@@ -24,12 +27,27 @@ def warp_image(image: RgbImage, camera: Camera, target: Camera) -> RgbImage:
     if image.shape[:2] != (camera.height, camera.width):
         raise InputError(f'the image has to be {camera.width}x{camera.height}, as its camera_info '
                          f'says. Received: {image.shape[1]}x{image.shape[0]}')
-    maps = _warp_maps(camera, target)
-    return np.asarray(cv2.remap(image, *maps, cv2.INTER_LINEAR), np.uint8)
+    return np.asarray(cv2.remap(image, *remap_maps(camera, target), cv2.INTER_LINEAR), np.uint8)
 
 
-@lru_cache(maxsize=2)
-def _warp_maps(camera: Camera, target: Camera) -> tuple[NDArray[Any], NDArray[Any]]:
-    return cv2.initUndistortRectifyMap(
-        camera.matrix, np.array(camera.distortion), np.eye(3), target.matrix, target.size,
-        cv2.CV_16SC2)
+@lru_cache(maxsize=4)
+def remap_maps(camera: Camera, target: Camera) -> tuple[NDArray[Any], NDArray[Any]]:
+    """
+    Return the maps of cv2.remap from the image of a camera to another at the same place.
+
+    :param target: the other camera, without distortion.
+    """
+    corners = target.undistort_points([(x, y) for x in (0, target.width - 1)
+                                       for y in (0, target.height - 1)])
+    if (camera.distortion_model == RATIONAL
+            and np.arctan(np.hypot(*corners.T)).max() < camera.max_angle_rad):
+        return cv2.initUndistortRectifyMap(
+            camera.matrix, np.array(camera.distortion), np.eye(3), target.matrix, target.size,
+            cv2.CV_16SC2)
+    columns, rows = np.meshgrid(np.arange(target.width), np.arange(target.height))
+    rays = target.undistort_points(np.column_stack([columns.ravel(), rows.ravel()]))
+    pixels = camera.project(np.column_stack([rays, np.ones(len(rays))]))
+    sources = np.nan_to_num(pixels, nan=OUTSIDE).clip(OUTSIDE, MAX_SIDE).astype(np.float32)
+    shape = target.height, target.width
+    return cv2.convertMaps(
+        sources[:, 0].reshape(shape), sources[:, 1].reshape(shape), cv2.CV_16SC2)
