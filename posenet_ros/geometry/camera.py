@@ -217,5 +217,6 @@ class Camera:
         right, bottom = self.width - 0.5, self.height - 0.5
         borders = np.array([(-0.5, self.cy), (right, self.cy), (self.cx, -0.5), (self.cx, bottom)])
         angles = np.degrees(np.nan_to_num(self._angles(borders), nan=self.max_angle_rad))
-        signs = np.where([self.cx < -0.5, self.cx > right, self.cy < -0.5, self.cy > bottom], -1, 1)
-        return float(angles[:2] @ signs[:2]), float(angles[2:] @ signs[2:])
+        beyond = [self.cx < -0.5, self.cx > right, self.cy < -0.5, self.cy > bottom]
+        left, right, top, bottom = np.where(beyond, -angles, angles).tolist()
+        return left + right, top + bottom

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from posenet_ros.arrays import RgbImage
 from posenet_ros.errors import InputError
-from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import (
     decode_compressed,
@@ -26,8 +25,6 @@ from posenet_ros.imaging.decoding import (
 Message = Any  # of rclpy or of rosbags
 
 NS_PER_S = 1_000_000_000
-# ROS name -> numbers of coefficients; all are subsets of OpenCV's rational model
-DISTORTION_MODELS = {'plumb_bob': (0, 4, 5), 'rational_polynomial': (0, 8, 12, 14)}
 
 
 def stamp_ns(stamp: Message) -> int:
@@ -65,45 +62,6 @@ def _image(msg: Message, reduction: Reduction | None) -> RgbImage:
         return decode_raw(
             msg.data, msg.encoding, (msg.width, msg.height), msg.step, msg.is_bigendian)
     return decode_compressed(msg.data, msg.format, reduction)
-
-
-def camera_from_message(msg: Message) -> Camera:
-    """
-    Read a sensor_msgs/CameraInfo: the camera of the raw images, region and binning applied.
-
-    :param msg: the message; ROS 1's upper-case field names will do.
-    :raises InputError: when the camera is not calibrated, or its distortion model is none of
-        plumb_bob and rational_polynomial.
-    """
-    k, d = (getattr(msg, name, None) for name in 'kd')
-    k, d = (msg.K if k is None else k, msg.D if d is None else d)
-    if k[0] == 0:
-        raise InputError('camera_info has to be calibrated. Received: K with a focal length of '
-                         'zero; calibrate the camera (ros2 run camera_calibration '
-                         'cameracalibrator) or load its calibration file in the driver')
-    _check_distortion(msg.distortion_model, d)
-    return _region(msg, Camera.from_matrix(k, msg.width, msg.height, d))
-
-
-def _check_distortion(model: str, coefficients: ArrayLike) -> None:
-    values = np.ravel(np.asarray(coefficients, dtype=np.float64))
-    none = not model and not values.any()
-    if not none and len(values) not in DISTORTION_MODELS.get(model, ()):
-        raise InputError(
-            'camera_info has to have the distortion model plumb_bob (4 or 5 coefficients) or '
-            f'rational_polynomial (8, 12 or 14). Received: {model!r} with {len(values)}; rectify '
-            'the images first (image_proc) and use the rectified topic with a pinhole camera_info')
-
-
-def _region(msg: Message, camera: Camera) -> Camera:
-    """Apply the region of interest and the binning to a camera."""
-    roi = msg.roi
-    if roi.width and roi.height:
-        camera = camera.cropped(roi.x_offset, roi.y_offset, roi.width, roi.height)
-    columns, rows = max(1, msg.binning_x), max(1, msg.binning_y)
-    if (columns, rows) == (1, 1):
-        return camera
-    return camera.scaled(camera.width // columns, camera.height // rows)
 
 
 def pose_from_message(msg: Message) -> Pose:

@@ -28,7 +28,8 @@ from posenet_ros.localisation.gate import Gate, Verdict
 from posenet_ros.localisation.gate_config import GateConfig, NODE_DEFAULTS
 from posenet_ros.localisation.pipeline import judge, localise, QueryResult
 from posenet_ros.localisation.relocaliser import Prediction, Relocaliser
-from posenet_ros.ros_data.messages import camera_from_message, frame_from_message
+from posenet_ros.ros_data.camera_info import camera_from_message
+from posenet_ros.ros_data.messages import frame_from_message
 import pytest
 
 INTEGERS = st.integers(-2, 70) | st.integers(-2**31, 2**32)
@@ -88,15 +89,17 @@ def test_any_image_is_answered_or_bad_and_never_a_failure(message: SimpleNamespa
 
 @given(st.builds(
     SimpleNamespace, width=INTEGERS, height=INTEGERS, k=st.lists(FLOATS, min_size=9, max_size=9),
-    d=st.lists(FLOATS, max_size=15),
-    distortion_model=st.sampled_from(['plumb_bob', 'rational_polynomial', 'equidistant', '']),
+    d=st.lists(FLOATS, max_size=15), p=st.lists(FLOATS, min_size=12, max_size=12),
+    distortion_model=st.sampled_from(['plumb_bob', 'rational_polynomial', 'equidistant', '', 'x']),
     binning_x=INTEGERS, binning_y=INTEGERS,
     roi=st.builds(SimpleNamespace, x_offset=INTEGERS, y_offset=INTEGERS, width=INTEGERS,
-                  height=INTEGERS)))
+                  height=INTEGERS)), st.sampled_from(['', '/image_rect']))
 @settings(max_examples=500, deadline=None)
-def test_any_camera_info_is_a_camera_or_refused(message: SimpleNamespace) -> None:
+def test_any_camera_info_is_a_camera_or_refused(message: SimpleNamespace, topic: str) -> None:
     with suppress(InputError):
-        relocaliser().check_camera(camera_from_message(message))
+        camera = camera_from_message(message, topic).camera
+        if camera:
+            relocaliser().check_camera(camera)
 
 
 class FakeClock:
