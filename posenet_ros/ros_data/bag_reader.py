@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from posenet_ros.errors import InputError
+from posenet_ros.geometry.frames import frame_name
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.geometry.tf_tree import TransformTree
 from posenet_ros.geometry.trajectory import Lookup, Trajectory
@@ -225,7 +226,7 @@ class BagReader:
         """Yield (static, stamp in ns, parent, child, parent_from_child)."""
         for topic in [t for t, kind in self.topics.items() if kind in TRANSFORM_TYPES]:
             for item in (item for message in self.messages(topic) for item in message.transforms):
-                parent, child = item.header.frame_id.lstrip('/'), item.child_frame_id.lstrip('/')
+                parent, child = map(frame_name, (item.header.frame_id, item.child_frame_id))
                 try:
                     pose = pose_from_transform(item.transform)
                 except InputError:

@@ -13,6 +13,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.geometry.frames import frame_name
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.ros_data.bag_writer import TRUTH_FRAME
 from posenet_ros.ros_data.messages import pose_from_message, pose_from_transform, stamp_ns
@@ -111,7 +112,7 @@ class Listener:
 
     def _on_transforms(self, message: TFMessage) -> None:
         for transform in message.transforms:
-            if transform.child_frame_id == TRUTH_FRAME:
+            if frame_name(transform.child_frame_id) == TRUTH_FRAME:
                 continue  # the player's, not the relocaliser's
             self.output.transforms[stamp_ns(transform.header.stamp)] = pose_from_transform(
                 transform.transform)
