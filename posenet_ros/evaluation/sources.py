@@ -19,6 +19,7 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.geometry.trajectory import DEFAULT_MAX_GAP_S, Lookup
 from posenet_ros.imaging.decoding import Reduction
 from posenet_ros.imaging.files import read_image
+from posenet_ros.localisation.stamps import order_of, StampOrder
 from posenet_ros.ros_data.bag_camera import find_camera
 from posenet_ros.ros_data.bag_reader import BagReader
 from posenet_ros.ros_data.ground_truth import read_ground_truth, TruthSource
@@ -139,7 +140,7 @@ def _decode(message: Message, reduction: Reduction | None) -> RgbImage:
 
 
 class SequenceSplitter:
-    """Split a recording into sequences at its pauses."""
+    """Split a recording into sequences, at its pauses and where its time begins anew."""
 
     def __init__(self) -> None:
         self._number = 1
@@ -148,11 +149,15 @@ class SequenceSplitter:
 
     def sequence_at(self, time_ns: int) -> str:
         """Return the name of the sequence of the next image, taken at this time."""
+        order = order_of(time_ns, self._last_ns)
+        if order is StampOrder.STALE:
+            return f'part{self._number}'
         if self._last_ns is not None:
             gap_s = (time_ns - self._last_ns) / 1e9
-            if gap_s > max(MIN_PAUSE_S, PAUSE_FACTOR * self._gap_s):
+            if (order is StampOrder.RESTARTED
+                    or gap_s > max(MIN_PAUSE_S, PAUSE_FACTOR * self._gap_s)):
                 self._number += 1
-            elif gap_s > 0:
+            else:
                 self._gap_s = gap_s
         self._last_ns = time_ns
         return f'part{self._number}'

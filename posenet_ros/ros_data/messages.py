@@ -25,6 +25,7 @@ from posenet_ros.imaging.decoding import (
 Message = Any  # of rclpy or of rosbags
 
 NS_PER_S = 1_000_000_000
+QUATERNION_TOLERANCE = 10e-3  # of the squared length: tf2's QUATERNION_NORMALIZATION_TOLERANCE
 
 
 def stamp_ns(stamp: Message) -> int:
@@ -68,7 +69,8 @@ def pose_from_message(msg: Message) -> Pose:
     """
     Read a geometry_msgs/Pose.
 
-    :raises InputError: when it is not finite or its quaternion is not of unit length.
+    :raises InputError: when it is not finite, or its quaternion is not of unit length to tf2's
+        tolerance.
     """
     return _pose(msg.position, msg.orientation)
 
@@ -77,7 +79,8 @@ def pose_from_transform(msg: Message) -> Pose:
     """
     Read a geometry_msgs/Transform: `parent_from_child`.
 
-    :raises InputError: when it is not finite or its quaternion is not of unit length.
+    :raises InputError: when it is not finite, or its quaternion is not of unit length to tf2's
+        tolerance.
     """
     return _pose(msg.translation, msg.rotation)
 
@@ -86,7 +89,8 @@ def truth_from_message(msg: Message) -> Pose:
     """
     Read the pose of a message of one of :data:`posenet_ros.ros_data.topics.TRUTH_TYPES`.
 
-    :raises InputError: when it is not finite or its quaternion is not of unit length.
+    :raises InputError: when it is not finite, or its quaternion is not of unit length to tf2's
+        tolerance.
     """
     if hasattr(msg, 'transform'):
         return pose_from_transform(msg.transform)
@@ -94,9 +98,12 @@ def truth_from_message(msg: Message) -> Pose:
 
 
 def _pose(position: Message, quaternion: Message) -> Pose:
-    return Pose(
-        np.array([position.x, position.y, position.z]),
-        np.array([quaternion.x, quaternion.y, quaternion.z, quaternion.w]))
+    quat_xyzw = np.array([quaternion.x, quaternion.y, quaternion.z, quaternion.w], np.float64)
+    squared = float(quat_xyzw @ quat_xyzw)
+    if not abs(squared - 1) < QUATERNION_TOLERANCE:  # NaN among them
+        raise InputError('a quaternion has to have length 1, to 0.01 of its square as in tf2. '
+                         f'Received: {quat_xyzw.tolist()}, length {squared ** 0.5:.6g}')
+    return Pose(np.array([position.x, position.y, position.z]), quat_xyzw / squared ** 0.5)
 
 
 def fill_pose(msg: Message, pose: Pose) -> None:

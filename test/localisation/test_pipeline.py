@@ -159,6 +159,28 @@ def test_identical_images_are_counted_in_the_order_of_judging() -> None:
     assert verdicts == [accepted, accepted, Verdict.FROZEN, accepted, accepted]
 
 
+def test_late_images_do_not_count_as_frozen() -> None:
+    gate = Gate(GateConfig(reject_faulty_images=True, max_identical_images=3),
+                tiny_artifact().scene)
+    frozen, result = FrozenImageDetector(), answered(image())
+    verdicts = [judge(result, gate, frozen, stamp).decision.verdict for stamp in (9, 9, 8, 10, 11)]
+    assert verdicts == [Verdict.ACCEPTED, Verdict.STALE, Verdict.STALE, Verdict.ACCEPTED,
+                        Verdict.FROZEN]
+
+
+@pytest.mark.parametrize(('focal', 'seen', 'keypoints'), [
+    (50.0, 0, 15), (100.0, 0, 30), (200.0, 255, 59)])
+def test_an_image_that_shows_little_of_the_view_is_given_to_the_network_as_it_is(
+        focal: float, seen: int, keypoints: int) -> None:
+    camera = replace(CAMERA, fx=focal, fy=focal, cx=31.0)
+    picture = np.full((CAMERA.height, CAMERA.width, 3), 255, np.uint8)
+    result = answered(image(data=picture.tobytes()), camera, CAMERA)
+    assert result.network_input[0, 0, 0] == seen or focal == 50.0
+    assert result.network_input[16, 16, 0] == 255
+    assert result.statistics.dark == 0, 'the black border is no darkness'
+    assert abs(result.min_keypoints - keypoints) <= 2
+
+
 def test_an_image_without_an_estimate_is_not_judged_but_counted() -> None:
     gate, frozen = Gate(GateConfig(), tiny_artifact().scene), FrozenImageDetector()
     result = answered(image())

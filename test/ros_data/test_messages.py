@@ -256,12 +256,25 @@ def assert_same_pose(one: Pose, other: Pose) -> None:
     np.testing.assert_allclose(one.quat_xyzw, other.quat_xyzw, atol=1e-15)
 
 
-def test_a_pose_that_is_none_is_refused() -> None:
-    """The zero quaternion of an empty message is an error."""
+def message_of(*quat_xyzw: float) -> SimpleNamespace:
+    """Return a geometry_msgs/Pose of that quaternion."""
+    return SimpleNamespace(position=SimpleNamespace(x=0.0, y=0.0, z=0.0),
+                           orientation=SimpleNamespace(**dict(zip('xyzw', quat_xyzw, strict=True))))
+
+
+@pytest.mark.parametrize('quat', [
+    (0.0, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0, float('nan')), (0.0, 0.0, 0.0, 1.1),
+    (0.0, 0.0, 0.0, 1.0051), (0.0, 0.0, 0.0, 0.9949)])
+def test_a_quaternion_that_tf2_refuses_is_refused(quat: tuple[float, ...]) -> None:
     with pytest.raises(InputError, match='length 1'):
-        pose_from_message(SimpleNamespace(
-            position=SimpleNamespace(x=0.0, y=0.0, z=0.0),
-            orientation=SimpleNamespace(x=0.0, y=0.0, z=0.0, w=0.0)))
+        pose_from_message(message_of(*quat))
+
+
+@pytest.mark.parametrize('quat', [
+    (0.0, 0.0, 0.71, 0.71), (0.0, 0.0, 0.0, 1.0049), (0.0, 0.0, 0.0, 0.9951)])
+def test_a_quaternion_that_tf2_takes_is_normalised(quat: tuple[float, ...]) -> None:
+    pose = pose_from_message(message_of(*quat))
+    np.testing.assert_allclose(pose.quat_xyzw, np.array(quat) / np.linalg.norm(quat), atol=1e-12)
 
 
 @given(st.integers(0, 2**31 * 10**9 - 1))
