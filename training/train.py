@@ -23,8 +23,9 @@ def parser() -> CommandParser:
     result.add_argument('--set', action='extend', nargs='+', default=[], metavar='KEY=VALUE',
                         dest='settings', help='change settings of the preset, as '
                         'augmentation.shift=0.08, or shift=0.08; may be repeated')
-    result.add_argument('--camera', help='FX or FX,FY,CX,CY of the images, pixels, where the '
-                        'dataset has no camera.json')
+    result.add_argument('--camera', metavar='FX[,FY,CX,CY[,MODEL][,K1,...]]', help='camera of the '
+                        'images, pixels, where the dataset has no camera.json; MODEL: plumb_bob, '
+                        'rational_polynomial or equidistant (fisheye)')
     result.add_argument('--strategy', default='none', help='none: one device; mirrored: all GPUs '
                         'of this machine; multiworker: several machines, listed in TF_CONFIG')
     result.add_argument('--tensorboard', type=Path, metavar='DIR', help='write logs for '

@@ -9,6 +9,7 @@ from dataclasses import replace
 from enum import Enum
 from importlib.util import find_spec
 from pathlib import Path
+import sys
 from typing import Any, TypeVar
 
 import cv2
@@ -34,9 +35,11 @@ from posenet_ros.evaluation.results import FrameResult
 from posenet_ros.evaluation.runner import Describe, run, without_estimate, WorstFrames
 from posenet_ros.evaluation.sources import open_bag, open_dataset, Source, Topics
 from posenet_ros.inference.artifact import load, LoadedArtifact
+from posenet_ros.localisation.camera_info_policy import CameraInfoPolicy
 from posenet_ros.localisation.dense import CROPS
 from posenet_ros.localisation.factory import make_relocaliser, RelocaliserOptions
 from posenet_ros.localisation.gate import Gate
+from posenet_ros.localisation.query_camera import choose_query_camera, QueryCamera
 from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.utils.parallel import WORKERS
 from posenet_ros.utils.quiet_stderr import import_keras
@@ -70,14 +73,14 @@ def topics_from_options(options: argparse.Namespace) -> Topics:
     return Topics(
         options.image_topic, options.camera_info_topic, options.truth_topic,
         tuple(options.truth_tf) if options.truth_tf else None, options.map_frame,
-        options.max_truth_gap)
+        options.max_truth_gap, options.camera)
 
 
 @contextmanager
 def open_source(options: argparse.Namespace) -> Iterator[Source]:
     """Open the bag or the dataset that the options name."""
     if options.data is not None:
-        yield open_dataset(options.data, options.split)
+        yield open_dataset(options.data, options.split, options.camera)
         return
     with open_bag(options.bag, topics_from_options(options)) as source:
         yield source
@@ -98,13 +101,12 @@ def evaluate(
         refine=options.refine, dense=options.dense))
     relocaliser, engine = loaded.relocaliser, loaded.engine
     cv2.setNumThreads(1)  # the workers have the cores
-    if source.camera is not None:
-        relocaliser.check_camera(source.camera)
+    camera = camera_of_source(source, relocaliser, options)
     describe, reason = make_image_describer(artifact)
     worst_frames = WorstFrames()
-    results = run(source.queries, source.camera, relocaliser,
+    results = run(source.queries, camera.camera, relocaliser,
                   Gate(limits, artifact.scene), artifact.train, worst_frames, describe,
-                  max(loaded.parallel, WORKERS))
+                  max(loaded.parallel, WORKERS), camera.warp_into)
     frames = worst_frames.attach_images(list(_progress(results, source.total, 'evaluate')))
     check_not_empty(frames, source)
     out_of_place = run_out_of_place(
@@ -116,6 +118,29 @@ def evaluate(
                            refined=sum(frame.landmarks > 0 for frame in frames))
     return Evaluation(
         frames, artifact.train, model, source.data, out_of_place, options.false_pose)
+
+
+def camera_of_source(
+        source: Source, relocaliser: Relocaliser, options: argparse.Namespace) -> QueryCamera:
+    """
+    Compare the camera of the images with the model's, and print what should be known of it.
+
+    :param options: camera_info_policy and refine of the command line.
+    :raises InputError: when it is another camera, and that is refused or cannot be adapted to.
+    """
+    policy = CameraInfoPolicy(options.camera_info_policy)
+    camera = choose_query_camera(relocaliser, source.camera, policy)
+    if camera.refusal:
+        raise InputError(camera.refusal)
+    if camera.warp_into and not options.refine:
+        raise InputError(f'{camera.difference}, give --refine to answer by landmarks, or '
+                         '--camera-info-policy ignore')
+    if camera.difference:
+        source.data['camera_differs'] = camera.difference
+    for key in ('camera_info', 'camera_differs'):
+        if key in source.data:
+            print(f'{source.data["name"]}: {source.data[key]}', file=sys.stderr)
+    return camera
 
 
 def _progress(

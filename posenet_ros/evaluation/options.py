@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from posenet_ros.errors import InputError
+from posenet_ros.localisation.camera_info_policy import POLICIES
 from posenet_ros.localisation.gate_config import GateConfig
 from posenet_ros.utils.arguments import CommandParser
 from posenet_ros.utils.choices import (
@@ -73,6 +74,13 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
                         'image, as the 2015 paper does, for networks that see a crop of it')
     group.add_argument('--refine', action='store_true',
                        help='refine poses by the landmarks of the model folder')
+    group.add_argument('--camera', metavar='FX[,FY,CX,CY[,MODEL][,K1,...]]',
+                       help='camera of the images, pixels, in place of camera_info or camera.json; '
+                       'MODEL: plumb_bob, rational_polynomial or equidistant (fisheye)')
+    group.add_argument('--camera-info-policy', choices=POLICIES, default=POLICIES[0],
+                       help="when that is not the model's camera. adapt, with --refine: answer by "
+                       'landmarks; refuse: answer nothing; ignore: take it for the same '
+                       '(default %(default)s)')
     group.add_argument('--out-of-place', nargs='+', type=Path, default=[], metavar='PATH',
                        help='folders of images, or bags, of other places, to test whether the '
                        'model recognises them as out of place '

@@ -73,9 +73,10 @@ def prepare_query(
 
 
 def localise_query(
-        relocaliser: Relocaliser, query: QueryImage, camera: Camera | None) -> Localised:
+        relocaliser: Relocaliser, query: QueryImage, camera: Camera | None,
+        warp_into: Camera | None = None) -> Localised:
     """Localise an image; the full image is not kept, as many results may wait."""
-    result = localise(relocaliser, decoder(query), camera, perf_counter)
+    result = localise(relocaliser, decoder(query), camera, perf_counter, warp_into)
     return query, replace(result, frame=None)
 
 
@@ -152,7 +153,7 @@ def _with_nearest(
 def run(
         queries: Iterable[QueryImage], camera: Camera | None, relocaliser: Relocaliser, gate: Gate,
         train: TrainIndex, worst_frames: WorstFrames, describe: Describe | None = None,
-        workers: int = WORKERS) -> Iterator[FrameResult]:
+        workers: int = WORKERS, warp_into: Camera | None = None) -> Iterator[FrameResult]:
     """
     Yield the result of each image, in order.
 
@@ -160,9 +161,10 @@ def run(
     :param worst_frames: keeps the images of the worst frames.
     :param describe: computes the descriptors of `train`; None leaves the nearest image out.
     :param workers: threads; the relocaliser is used by all of them at once.
+    :param warp_into: as of :func:`posenet_ros.localisation.pipeline.localise`.
     """
     localised = ordered_map(
-        lambda query: localise_query(relocaliser, query, camera), queries, workers)
+        lambda query: localise_query(relocaliser, query, camera, warp_into), queries, workers)
     judged = _collect_worst(judge_in_order(localised, gate), worst_frames)
     if describe is None:
         return (frame for frame, _ in judged)

@@ -14,6 +14,7 @@ from posenet_ros.imaging.decoding import Frame
 from posenet_ros.imaging.quality import Fault, FrozenImageDetector
 from posenet_ros.localisation.gate import Decision, Gate
 from posenet_ros.localisation.pipeline import judge, QueryResult
+from posenet_ros.localisation.stamps import order_of, StampOrder
 from posenet_ros.ros_data.messages import pose_from_message
 from posenet_ros.ros_node.diagnostics import Diagnostics
 from posenet_ros.ros_node.parameters import Parameters
@@ -152,8 +153,11 @@ class ResultHandler:
             self._diagnostics.count('refined')
 
     def _detect_time_jump(self, stamp_ns: int) -> None:
-        """Reset everything when the time jumps back."""
-        if stamp_ns < self._last_stamp_ns:
+        """Reset everything when the time began anew; a late image is for the gate to reject."""
+        order = order_of(stamp_ns, self._last_stamp_ns)
+        if order is StampOrder.STALE:
+            return
+        if order is StampOrder.RESTARTED:
             seconds = (self._last_stamp_ns - stamp_ns) / 1e9
             self.reset()
             self._diagnostics.count('time jumps back')
