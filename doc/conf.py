@@ -13,18 +13,18 @@ import sys
 
 HERE = Path(__file__).parent
 # rosdoc2 copies this folder elsewhere, and has the package on the path itself
-sys.path[:0] = [str(HERE), *([str(HERE.parent)] if (HERE.parent / 'posenet_ros').is_dir() else [])]
+ROOT = [HERE.parent] if (HERE.parent / 'posenet_ros').is_dir() else []
+sys.path[:0] = map(str, [HERE, *ROOT])
 
-from sphinx.application import Sphinx  # noqa: E402, I100, I202
-
-import posenet_ros  # noqa: E402, I100
-import make_reference  # noqa: E402, I100, I202
+import make_reference  # noqa: E402
+import posenet_ros  # noqa: E402
+from sphinx.application import Sphinx  # noqa: E402
 
 make_reference.write(HERE / '_generated')
 
 project = 'posenet_ros'
 author = 'The posenet_ros authors'
-copyright = f'{author}. Licence: Apache-2.0'  # noqa: A001 - Sphinx reads this name
+copyright = f'{author}. Licence: Apache-2.0'
 release = version = posenet_ros.__version__
 
 extensions = ['myst_parser', 'sphinx.ext.autodoc', 'sphinx_copybutton', 'sphinx_design']

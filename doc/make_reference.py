@@ -23,10 +23,10 @@ from typing import Any
 if (Path(__file__).parents[1] / 'posenet_ros').is_dir():  # not in rosdoc2's copy of this folder
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import posenet_ros  # noqa: E402
-from posenet_ros.cli import VERBS  # noqa: E402
-from posenet_ros.ros_node.parameters import Parameters  # noqa: E402
-from posenet_ros.utils.described_fields import as_list, describe_allowed  # noqa: E402
+import posenet_ros
+from posenet_ros.cli import VERBS
+from posenet_ros.ros_node.parameters import Parameters
+from posenet_ros.utils.described_fields import as_list, describe_allowed
 
 ROOT = Path(posenet_ros.__file__).parents[1]
 
@@ -166,7 +166,7 @@ def grouped() -> dict[str, list[Field[Any]]]:
 
 def _parameter_row(item: Field[Any]) -> tuple[str, ...]:
     default = "''" if item.default == '' else str(as_list(item.default)).lower()
-    allowed = describe_allowed(item)
+    allowed = describe_allowed(item).replace(' to 1e+06', ' or more')
     live = ' ↻' if item.metadata['live'] else ''
     return (f'`{item.name}`{live}', f'`{default}`', escaped(item.metadata['description'])
             + (f' *{allowed}*' if allowed else ''))

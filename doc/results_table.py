@@ -57,4 +57,4 @@ def table(named: Sequence[str]) -> str:
 
 
 if __name__ == '__main__':
-    print(table(sys.argv[1:]) if sys.argv[1:] else __doc__)
+    sys.stdout.write(f'{table(sys.argv[1:]) if sys.argv[1:] else __doc__}\n')

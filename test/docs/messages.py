@@ -52,10 +52,10 @@ def error_classes(trees: list[ast.Module]) -> set[str]:
 
 
 def _of_call(node: ast.Call, errors: set[str]) -> str:
-    name, first = name_of(node.func), template(node.args[0])
+    name = name_of(node.func)
     if name in WARNINGS and len(node.args) == 2:
-        return f'{first}: {template(node.args[1])}'
-    return first if name in errors or name in LOGGED else ''
+        return ': '.join(map(template, node.args))
+    return template(node.args[0]) if name in errors or name in LOGGED else ''
 
 
 def _of_enum(node: ast.ClassDef) -> Iterator[tuple[str, int]]:
