@@ -44,6 +44,8 @@ default_role = 'code'  # docstrings have `words` in single quotes of this kind
 autodoc_mock_imports = [
     'cv2', 'h5py', 'keras', 'matplotlib', 'rclpy', 'rosbags', 'tensorflow', 'tf2_ros', 'tqdm',
     'transforms3d']
+autodoc_type_aliases = {name: name for name in (
+    'ArrayLike', 'Floats', 'RgbImage', 'AnyArray', 'Image')}
 autodoc_member_order = 'bysource'
 autodoc_typehints = 'description'
 autodoc_typehints_description_target = 'documented_params'

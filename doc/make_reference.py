@@ -18,6 +18,7 @@ import os
 from pathlib import Path
 import re
 import sys
+import textwrap
 from typing import Any
 
 if (Path(__file__).parents[1] / 'posenet_ros').is_dir():  # not in rosdoc2's copy of this folder
@@ -126,21 +127,26 @@ def _help_of(action: argparse.Action, parser: argparse.ArgumentParser) -> str:
     return escaped(text + default) + required
 
 
+def _paragraphs(text: str) -> Iterator[str]:
+    """Yield the paragraphs of a description; an indented one is a listing."""
+    for paragraph in re.split(r'\n\s*\n', text.strip('\n')):
+        yield (f'```text\n{textwrap.dedent(paragraph)}\n```\n' if paragraph.startswith('    ')
+               else f'{escaped(paragraph)}\n')
+
+
 def _command_page(verb: str, module: str, summary: str) -> Iterator[str]:
     parser = make_parser(module, verb)
-    yield f'## posenet {verb}\n\n{summary[:1].upper()}{summary[1:]}.\n'
+    yield f'## posenet {verb}\n'
     usage = parser.format_usage().replace('\n       ', '\n').removeprefix('usage: ').rstrip()
     yield f'```text\n{usage}\n```\n'
-    description = ' '.join((parser.description or '').split())
-    if description and '\n' not in (parser.description or '').strip():
-        yield escaped(description) + '\n'
+    yield from _paragraphs(parser.description or f'{summary[:1].upper()}{summary[1:]}.')
     for group in parser._action_groups:
         rows = [(_words_of(action), _help_of(action, parser)) for action in group._group_actions
                 if action.dest != 'help' and action.help != argparse.SUPPRESS]
         if rows:
             if group.title not in ('options', 'positional arguments'):
                 yield f'*{escaped(group.title or "")}*\n'
-            yield table(('option', 'meaning'), rows)
+            yield table(('option', 'meaning'), rows, 'options')
 
 
 def commands() -> str:
