@@ -71,13 +71,14 @@ rosdoc2_settings = {
     'enable_breathe': False, 'enable_exhale': False}
 
 
-def tidy_docstring(_app: object, what: str, _name: str, _item: object, _options: object,
+def tidy_docstring(_app: object, _what: str, _name: str, _item: object, _options: object,
                    lines: list[str]) -> None:
     """Make reST of what plain docstrings mean: |x| is a length, an indented block a listing."""
     lines[:] = [line.replace('|', '\\|') for line in lines]
-    for i in range(len(lines) - 1, 0, -1):
-        starts = lines[i].startswith('    ') and not lines[i - 1].strip()
-        if what == 'module' and starts:
+    for i in range(len(lines) - 1, 1, -1):
+        before = next((line for line in reversed(lines[:i]) if line.strip()), ' ')
+        if (lines[i].startswith('    ') and not lines[i - 1].strip()
+                and not before.startswith((' ', ':')) and not before.endswith('::')):
             lines[i:i] = ['::', '']
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+import json
 from pathlib import Path
 import re
 
@@ -102,7 +103,8 @@ def with_python(names: list[str]) -> list[str]:
 
 def run(text: str, model: Path) -> dict[str, object]:
     """Run the Python blocks of a document, one after the other, with a model and an image."""
-    names: dict[str, object] = {'image_rgb': scene(size=(CAMERA.width, CAMERA.height))}
+    image = scene(size=(CAMERA.width, CAMERA.height))
+    names: dict[str, object] = {'image': image, 'image_rgb': image}
     for block in blocks(text):
         if block.language == 'python':
             code = re.sub(r"'[\w./~-]*(?:model|MODEL)[\w./-]*'", repr(str(model)), block.text)
@@ -156,3 +158,26 @@ def test_the_reference_pages_hold_every_command_parameter_and_key(tmp_path: Path
     for key in ('backbone', 'fx', 'bounds_max_m', 'place_limit', 'pose_residual_ratios'):
         assert f'| `{key}` |' in folder
     assert '`translation_m.median`' in (tmp_path / 'report_schema.md').read_text()
+
+
+def test_the_pictures_of_tf_trees_are_those_of_their_script() -> None:
+    script = documentation_script('make_tf_trees')
+    for name in script.TREES:
+        assert (ROOT / 'doc' / 'guides' / f'{name}.svg').read_text() == script.draw(name)
+
+
+def test_a_results_table_has_the_numbers_of_the_report(tmp_path: Path) -> None:
+    report = {
+        'frames': {'total': 4, 'estimated': 4, 'accepted': 3, 'dropped': 0},
+        'translation_m': {'median': 0.0071, 'p95': 1.234},
+        'rotation_deg': {'median': 2.5, 'p95': 9.0},
+        'confidence_95': {'translation_m': [0.005, 0.25], 'rotation_deg': [1.0, 3.0]},
+        'calibration': {'pose': {'coverage': {'1_sigma': 0.684, '2_sigma': 0.951}}},
+        'baselines': {'constant': {'translation_m': 5.5, 'rotation_deg': 41.0},
+                      'nearest_train_image': None}}
+    (tmp_path / 'report.json').write_text(json.dumps(report))
+    lines = documentation_script('results_table').table([f'court={tmp_path}']).splitlines()
+    assert len(lines) == 3
+    assert lines[2] == (
+        '| court | 0.007 (0.005 to 0.25) | 2.50 (1.00 to 3.00) | 1.23 | 68 %, 95 % | 3 of 4 | - '
+        '| 5.50 m, 41.0 deg |')
