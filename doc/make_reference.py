@@ -26,8 +26,7 @@ if (Path(__file__).parents[1] / 'posenet_ros').is_dir():  # not in rosdoc2's cop
 
 import posenet_ros
 from posenet_ros.cli import VERBS
-from posenet_ros.ros_node.parameters import Parameters
-from posenet_ros.utils.described_fields import as_list, describe_allowed
+from posenet_ros.ros_node.parameters import as_list, describe_allowed, Parameters
 
 ROOT = Path(posenet_ros.__file__).parents[1]
 
