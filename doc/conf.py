@@ -32,7 +32,8 @@ exclude_patterns = ['_build', '_generated', 'Thumbs.db']
 language = 'en_GB'
 nitpicky = True
 # what a docstring names has to have a place here, if reference/api.md shows its module
-shown = re.findall(r'automodule:: posenet_ros\.([\w.]+)', (HERE / 'reference/api.md').read_text())
+shown = [name for page in ('reference/api.md', '_generated/load.md') for name in re.findall(
+    r'automodule:: posenet_ros\.([\w.]+)', (HERE / page).read_text())]
 nitpick_ignore_regex = [
     ('py:.*', r'(?!posenet_ros\.).*'),
     ('py:.*', rf'posenet_ros\.(?!(?:{"|".join(map(re.escape, shown))})\.).*')]

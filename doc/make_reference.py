@@ -280,7 +280,10 @@ def load_page() -> str:
     """Make the section about `posenet_ros.load`, where this version has it."""
     if not hasattr(posenet_ros, 'load'):
         return ''
-    return '## Load and call\n\n```{eval-rst}\n.. autofunction:: posenet_ros.load\n```\n'
+    directives = ['.. autofunction:: posenet_ros.load']
+    if (ROOT / 'posenet_ros' / 'localisation' / 'camera_relocaliser.py').is_file():
+        directives.append('.. automodule:: posenet_ros.localisation.camera_relocaliser')
+    return '\n'.join(['## Load and call\n', '```{eval-rst}', *directives, '```\n'])
 
 
 # --- pages that stand elsewhere in the repository

@@ -12,10 +12,12 @@ from helpers import ROOT
 import pytest
 
 PAGE = 'doc/troubleshooting/messages.md'
+IN_A_PROGRAM = 'under "Poses, cameras and images in a program"'
 SECTIONS = {  # where a message of these files belongs, the first that fits
     'posenet_ros/ros_node': 'index.md, beside what is like it, or under "Parameters of the node"',
     'posenet_ros/localisation/gate': 'index.md, under "Poses that are withheld"',
-    'posenet_ros/localisation': 'index.md', 'posenet_ros/inference': 'under "The model folder"',
+    'posenet_ros/localisation': IN_A_PROGRAM, 'posenet_ros/geometry': IN_A_PROGRAM,
+    'posenet_ros/imaging': IN_A_PROGRAM, 'posenet_ros/inference': 'under "The model folder"',
     'posenet_ros/landmarks': 'under "The model folder"',
     'posenet_ros/ros_data': 'under "Bags"', 'posenet_ros/datasets': 'under "Datasets"',
     'posenet_ros/evaluation': 'under "Evaluating"', 'training/data': 'under "Datasets"',
