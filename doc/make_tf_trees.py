@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 BOX, GAP, HEIGHT = 132, 96, 150
-OURS, OTHERS, INK = '#0b8a5f', '#8a8f98', '#1d2430'
+OURS, OTHERS, INK = '#0b8a5f', '#5f6670', '#1d2430'
 TREES = {  # name -> frames from parent to child, and who gives each arrow
     'tf_map_to_camera': (('map', 'camera_optical'), ('relocaliser',)),
     'tf_map_to_base': (('map', 'base_link', 'camera_optical'), ('relocaliser', 'description')),
