@@ -1,8 +1,9 @@
 # make demo   everything from nothing: install, scene, training, bag, live node, report
 # make test   everything that checks the project
 # make test-kilted   the node's tests with the wheels of ROS 2 Kilted, fed by a Jazzy player
-# make test-all   both
+# make test-all   both, and make docs
 # make bench  the speed of each stage and engine
+# make docs   the documentation: doc/_build/html/index.html; make linkcheck follows its links to other sites
 #
 # PYTHON=python3.12       the Python to make the virtual environment with (3.11 to 3.13)
 # TENSORFLOW='tensorflow[and-cuda]==2.21.0'   TensorFlow for an NVIDIA GPU
@@ -17,7 +18,7 @@ PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 INTERFACES := $(shell find ros_from_pypi -type f -not -path "*pycache*" 2>/dev/null)
 INSTALLED := setup.py package.xml $(wildcard launch/* config/* scripts/*) $(shell find -L posenet_ros -type f -not -path '*__pycache__*')
 
-.PHONY: demo test test-kilted test-all bench install clean prerequisites
+.PHONY: demo test test-kilted test-all bench docs linkcheck install clean prerequisites
 
 demo: $(VENV)/.installed
 	@$(RUN) -m posenet_ros.training.demo
@@ -28,10 +29,17 @@ test: $(VENV)/.colcon
 test-kilted: $(VENV)/.installed
 	@PYTHON='$(PYTHON)' VENV='$(VENV)' sh ros_from_pypi/test_kilted.sh
 
-test-all: test test-kilted
+test-all: test test-kilted docs
 
 bench: $(VENV)/.installed-bench
 	@$(RUN) -m posenet_ros.training.bench
+
+docs: $(VENV)/.docs
+	@$(VENV)/docs/bin/python -m sphinx -q -W --keep-going -b html doc doc/_build/html
+	@echo 'the documentation: doc/_build/html/index.html   (open it in a browser)'
+
+linkcheck: $(VENV)/.docs
+	@$(VENV)/docs/bin/python -m sphinx -q -b linkcheck doc doc/_build/linkcheck
 
 install: $(VENV)/.installed
 
@@ -73,5 +81,11 @@ $(VENV)/.installed-bench: requirements-bench.txt $(VENV)/.installed
 	@$(PIP) -r requirements-bench.txt -c requirements.lock.txt
 	@touch $@
 
+# In an environment of its own: it needs neither TensorFlow nor ROS, and takes half a minute.
+$(VENV)/.docs: requirements-docs.txt requirements.lock.txt | $(VENV)/bin/python
+	@$(RUN) -m venv $(VENV)/docs && $(VENV)/docs/bin/python -m pip install --quiet \
+	  --disable-pip-version-check -r requirements-docs.txt -c requirements.lock.txt
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build install log demo *.egg-info
+	rm -rf $(VENV) doc/_build doc/_generated build install log demo *.egg-info
