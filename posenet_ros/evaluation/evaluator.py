@@ -39,8 +39,8 @@ from posenet_ros.localisation.factory import make_relocaliser, RelocaliserOption
 from posenet_ros.localisation.gate import Gate
 from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.utils.parallel import WORKERS
+from posenet_ros.utils.progress import progress
 from posenet_ros.utils.quiet_stderr import import_keras
-from tqdm import tqdm
 
 E = TypeVar('E', bound=Enum)
 
@@ -105,7 +105,7 @@ def evaluate(
     results = run(source.queries, source.camera, relocaliser,
                   Gate(limits, artifact.scene), artifact.train, worst_frames, describe,
                   max(loaded.parallel, WORKERS))
-    frames = worst_frames.attach_images(list(_progress(results, source.total, 'evaluate')))
+    frames = worst_frames.attach_images(list(progress(results, source.total, 'frame', 'evaluate')))
     check_not_empty(frames, source)
     out_of_place = run_out_of_place(
         options.out_of_place, relocaliser, artifact, Gate(limits, artifact.scene))
@@ -116,12 +116,6 @@ def evaluate(
                            refined=sum(frame.landmarks > 0 for frame in frames))
     return Evaluation(
         frames, artifact.train, model, source.data, out_of_place, options.false_pose)
-
-
-def _progress(
-        results: Iterator[FrameResult], total: int, description: str) -> Iterator[FrameResult]:
-    yield from tqdm(results, total=total, unit='frame', desc=description, disable=None,
-                    dynamic_ncols=True)
 
 
 def run_out_of_place(paths: Sequence[Path], relocaliser: Relocaliser, artifact: LoadedArtifact,
@@ -135,7 +129,7 @@ def run_out_of_place(paths: Sequence[Path], relocaliser: Relocaliser, artifact: 
     for path in paths:
         with open_out_of_place(path, artifact.camera) as source:
             results = run(source.queries, None, relocaliser, gate, artifact.train, WorstFrames(0))
-            out_of_place += _progress(results, source.total, path.name)
+            out_of_place += progress(results, source.total, 'image', path.name)
     return out_of_place
 
 

