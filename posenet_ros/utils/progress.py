@@ -42,6 +42,10 @@ class LogTimer:
         self.clock = clock
         self._last_s = clock()
 
+    def start_loop(self) -> None:
+        """Count from now where there was no loop for so long that a line would be due."""
+        self.is_due()
+
     def is_due(self) -> bool:
         """Tell whether it is time for a line; the next one is then due a period later."""
         now_s = self.clock()
@@ -91,6 +95,7 @@ class ProgressBar:
         self._figures = ''
         self._stream, self._timer = stream or sys.stderr, timer
         self._start_s = timer.clock()
+        timer.start_loop()
         self._bar = _bar_class()(
             total=total, initial=done, desc=description, file=self._stream, dynamic_ncols=True,
             miniters=0, bar_format=BAR_FORMAT) if self._stream.isatty() else None
@@ -158,14 +163,16 @@ class ProgressBar:
 _OPEN: list[ProgressBar] = []
 
 
-def progress(items: Iterable[T], total: int, unit: str, description: str) -> Iterator[T]:
+def progress(items: Iterable[T], total: int, unit: str, description: str,
+             done: int = 0) -> Iterator[T]:
     """
     Yield the items of a loop, and show how far it is.
 
-    :param total: number of items.
+    :param total: number of items, those of an earlier run among them.
     :param unit: name of an item in the singular.
+    :param done: items that an earlier run has done.
     """
-    with ProgressBar(total, unit, description) as shown:
+    with ProgressBar(total, unit, description, done) as shown:
         for item in items:
             yield item
             shown.advance()

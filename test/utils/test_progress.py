@@ -41,11 +41,13 @@ class Log:
         self.timer = LogTimer(self.clock)
 
     def progress(self, total: int, unit: str, description: str, done: float = 0) -> ProgressBar:
+        """Start a loop."""
         return ProgressBar(
             total, unit, description, done, stream=self.stream, timer=self.timer)
 
     @property
     def lines(self) -> list[str]:
+        """Return what was written."""
         return self.stream.getvalue().splitlines()
 
 
@@ -85,6 +87,15 @@ def test_loops_one_after_the_other_share_the_30_s() -> None:
                 log.clock.now_s += 8
                 shown.advance()
     assert [line.partition(',')[0] for line in log.lines] == ['b', 'd']
+
+
+def test_what_came_before_the_loops_makes_no_line_due() -> None:
+    log = Log()
+    log.clock.now_s += 100  # libraries are imported
+    with log.progress(9, 'image', 'images') as shown:
+        log.clock.now_s += 1
+        shown.advance()
+    assert log.lines == []
 
 
 def test_steps_have_parts_and_figures_stay_until_others_come() -> None:
