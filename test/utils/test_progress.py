@@ -30,6 +30,7 @@ class Clock:
         self.now_s = 1000.0
 
     def __call__(self) -> float:
+        """Return the time, seconds."""
         return self.now_s
 
 
