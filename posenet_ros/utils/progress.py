@@ -91,7 +91,8 @@ class ProgressBar:
     def __init__(self, total: int, unit: str, description: str, done: float = 0, *,
                  stream: TextIO | None = None, timer: LogTimer = TIMER) -> None:
         self._total, self._unit, self._description = total, unit, description
-        self._first = self._done = done
+        self._done = done
+        self._first: tuple[float, float] | None = None  # steps after the first update, and when
         self._figures = ''
         self._stream, self._timer = stream or sys.stderr, timer
         self._start_s = timer.clock()
@@ -117,6 +118,7 @@ class ProgressBar:
         :param figures: as of :meth:`advance`.
         """
         self._done, self._figures = done, figures or self._figures
+        self._first = self._first or (done, self._timer.clock())
         if self._bar is not None:
             self._bar.status = self._status()
             self._bar.update(done - self._bar.n)
@@ -124,13 +126,19 @@ class ProgressBar:
             print(f'{self._description}, {self._status()}', file=self._stream, flush=True)
 
     def _status(self) -> str:
-        """Describe what is done and the time left at the mean speed so far."""
-        parts = [f'{self._unit} {int(self._done + ROUNDING)} of {self._total}', self._figures]
-        if self._done > self._first:
-            elapsed_s = self._timer.clock() - self._start_s
-            left = max(self._total - self._done, 0) / (self._done - self._first)
-            parts.append(f'{describe_duration(left * elapsed_s)} left')
-        return ', '.join(filter(None, parts))
+        """Describe what is done and how long the rest will take."""
+        left_s = self._left_s()
+        return ', '.join(filter(None, (
+            f'{self._unit} {int(self._done + ROUNDING)} of {self._total}', self._figures,
+            '' if left_s is None else f'{describe_duration(left_s)} left')))
+
+    def _left_s(self) -> float | None:
+        """Return the time left, at the mean speed since the first step: its start may be slow."""
+        steps, since_s = self._first or (self._done, 0.0)
+        if self._done <= steps:
+            return None
+        return max(self._total - self._done, 0) * (
+            self._timer.clock() - since_s) / (self._done - steps)
 
     def _summary(self) -> str:
         count = int(self._done + ROUNDING)

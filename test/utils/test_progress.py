@@ -113,9 +113,22 @@ def test_steps_have_parts_and_figures_stay_until_others_come() -> None:
 def test_an_earlier_run_s_steps_do_not_make_it_look_faster() -> None:
     log = Log()
     with log.progress(100, 'epoch', 'training', done=90) as shown:
-        log.clock.now_s += 60
-        shown.update(91)
-    assert log.lines == ['training, epoch 91 of 100, 9 min left']
+        for done in (91, 92):
+            log.clock.now_s += 60
+            shown.update(done)
+    assert log.lines == ['training, epoch 91 of 100', 'training, epoch 92 of 100, 8 min left']
+
+
+def test_the_start_of_a_loop_does_not_make_it_look_slower() -> None:
+    log = Log()
+    with log.progress(100, 'frame', 'scene') as shown:
+        log.clock.now_s += 300  # processes are started
+        for _ in range(2):
+            shown.advance()
+            log.clock.now_s += 29
+        log.clock.now_s += 29
+        shown.advance()
+    assert log.lines == ['scene, frame 1 of 100', 'scene, frame 3 of 100, 70 min left']
 
 
 def test_the_items_come_through_in_order(capsys: pytest.CaptureFixture[str]) -> None:
