@@ -7,6 +7,7 @@ import csv
 import json
 import os
 from pathlib import Path
+import re
 import signal
 import subprocess
 import sys
@@ -19,9 +20,10 @@ from posenet_ros.errors import PoseNetError
 from posenet_ros.evaluation.report.build import Evaluation
 from posenet_ros.evaluation.results import FrameResult
 from posenet_ros.geometry.pose import Pose
+from posenet_ros.imaging.files import read_image
 from posenet_ros.inference.artifact import ARTIFACT_FILE, load
 from posenet_ros.inference.train_index import TrainIndex
-from posenet_ros.training import make_bag
+from posenet_ros.training import demo_picture, make_bag
 from posenet_ros.training.pipelines import demo_run, demo_steps
 from posenet_ros.training.pipelines.demo_results import check_errors, error_table, length, Results
 from posenet_ros.training.pipelines.demo_steps import Step, Steps
@@ -247,12 +249,14 @@ def test_the_live_node_s_answers_become_the_report(
     assert found.refined == 0
     for name in ('report', 'report_network'):
         assert (tmp_path / name / 'report.html').stat().st_size > 10_000
+    assert demo_picture.main(['--demo', str(tmp_path), '--out', str(tmp_path / 'demo.png')]) == 0
+    assert read_image(tmp_path / 'demo.png').std() > 20
 
 
 PRESET = """
 about: a demo whose interruption is tested
-network: {weights: none, input_width: 32, input_height: 24, head_width: 8}
-schedule: {epochs: 60, batch: 1}
+network: {weights: none, input_width: 32, input_height: 32, head_width: 8}
+schedule: {epochs: 30, batch: 1}
 uncertainty: {sigma_versions: 0}
 """
 DEMO = """
@@ -279,7 +283,7 @@ def run_until(folder: Path, pattern: str, number: int = signal.SIGINT,
 
     :param pattern: of the file; '' never interrupts.
     :param number: of the signal, which goes to all processes of its terminal.
-    :returns: the lines on stdout and on stderr.
+    :returns: the lines on stdout, and those on stderr but for the progress.
     """
     command = [sys.executable, '-c', DEMO, '--out', folder, '--frames', '12', '--domain', '88',
                '--preset', folder.with_name('tiny.yaml')]
@@ -287,7 +291,8 @@ def run_until(folder: Path, pattern: str, number: int = signal.SIGINT,
         command, cwd=ROOT, start_new_session=True, text=True, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, env={**os.environ, 'PYTHONPATH': f'{ROOT}:{ROOT / "test"}'})
     end_s = time.monotonic() + 150
-    while pattern and not list(folder.glob(pattern)) and time.monotonic() < end_s:
+    while (pattern and process.poll() is None and not list(folder.glob(pattern))
+           and time.monotonic() < end_s):
         time.sleep(0.005)
     children = psutil.Process(process.pid).children(recursive=True)
     if pattern:
@@ -295,7 +300,9 @@ def run_until(folder: Path, pattern: str, number: int = signal.SIGINT,
     lines, errors = process.communicate(timeout=150)
     assert process.returncode == 1, errors
     assert psutil.wait_procs(children, timeout=20)[1] == []
-    return lines.splitlines(), errors.splitlines()
+    # a slow machine has lines of progress, too
+    said = [line for line in errors.splitlines() if not re.match(r'\w+, \w+ \d+ of \d+', line)]
+    return lines.splitlines(), said
 
 
 def test_a_demo_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
@@ -315,16 +322,16 @@ def test_a_demo_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
         assert (demo / 'court' / 'seq1' / name).stat().st_mtime_ns == time_ns
     with np.load(demo / 'model.training' / 'checkpoint.npz') as checkpoint:
         history = json.loads(str(checkpoint['about']))['history']
-    assert 1 <= len(history) < 60
+    assert 1 <= len(history) < 30
 
     lines, errors = run_until(demo, '')
     assert errors == ['error: all inputs are there']
     assert f'{demo / "court"} is there' in lines
     assert 'going on after the last whole epoch' in lines
-    assert load(demo / 'model').provenance['preset']['epochs'] == 60
+    assert load(demo / 'model').provenance['preset']['epochs'] == 30
     with (demo / 'model' / 'log.csv').open() as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 60
+    assert len(rows) == 30
     for row, epoch in zip(rows, history, strict=False):  # the seconds tell that they are the same
         assert float(row['seconds']) == pytest.approx(epoch['seconds'], rel=1e-5)
     assert (demo / 'bag' / 'metadata.yaml').is_file()

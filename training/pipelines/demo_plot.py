@@ -18,7 +18,7 @@ from posenet_ros.inference.artifact import load
 from posenet_ros.training.pipelines.demo_results import angle, length, NETWORK, REFINED
 
 FRAME_FRACTIONS = (0.12, 0.45, 0.7, 0.95)  # of the test walk, from its start
-SIZE_IN = (13.0, 4.2)
+SIZE_IN = (13.0, 3.9)
 REPORTS = {NETWORK: ('report_network', '#d97706'), REFINED: ('report', Colour.ESTIMATE)}
 TICKS_M = (0.001, 0.01, 0.1, 1.0)
 
@@ -51,7 +51,8 @@ def draw_path(axis: Axes, demo: Path) -> None:
             axis.plot(found[:, 0], found[:, 1], color=Colour.TRUTH, linewidth=3, label='truth')
         axis.scatter(found[:, 2], found[:, 3], s=size, color=colour, label=name, zorder=3)
     axis.set(aspect='equal', xlabel='x (m)', ylabel='y (m)', title='from above')
-    axis.legend(frameon=False, loc='upper center', bbox_to_anchor=(0.5, -0.16), ncols=2)
+    axis.legend(frameon=False, loc='upper center', bbox_to_anchor=(0.5, -0.16), ncols=4,
+                columnspacing=1.0, handletextpad=0.3)
 
 
 def draw_errors(axis: Axes, demo: Path) -> None:
@@ -59,14 +60,17 @@ def draw_errors(axis: Axes, demo: Path) -> None:
     for name, (folder, colour) in REPORTS.items():
         metres, degrees = read_columns(
             demo / folder / 'frames.csv', ('translation_error_m', 'rotation_error_deg')).T
-        axis.plot(np.sort(metres), percent_of(metres), color=colour, linewidth=2,
-                  label=f'{name}:\nmedian {length(float(np.nanmedian(metres)))}, '
-                        f'{angle(float(np.nanmedian(degrees)))}')
+        axis.plot(np.sort(metres), percent_of(metres), color=colour, linewidth=2)
+        medians = length(float(np.nanmedian(metres))), angle(float(np.nanmedian(degrees)))
+        after = name == REFINED  # its text stands right of its curve, the other one left
+        axis.annotate('\n'.join((*name.rsplit(' ', 1), 'median', *medians)),
+                      (float(np.nanmedian(metres)), 50), (14 if after else -14, 0),
+                      textcoords='offset points', color=colour, va='bottom' if after else 'top',
+                      ha='left' if after else 'right')
     axis.set(xscale='log', ylim=(0, 100), xlabel='error of the position', ylabel='frames (%)',
-             title='both errors')
+             title='errors, cumulative')
     axis.set_xticks(TICKS_M, ['1 mm', '1 cm', '10 cm', '1 m'])
     axis.grid(alpha=0.3)
-    axis.legend(frameon=False, loc='upper center', bbox_to_anchor=(0.5, -0.16))
 
 
 def percent_of(values: Floats) -> Floats:
@@ -82,7 +86,7 @@ def plot(demo: Path, out: Path) -> None:
     :param out: the picture's file.
     """
     figure = Figure(figsize=SIZE_IN, layout='constrained')
-    axes = figure.subplots(1, 3, width_ratios=(1.5, 1.15, 1))
+    axes = figure.subplots(1, 3, width_ratios=(1.45, 1.3, 1.1))
     draw_frames(axes[0], demo / 'court')
     draw_path(axes[1], demo)
     draw_errors(axes[2], demo)
