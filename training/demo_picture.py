@@ -1,4 +1,4 @@
-"""Plot the README's picture from the results of `make demo`: images, trajectory, errors."""
+"""Plot a picture of the results of `make demo`: images, both sets of poses, both errors."""
 
 from __future__ import annotations
 

@@ -37,11 +37,12 @@ def parser() -> CommandParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Train; 1 when interrupted."""
+    """Train."""
     options = parser().parse_args(argv)
     import_keras()
     from posenet_ros.training.pipelines.training_run import train
-    return train(options)
+    train(options)
+    return 0
 
 
 if __name__ == '__main__':

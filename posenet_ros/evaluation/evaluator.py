@@ -42,8 +42,8 @@ from posenet_ros.localisation.gate import Gate
 from posenet_ros.localisation.query_camera import choose_query_camera, QueryCamera
 from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.utils.parallel import WORKERS
+from posenet_ros.utils.progress import progress
 from posenet_ros.utils.quiet_stderr import import_keras
-from tqdm import tqdm
 
 E = TypeVar('E', bound=Enum)
 
@@ -107,7 +107,7 @@ def evaluate(
     results = run(source.queries, camera.camera, relocaliser,
                   Gate(limits, artifact.scene), artifact.train, worst_frames, describe,
                   max(loaded.parallel, WORKERS), camera.warp_into)
-    frames = worst_frames.attach_images(list(_progress(results, source.total, 'evaluate')))
+    frames = worst_frames.attach_images(list(progress(results, source.total, 'frame', 'evaluate')))
     check_not_empty(frames, source)
     out_of_place = run_out_of_place(
         options.out_of_place, relocaliser, artifact, Gate(limits, artifact.scene))
@@ -143,12 +143,6 @@ def camera_of_source(
     return camera
 
 
-def _progress(
-        results: Iterator[FrameResult], total: int, description: str) -> Iterator[FrameResult]:
-    yield from tqdm(results, total=total, unit='frame', desc=description, disable=None,
-                    dynamic_ncols=True)
-
-
 def run_out_of_place(paths: Sequence[Path], relocaliser: Relocaliser, artifact: LoadedArtifact,
                      gate: Gate) -> list[FrameResult]:
     """
@@ -160,7 +154,7 @@ def run_out_of_place(paths: Sequence[Path], relocaliser: Relocaliser, artifact: 
     for path in paths:
         with open_out_of_place(path, artifact.camera) as source:
             results = run(source.queries, None, relocaliser, gate, artifact.train, WorstFrames(0))
-            out_of_place += _progress(results, source.total, path.name)
+            out_of_place += progress(results, source.total, 'image', path.name)
     return out_of_place
 
 

@@ -22,7 +22,7 @@ from posenet_ros.utils.choices import (
     PRECISIONS,
     SPLITS,
 )
-from posenet_ros.utils.settings import from_mapping
+from posenet_ros.utils.settings.flat import from_mapping
 
 DESCRIPTION = ('Evaluate a model on a bag or a dataset, or score the poses of any method: '
                'makes a report.')

@@ -27,7 +27,7 @@ from posenet_ros.inference import train_index
 from posenet_ros.inference.calibration import Calibration, Scene
 from posenet_ros.inference.train_index import TrainIndex
 from posenet_ros.networks.config import NetworkConfig
-from posenet_ros.utils.settings import from_mapping
+from posenet_ros.utils.settings.flat import from_mapping
 
 # 1 had one covariance for all images, 2 one network, 3 no landmarks, 4 no misfit_power, 5 no
 # place_images; all are read

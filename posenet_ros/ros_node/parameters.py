@@ -14,9 +14,9 @@ from typing import Any, TYPE_CHECKING
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.frames import frame_name
 from posenet_ros.localisation.gate_config import GateConfig, NODE_DEFAULTS
-from posenet_ros.utils import described_fields
 from posenet_ros.utils.choices import ENGINES, PRECISIONS
-from posenet_ros.utils.described_fields import as_list, describe_allowed, described_field
+from posenet_ros.utils.settings import described_fields
+from posenet_ros.utils.settings.described_fields import as_list, describe_allowed, described_field
 
 if TYPE_CHECKING:
     from posenet_ros.geometry.pose import Pose

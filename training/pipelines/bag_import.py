@@ -26,7 +26,7 @@ from posenet_ros.ros_data.ground_truth import (
 )
 from posenet_ros.ros_data.messages import frame_from_message, Message, NS_PER_S, stamp_ns
 from posenet_ros.utils.atomic_folder import new_folder
-from tqdm import tqdm
+from posenet_ros.utils.progress import progress
 
 PNG_FLAGS = (cv2.IMWRITE_PNG_COMPRESSION, 1)
 BLOCKS = 10  # of a bag's time, each in one split
@@ -116,8 +116,7 @@ def images_with_poses(
     """Yield each usable image with its pose; count the others."""
     topic = bag.image_topic(options.image)
     lookup: Lookup | None = None
-    messages = tqdm(bag.messages(topic), total=bag.count(topic), desc=bag.path.name, unit='img',
-                    disable=None)
+    messages = progress(bag.messages(topic), bag.count(topic), 'image', bag.path.name)
     for index, message in enumerate(messages):
         lookup = lookup or truth_lookup(bag, options, message.header.frame_id)
         result.counts['images'] += 1

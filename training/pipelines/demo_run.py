@@ -1,5 +1,5 @@
 """
-The demo's steps: scene, training, bag, live node, replay, report.
+The demo's steps: scene, training, bag, live node, report.
 
 Each runs as a process of its own, by the command that a user would type.
 """
@@ -7,29 +7,44 @@ Each runs as a process of its own, by the command that a user would type.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 import os
 from pathlib import Path
 import signal
 import subprocess
 import time
 
-import numpy as np
 from posenet_ros.errors import PoseNetError
-from posenet_ros.evaluation.metrics.pose_errors import Errors
 from posenet_ros.evaluation.report.build import build_report, Evaluation
-from posenet_ros.evaluation.report.content import Report
 from posenet_ros.evaluation.report.folder import write_report
-from posenet_ros.evaluation.report.tables import number, text_table
-from posenet_ros.training.scene.dataset import is_current
+from posenet_ros.inference.artifact import ARTIFACT_FILE, LANDMARKS_FILE
+from posenet_ros.training.pipelines.demo_results import (
+    check_errors,
+    describe_run,
+    error_table,
+    MEASURED,
+    NETWORK,
+    next_steps,
+    REFINED,
+    Results,
+    warn_of_load,
+)
+from posenet_ros.training.pipelines.demo_steps import code_digest, digest, SOURCE, Step, Steps
+from posenet_ros.training.scene.dataset import is_current, unfinished_folder
 from posenet_ros.training.scene.settings import Settings
 from posenet_ros.utils.processes import start_module
+from posenet_ros.utils.progress import describe_duration
 from posenet_ros.utils.ros_environment import prepare_environment
 
-STOP_TIMEOUT_S = 10.0
-MIN_ANSWERED = 0.99
-MAX_SHARE_OF_CONSTANT = 0.2
-BASELINE_NAMES = {'nearest_train_image': 'nearest training image', 'constant': 'constant pose'}
+STOP_TIMEOUT_S = 20.0
+PRESET = 'demo'
+# the code that a network and a bag depend on
+TRAINING_CODE = (
+    'training/data', 'training/fitting', 'training/uncertainty', 'training/landmarks',
+    'training/export', 'networks', 'imaging', 'geometry', 'inference', 'landmarks', 'uncertainty')
+BAG_CODE = 'training/pipelines', 'ros_data'
 
 
 def print_heading(number: int, text: str) -> None:
@@ -55,102 +70,130 @@ def start_command(*arguments: object) -> AbstractContextManager[subprocess.Popen
     return start_module('posenet_ros.cli', *arguments, stop_timeout_s=STOP_TIMEOUT_S)
 
 
-def make_inputs(out: Path, options: argparse.Namespace) -> None:
-    """Make scene, network and bag; an unchanged scene is reused."""
-    print_heading(1, 'a synthetic college court, walked several times')
-    settings = Settings(frames=options.frames)
-    if is_current(out / 'court', settings):
-        print(f'{out / "court"} is up to date')
-    else:
-        run_command('scene', '--out', out / 'court', '--frames', options.frames, '--force')
-    print_heading(2, 'training a network on the training walks')
-    run_command('train', '--preset', options.preset, '--data', out / 'court',
-                '--out', out / 'model', '--force')
-    print_heading(3, 'the test walk as a rosbag2')
-    run_command('bag', '--data', out / 'court', '--split', 'test', '--out', out / 'bag',
+def make_scene(out: Path, settings: Settings) -> None:
+    """Make the scene, unless it is there; an interrupted rendering goes on."""
+    court = out / 'court'
+    if is_current(court, settings):
+        print(f'{court} is there')
+        return
+    if unfinished_folder(court).exists():
+        print('going on with the frames that are missing', flush=True)
+    elif court.exists():
+        _say_anew(court)
+    run_command('scene', '--out', court, '--frames', settings.frames, '--force')
+
+
+def make_model(out: Path, preset: str, settings: Settings) -> None:
+    """Train the network, unless it is there; an interrupted training goes on."""
+    steps, step = Steps(out), Step(out / 'model', ARTIFACT_FILE, digest(
+        settings.digest(), preset_text(preset), code_digest(TRAINING_CODE)))
+    if steps.is_finished(step):
+        print(f'{step.output} is there')
+        return
+    work = step.output.with_name('model.training')
+    resumes = steps.is_begun(step) and any(work.rglob('checkpoint.npz'))
+    if resumes:
+        print('going on after the last whole epoch', flush=True)
+    elif step.output.exists() or work.exists():
+        _say_anew(step.output)
+    steps.begin(step)
+    run_command('train', '--preset', preset, '--data', out / 'court', '--out', step.output,
+                '--force', *['--resume'] * resumes)
+    steps.finish(step)
+
+
+def preset_text(name: str) -> str:
+    """Return the text of a preset's file; '' where there is none, which training will say."""
+    file = Path(name) if name.endswith('.yaml') else (
+        SOURCE / 'training' / 'presets' / f'{name}.yaml')
+    return file.read_text() if file.is_file() else ''
+
+
+def make_bag(out: Path, settings: Settings) -> None:
+    """Make the bag of the test walk, unless it is there."""
+    steps, step = Steps(out), Step(out / 'bag', 'metadata.yaml', digest(
+        settings.digest(), code_digest(BAG_CODE)))
+    if steps.is_finished(step):
+        print(f'{step.output} is there')
+        return
+    run_command('bag', '--data', out / 'court', '--split', 'test', '--out', step.output,
                 '--force')
+    steps.finish(step)
 
 
-def evaluate_live(out: Path) -> tuple[Report, Evaluation]:
+def _say_anew(output: Path) -> None:
+    print(f'{output} is of other settings or another version: making it anew', flush=True)
+
+
+def _evaluate_options(out: Path, report: str, *more: str) -> argparse.Namespace:
+    from posenet_ros.evaluation.options import parser
+    paths: Sequence[object] = (
+        '--model', out / 'model', '--bag', out / 'bag', '--out', out / report)
+    options = parser().parse_args([*map(str, paths), *more])
+    options.train_images = out / 'court'  # for the page's pictures
+    return options
+
+
+def evaluate_network(out: Path) -> Evaluation:
+    """Evaluate the network alone on the bag, offline, and write its report."""
+    from posenet_ros.evaluation import evaluator
+    found = replace(evaluator.run_model(_evaluate_options(out, 'report_network')), method=NETWORK)
+    write_report(out / 'report_network', build_report(found), found, force=True)
+    return found
+
+
+def record_live(out: Path, *, refine: bool) -> Evaluation:
     """
-    Start the node, play the bag to it, associate its poses with the truth, write the report.
+    Start the node, play the bag to it, and associate its poses with the truth.
 
     :raises PoseNetError: when the node or the player fails.
     """
     from posenet_ros.evaluation import evaluator
-    from posenet_ros.evaluation.options import parser as evaluate_parser
     node = ('node', '--ros-args', '-p', f'model:={out / "model"}',
+            '-p', f'refine:={str(refine).lower()}',
             '-p', 'image_timeout:=0.0',  # the bag ends, and the node stays for the last answers
             '-r', 'image:=/camera/image_raw', '-r', 'camera_info:=/camera/camera_info',
-            '--log-level', 'warn')
-    arguments = ['--live', '--model', out / 'model', '--bag', out / 'bag', '--out', out / 'report']
+            '--log-level', 'error')
+    options = _evaluate_options(out, 'report', '--live', *['--refine'] * refine)
     with start_command(*node) as process:
-        found = evaluator.score_published(
-            evaluate_parser().parse_args(list(map(str, arguments))))
+        found = evaluator.score_published(options)
         if process.poll() is not None:
             raise PoseNetError(f'the node ended with exit code {process.returncode}, see above')
+    return replace(found, method=REFINED) if refine else found
+
+
+def evaluate(out: Path) -> Results:
+    """Evaluate the live node and the network alone, and write a report of each."""
+    refine = (out / 'model' / LANDMARKS_FILE).is_file()
+    live = record_live(out, refine=refine)
     print_heading(5, 'the report')
-    report = build_report(found)
-    write_report(out / 'report', report, found, force=True)
-    return report, found
+    network = evaluate_network(out)
+    results = Results(
+        replace(live, beside={NETWORK: network}) if refine else live, network, refine)
+    write_report(out / 'report', results.report, results.live, force=True)
+    return results
 
 
-def evaluate_refined(out: Path) -> Evaluation:
-    """Evaluate the bag again with poses refined by landmarks, as the node's `refine` does."""
-    from posenet_ros.evaluation import evaluator
-    from posenet_ros.evaluation.options import parser as evaluate_parser
-    arguments = ['--model', out / 'model', '--bag', out / 'bag', '--out', out / 'report']
-    return evaluator.run_model(evaluate_parser().parse_args(
-        [*map(str, arguments), '--refine']))
-
-
-def _row(name: str, errors: Errors) -> list[str]:
-    cells = [name]
-    for values, unit in zip(errors, ('m', 'deg'), strict=True):
-        finite = values[np.isfinite(values)]
-        cells += [f'{np.percentile(finite, q):.2f} {unit}' for q in (50, 95)]
-    return cells
-
-
-def error_table(live: Evaluation, refined: Evaluation) -> str:
-    """Return median and p95 of the network, refined and not, and of the baselines as text."""
-    rows = [['', 'median', 'p95', 'median', 'p95'],
-            _row('PoseNet, live node', live.table.accepted_errors),
-            _row('refined by landmarks', refined.table.accepted_errors)]
-    rows += [_row(text, errors) for name, text in BASELINE_NAMES.items()
-             if (errors := live.baselines[name]) is not None]
-    return text_table(rows)
-
-
-def show(report: Report, live: Evaluation, refined: Evaluation, out: Path) -> None:
-    """Print the error beside the baselines, the counts, the latency and the next steps."""
-    counts, latency = report.frames, report.latency_ms.get('end_to_end')
-    print(f'\n{error_table(live, refined)}\n')
-    print(f'frames sent {counts.total}, answered {counts.estimated} '
-          f'({counts.estimated / counts.total:.1%}), dropped {counts.dropped}')
-    if latency is not None:
-        print(f'latency, image published to pose received: p50 {latency.p50:.1f} ms, '
-              f'p95 {latency.p95:.1f} ms, p99 {latency.p99:.1f} ms')
-    print(f'\nreport: {out / "report" / "report.html"}   (open it in a browser)\n'
-          'next:   make test                       check the project on this machine\n'
-          '        README.md, "Your own place"     train on King\'s College or on your own bag')
-
-
-def check(report: Report) -> None:
+def show(results: Results, out: Path, *, promised: bool, strict: bool) -> None:
     """
-    Check the result against the demo's promise.
+    Print the table, the counts, the latency and the next steps, and check what is promised.
 
-    :raises PoseNetError: when fewer frames were answered, or the error is larger.
+    :param promised: whether the demo has the settings for which it promises something.
+    :param strict: fail where the machine was too busy.
+    :raises PoseNetError: when a promise is not kept.
     """
-    counts, constant = report.frames, report.baselines['constant']
-    if counts.estimated < MIN_ANSWERED * counts.total:
-        raise PoseNetError(f'expected {MIN_ANSWERED:.0%} of the frames answered. Received: '
-                           f'{counts.estimated} of {counts.total}; is the machine busy?')
-    for unit, baseline, median in zip(('m', 'deg'), constant or (), report.medians, strict=True):
-        if median is None or median > MAX_SHARE_OF_CONSTANT * baseline:
-            raise PoseNetError('expected a median error of at most a fifth of the constant '
-                               f"pose's {number(baseline, unit)}. "
-                               f'Received: {number(median, unit)}')
+    print(f'\n{error_table(results)}\n')
+    if promised:
+        print(f'{MEASURED}\n')
+    print(describe_run(results))
+    warning = warn_of_load(results.report)
+    if warning and not strict:
+        print(f'warning: {warning}; the errors above are of the frames that were answered')
+    print(f'\n{next_steps(out)}\n')
+    if promised:
+        check_errors(results)
+    if warning and strict:
+        raise PoseNetError(f'--strict: {warning}')
 
 
 def _interrupt(*_: object) -> None:
@@ -159,19 +202,34 @@ def _interrupt(*_: object) -> None:
 
 def run_demo(options: argparse.Namespace) -> None:
     """
-    Run all steps.
+    Run all steps; those whose results are there and still right are left out.
 
     :param options: of `posenet demo`.
-    :raises PoseNetError: when one fails or the result is worse than promised.
+    :raises PoseNetError: when a step fails or the result is worse than promised.
+    :raises KeyboardInterrupt: when interrupted, with the way to go on.
     """
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     os.environ.update(ROS_AUTOMATIC_DISCOVERY_RANGE='LOCALHOST',
                       ROS_DOMAIN_ID=str(options.domain))
     prepare_environment()
-    start_s = time.monotonic()
-    make_inputs(options.out, options)
+    try:
+        _run_steps(options)
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt('stopped: the same command goes on') from interrupt
+
+
+def _run_steps(options: argparse.Namespace) -> None:
+    start_s, out, settings = time.monotonic(), options.out, Settings(frames=options.frames)
+    out.mkdir(parents=True, exist_ok=True)
+    print_heading(1, 'a synthetic college court, walked several times')
+    make_scene(out, settings)
+    print_heading(2, 'training a network on the training walks, and mapping their landmarks')
+    make_model(out, options.preset, settings)
+    print_heading(3, 'the test walk as a rosbag2')
+    make_bag(out, settings)
     print_heading(4, 'replaying the bag through the live ROS 2 node')
-    report, live = evaluate_live(options.out)
-    show(report, live, evaluate_refined(options.out), options.out)
-    print(f'\ndone in {time.monotonic() - start_s:.0f} s')
-    check(report)
+    results = evaluate(out)
+    promised = options.preset == PRESET and options.frames >= Settings.frames
+    show(results, out, promised=promised, strict=options.strict)
+    print(f'done in {describe_duration(time.monotonic() - start_s)}')

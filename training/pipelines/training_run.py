@@ -23,7 +23,7 @@ from posenet_ros.training.export.litert import write_network
 from posenet_ros.training.export.quantisation import may_be_faster, offer_int8, summary_line
 from posenet_ros.training.fitting import devices
 from posenet_ros.training.fitting.calibration import calibrate
-from posenet_ros.training.fitting.callbacks import CURVES_FILE, LOG_FILE
+from posenet_ros.training.fitting.callbacks import CHECKPOINT_FILE, CURVES_FILE, LOG_FILE
 from posenet_ros.training.fitting.cross_validation import (
     concatenate_images,
     cross_val_predict,
@@ -68,9 +68,7 @@ class Training:
         :param tensorboard: folder of the logs for TensorBoard.
         """
         networks, members = [], make_members(self.whole, self.folds.parts, resume)
-        for i, (member, start) in enumerate(members):
-            if len(members) > 1:
-                _say(f'network {i + 1} of {len(members)}, seed {member.preset.seed}')
+        for member, start in members:
             logs = tensorboard and tensorboard / member.work.relative_to(self.whole.work)
             networks.append(member.fit(start, logs))
         keras.config.set_dtype_policy('float32')  # whatever precision they were trained in
@@ -154,12 +152,21 @@ def prepare_work(work: Path, resume: bool, force: bool) -> None:
     work.mkdir(parents=True, exist_ok=True)
 
 
-def train(options: argparse.Namespace) -> int:
+def _stopped(work: Path) -> KeyboardInterrupt:
+    """Say how to go on after an interrupt; remove a folder that has nothing to go on from."""
+    if any(work.rglob(CHECKPOINT_FILE)):
+        return KeyboardInterrupt(f'stopped: the same command with --resume goes on; {work} has '
+                                 'the last whole epoch')
+    shutil.rmtree(work)
+    return KeyboardInterrupt('stopped before the first epoch was whole')
+
+
+def train(options: argparse.Namespace) -> None:
     """
     Train a network, or resume a training.
 
     :param options: of `posenet train`.
-    :returns: 0, or 1 when interrupted.
+    :raises KeyboardInterrupt: when interrupted, with the way to go on.
     """
     started = time.perf_counter()
     preset = load_preset(options.preset, options.settings)
@@ -172,14 +179,12 @@ def train(options: argparse.Namespace) -> int:
     if not on.chief:
         with tempfile.TemporaryDirectory() as other:
             Training(preset, dataset, Path(other), on).fit(work if options.resume else None)
-        return 0
+        return
     prepare_work(work, options.resume, options.force)
-    training = Training(preset, dataset, work, on)
     try:
+        training = Training(preset, dataset, work, on)
         network = training.fit(work if options.resume else None, options.tensorboard)
-    except KeyboardInterrupt:
-        _say(f'stopped: the same command with --resume goes on; {work} has the last whole epoch')
-        return 1
-    training.save(network, options.out, time.perf_counter() - started, options.force)
+        training.save(network, options.out, time.perf_counter() - started, options.force)
+    except KeyboardInterrupt as interrupt:
+        raise _stopped(work) from interrupt
     shutil.rmtree(work)
-    return 0

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from posenet_ros.arrays import as_rows, Floats
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.lie import rotation_angle_rad
-from posenet_ros.utils.mapping import key
+from posenet_ros.utils.settings.mapping import key
 
 T = TypeVar('T')
 

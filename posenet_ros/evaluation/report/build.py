@@ -52,6 +52,8 @@ class Evaluation:
     :param data: the description of the source.
     :param out_of_place: results of images of other places; their truth has no meaning.
     :param false_pose_m: an error beyond it makes a pose a false one, metres.
+    :param method: what the tables call the method; empty finds a name.
+    :param beside: evaluations of other methods on the same images, by name, for comparison.
     """
 
     frames: Sequence[FrameResult]
@@ -60,6 +62,8 @@ class Evaluation:
     data: Mapping[str, Any] = field(default_factory=dict)
     out_of_place: Sequence[FrameResult] = ()
     false_pose_m: float = FALSE_POSE_M
+    method: str = ''
+    beside: Mapping[str, Evaluation] = field(default_factory=dict)
 
     @cached_property
     def table(self) -> FrameTable:

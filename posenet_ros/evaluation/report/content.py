@@ -14,7 +14,7 @@ from posenet_ros.evaluation.reliability import (
     OutOfPlaceStatistics,
     SparsificationByUnit,
 )
-from posenet_ros.utils.mapping import key, to_mapping
+from posenet_ros.utils.settings.mapping import key, to_mapping
 
 REPORT_FILE = 'report.json'
 T = TypeVar('T')

@@ -8,7 +8,7 @@ import json
 
 import numpy as np
 from posenet_ros.arrays import Floats
-from posenet_ros.utils.mapping import key, OMIT_NONE, to_mapping
+from posenet_ros.utils.settings.mapping import key, OMIT_NONE, to_mapping
 
 
 @dataclass(frozen=True, eq=False)
