@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import viser
 
 INVITATION = 'Click a camera: its image and its landmarks appear here.'
-WIDTH_PX = 640  # of the panel with the image
+WIDTH_PX = 430  # of the panel with the image
 MOST_LARGER, MOST_MAGNIFIED = 5.0, 100.0
 
 
@@ -69,17 +69,18 @@ class Panel:
             for name in (*scene.layers, MATCHES):
                 self._add_switch(name)
         with gui.add_folder('Sizes'):
-            self._add_slider('points', MOST_LARGER, scene.scale_points)
-            self._add_slider('cameras', MOST_LARGER, scene.scale_cameras)
+            self._add_slider('points', 0.1, MOST_LARGER, scene.scale_points)
+            self._add_slider('cameras', 0.1, MOST_LARGER, scene.scale_cameras)
             if self._content.frames is not None:
-                self._add_slider('errors', MOST_MAGNIFIED, scene.magnify)
+                self._add_slider('errors', 1.0, MOST_MAGNIFIED, scene.magnify)
 
     def _add_switch(self, layer: str) -> None:
         box = self._gui.add_checkbox(layer, True)
         box.on_update(lambda _: self._scene.show(layer, box.value))
 
-    def _add_slider(self, what: str, most: float, change: Callable[[float], None]) -> None:
-        slider = self._gui.add_slider(f'{what} x', 0.1, most, 0.1, 1.0,
+    def _add_slider(self, what: str, least: float, most: float,
+                    change: Callable[[float], None]) -> None:
+        slider = self._gui.add_slider(f'{what} x', least, most, least, 1.0,
                                       hint=f'Draw the {what} so many times as large')
         slider.on_update(lambda _: change(slider.value))
 

@@ -19,11 +19,12 @@ from posenet_ros.evaluation.viewer.shapes import (
     frustum,
     frustum_edges,
     Mesh,
+    nearest_to_ray,
     thin,
     unit_sphere,
     walk_segments,
 )
-from posenet_ros.geometry.pose import wxyz_from_xyzw
+from posenet_ros.geometry.pose import Pose, wxyz_from_xyzw
 
 if TYPE_CHECKING:
     import viser
@@ -35,7 +36,7 @@ KIND_RGB: dict[str, Rgb] = {
 CHOSEN_RGB, MATCH_RGB = (220, 30, 90), (60, 200, 90)
 LANDMARKS, WALK, TRUTH, ERRORS, ELLIPSOIDS, MATCHES, GRID = (
     'landmarks', 'training walk', 'true walk', 'errors', '2 sigma', 'matches', 'grid')
-MOST_MATCHES = 300  # lines to landmarks
+MOST_MATCHES = 150  # lines to landmarks
 PLANES = 'yz', 'xz', 'xy'  # by the axis that is up
 Choose = Callable[[int], None]  # is called with the index of the camera that was clicked
 
@@ -50,6 +51,17 @@ def cell_m(box_m: Floats) -> float:
     return float(10.0 ** np.round(np.log10(max(np.ptp(box_m, axis=0).max(), 1e-3) / 30)))
 
 
+def linear_rgb(colour: Rgb | Colours) -> Colours:
+    """
+    Convert sRGB of 8 bits to linear intensities (IEC 61966-2-1).
+
+    viser takes the colours of batched meshes as linear, and those of all else as sRGB.
+    """
+    value = np.asarray(colour) / 255
+    linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+    return np.asarray(np.rint(255 * linear), np.uint8)
+
+
 def _choose_row(choose: Choose, rows: NDArray[np.intp], index: int) -> None:
     choose(int(rows[index]))
 
@@ -62,6 +74,13 @@ def look_at(server: viser.ViserServer, look: Overview) -> None:
     camera.position, camera.look_at, camera.up = look.position_m, look.look_at_m, look.up
     camera.fov = np.radians(FIELD_OF_VIEW_DEG)
     camera.near, camera.far = distance_m / 1000, distance_m * 100
+
+
+def _choose_clicked(choose: Choose, points_m: Floats, event: Any) -> None:  # noqa: ANN401
+    """Choose the clicked camera; its number is missing where its outline was hit."""
+    index = event.instance_index
+    choose(nearest_to_ray(points_m, np.array(event.ray_origin), np.array(event.ray_direction))
+           if index is None else int(index))
 
 
 class Scene:
@@ -91,6 +110,9 @@ class Scene:
         :param choose_view: is told which training view was clicked.
         :param choose_frame: is told which frame of the report was clicked.
         """
+        self._scene.configure_default_lights(False)
+        self._scene.configure_environment_map(None)
+        self._scene.add_light_ambient('/light', intensity=np.pi)  # colours as in the legend
         if len(self._content.place.points_m):
             self._points = self._scene.add_point_cloud(
                 '/landmarks', self._content.place.points_m, colours, point_size=self._point_m,
@@ -99,6 +121,8 @@ class Scene:
         self._draw_walk(choose_view)
         if self._content.frames is not None:
             self._draw_frames(self._content.frames, choose_frame)
+        self.legend['camera that was clicked'] = CHOSEN_RGB
+        self.legend['its landmarks, and their view'] = MATCH_RGB
         self._draw_grid()
 
     def show(self, layer: str, visible: bool) -> None:
@@ -158,7 +182,7 @@ class Scene:
             return
         rows = np.flatnonzero(frames.estimated)
         segments = error_segments(frames.truths_m[rows], frames.estimates_m[rows], factor)
-        self.legend[ERRORS] = ERROR_RGB
+        self.legend['errors and 2 sigma'] = ERROR_RGB
         self._replace(ERRORS, [self._add_lines('/report/errors', segments, ERROR_RGB, 2.0)])
         known = frames.with_covariance[rows]
         if known.any():
@@ -166,7 +190,7 @@ class Scene:
                 frames.covariances[rows[known]], axis1=1, axis2=2)[:, :3])
             self._replace(ELLIPSOIDS, [self._add_meshes(
                 '/report/sigma', unit_sphere(), segments[known, 1], None,
-                2 * factor * sigmas, ERROR_RGB, 0.15)])
+                2 * factor * sigmas, ERROR_RGB, 0.1)])
 
     def _replace(self, layer: str, handles: Sequence[Any]) -> None:
         """Set the handles of a layer, in place of its old ones of the same names."""
@@ -210,8 +234,8 @@ class Scene:
             quats_xyzw = np.tile([0.0, 0, 0, 1], (len(positions_m), 1))
         return self._scene.add_batched_meshes_simple(
             name, mesh.vertices, mesh.faces, wxyz_from_xyzw(quats_xyzw), positions_m,
-            batched_scales=scales.astype(np.float32), batched_colors=colour, opacity=opacity,
-            lod='off', side='double', cast_shadow=False, receive_shadow=False)
+            batched_scales=scales.astype(np.float32), batched_colors=linear_rgb(colour),
+            opacity=opacity, lod='off', side='double', cast_shadow=False, receive_shadow=False)
 
     def _add_cameras(self, name: str, positions_m: Floats, quats_xyzw: Floats, colour: Rgb,
                      choose: Choose) -> list[Any]:
@@ -222,7 +246,9 @@ class Scene:
                              opacity)
             for part, mesh, opacity in zip(('faces', 'edges'), self._meshes, (0.3, None),
                                            strict=True)]
+        ahead_m = np.array([Pose(position, quat).apply((0, 0, 0.6 * self._camera_m))
+                            for position, quat in zip(positions_m, quats_xyzw, strict=True)])
         for handle in handles:
-            handle.on_click(lambda event: choose(int(event.instance_index)))
+            handle.on_click(partial(_choose_clicked, choose, ahead_m))
         self._cameras += handles
         return handles

@@ -89,6 +89,19 @@ def error_segments(truths_m: Floats, estimates_m: Floats, factor: float) -> Floa
     return np.stack([truths_m, truths_m + factor * (estimates_m - truths_m)], axis=1)
 
 
+def nearest_to_ray(points_m: Floats, origin_m: Floats, direction: Floats) -> int:
+    """
+    Find the point that is nearest to a ray, such as that of a click.
+
+    :param points_m: (N, 3), at least one.
+    :param origin_m: (3,) start of the ray.
+    :param direction: (3,) unit vector; points behind the start are as far as they are from it.
+    """
+    offsets = points_m - origin_m
+    along = np.maximum(offsets @ direction, 0)
+    return int(np.linalg.norm(offsets - np.outer(along, direction), axis=1).argmin())
+
+
 def thin(count: int, most: int) -> NDArray[np.intp]:
     """Choose at most `most` of `count` rows at random, the same each time, in their order."""
     if count <= most:
