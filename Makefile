@@ -2,6 +2,7 @@
 # make test   everything that checks the project
 # make test-kilted   the node's tests with the wheels of ROS 2 Kilted, fed by a Jazzy player
 # make test-all   both
+# make test-browser   posenet view in a headless Chromium
 # make bench  the speed of each stage and engine
 #
 # PYTHON=python3.12       the Python to make the virtual environment with (3.11 to 3.13)
@@ -17,7 +18,7 @@ PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 INTERFACES := $(shell find ros_from_pypi -type f -not -path "*pycache*" 2>/dev/null)
 INSTALLED := setup.py package.xml $(wildcard launch/* config/* scripts/*) $(shell find -L posenet_ros -type f -not -path '*__pycache__*')
 
-.PHONY: demo test test-kilted test-all bench install clean prerequisites
+.PHONY: demo test test-kilted test-all test-browser bench install clean prerequisites
 
 demo: $(VENV)/.installed
 	@$(RUN) -m posenet_ros.training.demo
@@ -29,6 +30,9 @@ test-kilted: $(VENV)/.installed
 	@PYTHON='$(PYTHON)' VENV='$(VENV)' sh ros_from_pypi/test_kilted.sh
 
 test-all: test test-kilted
+
+test-browser: $(VENV)/.installed-view
+	@$(RUN) -m pytest test/browser
 
 bench: $(VENV)/.installed-bench
 	@$(RUN) -m posenet_ros.training.bench
@@ -71,6 +75,10 @@ $(VENV)/.colcon: requirements-colcon.txt $(VENV)/.installed-test
 
 $(VENV)/.installed-bench: requirements-bench.txt $(VENV)/.installed
 	@$(PIP) -r requirements-bench.txt -c requirements.lock.txt
+	@touch $@
+
+$(VENV)/.installed-view: requirements-view.txt $(VENV)/.installed-test
+	@$(PIP) -r requirements-view.txt -c requirements.lock.txt
 	@touch $@
 
 clean:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+import re
 import sys
 from threading import Event
 from typing import TYPE_CHECKING
@@ -59,7 +60,7 @@ def check_viser() -> None:
         found = version('viser')
     except PackageNotFoundError:
         raise PoseNetError(f'the view needs viser. {remedy}') from None
-    if tuple(int(part) for part in found.split('.')[:2]) < VISER:
+    if tuple(map(int, re.findall(r'\d+', found)[:2])) < VISER:
         raise PoseNetError(f'the view needs a newer viser. Received: {found}. {remedy}')
 
 

@@ -22,7 +22,7 @@ FLAGS = ('--headless=new', '--no-sandbox', '--use-angle=swiftshader',
          '--enable-unsafe-swiftshader', '--hide-scrollbars', '--no-first-run',
          '--disable-background-networking', '--disable-component-update', '--mute-audio',
          '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1', '--remote-debugging-port=0')
-WAIT_S = 400.0
+WAIT_S = 120.0
 
 
 def find_chromium() -> str | None:
@@ -108,6 +108,7 @@ def open_page(address: str, profile: Path, size: tuple[int, int] = (1280, 800)) 
     from websockets.sync.client import connect
     binary = find_chromium()
     assert binary
+    profile.mkdir()
     with (profile / 'log').open('w') as log:
         browser = subprocess.Popen(
             [binary, *FLAGS, f'--user-data-dir={profile}', f'--window-size={size[0]},{size[1]}',
