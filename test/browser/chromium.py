@@ -58,8 +58,6 @@ class Page:
             message = json.loads(self._websocket.recv(timeout=WAIT_S))
             if message.get('method') == 'Network.requestWillBeSent':
                 self.requested.append(message['params']['request']['url'])
-            elif message.get('method') == 'Network.webSocketCreated':
-                self.requested.append(message['params']['url'])
             if message.get('id') == self._number:
                 assert 'error' not in message, message
                 return message['result']
@@ -79,6 +77,11 @@ class Page:
         if file:
             file.write_bytes(data)
         return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+
+    def wait_for_image(self, width: int) -> None:
+        """Wait until the page shows an image of this width, pixels."""
+        wait_for(lambda: self.evaluate('[...document.images].some(image => '
+                                       f'image.naturalWidth == {width})'), 'the image')
 
     def click(self, x: float, y: float) -> None:
         """Click with the mouse, at pixels from the upper left corner."""
