@@ -90,20 +90,20 @@ def load_content(model: LoadedArtifact, report: Path | None) -> Content:
 def show(options: argparse.Namespace, model: LoadedArtifact, content: Content,
          images: Sequence[Images], port: int) -> None:
     """Serve the page until Ctrl-C."""
+    from posenet_ros.evaluation.viewer.camera_details import CameraViewer
     from posenet_ros.evaluation.viewer.colours import colours_of_height
     from posenet_ros.evaluation.viewer.content import landmark_colours
-    from posenet_ros.evaluation.viewer.inspection import Inspector
     from posenet_ros.evaluation.viewer.panel import Panel
     from posenet_ros.evaluation.viewer.scene import look_at, Scene
     from posenet_ros.evaluation.viewer.server import how_to_open, serve
     from posenet_ros.localisation.factory import make_relocaliser, RelocaliserOptions
-    inspector = Inspector(content.place, content.camera, images, lambda: make_relocaliser(
+    cameras = CameraViewer(content.place, content.camera, images, lambda: make_relocaliser(
         model, RelocaliserOptions(refine=True)).relocaliser)
     title = options.model.resolve().name
     with serve(options.host, port, f'posenet view {title}') as server, suppress(KeyboardInterrupt):
         look_at(server, content.first_look)
         scene = Scene(server, content)
-        panel = Panel(server, content, scene, inspector)
+        panel = Panel(server, content, scene, cameras)
         scene.draw(colours_of_height(content.place.points_m, content.up), panel.show_view,
                    panel.show_frame)
         panel.add_controls(title)

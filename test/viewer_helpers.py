@@ -68,7 +68,7 @@ def write_place(folder: Path, *, landmarks: bool = True) -> dict[str, Pose]:
 
 
 def report_frames(poses: dict[str, Pose], error_m: Sequence[float] = (0.3, 0.0, 0.4),
-                ) -> list[FrameResult]:
+                  ) -> list[FrameResult]:
     """Return frames of the test split: refined and not, one rejected, one without an estimate."""
     names = sorted(name for name in poses if name.startswith(f'seq{SEQUENCES + 1}/'))
     covariance = np.diag([0.04, 0.09, 0.01, 1e-4, 1e-4, 1e-4])

@@ -30,7 +30,8 @@ def find_chromium() -> str | None:
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
-def wait_for(condition: Callable[[], Any], what: str, wait_s: float = WAIT_S) -> Any:  # noqa: ANN401
+def wait_for(condition: Callable[[], Any], what: str,
+             wait_s: float = WAIT_S) -> Any:  # noqa: ANN401
     """Ask again and again until the answer is true; returns it."""
     end_s = time.monotonic() + wait_s
     while time.monotonic() < end_s:
@@ -111,7 +112,7 @@ def open_page(address: str, profile: Path, size: tuple[int, int] = (1280, 800)) 
     from websockets.sync.client import connect
     binary = find_chromium()
     assert binary
-    profile.mkdir()
+    profile.mkdir(exist_ok=True)
     with (profile / 'log').open('w') as log:
         browser = subprocess.Popen(
             [binary, *FLAGS, f'--user-data-dir={profile}', f'--window-size={size[0]},{size[1]}',

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
 from posenet_ros.evaluation.results import FrameTable, positions
+from posenet_ros.evaluation.viewer.camera_details import format_m
 from posenet_ros.evaluation.viewer.colours import Colours, colours_of_height, paint
 from posenet_ros.evaluation.viewer.images import Images
-from posenet_ros.evaluation.viewer.inspection import format_m
 from posenet_ros.evaluation.viewer.overview import bounds, Overview, overview, up_axis
 from posenet_ros.evaluation.viewer.shapes import thin
 from posenet_ros.geometry.camera import Camera

@@ -7,8 +7,8 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from posenet_ros.errors import PoseNetError
+from posenet_ros.evaluation.viewer.camera_details import CameraDetails, CameraViewer, format_m
 from posenet_ros.evaluation.viewer.content import Content
-from posenet_ros.evaluation.viewer.inspection import format_m, Inspection, Inspector
 from posenet_ros.evaluation.viewer.scene import MATCHES, Rgb, Scene
 
 if TYPE_CHECKING:
@@ -44,13 +44,13 @@ class Panel:
 
     :param server: shows them.
     :param scene: is controlled; it has been drawn when :meth:`add_controls` is called.
-    :param inspector: looks at single cameras.
+    :param cameras: looks at single cameras.
     """
 
     def __init__(self, server: viser.ViserServer, content: Content, scene: Scene,
-                 inspector: Inspector) -> None:
+                 cameras: CameraViewer) -> None:
         self._gui, self._content = server.gui, content
-        self._scene, self._inspector = scene, inspector
+        self._scene, self._cameras = scene, cameras
         server.gui.configure_theme(show_logo=False, show_share_button=False)
         panel = server.gui.add_panel()
         self._tab = panel.add_tab('Camera')
@@ -86,7 +86,7 @@ class Panel:
 
     def show_view(self, index: int) -> None:
         """Show a training view."""
-        self._show(lambda: self._inspector.view(index))
+        self._show(lambda: self._cameras.view(index))
 
     def show_frame(self, index: int) -> None:
         """Show a frame of the report, which takes a moment: it is localised anew."""
@@ -94,13 +94,13 @@ class Panel:
         if frames is not None:
             frame = frames.frames[index]
             self._text.content = f'**{frame.name}**: localising ...'
-            self._show(lambda: self._inspector.frame(frame))
+            self._show(lambda: self._cameras.frame(frame))
 
-    def _show(self, inspect: Callable[[], Inspection]) -> None:
+    def _show(self, look: Callable[[], CameraDetails]) -> None:
         """Show what there is to say of a camera, or why that cannot be said."""
         try:
             with self._lock:  # two browsers may ask at once
-                shown = inspect()
+                shown = look()
         except PoseNetError as error:
             self._text.content = str(error)
             return

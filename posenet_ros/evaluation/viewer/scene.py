@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
 from posenet_ros.evaluation.results import FrameTable, positions, quaternions
+from posenet_ros.evaluation.viewer.camera_details import CameraDetails
 from posenet_ros.evaluation.viewer.colours import Colours
 from posenet_ros.evaluation.viewer.content import Content, kinds_of_estimates
-from posenet_ros.evaluation.viewer.inspection import Inspection
 from posenet_ros.evaluation.viewer.overview import FIELD_OF_VIEW_DEG, Overview
 from posenet_ros.evaluation.viewer.shapes import (
     error_segments,
@@ -198,7 +198,7 @@ class Scene:
             handle.visible = layer not in self._hidden
         self.layers[layer] = list(handles)
 
-    def mark(self, shown: Inspection) -> None:
+    def mark(self, shown: CameraDetails) -> None:
         """Mark a camera, the lines to its landmarks, and the view that they are of."""
         landmarks_m = shown.landmarks_m[thin(len(shown.landmarks_m), MOST_MATCHES)]
         start_m = np.broadcast_to(shown.pose.translation_m, landmarks_m.shape)
@@ -208,7 +208,7 @@ class Scene:
             self._add_lines('/chosen/lines', np.stack([start_m, landmarks_m], axis=1), MATCH_RGB,
                             1.0),
             self._add_meshes('/chosen/cameras', self._meshes[1], positions(poses),
-                             quaternions(poses), np.full(len(poses), 2.5 * self._camera_m),
+                             quaternions(poses), np.full(len(poses), 4 * self._camera_m),
                              colours)])
 
     def _draw_grid(self) -> None:
@@ -223,7 +223,9 @@ class Scene:
             section_size=10 * cell, position=tuple(centre.tolist()), fade_distance=20 * side,
             shadow_opacity=0.0)]
 
-    def _add_lines(self, name: str, segments: Floats, colour: Rgb, pixels: float) -> Any:  # noqa: ANN401
+    def _add_lines(  # the handles are of viser, an extra
+            self, name: str, segments: Floats, colour: Rgb,
+            pixels: float) -> Any:  # noqa: ANN401
         return self._scene.add_line_segments(
             name, segments.astype(np.float32), colour, thickness=pixels, thickness_units='screen')
 

@@ -10,9 +10,9 @@ import numpy as np
 from posenet_ros.errors import InputError
 from posenet_ros.evaluation.results import FrameTable
 from posenet_ros.evaluation.viewer import scene as scenes
+from posenet_ros.evaluation.viewer.camera_details import CameraDetails
 from posenet_ros.evaluation.viewer.colours import colours_of_height
 from posenet_ros.evaluation.viewer.content import Content, make_content
-from posenet_ros.evaluation.viewer.inspection import Inspection
 from posenet_ros.evaluation.viewer.panel import Panel
 from posenet_ros.evaluation.viewer.scene import linear_rgb, look_at, Scene
 from posenet_ros.geometry.pose import Pose
@@ -148,7 +148,7 @@ def test_a_camera_is_marked_with_its_landmarks_and_their_view(
     server = make_server()
     scene, _ = draw(content, server)
     pose, points = Pose((1.0, 2, 3)), content.place.points_m[:50]
-    scene.mark(Inspection('', pose, None, points, [4]))
+    scene.mark(CameraDetails('', pose, None, points, [4]))
     drawn = server.drawn()
     lines = drawn['/chosen/lines'].args[1]
     assert len(lines) == 20
@@ -175,20 +175,20 @@ def test_the_first_look_and_up_are_given_to_browsers(content: Content) -> None:
     assert camera.near < 0.1 < 10 < camera.far
 
 
-def make_panel(content: Content, inspector: object) -> tuple[Panel, Server, MagicMock]:
+def make_panel(content: Content, cameras: object) -> tuple[Panel, Server, MagicMock]:
     """Make a panel and the controls of a scene that is a stand-in."""
     server, scene = make_server(), MagicMock(layers={'landmarks': [], 'grid': []}, legend={})
-    panel = Panel(server, content, scene, inspector)  # type: ignore[arg-type]
+    panel = Panel(server, content, scene, cameras)  # type: ignore[arg-type]
     panel.add_controls('wall')
     return panel, server, scene
 
 
 def test_a_click_shows_text_and_picture_and_marks_the_camera(content: Content) -> None:
     picture = np.zeros((4, 4, 3), np.uint8)
-    shown = Inspection('**a**', Pose(), picture)
-    bare = Inspection('**b**', Pose())
-    inspector = SimpleNamespace(view=lambda _: shown, frame=lambda frame: bare)
-    panel, server, scene = make_panel(content, inspector)
+    shown = CameraDetails('**a**', Pose(), picture)
+    bare = CameraDetails('**b**', Pose())
+    cameras = SimpleNamespace(view=lambda _: shown, frame=lambda frame: bare)
+    panel, server, scene = make_panel(content, cameras)
     text = server.gui.add_markdown.return_value
     panel.show_view(3)
     assert text.content == '**a**'
@@ -205,7 +205,7 @@ def test_a_click_shows_text_and_picture_and_marks_the_camera(content: Content) -
 
 
 def test_what_goes_wrong_is_said_in_the_panel(content: Content) -> None:
-    def fail(_: int) -> Inspection:
+    def fail(_: int) -> CameraDetails:
         raise InputError('the image a.png has to be readable')
 
     panel, server, scene = make_panel(content, SimpleNamespace(view=fail))

@@ -28,7 +28,7 @@ NO_IMAGES = 'Its image is not shown: start the view with `--data FOLDER` or `--b
 
 
 @dataclass(frozen=True, eq=False)
-class Inspection:
+class CameraDetails:
     """
     What to show of a camera.
 
@@ -96,7 +96,7 @@ def draw_landmarks(image: RgbImage, pixels: Floats) -> RgbImage:
     return picture
 
 
-class Inspector:
+class CameraViewer:
     """
     Look at single cameras of a map.
 
@@ -112,7 +112,7 @@ class Inspector:
         self._load_relocaliser = load_relocaliser
         self._relocaliser: Relocaliser | None = None
 
-    def view(self, index: int) -> Inspection:
+    def view(self, index: int) -> CameraDetails:
         """Show a training view with the landmarks that the map has of it."""
         view = self._place.views[index]
         landmarks_m = self._place.points_m[self._place.point_views == index]
@@ -120,34 +120,34 @@ class Inspector:
         pose = view.map_from_camera
         image = self._view_image(index)
         if image is None:
-            return Inspection(f'{text}\n\n{self._no_image()}', pose, None, landmarks_m)
+            return CameraDetails(f'{text}\n\n{self._no_image()}', pose, None, landmarks_m)
         pixels = self._view_pixels(index, landmarks_m, image)
         pixels = pixels[inside(pixels, image)]
         drawn = pixels[thin(len(pixels), MOST_SPOTS)]
-        return Inspection(text, pose, draw_landmarks(image, drawn), landmarks_m)
+        return CameraDetails(text, pose, draw_landmarks(image, drawn), landmarks_m)
 
-    def frame(self, frame: FrameResult) -> Inspection:
+    def frame(self, frame: FrameResult) -> CameraDetails:
         """Show a frame of a report: localised anew, beside the view that it agrees with most."""
         lines, pose = describe(frame), frame.estimate or frame.truth
         found = self._image_of_frame(frame)
         if found is None:
-            return Inspection('\n'.join([*lines, '', self._no_image()]), pose)
+            return CameraDetails('\n'.join([*lines, '', self._no_image()]), pose)
         image, camera = found
         try:
             estimate = self._localise(image, camera)
         except InputError as error:  # no landmarks, or the image does not fit the model
-            return Inspection('\n'.join([*lines, f'- not localised anew: {error}']),
-                              pose, draw_landmarks(image, np.empty((0, 2))))
+            return CameraDetails('\n'.join([*lines, f'- not localised anew: {error}']),
+                                 pose, draw_landmarks(image, np.empty((0, 2))))
         lines.append(f'- localised anew: {estimate.landmarks} landmarks agree, '
                      f'{_error(estimate.map_from_camera, frame.truth)} from the truth')
         return self._with_matches(lines, pose, image, camera, estimate)
 
     def _with_matches(self, lines: list[str], pose: Pose, image: RgbImage, camera: Camera | None,
-                      estimate: PoseEstimate) -> Inspection:
+                      estimate: PoseEstimate) -> CameraDetails:
         best = view_with_most_inliers(estimate.matches)
         if best is None or estimate.matches is None:
-            return Inspection('\n'.join(lines), pose,
-                              draw_landmarks(image, np.empty((0, 2))))
+            return CameraDetails('\n'.join(lines), pose,
+                                 draw_landmarks(image, np.empty((0, 2))))
         agreeing = estimate.matches.select(estimate.matches.inlier)
         shared = agreeing.select(agreeing.views == best)
         drawn = shared.select(np.isin(np.arange(len(shared)), thin(len(shared), MOST_LINES)))
@@ -163,7 +163,7 @@ class Inspector:
         else:
             picture = draw_match_pair(image, drawn.pixels(own), view,
                                       self._view_pixels(best, drawn.points_m, view), HEIGHT)
-        return Inspection('\n'.join(lines), pose, picture, agreeing.points_m, [best])
+        return CameraDetails('\n'.join(lines), pose, picture, agreeing.points_m, [best])
 
     def _localise(self, image: RgbImage, camera: Camera | None) -> PoseEstimate:
         self._relocaliser = self._relocaliser or self._load_relocaliser()

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 from posenet_ros.errors import InputError
-from posenet_ros.evaluation.viewer import inspection
+from posenet_ros.evaluation.viewer import camera_details
+from posenet_ros.evaluation.viewer.camera_details import CameraViewer, view_with_most_inliers
 from posenet_ros.evaluation.viewer.images import DatasetImages
-from posenet_ros.evaluation.viewer.inspection import Inspector, view_with_most_inliers
 from posenet_ros.geometry.estimate import PoseEstimate
 from posenet_ros.geometry.matches import LandmarkMatches
 from posenet_ros.geometry.pose import Pose
@@ -84,7 +84,7 @@ def test_the_view_with_most_inliers_is_chosen() -> None:
 
 def test_a_training_view_shows_its_image_with_its_landmarks(
         place: PlaceMap, images: DatasetImages) -> None:
-    shown = Inspector(place, CAMERA, [images], refuse).view(2)
+    shown = CameraViewer(place, CAMERA, [images], refuse).view(2)
     assert shown.text.startswith(f'**{place.views[2].name}**: training view\n')
     assert f'- {EACH} landmarks are of it' in shown.text
     assert np.array_equal(shown.landmarks_m, place.points_m[2 * EACH:3 * EACH])
@@ -92,35 +92,35 @@ def test_a_training_view_shows_its_image_with_its_landmarks(
     seen = place.views[2].map_from_camera.inverse().apply(shown.landmarks_m)
     at = np.rint(CAMERA.project(seen) * 360 / CAMERA.height).astype(int)
     marked = shown.picture[at[:, 1], at[:, 0]].astype(int)
-    assert (np.abs(marked - inspection.LINE_RGB).max(axis=1) < 60).mean() > 0.9
+    assert (np.abs(marked - camera_details.LINE_RGB).max(axis=1) < 60).mean() > 0.9
 
 
 def test_without_images_the_panel_says_which_option_to_give(
         place: PlaceMap, poses: dict[str, Pose], tmp_path: Path) -> None:
     frame = report_frames(poses)[1]
-    bare = Inspector(place, CAMERA, [], refuse)
+    bare = CameraViewer(place, CAMERA, [], refuse)
     for shown in (bare.view(0), bare.frame(frame)):
         assert shown.picture is None
         assert '`--data FOLDER` or `--bag BAG`' in shown.text
     other = replace(frame, name='other', truth=Pose((50.0, 0, 0)))
     write_place(tmp_path)
-    shown = Inspector(place, CAMERA, [DatasetImages(tmp_path / 'data')], refuse).frame(other)
+    shown = CameraViewer(place, CAMERA, [DatasetImages(tmp_path / 'data')], refuse).frame(other)
     assert 'neither in `--data` nor in `--bag`' in shown.text
 
 
 def test_a_frame_is_described_as_the_report_has_it(
         place: PlaceMap, poses: dict[str, Pose]) -> None:
     frames = report_frames(poses)
-    inspector = Inspector(place, CAMERA, [], refuse)
-    refined = inspector.frame(frames[1])
+    cameras = CameraViewer(place, CAMERA, [], refuse)
+    refined = cameras.frame(frames[1])
     assert refined.text.startswith('**seq3/frame00001.png**: accepted\n')
     for line in ('- error: 500 mm, 0°', '- 2 sigma along x, y, z: 400 mm, 600 mm, 200 mm',
                  '- 10 landmarks agree'):
         assert line in refined.text.split('\n')
     assert refined.pose is frames[1].estimate
-    assert 'of the network alone' in inspector.frame(frames[0]).text
-    assert '(too far; blurred)' in inspector.frame(frames[-2]).text
-    dropped = inspector.frame(frames[-1])
+    assert 'of the network alone' in cameras.frame(frames[0]).text
+    assert '(too far; blurred)' in cameras.frame(frames[-2]).text
+    dropped = cameras.frame(frames[-1])
     assert dropped.text.startswith('**seq3/frame00005.png**: dropped (no image)')
     assert 'error' not in dropped.text
     assert dropped.pose is frames[-1].truth
@@ -130,17 +130,17 @@ def test_a_frame_is_localised_anew_beside_the_view_of_its_landmarks(
         place: PlaceMap, poses: dict[str, Pose], images: DatasetImages,
         monkeypatch: pytest.MonkeyPatch) -> None:
     frame, drawn, loaded = report_frames(poses)[1], [], []
-    monkeypatch.setattr(inspection, 'draw_match_pair', lambda *arguments: (
+    monkeypatch.setattr(camera_details, 'draw_match_pair', lambda *arguments: (
         drawn.append(arguments) or np.zeros((360, 8, 3), np.uint8)))
 
     def load_it() -> Relocaliser:
         loaded.append(True)
         return StandIn(place, frame.truth)  # type: ignore[return-value]
 
-    inspector = Inspector(place, CAMERA, [images], load_it)
+    cameras = CameraViewer(place, CAMERA, [images], load_it)
     assert not loaded, 'the network is loaded by the first click only'
-    shown = inspector.frame(frame)
-    inspector.frame(frame)
+    shown = cameras.frame(frame)
+    cameras.frame(frame)
     assert len(loaded) == 1
     assert '- localised anew: 9 landmarks agree, 0 mm, 0° from the truth' in shown.text
     assert f'- 6 of them are of {place.views[BEST].name}' in shown.text
@@ -158,9 +158,9 @@ def test_a_frame_is_localised_anew_beside_the_view_of_its_landmarks(
 def test_no_more_lines_are_drawn_than_can_be_seen(
         place: PlaceMap, poses: dict[str, Pose], images: DatasetImages,
         monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inspection, 'MOST_LINES', 2)
+    monkeypatch.setattr(camera_details, 'MOST_LINES', 2)
     frame = report_frames(poses)[1]
-    shown = Inspector(place, CAMERA, [images], lambda: StandIn(  # type: ignore[arg-type]
+    shown = CameraViewer(place, CAMERA, [images], lambda: StandIn(  # type: ignore[arg-type]
         place, frame.truth)).frame(frame)
     assert f'- 6 of them are of {place.views[BEST].name}; 2 are drawn' in shown.text
     assert shown.picture.shape == (360, 2 * 480 + GAP_PX, 3)
@@ -171,7 +171,7 @@ def test_a_view_without_an_image_is_said(
         monkeypatch: pytest.MonkeyPatch) -> None:
     frame = report_frames(poses)[1]
     monkeypatch.setattr(DatasetImages, 'of_view', lambda *_: None)
-    shown = Inspector(place, CAMERA, [images], lambda: StandIn(  # type: ignore[arg-type]
+    shown = CameraViewer(place, CAMERA, [images], lambda: StandIn(  # type: ignore[arg-type]
         place, frame.truth)).frame(frame)
     assert f'The image of {place.views[BEST].name} is not there' in shown.text
     assert shown.picture.shape == (360, 480, 3)
@@ -189,7 +189,7 @@ def test_a_frame_that_is_not_refined_shows_its_image(
         answer.estimate_ = PoseEstimate(frame.truth, np.eye(6))
         return answer  # type: ignore[return-value]
 
-    shown = Inspector(place, CAMERA, [images], without).frame(frame)
+    shown = CameraViewer(place, CAMERA, [images], without).frame(frame)
     assert ('not localised anew: there are no landmarks' if matches else
             'localised anew: 0 landmarks agree') in shown.text
     assert shown.picture.shape == (360, 480, 3)
@@ -197,5 +197,5 @@ def test_a_frame_that_is_not_refined_shows_its_image(
 
 
 def test_lengths_below_a_metre_are_millimetres() -> None:
-    assert [inspection.format_m(each) for each in (0.00683, 0.955, 1.2345, 88.0)] == [
+    assert [camera_details.format_m(each) for each in (0.00683, 0.955, 1.2345, 88.0)] == [
         '6.83 mm', '955 mm', '1.23 m', '88.00 m']
