@@ -79,7 +79,8 @@ def report_frames(poses: dict[str, Pose], error_m: Sequence[float] = (0.3, 0.0, 
         frames.append(FrameResult(
             name, (i + 1) * 10**9, truth, estimate, covariance, sequence='seq3',
             landmarks=10 * (i % 2)))
-    frames[-2] = replace(frames[-2], verdict=Verdict.JUMP, reasons=('too far', 'blurred'))
+    frames[-2] = replace(frames[-2], verdict=Verdict.JUMP, reasons=('too far', 'blurred'),
+                         landmarks=10)
     frames[-1] = FrameResult(names[-1], frames[-1].stamp_ns, frames[-1].truth, sequence='seq3',
                              reasons=('no image',))
     return frames

@@ -74,6 +74,8 @@ def test_every_layer_is_drawn_where_the_data_are(content: Content) -> None:
     lines = drawn['/report/errors'].args[1]
     assert np.allclose(lines[:, 1] - lines[:, 0], ERROR_M, atol=1e-6)
     assert len(lines) == COUNT - 1
+    refined = drawn['/report/estimates0/edges'].kwargs['batched_colors']
+    assert np.array_equal(refined, linear_rgb(scene.legend['estimates, refined']))
     sigma = drawn['/report/sigma']
     assert np.allclose(sigma.kwargs['batched_scales'], (0.4, 0.6, 0.2))
     assert np.allclose(sigma.args[4], content.frames.estimates_m[:-1], atol=1e-6)
