@@ -12,7 +12,7 @@ __version__ = '0.1.0'
 TYPE_CHECKING = False  # typing's own would cost a third of the time to import this package
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from pathlib import Path  # noqa: I300
 
     from posenet_ros.geometry.pose import Pose
     from posenet_ros.localisation.camera_relocaliser import CameraRelocaliser

@@ -169,7 +169,7 @@ class CameraRelocaliser:
 
 def _check_image(image: AnyArray) -> RgbImage:
     """
-    Copy an image; the caller may write the next one into the same array, as cv2.VideoCapture does.
+    Check an image, and copy one that is not contiguous, such as OpenCV's BGR turned round.
 
     :raises InputError: when it is no RGB image of 8 bits.
     """
@@ -179,7 +179,7 @@ def _check_image(image: AnyArray) -> RgbImage:
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise InputError('an image has to be an array (H, W, 3) of uint8, RGB. Received: an array '
                          f'{image.shape} of {image.dtype}: convert it, as by cv2.cvtColor')
-    return np.array(image, order='C')
+    return np.ascontiguousarray(image)
 
 
 def _raise_error(result: QueryResult) -> None:

@@ -254,4 +254,3 @@ def test_a_limit_that_is_none_is_refused(limits: dict[str, Any], message: str) -
 def test_a_folder_that_is_no_model_is_refused() -> None:
     with pytest.raises(InputError, match=r'nowhere/artifact\.json is missing'):
         posenet_ros.load('nowhere')
-
