@@ -128,12 +128,12 @@ class CameraRelocaliser:
             when the camera is not the model's; when the stamp is earlier than the last one; when
             the network's output is not finite.
         """
-        pixels = _check_image(image)
+        _check_image(image)
         self._check_camera(camera)
         with self._lock:
             stamp_ns = self._stamp_ns(stamp_s)
             result = localise(
-                self._relocaliser, lambda _: Frame(pixels, stamp_ns, ''), camera, perf_counter)
+                self._relocaliser, lambda _: Frame(image, stamp_ns, ''), camera, perf_counter)
             _raise_error(result)
             self._last_stamp_ns = stamp_ns
             judgement = judge(result, self._gate, self._frozen, stamp_ns)
@@ -167,9 +167,9 @@ class CameraRelocaliser:
         return stamp_ns
 
 
-def _check_image(image: AnyArray) -> RgbImage:
+def _check_image(image: AnyArray) -> None:
     """
-    Check an image, and copy one that is not contiguous, such as OpenCV's BGR turned round.
+    Check that an image is one.
 
     :raises InputError: when it is no RGB image of 8 bits.
     """
@@ -179,7 +179,6 @@ def _check_image(image: AnyArray) -> RgbImage:
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise InputError('an image has to be an array (H, W, 3) of uint8, RGB. Received: an array '
                          f'{image.shape} of {image.dtype}: convert it, as by cv2.cvtColor')
-    return np.ascontiguousarray(image)
 
 
 def _raise_error(result: QueryResult) -> None:

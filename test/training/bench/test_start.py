@@ -12,7 +12,7 @@ from helpers import ROOT
 from posenet_ros.cli import VERBS
 from posenet_ros.errors import PoseNetError
 from posenet_ros.training.bench import __main__ as bench
-from posenet_ros.training.bench.parts import start
+from posenet_ros.training.bench.parts import images, start
 import pytest
 
 # of the standard library: each would cost a tenth of a command's help or more
@@ -77,6 +77,25 @@ def test_the_table_is_printed_and_strict_fails(
     assert f'posenet --help                               1.0    {ratio}      5' in printed.out
     assert '{' not in printed.out
     assert bool(printed.err) == bool(code)
+
+
+def test_no_model_is_made_to_start_the_commands() -> None:
+    for words, needed in (('start', False), ('start --of node', True), ('images', True),
+                          ('images --model m', False), ('training', False)):
+        assert bench.needs_model(bench.parser().parse_args(words.split())) == needed
+
+
+@pytest.mark.parametrize('out', [[], ['--out', 'out.json']])
+def test_another_part_prints_its_figures_or_writes_them(
+        monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path,
+        out: list[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(images, 'benchmark', lambda options: {'a': 1})
+    bench.main(['images', '--model', 'm', *out])
+    written = (tmp_path / 'out.json').read_text() if out else ''
+    printed = capsys.readouterr().out
+    assert json.loads(written or printed) == {'a': 1}
+    assert not (written and printed)
 
 
 @pytest.mark.parametrize('verb', VERBS)
