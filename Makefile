@@ -3,6 +3,7 @@
 # make test-kilted   the node's tests with the wheels of ROS 2 Kilted, fed by a Jazzy player
 # make test-all   both
 # make bench  the speed of each stage and engine
+# make lock   requirements.lock.txt anew, for every Python that is supported; UPGRADE=--upgrade for new versions
 #
 # PYTHON=python3.12       the Python to make the virtual environment with (3.11 to 3.13)
 # TENSORFLOW='tensorflow[and-cuda]==2.21.0'   TensorFlow for an NVIDIA GPU
@@ -12,12 +13,13 @@ PYTHON ?= python3
 VENV ?= .venv
 TENSORFLOW ?=
 WORKERS ?= 2
+UPGRADE ?=
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 INTERFACES := $(shell find ros_from_pypi -type f -not -path "*pycache*" 2>/dev/null)
 INSTALLED := setup.py package.xml $(wildcard launch/* config/* scripts/*) $(shell find -L posenet_ros -type f -not -path '*__pycache__*')
 
-.PHONY: demo test test-kilted test-all bench install clean prerequisites
+.PHONY: demo test test-kilted test-all bench lock install clean prerequisites
 
 demo: $(VENV)/.installed
 	@$(RUN) -m posenet_ros.training.demo
@@ -32,6 +34,14 @@ test-all: test test-kilted
 
 bench: $(VENV)/.installed-bench
 	@$(RUN) -m posenet_ros.training.bench
+
+# Kilted and colcon have environments of their own, whose packages differ.
+LOCKED := $(filter-out %-kilted.txt %-colcon.txt %.lock.txt,$(sort $(wildcard requirements*.txt)))
+lock: | $(VENV)/bin/python
+	@$(PIP) uv==0.13.9
+	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 $(UPGRADE) \
+	  --annotation-style line --custom-compile-command 'make lock' \
+	  --no-emit-package setuptools --output-file requirements.lock.txt $(LOCKED)
 
 install: $(VENV)/.installed
 
