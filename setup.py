@@ -18,7 +18,7 @@ def long_description() -> str:
     elsewhere = r'(?:https?:|mailto:|#)'
     text = re.sub(rf'!\[[^]]*\]\((?!{elsewhere})[^)]*\)\n*', '', text)
     text = re.sub(r'<(img|source|video)\b(?![^>]*"https?:)[^>]*>\n*', '', text)
-    return re.sub(rf'\[([^]]+)\]\((?!{elsewhere})[^)]*\)', r'\1', text)
+    return re.sub(rf'\[([^]]*)\]\((?!{elsewhere})[^)]*\)', r'\1', text)
 
 
 setup(
