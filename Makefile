@@ -6,6 +6,7 @@
 # make test-all   all of these, and make docs
 # make bench  the speed of each stage and engine
 # make docs   the documentation: doc/_build/html/index.html; make linkcheck follows its links to other sites
+# make lock   requirements.lock.txt anew, for every Python that is supported; UPGRADE=--upgrade for new versions
 #
 # PYTHON=python3.12       the Python to make the virtual environment with (3.11 to 3.13)
 # TENSORFLOW='tensorflow[and-cuda]==2.21.0'   TensorFlow for an NVIDIA GPU
@@ -17,12 +18,13 @@ VENV ?= .venv
 TENSORFLOW ?=
 WORKERS ?= 2
 DEMO ?=
+UPGRADE ?=
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 INTERFACES := $(shell find ros_from_pypi -type f -not -path "*pycache*" 2>/dev/null)
 INSTALLED := setup.py package.xml $(wildcard launch/* config/* scripts/*) $(shell find -L posenet_ros -type f -not -path '*__pycache__*')
 
-.PHONY: demo test test-kilted test-all test-browser bench docs linkcheck install clean prerequisites
+.PHONY: demo test test-kilted test-all test-browser bench docs linkcheck lock install clean prerequisites
 
 demo: $(VENV)/.installed
 	@$(RUN) -m posenet_ros.training.demo $(DEMO)
@@ -47,6 +49,14 @@ docs: $(VENV)/.docs
 
 linkcheck: $(VENV)/.docs
 	@$(VENV)/docs/bin/python -m sphinx -q -b linkcheck doc doc/_build/linkcheck
+
+# Kilted and colcon have environments of their own, whose packages differ.
+LOCKED := $(filter-out %-kilted.txt %-colcon.txt %.lock.txt,$(sort $(wildcard requirements*.txt)))
+lock: | $(VENV)/bin/python
+	@$(PIP) uv==0.13.9
+	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 $(UPGRADE) \
+	  --annotation-style line --custom-compile-command 'make lock' \
+	  --no-emit-package setuptools --output-file requirements.lock.txt $(LOCKED)
 
 install: $(VENV)/.installed
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.resources import files
 import json
 from pathlib import Path
 import sys
 
 from posenet_ros.utils.arguments import CommandParser, program_name, run_cli
 
-PUBLISHED = files('posenet_ros.evaluation.report') / 'published.json'
+PUBLISHED = Path(__file__).parent / 'evaluation' / 'report' / 'published.json'
 
 
 def parser(prog: str) -> CommandParser:

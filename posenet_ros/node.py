@@ -9,7 +9,6 @@ import sys
 
 from posenet_ros.ros_node import parameters
 from posenet_ros.utils.arguments import CommandParser, own_arguments, run_cli
-from posenet_ros.utils.processes import keep_memory
 from posenet_ros.utils.ros_environment import prepare_environment
 
 KEPT_BYTES = 1 << 26  # a few images of the largest cameras
@@ -34,6 +33,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     prepare_environment()
     with suppress(KeyboardInterrupt):
         from posenet_ros.ros_node.lifecycle_node import serve
+        from posenet_ros.utils.processes import keep_memory
         keep_memory(KEPT_BYTES)
         serve(arguments)
     return 0

@@ -25,6 +25,8 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.inference import artifact as artifacts
 from posenet_ros.landmarks import landmark_map
 from posenet_ros.ros_data.messages import set_stamp
+from posenet_ros.training.data.datasets import read_dataset
+from posenet_ros.training.landmarks.mapping import detect_all, triangulate_all, view_set
 import pytest
 from rcl_interfaces.srv import SetParameters
 import rclpy
@@ -72,19 +74,16 @@ def write_mean_colour_model(folder: Path, camera: Camera = CAMERA) -> Path:
     return folder
 
 
-def write_landmark_model(folder: Path) -> tuple[Path, dict[str, Pose]]:
+def write_wall_model(model: Path, data: Path) -> tuple[Path, dict[str, Pose]]:
     """
-    Write a model folder with the landmarks of a wall and the network of mean colours.
+    Write a model folder whose network knows little, with the landmarks of a wall.
 
-    :returns: the model folder, and the poses of the test split's images by their name.
+    :param data: is written, too: the dataset of the wall.
+    :returns: the model folder, and the true poses of the test images by their names.
     """
-    from posenet_ros.training.data.datasets import read_dataset
-    from posenet_ros.training.landmarks.mapping import detect_all, triangulate_all, view_set
-
-    poses = write_wall_dataset(folder / 'wall', camera=LARGE_CAMERA)
-    model = write_mean_colour_model(folder / 'model', LARGE_CAMERA)
-    loaded = artifacts.load(model)
-    seen = read_dataset(folder / 'wall', 'train', None)
+    poses = write_wall_dataset(data, camera=LARGE_CAMERA)
+    loaded = artifacts.load(write_mean_colour_model(model, LARGE_CAMERA))
+    seen = read_dataset(data, 'train', None)
     found = triangulate_all(seen, detect_all(seen), view_set(seen))
     landmark_map.save(found, model / artifacts.LANDMARKS_FILE)
     calibration = replace(loaded.calibration, refined_scale=(1.0,) * 6)

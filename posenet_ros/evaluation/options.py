@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 from posenet_ros.errors import InputError
 from posenet_ros.localisation.camera_info_policy import POLICIES
-from posenet_ros.localisation.gate_config import GateConfig
 from posenet_ros.utils.arguments import CommandParser
 from posenet_ros.utils.choices import (
     ASSOCIATION_KEYS,
     ENGINES,
     FALSE_POSE_M,
+    GATE_LIMITS,
     MAX_IMAGES_OF_A_PLACE,
     MAX_POSE_GAP_S,
     POSE_FORMATS,
     PRECISIONS,
     SPLITS,
 )
-from posenet_ros.utils.settings.flat import from_mapping
+
+if TYPE_CHECKING:
+    from posenet_ros.localisation.gate_config import GateConfig
 
 DESCRIPTION = ('Evaluate a model on a bag or a dataset, or score the poses of any method: '
                'makes a report.')
@@ -87,7 +88,7 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
                        f'(at most {MAX_IMAGES_OF_A_PLACE} images of each)')
     group.add_argument('--gate', action='append', default=[], metavar='KEY=VALUE',
                        help="a limit of the gate, as the node's parameter of that name: "
-                       f'{", ".join(f.name for f in fields(GateConfig))}; all are off by default')
+                       f'{", ".join(GATE_LIMITS)}; all are off by default')
 
 
 def add_topics(group: argparse._ArgumentGroup) -> None:
@@ -137,6 +138,11 @@ def gate_config(settings: Sequence[str], defaults: GateConfig | None = None) -> 
     :param defaults: of the limits that are not given; None switches them off.
     :raises InputError: on an unknown key or a value that is no number.
     """
+    from dataclasses import asdict
+
+    from posenet_ros.localisation.gate_config import GateConfig
+    from posenet_ros.utils.settings.flat import from_mapping
+
     pairs = [setting.partition('=') for setting in settings]
     try:
         values = {key: float(value) for key, _, value in pairs}

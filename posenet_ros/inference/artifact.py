@@ -91,8 +91,7 @@ class LoadedArtifact(Artifact):
 
 def _sha256(path: Path) -> str:
     with path.open('rb') as file:
-        return hashlib.file_digest(file, 'sha256').hexdigest() if hasattr(
-            hashlib, 'file_digest') else hashlib.sha256(file.read()).hexdigest()
+        return hashlib.file_digest(file, 'sha256').hexdigest()
 
 
 def save(artifact: Artifact, folder: Path,

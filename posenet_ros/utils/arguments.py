@@ -148,7 +148,7 @@ def explain_missing(module: str) -> str:
         remedy = 'source /opt/ros/DISTRO/setup.bash'
     else:
         extra = ('[training]' if library in TRAINING_LIBRARIES
-                 else '[report]' if library == 'matplotlib' else '')
+                 else '[view]' if library == 'viser' else '')
         remedy = f"pip install 'posenet_ros{extra}'"
     return f'{program_name()} needs {library}: {remedy}, or make install and use .venv/bin/posenet'
 

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 import os
 from pathlib import Path
-import shutil
-import tempfile
 
 from posenet_ros.errors import InputError
 
@@ -38,6 +36,9 @@ def new_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
     :param force: replace an existing `path`, only once the new one is complete.
     :raises InputError: as :func:`check_new`.
     """
+    import shutil
+    import tempfile
+
     path = path.absolute()
     check_new(path, force=force)
     temporary = Path(tempfile.mkdtemp(prefix=f'.{path.name}.', dir=path.parent))
@@ -79,6 +80,9 @@ def _replace(new: Path, path: Path) -> None:
     if not path.exists():
         new.rename(path)
         return
+    import shutil
+    import tempfile
+
     old = Path(tempfile.mkdtemp(prefix=f'.{path.name}.old.', dir=path.parent)) / path.name
     path.rename(old)
     new.rename(path)

@@ -9,6 +9,7 @@ from typing import Any
 from display_files import FOXGLOVE, foxglove_topics, OWN, points_of, rviz_displays, TYPES
 from geometry_msgs.msg import PoseArray
 import numpy as np
+import posenet_ros
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.inference import artifact as artifacts
 from posenet_ros.landmarks.place_map import load_place_map, PlaceMap
@@ -25,8 +26,8 @@ from ros_helpers import (
     picture_message,
     running,
     values_of,
-    write_landmark_model,
     write_mean_colour_model,
+    write_wall_model,
 )
 from sensor_msgs.msg import Image, PointCloud2
 from training_helpers import LARGE_CAMERA, wall_view
@@ -42,7 +43,8 @@ Walked = tuple[Path, dict[str, Pose]]
 
 @pytest.fixture(scope='module')
 def walked(tmp_path_factory: pytest.TempPathFactory) -> Walked:
-    return write_landmark_model(tmp_path_factory.mktemp('walk'))
+    folder = tmp_path_factory.mktemp('walk')
+    return write_wall_model(folder / 'model', folder / 'wall')
 
 
 @pytest.fixture(scope='module')
@@ -235,10 +237,13 @@ def test_without_the_package_of_markers_all_else_works(tmp_path: Path) -> None:
 def test_poses_are_those_of_the_wall_and_an_image_of_nothing_has_the_networks(
         peer: Peer, walked: Walked) -> None:
     before, errors = int(values_of(peer.status()).get('refined', 0)), []
+    relocaliser = posenet_ros.load(walked[0], map_from_dataset=COURT_FROM_DATASET)
     for i, truth in enumerate(walked[1].values(), 1):
         [answer] = peer.send(picture_message(wall_view(truth, LARGE_CAMERA), i * 10**8))
-        expected = (COURT_FROM_DATASET @ truth).translation_m
-        errors.append(np.linalg.norm(pose_from_message(answer.pose).translation_m - expected))
+        pose, expected = pose_from_message(answer.pose), COURT_FROM_DATASET @ truth
+        errors.append(np.linalg.norm(pose.translation_m - expected.translation_m))
+        same = relocaliser(wall_view(truth, LARGE_CAMERA)).pose  # the library's is the node's
+        np.testing.assert_allclose(pose.matrix, same.matrix, atol=1e-9)
     assert np.median(errors) < 0.02
     assert max(errors) < 0.2
     [answer] = peer.send(picture_message(GREY, 10**10))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, UTC
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 import platform
@@ -166,7 +166,7 @@ def build_report(evaluation: Evaluation) -> Report:
         raise InputError('a report needs at least one frame that has a truth. Received: none')
     table, outside = evaluation.table, evaluation.out_of_place_table
     statistics = frame_statistics(table)
-    created = f'{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}'
+    created = f'{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}'
     return Report(
         statistics.frames, statistics.translation_m, statistics.rotation_deg, statistics.recall,
         confidence_95=_median_intervals(table.accepted_errors),
