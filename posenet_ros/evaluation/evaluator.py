@@ -122,7 +122,7 @@ def evaluate(artifact: LoadedArtifact, source: Source, options: argparse.Namespa
         artifact.train, options.train_images or options.data, artifact.camera)
     return Evaluation(
         frames, artifact.train, model, source.data, out_of_place, options.false_pose,
-        show_frames(worst_frames.kept, training, source.camera or artifact.camera))
+        show_frames(worst_frames.frames, training, source.camera or artifact.camera))
 
 
 def _progress(
@@ -181,7 +181,7 @@ def score_files(options: argparse.Namespace) -> Evaluation:
     training = TrainingImages(train, options.train.parent) if train else None
     return Evaluation(frames, train, {'name': options.poses.stem}, data,
                       false_pose_m=options.false_pose,
-                      worst=show_frames(worst_frames.kept, training))
+                      worst=show_frames(worst_frames.frames, training))
 
 
 def without_model(source: Source, final: Final) -> Evaluation:
@@ -190,7 +190,7 @@ def without_model(source: Source, final: Final) -> Evaluation:
     for query in source.queries:
         frames.append(without_estimate(query))
         worst_frames.add(frames[-1], partial(query.load, None))
-    return Evaluation(frames, worst=show_frames(worst_frames.kept))
+    return Evaluation(frames, worst=show_frames(worst_frames.frames))
 
 
 def score_published(options: argparse.Namespace) -> Evaluation:

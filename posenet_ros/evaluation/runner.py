@@ -82,7 +82,7 @@ class WorstFrames:
             heappop(heap)
 
     @property
-    def kept(self) -> list[KeptFrame]:
+    def frames(self) -> list[KeptFrame]:
         """Return the frames, accepted ones first, each kind by falling error."""
         return [frame for kind in (True, False)
                 for _, _, frame in sorted(self._heaps[kind], reverse=True)]
