@@ -30,7 +30,7 @@ from posenet_ros.utils.parallel import ordered_map, WORKERS
 Describe = Callable[[RgbImage], NDArray[np.floating]]  # (B, H, W, 3) RGB to (B, D) descriptors
 Final = Callable[[FrameResult], FrameResult | None]
 Localised = tuple[QueryImage, QueryResult]
-Judged = tuple[FrameResult, Localised]
+JudgedResult = tuple[FrameResult, Localised]
 BATCH = 16
 
 
@@ -140,7 +140,7 @@ def judge_frame(query: QueryImage, result: QueryResult, gate: Gate,
         latency_ms={**latency_ms, 'total': sum(latency_ms.values())})
 
 
-def judge_in_order(results: Iterable[Localised], gate: Gate) -> Iterator[Judged]:
+def judge_in_order(results: Iterable[Localised], gate: Gate) -> Iterator[JudgedResult]:
     """
     Judge results one after another; the gate is reset at the start of each sequence.
 
@@ -156,7 +156,7 @@ def judge_in_order(results: Iterable[Localised], gate: Gate) -> Iterator[Judged]
 
 
 def _collect_worst(
-        judged: Iterable[Judged],
+        judged: Iterable[JudgedResult],
         worst_frames: WorstFrames) -> Iterator[tuple[FrameResult, RgbImage | None]]:
     """Yield the frames, each with the network's input; all else of a result is dropped."""
     for frame, (query, result) in judged:
