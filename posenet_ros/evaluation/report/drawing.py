@@ -27,9 +27,10 @@ STYLE = {
     'axes.spines.top': False, 'axes.spines.right': False, 'text.color': '#1f2937',
     'axes.edgecolor': '#64748b', 'axes.labelcolor': '#1f2937', 'axes.grid': True,
     'axes.titlesize': 11, 'grid.color': '#e5e7eb', 'grid.linewidth': 0.8, 'axes.axisbelow': True,
-    'xtick.color': '#475569', 'ytick.color': '#475569', 'legend.frameon': False,
-    'legend.fontsize': 9, 'figure.facecolor': 'none', 'axes.facecolor': 'none',
-    'savefig.facecolor': 'none'}
+    'xtick.color': '#475569', 'ytick.color': '#475569', 'xtick.minor.size': 3.5,
+    'xtick.minor.pad': 3.5, 'ytick.minor.size': 3.5, 'ytick.minor.pad': 3.5,
+    'legend.frameon': False, 'legend.fontsize': 9, 'figure.facecolor': 'none',
+    'axes.facecolor': 'none', 'savefig.facecolor': 'none'}
 PANEL_IN = (4.5, 3.3)  # width and height, inches
 MAX_VECTOR_POINTS = 3000  # more points are rasterised inside the SVG
 MAX_MINOR_LABEL_DECADES = {True: 1.3, False: 2.5}  # across, up: no room for more minor labels

@@ -63,7 +63,8 @@ def _style() -> str:
 
 def _html_table(rows: Table) -> str:
     """Render a table in a box that scrolls by itself where it is too wide."""
-    head = ''.join(f'<th scope="col">{escape(cell)}</th>' for cell in ('', *rows[0][1:]))
+    head = ''.join(f'<th scope="col">{_unbroken(escape(cell))}</th>'
+                   for cell in ('', *rows[0][1:]))
     title = escape(_title(rows))
     lines = [f'<div class="scroll" role="region" aria-label="{title}" tabindex="0"><table>'
              f'<caption>{title}</caption><thead><tr>{head}</tr></thead><tbody>']
@@ -72,6 +73,11 @@ def _html_table(rows: Table) -> str:
         lines.append(f'<tr{own}><th scope="row">{escape(row[0])}</th>' + ''.join(
             f'<td>{escape(cell)}</td>' for cell in row[1:]) + '</tr>')
     return '\n'.join([*lines, '</tbody></table></div>'])
+
+
+def _unbroken(text: str) -> str:
+    """Keep numbers and their units in one line."""
+    return re.sub(r'(\d) (?=[a-z%])', '\\1&nbsp;', text)
 
 
 def _title(rows: Table) -> str:
