@@ -27,7 +27,7 @@ setup(
     packages=find_packages(include=[package_name, f'{package_name}.*']),
     package_data={
         package_name: ['py.typed'],
-        f'{package_name}.evaluation.report': ['*.json'],
+        f'{package_name}.evaluation.report': ['*.json', '*.css'],
         f'{package_name}.training': ['presets/*.yaml']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{package_name}']),

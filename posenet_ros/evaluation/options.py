@@ -86,6 +86,9 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
                        help='folders of images, or bags, of other places, to test whether the '
                        'model recognises them as out of place '
                        f'(at most {MAX_IMAGES_OF_A_PLACE} images of each)')
+    group.add_argument('--train-images', type=Path, metavar='FOLDER',
+                       help='dataset that the model was trained on: the page shows the worst '
+                       'frames beside its images (default: --data)')
     group.add_argument('--gate', action='append', default=[], metavar='KEY=VALUE',
                        help="a limit of the gate, as the node's parameter of that name: "
                        f'{", ".join(GATE_LIMITS)}; all are off by default')
