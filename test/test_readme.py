@@ -1,4 +1,4 @@
-"""README is short, in its order, and every figure in it stands beside the command that makes it."""
+"""README is short and in its order; every figure stands beside the command that makes it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 MAX_BYTES, MIN_BYTES, MAX_WORDS, MAX_TABLES, MAX_NUMBERS = 8192, 7000, 1300, 3, 60
 ORDER = ['What it does', 'Try it', 'Your own place', 'On the robot', 'How good is it',
-         'As a library', 'How it works', 'Limits', 'Help', 'Licence']
+         'As a library', 'How it works', 'Limits', 'Help, citing, licence']
 # A figure that was measured: a number with one of these units.
 MEASURED = re.compile(r'\d ?(?:(?:km|mm|cm|ms|m|deg|MB|s|minutes)\b|%)')
 COMMAND = re.compile(r'`(?:posenet|make) [^`]+`|^(?:posenet|make) ', re.MULTILINE)
