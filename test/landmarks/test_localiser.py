@@ -52,8 +52,8 @@ from training_helpers import LARGE_CAMERA as CAMERA
 from training_helpers import (
     MAP_FROM_CAMERA,
     train_tiny,
-    wall_view,
     WALL_M,
+    wall_view,
     write_wall_dataset,
 )
 
@@ -484,7 +484,7 @@ def test_the_evaluator_adapts_to_another_camera(
     assert 'fx=332.5' in capsys.readouterr().err
     with pytest.raises(InputError, match='give --refine to answer by landmarks'):
         evaluated()
-    with pytest.raises(InputError, match='train for this camera$'):
+    with pytest.raises(InputError, match=r'train for this camera$'):
         evaluated('--refine', '--camera-info-policy', 'refuse')
     ignored = evaluated('--camera-info-policy', 'ignore')
     assert 'camera_differs' not in ignored.data
