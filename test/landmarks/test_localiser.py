@@ -585,6 +585,18 @@ def test_landmarks_of_other_images_than_the_descriptors_are_refused(
         make_landmark_localiser(replace(load(crossed), folder=folder), True)
 
 
+def test_pickled_landmarks_are_refused(found: Landmarks, tmp_path: Path) -> None:
+    file = tmp_path / LANDMARKS_FILE
+    landmark_map.save(found, file)
+    with np.load(file) as arrays:
+        content = dict(arrays)
+    landmark_map.load(file)
+    name = next(iter(content))
+    np.savez(file, **{**content, name: content[name].astype(object)})
+    with pytest.raises(InputError, match='is damaged: Object arrays cannot be loaded'):
+        landmark_map.load(file)
+
+
 def test_a_model_without_landmarks_says_what_to_do(wall: Path, model: Path) -> None:
     loaded = load(model)
     bare = replace(loaded, folder=wall)
