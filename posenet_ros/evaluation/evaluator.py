@@ -146,7 +146,7 @@ def camera_of_source(
         source.data['camera_differs'] = camera.difference
     for key in ('camera_info', 'camera_differs'):
         if key in source.data:
-            print(f'{source.data["name"]}: {source.data[key]}', file=sys.stderr)
+            tqdm.write(f'{source.data["name"]}: {source.data[key]}', file=sys.stderr)
     return camera
 
 

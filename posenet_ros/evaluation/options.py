@@ -76,8 +76,9 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
     group.add_argument('--refine', action='store_true',
                        help='refine poses by the landmarks of the model folder')
     group.add_argument('--camera', metavar='FX[,FY,CX,CY[,MODEL][,K1,...]]',
-                       help='camera of the images, pixels, in place of camera_info or camera.json; '
-                       'MODEL: plumb_bob, rational_polynomial or equidistant (fisheye)')
+                       help='camera of the images, pixels, in place of camera_info or '
+                       'camera.json; MODEL: plumb_bob, rational_polynomial or equidistant '
+                       '(fisheye)')
     group.add_argument('--camera-info-policy', choices=POLICIES, default=POLICIES[0],
                        help="when that is not the model's camera. adapt, with --refine: answer by "
                        'landmarks; refuse: answer nothing; ignore: take it for the same '

@@ -31,12 +31,13 @@ def camera_from_text(text: str, size: tuple[int, int]) -> Camera:
         numbers = [float(part) for part in parts]
     except ValueError:
         numbers = []
-    if len(numbers) == 1:
-        return centred_camera(numbers[0], size)
-    if len(numbers) < 4:
+    if len(numbers) not in (1, *range(4, 19)):
         raise InputError('--camera has to be FX[,FY,CX,CY[,MODEL][,K1,K2,...]] in pixels, MODEL '
                          f'one of {", ".join(NAMES)}. Received: {text!r}')
     try:
-        return Camera(*size, *numbers[:4], tuple(numbers[4:]), model)
+        if len(numbers) == 1:
+            return centred_camera(numbers[0], size)
+        fx, fy, cx, cy, *distortion = numbers
+        return Camera(*size, fx, fy, cx, cy, tuple(distortion), model)
     except InputError as error:
         raise InputError(f'--camera {text}: {error}') from error

@@ -37,9 +37,9 @@ from posenet_ros.localisation.stamps import StampOrder
 # 3 times the focal length was localised 14 times of 15 within 0.26 m, warped one was 4.9 m off
 MIN_OVERLAP = 0.2
 
-# Inliers among the keypoints of another camera's image, where it sees all that the model's does; in
-# a part of the view, more agree by chance. Of 70 poses of a court by lenses of 1.3 to 4 times the
-# focal length, all 7 that were over 0.35 m off had fewer; the 51 with as many were within 0.3 m.
+# Inliers among the keypoints of another camera's image, where it sees all that the model's does;
+# in a part of the view, more agree by chance. Of 70 poses of a court by lenses of 1.3 to 4 times
+# the focal length, the 7 that were over 0.35 m off had fewer, the 51 with as many were within 0.3.
 MIN_KEYPOINTS = 15
 
 Decode = Callable[[Reduction | None], Frame]
@@ -129,7 +129,8 @@ def _min_keypoints(camera: Camera | None, warp_into: Camera | None) -> int:
     """Return how many keypoints have to confirm a pose: the more, the less a camera sees."""
     if camera is None or warp_into is None:
         return 0
-    return round(MIN_KEYPOINTS / max(view_overlap(camera, warp_into), 1e-3) ** 0.5)
+    overlap = max(view_overlap(camera, warp_into), 1e-3)
+    return round(MIN_KEYPOINTS / float(np.sqrt(overlap)))
 
 
 def _network_input(
@@ -140,7 +141,7 @@ def _network_input(
         return relocaliser.prepare(image, camera), None
     if view_overlap(camera, warp_into) >= MIN_OVERLAP:
         seen = warp_image(image, camera, warp_into)
-    else:  # a pose of this is void, and the most similar training images are retrieved all the same
+    else:  # a pose of this is void, but the most similar training images are retrieved
         seen = crop_to_aspect(image, warp_into)
     network_input = relocaliser.prepare(seen, warp_into)
     whole = cv2.resize(image, network_input.shape[1::-1], interpolation=cv2.INTER_AREA)

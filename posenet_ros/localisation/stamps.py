@@ -51,16 +51,16 @@ def clock_advice(stamp_ns: int, now_ns: int, max_ahead_s: float = MAX_AHEAD_S) -
         return ("the node's clock stands at 0: use_sim_time is true and nothing publishes /clock "
                 '(play a bag with --clock, or set use_sim_time to false)')
     if stamp_s < EPOCH_S <= now_s:
-        return (f'images are stamped {stamp_s:.1f} s since 0, the node\'s clock counts since 1970: '
+        return (f"images are stamped {stamp_s:.1f} s since 0, the node's clock counts since 1970: "
                 'use_sim_time? Set it to true for a simulation or a bag played with --clock')
     if now_s < EPOCH_S <= stamp_s:
         return (f"images are stamped since 1970, the node's clock stands at {now_s:.1f} s: "
                 'use_sim_time? Set it to false, or stamp the images by /clock')
     if ahead_s > 0:
-        return (f"images are stamped {_duration(ahead_s)} ahead of the node's clock: use_sim_time? "
-                "Else set the clocks of the camera's and this machine by NTP")
-    return (f"images are stamped {_duration(-ahead_s)} behind the node's clock: use_sim_time? Play "
-            'a bag with --clock, or set the clocks by NTP')
+        return (f"images are stamped {_duration(ahead_s)} ahead of the node's clock: "
+                "use_sim_time? Else set the clocks of the camera's and this machine by NTP")
+    return (f"images are stamped {_duration(-ahead_s)} behind the node's clock: use_sim_time? "
+            'Play a bag with --clock, or set the clocks by NTP')
 
 
 def _duration(seconds: float) -> str:

@@ -27,8 +27,9 @@ DISTORTION_MODELS = {
 NO_DISTORTION = ('', 'none')
 RECTIFIED = 'image_rect'  # image_proc: image_rect, image_rect_color
 TRANSPORTS = ('compressed', 'compressedDepth', 'theora', 'ffmpeg', 'zstd', 'foxglove')
-UNCALIBRATED = ('the camera is not calibrated: K has a focal length of zero; calibrate it (ros2 run '
-                'camera_calibration cameracalibrator) or load its calibration file in the driver')
+UNCALIBRATED = (
+    'the camera is not calibrated: K has a focal length of zero; calibrate it (ros2 run '
+    'camera_calibration cameracalibrator) or load its calibration file in the driver')
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def camera_info_topic_of(image_topic: str, transport: str = '') -> str:
     :param transport: the last part, if it is one; empty recognises those that are known.
     """
     base, _, last = image_topic.rpartition('/')
-    if last and base and (last == transport or not transport and last in TRANSPORTS):
+    if last and base and (last == transport or (not transport and last in TRANSPORTS)):
         image_topic = base
     namespace, slash, _ = image_topic.rpartition('/')
     return f'{namespace}{slash}camera_info'
@@ -98,9 +99,9 @@ def _distortion(name: str, coefficients: Floats) -> tuple[ArrayLike, str]:
         return (), RATIONAL
     model, counts = DISTORTION_MODELS.get(name, (RATIONAL, ()))
     if len(coefficients) not in counts:
-        raise InputError(f'camera_info has to have one of the distortion models {_supported()}, or '
-                         f'none. Received: {name!r} with {len(coefficients)}; rectify the images '
-                         '(image_proc) and use the topic image_rect')
+        raise InputError(f'camera_info has to have one of the distortion models {_supported()}, '
+                         f'or none. Received: {name!r} with {len(coefficients)}; rectify the '
+                         'images (image_proc) and use the topic image_rect')
     return coefficients, model
 
 

@@ -52,8 +52,8 @@ from training_helpers import LARGE_CAMERA as CAMERA
 from training_helpers import (
     MAP_FROM_CAMERA,
     train_tiny,
-    wall_view,
     WALL_M,
+    wall_view,
     write_wall_dataset,
 )
 
@@ -484,7 +484,7 @@ def test_the_evaluator_adapts_to_another_camera(
     assert 'fx=332.5' in capsys.readouterr().err
     with pytest.raises(InputError, match='give --refine to answer by landmarks'):
         evaluated()
-    with pytest.raises(InputError, match='train for this camera$'):
+    with pytest.raises(InputError, match=r'train for this camera$'):
         evaluated('--refine', '--camera-info-policy', 'refuse')
     ignored = evaluated('--camera-info-policy', 'ignore')
     assert 'camera_differs' not in ignored.data
@@ -583,6 +583,18 @@ def test_landmarks_of_other_images_than_the_descriptors_are_refused(
     landmark_map.save(found.subset(np.arange(20)), folder / LANDMARKS_FILE)
     with pytest.raises(InputError, match=r'those of 36 images: make them anew .*Received: 20'):
         make_landmark_localiser(replace(load(crossed), folder=folder), True)
+
+
+def test_pickled_landmarks_are_refused(found: Landmarks, tmp_path: Path) -> None:
+    file = tmp_path / LANDMARKS_FILE
+    landmark_map.save(found, file)
+    with np.load(file) as arrays:
+        content = dict(arrays)
+    landmark_map.load(file)
+    name = next(iter(content))
+    np.savez(file, **{**content, name: content[name].astype(object)})
+    with pytest.raises(InputError, match='is damaged: Object arrays cannot be loaded'):
+        landmark_map.load(file)
 
 
 def test_a_model_without_landmarks_says_what_to_do(wall: Path, model: Path) -> None:

@@ -34,6 +34,12 @@ def test_an_estimate_too_far_outside_is_rejected_with_its_distance() -> None:
     assert '2.0 m outside' in decision.reasons[0]
 
 
+@pytest.mark.parametrize('position', [(-3, 0, 0), (0, 4, 0), (0, -4, 0), (0, 0, 5), (0, 0, -2)])
+def test_the_trained_area_has_three_dimensions(position: tuple[float, float, float]) -> None:
+    decision = Gate(GateConfig(0.5), SCENE).decide(estimate(*position), 1)
+    assert '2.0 m outside' in decision.reasons[0]
+
+
 def test_the_distance_check_can_be_off() -> None:
     assert Gate(GateConfig(0.0), SCENE).decide(estimate(1e6), 1).accepted
 

@@ -24,7 +24,7 @@ def test_clocks_that_fit_need_no_advice(ahead_s: float) -> None:
 
 
 @pytest.mark.parametrize(('stamp', 'now', 'expected'), [
-    (NOW, 0, "clock stands at 0: use_sim_time is true and nothing publishes /clock"),
+    (NOW, 0, 'clock stands at 0: use_sim_time is true and nothing publishes /clock'),
     (12 * S, NOW, "stamped 12.0 s since 0, the node's clock counts since 1970: use_sim_time?"),
     (NOW, 12 * S, "since 1970, the node's clock stands at 12.0 s: use_sim_time?"),
     (NOW + 3600 * S, NOW, "stamped 60.0 min ahead of the node's clock: use_sim_time?"),

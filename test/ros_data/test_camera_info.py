@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 from helpers import CAMERA
 import numpy as np
@@ -120,7 +119,7 @@ def test_camera_info_is_beside_the_image(image: str, transport: str, expected: s
 
 
 def bag_of(folder: Path, cameras: Sequence[Camera | None], topic: str = '/front/camera_info',
-           **changes: Any) -> BagReader:
+           **changes: str) -> BagReader:
     """Write a bag of a camera_info a second; None is one of a camera that is not calibrated."""
     with new_bag(folder / 'bag') as bag:
         for second, camera in enumerate(cameras, 1):
@@ -173,7 +172,7 @@ def test_the_only_camera_info_of_a_bag_is_taken_and_named(tmp_path: Path) -> Non
 
 def test_an_unknown_distortion_in_a_bag_names_bag_and_topic(tmp_path: Path) -> None:
     with bag_of(tmp_path, [CAMERA], distortion_model='omni') as bag, pytest.raises(
-            InputError, match="bag: /front/camera_info: .*'omni'"):
+            InputError, match=r"bag: /front/camera_info: .*'omni'"):
         bag.calibration(image_topic=RAW)
 
 

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.errors import InputError
-from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import decode_compressed, ENCODINGS, ImageError
 from posenet_ros.ros_data.messages import (
@@ -258,8 +257,9 @@ def assert_same_pose(one: Pose, other: Pose) -> None:
 
 def message_of(*quat_xyzw: float) -> SimpleNamespace:
     """Return a geometry_msgs/Pose of that quaternion."""
+    x, y, z, w = quat_xyzw
     return SimpleNamespace(position=SimpleNamespace(x=0.0, y=0.0, z=0.0),
-                           orientation=SimpleNamespace(**dict(zip('xyzw', quat_xyzw, strict=True))))
+                           orientation=SimpleNamespace(x=x, y=y, z=z, w=w))
 
 
 @pytest.mark.parametrize('quat', [

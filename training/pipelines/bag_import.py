@@ -202,8 +202,8 @@ def write_dataset(folder: Path, options: argparse.Namespace) -> DatasetRows:
         camera = json.dumps(result.camera.to_mapping(), indent=1)
         (folder / CAMERA_FILE).write_text(camera + '\n')
     else:
-        result.notes.append(f'no {CAMERA_FILE} is written, as the camera is not known: give --camera '
-                            'FX,FY,CX,CY, here or for training')
+        result.notes.append(f'no {CAMERA_FILE} is written, as the camera is not known: give '
+                            '--camera FX,FY,CX,CY, here or for training')
     return result
 
 
