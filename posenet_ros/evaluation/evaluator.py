@@ -10,7 +10,6 @@ from enum import Enum
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-import sys
 from typing import Any, TypeVar
 
 import cv2
@@ -130,7 +129,7 @@ def evaluate(artifact: LoadedArtifact, source: Source, options: argparse.Namespa
 def camera_of_source(
         source: Source, relocaliser: Relocaliser, options: argparse.Namespace) -> QueryCamera:
     """
-    Compare the camera of the images with the model's, and print what should be known of it.
+    Compare the camera of the images with the model's, and note what should be known of it.
 
     :param options: camera_info_policy and refine of the command line.
     :raises InputError: when it is another camera, and that is refused or cannot be adapted to.
@@ -144,9 +143,6 @@ def camera_of_source(
                          '--camera-info-policy ignore')
     if camera.difference:
         source.data['camera_differs'] = camera.difference
-    for key in ('camera_info', 'camera_differs'):
-        if key in source.data:
-            tqdm.write(f'{source.data["name"]}: {source.data[key]}', file=sys.stderr)
     return camera
 
 

@@ -64,6 +64,8 @@ def resumable_folder(
     :param force: replace an existing `path`, only once the new one is complete.
     :raises InputError: as :func:`check_new`.
     """
+    import shutil
+
     check_new(path, force=force)
     stamp = unfinished / FINGERPRINT_FILE
     if not (stamp.is_file() and stamp.read_text() == fingerprint):

@@ -19,8 +19,6 @@ from posenet_ros.utils.arguments import own_arguments
 
 OTHERS = {'cd', 'git', 'python3', 'touch', 'pip', 'rosdep', 'activate-global-python-argcomplete',
           'unzip', '.', 'export', 'docker', 'sudo', 'pre-commit', 'nvidia-smi'}
-# Written about before they are there; what is here already is checked.
-AWAITED = {'view'}
 
 
 @cache
@@ -53,7 +51,7 @@ def _of_options(module: str, words: list[str]) -> str:
 def posenet(words: list[str]) -> str:
     """Check `posenet VERB --option`."""
     verb, *rest = words or ['help']
-    if verb in ('help', '--version') or verb in AWAITED - set(VERBS):
+    if verb in ('help', '--version'):
         return ''
     return _of_options(VERBS[verb].module, rest) if verb in VERBS else f'no verb {verb}'
 

@@ -35,7 +35,7 @@ from posenet_ros.visualization.annotate import (
     GOOD,
 )
 from posenet_ros.visualization.floor_plan import draw_floor_plan, PlanPose
-from posenet_ros.visualization.text import draw_lines, Line, TextStyle
+from posenet_ros.visualization.text import draw_lines, TextLine, TextStyle
 
 HEIGHT = 320  # of the picture, pixels
 FRAME_MS, PERIOD_NS = 100, 200_000_000
@@ -100,7 +100,7 @@ class Animator:
         plan = draw_floor_plan(self._spots, poses, HEIGHT, HEIGHT,
                                np.array(self._path) if self._path else None)
         colour = GOOD if poses else BAD
-        draw_lines(plan, [Line(title, colour)], 8, 8, TITLE)
+        draw_lines(plan, [TextLine(title, colour)], 8, 8, TITLE)
         cv2.rectangle(plan, (1, 1), (HEIGHT - 2, HEIGHT - 2), colour, 2)
         return np.hstack([left, plan])
 

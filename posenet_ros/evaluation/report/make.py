@@ -23,6 +23,9 @@ def show(report: Report, evaluation: Evaluation, folder: Path) -> None:
                       ('truth_rejected', 'truths were not valid poses')):
         if data.get(key):
             print(f'{data[key]} {text}')
+    for key in ('camera_info', 'camera_differs'):
+        if data.get(key):
+            print(data[key])
     if 'damage' in data:
         print(f'the bag is damaged, only what is whole was evaluated: {data["damage"]}')
     for rows in tables(report, evaluation):
