@@ -134,6 +134,12 @@ def test_every_colour_of_the_figures_has_a_dark_variant() -> None:
     assert not {'#1f2937', '#2563eb', '#ffffff', '#000000'} & set(re.findall('#[0-9a-f]{6}', svgs))
 
 
+def test_the_text_of_the_figures_can_be_read_in_dark_mode() -> None:
+    texts = Page(text()).all('text')
+    assert len(texts) > 100
+    assert all('fill: var(--' in attributes['style'] for attributes in texts)
+
+
 def test_wide_tables_scroll_in_a_box_of_their_own() -> None:
     assert len(re.findall(r'<div class="scroll"[^>]*><table>', text())) == text().count('<table>')
     assert '.scroll { overflow-x: auto' in text()
