@@ -8,11 +8,11 @@ import pytest
 
 pytest.importorskip('rclpy')
 
-from geometry_msgs.msg import PoseStamped, TransformStamped  # noqa: E402
-from posenet_ros.errors import PoseNetError  # noqa: E402
-from posenet_ros.ros_data.bag_writer import TRUTH_FRAME  # noqa: E402
-from posenet_ros.ros_node.listener import Listener  # noqa: E402
-from tf2_msgs.msg import TFMessage  # noqa: E402
+from geometry_msgs.msg import PoseStamped, TransformStamped
+from posenet_ros.errors import PoseNetError
+from posenet_ros.ros_data.bag_writer import TRUTH_FRAME
+from posenet_ros.ros_node.listener import Listener
+from tf2_msgs.msg import TFMessage
 
 DOMAIN = 187
 
