@@ -268,7 +268,7 @@ def test_an_interrupt_keeps_whole_frames_alone_and_the_next_run_goes_on(tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ['out.rendering']
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob('*.jpg')}
     assert 0 < len(kept) < 600
-    half = tmp_path / 'out.rendering' / 'seq1' / 'frame00001.part'
+    half = tmp_path / 'out.rendering' / 'seq1' / 'frame99999.part'
     half.write_bytes(b'half an image')
     settings = Settings(frames=600, width=96, height=64)
     write_scene(tmp_path / 'out', settings)
