@@ -106,7 +106,7 @@ def test_uncertain_and_old_ones_are_rejected() -> None:
 
 def test_seed_and_reset() -> None:
     gate = Gate(LIMITS, SCENE)
-    gate.seed(Pose(np.array([7.0, 0.0, 0.0])), 0)
+    gate.seed(at(7.0, sigma_m=0.0, sigma_rad=0.0))
     assert gate.decide(at(0), 1).verdict is JUMP
     assert gate.decide(at(7.2), 2).accepted
     gate.reset()

@@ -472,6 +472,7 @@ def late_image(robot: FakeRobot) -> Script:
         robot.publish(IMAGE, colour_image(stamp_ns=now + i * 50_000_000))
         yield from pause(0.15)
     yield from until(lambda: len(robot.poses) >= 3, 'poses')
+    yield from pause(1.0)  # for those that are on their way
     before = len(robot.poses)
     last = now + 9 * 50_000_000
     robot.publish(IMAGE, colour_image(stamp_ns=last - 5_000_000))  # 5 ms late
