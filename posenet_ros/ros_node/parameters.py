@@ -100,8 +100,8 @@ class Parameters:
         False, 'Publish ~/base_pose_with_covariance, too: where base_frame is. Filters such as '
         "robot_localization take every pose for the base's.")
     planar: bool = described_field(
-        False, 'The robot drives on the floor: z, roll and pitch of base_frame in the map are 0 in '
-        'map_to_base, in map_to_odom and in ~/base_pose_with_covariance.')
+        False, 'The robot drives on the floor: z, roll and pitch of base_frame in the map are 0 '
+        'in map_to_base, in map_to_odom and in ~/base_pose_with_covariance.')
     set_initial_pose: bool = described_field(
         False, 'Take initial_pose when the node is activated, as if it came on /initialpose.')
     initial_pose: tuple[float, ...] = described_field(

@@ -180,7 +180,7 @@ class TfBroadcaster:
                 self._odom.start()
             else:
                 self._odom.stop()
-            if self._foreign:  # a camera without a parent needs no transforms, and others cost time
+            if self._foreign:  # a camera without a parent has nothing to look up
                 self._foreign.keeps_moving = now is not TfMode.MAP_TO_CAMERA
         return mode
 

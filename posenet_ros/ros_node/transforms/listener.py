@@ -36,7 +36,7 @@ class ForeignTransforms(TransformListener):  # type: ignore[misc] # ROS has no t
                  is_ours: Callable[[TransformStamped], bool]) -> None:
         self._is_ours = is_ours
         self.tree = FrameTree()
-        self.keeps_moving = True  # false: of transforms on /tf only the tree is kept, as it is fast
+        self.keeps_moving = True  # false: only the parents on /tf are kept, which is faster
         super().__init__(Buffer(), node)
         stack.callback(self.unregister)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.ros_node.parameters import Parameters
-from posenet_ros.ros_node.transforms.smoothing import SmoothMapFromOdom
+from posenet_ros.ros_node.transforms.low_pass import SmoothMapFromOdom
 from posenet_ros.ros_node.worker import locked
 from rclpy.node import Node
 
