@@ -27,7 +27,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.timer import Timer
 
-RETRY_PERIOD_S = 0.01
+RETRY_PERIOD_S = 0.05
 EXAMINE_PERIOD_S = 0.25
 WAITING = 10  # estimates that wait for transforms, at most
 UNDECIDED = 60  # estimates of the second in which the mode is chosen, at most
@@ -73,11 +73,13 @@ class TfBroadcaster:
         self._waiting: deque[PendingEstimate] = deque(maxlen=WAITING)
         self._missing_since_s: float | None = None
         self._sender = TransformSender(node, stack, values.map_frame) if self._sends else None
-        self._foreign = ForeignTransforms(node, stack, self._is_ours) if self.listens else None
+        self._compose_again = locked(lock, self._compose_waiting)
+        self._foreign = ForeignTransforms(
+            node, stack, self._is_ours, self._on_transform) if self.listens else None
         self._watch = ModeWatch(
             node, values, self._foreign.tree if self._foreign else FrameTree(), facts, warn)
         self._odom = OdomBroadcaster(node, stack, values, self._send, lock)
-        self._retry = self._timer(stack, RETRY_PERIOD_S, locked(lock, self._compose_waiting))
+        self._retry = self._timer(stack, RETRY_PERIOD_S, self._compose_again)
         self._retry.cancel()
         if self._sends:
             self._timer(stack, EXAMINE_PERIOD_S, locked(lock, self._take_undecided))
@@ -92,6 +94,11 @@ class TfBroadcaster:
 
     def _is_ours(self, message: Any) -> bool:  # noqa: ANN401 - TransformStamped
         return bool(self._sender and self._sender.has_sent(message))
+
+    def _on_transform(self) -> None:
+        """Look at once whether it is what an estimate waits for; the timer ends the waiting."""
+        if self._waiting:
+            self._compose_again()
 
     def change(self, values: Parameters) -> None:
         """Apply a new `tf_timeout` and `transform_tolerance`."""

@@ -30,11 +30,12 @@ class ForeignTransforms(TransformListener):  # type: ignore[misc] # ROS has no t
 
     :param stack: ends the subscriptions when it is closed.
     :param is_ours: tells whether this node has sent a transform.
+    :param on_change: called when there is a new transform to look up.
     """
 
-    def __init__(self, node: Node, stack: ExitStack,
-                 is_ours: Callable[[TransformStamped], bool]) -> None:
-        self._is_ours = is_ours
+    def __init__(self, node: Node, stack: ExitStack, is_ours: Callable[[TransformStamped], bool],
+                 on_change: Callable[[], None]) -> None:
+        self._is_ours, self._on_change = is_ours, on_change
         self.tree = FrameTree()
         self.keeps_moving = True  # false: only the parents on /tf are kept, which is faster
         super().__init__(Buffer(), node)
@@ -59,6 +60,7 @@ class ForeignTransforms(TransformListener):  # type: ignore[misc] # ROS has no t
                 self.buffer.set_transform_static(transform, 'default_authority')
             elif self.keeps_moving:
                 self.buffer.set_transform(transform, 'default_authority')
+        self._on_change()
 
     def lookup(self, target: str, source: str, stamp_ns: int = LATEST_NS) -> Pose:
         """
