@@ -137,8 +137,8 @@ class Parameters:
         'max_sigma_deg', 'Reject poses whose rotation has a larger standard deviation, degrees; '
         '0: off.', (0.0, 180.0))
     max_jump_m: float = _gate_limit(
-        'max_jump_m', 'Reject poses that are further from the last one, moved on by odometry '
-        '(map_to_odom, publish_base_pose) or at its velocity, metres; 0: off.', (0.0, 1e6))
+        'max_jump_m', 'Reject poses that are further from the last one, moved on by the odometry '
+        'on /tf or else at its velocity, metres; 0: off.', (0.0, 1e6))
     max_jump_deg: float = _gate_limit(
         'max_jump_deg', 'Reject poses that are turned further from there, degrees; 0: off.',
         (0.0, 180.0))

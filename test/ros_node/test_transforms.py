@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from helpers import poses
 from hypothesis import given, settings
 import numpy as np
@@ -30,7 +32,7 @@ def tree_of(*chains: str, is_static: bool = False) -> FrameTree:
     tree = FrameTree()
     for chain in chains:
         names = chain.split()
-        for parent, child in zip(names, names[1:], strict=False):
+        for parent, child in pairwise(names):
             tree.record(child, Link(parent, is_static, 0.0))
     return tree
 

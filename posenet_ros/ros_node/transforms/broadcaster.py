@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
 from posenet_ros.geometry.estimate import PoseEstimate
 from posenet_ros.geometry.frames import frame_name
@@ -19,7 +19,8 @@ from posenet_ros.ros_node.transforms.listener import (
 )
 from posenet_ros.ros_node.transforms.mode_watch import ModeWatch
 from posenet_ros.ros_node.transforms.odom_broadcaster import OdomBroadcaster
-from posenet_ros.ros_node.transforms.planar import planar_estimate
+from posenet_ros.ros_node.transforms.pending import PendingEstimate
+from posenet_ros.ros_node.transforms.planar import planar_estimate, planar_pose
 from posenet_ros.ros_node.transforms.sender import TransformSender
 from posenet_ros.ros_node.transforms.tree import FrameTree
 from posenet_ros.ros_node.worker import locked
@@ -31,15 +32,6 @@ RETRY_PERIOD_S = 0.05
 EXAMINE_PERIOD_S = 0.25
 WAITING = 10  # estimates that wait for transforms, at most
 UNDECIDED = 60  # estimates of the second in which the mode is chosen, at most
-
-
-class PendingEstimate(NamedTuple):
-    """An accepted estimate that waits for a transform, at most until `until_s` (monotonic)."""
-
-    estimate: PoseEstimate
-    camera_frame: str
-    stamp_ns: int
-    until_s: float
 
 
 Warn = Callable[[str, str], None]
@@ -165,6 +157,7 @@ class TfBroadcaster:
         """
         mode = self._examine()
         base = self._values.base_frame
+        map_from_base = planar_pose(map_from_base) if self._values.planar else map_from_base
         if mode is TfMode.MAP_TO_ODOM:
             odom_from_base = self.lookup(self._values.odom_frame, base)
             self._odom.set(map_from_base @ odom_from_base.inverse())

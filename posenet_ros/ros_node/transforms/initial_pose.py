@@ -166,8 +166,9 @@ class InitialPoses:
             self._timer.reset()
             return
         what = f'{pose.done}, but no pose is compared with it: ' if pose.done else ''
+        reason = reason.rstrip('. ')
         self._warn('initial pose' if pose.done else 'initial pose refused',
-                   f'{what}{reason} for {pose.patience_s:g} s. It is the pose of base_frame, '
+                   f'{what}{reason}, for {pose.patience_s:g} s. It is the pose of base_frame, '
                    f'{self.values.base_frame}: does something send the transform from it to '
                    f'{self._camera_frame or "the camera"}?')
         self.clear()

@@ -21,6 +21,7 @@ from rclpy.node import Node
 
 LISTEN_S = 1.0  # from the first image on, before anything is sent
 SILENCE_S = 5.0  # after which another node's parent on /tf counts no more
+MAX_SILENCE_S = 3600.0  # that time doubles each time when the other comes back, up to this
 MAX_OFFSET_S = 2.0  # of that time among nodes: two that wait for each other must not start at once
 FACT = 'tf_mode'
 
@@ -48,7 +49,7 @@ class ModeWatch:
         self._silence_s = SILENCE_S + MAX_OFFSET_S * crc32(name) / 2 ** 32
         self._choice: Choice | None = None
         self._taken: TakenFrame | None = None
-        self._reason = ''
+        self._reason, self._has_resumed = '', False
         self.in_force: TfMode | None = None
         facts[FACT] = str(self._given or 'auto, not chosen before the first image')
 
@@ -95,8 +96,9 @@ class ModeWatch:
             if not taken:
                 self._facts[FACT] = str(choice)
             return
-        if taken and before[0]:
-            self._silence_s = min(2 * self._silence_s, 3600.0)  # it comes back now and then
+        self._has_resumed |= again
+        if taken and self._has_resumed and not before[1]:  # the other comes back now and then
+            self._silence_s = min(2 * self._silence_s, MAX_SILENCE_S)
         self._reason = self._describe(choice, taken)
         self._facts[FACT] = f'none, because {self._reason}' if taken else str(choice)
         note = f'; nobody else has sent it for {self._silence_s:.0f} s' if again else ''
