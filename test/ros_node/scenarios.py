@@ -453,6 +453,8 @@ def initial_pose_in_another_frame(robot: FakeRobot) -> Script:
 
 @scenario('R12', set_initial_pose=True, initial_pose=[5.0, 3.0, 1.5707963])
 def initial_pose_as_parameter(robot: FakeRobot) -> Script:
+    yield from told(robot, 'initial pose waits', 'base_link')
+    yield from pause(2.5)  # however long the robot takes to start
     robot.mount_camera()
     robot.drive()
     yield from until(lambda: near(robot.last_transform('odom'), HERE @ ODOM_FROM_BASE.inverse()),

@@ -51,6 +51,12 @@ def test_the_mode_follows_the_tree(chains: tuple[str, ...], mode: TfMode) -> Non
     assert choice.mode is mode
 
 
+def test_a_path_ends_at_the_root_or_where_a_loop_closes() -> None:
+    assert tree_of('odom base_link camera').path_up('camera') == ('camera', 'base_link', 'odom')
+    assert tree_of('camera mast camera').path_up('camera') == ('camera', 'mast')
+    assert tree_of('camera camera').path_up('camera') == ('camera',)
+
+
 def test_without_a_camera_only_the_odometry_of_the_base_decides() -> None:
     unknown = FRAMES._replace(camera='')
     assert choose_mode(tree_of(), unknown) is None
