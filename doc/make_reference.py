@@ -36,7 +36,7 @@ GROUPS = {
     'Model and inference': ('model', 'engine', 'precision', 'mc_samples', 'refine', 'autostart'),
     'Camera and images': (
         'image_transport', 'image_reliability', 'image_durability', 'image_depth',
-        'image_timeout', 'camera_info_policy'),
+        'image_timeout', 'camera_info_policy', 'max_failures', 'recover_after_s'),
     'Frames and TF': (
         'map_frame', 'camera_frame', 'base_frame', 'odom_frame', 'tf_mode', 'tf_timeout',
         'tf_publish_rate', 'transform_tolerance', 'map_from_dataset_xyz',

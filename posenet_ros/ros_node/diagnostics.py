@@ -41,7 +41,7 @@ class Diagnostics:
     """
     Counters of a node since it was configured.
 
-    :param facts: constant values: model, device...; reported unchanged.
+    :param facts: values that stay: model, device, camera...; reported unchanged.
     """
 
     facts: dict[str, str] = field(default_factory=dict)
@@ -100,7 +100,7 @@ class Diagnostics:
 
     def _count_values(self, now_s: float) -> dict[str, str]:
         values = {f'images {name}': str(self.counts[name])
-                  for name in ('received', 'answered', 'dropped', 'bad', 'rejected')}
+                  for name in ('received', 'answered', 'dropped', 'bad', 'rejected', 'failed')}
         values |= {name: str(n) for name, n in self.counts.items()
                    if f'images {name}' not in values}
         values |= {f'verdict {name}': str(n) for name, n in self.verdicts.items()}
