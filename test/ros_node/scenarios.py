@@ -324,12 +324,11 @@ def rectified_images(robot: FakeRobot) -> Script:
 
 @scenario('K8')
 def calibration_that_changes(robot: FakeRobot) -> Script:
-    robot.publish(INFO, camera_info(CAMERA))
-    robot.stream_colour()
-    yield from answered(robot, 2)
     lens = camera_info(CAMERA)
+    robot.stream(lambda: (robot.publish(INFO, lens), colour_image())[1])
+    yield from told(robot, f'{CAMERA.width}x{CAMERA.height} from', 'front/camera_info')
+    yield from answered(robot, 2)
     lens.k[0] = lens.k[4] = 2 * CAMERA.fx
-    robot.publish(INFO, lens)
     yield from told(robot, 'camera_info', 'changed')
     yield from pause(0.5)
     before = len(robot.poses)

@@ -89,8 +89,8 @@ class CameraPolicy:
         if camera == self.choice.camera:
             return
         if self.choice.camera:
-            self._warn('camera_info', f'the calibration on {self.info_topic} changed while '
-                       'running: images are localised by the new one from now on')
+            self._warn('camera_info changed', f'the calibration on {self.info_topic} changed '
+                       'while running: images are localised by the new one from now on')
         self.choice, self._fault = choose_query_camera(
             self._relocaliser, camera, self._policy), ''
         self.description = '; '.join((
@@ -103,5 +103,5 @@ class CameraPolicy:
             return ()
         done = ('images are not answered' if self.choice.refusal
                 else 'images are localised by landmarks')
-        self._warn('camera_info', f'{done}: {self.choice.difference}')
+        self._warn('camera differs', f'{done}: {self.choice.difference}')
         return f'{done}: {self.choice.difference}',

@@ -23,8 +23,10 @@ from posenet_ros.ros_node.parameters import Parameters
 from posenet_ros.ros_node.start_lines import camera_line
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
+from sensor_msgs.msg import CameraInfo
 
 WATCH_PERIOD_S = 0.25
+CAMERA_WAIT_S = 0.5  # of the first image for its camera_info, which comes beside it
 SEARCH_S = 1.0  # without an image, until another transport is tried
 SLOW_PERIOD_S = 1.0  # of what is looked at while images come
 BYTES_PER_PIXEL = 3
@@ -48,11 +50,12 @@ class ImageInput:
         self._expected_s: float | None = None  # None while nothing is expected
         self._first_s: float | None = None
         self._last_s = self._slow_s = 0.0
+        self._waiting: Any = None  # an image, for its camera
         self._camera = CameraPolicy(
             values.camera_info_policy, relocaliser, node.resolve_topic_name('image'),
             camera_info_topic(node), warn)
         self._subscriptions = Subscriptions(
-            node, stack, values, self._on_message, self._camera.on_camera_info, warn)
+            node, stack, values, self._on_message, self._on_camera_info, warn)
         self._withheld = WithheldPoses(diagnostics.verdicts)
         self._line = ''
         diagnostics.facts['images'] = self._subscriptions.description
@@ -68,7 +71,7 @@ class ImageInput:
         """Set whether images are expected from now on."""
         now_s = time.monotonic()
         self._expected_s, self._first_s = (now_s if expected else None), None
-        self._last_s = now_s
+        self._last_s, self._waiting = now_s, None
         self._withheld.reset(now_s)
 
     def _on_message(self, message: Any) -> None:  # noqa: ANN401 - a raw or compressed image
@@ -76,13 +79,29 @@ class ImageInput:
             return
         self._last_s = time.monotonic()
         self._first_s = self._first_s or self._last_s
-        self._on_image(message, self._camera.choice)
+        if self._waiting is not None:
+            self._diagnostics.count('received')
+            self._diagnostics.count('dropped')
+        self._waiting = message
+        self._hand_over()
+
+    def _on_camera_info(self, message: CameraInfo) -> None:
+        self._camera.on_camera_info(message)
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Hand over the image that waits, if its camera is known or late."""
+        late = self._first_s and time.monotonic() - self._first_s >= CAMERA_WAIT_S
+        if self._waiting is not None and (self._camera.description or late):
+            message, self._waiting = self._waiting, None
+            self._on_image(message, self._camera.choice)
 
     def _watch(self) -> None:
         """Look at what has come and what has not."""
         now_s = time.monotonic()
         if self._expected_s is None:
             return
+        self._hand_over()
         silence_s = now_s - self._last_s
         if self._first_s is None or silence_s > SEARCH_S:
             self._search(silence_s)

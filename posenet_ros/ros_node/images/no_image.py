@@ -74,9 +74,9 @@ def large_images(seen: Silence) -> str:
     """Say that the middleware loses images of this size."""
     if seen.image_bytes <= SHARED_MEMORY_BYTES or seen.wanted.transport == COMPRESSED:
         return ''
-    return (f'its publisher fits, but colour images of {seen.image_bytes / 2**20:.1f} MiB do not fit '
-            f"Fast DDS's shared memory: start the camera's driver with {PROFILE} (variable "
-            'FASTRTPS_DEFAULT_PROFILES_FILE), or take compressed images')
+    return (f'its publisher fits, but colour images of {seen.image_bytes / 2**20:.1f} MiB are too '
+            f"large for Fast DDS's shared memory: start the camera's driver with {PROFILE} "
+            '(variable FASTRTPS_DEFAULT_PROFILES_FILE), or take compressed images')
 
 
 def silent_publisher(seen: Silence) -> str:
