@@ -28,7 +28,7 @@ from sensor_msgs.msg import CameraInfo
 WATCH_PERIOD_S = 0.25
 CAMERA_WAIT_S = 0.5  # of the first image for its camera_info, which comes beside it
 SEARCH_S = 1.0  # without an image, until another transport is tried
-SLOW_PERIOD_S = 1.0  # of what is looked at while images come
+SLOW_PERIOD_S = 0.5  # of what takes longer to find out; diagnostics are sent once a second
 BYTES_PER_PIXEL = 3
 
 
@@ -120,32 +120,36 @@ class ImageInput:
                 f'images are taken from {self._subscriptions.description}: it has a publisher')
             return
         limit_s = self._values.image_timeout
-        if limit_s and silence_s > limit_s:
+        if limit_s and silence_s > limit_s and self._is_due():
             self._warn('no image', f'on {wanted.name} for {silence_s:.1f} s: '
                        f'{why_no_image(self._silence(wanted, other))}')
 
     def _silence(self, wanted: ImageTopic, other: ImageTopic) -> Silence:
         width, height = self._camera.image_size
         elsewhere = () if wanted.publishers else topics_of_types(
-            self._node, list(TYPES.values()))
+            self._node, list(TYPES.values()), wanted.name)
         return Silence(
             wanted, other, reliability_of(self._values) == 'reliable',
             self._values.image_durability == 'transient_local',
             BYTES_PER_PIXEL * width * height, elsewhere)
 
+    def _is_due(self) -> bool:
+        """Return whether it is time for what takes longer to find out."""
+        now_s = time.monotonic()
+        due = now_s - self._slow_s >= SLOW_PERIOD_S
+        self._slow_s = now_s if due else self._slow_s
+        return due
+
     def _examine_images(self, now_s: float) -> None:
-        """Say what is wrong with images that come, a few times a second or less."""
+        """Say what is wrong with images that come."""
         assert self._first_s is not None
         self._camera.examine(now_s - self._first_s,
                              self._node.count_publishers(self._camera.info_topic))
         if reason := self._withheld.examine(now_s):
             self._warn('no pose', reason)
-        if now_s - self._slow_s >= SLOW_PERIOD_S:
-            self._slow_s = now_s
-            if self._node.count_publishers(self._subscriptions.topic) > 1:
-                reason = several_publishers(self._subscriptions.look()[0])
-                if reason:
-                    self._warn('several publishers', reason)
+        if (self._is_due() and self._node.count_publishers(self._subscriptions.topic) > 1
+                and (reason := several_publishers(self._subscriptions.look()[0]))):
+            self._warn('several publishers', reason)
 
     def _tell_camera(self) -> None:
         """Say, once it is known and when it changes, which camera the images are of."""

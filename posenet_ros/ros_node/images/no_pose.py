@@ -29,7 +29,7 @@ def why_no_pose(verdicts: Mapping[str, int], seconds: float) -> str:
     count = sum(verdicts.values())
     for verdict, (what, advice) in ADVICE.items():
         if count and verdicts.get(verdict.value, 0) == count:
-            return (f'{what}: all {count} poses of {seconds:.0f} s are rejected as '
+            return (f'{what}, {count} of {count} poses in {seconds:.0f} s are rejected as '
                     f'{verdict.value}: {advice}')
     return ''
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 
 RAW, COMPRESSED = 'raw', 'compressed'
 TYPES = {RAW: 'sensor_msgs/msg/Image', COMPRESSED: 'sensor_msgs/msg/CompressedImage'}
-CAMERA_INFO_TYPE = 'sensor_msgs/msg/CameraInfo'
 SUFFIX = f'/{COMPRESSED}'
 OWN_PICTURES = '/debug_image'
 LISTED = 5  # topics in a message
@@ -71,12 +71,16 @@ def look_at_topic(node: Node, base: str, transport: str) -> ImageTopic:
         for info in node.get_publishers_info_by_topic(name)))
 
 
-def topics_of_types(node: Node, kinds: Sequence[str]) -> tuple[str, ...]:
-    """Return the topics of some types that someone publishes, but for pictures of our own."""
-    return tuple(sorted(
-        name for name, found in node.get_topic_names_and_types()
-        if set(found) & set(kinds) and not name.endswith(OWN_PICTURES)
-        and node.count_publishers(name)))
+def topics_of_types(node: Node, kinds: Sequence[str], like: str) -> tuple[str, ...]:
+    """
+    Return the topics of some types that someone publishes, but for pictures of our own.
+
+    :param like: a name; those that resemble it come first.
+    """
+    found = [name for name, types in node.get_topic_names_and_types()
+             if set(types) & set(kinds) and not name.endswith(OWN_PICTURES)
+             and node.count_publishers(name)]
+    return tuple(sorted(found, key=lambda name: -SequenceMatcher(None, name, like).ratio()))
 
 
 def is_remapped(node: Node, name: str) -> bool:
