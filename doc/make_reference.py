@@ -26,7 +26,8 @@ if (Path(__file__).parents[1] / 'posenet_ros').is_dir():  # not in rosdoc2's cop
 
 import posenet_ros
 from posenet_ros.cli import VERBS
-from posenet_ros.ros_node.parameters import as_list, describe_allowed, Parameters
+from posenet_ros.ros_node.parameters import Parameters
+from posenet_ros.utils.settings.described_fields import as_list, describe_allowed
 
 ROOT = Path(posenet_ros.__file__).parents[1]
 

@@ -81,7 +81,7 @@ class Runtime:
                 node, values, diagnostics, report.warn, gate, publishers, tf)
             self._inference = InferenceThread(
                 node, stack, loaded.relocaliser, self._lock, diagnostics, self._results.handle,
-                ImageFailures(values.max_failures, diagnostics, report.warn, report.fail))
+                ImageFailures(values.max_failures, diagnostics, report))
             _create_services(node, stack, self)
             self._input = ImageInput(node, stack, values, diagnostics, loaded.relocaliser,
                                      self._on_image, report.warn)

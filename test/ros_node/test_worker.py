@@ -251,8 +251,9 @@ def test_failures_are_counted_in_a_row(bench: Bench) -> None:
 
 def test_one_failure_is_a_warning_and_many_in_a_row_give_up() -> None:
     diagnostics, warnings, given_up = Diagnostics(), [], []
-    failures = ImageFailures(
-        3, diagnostics, lambda *warning: warnings.append(warning), given_up.append)
+    report = SimpleNamespace(
+        warn=lambda *warning: warnings.append(warning), fail=given_up.append)
+    failures = ImageFailures(3, diagnostics, report)
     for in_row in (1, 2):
         failures(ZeroDivisionError('by zero'), in_row)
     assert warnings == [('image failed', 'ZeroDivisionError: by zero')] * 2

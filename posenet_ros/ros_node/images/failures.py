@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from posenet_ros.ros_node.diagnostics import Diagnostics
+
+if TYPE_CHECKING:
+    from posenet_ros.ros_node.runtime import Report
 
 
 class ImageFailures:
@@ -15,20 +18,17 @@ class ImageFailures:
 
     :param limit: number in a row from which on the node gives up.
     :param diagnostics: keep the last failure.
-    :param warn: called with (what, why) for each image.
-    :param fail: called with the reason to give up.
+    :param report: is told of each image, and to give up.
     """
 
-    def __init__(self, limit: int, diagnostics: Diagnostics,
-                 warn: Callable[[str, str], None], fail: Callable[[str], None]) -> None:
-        self._limit, self._diagnostics = limit, diagnostics
-        self._warn, self._fail = warn, fail
+    def __init__(self, limit: int, diagnostics: Diagnostics, report: Report) -> None:
+        self._limit, self._diagnostics, self._report = limit, diagnostics, report
 
     def __call__(self, error: Exception, in_row: int) -> None:
         """Report a failure."""
         name = f'{type(error).__name__}: {error}'
         self._diagnostics.facts['last failure'] = name
         if in_row < self._limit:
-            self._warn('image failed', name)
+            self._report.warn('image failed', name)
         else:
-            self._fail(f'{in_row} images in a row failed, the last by {name}')
+            self._report.fail(f'{in_row} images in a row failed, the last by {name}')
