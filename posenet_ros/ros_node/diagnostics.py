@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, unique
 from threading import Lock
+from typing import Protocol
 
 import numpy as np
 
@@ -116,3 +117,15 @@ class Diagnostics:
                 for stage, seconds in self._latencies_s.items()
                 for name, value in zip(('p50', 'p95'), np.percentile(seconds, (50, 95)),
                                        strict=True)}
+
+
+class Report(Protocol):
+    """How the runtime reports problems to the node."""
+
+    def warn(self, what: str, reason: str) -> None:
+        """Show a problem."""
+        ...
+
+    def fail(self, reason: str) -> None:
+        """Stop: the network cannot be used."""
+        ...

@@ -183,6 +183,10 @@ class Parameters:
         except InputError as error:
             raise InputError(f'parameters map_from_dataset_*: {error}') from error
 
+    def refines(self, landmarks: bool) -> bool:
+        """Return whether poses are to be refined, where the folder has landmarks or none."""
+        return landmarks if self.refine == 'auto' else self.refine == 'true'
+
     def gate_config(self) -> GateConfig:
         """Return the gate's limits."""
         return GateConfig(**{item.name: getattr(self, item.name) for item in fields(GateConfig)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from functools import partial
 from threading import RLock
-from typing import Any, Protocol
+from typing import Any
 
 from geometry_msgs.msg import PoseWithCovarianceStamped
 from posenet_ros.errors import InputError
@@ -20,7 +20,7 @@ from posenet_ros.localisation.factory import (
 from posenet_ros.localisation.gate import Gate
 from posenet_ros.localisation.query_camera import QueryCamera
 from posenet_ros.ros_data.messages import frame_from_message
-from posenet_ros.ros_node.diagnostics import Diagnostics
+from posenet_ros.ros_node.diagnostics import Diagnostics, Report
 from posenet_ros.ros_node.images.failures import ImageFailures
 from posenet_ros.ros_node.images.input import ImageInput
 from posenet_ros.ros_node.parameters import Parameters
@@ -34,18 +34,6 @@ from rclpy.qos import QoSProfile
 from std_srvs.srv import SetBool, Trigger
 
 INITIAL_POSE_QOS = QoSProfile(depth=1)
-
-
-class Report(Protocol):
-    """How the runtime reports problems to the node."""
-
-    def warn(self, what: str, reason: str) -> None:
-        """Show a problem."""
-        ...
-
-    def fail(self, reason: str) -> None:
-        """Stop: the network cannot be used."""
-        ...
 
 
 class Runtime:
@@ -65,7 +53,7 @@ class Runtime:
         self._active, self._enabled = False, True
         self._lock = RLock()
         artifact = _load_model(values.model)
-        refine = has_landmarks(artifact) if values.refine == 'auto' else values.refine == 'true'
+        refine = values.refines(has_landmarks(artifact))
         loaded = make_relocaliser(artifact, RelocaliserOptions(
             values.engine, values.precision, mc_samples=values.mc_samples, refine=refine,
             map_from_dataset=values.map_from_dataset()))

@@ -106,6 +106,14 @@ def test_whole_numbers_and_booleans_are_taken(
         node.destroy_node()
 
 
+@pytest.mark.parametrize(('word', 'refined'), [
+    ('auto', (True, False)), ('true', (True, True)), ('false', (False, False))])
+def test_poses_are_refined_where_it_is_possible_or_wanted(
+        word: str, refined: tuple[bool, bool]) -> None:
+    values = Parameters(refine=word)
+    assert (values.refines(True), values.refines(False)) == refined
+
+
 def test_unknown_parameters_are_found(context: Context) -> None:
     node = node_with(context, tf_mod='none', model='m')
     declared_parameters.declare(node)

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from posenet_ros.ros_node.diagnostics import Diagnostics
-
-if TYPE_CHECKING:
-    from posenet_ros.ros_node.runtime import Report
+from posenet_ros.ros_node.diagnostics import Diagnostics, Report
 
 
 class ImageFailures:

@@ -113,7 +113,7 @@ class ImageInput:
 
     def _search(self, silence_s: float) -> None:
         """Try the other transport, and say why no image arrives."""
-        wanted, other = self._subscriptions.look()
+        wanted, other = self._subscriptions.image_topics()
         if self._subscriptions.follow(wanted, other):
             self._diagnostics.facts['images'] = self._subscriptions.description
             self._node.get_logger().info(
@@ -148,7 +148,7 @@ class ImageInput:
         if reason := self._withheld.examine(now_s):
             self._warn('no pose', reason)
         if (self._is_due() and self._node.count_publishers(self._subscriptions.topic) > 1
-                and (reason := several_publishers(self._subscriptions.look()[0]))):
+                and (reason := several_publishers(self._subscriptions.image_topics()[0]))):
             self._warn('several publishers', reason)
 
     def _tell_camera(self) -> None:

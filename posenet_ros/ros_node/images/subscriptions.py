@@ -35,7 +35,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 OVERRIDABLE = (QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH, QoSPolicyKind.RELIABILITY,
                QoSPolicyKind.DURABILITY)
 AUTO = 'auto'
-CHANGE_LOOKS = 2  # in a row that have to agree: discovery shows one topic before the other
+AGREEING = 2  # looks in a row until the transport changes: one topic is found before the other
 
 Callback = Callable[[Any], None]
 
@@ -82,7 +82,7 @@ class Subscriptions:
         self._fixed = named or values.image_transport != AUTO
         self.transport = COMPRESSED if named or values.image_transport == COMPRESSED else RAW
         self.base = topic.removesuffix(SUFFIX) if self.transport == COMPRESSED else topic
-        self._looks = 0  # in a row for the other transport
+        self._agreeing = 0  # looks in a row that were for the other transport
         self._images = self._subscribe_images()
         stack.callback(lambda: node.destroy_subscription(self._images))
         info = values_of_camera_info(values)
@@ -99,8 +99,8 @@ class Subscriptions:
         """Return topic, transport and reliability."""
         return f'{self.topic} ({self.transport}, {reliability_of(self._values)})'
 
-    def look(self) -> tuple[ImageTopic, ImageTopic]:
-        """Look at the topic that is subscribed, and at the other transport's."""
+    def image_topics(self) -> tuple[ImageTopic, ImageTopic]:
+        """Return the topic that is subscribed, and the other transport's, as they are now."""
         raw, compressed = (
             look_at_topic(self._node, self.base, transport) for transport in (RAW, COMPRESSED))
         return (raw, compressed) if self.transport == RAW else (compressed, raw)
@@ -113,10 +113,10 @@ class Subscriptions:
         """
         both = {topic.transport: topic for topic in (wanted, other)}
         better = choose_transport(wanted, both[RAW], both[COMPRESSED])
-        self._looks = 0 if self._fixed or better == self.transport else self._looks + 1
-        if self._looks < CHANGE_LOOKS:
+        self._agreeing = 0 if self._fixed or better == self.transport else self._agreeing + 1
+        if self._agreeing < AGREEING:
             return False
-        self._looks, self.transport = 0, better
+        self._agreeing, self.transport = 0, better
         self._node.destroy_subscription(self._images)
         self._images = self._subscribe_images()
         return True
