@@ -34,6 +34,8 @@ LARGE = 1920 * 1080 * 3
     (replace(SEEN, image_bytes=640 * 240 * 3), ['1 publisher (/camera)', 'paused']),
     (replace(SEEN, wanted=COMPRESSED, other=NO_RAW, image_bytes=LARGE), ['1 publisher', 'paused']),
     (replace(SEEN, reliable=True), ['1 publisher', 'paused']),
+    (replace(SEEN, wanted=LOSSY), ['1 publisher', 'paused']),
+    (Silence(RAW, COMPRESSED), ['1 publisher', 'paused']),
     (SEEN, ['1 publisher', '512 KiB'])])
 def test_the_reason_is_named_with_what_to_do(seen: Silence, parts: list[str]) -> None:
     reason = why_no_image(seen)
