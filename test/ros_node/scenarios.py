@@ -8,22 +8,26 @@ time; their nodes share processes, each with parameters of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 import shutil
 import time
 
+from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseWithCovarianceStamped
 from helpers import CAMERA
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 import numpy as np
+from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.ros_data.messages import pose_from_message, set_stamp
+from ros_helpers import picture_message
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
 from std_srvs.srv import Empty, SetBool, Trigger
 from tf2_msgs.msg import TFMessage
+from training_helpers import LARGE_CAMERA, walk, wall_view
 
 from .fake_robot import (
     BASE_FROM_CAMERA,
@@ -48,6 +52,9 @@ OTHER_COLOUR = (153, 102, 204)
 MAP_FROM_CAMERA = pose_of(COLOUR)
 HERE = Pose(np.array([5.0, 3.0, 0.0]), np.array([0, 0, np.sqrt(0.5), np.sqrt(0.5)]))
 FAR_CAMERA = Pose(np.array([5.0, 0.0, 3.0]), np.array([-0.5, 0.5, -0.5, 0.5]))  # on a crane
+WALL = 'wall'  # the model with landmarks
+ON_THE_WALK = walk(12, 3)[4]
+OTHER_LENS = replace(LARGE_CAMERA, fx=1.3 * LARGE_CAMERA.fx, fy=1.3 * LARGE_CAMERA.fy)
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,7 @@ class Scenario:
     A robot, its node's parameters, and the script of what happens.
 
     :param kind: the row of the findings that it belongs to.
-    :param model: `colours`, or a folder that the test makes by this name.
+    :param model: `colours`, WALL, or the name of a copy of `colours`.
     """
 
     name: str
@@ -360,6 +367,39 @@ def another_lens_without_landmarks(robot: FakeRobot) -> Script:
     assert robot.poses == []
 
 
+def through(lens: Camera, picture: np.ndarray) -> Callable[[FakeRobot], Image]:
+    """Return a maker of messages of a picture, with camera_info of the lens beside each."""
+    def make(robot: FakeRobot) -> Image:
+        robot.publish(INFO, camera_info(lens))
+        return picture_message(picture, time.time_ns())
+    return make
+
+
+@scenario('R3', model=WALL)
+def another_lens_with_landmarks(robot: FakeRobot) -> Script:
+    make = through(OTHER_LENS, wall_view(ON_THE_WALK, OTHER_LENS))
+    robot.stream(lambda: make(robot), hz=2)
+    yield from told(robot, 'localised by landmarks', f'fx={OTHER_LENS.fx:.1f}')
+    yield from answered(robot, 3)
+    assert int(robot.values()['landmarks']) > 100
+    yield from until(lambda: int(robot.values().get('refined', 0)) >= 1, 'refined poses')
+    off = [pose_from_message(pose.pose).translation_m - ON_THE_WALK.translation_m
+           for pose in robot.poses]
+    assert np.linalg.norm(off, axis=1).max() < 0.1
+
+
+@scenario('R3', model=WALL)
+def another_lens_that_sees_nothing_known(robot: FakeRobot) -> Script:
+    verdicts = robot.keep(DiagnosticArray, 'relocaliser/verdict')
+    pictures = robot.keep(Image, 'relocaliser/debug_image')
+    make = through(OTHER_LENS, np.full((OTHER_LENS.height, OTHER_LENS.width, 3), 102, np.uint8))
+    robot.stream(lambda: make(robot), hz=2)
+    yield from told(robot, "camera is unlike the map's", 'posenet landmarks')
+    assert robot.poses == []
+    assert verdicts[-1].status[0].message == 'camera_differs'
+    assert pictures
+
+
 @scenario('K8')
 def uncalibrated_camera(robot: FakeRobot) -> Script:
     bare = camera_info(CAMERA)
@@ -400,12 +440,11 @@ def rectified_images(robot: FakeRobot) -> Script:
 
 @scenario('K8')
 def calibration_that_changes(robot: FakeRobot) -> Script:
-    robot.publish(INFO, camera_info(CAMERA))
-    robot.stream_colour()
-    yield from answered(robot, 2)
     lens = camera_info(CAMERA)
+    robot.stream(lambda: (robot.publish(INFO, lens), colour_image())[1])
+    yield from told(robot, f'{CAMERA.width}x{CAMERA.height} from', 'front/camera_info')
+    yield from answered(robot, 2)
     lens.k[0] = lens.k[4] = 2 * CAMERA.fx
-    robot.publish(INFO, lens)
     yield from told(robot, 'camera_info', 'changed')
     yield from pause(0.5)
     before = len(robot.poses)
@@ -654,9 +693,42 @@ def topic_of_another_type(robot: FakeRobot) -> Script:
     yield from told(robot, 'no image', 'std_msgs/msg/String')
 
 
+@scenario('R8', image_transport='compressed')
+def raw_images_for_a_compressed_node(robot: FakeRobot) -> Script:
+    robot.stream_colour()
+    yield from told(robot, 'no image', f'only /{robot.name}/{IMAGE} has', 'image_transport')
+
+
 @scenario('R8')
 def no_publisher(robot: FakeRobot) -> Script:
     yield from told(robot, 'no image', 'no publisher', IMAGE)
+
+
+@scenario('R8')
+def images_on_another_topic(robot: FakeRobot) -> Script:
+    robot.stream(lambda: (robot.publish('front/image', colour_image()), None)[1])
+    yield from told(robot, 'no image', 'no publisher', f'/{robot.name}/front/image')
+
+
+@scenario('R8')
+def large_images_without_a_profile(robot: FakeRobot) -> Script:
+    large = camera_info(CAMERA.scaled(1920, 1440))
+    robot.node.create_publisher(Image, f'/{robot.name}/{IMAGE}', 5)  # its images are lost
+    robot.stream(lambda: (robot.publish(INFO, large), None)[1])
+    yield from told(robot, 'no image', '7.9 MiB', 'fastdds_large_images.xml')
+
+
+@scenario('R8')
+def camera_that_is_paused(robot: FakeRobot) -> Script:
+    robot.node.create_publisher(Image, f'/{robot.name}/{IMAGE}', 5)
+    yield from told(robot, 'no image', '1 publisher (/robots)', 'paused')
+
+
+@scenario('R8', image_reliability='reliable', image_transport='raw')
+def reliable_node_and_camera(robot: FakeRobot) -> Script:
+    robot.stream_colour()
+    yield from answered(robot)
+    yield from told(robot, 'images', 'raw, reliable')
 
 
 @scenario('R8', image_reliability='reliable')

@@ -184,7 +184,7 @@ def test_missing_odometry_holds_up_no_pose_and_recovers(model: Path, tmp_path: P
         for stamp in stamps:
             peer.images.publish(image_message(stamp, COLOUR))
             peer.spin_for(1 / 30)
-        assert peer.wait_until(lambda: len(peer.poses) >= 20)
+        assert peer.wait_until(lambda: len(peer.poses) >= 10)  # once camera_info is late
         assert 'at time' in peer.reported('no transform', 'extrapolation')
         assert sent(peer, 'odom') == []
         peer.spin_for(0.5)  # no image waits for its odometry any more
