@@ -9,8 +9,9 @@ import sys
 from posenet_ros import compare
 from posenet_ros.errors import PoseNetError
 from posenet_ros.evaluation.options import parser
-from posenet_ros.utils.arguments import program_name, run_cli
+from posenet_ros.utils.arguments import input_paths, program_name, run_cli
 from posenet_ros.utils.atomic_folder import check_new
+from posenet_ros.utils.files.kinds import REPORT
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments[:1] == ['compare']:
         return compare.main(arguments[1:], f'{program_name()} compare')
     options = parser().parse_args(arguments)
-    check_new(options.out, force=options.force)
+    check_new(options.out, REPORT, force=options.force, inputs=input_paths(options))
     if not find_spec('matplotlib'):
         raise PoseNetError('the report needs matplotlib. Install it: pip install matplotlib')
     from posenet_ros.evaluation.report.make import make_report

@@ -16,6 +16,7 @@ from posenet_ros.imaging.decoding import Frame
 from posenet_ros.ros_data.bag_file import typestore
 from posenet_ros.ros_data.messages import Message, NS_PER_S
 from posenet_ros.utils.atomic_folder import new_folder
+from posenet_ros.utils.files.kinds import MADE_BY
 from rosbags.interfaces import (
     Connection,
     Qos,
@@ -133,6 +134,7 @@ def new_bag(path: Path, storage: str = 'mcap', *, force: bool = False) -> Iterat
         inner = folder / path.absolute().name  # rosbags makes the folder and names files by it
         try:
             with Writer(inner, version=9, storage_plugin=STORAGES[storage]) as writer:
+                writer.set_custom_data('made_by', MADE_BY)  # by which --force knows it again
                 yield BagWriter(writer)
         except (OSError, sqlite3.Error) as error:
             if getattr(error, 'filename', None):

@@ -12,7 +12,9 @@ import tempfile
 
 from posenet_ros.errors import PoseNetError
 from posenet_ros.training.bench.options import ALL, parser, PARTS
-from posenet_ros.utils.arguments import own_arguments, run_cli
+from posenet_ros.utils.arguments import input_paths, own_arguments, run_cli
+from posenet_ros.utils.atomic_folder import check_new, new_file
+from posenet_ros.utils.files.kinds import FIGURES
 from posenet_ros.utils.quiet_stderr import import_keras
 
 WITHOUT_MODEL = {'model', 'training'}
@@ -28,6 +30,8 @@ def run_part(options: argparse.Namespace) -> None:
         from posenet_ros.inference.engine import has_nvidia_gpu
         if not has_nvidia_gpu():
             raise PoseNetError('bench gpu measures an NVIDIA GPU: this machine has none')
+    if options.out:
+        check_new(options.out, FIGURES, force=True, inputs=input_paths(options))
     options.preset = 'smoke' if options.quick else options.presets[0]
     with tempfile.TemporaryDirectory() as scratch:
         if not (options.model or options.as_echo or options.part in WITHOUT_MODEL):
@@ -40,7 +44,8 @@ def run_part(options: argparse.Namespace) -> None:
             import_keras()
         text = json.dumps(import_module(part.module).benchmark(options), indent=2)
     if options.out:
-        options.out.write_text(text + '\n')
+        with new_file(options.out) as file:
+            file.write_text(text + '\n')
     else:
         print(text)
 

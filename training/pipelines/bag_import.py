@@ -25,6 +25,7 @@ from posenet_ros.ros_data.ground_truth import (
 )
 from posenet_ros.ros_data.messages import frame_from_message, Message, NS_PER_S, stamp_ns
 from posenet_ros.utils.atomic_folder import new_folder
+from posenet_ros.utils.files.kinds import DATASET, write_mark
 from tqdm import tqdm
 
 PNG_FLAGS = (cv2.IMWRITE_PNG_COMPRESSION, 1)
@@ -184,6 +185,7 @@ def write_dataset(folder: Path, options: argparse.Namespace) -> DatasetRows:
             write_cambridge(folder / f'dataset_{split}.txt', rows)
     assert result.camera is not None  # each bag has set it
     (folder / CAMERA_FILE).write_text(json.dumps(result.camera.to_mapping(), indent=1) + '\n')
+    write_mark(folder, DATASET)
     return result
 
 

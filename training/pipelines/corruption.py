@@ -18,6 +18,7 @@ from posenet_ros.imaging.files import read_image
 from posenet_ros.training.data.corruptions import corrupted
 from posenet_ros.training.data.datasets import read_dataset
 from posenet_ros.utils.atomic_folder import new_folder
+from posenet_ros.utils.files.kinds import DATASET, write_mark
 from tqdm import tqdm
 
 
@@ -42,4 +43,5 @@ def write_corrupted(data: Path, split: str, name: str, severity: int, out: Path,
             rows.append((str(Path(sample.name).with_suffix('.png')), sample.map_from_camera))
         write_cambridge(new / f'dataset_{split}.txt', rows)
         (new / CAMERA_FILE).write_text(json.dumps(dataset.camera.to_mapping()))
+        write_mark(new, DATASET)
     return len(rows)

@@ -8,7 +8,6 @@ import json
 import multiprocessing
 import os
 from pathlib import Path
-import signal
 
 import cv2
 from posenet_ros.datasets.layouts import CAMERA_FILE
@@ -18,6 +17,7 @@ from posenet_ros.training.scene.sequence import make_court, SequenceRenderer
 from posenet_ros.training.scene.settings import Settings
 from posenet_ros.training.scene.walks import Walk, walks
 from posenet_ros.utils.atomic_folder import new_folder
+from posenet_ros.utils.processes import ignored_by_children
 from tqdm import tqdm
 
 SCENE_FILE = 'scene.json'
@@ -68,7 +68,6 @@ _worker: Worker  # of this process of the pool
 
 def _start(settings: Settings, folder: Path) -> None:
     global _worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the pool
     _worker = Worker(settings, folder)
 
 
@@ -80,7 +79,9 @@ def _render_all(settings: Settings, folder: Path, processes: int) -> None:
     jobs = [(walk, i) for walk in walks(settings.frames, settings.seed)
             for i in range(walk.frames)]
     context = multiprocessing.get_context('spawn')  # a fork copies locked threads of libraries
-    with context.Pool(processes, _start, (settings, folder)) as pool:
+    with ignored_by_children():
+        pool = context.Pool(processes, _start, (settings, folder))
+    with pool:
         done = pool.imap_unordered(_render, jobs, chunksize=4)
         for _ in tqdm(done, 'scene', len(jobs), unit='frame'):
             pass
