@@ -91,7 +91,8 @@ def prepare(relocaliser: Relocaliser, decode: Decode, camera: Camera | None, clo
     start_s = clock()
     frame = None
     try:
-        frame = decode(None if warp_into else relocaliser.reduction)
+        frame = decode(_size_checked(
+            _whole if warp_into else relocaliser.reduction, camera))
         decoded_s = clock()
         image = frame.image
         if camera and warp_into:
@@ -106,6 +107,21 @@ def prepare(relocaliser: Relocaliser, decode: Decode, camera: Camera | None, clo
         return QueryResult(frame, failure=error)
     stages_s = {'decode': decoded_s - start_s, 'prepare': clock() - decoded_s}
     return QueryResult(frame, network_input, features, stages_s=stages_s)
+
+
+def _whole(width: int, height: int) -> int:
+    """Decode an image of any size as large as it is."""
+    return 1
+
+
+def _size_checked(reduction: Reduction, camera: Camera | None) -> Reduction:
+    """Compare the size in a file's header with the camera's before the pixels are decoded."""
+    def factor(width: int, height: int) -> int:
+        if camera and (width, height) != camera.size:
+            raise InputError(f'the image has to be {camera.width}x{camera.height}, as its '
+                             f'camera. Received: {width}x{height}')
+        return reduction(width, height)
+    return factor
 
 
 def infer(relocaliser: Relocaliser, prepared: QueryResult, clock: Clock) -> QueryResult:

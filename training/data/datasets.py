@@ -14,7 +14,6 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 from posenet_ros.arrays import Floats
 from posenet_ros.datasets import cameras
 from posenet_ros.datasets import layouts as readers
@@ -23,6 +22,7 @@ from posenet_ros.datasets.layouts import CAMERA_FILE, DatasetRow
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
+from posenet_ros.imaging.files import image_size
 
 SPLITS = ('train', 'test')
 MAX_POSITION_M = 1e5  # beyond that, 32 bits are too coarse
@@ -152,24 +152,13 @@ def _camera_from_text(text: str, size: tuple[int, int]) -> Camera:
     return Camera(*size, fx, fy, cx, cy)
 
 
-def _image_size(path: Path) -> tuple[int, int]:
-    """Return (width, height) from the image's header."""
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except FileNotFoundError:
-        raise InputError(f'the image {path} is missing') from None
-    except (UnidentifiedImageError, OSError):
-        raise InputError(f'the image {path} is not readable') from None
-
-
 def _check(line: DatasetRow, seen: dict[str, str], size: tuple[int, int] | None) -> Sample:
     """Check a line and return its sample; :raises InputError: with the reason."""
     pose = readers.validate_row(line, seen)
     if np.abs(pose.translation_m).max() > MAX_POSITION_M:
         raise InputError(f'the position is over {MAX_POSITION_M:.0e} m out: '
                          f'{pose.translation_m.tolist()}')
-    found = _image_size(line.path)
+    found = image_size(line.path)
     if size is not None and found != size:
         raise InputError(f'the image {line.path} is {found[0]}x{found[1]}, not '
                          f'{size[0]}x{size[1]} as the others')
@@ -180,7 +169,7 @@ def _first_size(lines: Sequence[DatasetRow]) -> tuple[int, int] | None:
     for line in lines:
         if not line.error and line.path.exists():
             try:
-                return _image_size(line.path)
+                return image_size(line.path)
             except InputError:
                 continue
     return None

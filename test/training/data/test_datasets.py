@@ -52,8 +52,8 @@ GOOD = '1 2 3 1 0 0 0'
 @pytest.mark.parametrize(('line', 'reason'), [
     ('seq1/frame00000.png 1 2 3', 'an image name and X Y Z W P Q R. Received: 3 numbers'),
     ('seq1/frame00000.png 1 2 3 one 0 0 0', 'an image name and X Y Z W P Q R. Received: '),
-    (f'seq1/none.png {GOOD}', 'none.png is missing'),
-    (f'seq1/text.png {GOOD}', 'text.png is not readable'),
+    (f'seq1/none.png {GOOD}', 'none.png has to be readable. Received: no such file'),
+    (f'seq1/text.png {GOOD}', 'text.png has to be readable. Received: a damaged file'),
     (f'seq1/small.png {GOOD}', 'is 48x36, not 96x72'),
     (f'seq1/frame00000.png {GOOD}', 'is a duplicate of'),
     ('seq1/new.png nan 2 3 1 0 0 0', 'has to be finite'),
