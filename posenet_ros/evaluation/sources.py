@@ -12,12 +12,13 @@ from typing import Any
 from posenet_ros.arrays import RgbImage
 from posenet_ros.datasets.cameras import camera_in_file
 from posenet_ros.datasets.layouts import DatasetRow, read_dataset_rows, validate_row
+from posenet_ros.datasets.tolerance import check_rejected, describe_rejected
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.geometry.trajectory import DEFAULT_MAX_GAP_S, Lookup
 from posenet_ros.imaging.decoding import Reduction
-from posenet_ros.imaging.files import read_image
+from posenet_ros.imaging.files import image_size, read_image
 from posenet_ros.ros_data.bag_reader import BagReader
 from posenet_ros.ros_data.ground_truth import read_ground_truth, TruthSource
 from posenet_ros.ros_data.messages import frame_from_message, Message, stamp_ns
@@ -72,22 +73,22 @@ def _dataset_queries(rows: list[DatasetRow]) -> Iterator[QueryImage]:
                              partial(read_image, row.path, row.where), row.sequence)
 
 
-def _check_rows(rows: list[DatasetRow]) -> int:
+def _good_rows(rows: list[DatasetRow], rejected: list[str]) -> Iterator[DatasetRow]:
     """
-    Check the rows, and count the images without truth.
+    Yield the rows that can be used, those without a truth at their time among them.
 
-    :raises InputError: naming file and line on a bad row or an image that is not there.
+    :param rejected: where to put a message, with file and line, for each of the others.
     """
     seen: dict[str, str] = {}
     for row in rows:
         try:
             if not row.unmatched:
                 validate_row(row, seen)
+                image_size(row.path)
         except InputError as error:
-            raise InputError(f'{row.where}: {error}') from error
-        if not row.path.is_file():
-            raise InputError(f'{row.where}: the image {row.path} is missing')
-    return sum(row.unmatched for row in rows)
+            rejected.append(f'{row.where}: {error}')
+            continue
+        yield row
 
 
 def open_dataset(folder: Path, split: str) -> Source:
@@ -95,11 +96,16 @@ def open_dataset(folder: Path, split: str) -> Source:
     Open one split of a dataset, in one of the layouts of :mod:`posenet_ros.datasets.layouts`.
 
     :param split: `train` or `test`.
-    :raises InputError: naming file and line on a bad row or an image that is not there.
+    :raises InputError: naming file and line when more than a tenth of the rows are bad, or their
+        images; fewer are left out, and `data` has the reasons.
     """
     rows = read_dataset_rows(folder, split)
+    rejected: list[str] = []
+    total, rows = len(rows), list(_good_rows(rows, rejected))
+    check_rejected(rejected, total)
     data = {'name': f'{folder.resolve().name} ({split})', 'kind': 'dataset', 'stamps': 'rows',
-            'images': len(rows), 'without_truth': _check_rows(rows)}
+            'images': len(rows), 'without_truth': sum(row.unmatched for row in rows),
+            **describe_rejected(rejected)}
     return Source(_dataset_queries(rows), len(rows), camera_in_file(folder), data)
 
 

@@ -19,6 +19,7 @@ from posenet_ros.datasets import cameras
 from posenet_ros.datasets import layouts as readers
 from posenet_ros.datasets.cameras import camera_in_file
 from posenet_ros.datasets.layouts import CAMERA_FILE, DatasetRow
+from posenet_ros.datasets.tolerance import check_rejected, MAX_REJECTED
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
@@ -26,7 +27,6 @@ from posenet_ros.imaging.files import image_size
 
 SPLITS = ('train', 'test')
 MAX_POSITION_M = 1e5  # beyond that, 32 bits are too coarse
-MAX_REJECTED = 0.1
 
 
 @dataclass(frozen=True)
@@ -206,9 +206,7 @@ def read_dataset(data: Path | str, split: str, camera: Camera | str | None = Non
     if not samples or size is None:
         why = f'; the first: {rejected[0]}' if rejected else ''
         raise InputError(f'{folder}: the {split} split has no usable line{why}')
-    if len(rejected) > max_rejected * len(lines):
-        raise InputError(f'{rejected[0]} ({len(rejected)} of {len(lines)} lines are bad, at most '
-                         f'{max_rejected:.0%} may be: mend or remove them)')
+    check_rejected(rejected, len(lines), max_rejected)
     if not isinstance(camera, Camera):
         camera = read_camera(camera, folder, size)
     elif camera.size != size:

@@ -19,7 +19,8 @@ def show(report: Report, folder: Path) -> None:
     data = report.data
     print(f'\n{summary_line(report)}')
     for key, text in (('without_truth', 'images without a truth were left out'),
-                      ('truth_rejected', 'truths were not valid poses')):
+                      ('truth_rejected', 'truths were not valid poses'),
+                      ('rejected', 'bad rows were left out: report.json has the reasons')):
         if data.get(key):
             print(f'{data[key]} {text}')
     if 'damage' in data:

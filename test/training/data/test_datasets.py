@@ -180,8 +180,8 @@ def test_tum(tmp_path: Path) -> None:
     assert 'no pose within 0.02 s' in train.rejected[0]
     with (folder / 'groundtruth.txt').open('a') as file:
         file.write('\n1 2 3')
-    with pytest.raises(InputError, match=r'groundtruth.txt:412: .*8 columns'):
-        read_dataset(folder, 'train')
+    rejected = read_dataset(folder, 'train').rejected
+    assert any('groundtruth.txt:412: expected stamp tx' in line for line in rejected)
 
 
 def test_validation_is_whole_sequences_or_blocks(tmp_path: Path) -> None:
