@@ -205,7 +205,7 @@ def test_a_damaged_checkpoint_is_one_line(court: Path, tmp_path: Path) -> None:
 def test_a_folder_of_another_s_is_no_work_folder(court: Path, tmp_path: Path) -> None:
     (tmp_path / 'model.training').mkdir()
     (tmp_path / 'model.training' / 'thesis.tex').touch()
-    with pytest.raises(InputError, match='but it holds thesis.tex'):
+    with pytest.raises(InputError, match=r'but it holds thesis\.tex'):
         train.main(arguments(court, tmp_path / 'model', more=('--force',)))
     assert (tmp_path / 'model.training' / 'thesis.tex').exists()
 
@@ -239,7 +239,7 @@ def test_an_existing_model_is_refused_before_any_work(court: Path, tmp_path: Pat
     out = tmp_path / 'model'
     out.mkdir()
     (out / 'artifact.json').write_text('{"format_version": 6}')
-    with pytest.raises(InputError, match='exists already: .*--force'):
+    with pytest.raises(InputError, match=r'exists already: .*--force'):
         train.main(arguments(court, out))
     (out / 'artifact.json').rename(out / 'notes.txt')
     with pytest.raises(InputError, match='exists already and is no model folder'):
