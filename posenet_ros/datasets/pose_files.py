@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import Enum, unique
 from pathlib import Path
 
@@ -103,13 +103,13 @@ def parse_stamp(word: str) -> int:
     """
     try:
         value = Decimal(word)
-        stamp_ns = int(value if value >= SMALLEST_STAMP_NS else value * 10**9)
-    except (InvalidOperation, ValueError, OverflowError) as error:
+        stamp_ns = value if value >= SMALLEST_STAMP_NS else value * 10**9
+        if abs(stamp_ns) < 2**63:  # before int(), which would write out 1e999999
+            return int(stamp_ns)
+    except ArithmeticError as error:  # all of decimal's
         raise InputError(f'expected a stamp in seconds. Received: {word!r}') from error
-    if abs(stamp_ns) >= 2**63:
-        raise InputError('expected a stamp in seconds, or in nanoseconds from '
-                         f'{SMALLEST_STAMP_NS:.0e} on. Received: {word!r}')
-    return stamp_ns
+    raise InputError('expected a stamp in seconds, or in nanoseconds from '
+                     f'{SMALLEST_STAMP_NS:.0e} on. Received: {word!r}')
 
 
 def _tum_row(text: str, line: int, normalise: bool) -> PoseRow:

@@ -137,14 +137,18 @@ def load(folder: Path | str) -> LoadedArtifact:
     _check_keys(content, file)
     _check_provenance(content['provenance'], file)
     _check_files(content['sha256'], folder)
-    return LoadedArtifact(
-        network=from_mapping(NetworkConfig, content['network'], f'{file}: network'),
-        preprocess=from_mapping(Preprocess, content['preprocess'], f'{file}: preprocess'),
-        camera=from_mapping(Camera, content['camera'], f'{file}: camera'),
-        scene=from_mapping(Scene, content['scene'], f'{file}: scene'),
-        calibration=from_mapping(Calibration, content['calibration'], f'{file}: calibration'),
-        train=train_index.load(folder / TRAIN_FILE),
-        provenance=content['provenance'], folder=folder, digest=_sha256(file))
+    parts: dict[str, Any] = {
+        'network': from_mapping(NetworkConfig, content['network'], f'{file}: network'),
+        'preprocess': from_mapping(Preprocess, content['preprocess'], f'{file}: preprocess'),
+        'camera': from_mapping(Camera, content['camera'], f'{file}: camera'),
+        'scene': from_mapping(Scene, content['scene'], f'{file}: scene'),
+        'calibration': from_mapping(Calibration, content['calibration'], f'{file}: calibration'),
+        'train': train_index.load(folder / TRAIN_FILE),
+        'provenance': content['provenance'], 'folder': folder, 'digest': _sha256(file)}
+    try:
+        return LoadedArtifact(**parts)
+    except InputError as error:  # parts that do not fit each other
+        raise InputError(f'{file}: {error}') from error
 
 
 def _read_json(file: Path) -> dict[str, Any]:
