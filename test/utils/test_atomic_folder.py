@@ -44,7 +44,7 @@ def test_an_error_or_interrupt_leaves_nothing(
 def finished(path: Path, kind: FolderKind = MODEL, *, more: str = 'old') -> Path:
     """Make a finished output."""
     path.mkdir(parents=True)
-    (path / kind.mark).write_text(kind.words[0])
+    (path / kind.mark).write_text(kind.marked_by[0])
     (path / more).touch()
     return path
 
@@ -84,7 +84,7 @@ def test_a_folder_that_was_exchanged_meanwhile_stays(tmp_path: Path) -> None:
     out.rename(tmp_path / 'mine')
     finished(out, more='other')
     with pytest.raises(PoseNetError, match='meanwhile'), new_folder(out, force=True) as folder:
-        (folder / MODEL.mark).write_text(MODEL.words[0])
+        (folder / MODEL.mark).write_text(MODEL.marked_by[0])
     assert names(tmp_path) == ['mine', 'out', 'out.2']
     assert 'other' in names(out)
 
@@ -92,7 +92,7 @@ def test_a_folder_that_was_exchanged_meanwhile_stays(tmp_path: Path) -> None:
 def test_the_new_folder_has_to_be_of_the_old_one_s_kind(tmp_path: Path) -> None:
     out = finished(tmp_path / 'out', REPORT)
     with pytest.raises(PoseNetError, match='the result is'), new_folder(out, force=True) as folder:
-        (folder / MODEL.mark).write_text(MODEL.words[0])
+        (folder / MODEL.mark).write_text(MODEL.marked_by[0])
     assert names(out) == ['old', 'report.json']
 
 
@@ -168,7 +168,7 @@ def test_force_replaces_only_once_the_new_one_is_whole(tmp_path: Path) -> None:
         raise OSError(28, 'disk full')
     assert 'old' in names(out)
     with new_folder(out, force=True) as folder:
-        (folder / MODEL.mark).write_text(MODEL.words[0])
+        (folder / MODEL.mark).write_text(MODEL.marked_by[0])
         assert 'old' in names(out)
     assert names(out) == [MODEL.mark]
     assert names(tmp_path) == ['out']

@@ -23,16 +23,16 @@ class FolderKind:
 
     :param name: in messages.
     :param mark: the file that a finished one has.
-    :param words: one of them stands in that file.
+    :param marked_by: one of these texts stands in that file.
     """
 
     name: str
     mark: str
-    words: tuple[str, ...]
+    marked_by: tuple[str, ...]
 
     def fits(self, path: Path) -> bool:
         """Return whether a path is a finished folder of this kind."""
-        return _holds(path / self.mark, [word.encode() for word in self.words])
+        return _holds(path / self.mark, [word.encode() for word in self.marked_by])
 
 
 @dataclass(frozen=True)
@@ -84,12 +84,12 @@ def _start(path: Path) -> bytes:
         return file.read(START_BYTES)
 
 
-def _holds(file: Path, words: Iterable[bytes]) -> bool:
+def _holds(file: Path, texts: Iterable[bytes]) -> bool:
     try:
         content = file.read_bytes() if file.is_file() else b''
     except OSError:
         return False
-    return any(word in content for word in words)
+    return any(text in content for text in texts)
 
 
 def folder_kind(path: Path) -> FolderKind | None:

@@ -63,7 +63,7 @@ def make(path: Path, kind: Kind) -> Path:
         path.write_bytes(kind.start + b'...')
     else:
         path.mkdir()
-        (path / kind.mark).write_text(kind.words[0])
+        (path / kind.mark).write_text(kind.marked_by[0])
     return path
 
 

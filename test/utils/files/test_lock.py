@@ -40,6 +40,12 @@ def test_another_process_is_named_and_a_killed_one_is_taken_over(
             pass
         assert f'process {process.pid} has been writing there since {owner.since}' in str(
             caught.value)
+        content = (tmp_path / '.out.lock').read_text()
+        (tmp_path / '.out.lock').write_text('')  # as before its owner has written its name
+        with pytest.raises(LockedError, match='another process has just taken'), lock(
+                tmp_path / 'out'):
+            pass
+        (tmp_path / '.out.lock').write_text(content)
         process.kill()
     assert (tmp_path / '.out.lock').exists()
     with lock(tmp_path / 'out'), lock(tmp_path / 'out'):
