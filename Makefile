@@ -1,26 +1,33 @@
-# make demo   everything from nothing: install, scene, training, bag, live node, report
+# make demo   everything from nothing: install, scene, training, bag, live node, report;
+#             after Ctrl-C it goes on, and what is there is not made again
 # make test   everything that checks the project
 # make test-kilted   the node's tests with the wheels of ROS 2 Kilted, fed by a Jazzy player
-# make test-all   both
+# make test-browser   posenet view in a headless Chromium
+# make test-all   all of these, and make docs
 # make bench  the speed of each stage and engine
+# make docs   the documentation: doc/_build/html/index.html; make linkcheck follows its links to other sites
+# make lock   requirements.lock.txt anew, for every Python that is supported; UPGRADE=--upgrade for new versions
 #
 # PYTHON=python3.12       the Python to make the virtual environment with (3.11 to 3.13)
 # TENSORFLOW='tensorflow[and-cuda]==2.21.0'   TensorFlow for an NVIDIA GPU
+# DEMO=--strict           options of make demo: this one fails where the machine was too busy
 # WORKERS=1               make test runs one file at a time: less memory, nearly twice as long
 
 PYTHON ?= python3
 VENV ?= .venv
 TENSORFLOW ?=
 WORKERS ?= 2
+DEMO ?=
+UPGRADE ?=
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 INTERFACES := $(shell find ros_from_pypi -type f -not -path "*pycache*" 2>/dev/null)
 INSTALLED := setup.py package.xml $(wildcard launch/* config/* scripts/*) $(shell find -L posenet_ros -type f -not -path '*__pycache__*')
 
-.PHONY: demo test test-kilted test-all bench install clean prerequisites
+.PHONY: demo test test-kilted test-all test-browser bench docs linkcheck lock install clean prerequisites
 
 demo: $(VENV)/.installed
-	@$(RUN) -m posenet_ros.training.demo
+	@$(RUN) -m posenet_ros.training.demo $(DEMO)
 
 test: $(VENV)/.colcon
 	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
@@ -28,10 +35,28 @@ test: $(VENV)/.colcon
 test-kilted: $(VENV)/.installed
 	@PYTHON='$(PYTHON)' VENV='$(VENV)' sh ros_from_pypi/test_kilted.sh
 
-test-all: test test-kilted
+test-all: test test-kilted test-browser docs
+
+test-browser: $(VENV)/.installed-view
+	@$(RUN) -m pytest test/browser
 
 bench: $(VENV)/.installed-bench
 	@$(RUN) -m posenet_ros.training.bench
+
+docs: $(VENV)/.docs
+	@$(VENV)/docs/bin/python -m sphinx -q -W --keep-going -b html doc doc/_build/html
+	@echo 'the documentation: doc/_build/html/index.html   (open it in a browser)'
+
+linkcheck: $(VENV)/.docs
+	@$(VENV)/docs/bin/python -m sphinx -q -b linkcheck doc doc/_build/linkcheck
+
+# Kilted and colcon have environments of their own, whose packages differ.
+LOCKED := $(filter-out %-kilted.txt %-colcon.txt %.lock.txt,$(sort $(wildcard requirements*.txt)))
+lock: | $(VENV)/bin/python
+	@$(PIP) uv==0.13.9
+	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 $(UPGRADE) \
+	  --annotation-style line --custom-compile-command 'make lock' \
+	  --no-emit-package setuptools --output-file requirements.lock.txt $(LOCKED)
 
 install: $(VENV)/.installed
 
@@ -73,5 +98,15 @@ $(VENV)/.installed-bench: requirements-bench.txt $(VENV)/.installed
 	@$(PIP) -r requirements-bench.txt -c requirements.lock.txt
 	@touch $@
 
+# In an environment of its own: it needs neither TensorFlow nor ROS, and takes half a minute.
+$(VENV)/.docs: requirements-docs.txt requirements.lock.txt | $(VENV)/bin/python
+	@$(RUN) -m venv $(VENV)/docs && $(VENV)/docs/bin/python -m pip install --quiet \
+	  --disable-pip-version-check -r requirements-docs.txt -c requirements.lock.txt
+	@touch $@
+
+$(VENV)/.installed-view: requirements-view.txt $(VENV)/.installed-test
+	@$(PIP) -r requirements-view.txt -c requirements.lock.txt
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build install log demo *.egg-info
+	rm -rf $(VENV) doc/_build doc/_generated build install log demo *.egg-info

@@ -35,6 +35,7 @@ VERBS = {
     'evaluate': Verb('posenet_ros.evaluate', 'evaluate a model, or poses of any method'),
     'compare': Verb('posenet_ros.compare', 'compare reports side by side'),
     'replay': Verb('posenet_ros.replay', 'play a bag to a live node'),
+    'view': Verb('posenet_ros.view', 'show the map of a place in the browser'),
     'node': Verb('posenet_ros.node', 'run the ROS 2 node'),
     'info': Verb('posenet_ros.info', 'show versions, ROS, hardware and a model folder'),
     'scene': Verb('posenet_ros.training.scene.__main__', 'render the synthetic scene'),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.resources import files
 import json
 from pathlib import Path
 import sys
@@ -12,7 +11,7 @@ from posenet_ros.utils.arguments import CommandParser, input_paths, program_name
 from posenet_ros.utils.atomic_folder import check_new
 from posenet_ros.utils.files.kinds import COMPARISON
 
-PUBLISHED = files('posenet_ros.evaluation.report') / 'published.json'
+PUBLISHED = Path(__file__).parent / 'evaluation' / 'report' / 'published.json'
 
 
 def parser(prog: str) -> CommandParser:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 import sys
 
-from posenet_ros import compare
 from posenet_ros.errors import PoseNetError
 from posenet_ros.evaluation.options import parser
 from posenet_ros.utils.arguments import input_paths, program_name, run_cli
-from posenet_ros.utils.atomic_folder import check_new
-from posenet_ros.utils.files.kinds import REPORT
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,8 +18,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == ['compare']:
+        from posenet_ros import compare
         return compare.main(arguments[1:], f'{program_name()} compare')
     options = parser().parse_args(arguments)
+    from importlib.util import find_spec
+
+    from posenet_ros.utils.atomic_folder import check_new
+    from posenet_ros.utils.files.kinds import REPORT
     check_new(options.out, REPORT, force=options.force, inputs=input_paths(options))
     if not find_spec('matplotlib'):
         raise PoseNetError('the report needs matplotlib. Install it: pip install matplotlib')

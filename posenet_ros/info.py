@@ -7,8 +7,6 @@ Asks the packages' metadata; imports neither TensorFlow nor ROS.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 import os
 from pathlib import Path
 import platform
@@ -36,6 +34,7 @@ Row = tuple[str, str]
 
 def installed(distributions: Sequence[str]) -> str:
     """Return the version of the first installed distribution."""
+    from importlib.metadata import PackageNotFoundError, version
     for name in distributions:
         try:
             return version(name)
@@ -54,6 +53,7 @@ def versions() -> Iterator[Row]:
 
 def ros() -> Iterator[Row]:
     """Yield the ROS distribution, the middleware and its profile."""
+    from importlib.util import find_spec
     where = 'rclpy is installed' if find_spec('rclpy') else 'rclpy is not installed'
     yield 'ROS distribution', f'{os.environ.get("ROS_DISTRO", "none sourced")}; {where}'
     yield 'RMW', os.environ.get('RMW_IMPLEMENTATION', "the distribution's default")

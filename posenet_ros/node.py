@@ -10,8 +10,8 @@ import sys
 
 from posenet_ros.ros_node import parameters
 from posenet_ros.utils.arguments import CommandParser, own_arguments, run_cli
-from posenet_ros.utils.processes import exit_at_once, handle_signals, keep_memory
 from posenet_ros.utils.ros_environment import prepare_environment
+from posenet_ros.utils.signals import exit_at_once, handle_signals
 
 KEPT_BYTES = 1 << 26  # a few images of the largest cameras
 
@@ -36,6 +36,7 @@ def run(argv: Sequence[str] | None = None) -> int:
             parser().parse_args(own_arguments(arguments[1:]))
             prepare_environment()
             from posenet_ros.ros_node.lifecycle_node import serve
+            from posenet_ros.utils.processes import keep_memory
         keep_memory(KEPT_BYTES)
         serve(arguments)
     return 0

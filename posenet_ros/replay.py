@@ -106,8 +106,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             time.sleep(options.drain)
         if options.log:
             write_log(options.log, player.image_times)
-        counts = ', '.join(f'{count} of {topic}' for topic, count in player.sent.items())
-        _log(f'sent {counts}; at most {1e3 * player.latest_s:.0f} ms late')
+        _log(f'{sum(player.sent.values())} messages of {len(player.sent)} topics published, at '
+             f'most {1e3 * player.latest_s:.0f} ms late')
     return 0
 
 

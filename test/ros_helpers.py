@@ -21,16 +21,22 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 import numpy as np
 from posenet_ros.geometry.camera import Camera
+from posenet_ros.geometry.pose import Pose
 from posenet_ros.inference import artifact as artifacts
+from posenet_ros.landmarks import landmark_map
 from posenet_ros.ros_data.messages import set_stamp
+from posenet_ros.training.data.datasets import read_dataset
+from posenet_ros.training.landmarks.mapping import detect_all, triangulate_all, view_set
 import pytest
 from rcl_interfaces.srv import SetParameters
 import rclpy
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
+from training_helpers import LARGE_CAMERA, write_wall_dataset
 
 SCALE_M = 10.0
 ATTEMPTS = 3
@@ -66,6 +72,23 @@ def write_mean_colour_model(folder: Path, camera: Camera = CAMERA) -> Path:
     folder.mkdir(parents=True)
     artifacts.save(settings, folder, write)
     return folder
+
+
+def write_wall_model(model: Path, data: Path) -> tuple[Path, dict[str, Pose]]:
+    """
+    Write a model folder whose network knows little, with the landmarks of a wall.
+
+    :param data: is written, too: the dataset of the wall.
+    :returns: the model folder, and the true poses of the test images by their names.
+    """
+    poses = write_wall_dataset(data, camera=LARGE_CAMERA)
+    loaded = artifacts.load(write_mean_colour_model(model, LARGE_CAMERA))
+    seen = read_dataset(data, 'train', None)
+    found = triangulate_all(seen, detect_all(seen), view_set(seen))
+    landmark_map.save(found, model / artifacts.LANDMARKS_FILE)
+    calibration = replace(loaded.calibration, refined_scale=(1.0,) * 6)
+    artifacts.save(replace(loaded, calibration=calibration), model)
+    return model, {name: pose for name, pose in poses.items() if name.startswith('seq4')}
 
 
 def environment(domain: int, python: str = sys.executable) -> dict[str, str]:
@@ -184,14 +207,14 @@ class Peer:
         self.transforms = self._keep(TFMessage, '/tf')
         self.diagnostics = self._keep(DiagnosticArray, '/diagnostics')
 
-    def _keep(self, kind: type, topic: str) -> list[Any]:
+    def _keep(self, kind: type, topic: str, qos: QoSProfile | int = 100) -> list[Any]:
         kept: list[Any] = []
-        self.node.create_subscription(kind, topic, kept.append, 100)
+        self.node.create_subscription(kind, topic, kept.append, qos)
         return kept
 
-    def keep(self, kind: type, name: str) -> list[Any]:
+    def keep(self, kind: type, name: str, qos: QoSProfile | int = 100) -> list[Any]:
         """Keep what the node publishes under its own name from now on."""
-        return self._keep(kind, f'{self._name}/{name}')
+        return self._keep(kind, f'{self._name}/{name}', qos)
 
     def close(self) -> None:
         """Leave the graph."""

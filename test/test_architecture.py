@@ -16,6 +16,7 @@ LIBRARY = sorted((ROOT / 'posenet_ros').rglob('*.py'))
 TRAINING = sorted((ROOT / 'training').rglob('*.py'))
 ROS = {'rclpy', 'tf2_ros', 'cv_bridge', 'launch', 'ament_index_python', 'rosidl_runtime_py',
        'sensor_msgs', 'geometry_msgs', 'diagnostic_msgs', 'nav_msgs', 'std_msgs', 'std_srvs',
+       'visualization_msgs',
        'tf2_msgs', 'rosgraph_msgs', 'lifecycle_msgs', 'rcl_interfaces', 'builtin_interfaces'}
 FRAMEWORKS = {'keras', 'tensorflow'}
 CORE = {'errors', 'arrays'}  # the modules that every folder may import
@@ -60,7 +61,7 @@ def name_of(file: Path) -> str:
 
 
 def may_use_ros(file: Path) -> bool:
-    return file.parent.name == 'ros_node' or file.name == 'node.py'
+    return 'ros_node' in file.parts or file.name == 'node.py'
 
 
 def may_use_keras(file: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 import os
 from pathlib import Path
 import re
@@ -15,6 +16,7 @@ from posenet_ros.cli import VERBS
 from posenet_ros.datasets.pose_files import Format
 from posenet_ros.evaluation.association import AssociationKey
 from posenet_ros.geometry.trajectory import DEFAULT_MAX_GAP_S
+from posenet_ros.localisation.gate_config import GateConfig
 from posenet_ros.ros_data.bag_writer import STORAGES
 from posenet_ros.training.data.corruptions import CORRUPTIONS
 from posenet_ros.training.fitting.presets import preset_names
@@ -168,6 +170,7 @@ def test_choices_are_those_of_the_code() -> None:
     assert tuple(item.value for item in AssociationKey) == choices.ASSOCIATION_KEYS
     assert list(choices.PRESETS) == preset_names()
     assert choices.MAX_POSE_GAP_S == DEFAULT_MAX_GAP_S
+    assert tuple(item.name for item in fields(GateConfig)) == choices.GATE_LIMITS
 
 
 @pytest.mark.parametrize(('line', 'expected'), [

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import xml.etree.ElementTree as ET
 
 from helpers import ROOT
 import posenet_ros
+import pytest
 
 
 def test_the_version_is_one() -> None:
@@ -91,3 +93,49 @@ def test_the_documents_name_files_that_exist() -> None:
         folders = 'posenet_ros|training|test|config|launch|doc'
         for name in re.findall(rf'`((?:{folders})/[\w./-]+)`', text):
             assert 'NAME' in name or (ROOT / name).exists(), f'{document}: {name}'
+
+
+OURS = ('member.fit', 'training.fit', 'Training(', 'one.predict', 'litert.predict',
+        'tensorflow.predict', 'engine.predict')  # no models of Keras
+
+
+def bars_beside_ours(source: str) -> list[str]:
+    """Return what shows progress in a source without our `utils/progress.py`."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [alias.name for alias in node.names]
+            names += [node.module or ''] if isinstance(node, ast.ImportFrom) else []
+            found += [name for name in names if name.split('.')[0] == 'tqdm']
+        elif isinstance(node, ast.Attribute | ast.Name):
+            name = ast.unparse(node)
+            found += [name] if name.split('.')[-1] in ('Progbar', 'ProgbarLogger') else []
+        elif isinstance(node, ast.Call):
+            found += loud_call(node, uses_keras='import keras' in source)
+    return found
+
+
+def loud_call(call: ast.Call, *, uses_keras: bool) -> list[str]:
+    """Return a call that lets Keras print: `verbose` is not 0, or not given where it is 1."""
+    verbose = [ast.unparse(k.value) for k in call.keywords if k.arg == 'verbose']
+    name = ast.unparse(call.func)
+    silent = not uses_keras or name.startswith(OURS) or not name.endswith(
+        ('.fit', '.evaluate', '.predict'))
+    return [] if verbose == ['0'] or (silent and not verbose) else [name]
+
+
+def test_all_progress_is_shown_by_one_module() -> None:
+    for top in ('posenet_ros', 'training'):
+        for file in sorted((ROOT / top).rglob('*.py')):
+            if file != ROOT / 'posenet_ros' / 'utils' / 'progress.py':
+                assert not bars_beside_ours(file.read_text()), file
+
+
+@pytest.mark.parametrize('source', [
+    'from tqdm import tqdm', 'import tqdm', 'from tqdm.auto import trange',
+    'import keras\nbar = keras.utils.Progbar(3)', 'from keras.utils import Progbar\nProgbar(3)',
+    'import keras\nmodel.fit(x)', 'import keras\nmodel.fit(x, verbose=2)',
+    'model.predict(x, verbose="auto")', 'import keras\nmodel.evaluate(x, y)',
+    'import keras\nmodel.predict(x)'])
+def test_the_check_of_progress_can_fail(source: str) -> None:
+    assert bars_beside_ours(source)

@@ -115,8 +115,14 @@ def test_the_real_colcon_installs_it(
     assert Path(said[-2]).is_relative_to(tmp_path)
 
 
-def test_the_wheel_brings_the_command(source: Path, tmp_path: Path) -> None:
+def test_the_wheel_brings_the_command_and_its_page(source: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(built(source, 'wheel', tmp_path / 'wheel')) as archive:
+        about = next(name for name in archive.namelist() if name.endswith('METADATA'))
+        page = archive.read(about).decode()
+        assert 'Description-Content-Type: text/markdown' in page
+        assert '\n\n# posenet_ros\n' in page
+        for extra in ('training', 'gpu', 'view', 'completion'):
+            assert f'Provides-Extra: {extra}\n' in page
         points = next(name for name in archive.namelist() if name.endswith('entry_points.txt'))
         assert 'posenet = posenet_ros.cli:main' in archive.read(points).decode()
         assert any(name.endswith('/lib/posenet_ros/posenet') for name in archive.namelist())

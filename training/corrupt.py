@@ -26,7 +26,7 @@ def parser() -> CommandParser:
                         help=', '.join(CORRUPTIONS))
     result.add_argument('--severity', '--strength', type=int, choices=SEVERITIES, required=True,
                         help='1 (weak) to 5')
-    result.add_argument('--camera', metavar='FX[,FY,CX,CY]',
+    result.add_argument('--camera', metavar='FX[,FY,CX,CY[,MODEL][,K1,...]]',
                         help='of the images, pixels; default: as the dataset says')
     result.add_argument('--seed', type=int, default=0, help='of the randomness (default 0)')
     result.add_argument('--out', type=Path, required=True, metavar='DIR', help='made new')

@@ -1,8 +1,8 @@
 """
-Run the whole pipeline: scene, training, bag, live node, replay, report.
+Run the whole pipeline: scene, training, landmarks, bag, live node, report.
 
-`make demo` runs this. All results stand in one folder; unchanged ones are reused, except the
-network, which is trained anew.
+`make demo` runs this. All results stand in one folder. What is there and still right is used
+again, and what was interrupted goes on; only the live node and its report are always made anew.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ def parser() -> CommandParser:
     result.add_argument('--preset', default='demo', help='preset of posenet train')
     result.add_argument('--frames', type=int, default=Settings.frames,
                         help='images of the scene, a quarter of them for the test')
+    result.add_argument('--strict', action='store_true',
+                        help='fail, and do not only warn, where the machine was too busy for the '
+                        'live node to answer all images')
     result.add_argument('--domain', type=int, default=int(os.environ.get('ROS_DOMAIN_ID', 87)),
                         help='ROS_DOMAIN_ID of the live part, which stays on this machine')
     return result
@@ -33,7 +36,7 @@ def parser() -> CommandParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run all steps; 1 when one fails or the result is worse than promised."""
     options = parser().parse_args(argv)
-    from posenet_ros.training.pipelines.demo_run import run_demo
+    from posenet_ros.training.pipelines.demo.run import run_demo
     run_demo(options)
     return 0
 

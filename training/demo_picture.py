@@ -1,4 +1,4 @@
-"""Plot the README's picture from the results of `make demo`: images, trajectory, errors."""
+"""Plot a picture of the results of `make demo`: images, both sets of poses, both errors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Write the picture."""
     options = parser().parse_args(argv)
     check_new(options.out, PICTURE, force=True)
-    from posenet_ros.training.pipelines.demo_plot import plot
+    from posenet_ros.training.pipelines.demo.plot import plot
     with new_file(options.out) as file:
         plot(options.demo, file)
     print(f'{options.out}')

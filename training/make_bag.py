@@ -35,7 +35,7 @@ def parser() -> CommandParser:
                         help='format of the bag (default: mcap)')
     result.add_argument('--compressed', action='store_true',
                         help='write JPEG and PNG files as they are')
-    result.add_argument('--camera', metavar='FX[,FY,CX,CY]',
+    result.add_argument('--camera', metavar='FX[,FY,CX,CY[,MODEL][,K1,...]]',
                         help='intrinsics, pixels (default: camera.json, or known for the layout)')
     result.add_argument('--force', action='store_true', help='replace an existing bag')
     return result

@@ -33,6 +33,9 @@ def parser() -> CommandParser:
                         help='bags of other walks, for testing only')
     result.add_argument('--image', metavar='TOPIC', help='default: the only image topic')
     result.add_argument('--camera-info', metavar='TOPIC', help='default: the one beside the image')
+    result.add_argument('--camera', metavar='FX[,FY,CX,CY[,MODEL][,K1,...]]',
+                        help='camera of the images, pixels, in place of camera_info; MODEL: '
+                             'plumb_bob, rational_polynomial or equidistant (fisheye)')
     poses = result.add_mutually_exclusive_group(required=True)
     poses.add_argument('--pose', metavar='TOPIC',
                        help='PoseStamped, PoseWithCovarianceStamped, Odometry, TransformStamped')

@@ -23,8 +23,9 @@ def parser() -> CommandParser:
     result.add_argument('--set', action='extend', nargs='+', default=[], metavar='KEY=VALUE',
                         dest='settings', help='change settings of the preset, as '
                         'augmentation.shift=0.08, or shift=0.08; may be repeated')
-    result.add_argument('--camera', help='FX or FX,FY,CX,CY of the images, pixels, where the '
-                        'dataset has no camera.json')
+    result.add_argument('--camera', metavar='FX[,FY,CX,CY[,MODEL][,K1,...]]', help='camera of the '
+                        'images, pixels, where the dataset has no camera.json; MODEL: plumb_bob, '
+                        'rational_polynomial or equidistant (fisheye)')
     result.add_argument('--strategy', default='none', help='none: one device; mirrored: all GPUs '
                         'of this machine; multiworker: several machines, listed in TF_CONFIG')
     result.add_argument('--tensorboard', type=Path, metavar='DIR', help='write logs for '
@@ -36,13 +37,14 @@ def parser() -> CommandParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Train; 1 when interrupted."""
+    """Train."""
     options = parser().parse_args(argv)
     words = [word for word in (sys.argv[1:] if argv is None else argv) if word != '--resume']
     options.resume_command = command_line([*words, '--resume'])
     import_keras()
     from posenet_ros.training.pipelines.training_run import train
-    return train(options)
+    train(options)
+    return 0
 
 
 if __name__ == '__main__':

@@ -16,13 +16,8 @@ from posenet_ros.datasets.layouts import (
 from posenet_ros.datasets.pose_files import is_number
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
+from posenet_ros.geometry.camera_text import centred_camera
 from posenet_ros.utils.files.text import read_json
-
-
-def centred_camera(focal_px: float, size: tuple[int, int]) -> Camera:
-    """Return a camera with square pixels and the principal point in the middle."""
-    width, height = size
-    return Camera(width, height, focal_px, focal_px, (width - 1) / 2, (height - 1) / 2)
 
 
 def _nvm_focal_px(file: Path) -> float:

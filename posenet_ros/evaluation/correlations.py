@@ -13,7 +13,7 @@ from posenet_ros.evaluation.metrics.pose_errors import ByUnit, Errors, rotation_
 from posenet_ros.evaluation.metrics.ranks import rank_correlation
 from posenet_ros.evaluation.results import FrameTable
 from posenet_ros.inference.train_index import TrainIndex
-from posenet_ros.utils.mapping import key
+from posenet_ros.utils.settings.mapping import key
 
 LABELS: Mapping[str, str] = {
     'distance_m': 'distance to the nearest training pose (m)',

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import Enum
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,20 +28,24 @@ from posenet_ros.evaluation.out_of_place import open_out_of_place
 from posenet_ros.evaluation.published import (
     max_differences,
     read_published_poses,
-    with_published_poses,
+    with_published_pose,
 )
 from posenet_ros.evaluation.report.build import describe_model, Evaluation
+from posenet_ros.evaluation.report.worst_frames import show_frames, TrainingImages
 from posenet_ros.evaluation.results import FrameResult
-from posenet_ros.evaluation.runner import Describe, run, without_estimate, WorstFrames
+from posenet_ros.evaluation.runner import Describe, Final, run, without_estimate, WorstFrames
 from posenet_ros.evaluation.sources import open_bag, open_dataset, Source, Topics
+from posenet_ros.imaging.files import read_image
 from posenet_ros.inference.artifact import load, LoadedArtifact
+from posenet_ros.localisation.camera_info_policy import CameraInfoPolicy
 from posenet_ros.localisation.dense import CROPS
 from posenet_ros.localisation.factory import make_relocaliser, RelocaliserOptions
 from posenet_ros.localisation.gate import Gate
+from posenet_ros.localisation.query_camera import choose_query_camera, QueryCamera
 from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.utils.parallel import WORKERS
+from posenet_ros.utils.progress import progress
 from posenet_ros.utils.quiet_stderr import import_keras
-from tqdm import tqdm
 
 E = TypeVar('E', bound=Enum)
 
@@ -70,26 +75,27 @@ def topics_from_options(options: argparse.Namespace) -> Topics:
     return Topics(
         options.image_topic, options.camera_info_topic, options.truth_topic,
         tuple(options.truth_tf) if options.truth_tf else None, options.map_frame,
-        options.max_truth_gap)
+        options.max_truth_gap, options.camera)
 
 
 @contextmanager
 def open_source(options: argparse.Namespace) -> Iterator[Source]:
     """Open the bag or the dataset that the options name."""
     if options.data is not None:
-        yield open_dataset(options.data, options.split)
+        yield open_dataset(options.data, options.split, options.camera)
         return
     with open_bag(options.bag, topics_from_options(options)) as source:
         yield source
 
 
-def evaluate(
-        artifact: LoadedArtifact, source: Source, options: argparse.Namespace) -> Evaluation:
+def evaluate(artifact: LoadedArtifact, source: Source, options: argparse.Namespace,
+             final: Final | None = None) -> Evaluation:
     """
     Run a model over a source, with a progress bar.
 
-    :param options: engine, precision, mc_samples, refine, dense, gate and out_of_place of the
-        command line.
+    :param options: engine, precision, mc_samples, refine, dense, gate, out_of_place and
+        train_images of the command line.
+    :param final: as of :class:`WorstFrames`.
     :raises InputError: when the camera is not the model's, or no image has a truth.
     """
     limits = gate_config(options.gate)
@@ -98,14 +104,13 @@ def evaluate(
         refine=options.refine, dense=options.dense))
     relocaliser, engine = loaded.relocaliser, loaded.engine
     cv2.setNumThreads(1)  # the workers have the cores
-    if source.camera is not None:
-        relocaliser.check_camera(source.camera)
+    camera = camera_of_source(source, relocaliser, options)
     describe, reason = make_image_describer(artifact)
-    worst_frames = WorstFrames()
-    results = run(source.queries, source.camera, relocaliser,
+    worst_frames = WorstFrames(final=final)
+    results = run(source.queries, camera.camera, relocaliser,
                   Gate(limits, artifact.scene), artifact.train, worst_frames, describe,
-                  max(loaded.parallel, WORKERS))
-    frames = worst_frames.attach_images(list(_progress(results, source.total, 'evaluate')))
+                  max(loaded.parallel, WORKERS), camera.warp_into)
+    frames = list(progress(results, source.total, 'frame', 'evaluate'))
     check_not_empty(frames, source)
     out_of_place = run_out_of_place(
         options.out_of_place, relocaliser, artifact, Gate(limits, artifact.scene))
@@ -114,14 +119,31 @@ def evaluate(
     model = describe_model(artifact, engine=engine.name, device=engine.device,
                            precision=options.precision, crops=CROPS if options.dense else 1,
                            refined=sum(frame.landmarks > 0 for frame in frames))
+    training = TrainingImages(
+        artifact.train, options.train_images or options.data, artifact.camera)
     return Evaluation(
-        frames, artifact.train, model, source.data, out_of_place, options.false_pose)
+        frames, artifact.train, model, source.data, out_of_place, options.false_pose,
+        show_frames(worst_frames.frames, training, source.camera or artifact.camera))
 
 
-def _progress(
-        results: Iterator[FrameResult], total: int, description: str) -> Iterator[FrameResult]:
-    yield from tqdm(results, total=total, unit='frame', desc=description, disable=None,
-                    dynamic_ncols=True)
+def camera_of_source(
+        source: Source, relocaliser: Relocaliser, options: argparse.Namespace) -> QueryCamera:
+    """
+    Compare the camera of the images with the model's, and note what should be known of it.
+
+    :param options: camera_info_policy and refine of the command line.
+    :raises InputError: when it is another camera, and that is refused or cannot be adapted to.
+    """
+    policy = CameraInfoPolicy(options.camera_info_policy)
+    camera = choose_query_camera(relocaliser, source.camera, policy)
+    if camera.refusal:
+        raise InputError(camera.refusal)
+    if camera.warp_into and not options.refine:
+        raise InputError(f'{camera.difference}, give --refine to answer by landmarks, or '
+                         '--camera-info-policy ignore')
+    if camera.difference:
+        source.data['camera_differs'] = camera.difference
+    return camera
 
 
 def run_out_of_place(paths: Sequence[Path], relocaliser: Relocaliser, artifact: LoadedArtifact,
@@ -134,8 +156,9 @@ def run_out_of_place(paths: Sequence[Path], relocaliser: Relocaliser, artifact: 
     out_of_place: list[FrameResult] = []
     for path in paths:
         with open_out_of_place(path, artifact.camera) as source:
-            results = run(source.queries, None, relocaliser, gate, artifact.train, WorstFrames(0))
-            out_of_place += _progress(results, source.total, path.name)
+            results = run(source.queries, None, relocaliser, gate, artifact.train,
+                          WorstFrames(0, 0))
+            out_of_place += progress(results, source.total, 'image', path.name)
     return out_of_place
 
 
@@ -166,8 +189,23 @@ def score_files(options: argparse.Namespace) -> Evaluation:
         _enum(Format, options.truth_format), _enum(AssociationKey, options.match),
         options.max_truth_gap)
     frames, data = associate_files(files)
-    return Evaluation(frames, read_train_poses(files), {'name': options.poses.stem}, data,
-                      false_pose_m=options.false_pose)
+    train, worst_frames = read_train_poses(files), WorstFrames()
+    for frame in frames:  # a dataset's file of poses stands beside its images
+        image = options.truth.parent / frame.name
+        worst_frames.add(frame, partial(read_image, image) if image.is_file() else None)
+    training = TrainingImages(train, options.train.parent) if train else None
+    return Evaluation(frames, train, {'name': options.poses.stem}, data,
+                      false_pose_m=options.false_pose,
+                      worst=show_frames(worst_frames.frames, training))
+
+
+def without_model(source: Source, final: Final) -> Evaluation:
+    """Make frames without an estimate of all images; the worst as of :class:`WorstFrames`."""
+    frames, worst_frames = [], WorstFrames(final=final)
+    for query in source.queries:
+        frames.append(without_estimate(query))
+        worst_frames.add(frames[-1], partial(query.load, None))
+    return Evaluation(frames, worst=show_frames(worst_frames.frames))
 
 
 def score_published(options: argparse.Namespace) -> Evaluation:
@@ -182,11 +220,12 @@ def score_published(options: argparse.Namespace) -> Evaluation:
         published, frame_id = read_published_poses(
             options.estimates or options.bag, options.estimate_topic)
     topics = topics_from_options(options)
+    final = partial(with_published_pose, published=published, sent_ns=sent)
     with open_bag(options.bag, replace(topics, map_frame=topics.map_frame or frame_id)) as source:
-        offline = (evaluate(artifact, source, options) if artifact else
-                   Evaluation(list(map(without_estimate, source.queries))))
+        offline = (evaluate(artifact, source, options, final) if artifact else
+                   without_model(source, final))
         check_not_empty(offline.frames, source)
-    frames = with_published_poses(offline.frames, published, sent)
+    frames = [frame for frame in map(final, offline.frames) if frame]
     data = {**source.data, 'kind': 'live' if options.live else 'recorded',
             'answers': sum(pose.arrived_ns > 0 for pose in published.values()),
             'transforms': sum(pose.transform is not None for pose in published.values())}

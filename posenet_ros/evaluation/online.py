@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-import subprocess
-import sys
 from tempfile import TemporaryDirectory
 
 import numpy as np
@@ -15,7 +13,10 @@ from posenet_ros.evaluation.published import (
     PublishedPose,
     with_verdicts,
 )
+from posenet_ros.utils.processes import start_module
 from posenet_ros.utils.ros_environment import prepare_environment
+
+STOP_TIMEOUT_S = 10.0
 
 
 def read_publish_times(log: Path) -> dict[int, int]:
@@ -32,10 +33,11 @@ def play_bag(bag: Path, log: Path) -> dict[int, int]:
     :returns: stamp -> when the image was published, on the monotonic clock, both ns.
     :raises PoseNetError: when the player fails; it has printed why.
     """
-    command = [sys.executable, '-m', 'posenet_ros.replay', str(bag), '--log', str(log)]
-    done = subprocess.run(command, check=False)
-    if done.returncode:
-        raise PoseNetError(f'the player ended with exit code {done.returncode}, see above')
+    with start_module(
+            'posenet_ros.replay', bag, '--log', log, stop_timeout_s=STOP_TIMEOUT_S) as player:
+        code = player.wait()
+    if code:
+        raise PoseNetError(f'the player ended with exit code {code}, see above')
     return read_publish_times(log)
 
 

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 from posenet_ros.errors import InputError
-from posenet_ros.localisation.gate_config import GateConfig
+from posenet_ros.localisation.camera_info_policy import POLICIES
 from posenet_ros.utils.arguments import CommandParser
 from posenet_ros.utils.choices import (
     ASSOCIATION_KEYS,
     ENGINES,
     FALSE_POSE_M,
+    GATE_LIMITS,
     MAX_IMAGES_OF_A_PLACE,
     MAX_POSE_GAP_S,
     POSE_FORMATS,
     PRECISIONS,
     SPLITS,
 )
-from posenet_ros.utils.settings import from_mapping
+
+if TYPE_CHECKING:
+    from posenet_ros.localisation.gate_config import GateConfig
 
 DESCRIPTION = ('Evaluate a model on a bag or a dataset, or score the poses of any method: '
                'makes a report.')
@@ -47,7 +49,7 @@ def parser() -> CommandParser:
                         help='the longest gap between two truths in which to interpolate, '
                         'seconds (default %(default)s)')
     _add_model(result.add_argument_group('with --bag and --data'))
-    _add_topics(result.add_argument_group('with --bag', 'topics default to the only one'))
+    add_topics(result.add_argument_group('with --bag', 'topics default to the only one'))
     _add_published(result.add_argument_group(
         'with --bag: score what was published',
         '--model is then for the baselines, and to compare with what it computes offline'))
@@ -73,16 +75,28 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
                         'image, as the 2015 paper does, for networks that see a crop of it')
     group.add_argument('--refine', action='store_true',
                        help='refine poses by the landmarks of the model folder')
+    group.add_argument('--camera', metavar='FX[,FY,CX,CY[,MODEL][,K1,...]]',
+                       help='camera of the images, pixels, in place of camera_info or '
+                       'camera.json; MODEL: plumb_bob, rational_polynomial or equidistant '
+                       '(fisheye)')
+    group.add_argument('--camera-info-policy', choices=POLICIES, default=POLICIES[0],
+                       help="when that is not the model's camera. adapt, with --refine: answer by "
+                       'landmarks; refuse: answer nothing; ignore: take it for the same '
+                       '(default %(default)s)')
     group.add_argument('--out-of-place', nargs='+', type=Path, default=[], metavar='PATH',
                        help='folders of images, or bags, of other places, to test whether the '
                        'model recognises them as out of place '
                        f'(at most {MAX_IMAGES_OF_A_PLACE} images of each)')
+    group.add_argument('--train-images', type=Path, metavar='FOLDER',
+                       help='dataset that the model was trained on: the page shows the worst '
+                       'frames beside its images (default: --data)')
     group.add_argument('--gate', action='append', default=[], metavar='KEY=VALUE',
                        help="a limit of the gate, as the node's parameter of that name: "
-                       f'{", ".join(f.name for f in fields(GateConfig))}; all are off by default')
+                       f'{", ".join(GATE_LIMITS)}; all are off by default')
 
 
-def _add_topics(group: argparse._ArgumentGroup) -> None:
+def add_topics(group: argparse._ArgumentGroup) -> None:
+    """Add the options that choose the topics of a bag."""
     group.add_argument('--image-topic', metavar='TOPIC', help='Image or CompressedImage')
     group.add_argument('--camera-info-topic', metavar='TOPIC', help='CameraInfo of the images')
     group.add_argument('--truth-topic', metavar='TOPIC', help='PoseStamped, '
@@ -128,6 +142,11 @@ def gate_config(settings: Sequence[str], defaults: GateConfig | None = None) -> 
     :param defaults: of the limits that are not given; None switches them off.
     :raises InputError: on an unknown key or a value that is no number.
     """
+    from dataclasses import asdict
+
+    from posenet_ros.localisation.gate_config import GateConfig
+    from posenet_ros.utils.settings.flat import from_mapping
+
     pairs = [setting.partition('=') for setting in settings]
     try:
         values = {key: float(value) for key, _, value in pairs}

@@ -98,25 +98,26 @@ def with_verdicts(
     return known | withheld
 
 
-def with_published_poses(
-        frames: Iterable[FrameResult], published: Mapping[int, PublishedPose],
-        sent_ns: Mapping[int, int] | None = None) -> list[FrameResult]:
+def with_published_pose(
+        frame: FrameResult, published: Mapping[int, PublishedPose],
+        sent_ns: Mapping[int, int] | None = None) -> FrameResult | None:
     """
-    Replace each frame's estimate by the published pose with the stamp of its image.
+    Replace a frame's estimate by the published pose with the stamp of its image.
 
     :param sent_ns: when each image was published, on the clock of `arrived_ns`; None takes the
-        time at which the bag recorded it. Images that are not in it are left out.
+        time at which the bag recorded it.
+    :returns: None where `sent_ns` lacks the image.
     """
-    return [_with_published_pose(
-                frame, published.get(frame.stamp_ns),
-                frame.recorded_ns if sent_ns is None else sent_ns[frame.stamp_ns])
-            for frame in frames if sent_ns is None or frame.stamp_ns in sent_ns]
+    if sent_ns is not None and frame.stamp_ns not in sent_ns:
+        return None
+    return _replace_estimate(frame, published.get(frame.stamp_ns),
+                             frame.recorded_ns if sent_ns is None else sent_ns[frame.stamp_ns])
 
 
-def _with_published_pose(
+def _replace_estimate(
         frame: FrameResult, published: PublishedPose | None, sent_ns: int) -> FrameResult:
     frame = replace(frame, estimate=None, covariance=None, verdict=None, reasons=(),
-                    latency_ms={})
+                    latency_ms={}, landmarks=0)
     if published is None or published.pose is None:
         return replace(frame, reasons=(NO_POSE if published is None else INVALID_POSE,))
     if published.decision:

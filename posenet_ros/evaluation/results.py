@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from posenet_ros.arrays import Floats
+from posenet_ros.arrays import Floats, RgbImage
 from posenet_ros.evaluation.metrics.coverage import pose_differences
 from posenet_ros.evaluation.metrics.pose_errors import (
     ByUnit,
@@ -44,7 +44,6 @@ class FrameResult:
     :param recorded_ns: when the bag recorded the image; 0 when unknown.
     :param fault: the fault of the image, whether or not the gate rejects it.
     :param landmarks: as of a PoseEstimate: the number of inliers; 0 for the network's estimate.
-    :param image: (H, W, 3) RGB, the network's input; kept of the worst frames only.
     """
 
     name: str
@@ -58,7 +57,6 @@ class FrameResult:
     latency_ms: Mapping[str, float] = field(default_factory=dict)
     nearest_image: int | None = None
     recorded_ns: int = 0
-    image: NDArray[np.uint8] | None = None
     place_score: float | None = None
     fault: ImageFault | None = None
     landmarks: int = 0
@@ -69,11 +67,33 @@ class FrameResult:
         return self.estimate is not None and self.verdict in (None, Verdict.ACCEPTED)
 
     @property
+    def error_m(self) -> float:
+        """Return the distance of the estimate to the truth, metres; -1 without an estimate."""
+        if self.estimate is None:
+            return -1.0
+        return float(np.linalg.norm(self.estimate.translation_m - self.truth.translation_m))
+
+    @property
     def outcome(self) -> str:
         """Return the gate's verdict as a word, or `dropped` for a frame without an estimate."""
         if self.estimate is None:
             return 'dropped'
         return (self.verdict or Verdict.ACCEPTED).value
+
+
+@dataclass(frozen=True, eq=False)
+class WorstFrame:
+    """
+    A frame with a large error or without an estimate, to be looked at.
+
+    :param picture: (H, W, 3) RGB: its image, beside the nearest training image where there is
+        one; None when neither can be shown.
+    :param caption: what the picture shows.
+    """
+
+    frame: FrameResult
+    picture: RgbImage | None = None
+    caption: str = ''
 
 
 def positions(poses: Sequence[Pose]) -> Floats:

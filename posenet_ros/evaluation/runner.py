@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from heapq import heappop, heappush
 from itertools import islice
 from time import perf_counter
@@ -17,6 +18,7 @@ from posenet_ros.evaluation.baselines import nearest_images
 from posenet_ros.evaluation.results import FrameResult
 from posenet_ros.evaluation.sources import QueryImage
 from posenet_ros.geometry.camera import Camera
+from posenet_ros.geometry.matches import LandmarkMatches
 from posenet_ros.imaging.decoding import Frame
 from posenet_ros.imaging.quality import FrozenImageDetector
 from posenet_ros.inference.train_index import TrainIndex
@@ -26,38 +28,64 @@ from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.utils.parallel import ordered_map, WORKERS
 
 Describe = Callable[[RgbImage], NDArray[np.floating]]  # (B, H, W, 3) RGB to (B, D) descriptors
+Final = Callable[[FrameResult], FrameResult | None]
 Localised = tuple[QueryImage, QueryResult]
+JudgedResult = tuple[FrameResult, Localised]
 BATCH = 16
+
+
+@dataclass(frozen=True, eq=False)
+class KeptFrame:
+    """
+    A frame, and what it takes to show it.
+
+    :param load: decodes its image, (H, W, 3) RGB; None when no image is at hand. Raises
+        InputError when it cannot be decoded.
+    :param matches: of its image with landmarks; None when the pose is not refined.
+    """
+
+    frame: FrameResult
+    load: Callable[[], RgbImage] | None = None
+    matches: LandmarkMatches | None = None
 
 
 class WorstFrames:
     """
-    Keep the images of the frames with the largest errors, so that memory stays bounded.
+    Keep the frames with the largest errors as results stream through.
 
-    :param size: the number of images to keep.
+    Only these keep their matches and the source of their image, so that memory stays bounded.
+
+    :param accepted: the number of frames to keep of those with an accepted estimate.
+    :param failed: the number to keep of the others, rejected estimates before missing ones.
+    :param final: gives the frame as it is reported, where the estimate is another's than the
+        relocaliser's; None leaves the frame out.
     """
 
-    def __init__(self, size: int = 12) -> None:
-        self._size = size
-        self._heap: list[tuple[float, int, str, RgbImage]] = []
+    def __init__(self, accepted: int = 4, failed: int = 2, final: Final | None = None) -> None:
+        self._sizes = {True: accepted, False: failed}
+        self._heaps: dict[bool, list[tuple[float, int, KeptFrame]]] = {True: [], False: []}
+        self._final = final
         self._count = 0
 
-    def add(self, result: FrameResult, image: RgbImage | None) -> None:
-        """Keep the image if the error is among the largest so far."""
-        if result.estimate is None or image is None:
-            return
-        error_m = float(np.linalg.norm(
-            result.estimate.translation_m - result.truth.translation_m))
-        self._count += 1  # breaks ties, as images cannot be compared
-        heappush(self._heap, (error_m, self._count, result.name, image))
-        if len(self._heap) > self._size:
-            heappop(self._heap)
+    def add(self, frame: FrameResult, load: Callable[[], RgbImage] | None = None,
+            matches: LandmarkMatches | None = None) -> None:
+        """Keep the frame if its error is among the largest so far."""
+        if self._final is not None:  # the matches are not those of the other's estimate
+            reported, matches = self._final(frame), None
+            if reported is None:
+                return
+            frame = reported
+        self._count -= 1  # breaks ties, the first frame stays: frames cannot be compared
+        heap = self._heaps[frame.accepted]
+        heappush(heap, (frame.error_m, self._count, KeptFrame(frame, load, matches)))
+        if len(heap) > self._sizes[frame.accepted]:
+            heappop(heap)
 
-    def attach_images(self, frames: Iterable[FrameResult]) -> list[FrameResult]:
-        """Return the frames, the worst with their images."""
-        images = {name: image for _, _, name, image in self._heap}
-        return [replace(frame, image=images[frame.name]) if frame.name in images else frame
-                for frame in frames]
+    @property
+    def frames(self) -> list[KeptFrame]:
+        """Return the frames, accepted ones first, each kind by falling error."""
+        return [frame for kind in (True, False)
+                for _, _, frame in sorted(self._heaps[kind], reverse=True)]
 
 
 def decoder(query: QueryImage) -> Decode:
@@ -73,9 +101,10 @@ def prepare_query(
 
 
 def localise_query(
-        relocaliser: Relocaliser, query: QueryImage, camera: Camera | None) -> Localised:
+        relocaliser: Relocaliser, query: QueryImage, camera: Camera | None,
+        warp_into: Camera | None = None) -> Localised:
     """Localise an image; the full image is not kept, as many results may wait."""
-    result = localise(relocaliser, decoder(query), camera, perf_counter)
+    result = localise(relocaliser, decoder(query), camera, perf_counter, warp_into)
     return query, replace(result, frame=None)
 
 
@@ -112,27 +141,29 @@ def judge_frame(query: QueryImage, result: QueryResult, gate: Gate,
         latency_ms={**latency_ms, 'total': sum(latency_ms.values())})
 
 
-def judge_in_order(
-        results: Iterable[Localised],
-        gate: Gate) -> Iterator[tuple[FrameResult, RgbImage | None]]:
+def judge_in_order(results: Iterable[Localised], gate: Gate) -> Iterator[JudgedResult]:
     """
     Judge results one after another; the gate is reset at the start of each sequence.
 
-    :returns: the frames, each with the network's input.
+    :returns: the frames, each with its image and result.
     """
     sequence, frozen = None, FrozenImageDetector()
-    for query, result in results:
+    for localised in results:
+        query, result = localised
         if query.sequence != sequence:
             gate.reset()
             sequence = query.sequence
-        yield judge_frame(query, result, gate, frozen), result.network_input
+        yield judge_frame(query, result, gate, frozen), localised
 
 
-def _collect_worst(judged: Iterator[tuple[FrameResult, RgbImage | None]],
-                   worst_frames: WorstFrames) -> Iterator[tuple[FrameResult, RgbImage | None]]:
-    for frame, image in judged:
-        worst_frames.add(frame, image)
-        yield frame, image
+def _collect_worst(
+        judged: Iterable[JudgedResult],
+        worst_frames: WorstFrames) -> Iterator[tuple[FrameResult, RgbImage | None]]:
+    """Yield the frames, each with the network's input; all else of a result is dropped."""
+    for frame, (query, result) in judged:
+        worst_frames.add(frame, partial(query.load, None),
+                         result.estimate.matches if result.estimate else None)
+        yield frame, result.network_input
 
 
 def _with_nearest(
@@ -152,17 +183,18 @@ def _with_nearest(
 def run(
         queries: Iterable[QueryImage], camera: Camera | None, relocaliser: Relocaliser, gate: Gate,
         train: TrainIndex, worst_frames: WorstFrames, describe: Describe | None = None,
-        workers: int = WORKERS) -> Iterator[FrameResult]:
+        workers: int = WORKERS, warp_into: Camera | None = None) -> Iterator[FrameResult]:
     """
     Yield the result of each image, in order.
 
     :param camera: of the images; None means the model's.
-    :param worst_frames: keeps the images of the worst frames.
+    :param worst_frames: keeps what it takes to show the worst frames.
     :param describe: computes the descriptors of `train`; None leaves the nearest image out.
     :param workers: threads; the relocaliser is used by all of them at once.
+    :param warp_into: as of :func:`posenet_ros.localisation.pipeline.localise`.
     """
     localised = ordered_map(
-        lambda query: localise_query(relocaliser, query, camera), queries, workers)
+        lambda query: localise_query(relocaliser, query, camera, warp_into), queries, workers)
     judged = _collect_worst(judge_in_order(localised, gate), worst_frames)
     if describe is None:
         return (frame for frame, _ in judged)

@@ -15,10 +15,13 @@ from posenet_ros.datasets.layouts import DatasetRow, read_dataset_rows, validate
 from posenet_ros.datasets.tolerance import check_rejected, describe_rejected
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
+from posenet_ros.geometry.camera_text import camera_from_text
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.geometry.trajectory import DEFAULT_MAX_GAP_S, Lookup
 from posenet_ros.imaging.decoding import Reduction
 from posenet_ros.imaging.files import image_size, read_image
+from posenet_ros.localisation.stamps import order_of, StampOrder
+from posenet_ros.ros_data.bag_camera import find_camera
 from posenet_ros.ros_data.bag_reader import BagReader
 from posenet_ros.ros_data.ground_truth import read_ground_truth, TruthSource
 from posenet_ros.ros_data.messages import frame_from_message, Message, stamp_ns
@@ -91,11 +94,12 @@ def _good_rows(rows: list[DatasetRow], rejected: list[str]) -> Iterator[DatasetR
         yield row
 
 
-def open_dataset(folder: Path, split: str) -> Source:
+def open_dataset(folder: Path, split: str, camera: str | None = None) -> Source:
     """
     Open one split of a dataset, in one of the layouts of :mod:`posenet_ros.datasets.layouts`.
 
     :param split: `train` or `test`.
+    :param camera: the option `--camera`, which goes before the folder's own.
     :raises InputError: naming file and line when more than a tenth of the rows are bad, or their
         images; fewer are left out, and `data` has the reasons.
     """
@@ -106,7 +110,9 @@ def open_dataset(folder: Path, split: str) -> Source:
     data = {'name': f'{folder.resolve().name} ({split})', 'kind': 'dataset', 'stamps': 'rows',
             'images': len(rows), 'without_truth': sum(row.unmatched for row in rows),
             **describe_rejected(rejected)}
-    return Source(_dataset_queries(rows), len(rows), camera_in_file(folder), data)
+    found = camera_in_file(folder) if camera is None else camera_from_text(
+        camera, image_size(rows[0].path))
+    return Source(_dataset_queries(rows), len(rows), found, data)
 
 
 @dataclass(frozen=True)
@@ -118,6 +124,7 @@ class Topics:
     :param map_frame: the frame of the model's poses; truth in another is transformed into it
         by TF. Empty takes the truth as it is.
     :param max_gap_s: the longest gap between two truths in which to interpolate, seconds.
+    :param camera: the option `--camera`, which goes before camera_info.
     """
 
     image: str | None = None
@@ -126,11 +133,7 @@ class Topics:
     truth_tf: tuple[str, str] | None = None
     map_frame: str = ''
     max_gap_s: float = DEFAULT_MAX_GAP_S
-
-
-def _has_camera(bag: BagReader, topics: Topics) -> bool:
-    return topics.camera_info is not None or any(
-        kind.endswith('/CameraInfo') for kind in bag.topics.values())
+    camera: str | None = None
 
 
 def _decode(message: Message, reduction: Reduction | None) -> RgbImage:
@@ -138,7 +141,7 @@ def _decode(message: Message, reduction: Reduction | None) -> RgbImage:
 
 
 class SequenceSplitter:
-    """Split a recording into sequences at its pauses."""
+    """Split a recording into sequences, at its pauses and where its time begins anew."""
 
     def __init__(self) -> None:
         self._number = 1
@@ -147,11 +150,15 @@ class SequenceSplitter:
 
     def sequence_at(self, time_ns: int) -> str:
         """Return the name of the sequence of the next image, taken at this time."""
+        order = order_of(time_ns, self._last_ns)
+        if order is StampOrder.STALE:
+            return f'part{self._number}'
         if self._last_ns is not None:
             gap_s = (time_ns - self._last_ns) / 1e9
-            if gap_s > max(MIN_PAUSE_S, PAUSE_FACTOR * self._gap_s):
+            if (order is StampOrder.RESTARTED
+                    or gap_s > max(MIN_PAUSE_S, PAUSE_FACTOR * self._gap_s)):
                 self._number += 1
-            elif gap_s > 0:
+            else:
                 self._gap_s = gap_s
         self._last_ns = time_ns
         return f'part{self._number}'
@@ -199,13 +206,14 @@ def open_bag(path: Path, topics: Topics) -> Iterator[Source]:
     with BagReader(path, recover=True) as bag:
         topic = bag.image_topic(topics.image)
         truth = '/tf' if topics.truth_tf else bag.truth_topic(topics.truth)
-        camera = bag.camera(topics.camera_info, topic) if _has_camera(bag, topics) else None
+        found_camera = find_camera(bag, topic, topics.camera, topics.camera_info)
         data = {'name': path.resolve().name, 'kind': 'bag', 'stamps': 'recorded', 'images': 0,
                 'without_truth': 0, 'image_topic': topic, 'truth_topic': truth,
+                **({'camera_info': '; '.join(found_camera.notes)} if found_camera.notes else {}),
                 **({'damage': bag.damage} if bag.damage else {})}
         # a file without an index is read by one reader at a time: the truth first, then the images
         found = read_ground_truth(
             bag, TruthSource(truth, topics.truth_tf, topics.map_frame), _camera_frame(bag, topic))
         data.update(found.description)
         queries = _bag_queries(bag, topic, found.lookup, topics, data)
-        yield Source(queries, bag.count(topic), camera, data)
+        yield Source(queries, bag.count(topic), found_camera.camera, data)

@@ -42,6 +42,13 @@ class PoseEstimate:
                              f'Received a smallest eigenvalue of {smallest:.3g}')
         object.__setattr__(self, 'covariance', covariance)
 
+    def max_sigmas(self) -> tuple[float, float]:
+        """Return the standard deviation along the worst direction: position, m; rotation, rad."""
+        sigma_m, sigma_rad = (
+            float(np.sqrt(np.linalg.eigvalsh(self.covariance[part, part]).max()))
+            for part in (slice(0, 3), slice(3, 6)))
+        return sigma_m, sigma_rad
+
     def moved_to(self, camera_from_base: Pose) -> PoseEstimate:
         """
         Return the estimate of another frame of the same rigid body, such as the robot's base.

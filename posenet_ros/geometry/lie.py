@@ -79,7 +79,7 @@ def rotation_vectors_rad(estimates_xyzw: ArrayLike, truths_xyzw: ArrayLike) -> F
     :param truths_xyzw: (..., 4) unit quaternions.
     :returns: (..., 3) radians, at most pi long.
     """
-    return _quat_log(_quat_product(estimates_xyzw, _conjugate(truths_xyzw)))
+    return _quat_log(quat_product(estimates_xyzw, _conjugate(truths_xyzw)))
 
 
 def mean_quaternion(quats_xyzw: ArrayLike) -> Floats:
@@ -109,7 +109,7 @@ def retract(pose: Pose, increment: Floats) -> Pose:
     :param increment: (6,) translation, metres, then rotation about the fixed axes, radians.
     """
     return Pose(pose.translation_m + increment[:3],
-                _quat_product(_quat_exp(increment[3:]), pose.quat_xyzw))
+                quat_product(_quat_exp(increment[3:]), pose.quat_xyzw))
 
 
 def interpolate(start: Pose, end: Pose, fraction: float) -> Pose:
@@ -118,9 +118,9 @@ def interpolate(start: Pose, end: Pose, fraction: float) -> Pose:
 
     :param fraction: 0 gives `start`, 1 gives `end`.
     """
-    vector = _quat_log(_quat_product(_conjugate(start.quat_xyzw), end.quat_xyzw))
+    vector = _quat_log(quat_product(_conjugate(start.quat_xyzw), end.quat_xyzw))
     return Pose((1 - fraction) * start.translation_m + fraction * end.translation_m,
-                _quat_product(start.quat_xyzw, _quat_exp(fraction * vector)))
+                quat_product(start.quat_xyzw, _quat_exp(fraction * vector)))
 
 
 def _quat_exp(vectors_rad: ArrayLike) -> Floats:
@@ -143,7 +143,7 @@ def _conjugate(quats_xyzw: ArrayLike) -> Floats:
     return np.asarray(quats_xyzw, np.float64) * (-1, -1, -1, 1)
 
 
-def _quat_product(left_xyzw: ArrayLike, right_xyzw: ArrayLike) -> Floats:
+def quat_product(left_xyzw: ArrayLike, right_xyzw: ArrayLike) -> Floats:
     """Multiply quaternions (..., 4): the rotation by the right one, then by the left one."""
     p, q = (np.asarray(quats, np.float64) for quats in (left_xyzw, right_xyzw))
     vector = p[..., 3:] * q[..., :3] + q[..., 3:] * p[..., :3] + np.cross(p[..., :3], q[..., :3])

@@ -43,6 +43,10 @@ class LandmarkMatches:
             return np.empty((0, 2))
         return camera.project(np.column_stack([self.points_normalized, np.ones(len(self))]))
 
+    def inlier_keypoints(self) -> int:
+        """Return the number of distinct keypoints among the inliers: several views know each."""
+        return len(np.unique(self.points_normalized[self.inlier], axis=0))
+
     def select(self, chosen: NDArray[np.bool_]) -> LandmarkMatches:
         """Return some of the matches, (N,) True for those to keep."""
         return LandmarkMatches(self.points_m[chosen], self.points_normalized[chosen],

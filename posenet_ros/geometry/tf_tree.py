@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from posenet_ros.errors import InputError
+from posenet_ros.geometry.frames import frame_name
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.geometry.trajectory import Lookup
 
@@ -30,7 +31,8 @@ class TransformTree:
     """
 
     def __init__(self, edges: Mapping[str, tuple[str, Lookup]]) -> None:
-        self._edges = dict(edges)
+        self._edges = {frame_name(child): (frame_name(parent), lookup)
+                       for child, (parent, lookup) in edges.items()}
 
     @property
     def frames(self) -> tuple[str, ...]:
@@ -41,10 +43,11 @@ class TransformTree:
         """
         Return the function (stamp_ns, max_gap_s) -> parent_from_child.
 
-        :param parent: frame to look up into.
+        :param parent: frame to look up into, with or without a leading slash.
         :param child: frame to look up.
         :raises InputError: when no chain of transforms connects the two frames.
         """
+        parent, child = frame_name(parent, 'a parent frame'), frame_name(child, 'a child frame')
         up, down = self._to_root(parent), self._to_root(child)
         common = next((frame for frame in down if frame in up), None)
         if common is None:

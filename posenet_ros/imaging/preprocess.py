@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from posenet_ros.arrays import RgbImage
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
+from posenet_ros.imaging.rectify import remap_maps
 
 Box = tuple[int, int, int, int]
 
@@ -168,9 +169,7 @@ def _plan(camera: Camera, base: tuple[int, int], window: Box, factor: int) -> _P
     if camera.distortion:
         size = source[2] - source[0], source[3] - source[1]
         target = small.undistorted().cropped(source[0], source[1], *size)
-        maps = cv2.initUndistortRectifyMap(
-            small.matrix, np.array(camera.distortion), np.eye(3), target.matrix, size,
-            cv2.CV_16SC2)
+        maps = remap_maps(small, target)
     return _Plan(source, (x.base[1] - x.base[0], y.base[1] - y.base[0]),
                  window[0] - x.base[0], window[1] - y.base[0], maps)
 

@@ -28,7 +28,7 @@ from posenet_ros.inference.calibration import Calibration, Scene
 from posenet_ros.inference.train_index import TrainIndex
 from posenet_ros.networks.config import NetworkConfig
 from posenet_ros.utils.files.text import read_json
-from posenet_ros.utils.settings import from_mapping, typed_value
+from posenet_ros.utils.settings.flat import from_mapping, typed_value
 
 # 1 had one covariance for all images, 2 one network, 3 no landmarks, 4 no misfit_power, 5 no
 # place_images; all are read
@@ -93,8 +93,7 @@ class LoadedArtifact(Artifact):
 
 def _sha256(path: Path) -> str:
     with path.open('rb') as file:
-        return hashlib.file_digest(file, 'sha256').hexdigest() if hasattr(
-            hashlib, 'file_digest') else hashlib.sha256(file.read()).hexdigest()
+        return hashlib.file_digest(file, 'sha256').hexdigest()
 
 
 def save(artifact: Artifact, folder: Path,

@@ -64,9 +64,9 @@ def detect(image: RgbImage, camera: Camera,
     keypoints, histograms = sift.detectAndCompute(grey, None)
     if not keypoints:
         return Features(np.empty((0, 2)), np.empty((0, DESCRIPTOR_SIZE), np.uint8))
-    small = camera.scaled(*size)
-    pixels = np.array([keypoint.pt for keypoint in keypoints], np.float64)[:, np.newaxis]
-    points = cv2.undistortPoints(pixels, small.matrix, np.array(camera.distortion))[:, 0]
+    points = camera.scaled(*size).undistort_points([keypoint.pt for keypoint in keypoints])
+    in_view = np.isfinite(points).all(axis=1)  # not on the black rim of a fisheye's image
+    points, histograms = points[in_view], histograms[in_view]
     l1_normalised = histograms / np.maximum(histograms.sum(axis=1, keepdims=True), 1e-9)
     descriptors = np.round(np.sqrt(l1_normalised) * QUANTISATION_LEVELS).astype(np.uint8)
     return Features(np.asarray(points, np.float64), descriptors)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
+from posenet_ros.geometry.lie import quat_product
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.inference.artifact import LANDMARKS_FILE, LoadedArtifact
 from posenet_ros.landmarks.landmark_map import load
@@ -43,8 +44,9 @@ def load_place_map(artifact: LoadedArtifact, map_from_dataset: Pose | None = Non
     :raises InputError: when the file of the landmarks is damaged.
     """
     to_map, train = map_from_dataset or Pose(), artifact.train
-    views = tuple(View(name, to_map @ Pose(position, quat)) for name, position, quat in zip(
-        train.names, train.positions_m, train.quats_xyzw, strict=True))
+    quats_xyzw = quat_product(to_map.quat_xyzw, train.quats_xyzw)  # at once: a node starts here
+    views = tuple(View(name, Pose(position, quat)) for name, position, quat in zip(
+        train.names, to_map.apply(train.positions_m), quats_xyzw, strict=True))
     if not (artifact.folder / LANDMARKS_FILE).is_file():
         return PlaceMap(np.empty((0, 3)), np.empty(0, np.intp), views)
     landmarks = load(artifact.folder / LANDMARKS_FILE)

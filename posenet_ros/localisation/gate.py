@@ -15,6 +15,7 @@ from posenet_ros.imaging.quality import Fault, FaultLimits, find_fault, ImageFau
 from posenet_ros.inference.calibration import Scene
 from posenet_ros.localisation.gate_config import GateConfig
 from posenet_ros.localisation.motion import predict_pose, TimedPose, VELOCITY_WINDOW_NS
+from posenet_ros.localisation.stamps import order_of, StampOrder
 
 
 @unique
@@ -27,6 +28,7 @@ class Verdict(Enum):
     OUT_OF_PLACE = 'out_of_place'
     UNCERTAIN = 'uncertain'
     JUMP = 'jump'
+    CAMERA_DIFFERS = 'camera_differs'
     COVERED = ImageFault.COVERED.value
     DARK = ImageFault.DARK.value
     OVEREXPOSED = ImageFault.OVEREXPOSED.value
@@ -80,6 +82,10 @@ class Gate:
         self.reset()
         self._accepted.append(TimedPose(stamp_ns, map_from_camera, odom_from_camera))
 
+    def order_of(self, stamp_ns: int) -> StampOrder:
+        """Compare the stamp of an image with that of the last one, whether or not accepted."""
+        return order_of(stamp_ns, self._last_stamp_ns)
+
     def fault(self, statistics: ImageStatistics | None) -> Fault | None:
         """Find the fault of an image, whether or not the gate rejects it."""
         limits = FaultLimits(self.config.max_identical_images, self.config.min_sharpness)
@@ -87,20 +93,32 @@ class Gate:
 
     def decide(self, estimate: PoseEstimate, stamp_ns: int, *,
                odom_from_camera: Pose | None = None, age_s: float = 0.0,
-               fault: Fault | None = None) -> Decision:
+               fault: Fault | None = None, min_keypoints: int = 0) -> Decision:
         """
         Decide on an estimate and remember an accepted one.
+
+        An image that came late changes nothing; after one that is more than a second older than
+        the last, everything begins anew.
 
         :param stamp_ns: time of the image, nanoseconds.
         :param odom_from_camera: the camera's pose by odometry at that time, if available.
         :param age_s: age of the image, seconds.
         :param fault: the result of :meth:`fault`.
+        :param min_keypoints: of the image, that have to show landmarks which agree with the pose;
+            0 for images of the camera that the network was trained for.
         """
+        order = self.order_of(stamp_ns)
+        if order is StampOrder.STALE:
+            return Decision(Verdict.STALE, (self._why_stale(stamp_ns),))
+        if order is StampOrder.RESTARTED:
+            self.reset()
+        self._last_stamp_ns = stamp_ns
         if fault and self._rejects(fault):
             return Decision(Verdict(fault.kind.value), (fault.reason,))
         timed_pose = TimedPose(stamp_ns, estimate.map_from_camera, odom_from_camera)
         checks: dict[Verdict, Callable[[], str]] = {
-            Verdict.STALE: lambda: self._stale(stamp_ns, age_s),
+            Verdict.STALE: lambda: self._too_old(age_s),
+            Verdict.CAMERA_DIFFERS: lambda: _not_confirmed(estimate, min_keypoints),
             Verdict.OUT_OF_PLACE: lambda: self._out_of_place(estimate),
             Verdict.OUT_OF_BOUNDS: lambda: self._out_of_bounds(estimate),
             Verdict.UNCERTAIN: lambda: self._uncertain(estimate),
@@ -113,7 +131,6 @@ class Gate:
         return Decision(Verdict.ACCEPTED)
 
     def _accept(self, timed_pose: TimedPose) -> None:
-        self._last_stamp_ns = timed_pose.stamp_ns
         self._candidates.clear()
         self._accepted.append(timed_pose)
         while timed_pose.stamp_ns - self._accepted[0].stamp_ns > VELOCITY_WINDOW_NS:
@@ -123,13 +140,15 @@ class Gate:
         return bool(self.config.reject_blurred_images if fault.kind is ImageFault.BLURRED
                     else self.config.reject_faulty_images)
 
-    def _stale(self, stamp_ns: int, age_s: float) -> str:
-        if self.config.max_age_s and age_s > self.config.max_age_s:
-            return (f'the image is {age_s:.3f} s old, the limit is '
-                    f'{self.config.max_age_s:g} s')
-        if self._last_stamp_ns is None or stamp_ns > self._last_stamp_ns:
+    def _why_stale(self, stamp_ns: int) -> str:
+        late_s = ((self._last_stamp_ns or 0) - stamp_ns) / 1e9
+        return f'the image is {late_s:.6f} s older than the last' if late_s else (
+            'the image has the stamp of the last')
+
+    def _too_old(self, age_s: float) -> str:
+        if not self.config.max_age_s or age_s <= self.config.max_age_s:
             return ''
-        return f'the image is {(self._last_stamp_ns - stamp_ns) / 1e9:.3f} s older than the last'
+        return f'the image is {age_s:.3f} s old, the limit is {self.config.max_age_s:g} s'
 
     def _out_of_place(self, estimate: PoseEstimate) -> str:
         limit, score = self.config.max_place_score, estimate.place_score
@@ -151,9 +170,7 @@ class Gate:
     def _uncertain(self, estimate: PoseEstimate) -> str:
         if not (self.config.max_sigma_m or self.config.max_sigma_deg):
             return ''
-        sigma_m, sigma_rad = (
-            float(np.sqrt(np.linalg.eigvalsh(estimate.covariance[part, part]).max()))
-            for part in (slice(0, 3), slice(3, 6)))
+        sigma_m, sigma_rad = estimate.max_sigmas()
         return _describe_excess('standard deviation', sigma_m, self.config.max_sigma_m,
                                 np.degrees(sigma_rad), self.config.max_sigma_deg)
 
@@ -179,6 +196,18 @@ class Gate:
         return _describe_excess(
             'jump', float(np.linalg.norm(step.translation_m)), self.config.max_jump_m,
             float(np.degrees(angle_rad)), self.config.max_jump_deg)
+
+
+def _not_confirmed(estimate: PoseEstimate, min_keypoints: int) -> str:
+    """Say why a pose of another camera's image is of no use, unless landmarks confirm it."""
+    if not min_keypoints:
+        return ''
+    keypoints = estimate.matches.inlier_keypoints() if estimate.matches else estimate.landmarks
+    if keypoints >= min_keypoints:
+        return ''
+    return ("the image's camera is not the model's, for which the network was not trained, and "
+            f'{keypoints} keypoints show landmarks that confirm the pose: at least '
+            f'{min_keypoints} are expected')
 
 
 def _describe_excess(

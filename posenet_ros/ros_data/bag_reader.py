@@ -13,14 +13,18 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from posenet_ros.errors import InputError
-from posenet_ros.geometry.camera import Camera
+from posenet_ros.geometry.frames import frame_name
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.geometry.tf_tree import TransformTree
 from posenet_ros.geometry.trajectory import Lookup, Trajectory
 from posenet_ros.imaging.decoding import Frame
 from posenet_ros.ros_data.bag_file import damaged, open_reader
+from posenet_ros.ros_data.camera_info import (
+    CalibrationHistory,
+    camera_info_topic_of,
+    CameraCalibration,
+)
 from posenet_ros.ros_data.messages import (
-    camera_from_message,
     frame_from_message,
     Message,
     pose_from_transform,
@@ -28,7 +32,6 @@ from posenet_ros.ros_data.messages import (
     truth_from_message,
 )
 from posenet_ros.ros_data.topics import (
-    camera_info_beside,
     CAMERA_TYPES,
     choose_topic,
     IMAGE_TYPES,
@@ -108,7 +111,7 @@ class BagReader:
 
     def camera_topic(self, topic: str | None = None, image_topic: str = '') -> str:
         """Return the camera_info topic to use: as asked, beside the images, or the only one."""
-        beside = camera_info_beside(image_topic)
+        beside = camera_info_topic_of(image_topic)
         if topic is None and image_topic and beside in self.topics:
             topic = beside
         return self._choose(topic, CAMERA_TYPES, 'a camera_info')
@@ -162,17 +165,29 @@ class BagReader:
         """
         return map(frame_from_message, self.messages(self.image_topic(topic)))
 
-    def camera(self, topic: str | None = None, image_topic: str = '') -> Camera:
+    def calibration(self, topic: str | None = None, image_topic: str = '') -> CameraCalibration:
         """
-        Return the camera of the first camera_info message.
+        Return the camera of the first camera_info message that is calibrated.
 
         :param topic: the camera_info topic; None finds it.
         :param image_topic: the images it shall describe, to find it by.
+        :returns: no camera, and why, where the bag has no camera_info or none is calibrated.
+        :raises InputError: when the choice is not clear, or a message cannot be a camera's.
         """
+        if topic is None and not any(kind in CAMERA_TYPES for kind in self.topics.values()):
+            return CameraCalibration(notes=('there is no camera_info in the bag',))
         name = self.camera_topic(topic, image_topic)
-        for message in self.messages(name):
-            return camera_from_message(message)
-        raise InputError(f'{self.path}: {name} has to have a message. Received: none')
+        history = CalibrationHistory(image_topic)
+        for time_ns, message in self.timed_messages(name):
+            try:
+                history.add(message, (time_ns - self.start_ns) / 1e9)
+            except InputError as error:
+                raise InputError(f'{self.path}: {name}: {error}') from error
+        beside = topic or not image_topic or name == camera_info_topic_of(image_topic)
+        result = history.result(() if beside else (
+            f'{name} is not beside {image_topic}, and is taken as the only camera_info',))
+        return result if result.camera or result.notes else CameraCalibration(
+            notes=(f'{name} has no message',))
 
     def truth(self, topic: str | None = None) -> Trajectory:
         """
@@ -211,7 +226,7 @@ class BagReader:
         """Yield (static, stamp in ns, parent, child, parent_from_child)."""
         for topic in [t for t, kind in self.topics.items() if kind in TRANSFORM_TYPES]:
             for item in (item for message in self.messages(topic) for item in message.transforms):
-                parent, child = item.header.frame_id.lstrip('/'), item.child_frame_id.lstrip('/')
+                parent, child = map(frame_name, (item.header.frame_id, item.child_frame_id))
                 try:
                     pose = pose_from_transform(item.transform)
                 except InputError:

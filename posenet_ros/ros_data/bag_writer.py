@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
+from posenet_ros.geometry.distortion import RATIONAL
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import Frame
 from posenet_ros.ros_data.bag_file import typestore
@@ -71,7 +72,9 @@ def compressed_message(data: NDArray[np.uint8], kind: str, time_ns: int, frame_i
 def camera_message(camera: Camera, time_ns: int, frame_id: str) -> Message:
     """Return the sensor_msgs/CameraInfo of a camera."""
     roi = make('sensor_msgs/msg/RegionOfInterest', 0, 0, 0, 0, False)
-    model = 'rational_polynomial' if len(camera.distortion) > 5 else 'plumb_bob'
+    model = camera.distortion_model
+    if model == RATIONAL and len(camera.distortion) <= 5:
+        model = 'plumb_bob'
     distortion = np.array(camera.distortion or (0.0,) * 5)
     projection = np.hstack([camera.matrix, np.zeros((3, 1))])
     return make(

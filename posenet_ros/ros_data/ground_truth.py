@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from posenet_ros.errors import InputError
+from posenet_ros.geometry.frames import frame_name
 from posenet_ros.geometry.tf_tree import compose_lookups
 from posenet_ros.geometry.trajectory import Lookup
 from posenet_ros.ros_data.bag_reader import BagReader
@@ -60,11 +61,12 @@ def read_ground_truth(bag: BagReader, source: TruthSource, camera_frame: str) ->
         return GroundTruth(bag.transforms().lookup(*source.tf),
                            {'truth': 'tf ' + ' '.join(source.tf)})
     track = bag.truth(source.topic)
-    frame, camera = track.frame_id.lstrip('/'), camera_frame.lstrip('/')
+    frame, camera = frame_name(track.frame_id), frame_name(camera_frame)
     lookups: list[Lookup] = [track.at]
-    if source.map_frame and frame not in ('', source.map_frame):
-        lookups.insert(0, bag.transforms().lookup(source.map_frame, frame))
-    tracked = source.tracked_frame or track.child_frame_id.lstrip('/') or camera
+    map_frame = frame_name(source.map_frame)
+    if map_frame and frame not in ('', map_frame):
+        lookups.insert(0, bag.transforms().lookup(map_frame, frame))
+    tracked = frame_name(source.tracked_frame) or frame_name(track.child_frame_id) or camera
     if tracked != camera:
         lookups.append(_mounting(bag, tracked, camera))
     return GroundTruth(compose_lookups(*lookups), {

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from posenet_ros.arrays import RgbImage
 from posenet_ros.errors import InputError
-from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import (
     decode_compressed,
@@ -26,8 +25,7 @@ from posenet_ros.imaging.decoding import (
 Message = Any  # of rclpy or of rosbags
 
 NS_PER_S = 1_000_000_000
-# ROS name -> numbers of coefficients; all are subsets of OpenCV's rational model
-DISTORTION_MODELS = {'plumb_bob': (0, 4, 5), 'rational_polynomial': (0, 8, 12, 14)}
+QUATERNION_TOLERANCE = 10e-3  # of the squared length: tf2's QUATERNION_NORMALIZATION_TOLERANCE
 
 
 def stamp_ns(stamp: Message) -> int:
@@ -67,50 +65,12 @@ def _image(msg: Message, reduction: Reduction | None) -> RgbImage:
     return decode_compressed(msg.data, msg.format, reduction)
 
 
-def camera_from_message(msg: Message) -> Camera:
-    """
-    Read a sensor_msgs/CameraInfo: the camera of the raw images, region and binning applied.
-
-    :param msg: the message; ROS 1's upper-case field names will do.
-    :raises InputError: when the camera is not calibrated, or its distortion model is none of
-        plumb_bob and rational_polynomial.
-    """
-    k, d = (getattr(msg, name, None) for name in 'kd')
-    k, d = (msg.K if k is None else k, msg.D if d is None else d)
-    if k[0] == 0:
-        raise InputError('camera_info has to be calibrated. Received: K with a focal length of '
-                         'zero; calibrate the camera (ros2 run camera_calibration '
-                         'cameracalibrator) or load its calibration file in the driver')
-    _check_distortion(msg.distortion_model, d)
-    return _region(msg, Camera.from_matrix(k, msg.width, msg.height, d))
-
-
-def _check_distortion(model: str, coefficients: ArrayLike) -> None:
-    values = np.ravel(np.asarray(coefficients, dtype=np.float64))
-    none = not model and not values.any()
-    if not none and len(values) not in DISTORTION_MODELS.get(model, ()):
-        raise InputError(
-            'camera_info has to have the distortion model plumb_bob (4 or 5 coefficients) or '
-            f'rational_polynomial (8, 12 or 14). Received: {model!r} with {len(values)}; rectify '
-            'the images first (image_proc) and use the rectified topic with a pinhole camera_info')
-
-
-def _region(msg: Message, camera: Camera) -> Camera:
-    """Apply the region of interest and the binning to a camera."""
-    roi = msg.roi
-    if roi.width and roi.height:
-        camera = camera.cropped(roi.x_offset, roi.y_offset, roi.width, roi.height)
-    columns, rows = max(1, msg.binning_x), max(1, msg.binning_y)
-    if (columns, rows) == (1, 1):
-        return camera
-    return camera.scaled(camera.width // columns, camera.height // rows)
-
-
 def pose_from_message(msg: Message) -> Pose:
     """
     Read a geometry_msgs/Pose.
 
-    :raises InputError: when it is not finite or its quaternion is not of unit length.
+    :raises InputError: when it is not finite, or its quaternion is not of unit length to tf2's
+        tolerance.
     """
     return _pose(msg.position, msg.orientation)
 
@@ -119,7 +79,8 @@ def pose_from_transform(msg: Message) -> Pose:
     """
     Read a geometry_msgs/Transform: `parent_from_child`.
 
-    :raises InputError: when it is not finite or its quaternion is not of unit length.
+    :raises InputError: when it is not finite, or its quaternion is not of unit length to tf2's
+        tolerance.
     """
     return _pose(msg.translation, msg.rotation)
 
@@ -128,7 +89,8 @@ def truth_from_message(msg: Message) -> Pose:
     """
     Read the pose of a message of one of :data:`posenet_ros.ros_data.topics.TRUTH_TYPES`.
 
-    :raises InputError: when it is not finite or its quaternion is not of unit length.
+    :raises InputError: when it is not finite, or its quaternion is not of unit length to tf2's
+        tolerance.
     """
     if hasattr(msg, 'transform'):
         return pose_from_transform(msg.transform)
@@ -136,9 +98,12 @@ def truth_from_message(msg: Message) -> Pose:
 
 
 def _pose(position: Message, quaternion: Message) -> Pose:
-    return Pose(
-        np.array([position.x, position.y, position.z]),
-        np.array([quaternion.x, quaternion.y, quaternion.z, quaternion.w]))
+    quat_xyzw = np.array([quaternion.x, quaternion.y, quaternion.z, quaternion.w], np.float64)
+    squared = float(quat_xyzw @ quat_xyzw)
+    if not abs(squared - 1) < QUATERNION_TOLERANCE:  # NaN among them
+        raise InputError('a quaternion has to have length 1, to 0.01 of its square as in tf2. '
+                         f'Received: {quat_xyzw.tolist()}, length {squared ** 0.5:.6g}')
+    return Pose(np.array([position.x, position.y, position.z]), quat_xyzw / squared ** 0.5)
 
 
 def fill_pose(msg: Message, pose: Pose) -> None:

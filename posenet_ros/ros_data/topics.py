@@ -38,9 +38,3 @@ def choose_topic(topics: Mapping[str, str], topic: str | None, types: tuple[str,
     raise InputError(
         f'expected {what} topic ({" or ".join(types)}). Received: {wrong or "none"}; the bag has '
         f'{listed or "no topics"}{did_you_mean(topic, candidates) if topic else ""}')
-
-
-def camera_info_beside(image_topic: str) -> str:
-    """Return the camera_info topic in the namespace of an image topic."""
-    namespace = image_topic.removesuffix('/compressed').rpartition('/')[0]
-    return f'{namespace}/camera_info'

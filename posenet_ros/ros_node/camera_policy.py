@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.localisation.relocaliser import Relocaliser
-from posenet_ros.ros_data.messages import camera_from_message
+from posenet_ros.ros_data.camera_info import camera_from_message
 from sensor_msgs.msg import CameraInfo
 
 
@@ -46,9 +46,13 @@ class CameraPolicy:
         if self._policy == 'ignore':
             return
         try:
-            camera = camera_from_message(message)
+            calibration = camera_from_message(message)
+            camera = calibration.camera
         except InputError as error:
             self._warn('camera_info', f"{error}. The model's camera is assumed")
+            return
+        if camera is None:
+            self._warn('camera_info', f"{calibration.notes[0]}. The model's camera is assumed")
             return
         if camera != self.choice.camera or self.choice.refusal:
             self.choice = self._choose(camera)

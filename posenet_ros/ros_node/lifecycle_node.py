@@ -8,6 +8,7 @@ import gc
 import signal
 from threading import Event
 import time
+from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from lifecycle_msgs.srv import ChangeState
@@ -38,10 +39,12 @@ class RelocaliserNode(LifecycleNode):  # type: ignore[misc] # ROS has no types
 
     A configure that fails leaves the node unconfigured, with the reason in the log and in
     the diagnostics, so that it can be given another model and configured again.
+
+    :param options: of rclpy's node, such as its namespace.
     """
 
-    def __init__(self) -> None:
-        super().__init__('relocaliser')
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - rclpy has no types
+        super().__init__('relocaliser', **options)
         parameters.declare(self)
         self.add_on_set_parameters_callback(self._check_changes)
         _refuse_wrong_transitions(self)
@@ -80,8 +83,9 @@ class RelocaliserNode(LifecycleNode):  # type: ignore[misc] # ROS has no types
         """Localise images from now on."""
         assert self._runtime
         self._diagnostics.error = ''
+        activated = super().on_activate(state)  # first: the publishers are silent until then
         self._runtime.activate()
-        return super().on_activate(state)
+        return activated
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Localise no more images; the one in progress is discarded."""

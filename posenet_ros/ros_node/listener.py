@@ -13,6 +13,8 @@ from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.errors import InputError, PoseNetError
+from posenet_ros.geometry.frames import frame_name
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.ros_data.bag_writer import TRUTH_FRAME
 from posenet_ros.ros_data.messages import pose_from_message, pose_from_transform, stamp_ns
@@ -66,6 +68,7 @@ class Listener:
             self._node.create_subscription(kind, topic, callback, QOS)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
+        self._failure: Exception | None = None
         self._thread = Thread(target=self._spin, name='listener', daemon=True)
 
     def __enter__(self) -> Listener:
@@ -78,11 +81,18 @@ class Listener:
         self._context.try_shutdown()
         self._thread.join(timeout=5)
         self._node.destroy_node()
+        if error is None:
+            self._check()
 
     def wait(self, ready: Callable[[NodeOutput], bool], timeout_s: float) -> bool:
-        """Wait for a condition; return whether it came true within the time."""
+        """
+        Wait for a condition; return whether it came true within the time.
+
+        :raises PoseNetError: when the listener's thread has failed.
+        """
         end_s = time.monotonic() + timeout_s
         while time.monotonic() < end_s:
+            self._check()
             if ready(self.output):
                 return True
             time.sleep(0.05)
@@ -93,13 +103,26 @@ class Listener:
         return int(self._node.count_publishers(topic))
 
     def _spin(self) -> None:
-        with suppress(ExternalShutdownException):
-            self._executor.spin()
+        try:
+            with suppress(ExternalShutdownException):
+                self._executor.spin()
+        except Exception as error:  # it is raised again in the caller's thread
+            self._failure = error
+
+    def _check(self) -> None:
+        """
+        Check that the thread listens.
+
+        :raises PoseNetError: when it ended by itself: what is missing would count as dropped.
+        """
+        if self._failure is not None:
+            raise PoseNetError(f'the listener failed: {self._failure!r}') from self._failure
 
     def _on_pose(self, message: PoseStamped) -> None:
         stamp = stamp_ns(message.header.stamp)
-        self.output.arrived_ns[stamp] = time.monotonic_ns()
-        self.output.poses[stamp] = pose_from_message(message.pose)
+        with suppress(InputError):  # no pose: it counts as not answered
+            self.output.poses[stamp] = pose_from_message(message.pose)
+            self.output.arrived_ns[stamp] = time.monotonic_ns()
 
     def _on_covariance(self, message: PoseWithCovarianceStamped) -> None:
         covariance = np.array(message.pose.covariance, dtype=np.float64).reshape(6, 6)
@@ -111,7 +134,8 @@ class Listener:
 
     def _on_transforms(self, message: TFMessage) -> None:
         for transform in message.transforms:
-            if transform.child_frame_id == TRUTH_FRAME:
+            if frame_name(transform.child_frame_id) == TRUTH_FRAME:
                 continue  # the player's, not the relocaliser's
-            self.output.transforms[stamp_ns(transform.header.stamp)] = pose_from_transform(
-                transform.transform)
+            with suppress(InputError):  # anybody's: tf2 drops it alone, too
+                pose = pose_from_transform(transform.transform)
+                self.output.transforms[stamp_ns(transform.header.stamp)] = pose

@@ -12,10 +12,11 @@ from enum import Enum, unique
 from typing import Any, TYPE_CHECKING
 
 from posenet_ros.errors import InputError
+from posenet_ros.geometry.frames import frame_name
 from posenet_ros.localisation.gate_config import GateConfig, NODE_DEFAULTS
-from posenet_ros.utils import described_fields
 from posenet_ros.utils.choices import ENGINES, PRECISIONS
-from posenet_ros.utils.described_fields import as_list, describe_allowed, described_field
+from posenet_ros.utils.settings import described_fields
+from posenet_ros.utils.settings.described_fields import as_list, describe_allowed, described_field
 
 if TYPE_CHECKING:
     from posenet_ros.geometry.pose import Pose
@@ -156,9 +157,9 @@ class Parameters:
             if choices and getattr(self, item.name) not in choices:
                 raise InputError(f'parameter {item.name} has to be one of {", ".join(choices)}. '
                                  f'Received: {getattr(self, item.name)!r}')
-        if not self.map_frame.strip('/'):
-            raise InputError("parameter map_frame has to be a frame's name. "
-                             f'Received: {self.map_frame!r}')
+        frame_name(self.map_frame, 'parameter map_frame')
+        for name in ('map_frame', 'camera_frame', 'base_frame', 'odom_frame'):
+            object.__setattr__(self, name, frame_name(getattr(self, name)))
         self.map_from_dataset()
         self.gate_config()
 

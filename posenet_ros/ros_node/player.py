@@ -17,8 +17,8 @@ from posenet_ros.errors import InputError, PoseNetError
 from posenet_ros.ros_data.bag_reader import BagReader, RawMessage
 from posenet_ros.ros_data.messages import NS_PER_S, set_stamp
 from posenet_ros.ros_data.topics import IMAGE_TYPES
+from posenet_ros.utils.progress import ProgressBar
 from posenet_ros.utils.ros_environment import prepare_environment
-from tqdm import tqdm
 
 CLOCK_TOPIC = '/clock'
 CLOCK_PERIOD_NS = 10_000_000  # of bag time
@@ -166,9 +166,8 @@ class Player:
         """
         topics = [topic for topic in self._topics if topic in self._publishers]
         pace = None
-        bar = tqdm(total=self._bag.count(*topics), unit='msg', desc=str(self._bag.path.name),
-                   disable=None)
-        with bar:
+        name = f'playing {self._bag.path.name}'
+        with ProgressBar(self._bag.count(*topics), 'message', name) as shown:
             messages = self._bag.raw_messages(topics)
             for event in with_ticks(messages, CLOCK_PERIOD_NS if self._clock else 0):
                 pace = pace or Pace(event.time_ns, rate)
@@ -176,7 +175,7 @@ class Player:
                 if wait_s > 0:
                     time.sleep(wait_s)
                 self._publish(event, -wait_s)
-                bar.update(event.message is not None)
+                shown.advance(event.message is not None)
 
     def _publish(self, event: Event, late_s: float) -> None:
         if event.message is None:

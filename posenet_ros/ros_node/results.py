@@ -6,6 +6,7 @@ from collections.abc import Callable
 import time
 
 from geometry_msgs.msg import PoseWithCovarianceStamped
+import numpy as np
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.estimate import PoseEstimate
 from posenet_ros.geometry.pose import Pose
@@ -13,12 +14,15 @@ from posenet_ros.imaging.decoding import Frame
 from posenet_ros.imaging.quality import Fault, FrozenImageDetector
 from posenet_ros.localisation.gate import Decision, Gate
 from posenet_ros.localisation.pipeline import judge, QueryResult
+from posenet_ros.localisation.stamps import order_of, StampOrder
 from posenet_ros.ros_data.messages import pose_from_message
 from posenet_ros.ros_node.diagnostics import Diagnostics
 from posenet_ros.ros_node.parameters import Parameters
-from posenet_ros.ros_node.publishers import Publishers
+from posenet_ros.ros_node.publishing.publishers import Publishers
 from posenet_ros.ros_node.tf import TfBroadcaster
 from rclpy.node import Node
+
+NO_IMAGE = np.full((180, 320, 3), 64, np.uint8)  # shown in place of one that cannot be decoded
 
 
 class ResultHandler:
@@ -68,8 +72,7 @@ class ResultHandler:
         except InputError as error:
             self._warn('initial pose refused', str(error))
             return
-        now_ns = self._node.get_clock().now().nanoseconds
-        self._gate.seed(map_from_camera, now_ns,
+        self._gate.seed(map_from_camera, self._now_ns(),
                         self._tf.odom_from_camera(self._camera_frame, 0))
         self._node.get_logger().info('poses are compared with the initial pose from now on')
 
@@ -92,12 +95,12 @@ class ResultHandler:
         :param received_s: when its image arrived, on the monotonic clock.
         """
         if result.frame is None or result.estimate is None:
-            self.report_bad_image(result.image_error)
+            self.report_bad_image(result.image_error, result.frame)
             return
         frame, estimate = result.frame, result.estimate
         self._detect_time_jump(frame.stamp_ns)
         self._camera_frame = self._values.camera_frame or frame.frame_id.lstrip('/')
-        age_s = (self._node.get_clock().now().nanoseconds - frame.stamp_ns) / 1e9
+        age_s = (self._now_ns() - frame.stamp_ns) / 1e9
         judgement = judge(
             result, self._gate, self._frozen, frame.stamp_ns, age_s=age_s,
             odom_from_camera=self._tf.odom_from_camera(self._camera_frame, frame.stamp_ns))
@@ -108,12 +111,30 @@ class ResultHandler:
             self._publishers.publish(estimate, frame.stamp_ns)
             self._tf.update(estimate, self._camera_frame, frame.stamp_ns)
             self._record_latencies(result, received_s, age_s)
-        self._publish_decision(frame, estimate, judgement.decision)
+        self._publishers.publish_verdict(frame.stamp_ns, estimate, judgement.decision)
+        self._publishers.publish_pictures(frame, result, judgement.decision)
 
-    def report_bad_image(self, reason: str) -> None:
-        """Report an image that cannot be used."""
+    def report_bad_image(self, reason: str, frame: Frame | None = None) -> None:
+        """
+        Report an image that cannot be used.
+
+        :param frame: None where it could not be decoded.
+        """
         self._diagnostics.count('bad')
         self._warn('bad image', reason)
+        frame = frame or Frame(NO_IMAGE, self._now_ns(), self._camera_frame)
+        self._publishers.publish_no_pose(frame, f'bad image: {reason}')
+
+    def publish_place(self) -> None:
+        """Publish the landmarks and the training poses, once."""
+        self._publishers.publish_place()
+
+    def delete_matches(self) -> None:
+        """Delete the markers of the last pose, as no new one will replace them."""
+        self._publishers.delete_matches(self._now_ns())
+
+    def _now_ns(self) -> int:
+        return int(self._node.get_clock().now().nanoseconds)
 
     def _report_fault(self, fault: Fault | None) -> None:
         """Report the fault of an image by name, whether or not the gate rejects it."""
@@ -131,13 +152,12 @@ class ResultHandler:
         if estimate.landmarks:
             self._diagnostics.count('refined')
 
-    def _publish_decision(self, frame: Frame, estimate: PoseEstimate, decision: Decision) -> None:
-        self._publishers.publish_verdict(frame.stamp_ns, estimate, decision)
-        self._publishers.publish_debug_image(frame, estimate, decision)
-
     def _detect_time_jump(self, stamp_ns: int) -> None:
-        """Reset everything when the time jumps back."""
-        if stamp_ns < self._last_stamp_ns:
+        """Reset everything when the time began anew; a late image is for the gate to reject."""
+        order = order_of(stamp_ns, self._last_stamp_ns)
+        if order is StampOrder.STALE:
+            return
+        if order is StampOrder.RESTARTED:
             seconds = (self._last_stamp_ns - stamp_ns) / 1e9
             self.reset()
             self._diagnostics.count('time jumps back')

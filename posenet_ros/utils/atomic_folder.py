@@ -11,16 +11,22 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 import os
 from pathlib import Path
-import shutil
 import sys
-import tempfile
 
 from posenet_ros.errors import InputError, PoseNetError
-from posenet_ros.utils.files.kinds import check_place, check_replaceable, folder_kind, Kind
+from posenet_ros.utils.files.kinds import (
+    check_place,
+    check_replaceable,
+    check_unfinished,
+    folder_kind,
+    FolderKind,
+    Kind,
+)
 from posenet_ros.utils.files.lock import lock, LockedError, LockFile
-from posenet_ros.utils.processes import without_interrupts
+from posenet_ros.utils.signals import without_interrupts
 
-OWNER_FILE, REPLACED = 'owner.json', 'replaced'
+OWNER_FILE, REPLACED, OUTDATED = 'owner.json', 'replaced', 'outdated'
+FINGERPRINT_FILE = '.fingerprint'
 
 Identity = tuple[int, int]  # device and inode
 # what stood at each output when its command first looked: it alone may be replaced in the end
@@ -78,15 +84,59 @@ def new_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
     """
     path = path.resolve()
     with lock(path):
-        if path not in _found:
-            check_new(path, force=force)
-        found = _found.pop(path)
+        found = _take_found(path, None, force=force)
         with _beside(path) as hidden:
             new = hidden / path.name
             new.mkdir()
             yield new
             with without_interrupts():
-                _place(new, path, found)
+                _place(new, path, found, hidden)
+
+
+@contextmanager
+def resumable_folder(path: Path, unfinished: Path, fingerprint: str, kind: FolderKind, *,
+                     force: bool = False) -> Iterator[Path]:
+    """
+    Yield a folder that takes the name `path` when the block succeeds, and is kept when it fails.
+
+    The next block of the same fingerprint gets what was written until then, any other an empty
+    folder.
+
+    :param unfinished: the folder until then, beside `path`.
+    :param fingerprint: of all that the content depends on.
+    :param force: replace an existing folder of the same kind, only once the new one is complete.
+    :raises InputError: as :func:`check_new`, or when `unfinished` holds anything else.
+    :raises PoseNetError: as :func:`new_folder`.
+    """
+    path = path.resolve()
+    with lock(path):
+        found = _take_found(path, kind, force=force)
+        _prepare_unfinished(unfinished, path, fingerprint, kind)
+        yield unfinished
+        with _beside(path) as hidden, without_interrupts():
+            (unfinished / FINGERPRINT_FILE).unlink()
+            _place(unfinished, path, found, hidden)
+
+
+def _prepare_unfinished(
+        unfinished: Path, path: Path, fingerprint: str, kind: FolderKind) -> None:
+    """Make the folder, and empty it where it is of another fingerprint."""
+    stamp = unfinished / FINGERPRINT_FILE
+    check_unfinished(unfinished, ours=stamp.is_file() or kind.fits(unfinished))
+    if stamp.is_file() and stamp.read_text() == fingerprint:
+        return
+    if unfinished.exists():
+        with _beside(path) as hidden:
+            unfinished.rename(hidden / OUTDATED)
+    unfinished.mkdir()
+    stamp.write_text(fingerprint)
+
+
+def _take_found(path: Path, kind: Kind | None, *, force: bool) -> Identity | None:
+    """Return what stood at a path when its command first looked; look now where it did not."""
+    if path not in _found:
+        check_new(path, kind, force=force)
+    return _found.pop(path)
 
 
 @contextmanager
@@ -112,6 +162,8 @@ def new_file(path: Path) -> Iterator[Path]:
 @contextmanager
 def _beside(path: Path) -> Iterator[Path]:
     """Yield a hidden folder beside `path`, which names its process; it is removed at the end."""
+    import tempfile
+
     hidden, owner = None, None
     try:
         with without_interrupts():
@@ -130,17 +182,18 @@ def _prefix(path: Path) -> str:
     return f'.{path.name}.posenet-'
 
 
-def _place(new: Path, path: Path, found: Identity | None) -> None:
+def _place(new: Path, path: Path, found: Identity | None, hidden: Path) -> None:
     """
     Rename the new folder to `path`, unless something appeared there.
 
     :param found: what stood there when the command began.
+    :param hidden: where to put what is replaced.
     """
     now = _identity(path)
     if now != found or (now and folder_kind(path) is not folder_kind(new)):
         _keep_both(new, path)
     if now:
-        path.rename(new.parent / REPLACED)
+        path.rename(hidden / REPLACED)
     new.rename(path)
 
 
@@ -155,6 +208,8 @@ def _keep_both(new: Path, path: Path) -> None:
 
 def _dissolve(hidden: Path, path: Path) -> None:
     """Remove a hidden folder; what was about to be replaced goes back to its place."""
+    import shutil
+
     old = hidden / REPLACED
     if old.exists() and not _identity(path):
         old.rename(path)

@@ -9,6 +9,9 @@ POSE_FORMATS = ('cambridge', 'tum', 'kitti')
 ASSOCIATION_KEYS = ('name', 'stamp', 'row')
 CORRUPTIONS = ('gaussian_noise', 'shot_noise', 'defocus_blur', 'motion_blur', 'fog', 'rain',
                'snow', 'occlusion', 'dark', 'overexposed', 'contrast')
+GATE_LIMITS = ('max_distance_m', 'max_sigma_m', 'max_sigma_deg', 'max_jump_m', 'max_jump_deg',
+               'reaccept_frames', 'max_age_s', 'max_place_score', 'reject_faulty_images',
+               'reject_blurred_images', 'max_identical_images', 'min_sharpness')
 SEVERITIES = range(1, 6)  # as ImageNet-C
 MAX_IMAGES_OF_A_PLACE = 1000  # evenly spread: more would not change the result
 FALSE_POSE_M = 5.0  # an accepted pose with a larger error is a false one

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -14,5 +13,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     :param known: the words that would be right.
     :returns: `; did you mean WORD?`, or nothing where no word is near.
     """
+    from difflib import get_close_matches  # for errors only
+
     found = get_close_matches(word, list(known), n=1)
     return f'; did you mean {found[0]}?' if found else ''

@@ -94,8 +94,9 @@ def test_evo_gives_the_same_statistics(
     ape.process_data(pair)
     theirs = ape.get_all_statistics()
     assert len(ape.error) == COUNT
-    for name in ('median', 'mean', 'max'):
-        assert ours[name] == pytest.approx(theirs[name], abs=1e-6)
+    assert set(theirs) == {'rmse', 'mean', 'median', 'std', 'min', 'max', 'sse'}
+    for name, value in theirs.items():
+        assert ours[name] == pytest.approx(value, rel=1e-6, abs=1e-6)
     assert ours['p90'] == pytest.approx(np.percentile(ape.error, 90), abs=1e-6)
 
 

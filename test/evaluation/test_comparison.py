@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 import json
 from pathlib import Path
+import re
 
 import numpy as np
 from posenet_ros import evaluate
@@ -15,6 +16,7 @@ from posenet_ros.evaluation.report import comparison as compare
 from posenet_ros.evaluation.report import folder as report_files
 from posenet_ros.evaluation.report.build import build_report, Evaluation
 from posenet_ros.evaluation.report.comparison import differences, pair, read_report
+from posenet_ros.evaluation.report.error_tables import error_rows
 from posenet_ros.evaluation.report.folder import write_report
 from posenet_ros.evaluation.results import FrameResult
 from posenet_ros.geometry.pose import Pose
@@ -94,7 +96,7 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert set(content['reports']) == {'base', 'half', 'double'}
     assert [p['translation_m']['second_better'] for p in content['pairs']] == [1, 0]
     page = (tmp_path / 'out' / 'compare.html').read_text()
-    assert page.count('<svg') == 1
+    assert page.count('<svg') == 2
     assert 'double against base' in page
     assert '| half |' in (tmp_path / 'out' / 'compare.md').read_text()
 
@@ -129,11 +131,35 @@ def test_a_report_of_an_earlier_version_is_compared(tmp_path: Path) -> None:
     report = json.loads((folder / 'report.json').read_text())
     for key in ('relations', 'sparsification', 'out_of_place', 'false_poses', 'image_faults'):
         del report[key]
+    for key in ('rmse', 'std', 'min', 'sse'):
+        del report['translation_m'][key]
     (folder / 'report.json').write_text(json.dumps(report))
     found = read_report(folder)
     assert found.statistics.medians == ByUnit(2.0, 0.0)
     assert (found.statistics.frames.total, found.statistics.translation_m.largest) == (3, 3.0)
+    assert found.statistics.translation_m.rmse is None
     assert found.content == report
+
+
+def test_error_statistics_are_compared_where_they_are_known(
+        tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    old, new = (make(tmp_path / name, np.array([0.03, 0.04])) for name in ('old', 'new'))
+    content = json.loads((old / 'report.json').read_text())
+    del content['translation_m']['rmse']
+    (old / 'report.json').write_text(json.dumps(content))
+    assert evaluate.main(['compare', str(new), str(old), '--published', 'KingsCollege']) == 0
+    rows = [re.split('  +', line) for line in capsys.readouterr().out.splitlines()]
+    cells = {row[0]: row[1:] for row in rows[::-1]}  # the first of a name
+    assert cells['translation (mm), new'][:4] == ['35.0', '35.0', '35.4', '5.00']
+    assert cells['translation (mm), old'][:4] == ['35.0', '35.0', '-', '5.00']
+    assert cells['published: PoseNet (2015)'][0] == '1920'  # in the unit of its column
+
+
+def test_reports_of_one_name_have_a_row_each(tmp_path: Path) -> None:
+    both = [read_report(make(tmp_path / name / 'report', np.array([error])))
+            for name, error in (('a', 1.0), ('b', 2.0))]
+    rows = error_rows([(report.name, report.statistics) for report in both])
+    assert [row[1] for row in rows if row[0] == 'translation (m), report'] == ['1.00', '2.00']
 
 
 def test_published_rows_have_a_source() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 import json
 from pathlib import Path
@@ -17,16 +18,19 @@ from posenet_ros.datasets.pose_files import write_cambridge
 from posenet_ros.errors import InputError
 from posenet_ros.evaluation import evaluator
 from posenet_ros.evaluation.report import folder as report_files
+from posenet_ros.evaluation.report.build import Evaluation
+from posenet_ros.evaluation.report.content import Report
 from posenet_ros.evaluation.results import FrameResult
 from posenet_ros.evaluation.runner import run as run_model
 from posenet_ros.evaluation.runner import WorstFrames
 from posenet_ros.evaluation.sources import QueryImage, SequenceSplitter
+from posenet_ros.geometry.matches import LandmarkMatches
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import Frame, ImageError
 from posenet_ros.inference import artifact as artifacts
 from posenet_ros.inference import engine_pool as pool
 from posenet_ros.inference.artifact import load
-from posenet_ros.localisation.gate import Gate
+from posenet_ros.localisation.gate import Gate, Verdict
 from posenet_ros.localisation.gate_config import GateConfig
 from posenet_ros.localisation.relocaliser import Prediction, Relocaliser
 from posenet_ros.ros_data.bag_writer import camera_message, image_message, new_bag, pose_message
@@ -120,6 +124,45 @@ def test_dataset(model: Path, data: Path, tmp_path: Path, capsys: pytest.Capture
     printed = capsys.readouterr().out
     assert '12 frames with truth' in printed
     assert str(tmp_path / 'r' / 'report.html') in printed
+
+
+@pytest.fixture
+def pages(model: Path, monkeypatch: pytest.MonkeyPatch) -> list[Evaluation]:
+    """Return a list to which each evaluation is added whose page is made."""
+    shown: list[Evaluation] = []
+
+    def page(_: Report, evaluation: Evaluation) -> str:
+        shown.append(evaluation)
+        return '<html>'
+
+    monkeypatch.setattr(report_files, 'html_page', page)
+    return shown
+
+
+def test_worst_frames_stand_beside_training_images_that_are_at_hand(
+        model: Path, data: Path, tmp_path: Path, pages: list[Evaluation]) -> None:
+    for name in tiny_artifact().train.names:
+        (data / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(data / name), picture(0))
+    bag = write_bag(tmp_path / 'bag', range(COUNT), range(COUNT))
+    common = ('--model', model, '--out', tmp_path / 'r', '--force')
+    assert run(*common, '--data', data) == 0
+    assert run(*common, '--bag', bag, '--train-images', data) == 0
+    assert run(*common, '--bag', bag) == 0
+    beside, of_bag, alone = ([(worst.picture.shape, worst.caption) for worst in shown.worst]
+                             for shown in pages)
+    assert len(beside) == 4
+    assert beside[0][0][1] > 1.9 * beside[0][0][0] * CAMERA.width / CAMERA.height
+    assert 'Right: the nearest training image' in beside[0][1]
+    assert [one[0] for one in of_bag] == [one[0] for one in beside]
+    assert '--train-images' in alone[0][1]
+
+
+def test_scored_poses_show_the_images_beside_their_truth(
+        data: Path, tmp_path: Path, pages: list[Evaluation]) -> None:
+    truths = data / 'dataset_test.txt'
+    assert run('--poses', truths, '--truth', truths, '--out', tmp_path / 'r') == 0
+    assert [worst.picture is not None for worst in pages[0].worst] == [True] * 4
 
 
 def test_bag_gives_the_same_as_the_dataset(model: Path, data: Path, tmp_path: Path) -> None:
@@ -323,14 +366,44 @@ def test_descriptors_of_another_kind_leave_the_baseline_out(model: Path) -> None
     assert 'EfficientNet-Lite0' in reason
 
 
-def test_only_the_worst_frames_keep_their_images() -> None:
-    worst_frames = WorstFrames(2)
-    frames = [FrameResult(str(x), 1, Pose(), Pose(np.array([x, 0, 0]))) for x in (3, 9, 1, 7)]
-    for frame in frames:
-        worst_frames.add(frame, np.full((2, 2, 3), int(frame.name), np.uint8))
-    worst_frames.add(FrameResult('dropped', 1, Pose()), None)
-    kept = [frame.name for frame in worst_frames.attach_images(frames) if frame.image is not None]
-    assert kept == ['9', '7']
+def result(x: float, verdict: Verdict = Verdict.ACCEPTED) -> FrameResult:
+    return FrameResult(f'{x:g}', 1, Pose(), Pose(np.array([x, 0, 0])), verdict=verdict)
+
+
+def test_only_the_worst_frames_of_either_kind_are_kept() -> None:
+    worst_frames = WorstFrames(2, 2)
+    worst_frames.add(FrameResult('unanswered', 1, Pose()))
+    for x in (3, 9, 1, 7, 9.0):
+        worst_frames.add(result(x))
+    for x in (2, 5):
+        worst_frames.add(result(x, Verdict.JUMP))
+    assert [(kept.frame.name, kept.frame.accepted) for kept in worst_frames.frames] == [
+        ('9', True), ('9', True), ('5', False), ('2', False)]
+    none = WorstFrames(0, 0)
+    none.add(result(3))
+    assert none.frames == []
+
+
+def test_matches_are_kept_of_the_worst_frames_only() -> None:
+    matches = [LandmarkMatches(np.zeros((1, 3)), np.zeros((1, 2)), np.zeros(1, np.intp),
+                               np.ones(1, bool)) for _ in range(50)]
+    alive = [weakref.ref(one) for one in matches]
+    worst_frames = WorstFrames(3, 2)
+    for x in range(50):
+        worst_frames.add(result(x), None, matches.pop(0))
+    assert [kept.frame.error_m for kept in worst_frames.frames] == [49, 48, 47]
+    assert [i for i, known in enumerate(alive) if known() is not None] == [47, 48, 49]
+
+
+def test_the_worst_frames_are_those_of_the_estimates_that_are_reported() -> None:
+    worst_frames = WorstFrames(1, 1, final=lambda frame: None if frame.name == '9' else replace(
+        frame, estimate=Pose(np.array([10 - frame.error_m, 0, 0]))))
+    matches = LandmarkMatches(np.zeros((0, 3)), np.zeros((0, 2)), np.zeros(0, np.intp),
+                              np.zeros(0, bool))
+    for x in (3, 9, 1, 7):
+        worst_frames.add(result(x), None, matches)
+    (kept,) = worst_frames.frames
+    assert (kept.frame.name, kept.frame.error_m, kept.matches) == ('1', 9, None)
 
 
 def test_nearest_training_image_is_found_in_batches_of_one_size() -> None:

@@ -70,7 +70,9 @@ def test_rotation_error_is_a_metric(a: np.ndarray, b: np.ndarray, c: np.ndarray)
 
 def test_statistics_of_known_errors() -> None:
     summary = ErrorStatistics.from_errors(np.arange(101))
-    assert summary == ErrorStatistics(50, 50, 75, 90, 95, 100)
+    assert summary == ErrorStatistics(
+        50, 50, 75, 90, 95, 100, rmse=pytest.approx(3350 ** 0.5), std=pytest.approx(850 ** 0.5),
+        smallest=0, sse=338350)
 
 
 @pytest.mark.parametrize('errors', [[], [1, np.inf], [np.nan]])

@@ -144,11 +144,12 @@ def test_the_page_shows_what_is_known() -> None:
     evaluation = Evaluation(frames, out_of_place=out_of_place())
     report = build_report(evaluation)
     page = html_page(report, evaluation)
-    assert page.count('<svg') == 8
+    assert page.count('<svg') == 14
     for words in ('Is the covariance calibrated?', 'Sparsification', 'NEES',
                   'by an oracle', 'Out-of-place detection', 'of other places (30)'):
         assert words in page
-    table, oracle = markdown_page(report), report.sparsification.translation_m.oracle_p95
+    table = markdown_page(report, evaluation)
+    oracle = report.sparsification.translation_m.oracle_p95
     assert 'AUROC' in table
     assert f'| translation, p95 by an oracle (m) | {oracle[-1]:.3g} |' in table
     plain = Evaluation([replace(frame, covariance=None) for frame in frames])

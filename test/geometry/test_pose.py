@@ -71,6 +71,8 @@ def test_a_pose_cannot_be_changed_from_outside() -> None:
     ([0, 0, float('nan')], [0, 0, 0, 1], 'finite'),
     ([0, 0, 0], [0, 0, 0, 2], 'length 1'),
     ([0, 0, 0], [0, 0, 0, 0], 'length 1'),
+    ([0, 0, 0], [0, 0, 0, 1.1], 'length 1'),
+    ([0, 0, 0], [0, 0, 0, 0.99], 'length 1'),
     ([0, 0, 0], [0, 0, float('inf'), 1], 'finite'),
 ])
 def test_what_is_no_pose_is_refused(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 from helpers import CAMERA, cameras, random_image, with_distortion
 from hypothesis import assume, given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 import numpy as np
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
+from posenet_ros.geometry.distortion import EQUIDISTANT
 from posenet_ros.imaging.preprocess import centred, Preprocess
 import pytest
 
@@ -47,10 +50,13 @@ def test_without_a_short_side_the_whole_frame_is_seen() -> None:
     assert np.allclose(camera.field_of_view_deg(), FULL_HD.field_of_view_deg(), atol=0.1)
 
 
-@pytest.mark.parametrize('distorted', [False, True])
-def test_a_point_is_seen_where_the_input_camera_projects_it(distorted: bool) -> None:
-    camera = Camera(320, 240, 250.0, 250.0, 161.3, 118.7)
-    camera = with_distortion(camera) if distorted else camera
+PINHOLE = Camera(320, 240, 250.0, 250.0, 161.3, 118.7)
+FISHEYE = replace(
+    PINHOLE, distortion=(-0.05, 0.01, 0.0, 0.0), distortion_model=EQUIDISTANT)
+
+
+@pytest.mark.parametrize('camera', [PINHOLE, with_distortion(PINHOLE), FISHEYE])
+def test_a_point_is_seen_where_the_input_camera_projects_it(camera: Camera) -> None:
     point = np.array([[0.21, -0.13, 2.0]])
     x, y = camera.project(point)[0]
     columns, rows = np.meshgrid(np.arange(320), np.arange(240))

@@ -71,8 +71,9 @@ def test_a_truncated_json_is_named(folder: Path) -> None:
 
 
 def test_a_newer_format_says_to_update(folder: Path) -> None:
-    change(folder, format_version=99)
-    with pytest.raises(InputError, match=r"'format_version' is 99.*update posenet_ros"):
+    newer = artifacts.FORMAT_VERSION + 1
+    change(folder, format_version=newer)
+    with pytest.raises(InputError, match=rf"'format_version' is {newer}.*update posenet_ros"):
         artifacts.load(folder)
 
 

@@ -6,11 +6,14 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+from posenet_ros.geometry.camera import Camera
+from posenet_ros.geometry.distortion import EQUIDISTANT
 from posenet_ros.geometry.lie import so3_exp
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.features import DESCRIPTOR_SIZE, detect, detection_size, max_reduction
 from posenet_ros.landmarks.matching import match_mutual, unit_rows
 from posenet_ros.landmarks.options import FeatureOptions
+import pytest
 from training_helpers import LARGE_CAMERA as CAMERA
 from training_helpers import MAP_FROM_CAMERA, wall_view
 
@@ -29,12 +32,13 @@ def test_features_match_those_of_a_rotated_camera() -> None:
     assert np.mean(off < 2 / CAMERA.fx) > 0.9
 
 
-def test_points_are_undistorted_at_any_image_size() -> None:
-    bent = replace(CAMERA, distortion=(-0.2, 0.05, 0.001, -0.001))
-    maps = cv2.initUndistortRectifyMap(
-        CAMERA.matrix, None, np.eye(3), CAMERA.matrix, CAMERA.size, cv2.CV_32FC1)
-    pixels = np.stack(maps, axis=-1).reshape(-1, 1, 2)
-    straight = cv2.undistortPoints(pixels, bent.matrix, np.array(bent.distortion), P=CAMERA.matrix)
+@pytest.mark.parametrize('bent', [
+    replace(CAMERA, distortion=(-0.2, 0.05, 0.001, -0.001)),
+    replace(CAMERA, distortion=(0.01, 0.0, 0.0, 0.0), distortion_model=EQUIDISTANT)])
+def test_points_are_undistorted_at_any_image_size(bent: Camera) -> None:
+    columns, rows = np.meshgrid(np.arange(320), np.arange(240))
+    rays = bent.undistort_points(np.column_stack([columns.ravel(), rows.ravel()]))
+    straight = CAMERA.project(np.column_stack([rays, np.ones(len(rays))])).astype(np.float32)
     plain = wall_view(HERE, CAMERA)
     image = cv2.remap(plain, straight.reshape(240, 320, 2), None, cv2.INTER_CUBIC)
     expected = detect(plain, CAMERA)
@@ -68,3 +72,14 @@ def test_the_number_of_keypoints_is_limited() -> None:
     assert len(detect(noise, CAMERA).descriptors) > 200
     assert len(detect(noise, CAMERA, FeatureOptions(max_keypoints=50)).descriptors) <= 50
     assert len(detect(noise, CAMERA, FeatureOptions(width=80)).descriptors) < 100
+
+
+def test_features_where_no_ray_leads_are_left_out() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
+    every = detect(noise, CAMERA)
+    rim = replace(CAMERA, fx=90.0, fy=90.0, distortion=(0.0, 0.0, 0.0, 0.0),
+                  distortion_model=EQUIDISTANT)  # 90 degrees are 141 of 160 pixels
+    found = detect(noise, rim)
+    assert 0 < len(found.points_normalized) < len(every.points_normalized)
+    assert np.isfinite(found.points_normalized).all()
+    assert len(found.descriptors) == len(found.points_normalized)

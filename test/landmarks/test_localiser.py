@@ -7,16 +7,23 @@ import json
 import math
 from pathlib import Path
 import shutil
+import time
 
+import cv2
 import numpy as np
 from posenet_ros import evaluate
+from posenet_ros.arrays import RgbImage
 from posenet_ros.errors import InputError
 from posenet_ros.evaluation import evaluator
 from posenet_ros.evaluation.metrics.pose_errors import rotation_errors_deg
+from posenet_ros.geometry.camera import Camera
+from posenet_ros.geometry.distortion import EQUIDISTANT
 from posenet_ros.geometry.lie import rotation_vectors_rad, so3_exp
 from posenet_ros.geometry.pose import Pose
+from posenet_ros.imaging.decoding import Frame
 from posenet_ros.imaging.files import read_image
-from posenet_ros.inference.artifact import LANDMARKS_FILE, load, save, TRAIN_FILE
+from posenet_ros.imaging.quality import FrozenImageDetector
+from posenet_ros.inference.artifact import LANDMARKS_FILE, load, LoadedArtifact, save, TRAIN_FILE
 from posenet_ros.inference.prediction import Prediction
 from posenet_ros.landmarks import landmark_map
 from posenet_ros.landmarks.absolute_pose import AbsolutePose
@@ -25,6 +32,11 @@ from posenet_ros.landmarks.landmark_map import Landmarks
 from posenet_ros.landmarks.localiser import LandmarkLocaliser, make_landmark_localiser
 from posenet_ros.landmarks.options import DEFAULT_LOCALISER as OPTIONS
 from posenet_ros.landmarks.place_map import load_place_map
+from posenet_ros.localisation.camera_info_policy import CameraInfoPolicy
+from posenet_ros.localisation.gate import Decision, Gate, Verdict
+from posenet_ros.localisation.gate_config import NODE_DEFAULTS
+from posenet_ros.localisation.pipeline import judge, localise, QueryResult
+from posenet_ros.localisation.query_camera import choose_query_camera
 from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.training.data.datasets import Dataset, read_dataset
 from posenet_ros.training.data.view_pairs import make_view_set as cameras_at
@@ -37,7 +49,13 @@ from posenet_ros.training.landmarks import validation as refined
 from posenet_ros.training.landmarks.triangulation import triangulate
 import pytest
 from training_helpers import LARGE_CAMERA as CAMERA
-from training_helpers import MAP_FROM_CAMERA, train_tiny, WALL_M, write_wall_dataset
+from training_helpers import (
+    MAP_FROM_CAMERA,
+    train_tiny,
+    WALL_M,
+    wall_view,
+    write_wall_dataset,
+)
 
 SETTINGS = ('weights=none', 'input_width=48', 'input_height=36', 'pooling=spatial',
             'head_width=64', 'epochs=1', 'batch=8', 'colour=0.2', 'noise=3', 'validation=0.3',
@@ -385,6 +403,95 @@ def test_the_matches_of_a_refined_pose_are_where_the_image_shows_the_landmarks(
     assert off(there, turned @ truth)[0] < 1e-6
 
 
+LONG = Camera(400, 300, 443.0, 443.0, 199.5, 149.5)  # of 1.33 times the focal length
+WIDE = Camera(320, 180, 266.0, 266.0, 159.5, 89.5)  # 16:9
+FISHEYE = Camera(320, 240, 200.0, 200.0, 161.0, 118.0, (0.02, -0.01, 0.0, 0.0), EQUIDISTANT)
+
+
+def photograph(truth: Pose, camera: Camera) -> RgbImage:
+    """Return what a camera sees of the wall."""
+    if not camera.distortion:
+        return wall_view(truth, camera)
+    pinhole = Camera(900, 700, 266.0, 266.0, 449.5, 349.5)  # sees more
+    columns, rows = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
+    rays = camera.undistort_points(np.column_stack([columns.ravel(), rows.ravel()]))
+    sources = pinhole.project(np.column_stack([rays, np.ones(len(rays))])).astype(np.float32)
+    return cv2.remap(wall_view(truth, pinhole), sources.reshape(*columns.shape, 2), None,
+                     cv2.INTER_CUBIC)
+
+
+def answer(loaded: LoadedArtifact, truth: Pose, image: RgbImage, camera: Camera,
+           ) -> tuple[QueryResult, Decision]:
+    """Localise an image of another camera, with a network that is a metre off."""
+    guess = rough(truth, 3)
+    relocaliser = Relocaliser(
+        lambda _: Prediction(guess.translation_m[None], guess.quat_xyzw[None]), loaded,
+        landmark_localiser=make_landmark_localiser(loaded, True))
+    query = choose_query_camera(relocaliser, camera, CameraInfoPolicy.ADAPT)
+    assert query.warp_into == CAMERA
+    result = localise(relocaliser, lambda _: Frame(image, 1, ''), query.camera, time.monotonic,
+                      query.warp_into)
+    assert not result.failure
+    gate = Gate(NODE_DEFAULTS, loaded.scene)
+    return result, judge(result, gate, FrozenImageDetector(), 1).decision
+
+
+@pytest.mark.parametrize('camera', [LONG, WIDE, FISHEYE])
+def test_another_camera_is_localised_by_landmarks_from_its_image_as_it_is(
+        walked: Dataset, model: Path, camera: Camera) -> None:
+    loaded = load(model)
+    for sample in (walked.samples[5], walked.samples[18]):
+        truth = sample.map_from_camera
+        result, decision = answer(loaded, truth, photograph(truth, camera), camera)
+        assert decision.accepted, decision
+        assert off(result.estimate.map_from_camera, truth)[0] < 0.05
+        as_it_is = detect(photograph(truth, camera), camera)
+        assert np.array_equal(result.features.points_normalized, as_it_is.points_normalized)
+
+
+def test_what_the_landmarks_do_not_confirm_of_another_camera_is_withheld(
+        walked: Dataset, model: Path) -> None:
+    loaded, truth = load(model), walked.samples[5].map_from_camera
+    noise = cv2.resize(np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8), LONG.size)
+    result, decision = answer(loaded, truth, noise, LONG)
+    assert result.estimate.landmarks == 0
+    assert decision.verdict is Verdict.CAMERA_DIFFERS
+    assert '0 keypoints' in decision.reasons[0]
+
+
+def test_the_evaluator_adapts_to_another_camera(
+        wall: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = tmp_path / 'long'
+    shutil.copytree(wall, data)
+    for sample in read_dataset(data, 'test', None).samples:
+        image = photograph(sample.map_from_camera, LONG)
+        cv2.imwrite(str(sample.path), np.ascontiguousarray(image[..., ::-1]))
+    (data / 'camera.json').write_text(json.dumps(LONG.to_mapping()))
+    common = ['--model', str(model), '--data', str(data), '--out', str(tmp_path / 'r')]
+    loaded = load(model)
+
+    def evaluated(*options: str) -> evaluator.Evaluation:
+        given = evaluate.parser().parse_args([*common, *options])
+        with evaluator.open_source(given) as source:
+            return evaluator.evaluate(loaded, source, given)
+
+    found = evaluated('--refine')
+    assert {frame.verdict for frame in found.frames} <= {Verdict.ACCEPTED, Verdict.CAMERA_DIFFERS}
+    good = [frame for frame in found.frames if frame.verdict is Verdict.ACCEPTED]
+    assert len(good) >= 9
+    assert np.median([off(frame.estimate, frame.truth)[0] for frame in good]) < 0.05
+    assert 'fx=332.5' in found.data['camera_differs']
+    assert 'fx=332.5' in capsys.readouterr().err
+    with pytest.raises(InputError, match='give --refine to answer by landmarks'):
+        evaluated()
+    with pytest.raises(InputError, match=r'train for this camera$'):
+        evaluated('--refine', '--camera-info-policy', 'refuse')
+    ignored = evaluated('--camera-info-policy', 'ignore')
+    assert 'camera_differs' not in ignored.data
+    own = evaluated('--camera', '332.5,332.5,199.5,149.5')
+    assert 'camera_differs' not in own.data
+
+
 def test_a_place_map_without_landmarks_has_the_training_images(model: Path, tmp_path: Path,
                                                                ) -> None:
     bare = replace(load(model), folder=tmp_path)
@@ -476,6 +583,18 @@ def test_landmarks_of_other_images_than_the_descriptors_are_refused(
     landmark_map.save(found.subset(np.arange(20)), folder / LANDMARKS_FILE)
     with pytest.raises(InputError, match=r'those of 36 images: make them anew .*Received: 20'):
         make_landmark_localiser(replace(load(crossed), folder=folder), True)
+
+
+def test_pickled_landmarks_are_refused(found: Landmarks, tmp_path: Path) -> None:
+    file = tmp_path / LANDMARKS_FILE
+    landmark_map.save(found, file)
+    with np.load(file) as arrays:
+        content = dict(arrays)
+    landmark_map.load(file)
+    name = next(iter(content))
+    np.savez(file, **{**content, name: content[name].astype(object)})
+    with pytest.raises(InputError, match='is damaged: Object arrays cannot be loaded'):
+        landmark_map.load(file)
 
 
 def test_a_model_without_landmarks_says_what_to_do(wall: Path, model: Path) -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 import numpy as np
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.estimate import PoseEstimate
+from posenet_ros.geometry.matches import LandmarkMatches
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.inference.calibration import Scene
 from posenet_ros.localisation.gate import Gate, Verdict
@@ -30,6 +31,12 @@ def test_an_estimate_inside_the_trained_area_is_accepted() -> None:
 def test_an_estimate_too_far_outside_is_rejected_with_its_distance() -> None:
     decision = Gate(GateConfig(0.5), SCENE).decide(estimate(3), 1)
     assert decision.verdict is Verdict.OUT_OF_BOUNDS
+    assert '2.0 m outside' in decision.reasons[0]
+
+
+@pytest.mark.parametrize('position', [(-3, 0, 0), (0, 4, 0), (0, -4, 0), (0, 0, 5), (0, 0, -2)])
+def test_the_trained_area_has_three_dimensions(position: tuple[float, float, float]) -> None:
+    decision = Gate(GateConfig(0.5), SCENE).decide(estimate(*position), 1)
     assert '2.0 m outside' in decision.reasons[0]
 
 
@@ -66,9 +73,51 @@ def test_an_image_no_newer_than_the_last_is_stale_until_reset() -> None:
 
 
 def test_a_rejected_estimate_is_not_remembered() -> None:
+    gate = Gate(GateConfig(0.5, max_jump_m=1.0), SCENE)
+    assert not gate.decide(estimate(9), 100).accepted
+    assert gate.decide(estimate(0), 101).accepted
+
+
+@pytest.mark.parametrize('late_ns', [1_000, 10_000_000, 10**9])
+def test_a_late_image_is_stale_and_changes_nothing(late_ns: int) -> None:
+    gate, s = Gate(GateConfig(max_jump_m=1.0, reaccept_frames=3), SCENE), 10**9
+    assert gate.decide(estimate(0), 10 * s).accepted
+    assert gate.decide(estimate(8), 11 * s).verdict is Verdict.JUMP
+    late = gate.decide(estimate(8), 11 * s - late_ns)
+    assert late.verdict is Verdict.STALE
+    assert gate.decide(estimate(8), 11 * s + 1).verdict is Verdict.JUMP, 'it is no witness'
+    assert gate.decide(estimate(0.1), 12 * s).accepted
+    assert gate.decide(estimate(0.1), 12 * s - late_ns).verdict is Verdict.STALE
+
+
+def test_further_back_than_a_second_everything_begins_anew() -> None:
+    gate = Gate(GateConfig(max_jump_m=1.0), SCENE)
+    assert gate.decide(estimate(0), 10**10).accepted
+    assert gate.decide(estimate(9), 9 * 10**9 - 1).accepted, 'no jump: the past is forgotten'
+    assert gate.decide(estimate(0), 9 * 10**9).verdict is Verdict.JUMP
+
+
+def test_a_rejected_image_is_the_last_one_too() -> None:
     gate = Gate(GateConfig(0.5), SCENE)
     assert not gate.decide(estimate(9), 100).accepted
-    assert gate.decide(estimate(0), 50).accepted
+    assert gate.decide(estimate(0), 99).verdict is Verdict.STALE
+
+
+@pytest.mark.parametrize(('landmarks', 'needed', 'verdict'), [
+    (0, 0, Verdict.ACCEPTED), (0, 15, Verdict.CAMERA_DIFFERS), (14, 15, Verdict.CAMERA_DIFFERS),
+    (15, 15, Verdict.ACCEPTED)])
+def test_a_pose_of_another_camera_needs_landmarks(
+        landmarks: int, needed: int, verdict: Verdict) -> None:
+    one = PoseEstimate(Pose(), np.eye(6), None, landmarks)
+    assert Gate(GateConfig(), SCENE).decide(one, 1, min_keypoints=needed).verdict is verdict
+
+
+def test_landmarks_of_one_keypoint_count_once() -> None:
+    points = np.repeat([[0.1, 0.2], [0.3, 0.1]], [20, 1], axis=0)
+    matches = LandmarkMatches(np.ones((21, 3)), points, np.zeros(21, np.intp), np.ones(21, bool))
+    one = PoseEstimate(Pose(), np.eye(6), None, 21, matches)
+    decision = Gate(GateConfig(), SCENE).decide(one, 1, min_keypoints=15)
+    assert '2 keypoints' in decision.reasons[0]
 
 
 @pytest.mark.parametrize('limit', [-1.0, float('nan')])

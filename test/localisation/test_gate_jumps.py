@@ -116,3 +116,31 @@ def test_seed_and_reset() -> None:
 def test_a_carried_robot_needs_one_frame_at_least() -> None:
     with pytest.raises(ValueError, match='reaccept_frames has to be at least 1'):
         GateConfig(reaccept_frames=0)
+
+
+def test_the_velocity_is_that_of_the_last_second_and_no_older() -> None:
+    gate = Gate(LIMITS, SCENE)
+    walk = [0.4 * i for i in range(11)] + [4.0] * 15  # 4 m/s, then 1.5 s at rest
+    assert set(verdicts(gate, walk)) == {ACCEPTED}
+    assert gate.decide(at(4.0), (len(walk) + 8) * PERIOD_NS).accepted
+
+
+def test_the_motion_is_predicted_no_longer_than_it_was_observed() -> None:
+    walk = [0.4 * i for i in range(11)]  # one second
+    for x, verdict in ((8.0, ACCEPTED), (24.0, JUMP)):
+        gate = Gate(LIMITS, SCENE)
+        assert set(verdicts(gate, walk)) == {ACCEPTED}
+        assert gate.decide(at(x), 61 * PERIOD_NS).verdict is verdict  # after 5 s
+
+
+def test_jumps_have_to_agree_in_a_row() -> None:
+    gate = Gate(LIMITS, SCENE)
+    assert verdicts(gate, [0, 9, 0, 9, 0, 9, 0, 9]) == [ACCEPTED, JUMP] * 4
+
+
+def test_the_largest_standard_deviation_counts_along_any_direction() -> None:
+    covariance = np.eye(6) * 1e-6
+    covariance[:2, :2] = [[0.2, 0.15], [0.15, 0.2]]  # 0.45 m along x and y, 0.59 m between them
+    one = PoseEstimate(Pose(), covariance)
+    assert Gate(GateConfig(max_sigma_m=0.5), SCENE).decide(one, 1).verdict is Verdict.UNCERTAIN
+    assert Gate(GateConfig(max_sigma_m=0.6), SCENE).decide(one, 1).accepted

@@ -78,6 +78,30 @@ def test_it_begins_anew_after_a_gap_and_when_time_goes_back() -> None:
         np.testing.assert_array_equal(result.covariance, COVARIANCE)
 
 
+def predicted(config: SmootherConfig, covariance: np.ndarray, spin: float) -> np.ndarray:
+    """Return the (12, 12) covariance a second after an estimate, of a camera turning about z."""
+    smoother = Smoother(config)
+    smoother.update(PoseEstimate(Pose(), covariance), PERIOD_NS)
+    smoother._motion[5] = spin
+    smoother._predict(1.0)
+    return smoother._covariance
+
+
+def test_the_covariance_of_the_rotation_turns_with_the_camera() -> None:
+    config = SmootherConfig(1e-6, 1e-6, start_speed=1e-6)
+    covariance = diagonal_covariance((0.1,) * 3, (0.3, 0.1, 0.2))
+    after = predicted(config, covariance, np.pi / 2)
+    np.testing.assert_allclose(after[3:6, 3:6], np.diag([0.01, 0.09, 0.04]), atol=1e-9)
+    np.testing.assert_allclose(after[:3, :3], np.eye(3) * 0.01, atol=1e-9)
+
+
+def test_the_process_noise_is_that_of_the_acceleration() -> None:
+    still = np.eye(6) * 1e-12
+    after = predicted(SmootherConfig(0.6, 0.2, start_speed=1e-6), still, 0.0)
+    noise = np.repeat([0.36, 0.04], 3)  # of one second
+    np.testing.assert_allclose(np.diag(after), np.concatenate([noise / 4, noise]), atol=1e-9)
+
+
 def test_bad_settings_are_refused() -> None:
     with pytest.raises(InputError, match='positive'):
         SmootherConfig(acceleration=0.0)

@@ -28,7 +28,8 @@ from posenet_ros.localisation.gate import Gate, Verdict
 from posenet_ros.localisation.gate_config import GateConfig, NODE_DEFAULTS
 from posenet_ros.localisation.pipeline import judge, localise, QueryResult
 from posenet_ros.localisation.relocaliser import Prediction, Relocaliser
-from posenet_ros.ros_data.messages import camera_from_message, frame_from_message
+from posenet_ros.ros_data.camera_info import camera_from_message
+from posenet_ros.ros_data.messages import frame_from_message
 import pytest
 
 INTEGERS = st.integers(-2, 70) | st.integers(-2**31, 2**32)
@@ -56,6 +57,19 @@ def answered(message: object, camera: Camera | None = None,
     """Localise a message."""
     return localise(relocaliser(), partial(frame_from_message, message), camera, time.monotonic,
                     warp_into)
+
+
+def test_a_result_has_the_camera_of_its_image_as_it_came() -> None:
+    half = CAMERA.scaled(CAMERA.width // 2, CAMERA.height // 2)
+    small = image(width=half.width, height=half.height, step=3 * half.width,
+                  data=random_image(half).tobytes())
+    assert answered(small).camera == half  # the model's, at the image's size
+    other = replace(CAMERA, fx=2 * CAMERA.fx)
+    assert answered(image(), other).camera == other
+    warped = answered(image(), other, CAMERA)
+    assert warped.camera == other  # for it is drawn on the image, not on what it is warped into
+    assert (warped.network_input != answered(image(), other).network_input).any()
+    assert answered(image(encoding='nonsense')).camera is None
 
 
 @st.composite
@@ -88,15 +102,17 @@ def test_any_image_is_answered_or_bad_and_never_a_failure(message: SimpleNamespa
 
 @given(st.builds(
     SimpleNamespace, width=INTEGERS, height=INTEGERS, k=st.lists(FLOATS, min_size=9, max_size=9),
-    d=st.lists(FLOATS, max_size=15),
-    distortion_model=st.sampled_from(['plumb_bob', 'rational_polynomial', 'equidistant', '']),
+    d=st.lists(FLOATS, max_size=15), p=st.lists(FLOATS, min_size=12, max_size=12),
+    distortion_model=st.sampled_from(['plumb_bob', 'rational_polynomial', 'equidistant', '', 'x']),
     binning_x=INTEGERS, binning_y=INTEGERS,
     roi=st.builds(SimpleNamespace, x_offset=INTEGERS, y_offset=INTEGERS, width=INTEGERS,
-                  height=INTEGERS)))
+                  height=INTEGERS)), st.sampled_from(['', '/image_rect']))
 @settings(max_examples=500, deadline=None)
-def test_any_camera_info_is_a_camera_or_refused(message: SimpleNamespace) -> None:
+def test_any_camera_info_is_a_camera_or_refused(message: SimpleNamespace, topic: str) -> None:
     with suppress(InputError):
-        relocaliser().check_camera(camera_from_message(message))
+        camera = camera_from_message(message, topic).camera
+        if camera:
+            relocaliser().check_camera(camera)
 
 
 class FakeClock:
@@ -154,6 +170,28 @@ def test_identical_images_are_counted_in_the_order_of_judging() -> None:
                 for i, one in enumerate((result, result, result, other, result), 1)]
     accepted = Verdict.ACCEPTED
     assert verdicts == [accepted, accepted, Verdict.FROZEN, accepted, accepted]
+
+
+def test_late_images_do_not_count_as_frozen() -> None:
+    gate = Gate(GateConfig(reject_faulty_images=True, max_identical_images=3),
+                tiny_artifact().scene)
+    frozen, result = FrozenImageDetector(), answered(image())
+    verdicts = [judge(result, gate, frozen, stamp).decision.verdict for stamp in (9, 9, 8, 10, 11)]
+    assert verdicts == [Verdict.ACCEPTED, Verdict.STALE, Verdict.STALE, Verdict.ACCEPTED,
+                        Verdict.FROZEN]
+
+
+@pytest.mark.parametrize(('focal', 'seen', 'keypoints'), [
+    (50.0, 0, 15), (100.0, 0, 30), (200.0, 255, 59)])
+def test_an_image_that_shows_little_of_the_view_is_given_to_the_network_as_it_is(
+        focal: float, seen: int, keypoints: int) -> None:
+    camera = replace(CAMERA, fx=focal, fy=focal, cx=31.0)
+    picture = np.full((CAMERA.height, CAMERA.width, 3), 255, np.uint8)
+    result = answered(image(data=picture.tobytes()), camera, CAMERA)
+    assert result.network_input[0, 0, 0] == seen or focal == 50.0
+    assert result.network_input[16, 16, 0] == 255
+    assert result.statistics.dark == 0, 'the black border is no darkness'
+    assert abs(result.min_keypoints - keypoints) <= 2
 
 
 def test_an_image_without_an_estimate_is_not_judged_but_counted() -> None:

@@ -353,6 +353,15 @@ def test_no_pickle_runs_code(tmp_path: Path) -> None:
     assert victim.exists()
 
 
+@pytest.mark.parametrize('name', ['numpy load', 'builtins eval', 'builtins getattr', 'torch load',
+                                  'collections Counter', 'torch._utils _rebuild_tensor'])
+def test_no_other_name_is_known_to_the_reader_of_torch_files(name: str, tmp_path: Path) -> None:
+    path = tmp_path / 'evil.pth'
+    path.write_bytes(b'c' + name.replace(' ', '\n').encode() + b'\n.')
+    with pytest.raises(InputError, match=rf"wants to call {name.replace(' ', '.')}"):
+        torch_file.read_torch(path)
+
+
 @pytest.mark.parametrize('content', [b'', b'PK\x03\x04 a newer file', pickle.dumps(1) * 4])
 def test_a_file_of_another_kind_is_named(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / 'other.pth'

@@ -26,7 +26,6 @@ from posenet_ros.ros_data.bag_writer import (
     pose_message,
     transform_message,
 )
-from posenet_ros.ros_data.topics import camera_info_beside
 import pytest
 from rosbags.rosbag1 import Writer as Writer1
 from rosbags.typesys import get_typestore, Stores
@@ -96,7 +95,7 @@ def test_frames_and_camera(bag: BagReader) -> None:
     for index, frame in enumerate(frames):
         np.testing.assert_array_equal(frame.image, picture(index).image)
         assert (frame.stamp_ns, frame.frame_id) == (picture(index).stamp_ns, 'camera')
-    assert bag.camera() == CAMERA
+    assert bag.calibration().camera == CAMERA
 
 
 def test_truth(bag: BagReader) -> None:
@@ -162,11 +161,6 @@ def test_a_mistyped_topic_gets_a_suggestion(bag: BagReader) -> None:
         bag.camera_topic('/camera/camera_inof')
 
 
-@pytest.mark.parametrize('image', ['/left/image_raw', '/left/image_raw/compressed'])
-def test_camera_info_stands_beside_the_images(image: str) -> None:
-    assert camera_info_beside(image) == '/left/camera_info'
-
-
 def test_several_image_topics_want_a_choice(tmp_path: Path) -> None:
     """With two cameras the camera_info beside the images is taken."""
     with new_bag(tmp_path / 'two') as writer:
@@ -176,9 +170,9 @@ def test_several_image_topics_want_a_choice(tmp_path: Path) -> None:
     with BagReader(tmp_path / 'two') as bag:
         with pytest.raises(InputError, match='choose one of /left/image_raw, /right/image_raw'):
             bag.image_topic()
-        assert bag.camera(image_topic='/right/image_raw') == CAMERA.undistorted()
+        assert bag.calibration(image_topic='/right/image_raw').camera == CAMERA.undistorted()
         with pytest.raises(InputError, match='several'):
-            bag.camera()
+            bag.calibration()
         with pytest.raises(InputError, match=r'a pose topic.*Received: none'):
             bag.truth()
 
@@ -257,7 +251,7 @@ def test_ros_1_bags(tmp_path: Path) -> None:
             writer.write(connection, START_NS, types.serialize_ros1(message, kind))
     with BagReader(tmp_path / 'old.bag') as bag:
         np.testing.assert_array_equal(next(bag.frames()).image, frame.image)
-        assert bag.camera() == CAMERA
+        assert bag.calibration().camera == CAMERA
         assert_close(bag.truth().at(frame.stamp_ns), pose)
 
 

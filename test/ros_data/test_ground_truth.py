@@ -58,6 +58,9 @@ def read(path: Path, source: TruthSource, camera_frame: str = 'camera') -> Groun
     (TruthSource('/pose', map_frame='map'), MAP_FROM_CAMERA @ BASE_FROM_CAMERA.inverse()),
     (TruthSource('/odom', map_frame='map', tracked_frame='camera'),
      MAP_FROM_CAMERA @ BASE_FROM_CAMERA.inverse()),
+    (TruthSource('/odom', map_frame='/map'), MAP_FROM_CAMERA),
+    (TruthSource('/pose', map_frame='/map', tracked_frame='/base_link'), MAP_FROM_CAMERA),
+    (TruthSource(tf=('/map', '/camera')), MAP_FROM_CAMERA),
     (TruthSource(tf=('map', 'camera')), MAP_FROM_CAMERA)])
 def test_truth_is_brought_to_the_camera_in_the_map(
         path: Path, source: TruthSource, expected: Pose) -> None:

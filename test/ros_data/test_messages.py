@@ -14,11 +14,9 @@ from hypothesis import strategies as st
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.errors import InputError
-from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import decode_compressed, ENCODINGS, ImageError
 from posenet_ros.ros_data.messages import (
-    camera_from_message,
     fill_covariance,
     fill_pose,
     fill_transform,
@@ -229,52 +227,6 @@ def test_equals_cv_bridge(case: tuple[NDArray[np.uint8], SimpleNamespace]) -> No
     np.testing.assert_allclose(frame_from_message(msg).image, expected, atol=1)
 
 
-def camera_info(**changes: object) -> SimpleNamespace:
-    """Return a CameraInfo of a 640x480 camera with some fields changed."""
-    roi = SimpleNamespace(x_offset=0, y_offset=0, width=0, height=0)
-    fields = {'width': 640, 'height': 480, 'k': [500.0, 0, 320, 0, 510, 240, 0, 0, 1],
-              'd': [0.1, -0.2, 0.01, 0.02, 0.3], 'distortion_model': 'plumb_bob',
-              'binning_x': 0, 'binning_y': 0, 'roi': roi}
-    return SimpleNamespace(**{**fields, **changes})
-
-
-@pytest.mark.parametrize(('model', 'coefficients'), [
-    ('plumb_bob', (0.1, -0.2, 0.01, 0.02, 0.3)), ('plumb_bob', (0.1, -0.2, 0.01, 0.02)),
-    ('rational_polynomial', tuple(np.linspace(0.1, 0.8, 8)))])
-def test_camera(model: str, coefficients: tuple[float, ...]) -> None:
-    """The intrinsics and the distortion arrive."""
-    camera = camera_from_message(camera_info(distortion_model=model, d=np.array(coefficients)))
-    assert camera == Camera(640, 480, 500, 510, 320, 240, coefficients)
-
-
-@pytest.mark.parametrize(('model', 'd'), [
-    ('', []), ('', [0.0] * 5), ('plumb_bob', [0.0] * 5), ('plumb_bob', [])])
-def test_camera_without_distortion(model: str, d: list[float]) -> None:
-    """Zero coefficients are none."""
-    assert camera_from_message(camera_info(distortion_model=model, d=d)).distortion == ()
-
-
-def test_camera_of_a_region_and_of_binning() -> None:
-    """The camera is that of the pixels that are in the message."""
-    roi = SimpleNamespace(x_offset=100, y_offset=50, width=320, height=200)
-    camera = camera_from_message(camera_info(roi=roi, binning_x=2, binning_y=2))
-    whole = camera_from_message(camera_info())
-    assert camera == whole.cropped(100, 50, 320, 200).scaled(160, 100)
-
-
-@pytest.mark.parametrize(('changes', 'expected'), [
-    ({'k': [0.0] * 9}, 'calibrated'),
-    ({'distortion_model': 'equidistant', 'd': [0.0] * 4}, "'equidistant' with 4; rectify"),
-    ({'distortion_model': '', 'd': [0.1] * 5}, "'' with 5"),
-    ({'d': [0.1] * 3}, 'with 3'),
-    ({'d': [float('nan')] * 5}, 'finite'),
-    ({'width': 0}, '0x480')])
-def test_bad_camera_is_refused(changes: dict[str, object], expected: str) -> None:
-    """A camera that cannot be used says what to do."""
-    with pytest.raises(InputError, match=expected):
-        camera_from_message(camera_info(**changes))
-
-
 POSES = st.builds(
     lambda t, q: Pose(np.array(t), np.array(q) / np.linalg.norm(q)),
     st.tuples(*[st.floats(-1e6, 1e6)] * 3),
@@ -303,12 +255,26 @@ def assert_same_pose(one: Pose, other: Pose) -> None:
     np.testing.assert_allclose(one.quat_xyzw, other.quat_xyzw, atol=1e-15)
 
 
-def test_a_pose_that_is_none_is_refused() -> None:
-    """The zero quaternion of an empty message is an error."""
+def message_of(*quat_xyzw: float) -> SimpleNamespace:
+    """Return a geometry_msgs/Pose of that quaternion."""
+    x, y, z, w = quat_xyzw
+    return SimpleNamespace(position=SimpleNamespace(x=0.0, y=0.0, z=0.0),
+                           orientation=SimpleNamespace(x=x, y=y, z=z, w=w))
+
+
+@pytest.mark.parametrize('quat', [
+    (0.0, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0, float('nan')), (0.0, 0.0, 0.0, 1.1),
+    (0.0, 0.0, 0.0, 1.0051), (0.0, 0.0, 0.0, 0.9949)])
+def test_a_quaternion_that_tf2_refuses_is_refused(quat: tuple[float, ...]) -> None:
     with pytest.raises(InputError, match='length 1'):
-        pose_from_message(SimpleNamespace(
-            position=SimpleNamespace(x=0.0, y=0.0, z=0.0),
-            orientation=SimpleNamespace(x=0.0, y=0.0, z=0.0, w=0.0)))
+        pose_from_message(message_of(*quat))
+
+
+@pytest.mark.parametrize('quat', [
+    (0.0, 0.0, 0.71, 0.71), (0.0, 0.0, 0.0, 1.0049), (0.0, 0.0, 0.0, 0.9951)])
+def test_a_quaternion_that_tf2_takes_is_normalised(quat: tuple[float, ...]) -> None:
+    pose = pose_from_message(message_of(*quat))
+    np.testing.assert_allclose(pose.quat_xyzw, np.array(quat) / np.linalg.norm(quat), atol=1e-12)
 
 
 @given(st.integers(0, 2**31 * 10**9 - 1))

@@ -39,7 +39,7 @@ def test_frames_and_topic_are_our_defaults() -> None:
     values, ours = settings(), Parameters()
     assert values['map_frame'] == values['world_frame'] == ours.map_frame
     assert (values['base_link_frame'], values['odom_frame']) == (ours.base_frame, ours.odom_frame)
-    source = (ROOT / 'posenet_ros' / 'ros_node' / 'publishers.py').read_text()
+    source = (ROOT / 'posenet_ros' / 'ros_node' / 'publishing' / 'publishers.py').read_text()
     topic = str(values['pose0'])
     assert topic.startswith('relocaliser/')  # the node's name
     assert f"PoseWithCovarianceStamped, '~/{topic.split('/')[1]}'" in source

@@ -170,6 +170,17 @@ class Evil:
         return os.system, (self.command,)
 
 
+@pytest.mark.parametrize('name', ['numpy load', 'numpy fromfile', 'builtins eval',
+                                  'builtins getattr', '_codecs decode', 'numpy.core.multiarray x'])
+def test_no_other_name_is_known_to_the_reader_of_pickles(name: str, tmp_path: Path) -> None:
+    path = write_npy(tmp_path / 'evil.npy', {})
+    head = path.read_bytes()
+    start = head.index(b'\x80')  # of the pickle, behind NumPy's header
+    path.write_bytes(head[:start] + b'c' + name.replace(' ', '\n').encode() + b'\n.')
+    with pytest.raises(InputError, match=rf"wants to call {name.replace(' ', '.')}"):
+        read_npy(path)
+
+
 def test_no_pickle_runs_code(tmp_path: Path) -> None:
     victim = tmp_path / 'victim'
     path = write_npy(tmp_path / 'evil.npy', {'conv1': Evil(f'touch {victim}')})

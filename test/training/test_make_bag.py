@@ -55,7 +55,7 @@ def make(data: Path, out: Path, *more: str) -> Path:
 def test_the_bag_holds_the_dataset(data: Path, tmp_path: Path, options: tuple[str, ...]) -> None:
     dataset = read_dataset(data, 'test')
     with BagReader(make(data, tmp_path / 'bag', *options)) as bag:
-        frames, truth, camera = list(bag.frames()), bag.truth(), bag.camera()
+        frames, truth, camera = list(bag.frames()), bag.truth(), bag.calibration().camera
         assert camera == CAMERA
         assert bag.topics['/tf_static'] == 'tf2_msgs/msg/TFMessage'
         assert set(bag.topics) >= {'/camera/camera_info', '/ground_truth/pose'}

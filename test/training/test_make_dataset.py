@@ -9,8 +9,10 @@ import cv2
 from hypothesis import given
 from hypothesis import strategies as st
 import numpy as np
+from posenet_ros.datasets.cameras import camera_in_file
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
+from posenet_ros.geometry.distortion import EQUIDISTANT
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import Frame
 from posenet_ros.imaging.files import read_image
@@ -104,6 +106,8 @@ def run(path: Path, *more: str) -> Path:
     (('--pose', '/odom'), BASE_FROM_CAMERA),
     (('--pose', '/odom', '--pose-of', 'camera'), Pose()),
     (('--tf', 'map', 'camera'), BASE_FROM_CAMERA),
+    (('--tf', '/map', '/camera'), BASE_FROM_CAMERA),
+    (('--pose', '/pose', '--pose-of', '/base_link'), BASE_FROM_CAMERA),
     (('--tf', 'map', 'base_link'), Pose())])
 def test_every_image_gets_the_pose_at_its_stamp(
         path: Path, options: tuple[str, ...], mounting: Pose) -> None:
@@ -211,6 +215,29 @@ def test_truth_of_another_time(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r'40 without a pose near in time.*same clock'):
         run(tmp_path / 'walk', '--pose', '/pose')
     assert not (tmp_path / 'data').exists()
+
+
+@pytest.mark.parametrize(('options', 'expected'), [
+    ((), None), (('--camera', '21'), Camera(24, 18, 21.0, 21.0, 11.5, 8.5)),
+    (('--camera', '21,22,11,8,fisheye,0.1,0,0,0'),
+     Camera(24, 18, 21.0, 22.0, 11.0, 8.0, (0.1, 0.0, 0.0, 0.0), EQUIDISTANT))])
+def test_a_bag_whose_camera_is_not_calibrated(
+        tmp_path: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...],
+        expected: Camera | None) -> None:
+    with new_bag(tmp_path / 'walk') as bag:
+        info = camera_message(CAMERA, START_NS, 'camera')
+        info.k[:] = 0
+        bag.write('/camera_info', info, START_NS)
+        for index in range(COUNT):
+            bag.write('/image', image_message(picture(index)), picture(index).stamp_ns)
+        write_poses(lambda pose, time_ns: bag.write(
+            '/pose', pose_message(pose, time_ns, 'map'), time_ns))
+    out = run(tmp_path / 'walk', '--pose', '/pose', *options)
+    said = capsys.readouterr().out
+    assert camera_in_file(out) == expected
+    assert ('no camera.json is written' in said) == (expected is None)
+    assert ('the camera is not calibrated' in said) == (expected is None)
+    assert ('is that of --camera' in said) == (expected is not None)
 
 
 def test_bags_of_two_cameras(path: Path, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from posenet_ros.training.export.quantisation import may_be_faster
 from posenet_ros.training.fitting.network_setup import make_network, network_config
 from posenet_ros.training.fitting.presets import load_preset
 from posenet_ros.training.pipelines import training_run
+from posenet_ros.utils.arguments import run_cli
 import pytest
 from training_helpers import (
     CAMERA,
@@ -159,13 +160,18 @@ def test_killed_and_resumed_gives_the_same_curve(
 def test_ctrl_c_leaves_the_last_epoch_and_no_model(
         court: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str]) -> None:
-    def interrupted(self: Batches, index: int) -> None:
-        raise KeyboardInterrupt
+    def interrupted(self: Batches, index: int) -> object:
+        if self.epoch == first:
+            raise KeyboardInterrupt
+        return given(self, index)
 
+    given = Batches.__getitem__
     monkeypatch.setattr(Batches, '__getitem__', interrupted)
-    assert train.main(arguments(court, tmp_path / 'model')) == 1
-    assert 'stopped before an epoch was done' in capsys.readouterr().out
-    assert list(tmp_path.iterdir()) == []  # neither model nor checkpoints nor lock
+    for first, expected in ((0, 'stopped before an epoch was done'), (1, 'To go on: ')):
+        assert run_cli(lambda: train.main(arguments(court, tmp_path / 'model'))) == 1
+        assert expected in capsys.readouterr().err.splitlines()[-1]
+        # neither model nor lock, and checkpoints only where there is an epoch
+        assert [path.name for path in tmp_path.iterdir()] == ['model.training'] * first
 
 
 def test_an_interrupted_training_says_how_to_go_on(
@@ -177,8 +183,8 @@ def test_an_interrupted_training_says_how_to_go_on(
     words = arguments(court, tmp_path / 'my model')
     with monkeypatch.context() as patch:
         patch.setattr(training_run.Training, 'save', interrupted)
-        assert train.main(words) == 1
-    line = capsys.readouterr().out.splitlines()[-1]
+        assert run_cli(lambda: train.main(words)) == 1
+    line = capsys.readouterr().err.splitlines()[-1]
     advice = shlex.split(line.partition('To go on: ')[2])
     assert advice[-len(words) - 1:] == [*words, '--resume']
     assert train.parser().parse_args(advice[-len(words) - 1:]).resume

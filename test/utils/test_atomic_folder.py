@@ -10,8 +10,8 @@ import sys
 from helpers import ROOT
 from posenet_ros.errors import InputError, PoseNetError
 from posenet_ros.utils.arguments import run_cli
-from posenet_ros.utils.atomic_folder import check_new, new_file, new_folder
-from posenet_ros.utils.files.kinds import FolderKind, MODEL, REPORT, TABLE
+from posenet_ros.utils.atomic_folder import check_new, new_file, new_folder, resumable_folder
+from posenet_ros.utils.files.kinds import FolderKind, MODEL, REPORT, SCENE, TABLE
 import pytest
 
 
@@ -190,3 +190,59 @@ def test_errors_become_one_line_and_an_exit_code(
 
 def test_a_command_that_returns_nothing_succeeded() -> None:
     assert run_cli(lambda: None) == 0
+
+
+def write_part(folder: Path, name: str, fingerprint: str,
+               error: type[BaseException] | None = None) -> None:
+    """Write a file into the unfinished folder of a scene, which ends with an error or whole."""
+    with resumable_folder(folder / 'out', folder / 'half', fingerprint, SCENE,
+                          force=fingerprint == 'forced') as new:
+        (new / name).write_text(SCENE.marked_by[0])
+        if error:
+            raise error
+
+
+def test_an_unfinished_folder_is_kept_for_the_same_content_alone(tmp_path: Path) -> None:
+    for name, fingerprint in (('a', 'one'), ('b', 'two'), ('c', 'two')):
+        with pytest.raises(KeyboardInterrupt):
+            write_part(tmp_path, name, fingerprint, KeyboardInterrupt)
+        assert names(tmp_path) == ['half']
+    write_part(tmp_path, SCENE.mark, 'two')
+    assert names(tmp_path) == ['out']
+    assert names(tmp_path / 'out') == ['b', 'c', SCENE.mark]
+    with pytest.raises(InputError, match='--force'):
+        write_part(tmp_path, 'e', 'two')
+    write_part(tmp_path, SCENE.mark, 'forced')
+    assert names(tmp_path) == ['out']
+    assert names(tmp_path / 'out') == [SCENE.mark]
+
+
+def test_an_unfinished_folder_is_never_one_of_another_s(tmp_path: Path) -> None:
+    finished(tmp_path / 'out', MODEL)
+    with pytest.raises(InputError, match='is no synthetic scene'):
+        write_part(tmp_path, 'a', 'forced')
+    assert names(tmp_path) == ['out']
+    (tmp_path / 'out').rename(tmp_path / 'half')
+    with pytest.raises(InputError, match=r'half is needed .* but it holds artifact\.json, old'):
+        write_part(tmp_path, 'a', 'one')
+    assert names(tmp_path / 'half') == ['artifact.json', 'old']
+    (tmp_path / 'half').rename(tmp_path / 'mine')
+    finished(tmp_path / 'half', SCENE)  # killed when it was whole, before it had its name
+    with pytest.raises(KeyboardInterrupt):
+        write_part(tmp_path, 'a', 'one', KeyboardInterrupt)
+    assert names(tmp_path / 'half') == ['.fingerprint', 'a']
+
+
+def test_an_unfinished_folder_is_written_by_one_process(tmp_path: Path) -> None:
+    code = ('import sys; from pathlib import Path; from posenet_ros.utils.files.lock import lock\n'
+            'with lock(Path("out")):\n    print("locked", flush=True); sys.stdin.read()')
+    with subprocess.Popen([sys.executable, '-c', code], cwd=tmp_path, stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE,
+                          env={**os.environ, 'PYTHONPATH': str(ROOT)}) as other:
+        assert other.stdout
+        assert other.stdout.readline()
+        with pytest.raises(PoseNetError, match=rf'process {other.pid} has been writing there'):
+            write_part(tmp_path, 'a', 'one')
+        other.kill()
+    assert not (tmp_path / 'half').exists()
+    write_part(tmp_path, SCENE.mark, 'one')

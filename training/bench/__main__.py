@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 import json
 from pathlib import Path
 import sys
-import tempfile
+from typing import Any
 
 from posenet_ros.errors import PoseNetError
 from posenet_ros.training.bench.options import ALL, parser, PARTS
@@ -20,11 +20,23 @@ from posenet_ros.utils.quiet_stderr import import_keras
 WITHOUT_MODEL = {'model', 'training'}
 
 
+def needs_model(options: argparse.Namespace) -> bool:
+    """Return whether a part measures a model that is not given."""
+    given = options.model or options.as_echo or options.part in WITHOUT_MODEL
+    return not given and not starts_commands(options)
+
+
+def starts_commands(options: argparse.Namespace) -> bool:
+    """Return whether the commands are to be started, rather than a model."""
+    return bool(options.part == 'start' and options.of == 'commands')
+
+
 def run_part(options: argparse.Namespace) -> None:
     """
     Run a part in this process, and write or print its figures.
 
-    :raises PoseNetError: when it needs a GPU, and there is none.
+    :raises PoseNetError: when it needs a GPU, and there is none; with --strict, when a command
+        is slow.
     """
     if options.part == 'gpu':
         from posenet_ros.inference.engine import has_nvidia_gpu
@@ -33,8 +45,9 @@ def run_part(options: argparse.Namespace) -> None:
     if options.out:
         check_new(options.out, FIGURES, force=True, inputs=input_paths(options))
     options.preset = 'smoke' if options.quick else options.presets[0]
+    import tempfile  # slow to import, and help does without
     with tempfile.TemporaryDirectory() as scratch:
-        if not (options.model or options.as_echo or options.part in WITHOUT_MODEL):
+        if needs_model(options):
             from posenet_ros.training.bench.suite import start_part
             options.model = Path(scratch, 'model')
             start_part('model', Path(scratch, 'made.json'), '--presets', options.preset,
@@ -42,12 +55,29 @@ def run_part(options: argparse.Namespace) -> None:
         part = PARTS[options.part]
         if part.keras:
             import_keras()
-        text = json.dumps(import_module(part.module).benchmark(options), indent=2)
+        found = import_module(part.module).benchmark(options)
     if options.out:
         with new_file(options.out) as file:
-            file.write_text(text + '\n')
-    else:
-        print(text)
+            file.write_text(json.dumps(found, indent=2) + '\n')
+    if starts_commands(options):
+        show_commands(found, options.strict)
+    elif not options.out:
+        print(json.dumps(found, indent=2))
+
+
+def show_commands(found: Mapping[str, Any], strict: bool) -> None:
+    """
+    Print the start-up of the commands.
+
+    :param strict: check it, too.
+    :raises PoseNetError: when it is, and a command is too slow.
+    """
+    from posenet_ros.evaluation.report.tables import text_table
+    from posenet_ros.training.bench.parts.start import check_ratios
+    from posenet_ros.training.bench.tables import command_rows
+    print(text_table(command_rows(found)))
+    if strict:
+        check_ratios(found)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

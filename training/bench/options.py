@@ -24,7 +24,8 @@ PARTS = {
     'model': Part(f'{PACKAGE}.model', 'only make a model folder with random weights', True),
     'engines': Part(f'{PACKAGE}.parts.engines', 'engines and other runtimes, one thread', True),
     'cores': Part(f'{PACKAGE}.parts.cores', 'each engine on all cores', True),
-    'start': Part(f'{PACKAGE}.parts.start', 'start-up until the first pose'),
+    'start': Part(f'{PACKAGE}.parts.start', 'start-up of the commands, or of a model until its '
+                  'first pose'),
     'uncertainty': Part(f'{PACKAGE}.parts.uncertainty', 'covariance and place score', True),
     'images': Part(f'{PACKAGE}.parts.images', 'the path from message to network input'),
     'evaluation': Part(f'{PACKAGE}.parts.evaluation', 'the offline evaluator'),
@@ -61,8 +62,12 @@ def _add_part(parser: CommandParser) -> None:
     group = parser.add_argument_group('with a part')
     group.add_argument('--model', type=Path, metavar='FOLDER',
                        help='model folder (default: one with random weights)')
-    group.add_argument('--of', default='litert', choices=('litert', 'tensorflow', 'node'),
-                       help='start: what to start (default: %(default)s)')
+    group.add_argument('--of', default='commands', metavar='WHAT',
+                       choices=('commands', 'litert', 'tensorflow', 'node'),
+                       help='start: what to start: commands, litert, tensorflow or node (default: '
+                       '%(default)s)')
+    group.add_argument('--strict', action='store_true',
+                       help='start: exit 1 when a command is slower than its limit')
     group.add_argument('--engine', default='litert',
                        help="live: the nodes' engine (default: %(default)s)")
     group.add_argument('--size', default='640x480', metavar='WxH',

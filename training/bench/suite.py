@@ -74,6 +74,8 @@ def measure(folder: Path, presets: Sequence[str], seconds: float, quick: bool
         found['training'] = start_part('training', out, *named)
         result['networks'][name] = found
     model = folder / presets[0]
+    print('== commands', flush=True)
+    result['commands'] = start_part('start', out, '--of', 'commands', *flag)
     print('== images', flush=True)
     result['images'] = start_part('images', out, '--model', model, *flag)
     for nodes, size in LIVE_CASES[:1] if quick else LIVE_CASES:

@@ -96,6 +96,13 @@ def start_rows(networks: Mapping[str, Any]) -> list[list[str]]:
                    for name, found in networks.items() for engine, v in found['start'].items()]
 
 
+def command_rows(found: Mapping[str, Any]) -> list[list[str]]:
+    """Return the table of the start-up of each command."""
+    rows = [['from the start of the process to its end', 'CPU ms', 'ratio', 'limit']]
+    return rows + [[name, f'{v["cpu_ms"]:.1f}', f'{v["ratio"]:.1f}', f'{v["limit"]:g}']
+                   for name, v in found.items()]
+
+
 def gpu_rows(found: Mapping[str, Any]) -> list[list[str]]:
     """Return the table of the GPU benchmark."""
     rows = [[f'{found["network"]} on {found["gpu"]["device"]}', 'value']]
@@ -107,6 +114,7 @@ def tables(result: Mapping[str, Any]) -> Iterator[list[list[str]]]:
     yield from (engine_rows(found) for found in result['networks'].values())
     yield core_rows(result['networks'], result['machine']['cores'])
     yield start_rows(result['networks'])
+    yield command_rows(result['commands'])
     yield uncertainty_rows(result['networks'])
     yield image_rows(result['images'])
     yield evaluate_rows(result['networks'])

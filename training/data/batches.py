@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.training.data.augment import Augmenter
 from posenet_ros.training.data.images import Images
+from posenet_ros.utils.progress import ProgressBar
 
 FEATURE_BATCH = 54
 
@@ -79,14 +80,14 @@ def cache_features(frozen: keras.Model, batches: Batches, versions: int) -> Cach
     features = np.empty((versions, count, *frozen.output.shape[1:]), np.float16)
     y: dict[str, Any] = {'position': np.empty((versions, count, 3), np.float32),
                          'quat_xyzw': np.empty((versions, count, 4), np.float32)}
-    bar = keras.utils.Progbar(versions * count, unit_name='version')
-    for version, start in np.ndindex(versions, -(-count // FEATURE_BATCH)):
-        part = np.arange(start * FEATURE_BATCH, min((start + 1) * FEATURE_BATCH, count))
-        images, poses = batches.augmented(part, version)
-        features[version, part] = frozen.predict_on_batch(images)
-        for key, values in poses.items():
-            y[key][version, part] = values
-        bar.add(len(part))
+    with ProgressBar(versions * count, 'image', 'cached features') as shown:
+        for version, start in np.ndindex(versions, -(-count // FEATURE_BATCH)):
+            part = np.arange(start * FEATURE_BATCH, min((start + 1) * FEATURE_BATCH, count))
+            images, poses = batches.augmented(part, version)
+            features[version, part] = frozen.predict_on_batch(images)
+            for key, values in poses.items():
+                y[key][version, part] = values
+            shown.advance(len(part))
     return CachedFeatureBatches(features, y, batches.batch, batches.seed)
 
 

@@ -22,6 +22,7 @@ from posenet_ros.datasets.layouts import CAMERA_FILE, DatasetRow
 from posenet_ros.datasets.tolerance import check_rejected, MAX_REJECTED
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
+from posenet_ros.geometry.camera_text import camera_from_text
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.files import image_size
 
@@ -122,13 +123,13 @@ def read_camera(text: str | None, folder: Path, size: tuple[int, int]) -> Camera
     """
     Find the camera of a dataset.
 
-    :param text: `FX` or `FX,FY,CX,CY` in pixels, or None: then `camera.json`, the `.nvm` file or
-        the known focal length of the layout.
+    :param text: as :func:`posenet_ros.geometry.camera_text.camera_from_text`, or None: then
+        `camera.json`, the `.nvm` file or the known focal length of the layout.
     :param size: (width, height) of the images, pixels.
     :raises InputError: when the camera is not known, malformed or of another size.
     """
     if text is not None:
-        return _camera_from_text(text, size)
+        return camera_from_text(text, size)
     camera = camera_in_file(folder) or cameras.known_camera(folder, size)
     if camera is None:
         raise InputError(f'{folder}: the camera is not known: add a {CAMERA_FILE} or give '
@@ -139,17 +140,6 @@ def read_camera(text: str | None, folder: Path, size: tuple[int, int]) -> Camera
     return camera
 
 
-def _camera_from_text(text: str, size: tuple[int, int]) -> Camera:
-    try:
-        numbers = [float(part) for part in text.split(',')]
-    except ValueError:
-        numbers = []
-    if len(numbers) == 1:
-        return cameras.centred_camera(numbers[0], size)
-    if len(numbers) != 4:
-        raise InputError(f'--camera has to be FX or FX,FY,CX,CY in pixels. Received: {text!r}')
-    fx, fy, cx, cy = numbers
-    return Camera(*size, fx, fy, cx, cy)
 
 
 def _check(line: DatasetRow, seen: dict[str, str], size: tuple[int, int] | None) -> Sample:
@@ -192,7 +182,7 @@ def read_dataset(data: Path | str, split: str, camera: Camera | str | None = Non
 
     :param data: the folder.
     :param split: `train` or `test`.
-    :param camera: of the images, or `FX` or `FX,FY,CX,CY` in pixels; None looks for it.
+    :param camera: of the images, or the text of `--camera`; None looks for it.
     :param max_rejected: largest proportion of bad lines to tolerate.
     :raises InputError: on too many bad lines, no valid one, or an unknown camera.
     """

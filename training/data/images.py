@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.geometry.pose import Pose
@@ -14,6 +13,7 @@ from posenet_ros.imaging.files import read_image
 from posenet_ros.imaging.preprocess import Preprocess
 from posenet_ros.training.data import plane_sweep as depth
 from posenet_ros.training.data.datasets import Dataset, Sample
+from posenet_ros.utils.progress import progress, ProgressBar
 
 THREADS = 4
 MAX_IMAGES = 4000  # of a kind; more are subsampled
@@ -56,11 +56,10 @@ def load_images(dataset: Dataset, preprocess: Preprocess) -> Images:
 
     camera = preprocess.base_camera(dataset.camera)
     bases = np.empty((len(dataset.samples), camera.height, camera.width, 3), np.uint8)
-    bar = keras.utils.Progbar(len(bases), unit_name='image')
     with ThreadPoolExecutor(THREADS) as pool:
-        for i, image in enumerate(pool.map(base, dataset.samples)):
+        found = pool.map(base, dataset.samples)
+        for i, image in enumerate(progress(found, len(bases), 'image', 'images')):
             bases[i] = image
-            bar.update(i + 1)
     poses = tuple(sample.map_from_camera for sample in dataset.samples)
     return Images(bases, poses, dataset.positions_m.astype(np.float32),
                   dataset.quats_xyzw.astype(np.float32), np.arange(len(poses)))
@@ -74,10 +73,10 @@ def with_depths(images: Images, dataset: Dataset, preprocess: Preprocess, file: 
     """
     if file.exists():
         return replace(images, rhos=np.load(file))
-    bar = keras.utils.Progbar(len(images.bases), unit_name='depth')
-    rhos = depth.estimate_inverse_depths(
-        images.bases, images.poses, [s.sequence for s in dataset.samples],
-        preprocess.base_camera(dataset.camera), bar.update)
+    with ProgressBar(len(images.bases), 'image', 'depth') as shown:
+        rhos = depth.estimate_inverse_depths(
+            images.bases, images.poses, [s.sequence for s in dataset.samples],
+            preprocess.base_camera(dataset.camera), shown.update)
     np.save(file, rhos)
     return replace(images, rhos=rhos)
 

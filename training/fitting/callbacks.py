@@ -21,6 +21,7 @@ from posenet_ros.training.data.images import Images, network_inputs
 from posenet_ros.training.fitting.ema import averaged_weights
 from posenet_ros.training.fitting.trainer import PoseTrainer, predict_all
 from posenet_ros.utils.processes import keep_memory
+from posenet_ros.utils.progress import ProgressBar
 
 KEPT_BYTES = 1 << 30
 CHECKPOINT_FILE = 'checkpoint.npz'
@@ -101,6 +102,41 @@ class Validate(keras.callbacks.Callback):  # type: ignore[misc]
         for name in ('sx', 'sq'):
             if hasattr(self.trainer, name):
                 logs[name] = float(keras.ops.convert_to_numpy(getattr(self.trainer, name)))
+
+
+class ShowEpochs(keras.callbacks.Callback):  # type: ignore[misc]
+    """Show how far the training is, with the medians of the validation."""
+
+    def __init__(self, bar: ProgressBar, steps: int) -> None:
+        super().__init__()
+        self.bar, self.steps = bar, steps
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Count a part of an epoch."""
+        self.bar.advance(1 / self.steps)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Show the medians."""
+        assert logs is not None
+        medians = (f'{value:.1f}' if value >= 1 else f'{value:.2f}' for value in (
+            logs['val_position_m'], logs['val_rotation_deg']))
+        self.bar.update(epoch + 1, 'median {} m, {} deg'.format(*medians))
+
+
+class ShowPrediction(keras.callbacks.Callback):  # type: ignore[misc]
+    """
+    Show how far a prediction is.
+
+    :param images: number of all images; `batch` of those in a batch.
+    """
+
+    def __init__(self, bar: ProgressBar, images: int, batch: int) -> None:
+        super().__init__()
+        self.bar, self.images, self.batch = bar, images, batch
+
+    def on_predict_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Count the images of the batch."""
+        self.bar.update(min((batch + 1) * self.batch, self.images))
 
 
 class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]

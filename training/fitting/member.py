@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-import sys
 
 import keras
 from posenet_ros.geometry.camera import Camera
@@ -19,6 +18,7 @@ from posenet_ros.training.fitting.callbacks import (
     CURVES_FILE,
     draw_curves,
     restore,
+    ShowEpochs,
     StartEpoch,
     StopOnNaN,
     Validate,
@@ -27,6 +27,7 @@ from posenet_ros.training.fitting.devices import Devices
 from posenet_ros.training.fitting.ema import use_averaged_weights
 from posenet_ros.training.fitting.presets import Preset
 from posenet_ros.training.fitting.trainer import make_trainer, PoseTrainer
+from posenet_ros.utils.progress import ProgressBar
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +41,7 @@ class Member:
     :param camera: of the images at their full size.
     :param digest: of the dataset; a resumed training needs the same.
     :param work: folder of the checkpoint and the log.
+    :param name: of the network, to show while it is trained.
     """
 
     preset: Preset
@@ -50,6 +52,7 @@ class Member:
     digest: str
     work: Path
     on: Devices
+    name: str = 'training'
 
     def _batches(self) -> Batches:
         preprocess = self.preset.preprocess()
@@ -83,20 +86,28 @@ class Member:
         """
         epochs = self.preset.schedule.epochs
         keras.utils.set_random_seed(self.preset.seed)
-        batches: Batches | CachedFeatureBatches = self._batches()
+        batches = self._batches()
         with self.on.scope():
             trainer = make_trainer(self.preset, self.config, len(batches))
         trainer.several_workers = self.on.several_workers
-        if trainer.frozen:
-            batches = cache_features(trainer.frozen, batches, self.preset.network.kept_versions)
         history = restore(trainer, resume, self._identity()) if resume else []
         if len(history) < epochs:
-            trainer.fit(batches, epochs=epochs, initial_epoch=len(history), shuffle=False,
-                        callbacks=self._callbacks(trainer, batches, history, tensorboard),
-                        verbose=1 if sys.stdout.isatty() else 2)
+            self._fit_epochs(trainer, batches, history, tensorboard)
         draw_curves(history, self.work / CURVES_FILE)
         use_averaged_weights(trainer)
         return trainer.network
+
+    def _fit_epochs(self, trainer: PoseTrainer, images: Batches, history: list[dict[str, float]],
+                    tensorboard: Path | None) -> None:
+        """Train the epochs that are not in the history, which grows."""
+        epochs, done = self.preset.schedule.epochs, len(history)
+        batches: Batches | CachedFeatureBatches = images
+        if trainer.frozen:
+            batches = cache_features(trainer.frozen, images, self.preset.network.kept_versions)
+        callbacks = self._callbacks(trainer, batches, history, tensorboard)
+        with ProgressBar(epochs, 'epoch', self.name, done) as shown:
+            trainer.fit(batches, epochs=epochs, initial_epoch=done, shuffle=False, verbose=0,
+                        callbacks=[*callbacks, ShowEpochs(shown, len(batches))])
 
 
 def make_members(whole: Member, parts: Sequence[tuple[Images, Images]], resume: Path | None,
@@ -122,6 +133,7 @@ def _member(whole: Member, i: int, resume: Path | None) -> tuple[Member, Path | 
     name = f'member{i}'
     (whole.work / name).mkdir(exist_ok=True)
     member = replace(
-        whole, preset=replace(whole.preset, seed=whole.preset.seed + i), work=whole.work / name)
+        whole, preset=replace(whole.preset, seed=whole.preset.seed + i), work=whole.work / name,
+        name=f'network {i + 1} of {whole.preset.network.members}')
     begun = resume and (i == 0 or (resume / name / CHECKPOINT_FILE).exists())
     return member, resume / name if resume and begun else None

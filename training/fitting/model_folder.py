@@ -23,7 +23,11 @@ from posenet_ros.networks.config import NetworkConfig
 from posenet_ros.networks.initial_weights import feature_extractor
 from posenet_ros.training.data.datasets import Dataset, read_dataset
 from posenet_ros.training.data.images import Images, network_inputs
+from posenet_ros.training.fitting.callbacks import ShowPrediction
 from posenet_ros.training.fitting.presets import Preset
+from posenet_ros.utils.progress import ProgressBar
+
+BATCH = 64  # images of which descriptors are computed together
 
 
 def load_with_dataset(model: Path, data: Path) -> tuple[LoadedArtifact, Dataset]:
@@ -94,11 +98,13 @@ def make_train_index(dataset: Dataset, preset: Preset, images: Images,
                      index_fields: Mapping[str, NDArray[Any]]) -> TrainIndex:
     """Index all training poses by the pretrained features of their images."""
     inputs = network_inputs(images, preset.preprocess())
-    features = feature_extractor(preset.network.input_width, preset.network.input_height)
+    extractor = feature_extractor(preset.network.input_width, preset.network.input_height)
+    with ProgressBar(len(inputs), 'image', 'descriptors') as shown:
+        descriptors = extractor.predict(inputs, batch_size=BATCH, verbose=0, callbacks=[
+            ShowPrediction(shown, len(inputs), BATCH)])
     return TrainIndex(
         tuple(s.name for s in dataset.samples), dataset.positions_m, dataset.quats_xyzw,
-        features.predict(inputs, batch_size=64, verbose=0).astype(np.float16),
-        **index_fields)
+        descriptors.astype(np.float16), **index_fields)
 
 
 def make_artifact(preset: Preset, config: NetworkConfig, dataset: Dataset, images: Images,

@@ -20,7 +20,7 @@ from posenet_ros.networks.config import NetworkConfig
 from posenet_ros.training.data.augment import Augmentation
 from posenet_ros.training.fitting.losses import LOSSES, NORMS
 from posenet_ros.utils.files.text import read_text
-from posenet_ros.utils.nested_settings import Sections
+from posenet_ros.utils.settings.nested import Sections
 from posenet_ros.utils.suggestions import did_you_mean
 import yaml
 

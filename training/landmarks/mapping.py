@@ -38,7 +38,7 @@ from posenet_ros.training.landmarks.validation import (
     localisation_errors,
 )
 from posenet_ros.utils.parallel import ordered_map
-from tqdm import tqdm
+from posenet_ros.utils.progress import progress
 
 MIN_LANDMARKS = 100  # landmarks of a scene
 
@@ -48,8 +48,8 @@ def detect_all(dataset: Dataset) -> list[Features]:
     def one(sample: Sample) -> Features:
         return detect(read_image(sample.path), dataset.camera)
 
-    return list(tqdm(ordered_map(one, dataset.samples), total=len(dataset.samples), unit='img',
-                     desc='features', disable=None, dynamic_ncols=True))
+    return list(progress(
+        ordered_map(one, dataset.samples), len(dataset.samples), 'image', 'features'))
 
 
 def view_set(dataset: Dataset) -> ViewSet:
@@ -65,9 +65,9 @@ def triangulate_all(dataset: Dataset, features: Sequence[Features], cameras: Vie
     :param features: of its images; `cameras` their view set.
     :raises InputError: on fewer than MIN_LANDMARKS.
     """
-    parts = list(tqdm(
+    parts = list(progress(
         ordered_map(lambda i: triangulate_view(i, features, cameras), range(len(features))),
-        total=len(features), unit='img', desc='landmarks', disable=None, dynamic_ncols=True))
+        len(features), 'image', 'landmarks'))
     counts = [len(points) for points, _ in parts]
     if sum(counts) < MIN_LANDMARKS:
         raise InputError(f'{dataset.name}: the images have to see {MIN_LANDMARKS} landmarks in '

@@ -27,7 +27,7 @@ from posenet_ros.training.fitting.presets import Preset
 from posenet_ros.training.landmarks.triangulation import triangulate_view
 from posenet_ros.uncertainty.covariance import sigma_factor
 from posenet_ros.utils.parallel import ordered_map
-from tqdm import tqdm
+from posenet_ros.utils.progress import progress
 
 MIN_LOCALISED = 10  # poses to fit the sigma scales to
 MAX_LEFT_OUT = 300  # images of leave-one-out
@@ -96,8 +96,8 @@ def leave_one_out(landmarks: Landmarks, features: Sequence[Features], cameras: V
         found = LandmarkLocaliser(others).localise(features[view], truth, exclude_view=view)
         return residual_and_sigma(found, truth)
 
-    rows[chosen] = list(tqdm(ordered_map(one, chosen), total=len(chosen), unit='img',
-                             desc='left out', disable=None, dynamic_ncols=True))
+    rows[chosen] = list(progress(
+        ordered_map(one, chosen), len(chosen), 'image', 'landmarks, each image left out'))
     return rows
 
 

@@ -22,7 +22,7 @@ from posenet_ros.ros_data.bag_writer import (
 )
 from posenet_ros.ros_data.messages import Message, NS_PER_S
 from posenet_ros.training.data.datasets import Dataset, read_dataset, Sample
-from tqdm import tqdm
+from posenet_ros.utils.progress import progress
 
 IMAGE_TOPIC = '/camera/image_raw'
 CAMERA_TOPIC = '/camera/camera_info'
@@ -66,8 +66,8 @@ def write_samples(
     static = transform_message(BASE_FROM_CAMERA, START_NS, BASE_FRAME, CAMERA_FRAME)
     bag.write_transforms('/tf_static', [static], START_NS)
     stamps = stamps_ns(dataset.samples, rate_hz, pause_s)
-    bar = tqdm(dataset.samples, desc=dataset.name, unit='img', disable=None)
-    for sample, time_ns in zip(bar, stamps, strict=True):
+    samples = progress(dataset.samples, len(dataset.samples), 'image', 'bag')
+    for sample, time_ns in zip(samples, stamps, strict=True):
         image = sample_image_message(sample, time_ns, compressed=compressed)
         topic = IMAGE_TOPIC if hasattr(image, 'encoding') else f'{IMAGE_TOPIC}/compressed'
         pose = sample.map_from_camera

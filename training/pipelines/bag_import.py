@@ -17,6 +17,7 @@ from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.geometry.trajectory import Lookup
+from posenet_ros.ros_data.bag_camera import find_camera, image_size
 from posenet_ros.ros_data.bag_reader import BagReader
 from posenet_ros.ros_data.ground_truth import (
     read_ground_truth,
@@ -26,7 +27,7 @@ from posenet_ros.ros_data.ground_truth import (
 from posenet_ros.ros_data.messages import frame_from_message, Message, NS_PER_S, stamp_ns
 from posenet_ros.utils.atomic_folder import new_folder
 from posenet_ros.utils.files.kinds import DATASET, write_mark
-from tqdm import tqdm
+from posenet_ros.utils.progress import progress
 
 PNG_FLAGS = (cv2.IMWRITE_PNG_COMPRESSION, 1)
 BLOCKS = 10  # of a bag's time, each in one split
@@ -42,15 +43,17 @@ class DatasetRows:
     counts: Counter[str] = field(default_factory=Counter)
     first_bad: str = ''
     camera: Camera | None = None
+    notes: list[str] = field(default_factory=list)
 
     @property
     def summary(self) -> str:
-        """One line of counts."""
+        """A line of counts, and one for each note."""
         c = self.counts
         bad = f' (the first: {self.first_bad})' if self.first_bad else ''
         return (f'{c["images"]} images: {len(self.rows["train"])} train, '
                 f'{len(self.rows["test"])} test, {c["skipped"]} skipped by --every, '
-                f'{c["without pose"]} without a pose near in time, {c["bad"]} not usable{bad}')
+                f'{c["without pose"]} without a pose near in time, {c["bad"]} not usable{bad}'
+                + ''.join(f'\n{note}' for note in self.notes))
 
 
 def is_test(offset_s: float, block_s: float, fraction: float) -> bool:
@@ -81,12 +84,12 @@ def truth_lookup(bag: BagReader, options: argparse.Namespace, camera_frame: str)
                          f'--pose-of {camera_frame}') from error
 
 
-def _decode_checked(message: Message, camera: Camera) -> RgbImage:
-    """Decode an image; :raises InputError: when it is broken or not of the camera's size."""
+def _decode_checked(message: Message, size: tuple[int, int]) -> RgbImage:
+    """Decode an image; :raises InputError: when it is broken or not of that size."""
     image = frame_from_message(message).image
     height, width, _ = image.shape
-    if (width, height) != camera.size:
-        raise InputError(f'an image has to be {camera.width}x{camera.height} as camera_info says. '
+    if (width, height) != size:
+        raise InputError(f'an image has to be {size[0]}x{size[1]} as its camera. '
                          f'Received: {width}x{height}')
     return image
 
@@ -110,14 +113,13 @@ def save_image(message: Message, image: RgbImage, path: Path) -> Path:
 
 def images_with_poses(
         bag: BagReader, options: argparse.Namespace, result: DatasetRows,
-        camera: Camera) -> Iterator[tuple[Message, RgbImage, Pose]]:
+        size: tuple[int, int]) -> Iterator[tuple[Message, RgbImage, Pose]]:
     """Yield each usable image with its pose; count the others."""
     topic = bag.image_topic(options.image)
     lookup: Lookup | None = None
-    messages = tqdm(bag.messages(topic), total=bag.count(topic), desc=bag.path.name, unit='img',
-                    disable=None)
+    messages = progress(bag.messages(topic), bag.count(topic), 'image', bag.path.name)
     for index, message in enumerate(messages):
-        lookup = lookup or truth_lookup(bag, options, message.header.frame_id.lstrip('/'))
+        lookup = lookup or truth_lookup(bag, options, message.header.frame_id)
         result.counts['images'] += 1
         if index % options.every:
             result.counts['skipped'] += 1
@@ -127,10 +129,28 @@ def images_with_poses(
             result.counts['without pose'] += 1
             continue
         try:
-            yield message, _decode_checked(message, camera), pose
+            yield message, _decode_checked(message, size), pose
         except InputError as error:
             result.counts['bad'] += 1
             result.first_bad = result.first_bad or str(error)
+
+
+def add_camera(bag: BagReader, options: argparse.Namespace,
+               result: DatasetRows) -> tuple[int, int]:
+    """
+    Find the camera of a bag, and add it to the result with what is to be said of it.
+
+    :returns: (width, height) of its images, pixels.
+    :raises InputError: when it is another camera than that of the bags before.
+    """
+    found = find_camera(bag, bag.image_topic(options.image), options.camera, options.camera_info)
+    result.notes += [f'{bag.path.name}: {note}' for note in found.notes]
+    first = result.camera is None and not result.counts['images']
+    if not first and result.camera != found.camera:
+        raise InputError(f'{bag.path}: all bags have to have the same camera, {result.camera}. '
+                         f'Received: {found.camera}')
+    result.camera = found.camera
+    return found.camera.size if found.camera else image_size(bag, bag.image_topic(options.image))
 
 
 def add_bag(
@@ -143,15 +163,11 @@ def add_bag(
     :raises InputError: when the bag cannot be used, or has another camera than those before.
     """
     with BagReader(path) as bag:
-        camera = bag.camera(options.camera_info, bag.image_topic(options.image))
-        if result.camera not in (None, camera):
-            raise InputError(f'{path}: all bags have to have the same camera, {result.camera}. '
-                             f'Received: {camera}')
-        result.camera = camera
+        size = add_camera(bag, options, result)
         block_s = options.block or max(bag.duration_s / BLOCKS, 1e-3)
         (folder / sequence).mkdir()
         start_ns: int | None = None
-        for message, image, pose in images_with_poses(bag, options, result, camera):
+        for message, image, pose in images_with_poses(bag, options, result, size):
             time_ns = stamp_ns(message.header.stamp)
             start_ns = time_ns if start_ns is None else start_ns
             split = 'test' if is_test(
@@ -183,8 +199,12 @@ def write_dataset(folder: Path, options: argparse.Namespace) -> DatasetRows:
     for split, rows in result.rows.items():
         if rows:
             write_cambridge(folder / f'dataset_{split}.txt', rows)
-    assert result.camera is not None  # each bag has set it
-    (folder / CAMERA_FILE).write_text(json.dumps(result.camera.to_mapping(), indent=1) + '\n')
+    if result.camera:
+        camera = json.dumps(result.camera.to_mapping(), indent=1)
+        (folder / CAMERA_FILE).write_text(camera + '\n')
+    else:
+        result.notes.append(f'no {CAMERA_FILE} is written, as the camera is not known: give '
+                            '--camera FX,FY,CX,CY, here or for training')
     write_mark(folder, DATASET)
     return result
 

@@ -19,7 +19,7 @@ from posenet_ros.training.data.corruptions import corrupted
 from posenet_ros.training.data.datasets import read_dataset
 from posenet_ros.utils.atomic_folder import new_folder
 from posenet_ros.utils.files.kinds import DATASET, write_mark
-from tqdm import tqdm
+from posenet_ros.utils.progress import progress
 
 
 def write_corrupted(data: Path, split: str, name: str, severity: int, out: Path, *,
@@ -34,8 +34,8 @@ def write_corrupted(data: Path, split: str, name: str, severity: int, out: Path,
     dataset = read_dataset(data, split, camera)
     with new_folder(out, force=force) as new:
         rows = []
-        for i, sample in enumerate(tqdm(dataset.samples, desc=f'{name} {severity}', unit='image',
-                                        disable=None, dynamic_ncols=True)):
+        for i, sample in enumerate(progress(
+                dataset.samples, len(dataset.samples), 'image', f'{name} {severity}')):
             image = corrupted(read_image(sample.path), name, severity, (seed, i))
             target = (new / sample.name).with_suffix('.png')
             target.parent.mkdir(parents=True, exist_ok=True)

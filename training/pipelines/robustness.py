@@ -35,7 +35,7 @@ from posenet_ros.localisation.gate_config import NODE_DEFAULTS
 from posenet_ros.localisation.pipeline import infer
 from posenet_ros.training.data.corruptions import corrupted
 from posenet_ros.utils.choices import SEVERITIES
-from tqdm import tqdm
+from posenet_ros.utils.progress import progress
 
 MIN_FALSE_POSES = 5  # with fewer an AUROC would mean nothing
 CORRUPTED_FRACTION = 0.2  # of the images of a walk, chosen at random
@@ -68,8 +68,8 @@ class RobustnessBench:
         source = open_dataset(data, split)
         if source.camera is not None:
             self._relocaliser.check_camera(source.camera)
-        images = [prepare_query(self._relocaliser, query, source.camera) for query in tqdm(
-            source.queries, total=source.total, desc='read', unit='image', disable=None)]
+        images = [prepare_query(self._relocaliser, query, source.camera) for query in progress(
+            source.queries, source.total, 'image', 'read')]
         if not images or images[0][1].network_input is None:
             raise InputError(f'{data}: expected images that the model can be given. Received: '
                              f'{images[0][1].image_error if images else "none"}')
@@ -169,8 +169,7 @@ def rows(bench: RobustnessBench, options: argparse.Namespace) -> Iterator[Row]:
     yield row(bench, 'as they are', '', frames)
     strongest: list[FrameResult] = []
     plan = [(name, severity) for name in options.corruptions for severity in SEVERITIES]
-    for name, severity in tqdm(plan, unit='set', desc='corrupted', disable=None,
-                               dynamic_ncols=True):
+    for name, severity in progress(plan, len(plan), 'set', 'corrupted'):
         found = bench.localise(corrupt_images(images, name, severity, options.seed))
         strongest += found if severity == max(SEVERITIES) else []
         yield row(bench, name, str(severity), found)

@@ -76,9 +76,7 @@ class Training:
         :param tensorboard: folder of the logs for TensorBoard.
         """
         networks, members = [], make_members(self.whole, self.folds.parts, resume)
-        for i, (member, start) in enumerate(members):
-            if len(members) > 1:
-                _say(f'network {i + 1} of {len(members)}, seed {member.preset.seed}')
+        for member, start in members:
             logs = tensorboard and tensorboard / member.work.relative_to(self.whole.work)
             networks.append(member.fit(start, logs))
         keras.config.set_dtype_policy('float32')  # whatever precision they were trained in
@@ -152,25 +150,25 @@ def _say_results(about: Mapping[str, Any], seconds: float, out: Path) -> None:
             _say(summary(about[key]))
 
 
-def train(options: argparse.Namespace) -> int:
+def train(options: argparse.Namespace) -> None:
     """
     Train a network, or resume a training.
 
     :param options: of `posenet train`, and `resume_command`, by which it goes on when it is
         interrupted.
-    :returns: 0, or 1 when interrupted.
+    :raises KeyboardInterrupt: when interrupted, with the way to go on.
     :raises LockedError: when another process trains the same model folder.
     """
     preset = load_preset(options.preset, options.settings)
     on = devices.choose(options.strategy)
     if on.chief:
         with lock(options.out.resolve()):
-            return _train_and_save(options, preset, on)
+            _train_and_save(options, preset, on)
+        return
     dataset = _read_data(options, preset, on)
     with tempfile.TemporaryDirectory() as other:
         Training(preset, dataset, Path(other), on).fit(
             work_folder(options.out) if options.resume else None)
-    return 0
 
 
 def _read_data(options: argparse.Namespace, preset: Preset, on: devices.Devices) -> Dataset:
@@ -180,7 +178,7 @@ def _read_data(options: argparse.Namespace, preset: Preset, on: devices.Devices)
     return dataset
 
 
-def _train_and_save(options: argparse.Namespace, preset: Preset, on: devices.Devices) -> int:
+def _train_and_save(options: argparse.Namespace, preset: Preset, on: devices.Devices) -> None:
     started = time.perf_counter()
     work = work_folder(options.out)
     if not options.resume or has_checkpoint(work):
@@ -192,8 +190,6 @@ def _train_and_save(options: argparse.Namespace, preset: Preset, on: devices.Dev
         training = Training(preset, dataset, work, on)
         network = training.fit(work if options.resume else None, options.tensorboard)
         training.save(network, options.out, time.perf_counter() - started, options.force)
-    except KeyboardInterrupt:
-        _say(stop(work, options.resume_command))
-        return 1
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(stop(work, options.resume_command)) from interrupt
     shutil.rmtree(work)
-    return 0

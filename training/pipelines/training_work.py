@@ -6,8 +6,11 @@ from pathlib import Path
 import shutil
 
 from posenet_ros.errors import InputError
-from posenet_ros.training.fitting.callbacks import CHECKPOINT_FILE
-from posenet_ros.utils.files.kinds import describe_content, MODEL, TRAINING, write_mark
+from posenet_ros.training.fitting.callbacks import CHECKPOINT_FILE, CURVES_FILE, LOG_FILE
+from posenet_ros.training.fitting.cross_validation import DEPTH_FILE
+from posenet_ros.utils.files.kinds import check_unfinished, MODEL, TRAINING, write_mark
+
+OWN_FILES = CHECKPOINT_FILE, LOG_FILE, CURVES_FILE, DEPTH_FILE, TRAINING.mark
 
 
 def work_folder(out: Path) -> Path:
@@ -19,6 +22,12 @@ def work_folder(out: Path) -> Path:
 def has_checkpoint(work: Path) -> bool:
     """Return whether at least one epoch is done, of one member at least."""
     return any(work.rglob(CHECKPOINT_FILE))
+
+
+def _is_all_ours(work: Path) -> bool:
+    """Return whether a training has written all that is there; earlier versions left no mark."""
+    return work.is_dir() and all(
+        file.is_dir() or file.name.endswith(OWN_FILES) for file in work.rglob('*'))
 
 
 def prepare_work(out: Path, *, resume: bool, force: bool, resume_command: str) -> Path:
@@ -35,10 +44,7 @@ def prepare_work(out: Path, *, resume: bool, force: bool, resume_command: str) -
         finished = f'{out} is trained to its end, and ' if MODEL.fits(out) else ''
         raise InputError(f'{finished}{work} has no checkpoint: there is nothing to resume; start '
                          'without --resume')
-    if not (found or TRAINING.fits(work)) and work.exists() and (
-            not work.is_dir() or any(work.iterdir())):
-        raise InputError(f'{work} is needed for checkpoints, but {describe_content(work)}: give '
-                         'another --out, or move it away')
+    check_unfinished(work, ours=found or TRAINING.fits(work) or _is_all_ours(work))
     if found and not resume and not force:
         raise InputError(f'{work} holds a training that was stopped: --resume goes on, --force '
                          f'starts anew: {resume_command}')

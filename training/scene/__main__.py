@@ -58,7 +58,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     check_new(options.out, SCENE, force=options.force)
     from posenet_ros.training.scene.dataset import write_scene
     start = time.monotonic()
-    write_scene(options.out, settings, force=options.force)
+    try:
+        write_scene(options.out, settings, force=options.force)
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt('stopped: the same command goes on') from interrupt
     print(f'{options.out}: {settings.frames} images of {settings.width}x{settings.height} '
           f'in {time.monotonic() - start:.0f} s')
     return 0

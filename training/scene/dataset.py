@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 import json
 import multiprocessing
+from multiprocessing.pool import Pool
 import os
 from pathlib import Path
 
@@ -16,13 +18,15 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.training.scene.sequence import make_court, SequenceRenderer
 from posenet_ros.training.scene.settings import Settings
 from posenet_ros.training.scene.walks import Walk, walks
-from posenet_ros.utils.atomic_folder import new_folder
+from posenet_ros.utils.atomic_folder import resumable_folder
+from posenet_ros.utils.files.kinds import SCENE
 from posenet_ros.utils.processes import ignored_by_children
-from tqdm import tqdm
+from posenet_ros.utils.progress import progress
 
 SCENE_FILE = 'scene.json'
 JPEG_QUALITY = 92
 MAX_PROCESSES = 4  # each holds about 460 MB
+PART_SUFFIX = '.part'
 
 
 def is_current(folder: Path, settings: Settings) -> bool:
@@ -31,6 +35,12 @@ def is_current(folder: Path, settings: Settings) -> bool:
         return bool(json.loads((folder / SCENE_FILE).read_text())['digest'] == settings.digest())
     except (OSError, ValueError, KeyError, TypeError):
         return False
+
+
+def unfinished_folder(out: Path) -> Path:
+    """Return the folder of a scene until it is whole."""
+    out = out.resolve()
+    return out.with_name(f'{out.name}.rendering')
 
 
 def frame_name(walk: Walk, index: int) -> str:
@@ -59,7 +69,9 @@ class Worker:
         options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
         _, data = cv2.imencode('.jpg', self.renderer.image(index), options)
         path = self.folder / frame_name(walk, index)
-        path.write_bytes(data.tobytes())
+        part = path.with_suffix(PART_SUFFIX)
+        part.write_bytes(data.tobytes())
+        os.replace(part, path)  # so that none is half an image, whenever this ends
         return path
 
 
@@ -75,15 +87,26 @@ def _render(job: tuple[Walk, int]) -> None:
     _worker.render(*job)
 
 
-def _render_all(settings: Settings, folder: Path, processes: int) -> None:
-    jobs = [(walk, i) for walk in walks(settings.frames, settings.seed)
-            for i in range(walk.frames)]
+@contextmanager
+def _pool(processes: int, *arguments: object) -> Iterator[Pool]:
+    """Start processes that leave it to this one to be interrupted, and end them at the end."""
     context = multiprocessing.get_context('spawn')  # a fork copies locked threads of libraries
     with ignored_by_children():
-        pool = context.Pool(processes, _start, (settings, folder))
+        pool = context.Pool(processes, _start, arguments)
     with pool:
-        done = pool.imap_unordered(_render, jobs, chunksize=4)
-        for _ in tqdm(done, 'scene', len(jobs), unit='frame'):
+        yield pool
+
+
+def _render_all(settings: Settings, folder: Path, processes: int) -> None:
+    """Render the frames that an earlier run has not."""
+    jobs = [(walk, i) for walk in walks(settings.frames, settings.seed)
+            for i in range(walk.frames) if not (folder / frame_name(walk, i)).exists()]
+    if not jobs:
+        return
+    with _pool(processes, settings, folder) as pool:
+        rendered = pool.imap_unordered(_render, jobs, chunksize=4)
+        for _ in progress(rendered, settings.frames, 'frame', 'scene',
+                          settings.frames - len(jobs)):
             pass
 
 
@@ -96,18 +119,21 @@ def pose_rows(walk: Walk) -> Iterator[tuple[str, Pose]]:
 def write_scene(
         out: Path, settings: Settings, *, force: bool = False, processes: int = 0) -> None:
     """
-    Render a scene.
+    Render a scene; after an interrupt, go on with the frames that are missing.
 
-    :param out: folder of the dataset.
+    :param out: folder of the dataset; unfinished it stands beside, as `NAME.rendering`.
     :param force: replace an existing folder.
     :param processes: 0 is one for each CPU.
     :raises InputError: when `out` exists and `force` is False, or cannot be made.
     """
     processes = processes or min(len(os.sched_getaffinity(0)), MAX_PROCESSES)
     sequences = walks(settings.frames, settings.seed)
-    with new_folder(out, force=force) as folder:
+    with resumable_folder(out, unfinished_folder(out), settings.digest(), SCENE,
+                          force=force) as folder:
         for walk in sequences:
-            (folder / walk.name).mkdir()
+            (folder / walk.name).mkdir(exist_ok=True)
+        for part in folder.rglob(f'*{PART_SUFFIX}'):
+            part.unlink()
         _render_all(settings, folder, processes)
         for split in ('train', 'test'):
             write_cambridge(folder / f'dataset_{split}.txt', (

@@ -13,6 +13,7 @@ from posenet_ros.training.uncertainty.residuals import ResidualSets
 from posenet_ros.uncertainty.place_recognition import place_distance
 
 ITERATIONS = 10  # of orthogonal iteration
+MIN_LIMIT = 1e-12  # an untrained network may describe all images alike
 DEVIATION_FLOOR = 0.2  # added to each feature's deviation, relative to their mean
 
 
@@ -37,8 +38,9 @@ class PlaceDescriptors:
     @property
     def scores(self) -> Floats:
         """Place scores of the held-out images, augmented ones first: distances over the limit."""
-        return np.concatenate([place_distance(self.held_out, self.train),
-                               place_distance(self.held_out_plain, self.train)]) / self.limit
+        distances = np.concatenate([place_distance(self.held_out, self.train),
+                                    place_distance(self.held_out_plain, self.train)])
+        return distances / max(self.limit, MIN_LIMIT)
 
     def load_into(self, network: keras.Model) -> None:
         """Set the weights of a network's descriptor head."""

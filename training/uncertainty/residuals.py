@@ -19,6 +19,7 @@ from posenet_ros.training.data.images import Images, network_inputs, subsample
 from posenet_ros.training.fitting.cross_validation import fold_models
 from posenet_ros.training.fitting.presets import Preset
 from posenet_ros.utils.parallel import ordered_map
+from posenet_ros.utils.progress import ProgressBar
 
 BATCH = 64  # images
 POSE = ('position', 'quat_xyzw')  # outputs
@@ -99,13 +100,13 @@ class ResidualCollector:
     """
 
     def __init__(self, network: keras.Model, pose_model: keras.Model, data: CalibrationData,
-                 bar: keras.utils.Progbar) -> None:
+                 shown: ProgressBar) -> None:
         pose_outputs = network.output if pose_model is network else pose_model(network.input)
         self._model = keras.Model(network.input, {
             **network.output, 'features': network.get_layer(UNIT_FEATURES).output,
             'places': network.get_layer(PLACE_FEATURES).output,
             **{f'pose_{key}': pose_outputs[key] for key in POSE}})
-        self._data, self._bar = data, bar
+        self._data, self._progress = data, shown
 
     def collect_plain(self, images: Images) -> Residuals:
         """Collect the residuals of plain images, preprocessed as in the node."""
@@ -138,7 +139,7 @@ class ResidualCollector:
             part, rows = rows[:len(inputs)], rows[len(inputs):]
             residuals.append(Residuals(
                 part, found.pop('features'), found.pop('places'), errors, found))
-            self._bar.add(len(inputs))
+            self._progress.advance(len(inputs))
         return concatenate(residuals)
 
     def _predict(self, inputs: NDArray[np.uint8]) -> dict[str, Floats32]:
@@ -165,11 +166,11 @@ class ResidualSets:
     held_out_plain: Residuals
 
 
-def _fold_collectors(network: keras.Model, data: CalibrationData, bar: keras.utils.Progbar,
+def _fold_collectors(network: keras.Model, data: CalibrationData, shown: ProgressBar,
                      ) -> list[tuple[ResidualCollector, Images]]:
     """Return, for each fold, a collector of the model not trained on it, and its images."""
     models = fold_models(network, len(data.held_out))
-    return [(ResidualCollector(network, model, data, bar), part)
+    return [(ResidualCollector(network, model, data, shown), part)
             for model, part in zip(models, data.held_out, strict=True)]
 
 
@@ -179,15 +180,16 @@ def collect(network: keras.Model, data: CalibrationData) -> ResidualSets:
     count = data.preset.uncertainty.sigma_versions
     versions, more = range(count), range(2 * count)
     held = sum(len(subsample(len(part.poses))) for part in data.held_out)
-    bar = keras.utils.Progbar(len(subsample(len(data.images.poses))) * (1 + 2 * count)
-                              + held * (1 + 2 * count), unit_name='view')
-    folds = _fold_collectors(network, data, bar)
-    trained = (folds[0][0] if len(folds) == 1
-               else ResidualCollector(network, network, data, bar))
-    return ResidualSets(
-        concatenate([trained.collect_plain(data.images),
-                     *(trained.collect_augmented(data.images, mild, v) for v in versions)]),
-        concatenate([trained.collect_augmented(data.images, strong, 100 + v) for v in versions]),
-        concatenate([one.collect_augmented(part, mild, 200 + v)
-                     for v in more for one, part in folds]),
-        concatenate([one.collect_plain(part) for one, part in folds] * len(more)))
+    total = (len(subsample(len(data.images.poses))) + held) * (1 + 2 * count)
+    with ProgressBar(total, 'view', 'uncertainty') as shown:
+        folds = _fold_collectors(network, data, shown)
+        trained = (folds[0][0] if len(folds) == 1
+                   else ResidualCollector(network, network, data, shown))
+        return ResidualSets(
+            concatenate([trained.collect_plain(data.images), *(
+                trained.collect_augmented(data.images, mild, v) for v in versions)]),
+            concatenate([
+                trained.collect_augmented(data.images, strong, 100 + v) for v in versions]),
+            concatenate([one.collect_augmented(part, mild, 200 + v)
+                         for v in more for one, part in folds]),
+            concatenate([one.collect_plain(part) for one, part in folds] * len(more)))

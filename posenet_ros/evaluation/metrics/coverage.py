@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from posenet_ros.arrays import as_rows, Floats
 from posenet_ros.evaluation.metrics.resampling import mean_intervals
 from posenet_ros.geometry.lie import rotation_vectors_rad
-from posenet_ros.utils.mapping import OMIT_NONE
+from posenet_ros.utils.settings.mapping import OMIT_NONE
 
 # fractions of a normal distribution within 1, 2 and 3 standard deviations
 EXPECTED_COVERAGE = {'1_sigma': 0.6827, '2_sigma': 0.9545, '3_sigma': 0.9973}

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from posenet_ros.arrays import as_rows, Floats
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.lie import rotation_angle_rad
-from posenet_ros.utils.mapping import key
+from posenet_ros.utils.settings.mapping import key
 
 T = TypeVar('T')
 
@@ -64,7 +64,13 @@ def rotation_errors_deg(estimates_xyzw: ArrayLike, truths_xyzw: ArrayLike) -> Fl
 
 @dataclass(frozen=True)
 class ErrorStatistics:
-    """Statistics of finite errors, in their unit."""
+    """
+    Statistics of finite errors, in their unit; evo's are defined as there.
+
+    :param rmse: root of the mean square. None, like what follows, in reports of older versions.
+    :param std: standard deviation about the mean, over all errors (not a sample's).
+    :param sse: sum of the squares, in the squared unit.
+    """
 
     median: float
     mean: float
@@ -72,6 +78,10 @@ class ErrorStatistics:
     p90: float
     p95: float
     largest: float = field(metadata=key('max'))
+    rmse: float | None = None
+    std: float | None = None
+    smallest: float | None = field(default=None, metadata=key('min'))
+    sse: float | None = None
 
     @classmethod
     def from_errors(cls, errors: ArrayLike) -> ErrorStatistics:
@@ -85,9 +95,10 @@ class ErrorStatistics:
         if not array.size or not np.isfinite(array).all():
             raise InputError('error statistics need at least one error, all finite. Received: '
                              f'{array.size} errors')
-        p75, p90, p95 = np.percentile(array, (75, 90, 95))
-        return cls(float(np.median(array)), float(array.mean()), float(p75), float(p90),
-                   float(p95), float(array.max()))
+        squares = np.square(array)
+        return cls(*map(float, (
+            np.median(array), array.mean(), *np.percentile(array, (75, 90, 95)), array.max(),
+            np.sqrt(squares.mean()), array.std(), array.min(), squares.sum())))
 
 
 def recall(translations_m: ArrayLike, rotations_deg: ArrayLike) -> dict[str, float]:

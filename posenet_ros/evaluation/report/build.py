@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, UTC
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 import platform
@@ -32,7 +32,7 @@ from posenet_ros.evaluation.report.content import (
     LatencyPercentiles,
     Report,
 )
-from posenet_ros.evaluation.results import FrameResult, FrameTable
+from posenet_ros.evaluation.results import FrameResult, FrameTable, WorstFrame
 from posenet_ros.inference.artifact import LoadedArtifact
 from posenet_ros.inference.train_index import TrainIndex
 from posenet_ros.utils.choices import FALSE_POSE_M
@@ -52,6 +52,9 @@ class Evaluation:
     :param data: the description of the source.
     :param out_of_place: results of images of other places; their truth has no meaning.
     :param false_pose_m: an error beyond it makes a pose a false one, metres.
+    :param worst: the frames with the largest errors, with their pictures.
+    :param method: what the tables call the method; empty finds a name.
+    :param beside: evaluations of other methods on the same images, by name, for comparison.
     """
 
     frames: Sequence[FrameResult]
@@ -60,6 +63,25 @@ class Evaluation:
     data: Mapping[str, Any] = field(default_factory=dict)
     out_of_place: Sequence[FrameResult] = ()
     false_pose_m: float = FALSE_POSE_M
+    worst: Sequence[WorstFrame] = ()
+    method: str = ''
+    beside: Mapping[str, Evaluation] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Return what the tables call the method."""
+        refined = any(frame.landmarks for frame in self.frames)
+        return self.method or ('refined by landmarks' if refined else 'estimate')
+
+    @property
+    def methods(self) -> Mapping[str, Evaluation]:
+        """Return this evaluation and those beside it, by name."""
+        return {self.name: self, **self.beside}
+
+    @cached_property
+    def statistics(self) -> FrameStatistics:
+        """Return counts, error statistics and recall."""
+        return frame_statistics(self.table)
 
     @cached_property
     def table(self) -> FrameTable:
@@ -161,8 +183,8 @@ def build_report(evaluation: Evaluation) -> Report:
     if not evaluation.frames:
         raise InputError('a report needs at least one frame that has a truth. Received: none')
     table, outside = evaluation.table, evaluation.out_of_place_table
-    statistics = frame_statistics(table)
-    created = f'{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}'
+    statistics = evaluation.statistics
+    created = f'{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}'
     return Report(
         statistics.frames, statistics.translation_m, statistics.rotation_deg, statistics.recall,
         confidence_95=_median_intervals(table.accepted_errors),

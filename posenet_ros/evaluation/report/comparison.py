@@ -16,9 +16,19 @@ from posenet_ros.errors import InputError
 from posenet_ros.evaluation.metrics.pose_errors import ByUnit, Errors, RECALL_LIMITS
 from posenet_ros.evaluation.metrics.resampling import signed_rank_p_value
 from posenet_ros.evaluation.report.content import FrameStatistics, REPORT_FILE
+from posenet_ros.evaluation.report.error_tables import error_rows, median_unit
+from posenet_ros.evaluation.report.figures.errors import cumulative_curves
 from posenet_ros.evaluation.report.page import comparison_page
-from posenet_ros.evaluation.report.plots import cumulative_curves
-from posenet_ros.evaluation.report.tables import markdown_table, number, percent, Row, text_table
+from posenet_ros.evaluation.report.tables import (
+    length,
+    markdown_table,
+    METRES,
+    number,
+    percent,
+    Row,
+    text_table,
+    Unit,
+)
 from posenet_ros.utils.atomic_folder import new_folder
 
 PUBLISHED = Path(__file__).with_name('published.json')
@@ -109,10 +119,16 @@ def _label(row: Mapping[str, Any]) -> str:
     return f'published: {row["method"]} ({row["year"]})'
 
 
-def published_rows(published: Sequence[Mapping[str, Any]]) -> list[Row]:
-    """Format published results, with their own digits, as rows of :func:`side_by_side`."""
+def published_rows(
+        published: Sequence[Mapping[str, Any]], unit: Unit = METRES) -> list[Row]:
+    """
+    Format published results, with their own digits, as rows of :func:`side_by_side`.
+
+    :param unit: of the positions.
+    """
     unknown = ['-'] * (1 + len(RECALL_LIMITS))
-    return [(_label(row), *(f'{row[key]:g}' for key in UNITS), *unknown) for row in published]
+    return [(_label(row), f'{unit.factor * row["translation_m"]:g}', f'{row["rotation_deg"]:g}',
+             *unknown) for row in published]
 
 
 def source_rows(published: Sequence[Mapping[str, Any]]) -> list[Row]:
@@ -121,11 +137,18 @@ def source_rows(published: Sequence[Mapping[str, Any]]) -> list[Row]:
             *((_label(row), row['source']) for row in published)]
 
 
+def unit_of(reports: Sequence[StoredReport]) -> Unit:
+    """Choose one unit for the positions of all reports."""
+    return median_unit([(report.name, report.statistics) for report in reports])
+
+
 def side_by_side(reports: Sequence[StoredReport]) -> list[Row]:
     """Make the table of medians and recalls, a row a report."""
     limits = [f'{m:g} m, {d:g} deg' for m, d in RECALL_LIMITS.values()]
-    rows: list[Row] = [('report', 'median (m)', 'median (deg)', 'frames', *limits)]
-    return rows + [(report.name, *map(number, report.statistics.medians),
+    unit = unit_of(reports)
+    rows: list[Row] = [('report', f'median ({unit.name})', 'median (deg)', 'frames', *limits)]
+    return rows + [(report.name, unit.number(report.statistics.medians.translation_m),
+                    number(report.statistics.medians.rotation_deg),
                     str(report.statistics.frames.total),
                     *map(percent, report.statistics.recall.values())) for report in reports]
 
@@ -137,12 +160,13 @@ def paired_rows(pairs: Sequence[Mapping[str, Any]]) -> list[Row]:
         for key, unit in UNITS.items():
             values = item[key]
             rows.append((f'{item["second"]} against {item["first"]}', str(item['frames']),
+                         length(values['median_difference']) if unit == 'm' else
                          number(values['median_difference'], unit),
                          percent(values['second_better']), f'{values["p_value"]:.4f}'))
     return rows
 
 
-def _curves(reports: Sequence[StoredReport]) -> str:
+def _curves(reports: Sequence[StoredReport]) -> list[str]:
     """Draw the cumulative errors of all reports."""
     curves: list[tuple[Errors, dict[str, str | float]]] = []
     for i, report in enumerate(reports):
@@ -160,7 +184,8 @@ def compare(options: argparse.Namespace) -> None:
     reports = [read_report(folder) for folder in options.reports]
     pairs = [pair(reports[0], other) for other in reports[1:]]
     published = read_published(options.published) if options.published else []
-    tables = [[*side_by_side(reports), *published_rows(published)],
+    tables = [[*side_by_side(reports), *published_rows(published, unit_of(reports))],
+              error_rows([(report.name, report.statistics) for report in reports]),
               *([paired_rows(pairs)] if pairs else []),
               *([source_rows(published)] if published else [])]
     print('\n\n'.join(map(text_table, tables)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, MISSING
 from typing import Any, TypeVar
 
 from posenet_ros.evaluation.correlations import Correlation
@@ -14,7 +14,7 @@ from posenet_ros.evaluation.reliability import (
     OutOfPlaceStatistics,
     SparsificationByUnit,
 )
-from posenet_ros.utils.mapping import key, to_mapping
+from posenet_ros.utils.settings.mapping import key, to_mapping
 
 REPORT_FILE = 'report.json'
 T = TypeVar('T')
@@ -67,8 +67,10 @@ class FrameStatistics:
 
 
 def _from_mapping(cls: type[T], mapping: Mapping[str, Any]) -> T:
-    return cls(*(mapping[f.metadata.get('key', f.name)]
-                 for f in fields(cls)))  # type: ignore[arg-type]
+    """Read a dataclass; a field with a default may be missing, as in an older report."""
+    keys = {f: f.metadata.get('key', f.name) for f in fields(cls)}  # type: ignore[arg-type]
+    return cls(*(mapping[key] if f.default is MISSING else mapping.get(key, f.default)
+                 for f, key in keys.items()))
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ def write_report(
             json.dumps(report.to_mapping(), indent=2, allow_nan=False) + '\n', encoding='utf-8')
         page = html_page(report, evaluation)
         (new / 'report.html').write_text(page, encoding='utf-8')
-        (new / 'report.md').write_text(markdown_page(report), encoding='utf-8')
+        (new / 'report.md').write_text(markdown_page(report, evaluation), encoding='utf-8')
         write_csv(new / 'frames.csv', evaluation.table)
         if evaluation.out_of_place:
             write_out_of_place(new / 'out_of_place.csv', evaluation.out_of_place)

@@ -11,10 +11,11 @@ from posenet_ros.evaluation.evaluator import run_model, score_files, score_publi
 from posenet_ros.evaluation.report.build import build_report, Evaluation
 from posenet_ros.evaluation.report.content import Report
 from posenet_ros.evaluation.report.folder import write_report
-from posenet_ros.evaluation.report.tables import summary_line, tables, text_table
+from posenet_ros.evaluation.report.sections import summary_line, tables
+from posenet_ros.evaluation.report.tables import text_table
 
 
-def show(report: Report, folder: Path) -> None:
+def show(report: Report, evaluation: Evaluation, folder: Path) -> None:
     """Print the report's summary line, warnings and tables."""
     data = report.data
     print(f'\n{summary_line(report)}')
@@ -23,9 +24,12 @@ def show(report: Report, folder: Path) -> None:
                       ('rejected', 'bad rows were left out: report.json has the reasons')):
         if data.get(key):
             print(f'{data[key]} {text}')
+    for key in ('camera_info', 'camera_differs'):
+        if data.get(key):
+            print(data[key])
     if 'damage' in data:
         print(f'the bag is damaged, only what is whole was evaluated: {data["damage"]}')
-    for rows in tables(report):
+    for rows in tables(report, evaluation):
         print(f'\n{text_table(rows)}')
     print(f'\nreport: {folder / "report.html"}')
 
@@ -46,7 +50,7 @@ def make_report(options: argparse.Namespace) -> None:
     evaluation = _evaluation_of(options)(options)
     report = build_report(evaluation)
     write_report(options.out, report, evaluation, force=options.force)
-    show(report, options.out)
+    show(report, evaluation, options.out)
     if not report.frames.accepted:
         raise PoseNetError('no frame has an accepted estimate; the first: '
                            f'{evaluation.frames[0].reasons}')

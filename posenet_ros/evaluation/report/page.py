@@ -3,165 +3,199 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from html import escape
+from importlib.resources import files
 import json
+import re
 from string import Template
+from typing import Any
 
 import cv2
 import numpy as np
+from posenet_ros.evaluation.metrics.pose_errors import rotation_errors_deg
 from posenet_ros.evaluation.report.build import Evaluation
 from posenet_ros.evaluation.report.content import Report
-from posenet_ros.evaluation.report.plots import (
-    correlation_views,
-    cumulative,
-    error_along_path,
-    latency_histogram,
-    path_views,
-)
-from posenet_ros.evaluation.report.reliability_plots import (
-    calibration_view,
-    place_score_view,
-    sparsification_view,
+from posenet_ros.evaluation.report.drawing import VARIABLES
+from posenet_ros.evaluation.report.sections import (
+    origin_line,
+    Section,
+    sections,
+    summary_sentences,
+    Table,
+    tables,
 )
 from posenet_ros.evaluation.report.tables import (
+    DEGREES,
+    length,
+    length_unit,
     markdown_table,
     number,
     percent,
     Row,
-    summary_line,
-    tables,
+    Unit,
 )
-from posenet_ros.evaluation.results import FrameResult, FrameTable
+from posenet_ros.evaluation.results import FrameResult, WorstFrame
 
-WORST_SHOWN = 12
+MAX_OPEN_ROWS = 8  # of a table; a longer one is folded
+JPEG_QUALITY = 80
 
 PAGE = Template("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>$title</title>
 <style>
-body { font: 16px/1.5 system-ui, sans-serif; color: #1f2937; background: #fff;
-  max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.7rem; margin: 0; } h2 { font-size: 1.2rem; margin: 2.2rem 0 .4rem; }
-p { margin: .4rem 0; } .quiet { color: #64748b; font-size: .9rem; }
-.tiles { display: flex; flex-wrap: wrap; gap: .8rem; margin: 1.2rem 0; }
-.tile { flex: 1 1 10rem; border: 1px solid #e2e8f0; border-radius: .5rem; padding: .7rem 1rem; }
-.tile b { display: block; font-size: 1.6rem; } .tile span { color: #64748b; font-size: .85rem; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { padding: .35rem .6rem; text-align: right; border-bottom: 1px solid #e2e8f0; }
-th:first-child, td:first-child { text-align: left; } td + td { white-space: nowrap; }
-thead th { border-bottom: 2px solid #94a3b8; }
-tr.own td { font-weight: 600; color: #2563eb; }
-.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: .8rem; }
-.card { border: 1px solid #e2e8f0; border-radius: .5rem; overflow: hidden; font-size: .85rem; }
-.card img { width: 100%; display: block; }
-.card p { margin: .5rem .7rem; overflow-wrap: anywhere; }
-svg { width: 100%; height: auto; } pre { overflow-x: auto; background: #f8fafc; padding: 1rem; }
-</style></head><body>
+$style</style></head><body>
 $body
 </body></html>
 """)
 
 
-def _html_table(rows: Sequence[Row]) -> str:
-    head = ''.join(f'<th>{escape(cell)}</th>' for cell in ('', *rows[0][1:]))
-    lines = [f'<table><thead><tr>{head}</tr></thead><tbody>']
-    for row in rows[1:]:
-        own = ' class="own"' if row[0] == 'estimate' else ''
-        lines.append(f'<tr{own}>' + ''.join(f'<td>{escape(c)}</td>' for c in row) + '</tr>')
-    return '\n'.join([*lines, '</tbody></table>'])
+@cache
+def _style() -> str:
+    """Return the style sheet, with the colours of the figures in light and dark mode."""
+    light, dark = (' '.join(f'--{name}: {colour};' for name, colour in colours) for colours in (
+        [(name, colour) for colour, (name, _) in VARIABLES.items()], VARIABLES.values()))
+    text = (files('posenet_ros.evaluation.report') / 'page.css').read_text(encoding='utf-8')
+    return Template(text).substitute(light=light, dark=dark)
 
 
-def _interval_text(ends: Sequence[float] | None) -> str:
-    if ends is None:
-        return 'no accepted estimate'
-    low, high = map(number, ends)
-    return f'95 % interval {low} to {high}'
+def _html_table(rows: Table) -> str:
+    """Render a table in a box that scrolls by itself where it is too wide."""
+    head = ''.join(f'<th scope="col">{_unbroken(escape(cell))}</th>'
+                   for cell in ('', *rows[0][1:]))
+    title = escape(_title(rows))
+    lines = [f'<div class="scroll" role="region" aria-label="{title}" tabindex="0"><table>'
+             f'<caption>{title}</caption><thead><tr>{head}</tr></thead><tbody>']
+    for i, row in enumerate(rows[1:]):
+        own = ' class="own"' if i == 0 and rows[0][0] == 'median error' else ''
+        lines.append(f'<tr{own}><th scope="row">{escape(row[0])}</th>' + ''.join(
+            f'<td>{escape(cell)}</td>' for cell in row[1:]) + '</tr>')
+    return '\n'.join([*lines, '</tbody></table></div>'])
+
+
+def _unbroken(text: str) -> str:
+    """Keep numbers and their units in one line."""
+    return re.sub(r'(\d) (?=[a-z%])', '\\1&nbsp;', text)
+
+
+def _title(rows: Table) -> str:
+    return rows[0][0][:1].upper() + rows[0][0][1:]
+
+
+def _fold(rows: Table) -> str:
+    """Render a table; a long one is folded, and its first row says what is in it."""
+    if len(rows) - 1 <= MAX_OPEN_ROWS:
+        return _html_table(rows)
+    cells = ', '.join(f'{head} {cell}' for head, cell in zip(rows[0][1:], rows[1][1:], strict=True)
+                      if cell)
+    return _details(f'{_title(rows)}: {len(rows) - 1} rows', f'{rows[1][0]}: {cells}',
+                    _html_table(rows))
+
+
+def _details(heading: str, summary: str, content: str) -> str:
+    return (f'<details><summary>{escape(heading)}<br><span>{escape(summary)}</span></summary>'
+            f'{content}</details>')
 
 
 def _headline_tiles(report: Report) -> str:
-    frames = report.frames
-    tiles = [(number(median, unit), f'median error, {_interval_text(ends)}')
-             for median, unit, ends in zip(
-                 report.medians, ('m', 'deg'), report.confidence_95 or (None, None), strict=True)]
-    tiles += [
-        (percent(frames.accepted / frames.total),
-         f'{frames.accepted} of {frames.total} frames with an accepted estimate'),
-        (percent(report.recall['5m_10deg']), 'of all frames within 5 m and 10 deg')]
+    frames, (metres, degrees) = report.frames, report.medians
+    ends_m, ends_deg = report.confidence_95 or (None, None)
+    unit = length_unit([metres])
+    tiles = [(length(metres), f'median position error{_interval(ends_m, unit)}'),
+             (number(degrees, 'deg'), f'median rotation error{_interval(ends_deg, DEGREES)}'),
+             (length(report.translation_m.p95 if report.translation_m else None),
+              'contain 95 % of the position errors'),
+             (percent(frames.accepted / frames.total),
+              f'{frames.accepted} of {frames.total} frames with an accepted estimate')]
     return '<div class="tiles">' + ''.join(
         f'<div class="tile"><b>{escape(value)}</b><span>{escape(text)}</span></div>'
         for value, text in tiles) + '</div>'
 
 
-def _embedded_image(frame: FrameResult) -> str:
-    if frame.image is None:
+def _interval(ends: Sequence[float] | None, unit: Unit) -> str:
+    if ends is None:
         return ''
-    _, jpeg = cv2.imencode('.jpg', frame.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
+    low, high = map(unit.number, ends)
+    return f', 95 % interval {low} to {high} {unit.name}'
+
+
+def _embedded_image(worst: WorstFrame) -> str:
+    if worst.picture is None:
+        return ''
+    _, jpeg = cv2.imencode(
+        '.jpg', worst.picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    height, width = worst.picture.shape[:2]
     data = base64.b64encode(jpeg.tobytes()).decode()
-    return f'<img alt="{escape(frame.name)}" src="data:image/jpeg;base64,{data}">'
+    text = f'{worst.frame.name}. {worst.caption}'.strip()
+    return (f'<img alt="{escape(text)}" width="{width}" height="{height}" '
+            f'src="data:image/jpeg;base64,{data}">')
 
 
-def _worst(table: FrameTable) -> str:
-    """Make cards of the frames with the largest errors, rejected estimates among them."""
-    frames = table.frames
-    metres, degrees = (np.where(np.isfinite(e), e, -1.0) for e in table.errors)
-    order = [i for i in np.argsort(-metres)[:WORST_SHOWN] if metres[i] >= 0]
-    return '<div class="cards">' + ''.join(
-        f'<div class="card">{_embedded_image(frames[i])}<p><b>{number(metres[i], "m")}, '
-        f'{number(degrees[i], "deg")}</b><br>{escape(frames[i].name)}<br>'
-        f'{escape("; ".join((frames[i].outcome, *frames[i].reasons)))}</p></div>'
-        for i in order) + '</div>'
+def _frame_numbers(frame: FrameResult) -> str:
+    """Say the error of a frame."""
+    if frame.estimate is None:
+        return 'no estimate'
+    degrees = rotation_errors_deg(frame.estimate.quat_xyzw, frame.truth.quat_xyzw)[0]
+    return f'{length(frame.error_m)}, {number(float(degrees), "deg")}'
 
 
-def _sections(
-        report: Report, evaluation: Evaluation) -> Iterable[tuple[str, str, str]]:
-    """Yield the heading, explanation and content of each section."""
-    table = evaluation.table
-    errors = table.accepted_errors
-    above, side = path_views(table, evaluation.train)
-    yield ('The trajectory from above', 'A line joins each estimate to the true position. '
-           'Estimates far outside the trajectory are cut off.', above)
-    yield 'The trajectory from the side', '', side
-    yield ('Cumulative errors', 'Frames without an accepted estimate count as infinite errors: '
-           'where there are any, the curve ends below 100 %.',
-           cumulative(errors, evaluation.baselines))
-    yield ('Error along the trajectory', 'A red cross at the upper edge is a frame without an '
-           'accepted estimate.', error_along_path(table.frames, errors))
-    if evaluation.quantities:
-        yield ('Correlations of the error', 'A dot a frame; steps are medians of a fifth of the '
-               'frames each.', correlation_views(errors.translation_m, evaluation.quantities))
-    yield from _reliability_sections(report, evaluation)
-    latency = latency_histogram(table.frames)
-    if latency:
-        yield 'Latency', '', latency
-    yield ('The worst estimates', "The largest error first; the images are the network's input.",
-           _worst(table))
+def _card(worst: WorstFrame) -> str:
+    frame = worst.frame
+    facts = '; '.join(filter(None, (
+        frame.outcome.replace('_', ' '), *frame.reasons, _predicted(frame),
+        f'{frame.landmarks} landmarks' if frame.landmarks else '')))
+    kind = 'card' if frame.accepted else 'card failed'
+    return (f'<figure class="{kind}">{_embedded_image(worst)}<figcaption>'
+            f'<b>{escape(_frame_numbers(frame))}</b> {escape(frame.name)}<br>{escape(facts)}'
+            + (f'<br>{escape(worst.caption)}' if worst.caption else '') + '</figcaption></figure>')
 
 
-def _reliability_sections(
-        report: Report, evaluation: Evaluation) -> Iterable[tuple[str, str, str]]:
-    """Yield the sections on reliability that have a figure."""
-    sections = (
-        ('Is the covariance calibrated?', 'Dashed: a calibrated covariance. Above it the errors '
-         'are smaller than predicted, below it larger. NEES is the normalised estimation error '
-         'squared.', calibration_view(evaluation.table)),
-        ('Sparsification', 'The errors when only the most certain frames are kept, beside those '
-         'of an oracle that sorts by error, and those expected of an exact covariance.',
-         sparsification_view(report)),
-        ('Out-of-place detection', 'Place scores of images of this and of other places, and '
-         'their ROC curve. Dotted: 95 % of this place.',
-         place_score_view(evaluation.table.place_scores,
-                          evaluation.out_of_place_table.place_scores)))
-    return ((heading, text, view) for heading, text, view in sections if view)
+def _predicted(frame: FrameResult) -> str:
+    if frame.covariance is None or frame.estimate is None:
+        return ''
+    return f'sigma {length(float(np.sqrt(np.trace(frame.covariance[:3, :3]))))}'
 
 
-def comparison_page(all_rows: Sequence[Sequence[Row]], curves: str) -> str:
+def _anchor(heading: str) -> str:
+    return re.sub('[^a-z0-9]+', '-', heading.lower()).strip('-')
+
+
+def _contents(headings: Sequence[str]) -> str:
+    return '<nav aria-label="Contents"><ul>' + ''.join(
+        f'<li><a href="#{_anchor(heading)}">{escape(heading)}</a></li>'
+        for heading in headings) + '</ul></nav>'
+
+
+def _heading(text: str) -> str:
+    return f'<h2 id="{_anchor(text)}">{escape(text)}</h2>'
+
+
+def _html_section(section: Section) -> str:
+    parts = [_heading(section.heading)]
+    if section.text:
+        parts.append(f'<p class="quiet">{escape(section.text)}</p>')
+    if section.figures:
+        figures = ''.join(f'<figure>{svg}</figure>' for svg in section.figures)
+        parts.append(f'<div class="figures">{figures}</div>')
+    parts += [_fold(rows) for rows in section.tables if rows]
+    if section.frames:
+        parts.append(f'<div class="cards">{"".join(map(_card, section.frames))}</div>')
+    return '\n'.join(parts)
+
+
+def _provenance(about: Mapping[str, Mapping[str, Any]]) -> str:
+    """Fold what was evaluated by what, each part by itself."""
+    return '\n'.join(_details(name.capitalize(), ', '.join(content), '<pre>' + escape(
+        json.dumps(content, indent=2)) + '</pre>') for name, content in about.items())
+
+
+def comparison_page(all_rows: Sequence[Sequence[Row]], curves: Sequence[str]) -> str:
     """Render compare.html: tables and the cumulative errors of all reports."""
-    parts = ['<h1>Reports side by side</h1>', *(
-        f'<h2>{escape(rows[0][0].capitalize())}</h2>{_html_table(rows)}' for rows in all_rows),
-        f'<h2>Cumulative errors</h2>{curves}']
-    return PAGE.substitute(title='Reports side by side', body='\n'.join(parts))
+    parts = ['<h1>Reports side by side</h1>', *map(_html_table, all_rows),
+             _html_section(Section('Cumulative errors', figures=curves))]
+    return PAGE.substitute(title='Reports side by side', style=_style(), body='\n'.join(parts))
 
 
 def html_page(report: Report, evaluation: Evaluation) -> str:
@@ -170,22 +204,21 @@ def html_page(report: Report, evaluation: Evaluation) -> str:
 
     :param evaluation: the results that the report was made from.
     """
-    name = str(report.data.get('name', 'poses'))
-    parts = [f'<h1>Relocalisation on {escape(name)}</h1>',
-             f'<p class="quiet">{escape(summary_line(report))}</p>', _headline_tiles(report)]
-    sections = [f'<h2>{escape(heading)}</h2><p class="quiet">{escape(text)}</p>{content}'
-                for heading, text, content in _sections(report, evaluation)]
-    numbers = [f'<h2>{escape(rows[0][0].capitalize())}</h2>{_html_table(rows)}'
-               for rows in tables(report)]
-    parts += [sections[0], *numbers, *sections[1:]]
-    about = {'model': report.model, 'data': report.data, 'versions': report.versions}
-    parts.append(f'<h2>Provenance</h2><pre>'
-                 f'{escape(json.dumps(about, indent=2))}</pre>')
-    return PAGE.substitute(title=f'Relocalisation on {escape(name)}', body='\n'.join(parts))
+    title = escape(f'Relocalisation on {report.data.get("name", "poses")}')
+    shown = sections(report, evaluation)
+    parts = [f'<header><h1>{title}</h1><p>{escape(summary_sentences(report, evaluation))}</p>',
+             f'<p class="quiet">{escape(origin_line(report))}</p></header>',
+             _headline_tiles(report),
+             _contents([*(section.heading for section in shown), 'Provenance']),
+             '<main>', *map(_html_section, shown), _heading('Provenance'),
+             _provenance({'model': report.model, 'data': report.data,
+                          'versions': report.versions}), '</main>']
+    return PAGE.substitute(title=title, style=_style(), body='\n'.join(parts))
 
 
-def markdown_page(report: Report) -> str:
+def markdown_page(report: Report, evaluation: Evaluation) -> str:
     """Render report.md: the tables of the report."""
     name = str(report.data.get('name', 'poses'))
-    parts = [f'# Relocalisation on {name}', summary_line(report)]
-    return '\n\n'.join([*parts, *(markdown_table(rows) for rows in tables(report))]) + '\n'
+    parts = [f'# Relocalisation on {name}', summary_sentences(report, evaluation),
+             origin_line(report)]
+    return '\n\n'.join([*parts, *map(markdown_table, tables(report, evaluation))]) + '\n'

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 import json
+import os
 from pathlib import Path
 
 from posenet_ros.errors import InputError
@@ -41,16 +42,16 @@ class FileKind:
     A kind of file that a command writes.
 
     :param name: in messages.
-    :param start: its first bytes.
+    :param starts: its first bytes, one of these.
     """
 
     name: str
-    start: bytes
+    starts: tuple[bytes, ...]
 
     def fits(self, path: Path) -> bool:
         """Return whether a path is a file of this kind."""
         try:
-            return path.is_file() and _start(path).startswith(self.start)
+            return path.is_file() and _start(path).startswith(self.starts)
         except OSError:
             return False
 
@@ -64,12 +65,13 @@ SCENE = FolderKind('synthetic scene', 'scene.json', ('"digest"',))
 TRAINING = FolderKind('interrupted training', 'training.json', (MADE_BY,))
 FOLDER_KINDS = (MODEL, REPORT, COMPARISON, BAG, DATASET, SCENE, TRAINING)
 
-TABLE = FileKind('table in Markdown', b'|')
-WEIGHTS = FileKind('file of weights', b'\x89HDF')
-BENCHMARK = FileKind('file of a benchmark', b'{\n  "machine"')
-FIGURES = FileKind('file of figures in JSON', b'{')
-PICTURE = FileKind('picture in PNG', b'\x89PNG')
-SENDING_LOG = FileKind('log of a replay', b'stamp_ns,sent_monotonic_ns')
+TABLE = FileKind('table in Markdown', (b'|',))
+WEIGHTS = FileKind('file of weights', (b'\x89HDF',))
+BENCHMARK = FileKind('file of a benchmark', (b'{\n  "machine"',))
+FIGURES = FileKind('file of figures in JSON', (b'{',))
+MOVING_PICTURE = FileKind('moving picture in WebP or GIF', (b'RIFF', b'GIF8'))
+PICTURE = FileKind('picture in PNG', (b'\x89PNG',))
+SENDING_LOG = FileKind('log of a replay', (b'stamp_ns,sent_monotonic_ns',))
 
 Kind = FolderKind | FileKind
 
@@ -127,6 +129,19 @@ def _overlap(path: Path, read: Path) -> bool:
     """Return whether two paths are the same, or one lies within the other; links are followed."""
     one, other = path.resolve(), read.resolve()
     return one == other or one in other.parents or other in one.parents
+
+
+def check_unfinished(folder: Path, *, ours: bool) -> None:
+    """
+    Refuse to write what is unfinished where anything of another's stands.
+
+    :param ours: whether the folder was evidently made by an earlier run.
+    :raises InputError: saying what stands there, and what to do.
+    """
+    if os.path.lexists(folder) and not ours and (
+            not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f'{folder} is needed for what is unfinished, but '
+                         f'{describe_content(folder)}: give another --out, or move it away')
 
 
 def check_place(path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 from pathlib import Path
 import signal
 import subprocess
@@ -244,20 +245,33 @@ def test_an_output_that_exists_is_kept(
     assert capsys.readouterr().err.count('\n') == 1
 
 
-def test_an_interrupt_leaves_nothing(tmp_path: Path) -> None:
-    """Ctrl-C ends the processes and removes the unfinished folder."""
+def test_an_interrupt_keeps_whole_frames_alone_and_the_next_run_goes_on(tmp_path: Path) -> None:
+    """Ctrl-C, which a terminal sends to all processes, ends them without a word of theirs."""
     command = [sys.executable, '-m', 'training.scene', '--out', str(tmp_path / 'out'),
-               '--frames', '4000', '--size', '96x64']
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True,
-                          cwd=ROOT) as process:
+               '--frames', '400', '--size', '96x64']
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+                          start_new_session=True) as process:
         deadline = time.monotonic() + 60
-        while not list(tmp_path.glob('.out.*/seq1/*.jpg')) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
+        while not list(tmp_path.glob('out.rendering/seq1/*.jpg')) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert errors.splitlines()[-1] == 'interrupted'
-    assert not any(tmp_path.iterdir())
+    assert errors.splitlines() == ['stopped: the same command goes on']
+    assert [path.name for path in tmp_path.iterdir()] == ['out.rendering']
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob('*.jpg')}
+    assert 0 < len(kept) < 400
+    half = tmp_path / 'out.rendering' / 'seq1' / 'frame00001.part'
+    half.write_bytes(b'half an image')
+    settings = Settings(frames=400, width=96, height=64)
+    write_scene(tmp_path / 'out', settings)
+    assert is_current(tmp_path / 'out', settings)
+    assert [path.name for path in tmp_path.iterdir()] == ['out']
+    assert len(list(tmp_path.rglob('*.jpg'))) == 400
+    assert not list(tmp_path.rglob('*.part'))
+    for path, time_ns in kept.items():
+        now = tmp_path / 'out' / path.relative_to(tmp_path / 'out.rendering')
+        assert now.stat().st_mtime_ns == time_ns
 
 
 @pytest.mark.parametrize('seed', [0, 1, 7])

@@ -1,0 +1,1 @@
+"""What the node publishes: poses, verdicts, and topics to look at."""

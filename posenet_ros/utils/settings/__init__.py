@@ -1,0 +1,1 @@
+"""Settings in dataclasses: read from mappings, nested ones, described for README and help."""

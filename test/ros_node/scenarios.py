@@ -1,0 +1,600 @@
+"""
+Robots, a row each: what is unusual about one, and what a user then sees or reads.
+
+A row is a script that acts on its robot and yields what it waits for. All robots live at the same
+time; their nodes share processes, each with parameters of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+import shutil
+import time
+
+from geometry_msgs.msg import PoseWithCovarianceStamped
+from helpers import CAMERA
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+import numpy as np
+from posenet_ros.geometry.pose import Pose
+from posenet_ros.ros_data.messages import pose_from_message, set_stamp
+from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import String
+from std_srvs.srv import Empty, SetBool, Trigger
+from tf2_msgs.msg import TFMessage
+
+from .fake_robot import (
+    BASE_FROM_CAMERA,
+    camera_info,
+    COLOUR,
+    colour_image,
+    colour_jpeg,
+    FakeRobot,
+    IMAGE,
+    INFO,
+    LATCHED,
+    ODOM_FROM_BASE,
+    pose_of,
+    Script,
+    SECOND,
+    transform_message,
+    Wait,
+)
+
+PATIENCE_S = 20.0
+OTHER_COLOUR = (153, 102, 204)
+MAP_FROM_CAMERA = pose_of(COLOUR)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """
+    A robot, its node's parameters, and the script of what happens.
+
+    :param kind: the row of the findings that it belongs to.
+    :param model: `colours`, or a folder that the test makes by this name.
+    """
+
+    name: str
+    kind: str
+    script: Callable[[FakeRobot], Script]
+    parameters: Mapping[str, object]
+    model: str = 'colours'
+    remaps: Mapping[str, str] = field(default_factory=dict)
+
+
+SCENARIOS: list[Scenario] = []
+
+
+def scenario(kind: str, model: str = 'colours', remaps: Mapping[str, str] | None = None,
+             **parameters: object) -> Callable[[Callable[[FakeRobot], Script]], Callable]:
+    """Register a script as a robot."""
+    def register(script: Callable[[FakeRobot], Script]) -> Callable[[FakeRobot], Script]:
+        SCENARIOS.append(Scenario(
+            script.__name__, kind, script, parameters, model, remaps or {}))
+        return script
+    return register
+
+
+def until(done: Callable[[], object], what: str, timeout_s: float = PATIENCE_S) -> Script:
+    """Wait for something that has to happen."""
+    happened = yield Wait(done, timeout_s)
+    assert happened, f'waited {timeout_s:g} s in vain: {what}'
+
+
+def pause(seconds: float) -> Script:
+    """Let time pass."""
+    yield Wait(None, seconds)
+
+
+def told(robot: FakeRobot, *parts: str) -> Script:
+    """Wait until the diagnostics have a line with all parts."""
+    yield from until(lambda: robot.said(*parts), f'{parts} in {dict(robot.values())}')
+
+
+def answered(robot: FakeRobot, count: int = 1) -> Script:
+    """Wait for poses that come from now on."""
+    before = len(robot.poses)
+    yield from until(lambda: len(robot.poses) >= before + count, f'{count} poses')
+
+
+def near(pose: Pose | None, expected: Pose, tolerance: float = 0.02) -> bool:
+    """Return whether a pose is the expected one; None is not."""
+    return pose is not None and bool(np.abs(pose.matrix - expected.matrix).max() < tolerance)
+
+
+def one_parent(robot: FakeRobot) -> None:
+    """Check that no frame was ever given a second parent."""
+    for child, parents in robot.parents().items():
+        assert len(parents) == 1, f'{child} has the parents {parents}'
+
+
+# where the transform goes
+
+@scenario('R1')
+def bare_camera(robot: FakeRobot) -> Script:
+    robot.stream_colour()
+    yield from until(lambda: near(robot.last_transform('camera_optical'), MAP_FROM_CAMERA),
+                     'map -> camera')
+    one_parent(robot)
+    yield from told(robot, 'map_to_camera')
+
+
+@scenario('R1')
+def camera_on_a_base(robot: FakeRobot) -> Script:
+    robot.mount_camera()
+    robot.stream_colour()
+    expected = MAP_FROM_CAMERA @ BASE_FROM_CAMERA.inverse()
+    yield from until(lambda: near(robot.last_transform('base_link'), expected), 'map -> base')
+    assert robot.last_transform('camera_optical') is None
+    one_parent(robot)
+
+
+@scenario('R1')
+def robot_with_odometry(robot: FakeRobot) -> Script:
+    robot.mount_camera()
+    robot.drive()
+    robot.stream_colour()
+    yield from until(lambda: near(robot.looked_up('map', 'camera_optical'), MAP_FROM_CAMERA),
+                     'map -> odom -> base -> camera')
+    assert set(robot.parents()['odom']) == {'map'}
+    one_parent(robot)
+
+
+@scenario('R1', tf_mode='map_to_camera')
+def camera_that_has_a_parent(robot: FakeRobot) -> Script:
+    robot.mount_camera()
+    robot.drive()
+    yield from pause(1.0)
+    robot.stream_colour()
+    yield from told(robot, 'camera_optical', 'base_link', 'tf_mode')
+    yield from answered(robot, 2)  # the pose is still published
+    assert robot.last_transform('camera_optical') is None
+    one_parent(robot)
+
+
+@scenario('R1', tf_mode='map_to_base')
+def base_that_has_a_parent(robot: FakeRobot) -> Script:
+    robot.mount_camera()
+    robot.drive()
+    yield from pause(1.0)
+    robot.stream_colour()
+    yield from told(robot, 'base_link', 'odom', 'tf_mode')
+    assert robot.last_transform('base_link') is None
+    one_parent(robot)
+
+
+@scenario('R1')
+def another_node_says_where_odom_is(robot: FakeRobot) -> Script:
+    robot.mount_camera()
+    robot.drive()
+
+    def other() -> None:
+        robot.publish('tf', TFMessage(transforms=[transform_message(
+            'map', 'odom', Pose(), time.time_ns())]), 50)
+
+    other()
+    robot.stream(lambda: (other(), colour_image())[1])
+    yield from told(robot, 'map', 'odom', 'another node')
+    yield from answered(robot, 3)
+    assert near(robot.last_transform('odom'), Pose(), 1e-6)  # the other's alone
+
+
+@scenario('R1')
+def tree_that_comes_late(robot: FakeRobot) -> Script:
+    robot.stream_colour()
+    yield from until(lambda: robot.last_transform('camera_optical') is not None, 'map -> camera')
+    robot.mount_camera()
+    robot.drive()
+    yield from until(lambda: near(robot.last_transform(
+        'odom'), MAP_FROM_CAMERA @ (ODOM_FROM_BASE @ BASE_FROM_CAMERA).inverse()), 'map -> odom')
+    sent = len(robot.transforms)
+    yield from pause(1.0)
+    assert not [t for m in robot.transforms[sent:] for t in m.transforms
+                if t.child_frame_id == 'camera_optical']
+
+
+@scenario('R1', tf_mode='none')
+def no_transform_wanted(robot: FakeRobot) -> Script:
+    robot.stream_colour()
+    yield from answered(robot, 3)
+    assert 'map' not in {p for parents in robot.parents().values() for p in parents}
+
+
+@scenario('K7', camera_frame='/camera_optical', map_frame='/map')
+def frames_with_a_leading_slash(robot: FakeRobot) -> Script:
+    robot.mount_camera('/base_link', '/camera_optical')
+    robot.stream_colour(frame_id='/camera_optical')
+    expected = MAP_FROM_CAMERA @ BASE_FROM_CAMERA.inverse()
+    yield from until(lambda: near(robot.last_transform('base_link'), expected), 'map -> base')
+
+
+@scenario('R1')
+def image_without_a_frame(robot: FakeRobot) -> Script:
+    robot.stream_colour(frame_id='')
+    yield from told(robot, 'frame_id is empty', 'camera_frame')
+    yield from answered(robot)
+
+
+@scenario('K11')
+def rounded_quaternion_in_the_tree(robot: FakeRobot) -> Script:
+    message = transform_message('base_link', 'camera_optical', BASE_FROM_CAMERA, 0)
+    message.transform.rotation.x, message.transform.rotation.y = 0.0, 0.0
+    message.transform.rotation.z, message.transform.rotation.w = 0.71, 0.71
+    robot.publish('tf_static', TFMessage(transforms=[message]), LATCHED)
+    robot.stream_colour()
+    yield from until(lambda: robot.last_transform('base_link') is not None, 'map -> base')
+
+
+@scenario('R12', planar=True)
+def planar_robot(robot: FakeRobot) -> Script:
+    robot.mount_camera()
+    robot.drive()
+    robot.stream_colour()
+    yield from until(lambda: robot.last_transform('odom') is not None, 'map -> odom')
+    base = robot.last_transform('odom') @ ODOM_FROM_BASE
+    assert abs(base.translation_m[2]) < 1e-6
+    assert np.abs(base.rotation[2] - (0, 0, 1)).max() < 1e-6
+
+
+@scenario('R6')
+def switched_off_robot_keeps_its_map(robot: FakeRobot) -> Script:
+    robot.mount_camera()
+    robot.drive()
+    robot.stream_colour()
+    yield from until(lambda: robot.last_transform('odom') is not None, 'map -> odom')
+    future = robot.call(SetBool, 'set_enabled', SetBool.Request(data=False))
+    yield from until(future.done, 'set_enabled')
+    yield from pause(0.5)
+    kept, sent = robot.last_transform('odom'), len(robot.transforms)
+    robot.stream_colour(OTHER_COLOUR)
+    yield from pause(1.0)
+    later = [t for m in robot.transforms[sent:] for t in m.transforms
+             if t.child_frame_id == 'odom']
+    assert len(later) > 5
+    assert near(robot.last_transform('odom'), kept, 1e-6)
+
+
+# cameras
+
+@scenario('R3')
+def calibration_beside_the_image(robot: FakeRobot) -> Script:
+    robot.stream(lambda: (robot.publish(INFO, camera_info(CAMERA)), colour_image())[1])
+    yield from told(robot, 'front/camera_info')
+    yield from answered(robot, 3)
+
+
+@scenario('R3')
+def no_calibration(robot: FakeRobot) -> Script:
+    robot.stream_colour()
+    yield from told(robot, 'camera_info', 'front/camera_info', "model's camera")
+    yield from answered(robot)
+
+
+@scenario('R3')
+def another_lens_without_landmarks(robot: FakeRobot) -> Script:
+    lens = camera_info(CAMERA)
+    lens.k[0] = lens.k[4] = 2 * CAMERA.fx
+    robot.publish(INFO, lens)
+    yield from pause(0.5)
+    robot.stream(lambda: (robot.publish(INFO, lens), colour_image())[1])
+    yield from told(robot, 'fx=100.0')
+    assert robot.poses == []
+
+
+@scenario('K8')
+def uncalibrated_camera(robot: FakeRobot) -> Script:
+    bare = camera_info(CAMERA)
+    bare.k = [0.0] * 9
+    robot.stream(lambda: (robot.publish(INFO, bare), colour_image())[1])
+    yield from told(robot, 'camera_info', 'not calibrated')
+    yield from answered(robot)
+
+
+@scenario('R4')
+def camera_of_an_unknown_model(robot: FakeRobot) -> Script:
+    message = camera_info(CAMERA, model='mei', distortion=(0.1,) * 5)
+    robot.publish(INFO, message)
+    yield from pause(0.5)
+    robot.stream(lambda: (robot.publish(INFO, message), colour_image())[1])
+    yield from told(robot, 'mei', 'equidistant')
+    assert robot.poses == []
+
+
+@scenario('R4')
+def camera_without_a_distortion_model(robot: FakeRobot) -> Script:
+    message = camera_info(CAMERA, model='', distortion=())
+    robot.stream(lambda: (robot.publish(INFO, message), colour_image())[1])
+    yield from answered(robot, 3)
+
+
+@scenario('K2', remaps={'image': 'front/image_rect'})
+def rectified_images(robot: FakeRobot) -> Script:
+    raw = camera_info(CAMERA, distortion=(-0.3, 0.1, 0.0, 0.0, 0.0))
+    raw.k[0] = raw.k[4] = 3 * CAMERA.fx  # P is the model's camera
+    robot.publish(INFO, raw)
+    yield from pause(0.5)
+    robot.stream(lambda: (robot.publish(INFO, raw),
+                          robot.publish('front/image_rect', colour_image()), None)[2])
+    yield from answered(robot, 3)
+    yield from told(robot, 'rectified')
+
+
+@scenario('K8')
+def calibration_that_changes(robot: FakeRobot) -> Script:
+    robot.publish(INFO, camera_info(CAMERA))
+    robot.stream_colour()
+    yield from answered(robot, 2)
+    lens = camera_info(CAMERA)
+    lens.k[0] = lens.k[4] = 2 * CAMERA.fx
+    robot.publish(INFO, lens)
+    yield from told(robot, 'camera_info', 'changed')
+    yield from pause(0.5)
+    before = len(robot.poses)
+    yield from pause(1.0)
+    assert len(robot.poses) == before
+
+
+@scenario('R4', camera_info_policy='rectify')
+def policy_of_old_files(robot: FakeRobot) -> Script:
+    robot.stream_colour()
+    yield from answered(robot)
+    yield from told(robot, 'rectify', 'adapt')
+
+
+@scenario('R3', camera_info_policy='ignore')
+def calibration_to_be_ignored(robot: FakeRobot) -> Script:
+    lens = camera_info(CAMERA)
+    lens.k[0] = lens.k[4] = 2 * CAMERA.fx
+    robot.stream(lambda: (robot.publish(INFO, lens), colour_image())[1])
+    yield from answered(robot, 3)
+
+
+# where the robot is said to be
+
+@scenario('R5')
+def initial_pose_sets_the_map_at_once(robot: FakeRobot) -> Script:
+    robot.mount_camera()
+    robot.drive()
+    yield from until(lambda: robot.diagnostics, 'diagnostics')
+    yield from pause(1.5)
+    here = Pose(np.array([5.0, 3.0, 0.0]), np.array([0, 0, np.sqrt(0.5), np.sqrt(0.5)]))
+    robot.initial_pose(here)
+    yield from until(lambda: near(robot.last_transform('odom'), here @ ODOM_FROM_BASE.inverse()),
+                     'map -> odom without a single image')
+
+
+@scenario('R5')
+def initial_pose_in_another_frame(robot: FakeRobot) -> Script:
+    robot.mount_camera()
+    robot.drive()
+    robot.stream_colour()
+    yield from answered(robot)
+    robot.initial_pose(Pose(), frame_id='odom')
+    yield from told(robot, 'initial pose refused', 'odom')
+
+
+@scenario('R12', set_initial_pose=True, initial_pose=[5.0, 3.0, 1.5707963])
+def initial_pose_as_parameter(robot: FakeRobot) -> Script:
+    robot.mount_camera()
+    robot.drive()
+    here = Pose(np.array([5.0, 3.0, 0.0]), np.array([0, 0, np.sqrt(0.5), np.sqrt(0.5)]))
+    yield from until(lambda: near(robot.last_transform('odom'), here @ ODOM_FROM_BASE.inverse()),
+                     'map -> odom')
+
+
+@scenario('R12', mode='on_request')
+def robot_that_asks(robot: FakeRobot) -> Script:
+    robot.stream_colour()
+    yield from until(lambda: robot.diagnostics, 'diagnostics')
+    yield from pause(2.0)
+    assert robot.poses == []
+    future = robot.call(Trigger, 'relocalise', Trigger.Request())
+    yield from until(future.done, 'relocalise')
+    yield from answered(robot)
+    yield from pause(1.0)
+    assert len(robot.poses) == 1
+
+
+@scenario('R12')
+def global_localization_is_asked_for(robot: FakeRobot) -> Script:
+    robot.stream_colour()
+    yield from answered(robot)
+    client = robot.node.create_client(Empty, f'/{robot.name}/reinitialize_global_localization')
+    yield from until(client.service_is_ready, 'the service')
+    future = client.call_async(Empty.Request())
+    yield from until(future.done, 'its response')
+    yield from answered(robot)
+
+
+@scenario('R12')
+def pose_for_who_comes_late(robot: FakeRobot) -> Script:
+    robot.stream_colour()
+    yield from answered(robot, 2)
+    robot.stream(None)
+    yield from pause(0.5)
+    late = robot.keep(PoseWithCovarianceStamped, 'relocaliser/pose_with_covariance', LATCHED)
+    yield from until(lambda: late, 'the latched pose')
+    assert near(pose_from_message(late[-1].pose.pose), MAP_FROM_CAMERA)
+
+
+@scenario('R12', autostart=False)
+def lifecycle_manager(robot: FakeRobot) -> Script:
+    def change(transition: int) -> Script:
+        request = ChangeState.Request()
+        request.transition.id = transition
+        future = robot.call(ChangeState, 'change_state', request)
+        while future is None:
+            yield Wait(None, 0.1)
+            future = robot.call(ChangeState, 'change_state', request)
+        yield from until(future.done, 'change_state')
+        assert future.result().success, transition
+
+    for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_CONFIGURE,
+                       Transition.TRANSITION_ACTIVATE, Transition.TRANSITION_ACTIVATE):
+        yield from change(transition)
+    robot.stream_colour()
+    yield from answered(robot)
+    for transition in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_DEACTIVATE,
+                       Transition.TRANSITION_CLEANUP, Transition.TRANSITION_CLEANUP,
+                       Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
+        yield from change(transition)
+    yield from answered(robot)
+
+
+# time
+
+@scenario('R7')
+def stamps_of_a_simulation(robot: FakeRobot) -> Script:
+    begin = time.monotonic()
+    robot.stream(lambda: colour_image(stamp_ns=round((time.monotonic() - begin + 5) * SECOND)))
+    yield from told(robot, 'use_sim_time')
+
+
+@scenario('R7', use_sim_time=True)
+def simulation_without_a_clock(robot: FakeRobot) -> Script:
+    robot.stream_colour()
+    yield from told(robot, '/clock')
+
+
+@scenario('R7')
+def stamps_an_hour_ahead(robot: FakeRobot) -> Script:
+    robot.stream(lambda: colour_image(stamp_ns=time.time_ns() + 3600 * SECOND))
+    yield from told(robot, 'ahead')
+
+
+@scenario('K3', max_jump_m=1.0)
+def late_image(robot: FakeRobot) -> Script:
+    now = time.time_ns()
+    for i in range(10):
+        robot.publish(IMAGE, colour_image(stamp_ns=now + i * 50_000_000))
+        yield from pause(0.15)
+    yield from until(lambda: len(robot.poses) >= 3, 'poses')
+    before = len(robot.poses)
+    last = now + 9 * 50_000_000
+    robot.publish(IMAGE, colour_image(stamp_ns=last - 5_000_000))  # 5 ms late
+    yield from pause(0.3)
+    robot.publish(IMAGE, colour_image(OTHER_COLOUR, last + 50_000_000))  # a jump of some metres
+    yield from told(robot, 'jump of')
+    assert len(robot.poses) == before
+    assert robot.said('stale')
+
+
+@scenario('K3')
+def bag_that_starts_again(robot: FakeRobot) -> Script:
+    now = time.time_ns()
+    for offset_s in (0.0, 0.2, 0.4, -60.0, -59.8):
+        robot.publish(IMAGE, colour_image(stamp_ns=now + round(offset_s * SECOND)))
+        yield from pause(0.4)
+    yield from until(lambda: len(robot.poses) >= 4, 'poses before and after')
+    yield from told(robot, 'time jumped back')
+
+
+@scenario('K3')
+def two_publishers_of_one_topic(robot: FakeRobot) -> Script:
+    second = robot.node.create_publisher(Image, f'/{robot.name}/{IMAGE}', 5)
+    robot.stream(lambda: (second.publish(colour_image()), colour_image())[1])
+    yield from told(robot, '2 publishers', IMAGE)
+
+
+# images
+
+@scenario('R8')
+def only_compressed_images(robot: FakeRobot) -> Script:
+    robot.stream(lambda: (robot.publish(f'{IMAGE}/compressed', colour_jpeg()), None)[1])
+    yield from answered(robot, 3)
+
+
+@scenario('R8', image_transport='raw')
+def compressed_images_for_a_raw_node(robot: FakeRobot) -> Script:
+    robot.stream(lambda: (robot.publish(f'{IMAGE}/compressed', colour_jpeg()), None)[1])
+    yield from told(robot, 'no image', 'compressed', 'image_transport')
+
+
+@scenario('R8')
+def topic_of_another_type(robot: FakeRobot) -> Script:
+    other = robot.node.create_publisher(String, f'/{robot.name}/{IMAGE}', 5)
+    robot.stream(lambda: (other.publish(String(data='x')), None)[1])
+    yield from told(robot, 'no image', 'std_msgs/msg/String')
+
+
+@scenario('R8')
+def no_publisher(robot: FakeRobot) -> Script:
+    yield from told(robot, 'no image', 'no publisher', IMAGE)
+
+
+@scenario('R8', image_reliability='reliable')
+def best_effort_camera_for_a_reliable_node(robot: FakeRobot) -> Script:
+    from rclpy.qos import QoSProfile, ReliabilityPolicy
+    lossy = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+    camera = robot.node.create_publisher(Image, f'/{robot.name}/{IMAGE}', lossy)
+    robot.stream(lambda: (camera.publish(colour_image()), None)[1])
+    yield from told(robot, 'QoS', 'image_reliability')
+
+
+@scenario('R9')
+def images_that_are_none(robot: FakeRobot) -> Script:
+    def broken() -> CompressedImage:
+        message = colour_jpeg()
+        data = bytes(message.data)
+        start = data.index(b'\xff\xc0')
+        message.data = data[:start + 5] + b'\x00\x00' + data[start + 7:]  # height 0
+        return message
+
+    turns = iter([broken, colour_jpeg] * 200)
+    robot.stream(lambda: (robot.publish(f'{IMAGE}/compressed', next(turns)()), None)[1])
+    yield from answered(robot, 5)
+    yield from until(lambda: int(robot.values().get('images bad', 0)) >= 3, 'bad images counted')
+    future = robot.call(GetState, 'get_state', GetState.Request())
+    yield from until(future.done, 'get_state')
+    assert future.result().current_state.label == 'active'
+
+
+@scenario('K22')
+def image_with_a_wrong_size(robot: FakeRobot) -> Script:
+    message = colour_image()
+    message.height = 10_000
+    robot.publish(INFO, camera_info(CAMERA))
+    robot.stream(lambda: (set_stamp(message.header.stamp, time.time_ns()), message)[1])
+    yield from told(robot, 'bad image')
+    robot.stream_colour()
+    yield from answered(robot)
+
+
+# the model
+
+@scenario('R10', model='overwritten')
+def model_that_is_overwritten(robot: FakeRobot) -> Script:
+    robot.stream_colour()
+    yield from answered(robot, 3)
+    folder = Path(robot.values()['model'])
+    for file in folder.iterdir():
+        data = file.read_bytes()
+        with file.open('r+b') as opened:  # in place, as rsync --inplace does
+            opened.write(b'\0' * len(data))
+    yield from answered(robot, 5)
+    assert near(pose_from_message(robot.poses[-1].pose), MAP_FROM_CAMERA)
+    shutil.rmtree(folder)
+    yield from answered(robot, 3)
+
+
+@scenario('R2')
+def model_without_landmarks(robot: FakeRobot) -> Script:
+    robot.stream_colour()
+    yield from told(robot, 'landmarks', 'none')
+    yield from answered(robot)
+
+
+@scenario('R13', max_sigma_m=3)
+def whole_number_for_a_number(robot: FakeRobot) -> Script:
+    robot.stream_colour()
+    yield from answered(robot)
+
+
+@scenario('R13', tf_modes='none')
+def misspelt_parameter(robot: FakeRobot) -> Script:
+    robot.stream_colour()
+    yield from told(robot, 'tf_modes', 'did you mean tf_mode')
+    yield from answered(robot)
