@@ -88,6 +88,7 @@ def test_the_lock_has_every_requirement_in_its_version(python: tuple[int, int]) 
     lines = list(requirements(LOCK))
     assert missing(python, lines) == []
     assert len(locked(python, lines)) > 150
+    assert set(locked(python, lines)) == {canonicalize_name(line.name) for line in lines}
 
 
 @pytest.mark.parametrize(('old', 'new'), [
