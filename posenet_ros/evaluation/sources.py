@@ -19,12 +19,13 @@ from posenet_ros.geometry.camera_text import camera_from_text
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.geometry.trajectory import DEFAULT_MAX_GAP_S, Lookup
 from posenet_ros.imaging.decoding import Reduction
-from posenet_ros.imaging.files import image_size, read_image
+from posenet_ros.imaging.files import image_size, read_image, try_image
 from posenet_ros.localisation.stamps import order_of, StampOrder
 from posenet_ros.ros_data.bag_camera import find_camera
 from posenet_ros.ros_data.bag_reader import BagReader
 from posenet_ros.ros_data.ground_truth import read_ground_truth, TruthSource
 from posenet_ros.ros_data.messages import frame_from_message, Message, stamp_ns
+from posenet_ros.utils.parallel import ordered_map
 
 MIN_PAUSE_S, PAUSE_FACTOR = 0.8, 5  # a pause: seconds at least, and times the interval before
 ROW_NS = 10**9  # a dataset has no stamps: its rows stand a second apart
@@ -83,11 +84,13 @@ def _good_rows(rows: list[DatasetRow], rejected: list[str]) -> Iterator[DatasetR
     :param rejected: where to put a message, with file and line, for each of the others.
     """
     seen: dict[str, str] = {}
-    for row in rows:
+    sizes = ordered_map(try_image, (row.path for row in rows))
+    for row, size in zip(rows, sizes, strict=True):
         try:
             if not row.unmatched:
                 validate_row(row, seen)
-                image_size(row.path)
+                if isinstance(size, InputError):
+                    raise size
         except InputError as error:
             rejected.append(f'{row.where}: {error}')
             continue

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, NamedTuple
 import warnings
+import zlib
 
 import cv2
 import numpy as np
@@ -26,6 +27,7 @@ Reduction = Callable[[int, int], int]  # (width, height) -> factor 1, 2, 4...
 
 MAX_PIXELS = 1 << 27  # 134 million, 400 MB as RGB: more than any camera of a robot has
 PNG_START, PNG_END, PNG_TAIL_BYTES = b'\x89PNG\r\n\x1a\n', b'IEND', 1024
+PNG_CHUNK_BYTES = 12  # of a chunk without data: length, kind and checksum
 JPEG_START, JPEG_SCAN, JPEG_END = b'\xff\xd8', b'\xff\xda', b'\xff\xd9'
 JPEG_SIZE = frozenset(range(0xc0, 0xd0)) - {0xc4, 0xc8, 0xcc}  # the markers before the size
 REDUCED = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4,
@@ -179,6 +181,21 @@ def png_size(data: NDArray[np.uint8]) -> tuple[int, int] | None:
     if len(head) < 24 or not head.startswith(PNG_START) or head[12:16] != b'IHDR':
         return None
     return int.from_bytes(head[16:20], 'big'), int.from_bytes(head[20:24], 'big')
+
+
+def png_is_whole(data: NDArray[np.uint8]) -> bool:
+    """Return whether a PNG has all of its chunks, and their checksums are right."""
+    at, kind = len(PNG_START), b''
+    while kind != PNG_END and at + PNG_CHUNK_BYTES <= len(data):
+        end = at + PNG_CHUNK_BYTES + int.from_bytes(data[at:at + 4].tobytes(), 'big')
+        kind = data[at + 4:at + 8].tobytes()
+        checksum = int.from_bytes(data[end - 4:end].tobytes(), 'big')
+        # a decoder skips a damaged chunk that it can do without, of a name in small letters
+        if end > len(data) or (kind[:1].isupper()
+                               and zlib.crc32(data[at + 4:end - 4].data) != checksum):
+            return False
+        at = end
+    return kind == PNG_END
 
 
 def _size_by_pillow(data: NDArray[np.uint8]) -> tuple[int, int] | None:

@@ -13,8 +13,12 @@ from posenet_ros.imaging.decoding import (
     file_size,
     ImageError,
     is_cut_off,
+    png_is_whole,
+    png_size,
     Reduction,
 )
+
+SMALLEST = 8  # the largest factor by which a JPEG is decoded smaller
 
 
 class ImageFileError(InputError):
@@ -53,6 +57,32 @@ def image_size(path: Path) -> tuple[int, int]:
         raise _unreadable(path, '', error) from error
     assert size
     return size
+
+
+def check_image(path: Path) -> tuple[int, int]:
+    """
+    Check that an image file can be decoded, as fast as that can be known.
+
+    A PNG has checksums; a JPEG is decoded to an eighth of its size, any other file is decoded.
+
+    :returns: (width, height), pixels.
+    :raises ImageFileError: when it cannot.
+    """
+    size = image_size(path)
+    data = np.memmap(path, np.uint8, 'r')
+    if png_size(data) is None:
+        read_image(path, reduction=lambda *_: SMALLEST)
+    elif not png_is_whole(data):
+        raise _unreadable(path, '', ImageError('Received: a PNG whose checksums are wrong'))
+    return size
+
+
+def try_image(path: Path) -> tuple[int, int] | ImageFileError:
+    """Return what :func:`check_image` returns, or its error."""
+    try:
+        return check_image(path)
+    except ImageFileError as error:
+        return error
 
 
 def _unreadable(path: Path, where: str, error: Exception) -> ImageFileError:

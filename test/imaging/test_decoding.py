@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.imaging.decoding import decode_compressed, ImageError, jpeg_size
-from posenet_ros.imaging.files import image_size, ImageFileError, read_image
+from posenet_ros.imaging.files import (
+    check_image,
+    image_size,
+    ImageFileError,
+    read_image,
+    try_image,
+)
 from posenet_ros.imaging.preprocess import Preprocess
 import pytest
 
@@ -119,6 +125,26 @@ def test_files_that_are_cut_off_are_damaged(suffix: str, tmp_path: Path) -> None
                 read(tmp_path / 'image')
     with pytest.raises(ImageFileError, match='no such file'):
         image_size(tmp_path / 'none')
+
+
+@pytest.mark.parametrize('suffix', ['.jpg', '.png', '.bmp', '.ppm'])
+def test_a_check_finds_every_file_that_does_not_decode(suffix: str, tmp_path: Path) -> None:
+    """Bytes anywhere in the file, also in the middle, are exchanged."""
+    whole, path = encoded(natural_image(64, 48), suffix).ravel(), tmp_path / 'image'
+    rng = np.random.default_rng(7)
+    whole.tofile(path)
+    assert check_image(path) == (64, 48)
+    found = set()
+    for i in range(200):
+        damaged = whole.copy()
+        at = rng.integers(2, len(whole) - 8 if i % 2 else 60)
+        damaged[at:at + 8] = rng.integers(0, 256, 8)
+        damaged.tofile(path)
+        decodes = isinstance(try_image(path), tuple)
+        found.add(decodes)
+        if decodes:
+            read_image(path)
+    assert found == ({False} if suffix == '.png' else {True, False})
 
 
 def test_the_size_is_compared_with_the_camera_before_decoding() -> None:

@@ -24,9 +24,11 @@ from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.camera_text import camera_from_text
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.imaging.files import image_size
+from posenet_ros.imaging.files import image_size, try_image
+from posenet_ros.utils.parallel import ordered_map
 
 SPLITS = ('train', 'test')
+THREADS = 4
 MAX_POSITION_M = 1e5  # beyond that, 32 bits are too coarse
 
 
@@ -140,15 +142,20 @@ def read_camera(text: str | None, folder: Path, size: tuple[int, int]) -> Camera
     return camera
 
 
+def _check(line: DatasetRow, found: tuple[int, int] | InputError, seen: dict[str, str],
+           size: tuple[int, int] | None) -> Sample:
+    """
+    Check a line and return its sample.
 
-
-def _check(line: DatasetRow, seen: dict[str, str], size: tuple[int, int] | None) -> Sample:
-    """Check a line and return its sample; :raises InputError: with the reason."""
+    :param found: size of its image, or why it cannot be used.
+    :raises InputError: with the reason.
+    """
     pose = readers.validate_row(line, seen)
     if np.abs(pose.translation_m).max() > MAX_POSITION_M:
         raise InputError(f'the position is over {MAX_POSITION_M:.0e} m out: '
                          f'{pose.translation_m.tolist()}')
-    found = image_size(line.path)
+    if isinstance(found, InputError):
+        raise found
     if size is not None and found != size:
         raise InputError(f'the image {line.path} is {found[0]}x{found[1]}, not '
                          f'{size[0]}x{size[1]} as the others')
@@ -168,9 +175,10 @@ def _first_size(lines: Sequence[DatasetRow]) -> tuple[int, int] | None:
 def _checked(lines: Sequence[DatasetRow], size: tuple[int, int] | None,
              rejected: list[str]) -> Iterator[Sample]:
     seen: dict[str, str] = {}
-    for line in lines:
+    sizes = ordered_map(try_image, (line.path for line in lines), THREADS)
+    for line, found in zip(lines, sizes, strict=True):
         try:
-            yield _check(line, seen, size)
+            yield _check(line, found, seen, size)
         except InputError as error:
             rejected.append(f'{line.where}: {error}')
 

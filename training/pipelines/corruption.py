@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 from posenet_ros.datasets.layouts import CAMERA_FILE
 from posenet_ros.datasets.pose_files import write_cambridge
+from posenet_ros.datasets.tolerance import tell_rejected
 from posenet_ros.imaging.files import read_image
 from posenet_ros.training.data.corruptions import corrupted
 from posenet_ros.training.data.datasets import read_dataset
@@ -32,6 +33,7 @@ def write_corrupted(data: Path, split: str, name: str, severity: int, out: Path,
         :func:`posenet_ros.training.data.datasets.read_dataset`.
     """
     dataset = read_dataset(data, split, camera)
+    tell_rejected(dataset.rejected)
     with new_folder(out, force=force) as new:
         rows = []
         for i, sample in enumerate(progress(

@@ -20,8 +20,8 @@ from posenet_ros.training.scene.settings import Settings
 from posenet_ros.training.scene.walks import Walk, walks
 from posenet_ros.utils.atomic_folder import resumable_folder
 from posenet_ros.utils.files.kinds import SCENE
-from posenet_ros.utils.processes import ignored_by_children
 from posenet_ros.utils.progress import progress
+from posenet_ros.utils.signals import ignored_by_children
 
 SCENE_FILE = 'scene.json'
 JPEG_QUALITY = 92

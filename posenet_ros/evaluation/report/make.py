@@ -21,7 +21,8 @@ def show(report: Report, evaluation: Evaluation, folder: Path) -> None:
     print(f'\n{summary_line(report)}')
     for key, text in (('without_truth', 'images without a truth were left out'),
                       ('truth_rejected', 'truths were not valid poses'),
-                      ('rejected', 'bad rows were left out: report.json has the reasons')):
+                      ('rejected', 'bad rows or images were left out: report.json has the '
+                                   'reasons')):
         if data.get(key):
             print(f'{data[key]} {text}')
     for key in ('camera_info', 'camera_differs'):

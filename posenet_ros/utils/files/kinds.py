@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 import json
 import os
@@ -13,6 +13,8 @@ from posenet_ros.errors import InputError
 MADE_BY = 'posenet_ros'
 # bags that earlier versions made begin at this time and have no other mark
 OLD_BAG_START = '1700000000000000000'
+OLD_DATASET_FILES = {'camera.json', 'dataset_train.txt', 'dataset_test.txt'}
+CAMERA_KEYS = ['width', 'height', 'fx', 'fy', 'cx', 'cy', 'distortion']
 SHOWN = 3  # names in a message
 START_BYTES = 4096
 
@@ -25,15 +27,18 @@ class FolderKind:
     :param name: in messages.
     :param mark: the file that a finished one has.
     :param marked_by: one of these texts stands in that file.
+    :param is_old: recognises one that an earlier version made without a mark.
     """
 
     name: str
     mark: str
     marked_by: tuple[str, ...]
+    is_old: Callable[[Path], bool] | None = None
 
     def fits(self, path: Path) -> bool:
         """Return whether a path is a finished folder of this kind."""
-        return _holds(path / self.mark, [word.encode() for word in self.marked_by])
+        return (_holds(path / self.mark, [word.encode() for word in self.marked_by])
+                or (self.is_old is not None and self.is_old(path)))
 
 
 @dataclass(frozen=True)
@@ -56,11 +61,24 @@ class FileKind:
             return False
 
 
+def _is_old_dataset(path: Path) -> bool:
+    """Return whether nothing but a dataset stands there, with a camera.json as we write it."""
+    try:
+        names = {entry.name for entry in path.iterdir() if not entry.is_dir()}
+        text = (path / 'camera.json').read_text(encoding='utf-8')
+        camera = json.loads(text)
+    except (OSError, ValueError, RecursionError):
+        return False
+    return (len(names) > 1 and names <= OLD_DATASET_FILES and isinstance(camera, dict)
+            and list(camera)[:len(CAMERA_KEYS)] == CAMERA_KEYS
+            and text in (json.dumps(camera), json.dumps(camera, indent=1) + '\n'))
+
+
 MODEL = FolderKind('model folder', 'artifact.json', ('"format_version"',))
 REPORT = FolderKind('report', 'report.json', ('"frames"',))
 COMPARISON = FolderKind('comparison of reports', 'compare.json', ('"pairs"',))
 BAG = FolderKind('bag made by posenet', 'metadata.yaml', (MADE_BY, OLD_BAG_START))
-DATASET = FolderKind('dataset made by posenet', 'dataset.json', (MADE_BY,))
+DATASET = FolderKind('dataset made by posenet', 'dataset.json', (MADE_BY,), _is_old_dataset)
 SCENE = FolderKind('synthetic scene', 'scene.json', ('"digest"',))
 TRAINING = FolderKind('interrupted training', 'training.json', (MADE_BY,))
 FOLDER_KINDS = (MODEL, REPORT, COMPARISON, BAG, DATASET, SCENE, TRAINING)

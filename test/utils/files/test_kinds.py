@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from importlib import import_module
+import json
 from pathlib import Path
+import subprocess
+import sys
 
-from posenet_ros.errors import InputError
+from helpers import CAMERA, ROOT
+from posenet_ros.errors import InputError, PoseNetError
+from posenet_ros.training import demo
 from posenet_ros.training.scene.settings import Settings
 from posenet_ros.utils.atomic_folder import check_new
 from posenet_ros.utils.files.kinds import (
@@ -19,6 +24,7 @@ from posenet_ros.utils.files.kinds import (
     FolderKind,
     Kind,
     MODEL,
+    MOVING_PICTURE,
     PICTURE,
     REPORT,
     SCENE,
@@ -50,17 +56,20 @@ DOORS: list[tuple[str, Kind, str, bool]] = [
     ('posenet_ros.training.bench.__main__', FIGURES, 'engines --model {input}', True),
     ('posenet_ros.training.bench.__main__', BENCHMARK, '', False),
     ('posenet_ros.training.demo_picture', PICTURE, '', False),
+    ('posenet_ros.training.demo_animation', MOVING_PICTURE, '', False),
     ('posenet_ros.replay', SENDING_LOG, '{input} --log', True),
 ]
+LOCKED = ('import sys; from pathlib import Path; from posenet_ros.utils.files.lock import lock\n'
+          'with lock(Path(sys.argv[1])):\n    print("locked", flush=True); sys.stdin.read()')
 SUFFIXES = {WEIGHTS: '.weights.h5'}
 WITHOUT_FORCE = {'posenet_ros.training.bench.__main__', 'posenet_ros.training.demo_picture',
-                 'posenet_ros.replay'}
+                 'posenet_ros.training.demo_animation', 'posenet_ros.replay'}
 
 
 def make(path: Path, kind: Kind) -> Path:
     """Make a finished output of a kind."""
     if isinstance(kind, FileKind):
-        path.write_bytes(kind.start + b'...')
+        path.write_bytes(kind.starts[0] + b'...')
     else:
         path.mkdir()
         (path / kind.mark).write_text(kind.marked_by[0])
@@ -126,6 +135,43 @@ def test_a_half_written_output_is_none(tmp_path: Path) -> None:
     (path / MODEL.mark).write_text('')
     with pytest.raises(InputError, match='is no model folder: it holds artifact'):
         check_new(path, MODEL, force=True)
+
+
+def test_a_dataset_of_an_earlier_version_is_ours_and_one_made_by_hand_is_not(
+        tmp_path: Path) -> None:
+    path = tmp_path / 'walk'
+    (path / 'seq1').mkdir(parents=True)
+    (path / 'dataset_train.txt').touch()
+    camera = json.dumps(CAMERA.to_mapping(), indent=1) + '\n'
+    (path / 'camera.json').write_text(camera)
+    check_new(path, DATASET, force=True)
+    for name, text in (('camera.json', '{"fx": 3}'), ('camera.json', camera.replace(',', ' ,')),
+                       ('camera.json', '['), ('notes.txt', 'mine')):
+        (path / 'camera.json').write_text(camera)
+        (path / name).write_text(text)
+        with pytest.raises(InputError, match='is no dataset made by posenet'):
+            check_new(path, DATASET, force=True)
+
+
+@pytest.mark.parametrize('name', ['court', 'model', 'bag', 'report', 'report_network'])
+def test_the_demo_refuses_before_any_work_what_it_may_not_replace(
+        tmp_path: Path, name: str) -> None:
+    (tmp_path / 'demo' / name).mkdir(parents=True)
+    (tmp_path / 'demo' / name / 'thesis.tex').touch()
+    with pytest.raises(InputError, match=r'is no .*: it holds thesis\.tex'):
+        demo.main(['--out', str(tmp_path / 'demo')])
+    assert [path.name for path in (tmp_path / 'demo').iterdir()] == [name]
+
+
+def test_two_demos_are_not_in_one_folder(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, '-c', LOCKED, tmp_path / 'demo'], cwd=ROOT,
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout
+        assert other.stdout.readline()
+        with pytest.raises(PoseNetError, match=rf'process {other.pid} has been writing there'):
+            demo.main(['--out', str(tmp_path / 'demo')])
+        other.kill()
+    assert not (tmp_path / 'demo').exists()
 
 
 def test_a_bag_that_was_recorded_is_not_ours(tmp_path: Path) -> None:
