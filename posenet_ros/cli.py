@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 import os
-import signal
 import sys
 from typing import NamedTuple
 
@@ -108,8 +107,6 @@ def complete(line: str) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; errors of the user's are one line."""
     words = sys.argv[1:] if argv is None else argv
-    if argv is None:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # clean up then, too
     if '_ARGCOMPLETE' in os.environ:
         return complete(os.environ['COMP_LINE'])
     return run_cli(lambda: run(words))

@@ -7,7 +7,9 @@ import json
 from pathlib import Path
 import sys
 
-from posenet_ros.utils.arguments import CommandParser, program_name, run_cli
+from posenet_ros.utils.arguments import CommandParser, input_paths, program_name, run_cli
+from posenet_ros.utils.atomic_folder import check_new
+from posenet_ros.utils.files.kinds import COMPARISON
 
 PUBLISHED = Path(__file__).parent / 'evaluation' / 'report' / 'published.json'
 
@@ -29,6 +31,8 @@ def parser(prog: str) -> CommandParser:
 def main(argv: Sequence[str] | None = None, prog: str = '') -> int:
     """Print the tables, and write them where asked."""
     options = parser(prog or program_name()).parse_args(argv)
+    if options.out:
+        check_new(options.out, COMPARISON, force=options.force, inputs=input_paths(options))
     from posenet_ros.evaluation.report.comparison import compare
     compare(options)
     return 0

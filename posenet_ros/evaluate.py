@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import sys
 
 from posenet_ros.evaluation.options import parser
-from posenet_ros.utils.arguments import program_name, run_cli
+from posenet_ros.utils.arguments import input_paths, program_name, run_cli
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,7 +21,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return compare.main(arguments[1:], f'{program_name()} compare')
     options = parser().parse_args(arguments)
     from posenet_ros.utils.atomic_folder import check_new
-    check_new(options.out, force=options.force)
+    from posenet_ros.utils.files.kinds import REPORT
+    check_new(options.out, REPORT, force=options.force, inputs=input_paths(options))
     from posenet_ros.evaluation.report.make import make_report
     make_report(options)
     return 0

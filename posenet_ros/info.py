@@ -117,14 +117,14 @@ def _capabilities(model: LoadedArtifact) -> Iterator[Row]:
 
 def _provenance(about: Mapping[str, Any]) -> Iterator[Row]:
     validation = about.get('validation', {})
-    if {'position_m', 'rotation_deg'} <= set(validation):
+    if all(validation.get(key) is not None for key in ('position_m', 'rotation_deg')):
         yield 'validation', (f'medians {validation["position_m"]:.2f} m, '
                              f'{validation["rotation_deg"]:.2f} deg')
     made = about.get('versions', {})
-    words = [f'commit {str(about["commit"])[:12]}'] * bool(about.get('commit'))
+    words = [f'commit {str(about["commit"])[:12]}'] if about.get('commit') else []
     words += [f'{key} {made[key]}' for key in ('posenet_ros', 'keras') if key in made]
-    words += [f'{about["training_seconds"]:.0f} s on {about.get("machine", "?")}'] * (
-        'training_seconds' in about)
+    if about.get('training_seconds') is not None:
+        words.append(f'{about["training_seconds"]:.0f} s on {about.get("machine", "?")}')
     yield 'trained by', ', '.join(words) or 'unknown'
 
 

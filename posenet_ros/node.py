@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from contextlib import suppress
+import signal
 import sys
 
 from posenet_ros.ros_node import parameters
 from posenet_ros.utils.arguments import CommandParser, own_arguments, run_cli
 from posenet_ros.utils.ros_environment import prepare_environment
+from posenet_ros.utils.signals import exit_at_once, handle_signals
 
 KEPT_BYTES = 1 << 26  # a few images of the largest cameras
 
@@ -24,24 +26,33 @@ def parser() -> CommandParser:
 
 def run(argv: Sequence[str] | None = None) -> int:
     """
-    Run the node until SIGINT or SIGTERM.
+    Run the node until SIGINT, SIGTERM or SIGHUP, at any time from its start.
 
     :raises InputError: when a parameter has the wrong type or is out of range.
     """
     arguments = list(sys.argv if argv is None else argv)
-    parser().parse_args(own_arguments(arguments[1:]))
-    prepare_environment()
-    with suppress(KeyboardInterrupt):
-        from posenet_ros.ros_node.lifecycle_node import serve
-        from posenet_ros.utils.processes import keep_memory
+    with suppress(KeyboardInterrupt), handle_signals(_interrupt):
+        with handle_signals(exit_at_once):  # an import that is interrupted may say anything
+            parser().parse_args(own_arguments(arguments[1:]))
+            prepare_environment()
+            from posenet_ros.ros_node.lifecycle_node import serve
+            from posenet_ros.utils.processes import keep_memory
         keep_memory(KEPT_BYTES)
         serve(arguments)
     return 0
 
 
+def _interrupt(number: int, _: object) -> None:
+    """End at a signal; a SIGHUP ends by SIGTERM, which wakes the executor."""
+    if number != signal.SIGHUP:
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGTERM)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the node; errors of the user's are one line."""
-    return run_cli(lambda: run(argv))
+    with handle_signals(exit_at_once):
+        return run_cli(lambda: run(argv))
 
 
 if __name__ == '__main__':

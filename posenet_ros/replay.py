@@ -20,6 +20,8 @@ from posenet_ros.utils.arguments import (
     positive,
     run_cli,
 )
+from posenet_ros.utils.atomic_folder import check_new, new_file
+from posenet_ros.utils.files.kinds import SENDING_LOG
 from posenet_ros.utils.suggestions import did_you_mean
 
 if TYPE_CHECKING:
@@ -77,7 +79,8 @@ def parser() -> CommandParser:
 def write_log(path: Path, times: Sequence[tuple[int, int]]) -> None:
     """Write the stamp and the time of publishing of each image, nanoseconds."""
     rows = ''.join(f'{stamp},{sent}\n' for stamp, sent in times)
-    path.write_text(f'stamp_ns,sent_monotonic_ns\n{rows}')
+    with new_file(path) as file:
+        file.write_text(f'stamp_ns,sent_monotonic_ns\n{rows}')
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -87,6 +90,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.bag.suffix == '.bag' and not options.bag.is_dir():
         raise InputError(f'{options.bag}: expected a ROS 2 bag. Received: one of ROS 1; convert '
                          'it with "rosbags-convert"')
+    if options.log:
+        check_new(options.log, SENDING_LOG, force=True, inputs=[options.bag])
     from posenet_ros.ros_data.bag_reader import BagReader
     from posenet_ros.ros_node.player import Player
     with BagReader(options.bag) as bag:

@@ -56,6 +56,12 @@ def scene(seed: int = 0, size: tuple[int, int] = (224, 128)) -> np.ndarray:
     return np.clip(110 + 12 * sum(layers), 0, 255).astype(np.uint8)
 
 
+def damaged_in_the_middle(file: bytes) -> bytes:
+    """Return the bytes of a file with some in the middle exchanged."""
+    at = len(file) // 2
+    return file[:at] + bytes(byte ^ 0xff for byte in file[at:at + 8]) + file[at + 8:]
+
+
 def tiny_artifact(train_count: int = 5) -> Artifact:
     """Return a model's settings for 64x48 images and a 32x32 input."""
     generator = np.random.default_rng(1)

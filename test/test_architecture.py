@@ -33,7 +33,7 @@ ALLOWED = {
     'landmarks': {'uncertainty', 'inference', 'imaging', 'geometry'},
     'uncertainty': {'inference', 'geometry'},
     'inference': {'networks', 'imaging', 'geometry', 'utils'},
-    'datasets': {'imaging', 'geometry'},
+    'datasets': {'imaging', 'geometry', 'utils'},
     'imaging': {'geometry'},
     'networks': set(), 'geometry': set(), 'utils': set(),
 }

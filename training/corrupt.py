@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 import sys
 
-from posenet_ros.utils.arguments import CommandParser, run_cli
+from posenet_ros.utils.arguments import CommandParser, input_paths, run_cli
+from posenet_ros.utils.atomic_folder import check_new
 from posenet_ros.utils.choices import CORRUPTIONS, SEVERITIES, SPLITS
+from posenet_ros.utils.files.kinds import DATASET
 
 
 def parser() -> CommandParser:
@@ -35,6 +37,7 @@ def parser() -> CommandParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Write a corrupted copy of a dataset."""
     options = parser().parse_args(argv)
+    check_new(options.out, DATASET, force=options.force, inputs=input_paths(options))
     from posenet_ros.training.pipelines.corruption import write_corrupted
     count = write_corrupted(
         options.data, options.split, options.corruption, options.severity, options.out,

@@ -36,7 +36,7 @@ def parser() -> CommandParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run all steps; 1 when one fails or the result is worse than promised."""
     options = parser().parse_args(argv)
-    from posenet_ros.training.pipelines.demo_run import run_demo
+    from posenet_ros.training.pipelines.demo.run import run_demo
     run_demo(options)
     return 0
 

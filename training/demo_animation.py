@@ -8,6 +8,8 @@ from pathlib import Path
 import sys
 
 from posenet_ros.utils.arguments import CommandParser, run_cli
+from posenet_ros.utils.atomic_folder import check_new, new_file
+from posenet_ros.utils.files.kinds import MOVING_PICTURE
 
 
 def parser() -> CommandParser:
@@ -26,9 +28,11 @@ def parser() -> CommandParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the picture."""
     options = parser().parse_args(argv)
-    from posenet_ros.training.pipelines.pictures.animation import animate
+    check_new(options.out, MOVING_PICTURE, force=True)
+    from posenet_ros.training.pipelines.demo.animation import animate
     stop = options.start + options.count * options.step
-    animate(options.demo, options.out, range(options.start, stop, options.step))
+    with new_file(options.out) as file:
+        animate(options.demo, file, range(options.start, stop, options.step))
     print(f'{options.out}')
     return 0
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import sys
 
 from posenet_ros.utils.arguments import CommandParser, run_cli
+from posenet_ros.utils.atomic_folder import check_new, new_file
+from posenet_ros.utils.files.kinds import PICTURE
 
 
 def parser() -> CommandParser:
@@ -22,8 +24,10 @@ def parser() -> CommandParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the picture."""
     options = parser().parse_args(argv)
-    from posenet_ros.training.pipelines.pictures.demo_plot import plot
-    plot(options.demo, options.out)
+    check_new(options.out, PICTURE, force=True)
+    from posenet_ros.training.pipelines.demo.plot import plot
+    with new_file(options.out) as file:
+        plot(options.demo, file)
     print(f'{options.out}')
     return 0
 

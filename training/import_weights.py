@@ -7,8 +7,9 @@ from pathlib import Path
 import sys
 
 from posenet_ros.errors import InputError
-from posenet_ros.utils.arguments import CommandParser, run_cli
+from posenet_ros.utils.arguments import CommandParser, input_paths, run_cli
 from posenet_ros.utils.atomic_folder import check_new
+from posenet_ros.utils.files.kinds import WEIGHTS
 from posenet_ros.utils.quiet_stderr import import_keras
 
 
@@ -31,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     if not options.out.name.endswith('.weights.h5'):
         raise InputError(f'--out has to end in .weights.h5. Received: {options.out}')
-    check_new(options.out, force=options.force)
+    check_new(options.out, WEIGHTS, force=options.force, inputs=input_paths(options))
     if options.file.suffix not in ('.npy', '.h5') or not options.file.is_file():
         raise InputError(f'an existing .npy or .h5 file is expected. Received: {options.file}')
     import_keras()

@@ -14,9 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 import sys
 
-from posenet_ros.utils.arguments import CommandParser, not_negative, positive, run_cli
+from posenet_ros.utils.arguments import CommandParser, input_paths, not_negative, positive, run_cli
 from posenet_ros.utils.atomic_folder import check_new
 from posenet_ros.utils.choices import BAG_STORAGES, SPLITS
+from posenet_ros.utils.files.kinds import BAG
 
 
 def parser() -> CommandParser:
@@ -43,7 +44,7 @@ def parser() -> CommandParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the bag; nothing is left behind where that fails."""
     options = parser().parse_args(argv)
-    check_new(options.out, force=options.force)
+    check_new(options.out, BAG, force=options.force, inputs=input_paths(options))
     from posenet_ros.training.pipelines.bag_export import export_bag
     print(export_bag(options))
     return 0

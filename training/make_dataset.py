@@ -11,9 +11,17 @@ from collections.abc import Sequence
 from pathlib import Path
 import sys
 
-from posenet_ros.utils.arguments import CommandParser, count, fraction, positive, run_cli
+from posenet_ros.utils.arguments import (
+    CommandParser,
+    count,
+    fraction,
+    input_paths,
+    positive,
+    run_cli,
+)
 from posenet_ros.utils.atomic_folder import check_new
 from posenet_ros.utils.choices import MAX_POSE_GAP_S
+from posenet_ros.utils.files.kinds import DATASET
 
 
 def parser() -> CommandParser:
@@ -56,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     if options.test_share is None:
         options.test_share = 0.0 if options.test_bag else 0.2
-    check_new(options.out, force=options.force)
+    check_new(options.out, DATASET, force=options.force, inputs=input_paths(options))
     from posenet_ros.training.pipelines.bag_import import import_bags
     print(f'{options.out}: {import_bags(options)}')
     return 0

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 import sys
 
-from posenet_ros.utils.arguments import CommandParser, run_cli
-from posenet_ros.utils.atomic_folder import check_new
+from posenet_ros.utils.arguments import CommandParser, input_paths, run_cli
+from posenet_ros.utils.atomic_folder import check_new, new_file
 from posenet_ros.utils.choices import CORRUPTIONS, ENGINES, FALSE_POSE_M, SPLITS
+from posenet_ros.utils.files.kinds import TABLE
 
 
 def parser() -> CommandParser:
@@ -44,10 +45,11 @@ def parser() -> CommandParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the table."""
     options = parser().parse_args(argv)
-    check_new(options.out, force=options.force)
+    check_new(options.out, TABLE, force=options.force, inputs=input_paths(options))
     from posenet_ros.training.pipelines.robustness import robustness_table
     table = robustness_table(options)
-    options.out.write_text(table + '\n', encoding='utf-8')
+    with new_file(options.out) as file:
+        file.write_text(table + '\n', encoding='utf-8')
     print(table)
     return 0
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 import sys
 
-from posenet_ros.utils.arguments import CommandParser, run_cli
+from posenet_ros.utils.arguments import command_line, CommandParser, run_cli
 from posenet_ros.utils.choices import PRESETS
 from posenet_ros.utils.quiet_stderr import import_keras
 
@@ -39,6 +39,8 @@ def parser() -> CommandParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Train."""
     options = parser().parse_args(argv)
+    words = [word for word in (sys.argv[1:] if argv is None else argv) if word != '--resume']
+    options.resume_command = command_line([*words, '--resume'])
     import_keras()
     from posenet_ros.training.pipelines.training_run import train
     train(options)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +13,17 @@ from posenet_ros.datasets.layouts import (
     SEVEN_SCENES_FOCAL_PX,
     TUM_INTRINSICS,
 )
+from posenet_ros.datasets.pose_files import is_number
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.camera_text import centred_camera
+from posenet_ros.utils.files.text import read_json
 
 
 def _nvm_focal_px(file: Path) -> float:
     """Return the median focal length of a VisualSFM reconstruction, pixels of its images."""
     rows = [text.split() for _, text in numbered_lines(file)]
-    focal = [float(row[1]) for row in rows[2:] if len(row) == 11]
+    focal = [float(row[1]) for row in rows[2:] if len(row) == 11 and is_number(row[1])]
     if not focal:
         raise InputError(f'{file} has to be an NVM_V3 file with cameras')
     return float(np.median(focal))
@@ -38,7 +39,7 @@ def camera_in_file(folder: Path) -> Camera | None:
     if not file.exists():
         return None
     try:
-        return Camera.from_mapping(json.loads(file.read_text()))
+        return Camera.from_mapping(read_json(file))
     except (ValueError, TypeError, AttributeError) as error:
         raise InputError(f'{file} has to hold width, height, fx, fy, cx, cy and distortion. '
                          f'Received: {error}') from error

@@ -8,14 +8,15 @@ The convention of a file's pose is turned into `map_from_camera` here or in
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from posenet_ros.datasets.pose_files import Format, read_rows
+from posenet_ros.datasets.pose_files import Format, is_number, parse_stamp, read_rows
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose, xyzw_from_wxyz
+from posenet_ros.utils.files.text import read_text
 from transforms3d.quaternions import mat2quat
 
 CAMERA_FILE = 'camera.json'
@@ -67,11 +68,9 @@ def validate_row(line: DatasetRow, seen: dict[str, str]) -> Pose:
 
 def numbered_lines(file: Path, comment: str = '#') -> Iterator[tuple[str, str]]:
     """Yield (file:number, text) of each line that is neither empty nor a comment."""
-    try:
-        text = file.read_text(encoding='utf-8', errors='replace')
-    except FileNotFoundError:
-        raise InputError(f'{file} is missing') from None
-    for number, line in enumerate(text.splitlines(), 1):
+    if not file.exists():
+        raise InputError(f'{file} is missing')
+    for number, line in enumerate(read_text(file).splitlines(), 1):
         if line.strip() and not line.startswith(comment):
             yield f'{file}:{number}', line.strip()
 
@@ -84,9 +83,31 @@ def read_cambridge(folder: Path, split: str) -> list[DatasetRow]:
             lines.append(DatasetRow(where, folder, '', '', error=str(row)))
             continue
         error = 'a pose has to be finite. Received: NaN' if row.pose is None else ''
-        lines.append(DatasetRow(where, folder / row.name, row.name, row.sequence or folder.name,
-                                row.pose, error))
+        lines.append(_row(folder, where, row.name, row.sequence or folder.name, row.pose, error))
     return lines
+
+
+def _row(folder: Path, where: str, name: str, sequence: str, pose: Pose | None,
+         error: str = '') -> DatasetRow:
+    """Make a row; an image outside the dataset's folder is an error and is never opened."""
+    try:
+        return DatasetRow(where, image_path(folder, name), name, sequence, pose, error)
+    except InputError as outside:
+        return DatasetRow(where, folder, name, sequence, error=str(outside))
+
+
+def image_path(folder: Path, name: str) -> Path:
+    """
+    Return the path of an image that a dataset's file names.
+
+    :raises InputError: when it leads out of the dataset's folder, by `..` or an absolute name.
+    """
+    path = folder / name
+    leads_away = '..' in Path(name).parts or Path(name).is_absolute()
+    if leads_away and folder.resolve() not in path.resolve().parents:
+        raise InputError("an image has to lie in the dataset's folder. "
+                         f'Received: {name!r}; copy or link it there')
+    return path
 
 
 def read_seven_scenes(folder: Path, split: str) -> list[DatasetRow]:
@@ -127,15 +148,6 @@ def _pose_of_matrix(matrix: NDArray[np.float64]) -> Pose:
     return Pose(matrix[:3, 3], xyzw_from_wxyz(mat2quat(matrix[:3, :3])))
 
 
-def _columns(file: Path, count: int) -> list[tuple[str, list[str]]]:
-    rows = [(where, text.split()) for where, text in numbered_lines(file)]
-    for where, words in rows:
-        if len(words) != count:
-            raise InputError(f'{where}: the line has to have {count} columns. '
-                             f'Received: {len(words)}')
-    return rows
-
-
 def read_tum(folder: Path, split: str) -> list[DatasetRow]:
     """
     Read `rgb.txt` and `groundtruth.txt` of a TUM RGB-D sequence.
@@ -143,26 +155,53 @@ def read_tum(folder: Path, split: str) -> list[DatasetRow]:
     TUM names no splits: every eighth block of 50 images is the test split. An image takes the
     pose nearest in time, at most 0.02 s away, as the benchmark's own tool does.
     """
-    truth = _columns(folder / 'groundtruth.txt', 8)
-    values = np.array([[float(word) for word in words] for _, words in truth])
-    return [_tum_line(folder, where, words, f'block{index // TUM_BLOCK}', values)
-            for index, (where, words) in enumerate(_columns(folder / 'rgb.txt', 2))
-            if (index // TUM_BLOCK % 8 == 7) == (split == 'test')]
+    truth, rows = _tum_truth(folder)
+    stamps_ns = np.array([stamp_ns for stamp_ns, _ in truth], np.int64)
+    images = list(numbered_lines(folder / 'rgb.txt'))
+    if images and not is_number(images[0][1].split()[0]):
+        del images[0]  # the names of the columns
+    poses = [pose for _, pose in truth]
+    return rows + [_tum_row(folder, where, text, f'block{index // TUM_BLOCK}', poses, stamps_ns)
+                   for index, (where, text) in enumerate(images)
+                   if (index // TUM_BLOCK % 8 == 7) == (split == 'test')]
 
 
-def _tum_line(folder: Path, where: str, words: Sequence[str], sequence: str,
-              truth: NDArray[np.float64]) -> DatasetRow:
-    """Make the row of `stamp file`, with the nearest in time of the (N, 8) true poses."""
-    stamp, name = words
-    gaps = np.abs(truth[:, 0] - float(stamp))
-    row = truth[int(gaps.argmin())]
-    if gaps.min() > TUM_MAX_GAP_S:
-        return DatasetRow(where, folder / name, name, sequence, unmatched=True, error=(
-            f'no pose within {TUM_MAX_GAP_S} s; the nearest is {gaps.min():.3f} s away'))
+def _tum_truth(folder: Path) -> tuple[list[tuple[int, Pose]], list[DatasetRow]]:
+    """
+    Read the true poses with their stamps, nanoseconds, and the rows that cannot be used.
+
+    :raises InputError: when there is no pose.
+    """
+    truth: list[tuple[int, Pose]] = []
+    bad: list[DatasetRow] = []
+    for where, row in read_rows(folder / 'groundtruth.txt', Format.TUM):
+        if isinstance(row, InputError):
+            bad.append(DatasetRow(where, folder, '', '', error=str(row)))
+        elif row.pose and row.stamp_ns is not None:
+            truth.append((row.stamp_ns, row.pose))
+    if not truth:
+        raise InputError(f'{folder / "groundtruth.txt"}: expected at least one pose. '
+                         f'Received: none{"; " + bad[0].error if bad else ""}')
+    return truth, bad
+
+
+def _tum_row(folder: Path, where: str, text: str, sequence: str,
+             truth: Sequence[Pose], stamps_ns: NDArray[np.int64]) -> DatasetRow:
+    """Make the row of `stamp file`, with the nearest in time of the (N,) true poses."""
+    stamp, _, name = text.partition(' ') if ' ' in text else text.partition('\t')
+    name = name.strip()
     try:
-        return DatasetRow(where, folder / name, name, sequence, Pose(row[1:4], row[4:8]))
+        if not name:
+            raise InputError(f'the line has to have 2 columns, stamp and file. Received: {text!r}')
+        time_ns = parse_stamp(stamp)
     except InputError as error:
-        return DatasetRow(where, folder / name, name, sequence, error=str(error))
+        return DatasetRow(where, folder, name, sequence, error=str(error))
+    gaps_ns = np.abs(stamps_ns - time_ns)
+    gap_s = float(gaps_ns.min()) / 1e9
+    if gap_s > TUM_MAX_GAP_S:
+        return replace(_row(folder, where, name, sequence, None), unmatched=True, error=(
+            f'no pose within {TUM_MAX_GAP_S} s; the nearest is {gap_s:.3f} s away'))
+    return _row(folder, where, name, sequence, truth[int(gaps_ns.argmin())])
 
 
 LAYOUTS: dict[str, tuple[Sequence[str], Callable[[Path, str], list[DatasetRow]]]] = {

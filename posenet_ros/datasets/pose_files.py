@@ -9,16 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import Enum, unique
 from pathlib import Path
 
 import numpy as np
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose, xyzw_from_wxyz
+from posenet_ros.utils.files.text import read_text
 
 # The Great Court of Cambridge Landmarks has cameras 1e9 m out; UTM northings end at 1e7 m.
 FARTHEST_M = 1e8
+CAMBRIDGE_TITLES = 'Visual Landmark Dataset', 'ImageFile'
+SMALLEST_STAMP_NS = 10**16  # April 1970; as seconds it were beyond all time
+HEADER_LINES = 3
 CAMBRIDGE_HEADER = ('Visual Landmark Dataset V1\n'
                     'ImageFile, Camera Position [X Y Z W P Q R]\n\n')
 
@@ -90,13 +94,28 @@ def _cambridge_row(text: str, line: int, normalise: bool) -> PoseRow:
     return PoseRow(pose, words[0].replace('\\', '/'), line=line)
 
 
+def parse_stamp(word: str) -> int:
+    """
+    Parse a stamp in seconds, or in nanoseconds as EuRoC has them: a number of 17 digits or more.
+
+    :returns: nanoseconds.
+    :raises InputError: when it is no number, or beyond the years that 64 bits hold.
+    """
+    try:
+        value = Decimal(word)
+        stamp_ns = value if value >= SMALLEST_STAMP_NS else value * 10**9
+        if abs(stamp_ns) < 2**63:  # before int(), which would write out 1e999999
+            return int(stamp_ns)
+    except ArithmeticError as error:  # all of decimal's
+        raise InputError(f'expected a stamp in seconds. Received: {word!r}') from error
+    raise InputError('expected a stamp in seconds, or in nanoseconds from '
+                     f'{SMALLEST_STAMP_NS:.0e} on. Received: {word!r}')
+
+
 def _tum_row(text: str, line: int, normalise: bool) -> PoseRow:
     words = text.split()
     n = _numbers(words[1:], 7, 'stamp tx ty tz qx qy qz qw')
-    try:
-        stamp_ns = int(Decimal(words[0]) * 10**9)
-    except (InvalidOperation, ValueError, OverflowError) as error:
-        raise InputError(f'expected a stamp in seconds. Received: {words[0]!r}') from error
+    stamp_ns = parse_stamp(words[0])
     pose = _pose(lambda: Pose(n[:3], _quat(n[3:], normalise)), n)
     return PoseRow(pose, stamp_ns=stamp_ns, line=line)
 
@@ -112,21 +131,32 @@ ROW_READERS = {Format.CAMBRIDGE: _cambridge_row, Format.TUM: _tum_row, Format.KI
 
 
 def _data_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield (line number from 1, text) without blank lines, comments and Cambridge's header."""
-    try:
-        lines = path.read_text(encoding='utf-8').splitlines()
-    except UnicodeDecodeError as error:
-        raise InputError(f'{path}: expected a text file of poses. Received: {error}') from error
-    except FileNotFoundError as error:
-        raise InputError(f'{path}: no such file. Expected a text file of poses') from error
-    header = [i for i, text in enumerate(lines[:3]) if text.startswith('ImageFile')]
-    start = header[0] + 1 if header else 0
+    """Yield (line number from 1, text) without blank lines, comments and a header."""
+    lines = read_text(path, 'a text file of poses').splitlines()
+    start = header_length(lines)
     for number, text in enumerate(lines[start:], start + 1):
         if text.strip() and not text.lstrip().startswith('#'):
             yield number, text
 
 
-def _is_number(word: str) -> bool:
+def header_length(lines: Sequence[str]) -> int:
+    """
+    Return how many of the first lines are a header: those before the first row of numbers.
+
+    Cambridge has three lines, the last of them blank; others have a line of column names, with
+    or without `#`.
+    """
+    length = 0
+    for number, text in enumerate(lines[:HEADER_LINES], 1):
+        words = text.split()
+        if any(map(is_number, words[1:])) and not text.startswith(CAMBRIDGE_TITLES):
+            break
+        length = number
+    return length
+
+
+def is_number(word: str) -> bool:
+    """Return whether a word is a number, NaN and infinity among them."""
     try:
         float(word)
     except ValueError:
@@ -141,7 +171,7 @@ def detect_format(path: Path) -> Format:
     :raises InputError: when it is none of the known formats.
     """
     first = next((text.split() for _, text in _data_lines(path)), [])
-    if len(first) >= 8 and not _is_number(first[0]):
+    if len(first) >= 8 and not is_number(first[0]):
         return Format.CAMBRIDGE
     if len(first) in (8, 12):
         return Format.TUM if len(first) == 8 else Format.KITTI

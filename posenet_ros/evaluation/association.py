@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from posenet_ros.datasets.pose_files import detect_format, Format, PoseRow, read_poses
+from posenet_ros.datasets.tolerance import check_rejected, describe_rejected
 from posenet_ros.errors import InputError
 from posenet_ros.evaluation.results import FrameResult, positions, quaternions
 from posenet_ros.evaluation.sources import ROW_NS
@@ -136,17 +137,29 @@ ASSOCIATORS = {
     AssociationKey.ROW: _associate_by_row}
 
 
+def _read_good(path: Path, form: Format | None, rejected: list[str],
+               normalise: bool = False) -> list[PoseRow]:
+    """Read the rows that can be used, and add a message for each of the others."""
+    bad: list[str] = []
+    rows = read_poses(path, form, bad, normalise)
+    check_rejected(bad, len(rows) + len(bad))
+    rejected += bad
+    return rows
+
+
 def associate_files(files: PoseFiles) -> tuple[list[FrameResult], dict[str, Any]]:
     """
     Associate estimates with truths.
 
     :returns: one result a frame, and the report's description of the data.
-    :raises InputError: naming file and line on a bad row; when nothing can be associated.
+    :raises InputError: naming file and line when more than a tenth of the rows are bad; when
+        nothing can be associated.
     """
     formats = (files.estimates_format or detect_format(files.estimates),
                files.truths_format or detect_format(files.truths))
-    estimates = read_poses(files.estimates, formats[0], normalise=True)
-    truths = read_poses(files.truths, formats[1])
+    rejected: list[str] = []
+    estimates = _read_good(files.estimates, formats[0], rejected, normalise=True)
+    truths = _read_good(files.truths, formats[1], rejected)
     key = files.key or choose_key(estimates, truths)
     _check_key(key, estimates, truths, files)
     frames = ASSOCIATORS[key](estimates, truths, files)
@@ -156,7 +169,8 @@ def associate_files(files: PoseFiles) -> tuple[list[FrameResult], dict[str, Any]
     data = {'name': files.truths.name, 'kind': 'poses', 'poses': files.estimates.name,
             'format': formats[0].value, 'truth_format': formats[1].value, 'match': key.value,
             'stamps': 'recorded' if key is AssociationKey.STAMP else 'rows',
-            'without_truth': max(len(estimates) - len(frames), 0)}
+            'without_truth': max(len(estimates) - len(frames), 0),
+            **describe_rejected(rejected)}
     return frames, data
 
 
@@ -164,7 +178,7 @@ def read_train_poses(files: PoseFiles) -> TrainIndex | None:
     """Read the training poses, without descriptors; None where no file is given."""
     if files.train is None:
         return None
-    rows = [row for row in read_poses(files.train, files.truths_format) if row.pose]
+    rows = [row for row in _read_good(files.train, files.truths_format, []) if row.pose]
     poses = [row.pose for row in rows if row.pose]
     return TrainIndex(tuple(row.name for row in rows), positions(poses), quaternions(poses),
                       np.zeros((len(rows), 0), np.float16))

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import cv2
 import numpy as np
 from posenet_ros.datasets.pose_files import Format
+from posenet_ros.datasets.tolerance import add_rejected
 from posenet_ros.errors import InputError
 from posenet_ros.evaluation.association import (
     associate_files,
@@ -113,7 +114,7 @@ def evaluate(artifact: LoadedArtifact, source: Source, options: argparse.Namespa
     frames = list(progress(results, source.total, 'frame', 'evaluate'))
     check_not_empty(frames, source)
     out_of_place = run_out_of_place(
-        options.out_of_place, relocaliser, artifact, Gate(limits, artifact.scene))
+        options.out_of_place, relocaliser, artifact, Gate(limits, artifact.scene), source.data)
     if reason:
         source.data['nearest_train_image'] = f'not computed: {reason}'
     model = describe_model(artifact, engine=engine.name, device=engine.device,
@@ -147,11 +148,12 @@ def camera_of_source(
 
 
 def run_out_of_place(paths: Sequence[Path], relocaliser: Relocaliser, artifact: LoadedArtifact,
-                     gate: Gate) -> list[FrameResult]:
+                     gate: Gate, data: dict[str, Any]) -> list[FrameResult]:
     """
     Run a model over out-of-place images; the truth of the results has no meaning.
 
     :param paths: folders of images, or bags.
+    :param data: the report's description of the data, which gets the images that are left out.
     """
     out_of_place: list[FrameResult] = []
     for path in paths:
@@ -159,6 +161,7 @@ def run_out_of_place(paths: Sequence[Path], relocaliser: Relocaliser, artifact: 
             results = run(source.queries, None, relocaliser, gate, artifact.train,
                           WorstFrames(0, 0))
             out_of_place += progress(results, source.total, 'image', path.name)
+            add_rejected(data, source.data)
     return out_of_place
 
 

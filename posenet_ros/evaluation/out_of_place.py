@@ -8,18 +8,18 @@ from functools import partial
 from pathlib import Path
 
 from posenet_ros.arrays import RgbImage
+from posenet_ros.datasets.tolerance import check_rejected, describe_rejected
 from posenet_ros.errors import InputError
 from posenet_ros.evaluation.sources import QueryImage, ROW_NS, Source
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import Reduction
-from posenet_ros.imaging.files import read_image
-from posenet_ros.imaging.preprocess import (
-    centred,
-)
+from posenet_ros.imaging.files import read_image, try_image
+from posenet_ros.imaging.preprocess import centred
 from posenet_ros.ros_data.bag_reader import BagReader
 from posenet_ros.ros_data.messages import frame_from_message, Message
 from posenet_ros.utils.choices import MAX_IMAGES_OF_A_PLACE
+from posenet_ros.utils.parallel import ordered_map
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.ppm', '.pgm')
 BAG_SUFFIXES = ('.mcap', '.db3', '.bag')
@@ -68,7 +68,8 @@ def open_out_of_place(path: Path, camera: Camera) -> Iterator[Source]:
     Open a folder of images, searched recursively, or a bag with one image topic.
 
     :param camera: the model's; images are cropped to its aspect ratio.
-    :raises InputError: when there are none.
+    :raises InputError: when there are none, or more than a tenth are damaged; fewer are left out,
+        and `data` of the source has the reasons.
     """
     name = path.resolve().name
     if path.suffix in BAG_SUFFIXES or (path / 'metadata.yaml').is_file():
@@ -83,6 +84,10 @@ def open_out_of_place(path: Path, camera: Camera) -> Iterator[Source]:
     if not files:
         raise InputError(f'{path}: expected a bag or a folder with images of another place '
                          f'({", ".join(IMAGE_SUFFIXES)}). Received: no image')
-    stride = _stride(len(files))
-    named = ((file.relative_to(path).as_posix(), partial(_file, file, camera)) for file in files)
-    yield Source(_queries(name, named, stride), -(-len(files) // stride), None)
+    chosen = files[::_stride(len(files))]
+    checked = list(zip(chosen, ordered_map(try_image, chosen), strict=True))
+    rejected = [str(found) for _, found in checked if isinstance(found, InputError)]
+    check_rejected(rejected, len(chosen))
+    named = [(file.relative_to(path).as_posix(), partial(_file, file, camera))
+             for file, found in checked if not isinstance(found, InputError)]
+    yield Source(_queries(name, iter(named), 1), len(named), None, describe_rejected(rejected))

@@ -12,18 +12,20 @@ from typing import Any
 from posenet_ros.arrays import RgbImage
 from posenet_ros.datasets.cameras import camera_in_file
 from posenet_ros.datasets.layouts import DatasetRow, read_dataset_rows, validate_row
+from posenet_ros.datasets.tolerance import check_rejected, describe_rejected
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.camera_text import camera_from_text
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.geometry.trajectory import DEFAULT_MAX_GAP_S, Lookup
 from posenet_ros.imaging.decoding import Reduction
-from posenet_ros.imaging.files import read_image
+from posenet_ros.imaging.files import image_size, read_image, try_image
 from posenet_ros.localisation.stamps import order_of, StampOrder
 from posenet_ros.ros_data.bag_camera import find_camera
 from posenet_ros.ros_data.bag_reader import BagReader
 from posenet_ros.ros_data.ground_truth import read_ground_truth, TruthSource
 from posenet_ros.ros_data.messages import frame_from_message, Message, stamp_ns
+from posenet_ros.utils.parallel import ordered_map
 
 MIN_PAUSE_S, PAUSE_FACTOR = 0.8, 5  # a pause: seconds at least, and times the interval before
 ROW_NS = 10**9  # a dataset has no stamps: its rows stand a second apart
@@ -75,22 +77,24 @@ def _dataset_queries(rows: list[DatasetRow]) -> Iterator[QueryImage]:
                              partial(read_image, row.path, row.where), row.sequence)
 
 
-def _check_rows(rows: list[DatasetRow]) -> int:
+def _good_rows(rows: list[DatasetRow], rejected: list[str]) -> Iterator[DatasetRow]:
     """
-    Check the rows, and count the images without truth.
+    Yield the rows that can be used, those without a truth at their time among them.
 
-    :raises InputError: naming file and line on a bad row or an image that is not there.
+    :param rejected: where to put a message, with file and line, for each of the others.
     """
     seen: dict[str, str] = {}
-    for row in rows:
+    sizes = ordered_map(try_image, (row.path for row in rows))
+    for row, size in zip(rows, sizes, strict=True):
         try:
             if not row.unmatched:
                 validate_row(row, seen)
+                if isinstance(size, InputError):
+                    raise size
         except InputError as error:
-            raise InputError(f'{row.where}: {error}') from error
-        if not row.path.is_file():
-            raise InputError(f'{row.where}: the image {row.path} is missing')
-    return sum(row.unmatched for row in rows)
+            rejected.append(f'{row.where}: {error}')
+            continue
+        yield row
 
 
 def open_dataset(folder: Path, split: str, camera: str | None = None) -> Source:
@@ -99,19 +103,19 @@ def open_dataset(folder: Path, split: str, camera: str | None = None) -> Source:
 
     :param split: `train` or `test`.
     :param camera: the option `--camera`, which goes before the folder's own.
-    :raises InputError: naming file and line on a bad row or an image that is not there.
+    :raises InputError: naming file and line when more than a tenth of the rows are bad, or their
+        images; fewer are left out, and `data` has the reasons.
     """
     rows = read_dataset_rows(folder, split)
+    rejected: list[str] = []
+    total, rows = len(rows), list(_good_rows(rows, rejected))
+    check_rejected(rejected, total)
     data = {'name': f'{folder.resolve().name} ({split})', 'kind': 'dataset', 'stamps': 'rows',
-            'images': len(rows), 'without_truth': _check_rows(rows)}
+            'images': len(rows), 'without_truth': sum(row.unmatched for row in rows),
+            **describe_rejected(rejected)}
     found = camera_in_file(folder) if camera is None else camera_from_text(
-        camera, _image_size(rows))
+        camera, image_size(rows[0].path))
     return Source(_dataset_queries(rows), len(rows), found, data)
-
-
-def _image_size(rows: list[DatasetRow]) -> tuple[int, int]:
-    height, width, _ = read_image(rows[0].path, rows[0].where).shape
-    return width, height
 
 
 @dataclass(frozen=True)

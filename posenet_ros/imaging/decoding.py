@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any, NamedTuple
+import warnings
+import zlib
 
 import cv2
 import numpy as np
@@ -22,6 +25,9 @@ BytesLike = Any  # anything with the buffer protocol: array.array, bytes, NumPy 
 
 Reduction = Callable[[int, int], int]  # (width, height) -> factor 1, 2, 4...
 
+MAX_PIXELS = 1 << 27  # 134 million, 400 MB as RGB: more than any camera of a robot has
+PNG_START, PNG_END, PNG_TAIL_BYTES = b'\x89PNG\r\n\x1a\n', b'IEND', 1024
+PNG_CHUNK_BYTES = 12  # of a chunk without data: length, kind and checksum
 JPEG_START, JPEG_SCAN, JPEG_END = b'\xff\xd8', b'\xff\xda', b'\xff\xd9'
 JPEG_SIZE = frozenset(range(0xc0, 0xd0)) - {0xc4, 0xc8, 0xcc}  # the markers before the size
 REDUCED = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4,
@@ -113,19 +119,20 @@ def decode_compressed(data: BytesLike, image_format: str = '',
 
     :param data: the file's bytes.
     :param image_format: the message's `format`, as `jpeg` or `rgb8; jpeg compressed bgr8`.
-    :param reduction: chooses for a JPEG's (width, height) the factor by which it is decoded
-        smaller, which costs less than to decode and halve it; it divides both.
+    :param reduction: gets the (width, height) of the file's header before anything is decoded; it
+        chooses the factor by which a JPEG is decoded smaller, which costs less than to decode and
+        halve it and divides both, or raises InputError where no camera has that size.
     :returns: (H, W, 3) RGB.
-    :raises ImageError: when the file is empty, cut off, of an unknown kind or a depth image.
+    :raises ImageError: when the file is empty, cut off, of an unknown kind, a depth image, or of
+        more than MAX_PIXELS.
     """
     if 'compressedDepth' in image_format:
         raise ImageError(_colour_expected(image_format))
     flat = np.frombuffer(data, dtype=np.uint8)
-    size = jpeg_size(flat) if reduction else None
-    factor = reduction(*size) if reduction and size else 1
+    factor = _checked_factor(flat, reduction)
     flags = cv2.IMREAD_IGNORE_ORIENTATION | REDUCED.get(
         factor, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
-    image = None if _is_cut_off(flat) else _decoded(lambda: cv2.imdecode(flat, flags))
+    image = None if is_cut_off(flat) else _decoded(lambda: cv2.imdecode(flat, flags))
     if image is None:
         raise ImageError('the data of a compressed image have to be a whole JPEG or PNG file. '
                          f'Received: {len(flat)} bytes that do not decode, format '
@@ -133,6 +140,81 @@ def decode_compressed(data: BytesLike, image_format: str = '',
     if image.dtype != np.uint8 and not image_format.startswith('mono16'):
         raise ImageError(_colour_expected(f'{image.dtype} pixels, format {image_format!r}'))
     return _rgb(image, cv2.COLOR_BGR2RGB)
+
+
+def _checked_factor(flat: NDArray[np.uint8], reduction: Reduction | None) -> int:
+    """Check the size in a file's header; return the factor by which it is decoded smaller."""
+    jpeg = jpeg_size(flat)
+    size = jpeg or file_size(flat)
+    if size is None:
+        return 1
+    check_size(*size)
+    factor = reduction(*size) if reduction else 1
+    return factor if jpeg else 1
+
+
+def check_size(width: int, height: int) -> None:
+    """
+    Check a size before memory is taken for its pixels.
+
+    :raises ImageError: when it is zero, or over MAX_PIXELS.
+    """
+    if min(width, height) < 1 or width * height > MAX_PIXELS:
+        raise ImageError(f'an image has to have 1 to {MAX_PIXELS} pixels. '
+                         f'Received: {width}x{height}')
+
+
+def file_size(data: NDArray[np.uint8]) -> tuple[int, int] | None:
+    """
+    Return width and height from the header of an image file, without decoding it.
+
+    PNG and JPEG are read here, other formats by Pillow where it is installed.
+
+    :returns: None when the header does not say.
+    """
+    return png_size(data) or jpeg_size(data) or _size_by_pillow(data)
+
+
+def png_size(data: NDArray[np.uint8]) -> tuple[int, int] | None:
+    """Return width and height from a PNG's header, its chunk IHDR; None where there is none."""
+    head = data[:24].tobytes()
+    if len(head) < 24 or not head.startswith(PNG_START) or head[12:16] != b'IHDR':
+        return None
+    return int.from_bytes(head[16:20], 'big'), int.from_bytes(head[20:24], 'big')
+
+
+def png_is_whole(data: NDArray[np.uint8]) -> bool:
+    """Return whether a PNG has all of its chunks, and their checksums are right."""
+    at, kind = len(PNG_START), b''
+    while kind != PNG_END and at + PNG_CHUNK_BYTES <= len(data):
+        end = at + PNG_CHUNK_BYTES + int.from_bytes(data[at:at + 4].tobytes(), 'big')
+        kind = data[at + 4:at + 8].tobytes()
+        checksum = int.from_bytes(data[end - 4:end].tobytes(), 'big')
+        # a decoder skips a damaged chunk that it can do without, of a name in small letters
+        if end > len(data) or (kind[:1].isupper()
+                               and zlib.crc32(data[at + 4:end - 4].data) != checksum):
+            return False
+        at = end
+    return kind == PNG_END
+
+
+def _size_by_pillow(data: NDArray[np.uint8]) -> tuple[int, int] | None:
+    if data[:2].tobytes() == JPEG_START or data[:8].tobytes() == PNG_START:
+        return None  # damaged
+    try:
+        from PIL import Image
+    except ImportError:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # of large images
+            with Image.open(BytesIO(data.tobytes())) as image:
+                return int(image.width), int(image.height)
+    except Image.DecompressionBombError as error:
+        raise ImageError(f'an image has to have 1 to {MAX_PIXELS} pixels. Received: {error}'
+                         ) from error
+    except Exception:  # Pillow lets out whatever a damaged file causes
+        return None
 
 
 def jpeg_size(data: NDArray[np.uint8]) -> tuple[int, int] | None:
@@ -198,9 +280,13 @@ def _decoded(decode: Callable[[], Any]) -> AnyArray | None:
         return None
 
 
-def _is_cut_off(flat: NDArray[np.uint8]) -> bool:
-    """Return whether a JPEG is truncated: OpenCV would fill the rest with grey."""
-    if flat[:2].tobytes() != JPEG_START:
+def is_cut_off(flat: NDArray[np.uint8]) -> bool:
+    """Return whether a JPEG or PNG is truncated: OpenCV would fill the rest with grey."""
+    start = flat[:len(PNG_START)].tobytes()
+    if start == PNG_START:
+        tail = flat[-PNG_TAIL_BYTES:].tobytes()
+        return PNG_END not in tail and PNG_END not in flat.tobytes()
+    if not start.startswith(JPEG_START):
         return False
     content = flat.tobytes()
     return content.rfind(JPEG_END) < content.rfind(JPEG_SCAN)

@@ -27,7 +27,8 @@ from posenet_ros.inference import train_index
 from posenet_ros.inference.calibration import Calibration, Scene
 from posenet_ros.inference.train_index import TrainIndex
 from posenet_ros.networks.config import NetworkConfig
-from posenet_ros.utils.settings.flat import from_mapping
+from posenet_ros.utils.files.text import read_json
+from posenet_ros.utils.settings.flat import from_mapping, typed_value
 
 # 1 had one covariance for all images, 2 one network, 3 no landmarks, 4 no misfit_power, 5 no
 # place_images; all are read
@@ -43,6 +44,7 @@ FILES = (WEIGHTS_FILE, LITERT_FILE, TRAIN_FILE)
 OPTIONAL_FILES = (INT8_FILE, HEAD_FILE, LANDMARKS_FILE)
 KEYS = ('format_version', 'network', 'preprocess', 'camera', 'scene', 'calibration',
         'provenance', 'sha256')
+PROVENANCE_SECTIONS = ('preset', 'validation', 'versions', 'landmarks', 'uncertainty', 'int8')
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,25 +134,27 @@ def load(folder: Path | str) -> LoadedArtifact:
     file = folder / ARTIFACT_FILE
     content = _read_json(file)
     _check_keys(content, file)
+    _check_provenance(content['provenance'], file)
     _check_files(content['sha256'], folder)
-    return LoadedArtifact(
-        network=from_mapping(NetworkConfig, content['network'], f'{file}: network'),
-        preprocess=from_mapping(Preprocess, content['preprocess'], f'{file}: preprocess'),
-        camera=from_mapping(Camera, content['camera'], f'{file}: camera'),
-        scene=from_mapping(Scene, content['scene'], f'{file}: scene'),
-        calibration=from_mapping(Calibration, content['calibration'], f'{file}: calibration'),
-        train=train_index.load(folder / TRAIN_FILE),
-        provenance=content['provenance'], folder=folder, digest=_sha256(file))
+    parts: dict[str, Any] = {
+        'network': from_mapping(NetworkConfig, content['network'], f'{file}: network'),
+        'preprocess': from_mapping(Preprocess, content['preprocess'], f'{file}: preprocess'),
+        'camera': from_mapping(Camera, content['camera'], f'{file}: camera'),
+        'scene': from_mapping(Scene, content['scene'], f'{file}: scene'),
+        'calibration': from_mapping(Calibration, content['calibration'], f'{file}: calibration'),
+        'train': train_index.load(folder / TRAIN_FILE),
+        'provenance': content['provenance'], 'folder': folder, 'digest': _sha256(file)}
+    try:
+        return LoadedArtifact(**parts)
+    except InputError as error:  # parts that do not fit each other
+        raise InputError(f'{file}: {error}') from error
 
 
 def _read_json(file: Path) -> dict[str, Any]:
     """Read artifact.json."""
     if not file.is_file():
         raise InputError(f'{file} is missing: a model folder made by posenet train is expected')
-    try:
-        content = json.loads(file.read_text())
-    except ValueError as error:
-        raise InputError(f'{file} is damaged: {error}') from error
+    content = read_json(file)
     if not isinstance(content, dict):
         raise InputError(f'{file} has to hold a mapping. Received: {type(content).__name__}')
     return content
@@ -174,6 +178,19 @@ def _check_keys(content: Mapping[str, Any], file: Path) -> None:
     for key in content:
         if key not in KEYS:
             raise InputError(f'{file}: unknown key {key!r}')
+
+
+def _check_provenance(provenance: Mapping[str, Any], file: Path) -> None:
+    """Check the types of what commands read of the provenance; all of it may be missing."""
+    for key in PROVENANCE_SECTIONS:
+        if not isinstance(provenance.get(key, {}), dict):
+            raise InputError(f'{file}: provenance: {key} has to hold a mapping. '
+                             f'Received: {str(provenance[key])[:80]!r}')
+    for section, keys in ((provenance, ('training_seconds',)),
+                          (provenance.get('validation', {}), ('position_m', 'rotation_deg'))):
+        for key in keys:
+            if section.get(key) is not None:
+                typed_value(section[key], float, f'{file}: provenance: {key}')
 
 
 def _check_files(hashes: Mapping[str, str], folder: Path) -> None:

@@ -15,10 +15,18 @@ class Scene:
 
     :param bounds_min_m: smallest x y z of the camera positions, metres.
     :param bounds_max_m: largest x y z, metres.
+    :raises InputError: on other than three numbers each, or a smallest above a largest.
     """
 
     bounds_min_m: tuple[float, ...]
     bounds_max_m: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not len(self.bounds_min_m) == len(self.bounds_max_m) == 3 or any(
+                low > high for low, high in zip(self.bounds_min_m, self.bounds_max_m,
+                                                strict=True)):
+            raise InputError('the bounds of a scene have to be x y z, the smallest and the '
+                             f'largest. Received: {self.bounds_min_m}, {self.bounds_max_m}')
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,8 @@ def prepare(relocaliser: Relocaliser, decode: Decode, camera: Camera | None, clo
     start_s = clock()
     frame = None
     try:
-        frame = decode(None if warp_into else relocaliser.reduction)
+        frame = decode(_size_checked(
+            _whole if warp_into else relocaliser.reduction, camera))
         decoded_s = clock()
         camera = camera or relocaliser.camera_of(frame.image)
         network_input, statistics = _network_input(relocaliser, frame.image, camera, warp_into)
@@ -146,6 +147,21 @@ def _network_input(
     network_input = relocaliser.prepare(seen, warp_into)
     whole = cv2.resize(image, network_input.shape[1::-1], interpolation=cv2.INTER_AREA)
     return network_input, image_statistics(np.asarray(whole, np.uint8))
+
+
+def _whole(width: int, height: int) -> int:
+    """Decode an image of any size as large as it is."""
+    return 1
+
+
+def _size_checked(reduction: Reduction, camera: Camera | None) -> Reduction:
+    """Compare the size in a file's header with the camera's before the pixels are decoded."""
+    def factor(width: int, height: int) -> int:
+        if camera and (width, height) != camera.size:
+            raise InputError(f'the image has to be {camera.width}x{camera.height}, as its '
+                             f'camera. Received: {width}x{height}')
+        return reduction(width, height)
+    return factor
 
 
 def infer(relocaliser: Relocaliser, prepared: QueryResult, clock: Clock) -> QueryResult:

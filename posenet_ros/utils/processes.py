@@ -7,7 +7,6 @@ from contextlib import contextmanager
 import ctypes
 import os
 from pathlib import Path
-import signal
 import subprocess
 import sys
 
@@ -59,7 +58,7 @@ def start_module(*command: object, stop_timeout_s: float) -> Iterator[subprocess
     interrupted again while it cleans up would leave a traceback. It is silent about it.
 
     :param command: module and arguments.
-    :param stop_timeout_s: seconds from SIGINT to SIGKILL.
+    :param stop_timeout_s: seconds from SIGTERM to SIGKILL.
     """
     process = subprocess.Popen(
         [sys.executable, '-m', *map(str, command)], start_new_session=True,
@@ -68,7 +67,7 @@ def start_module(*command: object, stop_timeout_s: float) -> Iterator[subprocess
         yield process
     finally:
         if process.poll() is None:
-            process.send_signal(signal.SIGINT)
+            process.terminate()
         try:
             process.wait(stop_timeout_s)
         except subprocess.TimeoutExpired:

@@ -126,3 +126,34 @@ def test_nan_in_an_estimate_is_a_failure_not_an_error(tmp_path: Path) -> None:
     rows = read_poses(write(tmp_path, '1.5 1 2 3 0 0 0 1\n2.5 nan 2 3 0 0 0 1\n'))
     assert [row.pose is None for row in rows] == [False, True]
     assert rows[1].stamp_ns == 2_500_000_000
+
+
+@pytest.mark.parametrize('word', ['1700000000.5', '1700000000500000000', '1.7000000005e18'])
+def test_stamps_are_seconds_or_nanoseconds(tmp_path: Path, word: str) -> None:
+    (row,) = read_poses(write(tmp_path, f'{word} 1 2 3 0 0 0 1\n'))
+    assert row.stamp_ns == 1_700_000_000_500_000_000
+
+
+@pytest.mark.parametrize('word', ['1700000000500', '1e30', 'nan', 'inf', '-1e40', '1e999999999'])
+def test_stamps_of_no_time_are_refused(tmp_path: Path, word: str) -> None:
+    file = write(tmp_path, f'1.0 1 2 3 0 0 0 1\n{word} 1 2 3 0 0 0 1\n')
+    with pytest.raises(InputError, match=r'poses.txt:2: expected a stamp'):
+        read_poses(file)
+
+
+@pytest.mark.parametrize('header', [
+    '', 'timestamp tx ty tz qx qy qz qw\n', '# timestamp tx ty tz qx qy qz qw\n', '\ufeff',
+    '\ufeff# stamp\n', 'a walk\n\n'])
+def test_headers_and_byte_order_marks_are_no_poses(tmp_path: Path, header: str) -> None:
+    file = write(tmp_path, header + '1.5 1 2 3 0 0 0 1\n2.5 1 2 3 0 0 0 1\n')
+    assert detect_format(file) is Format.TUM
+    rows = read_poses(file)
+    assert [row.stamp_ns for row in rows] == [1_500_000_000, 2_500_000_000]
+    assert rows[0].line == 1 + header.count('\n')
+
+
+@pytest.mark.parametrize('header', [
+    'My walk\nimage x y z w p q r\n\n', '\ufeff' + HEADER, '\ufeff'])
+def test_any_header_of_three_lines_is_skipped(tmp_path: Path, header: str) -> None:
+    (row,) = read_poses(write(tmp_path, header + GOOD))
+    assert row.name == 'seq1/frame00001.png'

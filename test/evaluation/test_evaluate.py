@@ -11,7 +11,7 @@ import threading
 import weakref
 
 import cv2
-from helpers import CAMERA, tiny_artifact, write_stand_in_network
+from helpers import CAMERA, damaged_in_the_middle, tiny_artifact, write_stand_in_network
 import numpy as np
 from posenet_ros import evaluate
 from posenet_ros.datasets.pose_files import write_cambridge
@@ -265,28 +265,43 @@ def test_network_that_gives_nan_fails_and_says_so(
 
 
 @pytest.mark.parametrize(('line', 'why'), [
-    ('seq1/absent.png 0 0 0 1 0 0 0', 'is missing'),
+    ('seq1/absent.png 0 0 0 1 0 0 0', 'no such file'),
     ('seq1/000.png 0 0 nan 1 0 0 0', 'NaN'),
     ('seq1/damaged.png 0 0 0 1 0 0 0', 'damaged file'),
+    ('seq1/middle.png 0 0 0 1 0 0 0', 'checksums are wrong'),
     ('seq1/000.png 0 0 0 1 0 0 0', 'is a duplicate of')])
 def test_bad_dataset_line_is_named(
         model: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture, line: str,
         why: str) -> None:
     (data / 'seq1' / 'damaged.png').write_bytes(b'no image')
+    whole = (data / 'seq1' / '000.png').read_bytes()
+    (data / 'seq1' / 'middle.png').write_bytes(damaged_in_the_middle(whole))
     with (data / 'dataset_test.txt').open('a') as file:
         file.write(line + '\n')
-    assert run('--model', model, '--data', data, '--out', tmp_path / 'r') == 2
+    assert run('--model', model, '--data', data, '--out', tmp_path / 'r') == 0
+    assert '1 bad rows or images were left out' in capsys.readouterr().out
+    (reason,) = read(tmp_path / 'r')['data']['reasons_for_rejection']
+    assert reason.startswith(f'{data / "dataset_test.txt"}:16: ')
+    assert why in reason
+    with (data / 'dataset_test.txt').open('a') as file:
+        file.write(line + '\n')
+    assert run('--model', model, '--data', data, '--out', tmp_path / 's') == 2
     error = capsys.readouterr().err.splitlines()[-1]
-    assert f'{data / "dataset_test.txt"}:16' in error
-    assert why in error
-    assert not (tmp_path / 'r').exists()
+    assert reason in error
+    assert '2 of 14 lines are bad' in error
+    assert not (tmp_path / 's').exists()
 
 
 def test_existing_report_is_refused_before_any_work(
         model: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    words = ('--model', tmp_path / 'absent', '--data', tmp_path / 'none', '--out', tmp_path / 'r')
     (tmp_path / 'r').mkdir()
-    assert run('--model', tmp_path / 'absent', '--data', tmp_path, '--out', tmp_path / 'r') == 2
-    assert '--force' in capsys.readouterr().err
+    (tmp_path / 'r' / 'report.json').write_text('{"frames": 1}')
+    assert run(*words) == 2
+    assert 'exists already: give another name, or --force' in capsys.readouterr().err
+    (tmp_path / 'r' / 'report.json').rename(tmp_path / 'r' / 'diary.txt')
+    assert run(*words, '--force') == 2
+    assert 'is no report: it holds diary.txt' in capsys.readouterr().err
 
 
 def test_gate_limits_are_those_of_the_node(

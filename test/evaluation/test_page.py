@@ -115,6 +115,14 @@ def test_figures_are_said_in_words_for_those_who_cannot_see_them() -> None:
     assert all(head['scope'] for head in page.of_tag('th'))
 
 
+def test_names_of_walks_are_no_formulas() -> None:
+    frames = [replace(frame, sequence=r'a$^b$_{' + str(i // 15) + r'\frac$')
+              for i, frame in enumerate(walk())]
+    page = html_page(build_report(found := replace(evaluation(), frames=frames)), found)
+    for part in range(2):
+        assert f'a$^b$_{{{part}\\frac$' in page
+
+
 def test_no_two_elements_have_one_id() -> None:
     ids = [attributes['id'] for _, attributes in Page(text()).elements if 'id' in attributes]
     assert len(set(ids)) == len(ids)

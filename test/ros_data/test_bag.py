@@ -336,3 +336,22 @@ def test_track_sorts_its_poses(order: list[int]) -> None:
     track = Trajectory.from_poses([(i, turned(0.1 * i, i)) for i in order] + [(3, Pose())])
     assert track.stamps_ns.tolist() == list(range(6))
     np.testing.assert_array_equal(track.positions_m[:, 0], np.arange(6.0))
+
+
+@pytest.mark.parametrize('storage', ['sqlite3', 'mcap'])
+def test_a_bag_may_have_any_name(tmp_path: Path, storage: str) -> None:
+    for name in ('walk#1', 'walk?mode=rw', '50%25', 'a b', 'a$^(b'):
+        path = tmp_path / f'{name}s' / name
+        with new_bag(path, storage) as bag:
+            bag.write('/image', image_message(Frame(np.zeros((4, 4, 3), np.uint8), 5, 'c')), 5)
+        for part in (path, next(file for file in path.iterdir() if file.suffix != '.yaml')):
+            with BagReader(part) as reader:
+                assert len(list(reader.frames())) == 1
+        # as ros2 bag record names its files: by the folder
+        for file in path.iterdir():
+            if file.suffix == '.db3':
+                file.rename(path / f'{name}_0.db3')
+                metadata = (path / 'metadata.yaml').read_text().replace(file.name, f'{name}_0.db3')
+                (path / 'metadata.yaml').write_text(metadata)
+        with BagReader(path) as reader:
+            assert len(list(reader.frames())) == 1

@@ -96,7 +96,8 @@ class FakeRobot:
         self.node.create_subscription(kind, f'/{self.name}/{topic}', kept.append, qos)
         return kept
 
-    def publish(self, topic: str, message: Any, qos: QoSProfile | int = 10) -> None:  # noqa: ANN401
+    def publish(
+            self, topic: str, message: Any, qos: QoSProfile | int = 10) -> None:  # noqa: ANN401
         """Publish a message on a topic of the robot."""
         key = topic, type(message)
         if key not in self._publishers:

@@ -56,7 +56,8 @@ class Running:
         if self.ended or not (happened or now_s >= self._end_s):
             return
         try:
-            self._wait = self._script.send(happened if self._end_s else None)  # type: ignore[arg-type]
+            self._wait = self._script.send(
+                happened if self._end_s else None)  # type: ignore[arg-type]
             self._end_s = now_s + self._wait.timeout_s
         except StopIteration:
             self.ended = True

@@ -24,9 +24,10 @@ from posenet_ros.imaging.files import read_image
 from posenet_ros.inference.artifact import ARTIFACT_FILE, load
 from posenet_ros.inference.train_index import TrainIndex
 from posenet_ros.training import demo_picture, make_bag
-from posenet_ros.training.pipelines import demo_run, demo_steps
-from posenet_ros.training.pipelines.demo_results import check_errors, error_table, length, Results
-from posenet_ros.training.pipelines.demo_steps import Step, Steps
+from posenet_ros.training.pipelines.demo import run as demo_run
+from posenet_ros.training.pipelines.demo import steps as demo_steps
+from posenet_ros.training.pipelines.demo.results import check_errors, error_table, length, Results
+from posenet_ros.training.pipelines.demo.steps import Step, Steps
 from posenet_ros.training.scene.settings import Settings
 import psutil
 import pytest
@@ -267,7 +268,7 @@ DEMO = """
 import sys
 from posenet_ros.errors import PoseNetError
 from posenet_ros.training import demo
-from posenet_ros.training.pipelines import demo_run
+from posenet_ros.training.pipelines.demo import run as demo_run
 from posenet_ros.utils.arguments import run_cli
 from posenet_ros.utils.processes import start_module
 

@@ -106,7 +106,7 @@ def test_one_dataset_makes_one_bag(data: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(('arguments', 'expected'), [
     (['--split', 'train'], 'dataset_train.txt'),
-    (['--out', '{data}'], '--force'),
+    (['--out', '{data}', '--force'], 'cannot be replaced: this command reads'),
     (['--data', '{data}/none'], 'none'),
     (['--data', '{data}/KingsCollege.zip'], 'unpack it first: unzip KingsCollege.zip')])
 def test_bad_input_leaves_nothing(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -165,11 +167,66 @@ def test_ctrl_c_leaves_the_last_epoch_and_no_model(
 
     given = Batches.__getitem__
     monkeypatch.setattr(Batches, '__getitem__', interrupted)
-    for first, expected in ((0, 'stopped before the first epoch'), (1, '--resume goes on')):
+    for first, expected in ((0, 'stopped before an epoch was done'), (1, 'To go on: ')):
         assert run_cli(lambda: train.main(arguments(court, tmp_path / 'model'))) == 1
         assert expected in capsys.readouterr().err.splitlines()[-1]
-        assert not (tmp_path / 'model').exists()
-        assert (tmp_path / 'model.training').exists() == (first == 1)
+        # neither model nor lock, and checkpoints only where there is an epoch
+        assert [path.name for path in tmp_path.iterdir()] == ['model.training'] * first
+
+
+def test_an_interrupted_training_says_how_to_go_on(
+        court: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    words = arguments(court, tmp_path / 'my model')
+    with monkeypatch.context() as patch:
+        patch.setattr(training_run.Training, 'save', interrupted)
+        assert run_cli(lambda: train.main(words)) == 1
+    line = capsys.readouterr().err.splitlines()[-1]
+    advice = shlex.split(line.partition('To go on: ')[2])
+    assert advice[-len(words) - 1:] == [*words, '--resume']
+    assert train.parser().parse_args(advice[-len(words) - 1:]).resume
+    assert shutil.which(advice[0])
+    assert train.main([*words, '--resume']) == 0
+    assert load(tmp_path / 'my model').provenance['preset']['epochs'] == 3
+    assert [path.name for path in tmp_path.iterdir()] == ['my model']
+    with pytest.raises(InputError, match=r'is trained to its end.*nothing to resume'):
+        train.main([*words, '--resume'])
+
+
+def test_a_damaged_checkpoint_is_one_line(court: Path, tmp_path: Path) -> None:
+    work = tmp_path / 'model.training'
+    work.mkdir()
+    for content in (b'', b'PK\x03\x04 cut off', b'no archive'):
+        (work / 'checkpoint.npz').write_bytes(content)
+        with pytest.raises(InputError, match=r'checkpoint.npz is damaged .*--force'):
+            train.main(arguments(court, tmp_path / 'model', more=('--resume',)))
+    np.savez(work / 'checkpoint.npz', about=np.array('[1, 2]'))
+    with pytest.raises(InputError, match=r'checkpoint.npz is damaged .*--force'):
+        train.main(arguments(court, tmp_path / 'model', more=('--resume',)))
+
+
+def test_a_folder_of_another_s_is_no_work_folder(court: Path, tmp_path: Path) -> None:
+    (tmp_path / 'model.training').mkdir()
+    (tmp_path / 'model.training' / 'thesis.tex').touch()
+    with pytest.raises(InputError, match=r'but it holds thesis\.tex'):
+        train.main(arguments(court, tmp_path / 'model', more=('--force',)))
+    assert (tmp_path / 'model.training' / 'thesis.tex').exists()
+
+
+def test_only_one_training_writes_a_model(court: Path, tmp_path: Path) -> None:
+    code = ('import sys; from pathlib import Path; from posenet_ros.utils.files.lock import lock\n'
+            'with lock(Path(sys.argv[1])):\n    print("locked", flush=True); sys.stdin.read()')
+    other = subprocess.Popen([sys.executable, '-c', code, tmp_path / 'model'], cwd=ROOT,
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with other:
+        assert other.stdout.readline()
+        with pytest.raises(PoseNetError, match=rf'process {other.pid} has been writing there'):
+            train.main(arguments(court, tmp_path / 'model', more=('--force',)))
+        other.kill()
+    assert not (tmp_path / 'model.training').exists()
 
 
 def test_nan_stops_with_the_step_and_the_advice(court: Path, tmp_path: Path) -> None:
@@ -185,9 +242,16 @@ def test_resume_without_a_checkpoint_is_an_error(court: Path, tmp_path: Path) ->
 
 
 def test_an_existing_model_is_refused_before_any_work(court: Path, tmp_path: Path) -> None:
-    (tmp_path / 'model').mkdir()
-    with pytest.raises(InputError, match='exists already'):
-        train.main(arguments(court, tmp_path / 'model'))
+    out = tmp_path / 'model'
+    out.mkdir()
+    (out / 'artifact.json').write_text('{"format_version": 6}')
+    with pytest.raises(InputError, match=r'exists already: .*--force'):
+        train.main(arguments(court, out))
+    (out / 'artifact.json').rename(out / 'notes.txt')
+    with pytest.raises(InputError, match='exists already and is no model folder'):
+        train.main(arguments(court, out, more=('--force',)))
+    with pytest.raises(InputError, match='this command reads'):
+        train.main(arguments(court, court, more=('--force',)))
 
 
 def test_images_smaller_than_the_input_are_made_larger_to_cover_it(court: Path) -> None:

@@ -13,12 +13,17 @@ from helpers import ROOT
 
 CHILD = """
 import os, pathlib, time
-try:
-    pathlib.Path('ready').touch()
-    time.sleep(60)
-except KeyboardInterrupt:
-    time.sleep(1)  # cleans up
-    pathlib.Path('clean').write_text(os.environ['POSENET_QUIET_INTERRUPT'])
+from posenet_ros.utils.arguments import run_cli
+
+def main():
+    try:
+        pathlib.Path('ready').touch()
+        time.sleep(60)
+    except KeyboardInterrupt:
+        time.sleep(1)  # cleans up
+        pathlib.Path('clean').write_text(os.environ['POSENET_QUIET_INTERRUPT'])
+
+run_cli(main)
 """
 PARENT = """
 from posenet_ros.utils.processes import start_module

@@ -12,7 +12,9 @@ from typing import Any
 
 from posenet_ros.errors import PoseNetError
 from posenet_ros.training.bench.options import ALL, parser, PARTS
-from posenet_ros.utils.arguments import own_arguments, run_cli
+from posenet_ros.utils.arguments import input_paths, own_arguments, run_cli
+from posenet_ros.utils.atomic_folder import check_new, new_file
+from posenet_ros.utils.files.kinds import FIGURES
 from posenet_ros.utils.quiet_stderr import import_keras
 
 WITHOUT_MODEL = {'model', 'training'}
@@ -40,6 +42,8 @@ def run_part(options: argparse.Namespace) -> None:
         from posenet_ros.inference.engine import has_nvidia_gpu
         if not has_nvidia_gpu():
             raise PoseNetError('bench gpu measures an NVIDIA GPU: this machine has none')
+    if options.out:
+        check_new(options.out, FIGURES, force=True, inputs=input_paths(options))
     options.preset = 'smoke' if options.quick else options.presets[0]
     import tempfile  # slow to import, and help does without
     with tempfile.TemporaryDirectory() as scratch:
@@ -53,7 +57,8 @@ def run_part(options: argparse.Namespace) -> None:
             import_keras()
         found = import_module(part.module).benchmark(options)
     if options.out:
-        options.out.write_text(json.dumps(found, indent=2) + '\n')
+        with new_file(options.out) as file:
+            file.write_text(json.dumps(found, indent=2) + '\n')
     if starts_commands(options):
         show_commands(found, options.strict)
     elif not options.out:

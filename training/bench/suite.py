@@ -19,7 +19,8 @@ from posenet_ros.errors import PoseNetError
 from posenet_ros.evaluation.report.tables import text_table
 from posenet_ros.inference.engine import has_nvidia_gpu
 from posenet_ros.training.bench.tables import remarks, tables
-from posenet_ros.utils.atomic_folder import check_new
+from posenet_ros.utils.atomic_folder import check_new, new_file
+from posenet_ros.utils.files.kinds import BENCHMARK
 
 LIVE_CASES = ((1, '640x480'), (1, '1920x1080'), (2, '640x480'), (4, '640x480'))
 STARTUP_TARGETS = ('litert', 'node', 'tensorflow')
@@ -93,16 +94,15 @@ def run_suite(options: argparse.Namespace, words: Sequence[str]) -> None:
     :param words: the command line, for the file.
     """
     out = options.out or Path('bench.json')
-    check_new(out, force=True)
+    check_new(out, BENCHMARK, force=True)
     os.environ.setdefault('ROS_DOMAIN_ID', DOMAIN)
     start = time.monotonic()
     presets, seconds = (['smoke'], 2.0) if options.quick else (options.presets, options.seconds)
     with tempfile.TemporaryDirectory() as folder:
         result = measure(Path(folder), presets, seconds, options.quick)
     result['command'] = shlex.join(['posenet', 'bench', *words])
-    scratch = out.with_name(out.name + '.part')
-    scratch.write_text(json.dumps(result, indent=2) + '\n')
-    scratch.replace(out)
+    with new_file(out) as file:
+        file.write_text(json.dumps(result, indent=2) + '\n')
     for rows in tables(result):
         print(f'\n{text_table(rows)}')
     print('\n' + '\n'.join(remarks(result)))

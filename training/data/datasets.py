@@ -14,20 +14,22 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 from posenet_ros.arrays import Floats
 from posenet_ros.datasets import cameras
 from posenet_ros.datasets import layouts as readers
 from posenet_ros.datasets.cameras import camera_in_file
 from posenet_ros.datasets.layouts import CAMERA_FILE, DatasetRow
+from posenet_ros.datasets.tolerance import check_rejected, MAX_REJECTED
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.camera_text import camera_from_text
 from posenet_ros.geometry.pose import Pose
+from posenet_ros.imaging.files import image_size, try_image
+from posenet_ros.utils.parallel import ordered_map
 
 SPLITS = ('train', 'test')
+THREADS = 4
 MAX_POSITION_M = 1e5  # beyond that, 32 bits are too coarse
-MAX_REJECTED = 0.1
 
 
 @dataclass(frozen=True)
@@ -140,24 +142,20 @@ def read_camera(text: str | None, folder: Path, size: tuple[int, int]) -> Camera
     return camera
 
 
-def _image_size(path: Path) -> tuple[int, int]:
-    """Return (width, height) from the image's header."""
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except FileNotFoundError:
-        raise InputError(f'the image {path} is missing') from None
-    except (UnidentifiedImageError, OSError):
-        raise InputError(f'the image {path} is not readable') from None
+def _check(line: DatasetRow, found: tuple[int, int] | InputError, seen: dict[str, str],
+           size: tuple[int, int] | None) -> Sample:
+    """
+    Check a line and return its sample.
 
-
-def _check(line: DatasetRow, seen: dict[str, str], size: tuple[int, int] | None) -> Sample:
-    """Check a line and return its sample; :raises InputError: with the reason."""
+    :param found: size of its image, or why it cannot be used.
+    :raises InputError: with the reason.
+    """
     pose = readers.validate_row(line, seen)
     if np.abs(pose.translation_m).max() > MAX_POSITION_M:
         raise InputError(f'the position is over {MAX_POSITION_M:.0e} m out: '
                          f'{pose.translation_m.tolist()}')
-    found = _image_size(line.path)
+    if isinstance(found, InputError):
+        raise found
     if size is not None and found != size:
         raise InputError(f'the image {line.path} is {found[0]}x{found[1]}, not '
                          f'{size[0]}x{size[1]} as the others')
@@ -168,7 +166,7 @@ def _first_size(lines: Sequence[DatasetRow]) -> tuple[int, int] | None:
     for line in lines:
         if not line.error and line.path.exists():
             try:
-                return _image_size(line.path)
+                return image_size(line.path)
             except InputError:
                 continue
     return None
@@ -177,9 +175,10 @@ def _first_size(lines: Sequence[DatasetRow]) -> tuple[int, int] | None:
 def _checked(lines: Sequence[DatasetRow], size: tuple[int, int] | None,
              rejected: list[str]) -> Iterator[Sample]:
     seen: dict[str, str] = {}
-    for line in lines:
+    sizes = ordered_map(try_image, (line.path for line in lines), THREADS)
+    for line, found in zip(lines, sizes, strict=True):
         try:
-            yield _check(line, seen, size)
+            yield _check(line, found, seen, size)
         except InputError as error:
             rejected.append(f'{line.where}: {error}')
 
@@ -205,9 +204,7 @@ def read_dataset(data: Path | str, split: str, camera: Camera | str | None = Non
     if not samples or size is None:
         why = f'; the first: {rejected[0]}' if rejected else ''
         raise InputError(f'{folder}: the {split} split has no usable line{why}')
-    if len(rejected) > max_rejected * len(lines):
-        raise InputError(f'{rejected[0]} ({len(rejected)} of {len(lines)} lines are bad, at most '
-                         f'{max_rejected:.0%} may be: mend or remove them)')
+    check_rejected(rejected, len(lines), max_rejected)
     if not isinstance(camera, Camera):
         camera = read_camera(camera, folder, size)
     elif camera.size != size:

@@ -177,21 +177,33 @@ def restore(trainer: PoseTrainer, folder: Path, identity: dict[str, Any],
     Load the last checkpoint into a trainer.
 
     :returns: the log's rows of the epochs done.
-    :raises InputError: when there is none, or it is of another preset or dataset.
+    :raises InputError: when there is none, or it is damaged or of another preset or dataset.
     """
     file = folder / CHECKPOINT_FILE
     if not file.exists():
         raise InputError(f'{file} is missing: there is nothing to resume; start without --resume')
-    with np.load(file) as arrays:
-        about = json.loads(str(arrays['about']))
-        for key, value in identity.items():
-            if about['identity'].get(key) != value:
-                found = _difference(about['identity'].get(key), value)
-                raise InputError(f'--resume needs the same {key} as the training that was '
-                                 f'stopped. Received: {found}')
-        for i, variable in enumerate(_state(trainer)):
-            variable.assign(arrays[f'v{i}'])
-    return list(about['history'])
+    try:
+        with np.load(file) as arrays:
+            about = json.loads(str(arrays['about']))
+            _check_identity(about['identity'], identity)
+            values = [arrays[f'v{i}'] for i, _ in enumerate(_state(trainer))]
+        for variable, value in zip(_state(trainer), values, strict=True):
+            variable.assign(value)
+        return [{str(key): float(value) for key, value in row.items()}
+                for row in about['history']]
+    except InputError:
+        raise
+    except Exception as error:  # NumPy lets out whatever a damaged file causes
+        raise InputError(f'{file} is damaged ({type(error).__name__}: {error}): start anew with '
+                         '--force, without --resume') from error
+
+
+def _check_identity(found: dict[str, Any], wanted: dict[str, Any]) -> None:
+    for key, value in wanted.items():
+        if found.get(key) != value:
+            raise InputError(f'--resume needs the same {key} as the training that was stopped. '
+                             f'Received: {_difference(found.get(key), value)}; give the same '
+                             'command, or start anew with --force, without --resume')
 
 
 def _difference(old: Any, new: Any) -> str:  # noqa: ANN401

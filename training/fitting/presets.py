@@ -19,6 +19,7 @@ from posenet_ros.imaging.preprocess import Preprocess
 from posenet_ros.networks.config import NetworkConfig
 from posenet_ros.training.data.augment import Augmentation
 from posenet_ros.training.fitting.losses import LOSSES, NORMS
+from posenet_ros.utils.files.text import read_text
 from posenet_ros.utils.settings.nested import Sections
 from posenet_ros.utils.suggestions import did_you_mean
 import yaml
@@ -214,7 +215,7 @@ def preset_of(provenance: Mapping[str, Any]) -> Preset:
     :raises InputError: on a preset that this version does not know.
     """
     where = 'provenance.preset of artifact.json'
-    return LAYOUT.build(LAYOUT.check(provenance['preset'], where), where)
+    return LAYOUT.build(LAYOUT.check(provenance.get('preset', {}), where), where)
 
 
 def load_preset(name: str, overrides: Sequence[str] = ()) -> Preset:
@@ -229,7 +230,7 @@ def load_preset(name: str, overrides: Sequence[str] = ()) -> Preset:
     if not file.is_file():
         raise InputError(f'the preset has to be one of {", ".join(preset_names())} or a .yaml '
                          f'file. Received: {name!r}{did_you_mean(name, preset_names())}')
-    values = LAYOUT.check(_mapping(file.read_text(), str(file)), str(file))
+    values = LAYOUT.check(_mapping(read_text(file), str(file)), str(file))
     for setting in overrides:
         values |= _override(setting)
     return LAYOUT.build(values, str(file) + (' and --set' if overrides else ''))

@@ -8,6 +8,7 @@ import shutil
 from posenet_ros.training.fitting.model_folder import load_with_dataset
 from posenet_ros.training.landmarks import mapping
 from posenet_ros.utils.atomic_folder import check_new, new_folder
+from posenet_ros.utils.files.kinds import MODEL
 
 
 def add_landmarks(model: Path, data: Path, out: Path, *, force: bool) -> str:
@@ -18,7 +19,7 @@ def add_landmarks(model: Path, data: Path, out: Path, *, force: bool) -> str:
     :param out: the new model folder.
     :returns: a line about the map.
     """
-    check_new(out, force=force)
+    check_new(out, MODEL, force=force, inputs=[model, data])
     loaded, dataset = load_with_dataset(model, data)
     with new_folder(out, force=force) as folder:
         shutil.copytree(model, folder, dirs_exist_ok=True)

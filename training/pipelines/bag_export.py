@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-import sys
 
 import numpy as np
+from posenet_ros.datasets.tolerance import tell_rejected
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import Frame
 from posenet_ros.imaging.files import read_image
@@ -86,8 +86,7 @@ def export_bag(options: argparse.Namespace) -> str:
     :returns: a line about the bag.
     """
     dataset = read_dataset(options.data, options.split, options.camera)
-    for line in dataset.rejected:
-        print(f'left out: {line}', file=sys.stderr)
+    tell_rejected(dataset.rejected)
     with new_bag(options.out, options.storage, force=options.force) as bag:
         write_samples(bag, dataset, options.rate, options.pause, compressed=options.compressed)
     return f'{options.out}: {len(dataset.samples)} images of {dataset.name} at {options.rate:g} Hz'

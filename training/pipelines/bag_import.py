@@ -26,6 +26,7 @@ from posenet_ros.ros_data.ground_truth import (
 )
 from posenet_ros.ros_data.messages import frame_from_message, Message, NS_PER_S, stamp_ns
 from posenet_ros.utils.atomic_folder import new_folder
+from posenet_ros.utils.files.kinds import DATASET, write_mark
 from posenet_ros.utils.progress import progress
 
 PNG_FLAGS = (cv2.IMWRITE_PNG_COMPRESSION, 1)
@@ -204,6 +205,7 @@ def write_dataset(folder: Path, options: argparse.Namespace) -> DatasetRows:
     else:
         result.notes.append(f'no {CAMERA_FILE} is written, as the camera is not known: give '
                             '--camera FX,FY,CX,CY, here or for training')
+    write_mark(folder, DATASET)
     return result
 
 

@@ -14,10 +14,12 @@ from pathlib import Path
 import cv2
 from posenet_ros.datasets.layouts import CAMERA_FILE
 from posenet_ros.datasets.pose_files import write_cambridge
+from posenet_ros.datasets.tolerance import tell_rejected
 from posenet_ros.imaging.files import read_image
 from posenet_ros.training.data.corruptions import corrupted
 from posenet_ros.training.data.datasets import read_dataset
 from posenet_ros.utils.atomic_folder import new_folder
+from posenet_ros.utils.files.kinds import DATASET, write_mark
 from posenet_ros.utils.progress import progress
 
 
@@ -31,6 +33,7 @@ def write_corrupted(data: Path, split: str, name: str, severity: int, out: Path,
         :func:`posenet_ros.training.data.datasets.read_dataset`.
     """
     dataset = read_dataset(data, split, camera)
+    tell_rejected(dataset.rejected)
     with new_folder(out, force=force) as new:
         rows = []
         for i, sample in enumerate(progress(
@@ -42,4 +45,5 @@ def write_corrupted(data: Path, split: str, name: str, severity: int, out: Path,
             rows.append((str(Path(sample.name).with_suffix('.png')), sample.map_from_camera))
         write_cambridge(new / f'dataset_{split}.txt', rows)
         (new / CAMERA_FILE).write_text(json.dumps(dataset.camera.to_mapping()))
+        write_mark(new, DATASET)
     return len(rows)

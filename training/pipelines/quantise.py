@@ -11,7 +11,9 @@ from posenet_ros.imaging.files import read_image
 from posenet_ros.inference.artifact import Artifact, load, save
 from posenet_ros.training.data.datasets import read_dataset
 from posenet_ros.training.export.quantisation import offer_int8, summary_line, validation_set
-from posenet_ros.utils.atomic_folder import new_folder
+from posenet_ros.utils.atomic_folder import check_new, new_folder
+from posenet_ros.utils.files.kinds import MODEL
+from posenet_ros.utils.files.lock import lock
 
 
 def quantise(model: Path, data: Path) -> str:
@@ -21,6 +23,12 @@ def quantise(model: Path, data: Path) -> str:
     :param data: the dataset that it was trained on.
     :returns: a line about the result.
     """
+    check_new(model, MODEL, force=True)
+    with lock(model):
+        return _quantise(model, data)
+
+
+def _quantise(model: Path, data: Path) -> str:
     loaded = load(model)
     held = validation_set(loaded, read_dataset(data, 'train', loaded.camera))
     inputs = np.stack([loaded.preprocess(read_image(sample.path), held.camera)

@@ -17,6 +17,7 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
+from posenet_ros.datasets.tolerance import REASONS, tell_rejected
 from posenet_ros.errors import InputError
 from posenet_ros.evaluation.metrics.ranks import auroc
 from posenet_ros.evaluation.metrics.sparsification import KEPT_FRACTIONS, sparsification
@@ -66,6 +67,7 @@ class RobustnessBench:
     def load_images(self, data: Path, split: str) -> list[Localised]:
         """Return the images of a split at the network's input size."""
         source = open_dataset(data, split)
+        tell_rejected(source.data.get(REASONS, ()))
         if source.camera is not None:
             self._relocaliser.check_camera(source.camera)
         images = [prepare_query(self._relocaliser, query, source.camera) for query in progress(
@@ -78,6 +80,7 @@ class RobustnessBench:
     def load_out_of_place(self, folder: Path) -> list[Localised]:
         """Return images of another place at the network's input size."""
         with open_out_of_place(folder, self.artifact.camera) as source:
+            tell_rejected(source.data.get(REASONS, ()))
             return [prepare_query(self._relocaliser, query, None) for query in source.queries]
 
     def localise(self, images: Sequence[Localised]) -> list[FrameResult]:

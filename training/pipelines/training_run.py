@@ -23,7 +23,7 @@ from posenet_ros.training.export.litert import write_network
 from posenet_ros.training.export.quantisation import may_be_faster, offer_int8, summary_line
 from posenet_ros.training.fitting import devices
 from posenet_ros.training.fitting.calibration import calibrate
-from posenet_ros.training.fitting.callbacks import CHECKPOINT_FILE, CURVES_FILE, LOG_FILE
+from posenet_ros.training.fitting.callbacks import CURVES_FILE, LOG_FILE
 from posenet_ros.training.fitting.cross_validation import (
     concatenate_images,
     cross_val_predict,
@@ -36,10 +36,18 @@ from posenet_ros.training.fitting.model_folder import make_artifact, make_proven
 from posenet_ros.training.fitting.network_setup import network_config
 from posenet_ros.training.fitting.presets import load_preset, Preset
 from posenet_ros.training.landmarks import mapping
+from posenet_ros.training.pipelines.training_work import (
+    has_checkpoint,
+    prepare_work,
+    stop,
+    work_folder,
+)
 from posenet_ros.training.uncertainty.fit import fit_uncertainty, FittedUncertainty
 from posenet_ros.training.uncertainty.fit import summary_line as uncertainty_line
 from posenet_ros.training.uncertainty.residuals import CalibrationData
 from posenet_ros.utils.atomic_folder import check_new, new_folder
+from posenet_ros.utils.files.kinds import MODEL
+from posenet_ros.utils.files.lock import lock
 
 
 class Training:
@@ -142,49 +150,46 @@ def _say_results(about: Mapping[str, Any], seconds: float, out: Path) -> None:
             _say(summary(about[key]))
 
 
-def prepare_work(work: Path, resume: bool, force: bool) -> None:
-    """Make the folder for checkpoint and log; an interrupted training is not lost unasked."""
-    if work.exists() and not resume:
-        if not force:
-            raise InputError(f'{work} holds a training that was stopped: --resume goes on, '
-                             '--force starts anew')
-        shutil.rmtree(work)
-    work.mkdir(parents=True, exist_ok=True)
-
-
-def _stopped(work: Path) -> KeyboardInterrupt:
-    """Say how to go on after an interrupt; remove a folder that has nothing to go on from."""
-    if any(work.rglob(CHECKPOINT_FILE)):
-        return KeyboardInterrupt(f'stopped: the same command with --resume goes on; {work} has '
-                                 'the last whole epoch')
-    shutil.rmtree(work)
-    return KeyboardInterrupt('stopped before the first epoch was whole')
-
-
 def train(options: argparse.Namespace) -> None:
     """
     Train a network, or resume a training.
 
-    :param options: of `posenet train`.
+    :param options: of `posenet train`, and `resume_command`, by which it goes on when it is
+        interrupted.
     :raises KeyboardInterrupt: when interrupted, with the way to go on.
+    :raises LockedError: when another process trains the same model folder.
     """
-    started = time.perf_counter()
     preset = load_preset(options.preset, options.settings)
     on = devices.choose(options.strategy)
-    check_new(options.out, force=options.force or not on.chief)
+    if on.chief:
+        with lock(options.out.resolve()):
+            _train_and_save(options, preset, on)
+        return
+    dataset = _read_data(options, preset, on)
+    with tempfile.TemporaryDirectory() as other:
+        Training(preset, dataset, Path(other), on).fit(
+            work_folder(options.out) if options.resume else None)
+
+
+def _read_data(options: argparse.Namespace, preset: Preset, on: devices.Devices) -> Dataset:
     dataset = read_dataset(options.data, 'train', options.camera)
     _say('\n'.join([*dataset.summary(), on.text]))
     keras.config.set_dtype_policy(preset.precision)
-    work = options.out.absolute().with_name(options.out.name + '.training')
-    if not on.chief:
-        with tempfile.TemporaryDirectory() as other:
-            Training(preset, dataset, Path(other), on).fit(work if options.resume else None)
-        return
-    prepare_work(work, options.resume, options.force)
+    return dataset
+
+
+def _train_and_save(options: argparse.Namespace, preset: Preset, on: devices.Devices) -> None:
+    started = time.perf_counter()
+    work = work_folder(options.out)
+    if not options.resume or has_checkpoint(work):
+        check_new(options.out, MODEL, force=options.force, inputs=[options.data])
+    dataset = _read_data(options, preset, on)
+    prepare_work(options.out, resume=options.resume, force=options.force,
+                 resume_command=options.resume_command)
     try:
         training = Training(preset, dataset, work, on)
         network = training.fit(work if options.resume else None, options.tensorboard)
         training.save(network, options.out, time.perf_counter() - started, options.force)
     except KeyboardInterrupt as interrupt:
-        raise _stopped(work) from interrupt
+        raise KeyboardInterrupt(stop(work, options.resume_command)) from interrupt
     shutil.rmtree(work)

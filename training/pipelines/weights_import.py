@@ -21,6 +21,7 @@ from posenet_ros.networks.googlenet import INPUT_SCALE, MEAN_RGB
 from posenet_ros.networks.heads import RAW_IDENTITY
 from posenet_ros.networks.initial_weights import IMPORTED, IMPORTED_CONFIG
 from posenet_ros.networks.network import build
+from posenet_ros.utils.atomic_folder import new_file
 
 Layers = dict[str, tuple[Floats32, Floats32]]
 
@@ -208,12 +209,8 @@ def import_weights(source: Path, out: Path, mean_rgb: Sequence[float] | None) ->
 
 
 def _write(model: keras.Model, out: Path) -> None:
-    """Write beside and rename; mark the file, whose positions are plain metres."""
-    temporary = out.with_name(f'.{out.name.removesuffix(".weights.h5")}.new.weights.h5')
-    try:
+    """Write the file and mark it: its positions are plain metres."""
+    with new_file(out) as temporary:
         model.save_weights(temporary)
         with h5py.File(temporary, 'r+') as file:
             file.attrs[IMPORTED] = True
-        temporary.replace(out)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -11,7 +11,6 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 import re
-import signal
 import sys
 import time
 
@@ -24,6 +23,7 @@ from posenet_ros.training.scene.settings import (
 )
 from posenet_ros.utils.arguments import CommandParser, run_cli
 from posenet_ros.utils.atomic_folder import check_new
+from posenet_ros.utils.files.kinds import SCENE
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     options = parser().parse_args(argv)
     settings = Settings(options.frames, *_size(options.size), options.seed)
-    check_new(options.out, force=options.force)
+    check_new(options.out, SCENE, force=options.force)
     from posenet_ros.training.scene.dataset import write_scene
     start = time.monotonic()
     try:
@@ -68,5 +68,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # clean up then, too
     sys.exit(run_cli(main))

@@ -10,7 +10,6 @@ import multiprocessing
 from multiprocessing.pool import Pool
 import os
 from pathlib import Path
-import signal
 
 import cv2
 from posenet_ros.datasets.layouts import CAMERA_FILE
@@ -20,7 +19,9 @@ from posenet_ros.training.scene.sequence import make_court, SequenceRenderer
 from posenet_ros.training.scene.settings import Settings
 from posenet_ros.training.scene.walks import Walk, walks
 from posenet_ros.utils.atomic_folder import resumable_folder
+from posenet_ros.utils.files.kinds import SCENE
 from posenet_ros.utils.progress import progress
+from posenet_ros.utils.signals import ignored_by_children
 
 SCENE_FILE = 'scene.json'
 JPEG_QUALITY = 92
@@ -38,7 +39,8 @@ def is_current(folder: Path, settings: Settings) -> bool:
 
 def unfinished_folder(out: Path) -> Path:
     """Return the folder of a scene until it is whole."""
-    return out.absolute().with_name(f'{out.name}.rendering')
+    out = out.resolve()
+    return out.with_name(f'{out.name}.rendering')
 
 
 def frame_name(walk: Walk, index: int) -> str:
@@ -89,11 +91,8 @@ def _render(job: tuple[Walk, int]) -> None:
 def _pool(processes: int, *arguments: object) -> Iterator[Pool]:
     """Start processes that leave it to this one to be interrupted, and end them at the end."""
     context = multiprocessing.get_context('spawn')  # a fork copies locked threads of libraries
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited
-    try:
+    with ignored_by_children():
         pool = context.Pool(processes, _start, arguments)
-    finally:
-        signal.signal(signal.SIGINT, handler)
     with pool:
         yield pool
 
@@ -129,7 +128,8 @@ def write_scene(
     """
     processes = processes or min(len(os.sched_getaffinity(0)), MAX_PROCESSES)
     sequences = walks(settings.frames, settings.seed)
-    with resumable_folder(out, unfinished_folder(out), settings.digest(), force=force) as folder:
+    with resumable_folder(out, unfinished_folder(out), settings.digest(), SCENE,
+                          force=force) as folder:
         for walk in sequences:
             (folder / walk.name).mkdir(exist_ok=True)
         for part in folder.rglob(f'*{PART_SUFFIX}'):

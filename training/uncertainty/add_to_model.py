@@ -13,6 +13,7 @@ from posenet_ros.training.landmarks import mapping
 from posenet_ros.training.uncertainty.fit import fit_uncertainty, summary_line
 from posenet_ros.training.uncertainty.rewrite import load_calibration_data, rewrite_model_folder
 from posenet_ros.utils.atomic_folder import check_new, new_folder
+from posenet_ros.utils.files.kinds import MODEL
 
 
 def add_uncertainty(model: Path, data: Path, out: Path, *, force: bool) -> str:
@@ -23,7 +24,7 @@ def add_uncertainty(model: Path, data: Path, out: Path, *, force: bool) -> str:
     :param out: the new model folder.
     :returns: a line about the fit.
     """
-    check_new(out, force=force)
+    check_new(out, MODEL, force=force, inputs=[model, data])
     loaded, dataset = load_with_dataset(model, data)
     with tempfile.TemporaryDirectory() as work:
         images = load_calibration_data(loaded, dataset, Path(work))

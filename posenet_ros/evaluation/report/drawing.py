@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 STYLE = {
     'font.family': 'sans-serif', 'font.size': 10, 'svg.fonttype': 'none',
     'axes.spines.top': False, 'axes.spines.right': False, 'text.color': '#1f2937',
+    'text.parse_math': False,  # names of walks and folders are shown as they are
     'axes.edgecolor': '#64748b', 'axes.labelcolor': '#1f2937', 'axes.grid': True,
     'axes.titlesize': 11, 'grid.color': '#e5e7eb', 'grid.linewidth': 0.8, 'axes.axisbelow': True,
     'xtick.color': '#475569', 'ytick.color': '#475569', 'xtick.minor.size': 3.5,

@@ -20,7 +20,9 @@ def show(report: Report, evaluation: Evaluation, folder: Path) -> None:
     data = report.data
     print(f'\n{summary_line(report)}')
     for key, text in (('without_truth', 'images without a truth were left out'),
-                      ('truth_rejected', 'truths were not valid poses')):
+                      ('truth_rejected', 'truths were not valid poses'),
+                      ('rejected', 'bad rows or images were left out: report.json has the '
+                                   'reasons')):
         if data.get(key):
             print(f'{data[key]} {text}')
     for key in ('camera_info', 'camera_differs'):

@@ -46,9 +46,13 @@ class TrainingImages:
         return Pose(self.train.positions_m[view], self.train.quats_xyzw[view])
 
     def read(self, view: int) -> RgbImage | None:
-        """Read a training image; None where its file is not at hand."""
-        file = self.folder / self.train.names[view] if self.folder else None
-        return read_image(file) if file and file.is_file() else None
+        """Read a training image; None where its file is not at hand, or damaged."""
+        if self.folder is None:
+            return None
+        try:
+            return read_image(self.folder / self.train.names[view])
+        except InputError:
+            return None
 
 
 def nearest_view(train: TrainIndex, truth: Pose) -> tuple[int, float, float]:

@@ -12,7 +12,6 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 import os
 from pathlib import Path
-import signal
 import subprocess
 import time
 
@@ -20,7 +19,7 @@ from posenet_ros.errors import PoseNetError
 from posenet_ros.evaluation.report.build import build_report, Evaluation
 from posenet_ros.evaluation.report.folder import write_report
 from posenet_ros.inference.artifact import ARTIFACT_FILE, LANDMARKS_FILE
-from posenet_ros.training.pipelines.demo_results import (
+from posenet_ros.training.pipelines.demo.results import (
     check_errors,
     describe_run,
     error_table,
@@ -31,15 +30,19 @@ from posenet_ros.training.pipelines.demo_results import (
     Results,
     warn_of_load,
 )
-from posenet_ros.training.pipelines.demo_steps import code_digest, digest, SOURCE, Step, Steps
+from posenet_ros.training.pipelines.demo.steps import code_digest, digest, SOURCE, Step, Steps
 from posenet_ros.training.scene.dataset import is_current, unfinished_folder
 from posenet_ros.training.scene.settings import Settings
+from posenet_ros.utils.atomic_folder import check_new
+from posenet_ros.utils.files.kinds import BAG, MODEL, REPORT, SCENE
+from posenet_ros.utils.files.lock import lock
 from posenet_ros.utils.processes import start_module
 from posenet_ros.utils.progress import describe_duration
 from posenet_ros.utils.ros_environment import prepare_environment
 
 STOP_TIMEOUT_S = 20.0
 PRESET = 'demo'
+OUTPUTS = {'court': SCENE, 'model': MODEL, 'bag': BAG, 'report_network': REPORT, 'report': REPORT}
 # the code that a network and a bag depend on
 TRAINING_CODE = (
     'training/data', 'training/fitting', 'training/uncertainty', 'training/landmarks',
@@ -196,25 +199,21 @@ def show(results: Results, out: Path, *, promised: bool, strict: bool) -> None:
         raise PoseNetError(f'--strict: {warning}')
 
 
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
-
-
 def run_demo(options: argparse.Namespace) -> None:
     """
     Run all steps; those whose results are there and still right are left out.
 
     :param options: of `posenet demo`.
-    :raises PoseNetError: when a step fails or the result is worse than promised.
+    :raises PoseNetError: when a step fails or the result is worse than promised, another demo
+        runs in the same folder, or anything else stands where a result goes.
     :raises KeyboardInterrupt: when interrupted, with the way to go on.
     """
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
     os.environ.update(ROS_AUTOMATIC_DISCOVERY_RANGE='LOCALHOST',
                       ROS_DOMAIN_ID=str(options.domain))
     prepare_environment()
     try:
-        _run_steps(options)
+        with lock(options.out.resolve()):
+            _run_steps(options)
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt('stopped: the same command goes on') from interrupt
 
@@ -222,6 +221,8 @@ def run_demo(options: argparse.Namespace) -> None:
 def _run_steps(options: argparse.Namespace) -> None:
     start_s, out, settings = time.monotonic(), options.out, Settings(frames=options.frames)
     out.mkdir(parents=True, exist_ok=True)
+    for name, kind in OUTPUTS.items():
+        check_new(out / name, kind, force=True)
     print_heading(1, 'a synthetic college court, walked several times')
     make_scene(out, settings)
     print_heading(2, 'training a network on the training walks, and mapping their landmarks')

@@ -15,7 +15,7 @@ from posenet_ros.datasets.pose_files import Format, read_poses
 from posenet_ros.evaluation.report.drawing import Colour
 from posenet_ros.imaging.files import read_image
 from posenet_ros.inference.artifact import load
-from posenet_ros.training.pipelines.demo_results import angle, length, NETWORK, REFINED
+from posenet_ros.training.pipelines.demo.results import angle, length, NETWORK, REFINED
 
 FRAME_FRACTIONS = (0.12, 0.45, 0.7, 0.95)  # of the test walk, from its start
 SIZE_IN = (13.0, 3.9)

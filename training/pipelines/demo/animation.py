@@ -137,6 +137,5 @@ def animate(demo: Path, out: Path, indices: range) -> None:
     :param indices: of the images in the test walk.
     """
     frames = [Image.fromarray(picture) for picture in draw_walk(demo, indices)]
-    out.parent.mkdir(parents=True, exist_ok=True)
     frames[0].save(out, save_all=True, append_images=frames[1:], duration=FRAME_MS, loop=0,
                    quality=QUALITY, method=4)

@@ -1,0 +1,1 @@
+"""The demo: its steps, what it promises, and the pictures of its results."""

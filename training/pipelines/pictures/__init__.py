@@ -1,1 +1,0 @@
-"""Pictures of the README and of the documentation."""
