@@ -11,9 +11,9 @@ import time
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from lifecycle_msgs.srv import ChangeState
 from posenet_ros.errors import InputError, PoseNetError
 from posenet_ros.ros_node import parameters
+from posenet_ros.ros_node.control.transitions import accept_repeated_transitions
 from posenet_ros.ros_node.diagnostics import Diagnostics
 from posenet_ros.ros_node.parameters import Parameters
 from posenet_ros.ros_node.runtime import Runtime
@@ -22,7 +22,6 @@ from rcl_interfaces.msg import SetParametersResult
 import rclpy
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
@@ -47,7 +46,7 @@ class RelocaliserNode(LifecycleNode):  # type: ignore[misc] # ROS has no types
         super().__init__('relocaliser', **options)
         parameters.declare(self)
         self.add_on_set_parameters_callback(self._check_changes)
-        _refuse_wrong_transitions(self)
+        accept_repeated_transitions(self)
         self._diagnostics = Diagnostics()
         self._runtime: Runtime | None = None
         self._warned_s: dict[str, float] = {}
@@ -154,23 +153,6 @@ class RelocaliserNode(LifecycleNode):  # type: ignore[misc] # ROS has no types
             message=status.message, hardware_id=status.values.get('device', ''),
             values=[KeyValue(key=k, value=v) for k, v in status.values.items()])]
         self._status_publisher.publish(message)
-
-
-def _refuse_wrong_transitions(node: LifecycleNode) -> None:
-    """Answer a transition that the state does not have with False; rclpy 7.1 ends the node."""
-    service = node._service_change_state
-    change_state = service.callback
-
-    def refuse(request: ChangeState.Request,
-               response: ChangeState.Response) -> ChangeState.Response:
-        try:
-            return change_state(request, response)
-        except rclpy_implementation.RCLError as error:
-            node.get_logger().warning(f'transition refused: {error}')
-            response.success = False
-            return response
-
-    service.callback = refuse
 
 
 def serve(arguments: Sequence[str]) -> None:

@@ -19,6 +19,7 @@ from posenet_ros.localisation.factory import (
 from posenet_ros.localisation.gate import Gate
 from posenet_ros.ros_data.messages import frame_from_message
 from posenet_ros.ros_node.camera_policy import CameraPolicy
+from posenet_ros.ros_node.control.services import create_services
 from posenet_ros.ros_node.diagnostics import Diagnostics
 from posenet_ros.ros_node.parameters import Parameters
 from posenet_ros.ros_node.publishing.publishers import Publishers
@@ -27,10 +28,6 @@ from posenet_ros.ros_node.subscriptions import Subscriptions
 from posenet_ros.ros_node.tf import TfBroadcaster
 from posenet_ros.ros_node.worker import InferenceThread
 from rclpy.lifecycle import LifecycleNode
-from rclpy.qos import QoSProfile
-from std_srvs.srv import SetBool, Trigger
-
-INITIAL_POSE_QOS = QoSProfile(depth=1)
 
 
 class Report(Protocol):
@@ -60,6 +57,7 @@ class Runtime:
                  report: Report) -> None:
         self._diagnostics = diagnostics
         self._active, self._enabled = False, True
+        self._on_request, self._asked = values.mode == 'on_request', False
         self._lock = RLock()
         artifact = _load_model(values.model)
         loaded = make_relocaliser(artifact, RelocaliserOptions(
@@ -73,7 +71,8 @@ class Runtime:
         gate = Gate(values.gate_config(), artifact.scene, values.map_from_dataset())
         with ExitStack() as stack:  # what is made later is freed earlier
             publishers = Publishers(
-                node, stack, values, load_place_map(artifact, values.map_from_dataset()))
+                node, stack, values, load_place_map(artifact, values.map_from_dataset()),
+                self._on_pose)
             tf = TfBroadcaster(
                 node, stack, values, report.warn, publishers.publish_base, self._lock)
             self._results = ResultHandler(
@@ -81,7 +80,7 @@ class Runtime:
             self._inference = InferenceThread(
                 node, stack, loaded.relocaliser, self._lock, diagnostics, self._results.handle,
                 lambda error: report.fail(f'answering failed: {type(error).__name__}: {error}'))
-            _create_services(node, stack, self)
+            create_services(node, stack, self)
             self._subscriptions = Subscriptions(
                 node, stack, values, self._on_image, self._camera.on_camera_info, report.warn)
             self._stack = stack.pop_all()
@@ -114,9 +113,10 @@ class Runtime:
             self._discard_pending()
             self._diagnostics.clear()
 
-    def reset_gate(self) -> None:
-        """Let the next pose be no jump."""
+    def relocalise(self) -> None:
+        """Let the next good pose be taken, wherever it is; `on_request` waits for this."""
         with self._lock:
+            self._asked = True
             self._results.reset_gate()
 
     def seed(self, message: PoseWithCovarianceStamped) -> None:
@@ -136,7 +136,7 @@ class Runtime:
         self._stack.close()
 
     def _stop(self) -> None:
-        self._active = False
+        self._active = self._asked = False
         self._subscriptions.expect(False)
         with self._lock:
             self._discard_pending()
@@ -151,7 +151,17 @@ class Runtime:
         if choice.refusal:
             self._results.report_bad_image(choice.refusal)
             return
-        self._inference.give(partial(frame_from_message, message), choice)
+        with self._lock:  # or an image could slip in behind the pose that answers a request
+            if self._on_request and not self._asked:
+                self._diagnostics.count('images not asked for')
+                return
+            self._inference.give(partial(frame_from_message, message), choice)
+
+    def _on_pose(self) -> None:
+        """Be silent again after the pose that answers a request."""
+        if self._on_request:
+            self._asked = False
+            self._inference.discard_pending()
 
 
 def _load_model(folder: str) -> LoadedArtifact:
@@ -167,35 +177,3 @@ def _facts(artifact: LoadedArtifact, loaded: LoadedRelocaliser,
     return {'model': values.model, 'model hash': artifact.digest, 'engine': loaded.engine.name,
             'precision': values.precision, 'device': loaded.engine.device,
             'tf_mode': values.tf_mode}
-
-
-def _create_services(node: LifecycleNode, stack: ExitStack, runtime: Runtime) -> None:
-    """Create the services and the subscription to initial poses."""
-    for kind, name, callback in ((Trigger, '~/relocalise', _relocalise),
-                                 (Trigger, '~/reset', _reset),
-                                 (SetBool, '~/set_enabled', _set_enabled)):
-        stack.callback(node.destroy_service, node.create_service(
-            kind, name, partial(callback, runtime)))
-    stack.callback(node.destroy_subscription, node.create_subscription(
-        PoseWithCovarianceStamped, 'initialpose', runtime.seed, INITIAL_POSE_QOS))
-
-
-def _relocalise(runtime: Runtime, _: Trigger.Request,
-                response: Trigger.Response) -> Trigger.Response:
-    runtime.reset_gate()
-    response.success, response.message = True, 'the next pose that is good will be accepted'
-    return response
-
-
-def _reset(runtime: Runtime, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-    runtime.reset()
-    response.success, response.message = True, 'poses, path, transforms and counts forgotten'
-    return response
-
-
-def _set_enabled(runtime: Runtime, request: SetBool.Request,
-                 response: SetBool.Response) -> SetBool.Response:
-    runtime.set_enabled(bool(request.data))
-    response.success = True
-    response.message = 'images are answered' if request.data else 'images are ignored'
-    return response
