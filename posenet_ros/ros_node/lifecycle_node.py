@@ -13,6 +13,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from posenet_ros.errors import InputError, PoseNetError
 from posenet_ros.ros_node import parameters
+from posenet_ros.ros_node.control.cameras import node_options
 from posenet_ros.ros_node.control.transitions import accept_repeated_transitions
 from posenet_ros.ros_node.diagnostics import Diagnostics
 from posenet_ros.ros_node.parameters import Parameters
@@ -155,13 +156,15 @@ class RelocaliserNode(LifecycleNode):  # type: ignore[misc] # ROS has no types
         self._status_publisher.publish(message)
 
 
-def serve(arguments: Sequence[str]) -> None:
+def serve(arguments: Sequence[str], cameras: Sequence[str] = ()) -> None:
     """
-    Spin the node, and free everything at the end, whatever ends it.
+    Spin the node, or one for each camera, and free everything at the end, whatever ends it.
 
     :param arguments: the command line, those for ROS among them.
+    :param cameras: namespaces of the cameras; the nodes share the model's memory.
     """
-    node, signalled = None, Event()
+    nodes: list[RelocaliserNode] = []
+    signalled = Event()
 
     def interrupt(*_: object) -> None:
         signalled.set()
@@ -171,10 +174,11 @@ def serve(arguments: Sequence[str]) -> None:
         signal.signal(number, interrupt)
     try:
         rclpy.init(args=list(arguments))
-        node = RelocaliserNode()
-        node.autostart()
         executor = SingleThreadedExecutor()
-        executor.add_node(node)
+        for options in node_options(arguments, cameras):
+            nodes.append(RelocaliserNode(**options))
+            nodes[-1].autostart()
+            executor.add_node(nodes[-1])
         executor.spin()
     except ExternalShutdownException:
         pass
@@ -184,7 +188,7 @@ def serve(arguments: Sequence[str]) -> None:
     finally:
         for number in SIGNALS:  # launch and the terminal both send one
             signal.signal(number, signal.SIG_IGN)
-        if node:
+        for node in nodes:
             node.close()
             node.destroy_node()
         rclpy.try_shutdown()

@@ -8,18 +8,13 @@ from threading import RLock
 from typing import Any, Protocol
 
 from geometry_msgs.msg import PoseWithCovarianceStamped
-from posenet_ros.errors import InputError
-from posenet_ros.inference.artifact import load, LoadedArtifact
-from posenet_ros.landmarks.place_map import load_place_map
-from posenet_ros.localisation.factory import (
-    LoadedRelocaliser,
-    make_relocaliser,
-    RelocaliserOptions,
-)
+from posenet_ros.inference.artifact import LoadedArtifact
+from posenet_ros.localisation.factory import LoadedRelocaliser
 from posenet_ros.localisation.gate import Gate
 from posenet_ros.ros_data.messages import frame_from_message
 from posenet_ros.ros_node.camera_policy import CameraPolicy
 from posenet_ros.ros_node.control.services import create_services
+from posenet_ros.ros_node.control.shared_models import load_shared
 from posenet_ros.ros_node.diagnostics import Diagnostics
 from posenet_ros.ros_node.parameters import Parameters
 from posenet_ros.ros_node.publishing.publishers import Publishers
@@ -59,10 +54,8 @@ class Runtime:
         self._active, self._enabled = False, True
         self._on_request, self._asked = values.mode == 'on_request', False
         self._lock = RLock()
-        artifact = _load_model(values.model)
-        loaded = make_relocaliser(artifact, RelocaliserOptions(
-            values.engine, values.precision, mc_samples=values.mc_samples, refine=values.refine,
-            map_from_dataset=values.map_from_dataset()))
+        self._model = model = load_shared(values)  # kept for the next node that wants it
+        artifact, loaded = model.artifact, model.loaded
         diagnostics.facts = _facts(artifact, loaded, values)
         node.get_logger().info(
             '{model} ({model hash:.12}) runs with {engine} on {device}'.format_map(
@@ -70,9 +63,7 @@ class Runtime:
         self._camera = CameraPolicy(values.camera_info_policy, loaded.relocaliser, report.warn)
         gate = Gate(values.gate_config(), artifact.scene, values.map_from_dataset())
         with ExitStack() as stack:  # what is made later is freed earlier
-            publishers = Publishers(
-                node, stack, values, load_place_map(artifact, values.map_from_dataset()),
-                self._on_pose)
+            publishers = Publishers(node, stack, values, model.place, self._on_pose)
             tf = TfBroadcaster(
                 node, stack, values, report.warn, publishers.publish_base, self._lock)
             self._results = ResultHandler(
@@ -162,13 +153,6 @@ class Runtime:
         if self._on_request:
             self._asked = False
             self._inference.discard_pending()
-
-
-def _load_model(folder: str) -> LoadedArtifact:
-    if not folder:
-        raise InputError('parameter model has to be a model folder. Received: nothing; give one '
-                         'with -p model:=FOLDER')
-    return load(folder)
 
 
 def _facts(artifact: LoadedArtifact, loaded: LoadedRelocaliser,
