@@ -46,7 +46,7 @@ def load_shared(values: Parameters) -> Model:
     if not values.model:
         raise InputError('parameter model has to be the model folder. Received: none: start '
                          'with -p model:=FOLDER')
-    with PrivateCopy(Path(values.model)) as copy:
+    with PrivateCopy(Path(values.model).expanduser()) as copy:
         content = copy.file(ARTIFACT_FILE)
         key = (sha256(content) if content.is_file() else '', values.model, values.engine,
                values.precision, values.mc_samples, values.refine,
@@ -61,7 +61,7 @@ def load_shared(values: Parameters) -> Model:
 
 
 def _load(values: Parameters, copy: PrivateCopy) -> Model:
-    artifact = load(values.model, copy)
+    artifact = load(Path(values.model).expanduser(), copy)
     refined = {'auto': has_landmarks(artifact), 'true': True}.get(
         str(values.refine).lower(), False)
     loaded = make_relocaliser(artifact, RelocaliserOptions(
