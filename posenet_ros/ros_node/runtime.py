@@ -11,8 +11,8 @@ from geometry_msgs.msg import PoseWithCovarianceStamped
 from posenet_ros.inference.artifact import LoadedArtifact
 from posenet_ros.localisation.factory import LoadedRelocaliser
 from posenet_ros.localisation.gate import Gate
-from posenet_ros.ros_data.messages import frame_from_message
 from posenet_ros.ros_node.camera_policy import CameraPolicy
+from posenet_ros.ros_node.control.decoding import decode
 from posenet_ros.ros_node.control.services import create_services
 from posenet_ros.ros_node.control.shared_models import load_shared
 from posenet_ros.ros_node.diagnostics import Diagnostics
@@ -146,7 +146,7 @@ class Runtime:
             if self._on_request and not self._asked:
                 self._diagnostics.count('images not asked for')
                 return
-            self._inference.give(partial(frame_from_message, message), choice)
+            self._inference.give(partial(decode, message), choice)
 
     def _on_pose(self) -> None:
         """Be silent again after the pose that answers a request."""
