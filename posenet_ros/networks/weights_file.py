@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+import shutil
 from tempfile import TemporaryDirectory
 from typing import Any
 import warnings
@@ -29,9 +30,11 @@ def load_weights(model: Any, file: Path) -> None:  # noqa: ANN401 - Keras is imp
 
 
 def _with_ending(file: Path, folder: Path) -> Path:
-    """Return a name of the file, in an empty folder where need be, by which Keras knows it."""
+    """
+    Return the file by a name that Keras knows, where need be a copy in a folder.
+
+    A link would not do: HDF5 opens no file that has no path of its own.
+    """
     if file.name.endswith(ENDING):
         return file
-    link = folder / f'network{ENDING}'
-    link.symlink_to(file)
-    return link
+    return Path(shutil.copyfile(file, folder / f'network{ENDING}'))

@@ -44,7 +44,7 @@ def load_shared(values: Parameters) -> Model:
     :raises InputError: when no folder is named, or it is not usable.
     """
     if not values.model:
-        raise InputError('parameter model has to be the model folder. Received: none: start '
+        raise InputError('parameter model has to be a model folder. Received: nothing; give one '
                          'with -p model:=FOLDER')
     with PrivateCopy(Path(values.model).expanduser()) as copy:
         content = copy.file(ARTIFACT_FILE)
