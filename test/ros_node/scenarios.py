@@ -793,6 +793,7 @@ def image_with_a_wrong_size(robot: FakeRobot) -> Script:
 def model_that_is_overwritten(robot: FakeRobot) -> Script:
     robot.stream_colour()
     yield from answered(robot, 3)
+    yield from until(lambda: 'model' in robot.values(), 'the model in the diagnostics')
     folder = Path(robot.values()['model'])
     for file in folder.iterdir():
         data = file.read_bytes()
