@@ -83,6 +83,7 @@ class FakeRobot:
         self._odom: Callable[[float], Pose] | None = None
         self._image: Callable[[], Any] | None = None
         self._next_odom_s = self._next_image_s = 0.0
+        self._buffer, self._heard = Buffer(), (0, 0)  # of statics and transforms
         self._image_period_s = 0.1
         self.answers_of_others: list[TFMessage] = []
         self.poses: list[PoseStamped] = self.keep(PoseStamped, 'relocaliser/pose')
@@ -192,15 +193,15 @@ class FakeRobot:
 
     def looked_up(self, target: str, source: str) -> Pose | None:
         """Return the latest target_from_source by a tf2 buffer that heard everything."""
-        buffer = Buffer()
-        for message in self.statics:
+        for message in self.statics[self._heard[0]:]:
             for transform in message.transforms:
-                buffer.set_transform_static(transform, 'test')
-        for message in self.transforms:
+                self._buffer.set_transform_static(transform, 'test')
+        for message in self.transforms[self._heard[1]:]:
             for transform in message.transforms:
-                buffer.set_transform(transform, 'test')
+                self._buffer.set_transform(transform, 'test')
+        self._heard = len(self.statics), len(self.transforms)
         try:
-            return pose_from_transform(buffer.lookup_transform(
+            return pose_from_transform(self._buffer.lookup_transform(
                 target, source, _latest()).transform)
         except TransformException:
             return None

@@ -267,9 +267,8 @@ def switched_off_robot_keeps_its_map(robot: FakeRobot) -> Script:
     kept, sent = robot.last_transform('odom'), len(robot.transforms)
     robot.stream_colour(OTHER_COLOUR)
     yield from pause(1.0)
-    later = [t for m in robot.transforms[sent:] for t in m.transforms
-             if t.child_frame_id == 'odom']
-    assert len(later) > 5
+    yield from until(lambda: sum(t.child_frame_id == 'odom' for m in robot.transforms[sent:]
+                                 for t in m.transforms) > 5, 'map -> odom, still')
     assert near(robot.last_transform('odom'), kept, 1e-6)
 
 

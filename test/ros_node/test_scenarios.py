@@ -100,11 +100,12 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, 
     write_models(folder)
     with ExitStack() as stack:
         hosts: list[Process] = []
-        for start in range(0, len(SCENARIOS), ROBOTS_OF_A_PROCESS):
+        processes = -(-len(SCENARIOS) // ROBOTS_OF_A_PROCESS)
+        for start in range(processes):  # neighbours are alike, and go to different processes
             file = folder / f'robots{start}.json'
             file.write_text(json.dumps({
                 robot.name: arguments_of(robot, folder)
-                for robot in SCENARIOS[start:start + ROBOTS_OF_A_PROCESS]}))
+                for robot in SCENARIOS[start::processes]}))
             hosts.append(stack.enter_context(running(
                 [sys.executable, HOST, file], DOMAIN, folder / f'log{start}.txt')))
         context = Context()
