@@ -20,7 +20,7 @@ WORKERS ?= 2
 DEMO ?=
 UPGRADE ?=
 RUN := $(VENV)/bin/python
-PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
+PIP := $(RUN) -m pip install --quiet --quiet --disable-pip-version-check
 INTERFACES := $(shell find ros_from_pypi -type f -not -path "*pycache*" 2>/dev/null)
 INSTALLED := setup.py package.xml $(wildcard launch/* config/* scripts/*) $(shell find -L posenet_ros -type f -not -path '*__pycache__*')
 
@@ -89,7 +89,7 @@ $(VENV)/.installed-test: requirements-test.txt $(VENV)/.installed
 
 # In an environment of its own, for it needs an older setuptools; its test is skipped without it.
 $(VENV)/.colcon: requirements-colcon.txt $(VENV)/.installed-test
-	@$(RUN) -m venv $(VENV)/colcon && $(VENV)/colcon/bin/python -m pip install --quiet \
+	@$(RUN) -m venv $(VENV)/colcon && $(VENV)/colcon/bin/python -m pip install --quiet --quiet \
 	  --disable-pip-version-check -r requirements-colcon.txt -c requirements.lock.txt \
 	  || rm -rf $(VENV)/colcon
 	@touch $@
@@ -100,7 +100,7 @@ $(VENV)/.installed-bench: requirements-bench.txt $(VENV)/.installed
 
 # In an environment of its own: it needs neither TensorFlow nor ROS, and takes half a minute.
 $(VENV)/.docs: requirements-docs.txt requirements.lock.txt | $(VENV)/bin/python
-	@$(RUN) -m venv $(VENV)/docs && $(VENV)/docs/bin/python -m pip install --quiet \
+	@$(RUN) -m venv $(VENV)/docs && $(VENV)/docs/bin/python -m pip install --quiet --quiet \
 	  --disable-pip-version-check -r requirements-docs.txt -c requirements.lock.txt
 	@touch $@
 

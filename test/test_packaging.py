@@ -17,7 +17,7 @@ BUILD = ('import sys; from setuptools import build_meta; '
          'print(getattr(build_meta, sys.argv[1])(sys.argv[2]))')
 USE = ('import posenet_ros.training.fitting.presets as presets, posenet_ros.node; '
        "print(presets.__file__); print(presets.load_preset('smoke').network.members)")
-DATA = {'.py', '.json', '.yaml', '.typed'}
+DATA = {'.py', '.json', '.css', '.yaml', '.typed'}
 
 
 def run(*command: object, cwd: Path) -> str:

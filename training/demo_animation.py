@@ -26,7 +26,7 @@ def parser() -> CommandParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the picture."""
     options = parser().parse_args(argv)
-    from posenet_ros.training.pipelines.animation import animate
+    from posenet_ros.training.pipelines.pictures.animation import animate
     stop = options.start + options.count * options.step
     animate(options.demo, options.out, range(options.start, stop, options.step))
     print(f'{options.out}')

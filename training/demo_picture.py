@@ -22,7 +22,7 @@ def parser() -> CommandParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the picture."""
     options = parser().parse_args(argv)
-    from posenet_ros.training.pipelines.demo_plot import plot
+    from posenet_ros.training.pipelines.pictures.demo_plot import plot
     plot(options.demo, options.out)
     print(f'{options.out}')
     return 0

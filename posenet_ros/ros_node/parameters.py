@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from enum import Enum, unique
+import math
 from typing import Any, TYPE_CHECKING
 
 from posenet_ros.errors import InputError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 class TfMode(Enum):
     """Which transform the node broadcasts; the value is the word of the parameter."""
 
+    AUTO = 'auto'
     NONE = 'none'
     MAP_TO_CAMERA = 'map_to_camera'
     MAP_TO_BASE = 'map_to_base'
@@ -69,9 +71,9 @@ class Parameters:
     camera_frame: str = described_field(
         '', "Camera's TF frame (optical: z forward); empty means the image's frame_id.")
     tf_mode: str = described_field(
-        'map_to_camera', 'Transform to broadcast. map_to_odom is for robots with odometry '
-        '(REP-105); map_to_base makes base_frame a child of map_frame, map_to_camera the camera: '
-        'each for a frame that has no other parent.',
+        'auto', 'Transform to broadcast. auto: map_to_odom (REP-105) where the TF tree has the '
+        'camera below odom_frame, map_to_base where it is below base_frame, else map_to_camera. '
+        'No frame gets a second parent: then nothing is broadcast, and the diagnostics say why.',
         choices=(mode.value for mode in TfMode))
     image_transport: str = described_field(
         'auto', 'raw: sensor_msgs/Image on the topic image; compressed: CompressedImage (JPEG, '
@@ -106,11 +108,21 @@ class Parameters:
     publish_base_pose: bool = described_field(
         False, 'Publish ~/base_pose_with_covariance, too: where base_frame is. Filters such as '
         "robot_localization take every pose for the base's.")
+    planar: bool = described_field(
+        False, 'The robot drives on the floor: z, roll and pitch of base_frame in the map are 0 '
+        'in map_to_base, in map_to_odom and in ~/base_pose_with_covariance.')
+    set_initial_pose: bool = described_field(
+        False, 'Take initial_pose when the node is activated, as if it came on /initialpose.')
+    initial_pose: tuple[float, ...] = described_field(
+        (0.0, 0.0, 0.0), 'Where base_frame is in the map: x, y in metres, yaw in radians.')
     tf_timeout: float = described_field(
         0.2, "How long an estimate waits for the transforms of its image's time, seconds.",
         limits=(0.0, 60.0), live=True)
     tf_publish_rate: float = described_field(
         20.0, 'How often map_to_odom is broadcast, Hz.', limits=(0.1, 1000.0))
+    tf_smoothing_time: float = described_field(
+        0.3, 'Time constant with which map_to_odom follows the poses, seconds; 0: at once.',
+        limits=(0.0, 60.0))
     transform_tolerance: float = described_field(
         0.1, 'How far into the future the stamp of map_to_odom is, seconds.',
         limits=(0.0, 60.0), live=True)
@@ -134,8 +146,8 @@ class Parameters:
         'max_sigma_deg', 'Reject poses whose rotation has a larger standard deviation, degrees; '
         '0: off.', (0.0, 180.0))
     max_jump_m: float = _gate_limit(
-        'max_jump_m', 'Reject poses that are further from the last one, moved on by odometry '
-        '(map_to_odom, publish_base_pose) or at its velocity, metres; 0: off.', (0.0, 1e6))
+        'max_jump_m', 'Reject poses that are further from the last one, moved on by the odometry '
+        'on /tf or else at its velocity, metres; 0: off.', (0.0, 1e6))
     max_jump_deg: float = _gate_limit(
         'max_jump_deg', 'Reject poses that are turned further from there, degrees; 0: off.',
         (0.0, 180.0))
@@ -166,6 +178,9 @@ class Parameters:
         frame_name(self.map_frame, 'parameter map_frame')
         for name in ('map_frame', 'camera_frame', 'base_frame', 'odom_frame'):
             object.__setattr__(self, name, frame_name(getattr(self, name)))
+        if len(self.initial_pose) != 3 or not all(map(math.isfinite, self.initial_pose)):
+            raise InputError('parameter initial_pose has to be x, y and yaw. '
+                             f'Received: {list(self.initial_pose)}')
         self.map_from_dataset()
         self.gate_config()
 

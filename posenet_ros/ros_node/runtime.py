@@ -27,7 +27,8 @@ from posenet_ros.ros_node.parameters import Parameters
 from posenet_ros.ros_node.publishing.publishers import Publishers
 from posenet_ros.ros_node.results import ResultHandler
 from posenet_ros.ros_node.start_lines import map_line
-from posenet_ros.ros_node.tf import TfBroadcaster
+from posenet_ros.ros_node.transforms.broadcaster import TfBroadcaster
+from posenet_ros.ros_node.transforms.initial_pose import InitialPoses
 from posenet_ros.ros_node.worker import InferenceThread
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile
@@ -64,9 +65,11 @@ class Runtime:
         with ExitStack() as stack:  # what is made later is freed earlier
             publishers = Publishers(node, stack, values, place)
             tf = TfBroadcaster(
-                node, stack, values, report.warn, publishers.publish_base, self._lock)
+                node, stack, values, diagnostics.facts, report.warn, publishers.publish_base,
+                self._lock)
+            initial = InitialPoses(node, stack, values, gate, tf, report.warn, self._lock)
             self._results = ResultHandler(
-                node, values, diagnostics, report.warn, gate, publishers, tf)
+                node, values, diagnostics, report.warn, gate, publishers, tf, initial)
             self._inference = InferenceThread(
                 node, stack, loaded.relocaliser, self._lock, diagnostics, self._results.handle,
                 ImageFailures(values.max_failures, diagnostics, report))
@@ -79,6 +82,8 @@ class Runtime:
         """Localise images, unless ~/set_enabled says otherwise; show the place."""
         self._active = True
         self._results.publish_place()
+        with self._lock:
+            self._results.initial_poses.activate()
         self._input.expect(self._enabled)
 
     def deactivate(self) -> None:
@@ -91,8 +96,9 @@ class Runtime:
         with self._lock:
             self._enabled = enabled
             self._input.expect(self._active and enabled)
-            if not enabled:
-                self._discard_pending()
+            if not enabled:  # and the last map_to_odom stays, for Nav2 goes on by odometry
+                self._results.discard_waiting()
+                self._inference.discard_pending()
                 self._results.delete_matches()
 
     def reset(self) -> None:
@@ -111,7 +117,7 @@ class Runtime:
     def seed(self, message: PoseWithCovarianceStamped) -> None:
         """Seed the gate with an initial pose."""
         with self._lock:
-            self._results.seed(message)
+            self._results.initial_poses.take(message)
 
     def change(self, values: Parameters) -> None:
         """Apply parameters of which only live ones have changed."""
@@ -128,6 +134,7 @@ class Runtime:
         self._active = False
         self._input.expect(False)
         with self._lock:
+            self._results.initial_poses.deactivate()
             self._discard_pending()
 
     def _discard_pending(self) -> None:
@@ -154,7 +161,7 @@ def _facts(artifact: LoadedArtifact, loaded: LoadedRelocaliser,
     """Return the constant values of the diagnostics."""
     return {'model': values.model, 'model hash': artifact.digest, 'engine': loaded.engine.name,
             'precision': values.precision, 'device': loaded.engine.device,
-            'tf_mode': values.tf_mode, 'landmarks': str(len(place.points_m) or 'none')}
+            'landmarks': str(len(place.points_m) or 'none')}
 
 
 def _create_services(node: LifecycleNode, stack: ExitStack, runtime: Runtime) -> None:

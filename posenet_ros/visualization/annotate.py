@@ -25,8 +25,9 @@ from posenet_ros.visualization.text import (
 GOOD: Rgb = (80, 230, 110)
 BAD: Rgb = (255, 95, 85)
 BANNER_BRIGHTNESS = 0.3  # of the image below the text
+PADDING = 7  # pixels of a picture of 640x360
 INLIER_RADIUS, OUTLIER_RADIUS = 2.6, 1.4  # pixels of a picture of 640x360
-PLAN_SIDE, MIN_PLAN_SIDE = 0.38, 32  # part of the shorter side; pixels
+PLAN_SIDE, MIN_PLAN_SIDE = 0.34, 28  # part of the shorter side; pixels
 
 
 def annotate(image: RgbImage, estimate: PoseEstimate, decision: Decision,
@@ -113,7 +114,7 @@ def _draw_banner(picture: RgbImage, lines: Sequence[TextLine], plan_side: int) -
     """Draw text on a darkened band along the top that leaves the room for the map."""
     height, width = picture.shape[:2]
     style = TextStyle.for_picture(width, height)
-    pad = max(2, style.line_height // 3)
+    pad = max(2, round(PADDING * unit_px(width, height)))
     room = height - plan_side - 3 * pad if plan_side else height - 2 * pad
     wrapped = wrap_lines(lines, style, width - 2 * pad, room // style.line_height)
     bottom = 2 * pad + len(wrapped) * style.line_height

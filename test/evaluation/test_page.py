@@ -45,7 +45,7 @@ class Page(HTMLParser):
         if tag not in VOID:
             assert self.open.pop() == tag
 
-    def all(self, tag: str) -> list[dict[str, str | None]]:
+    def of_tag(self, tag: str) -> list[dict[str, str | None]]:
         """Return the attributes of all elements of a tag."""
         return [attributes for name, attributes in self.elements if name == tag]
 
@@ -99,20 +99,20 @@ def test_the_elements_are_closed_and_nothing_of_the_data_is_markup() -> None:
 
 def test_the_contents_list_leads_to_every_section() -> None:
     page = Page(text())
-    anchors = [link['href'].removeprefix('#') for link in page.all('a')]
-    assert anchors == [heading['id'] for heading in page.all('h2')]
+    anchors = [link['href'].removeprefix('#') for link in page.of_tag('a')]
+    assert anchors == [heading['id'] for heading in page.of_tag('h2')]
     assert len(set(anchors)) == len(anchors) > 8
 
 
 def test_figures_are_said_in_words_for_those_who_cannot_see_them() -> None:
     page = Page(text())
-    assert page.all('html')[0]['lang'] == 'en'
-    titles = [svg['aria-label'] for svg in page.all('svg')]
+    assert page.of_tag('html')[0]['lang'] == 'en'
+    titles = [svg['aria-label'] for svg in page.of_tag('svg')]
     assert len(set(titles)) == len(titles) > 10
-    assert all(svg['role'] == 'img' for svg in page.all('svg'))
-    assert len(page.all('img')) == 2
-    assert all(image['alt'] for image in page.all('img'))
-    assert all(head['scope'] for head in page.all('th'))
+    assert all(svg['role'] == 'img' for svg in page.of_tag('svg'))
+    assert len(page.of_tag('img')) == 2
+    assert all(image['alt'] for image in page.of_tag('img'))
+    assert all(head['scope'] for head in page.of_tag('th'))
 
 
 def test_no_two_elements_have_one_id() -> None:
@@ -132,6 +132,12 @@ def test_every_colour_of_the_figures_has_a_dark_variant() -> None:
     assert used <= set(re.findall(r'--(\w+):', style.replace(dark, '')))
     svgs = ''.join(re.findall(r'<svg.*?</svg>', text(), re.DOTALL))
     assert not {'#1f2937', '#2563eb', '#ffffff', '#000000'} & set(re.findall('#[0-9a-f]{6}', svgs))
+
+
+def test_the_text_of_the_figures_can_be_read_in_dark_mode() -> None:
+    texts = Page(text()).of_tag('text')
+    assert len(texts) > 100
+    assert all('fill: var(--' in attributes['style'] for attributes in texts)
 
 
 def test_wide_tables_scroll_in_a_box_of_their_own() -> None:

@@ -12,7 +12,7 @@ from helpers import tiny_artifact
 import numpy as np
 from posenet_ros.errors import InputError
 from posenet_ros.evaluation.runner import prepare_query
-from posenet_ros.evaluation.sources import open_bag, open_dataset, Topics
+from posenet_ros.evaluation.sources import open_bag, open_dataset, SequenceSplitter, Topics
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.localisation.pipeline import localise
@@ -149,3 +149,18 @@ def test_seven_scenes_and_tum_are_read_as_for_training(tmp_path: Path) -> None:
     source = open_dataset(write_tum(tmp_path), 'train')
     assert (source.total, source.data['without_truth']) == (361, 1)
     assert len(list(source.queries)) == 360
+
+
+def test_a_sequence_begins_after_a_pause_and_where_time_begins_anew_but_not_with_a_late_image(
+        ) -> None:
+    splitter = SequenceSplitter()
+    stamps_s = [10.0, 10.1, 10.05, 10.2, 13.0, 13.1, 5.0, 5.1]
+    assert [splitter.sequence_at(round(stamp * 1e9)) for stamp in stamps_s] == [
+        'part1'] * 4 + ['part2'] * 2 + ['part3'] * 2
+
+
+def test_the_image_size_of_a_dataset_is_that_of_the_option(tmp_path: Path) -> None:
+    source = open_dataset(write_tum(tmp_path), 'train', '50')
+    query = next(source.queries)
+    assert source.camera.size == query.load(None).shape[1::-1]
+    assert source.camera.fx == 50.0

@@ -10,6 +10,8 @@ import numpy as np
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
+from posenet_ros.localisation.camera_info_policy import CameraInfoPolicy, read_policy
+from posenet_ros.localisation.query_camera import choose_query_camera, QueryCamera
 from posenet_ros.localisation.relocaliser import Predict, Prediction, Relocaliser
 import pytest
 
@@ -75,3 +77,31 @@ def test_another_field_of_view_is_refused() -> None:
 def test_a_network_that_says_nan_is_an_input_error() -> None:
     with pytest.raises(InputError, match='finite'):
         always((float('nan'), 0, 0)).estimate(np.zeros((32, 32, 3), np.uint8))
+
+
+@pytest.mark.parametrize(('name', 'policy'), [
+    ('adapt', CameraInfoPolicy.ADAPT), ('refuse', CameraInfoPolicy.REFUSE),
+    ('ignore', CameraInfoPolicy.IGNORE)])
+def test_a_policy_has_its_name(name: str, policy: CameraInfoPolicy) -> None:
+    assert read_policy(name) == (policy, '')
+
+
+def test_the_policy_of_old_files_is_read_with_a_warning() -> None:
+    policy, warning = read_policy('rectify')
+    assert policy is CameraInfoPolicy.ADAPT
+    assert "'rectify' is read as 'adapt'" in warning
+    with pytest.raises(InputError, match=r"one of adapt, refuse, ignore. Received: 'guess'"):
+        read_policy('guess')
+
+
+def test_the_policies() -> None:
+    one, other = always((0, 0, 0)), replace(CAMERA, fx=60.0)
+    adapted, refused, ignored = (
+        choose_query_camera(one, other, policy) for policy in CameraInfoPolicy)
+    assert (adapted.camera, adapted.warp_into, adapted.refusal) == (other, CAMERA, '')
+    assert 'fx=60.0' in adapted.difference
+    assert 'fx=60.0' in refused.refusal
+    assert ignored == QueryCamera()
+    for policy in CameraInfoPolicy:
+        assert choose_query_camera(one, None, policy) == QueryCamera()
+    assert choose_query_camera(one, CAMERA, CameraInfoPolicy.REFUSE) == QueryCamera(CAMERA)

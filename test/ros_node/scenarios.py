@@ -53,6 +53,8 @@ MAP_FROM_CAMERA = pose_of(COLOUR)
 WALL = 'wall'  # the model with landmarks
 ON_THE_WALK = walk(12, 3)[4]
 OTHER_LENS = replace(LARGE_CAMERA, fx=1.3 * LARGE_CAMERA.fx, fy=1.3 * LARGE_CAMERA.fy)
+HERE = Pose(np.array([5.0, 3.0, 0.0]), np.array([0, 0, np.sqrt(0.5), np.sqrt(0.5)]))
+FAR_CAMERA = Pose(np.array([5.0, 0.0, 3.0]), np.array([-0.5, 0.5, -0.5, 0.5]))  # on a crane
 
 
 @dataclass(frozen=True)
@@ -264,6 +266,80 @@ def switched_off_robot_keeps_its_map(robot: FakeRobot) -> Script:
     assert near(robot.last_transform('odom'), kept, 1e-6)
 
 
+@scenario('R1')
+def other_node_that_falls_silent(robot: FakeRobot) -> Script:
+    robot.mount_camera()
+    robot.drive()
+    other = transform_message('map', 'odom', Pose(), 0)
+
+    def send_other() -> None:
+        set_stamp(other.header.stamp, time.time_ns())
+        robot.publish('tf', TFMessage(transforms=[other]), 50)
+
+    send_other()
+    robot.stream(lambda: (send_other(), colour_image())[1])
+    yield from told(robot, 'another node sends map → odom', '/robots', 'tf_mode to none')
+    assert near(robot.last_transform('odom'), Pose(), 1e-6)
+    robot.stream_colour()
+    yield from until(lambda: near(robot.looked_up('map', 'camera_optical'), MAP_FROM_CAMERA),
+                     'map -> odom of the node, after the other has gone')
+    yield from until(lambda: robot.values()['tf_mode'].startswith('map_to_odom'), 'the mode')
+
+
+@scenario('R1')
+def base_below_a_footprint(robot: FakeRobot) -> Script:
+    robot.publish('tf_static', TFMessage(transforms=[
+        transform_message('base_footprint', 'base_link', Pose(), 0),
+        transform_message('base_link', 'camera_optical', BASE_FROM_CAMERA, 0)]), LATCHED)
+    robot.stream_colour()
+    yield from told(robot, 'base_link has the parent base_footprint', 'base_frame', '/tf_static')
+    one_parent(robot)
+
+
+@scenario('R1')
+def map_below_the_odometry(robot: FakeRobot) -> Script:
+    robot.mount_camera()
+    robot.drive()
+    robot.publish('tf_static', TFMessage(transforms=[
+        transform_message('base_link', 'camera_optical', BASE_FROM_CAMERA, 0),
+        transform_message('odom', 'map', Pose(), 0)]), LATCHED)
+    robot.stream_colour()
+    yield from told(robot, 'map has the parent odom', 'loop')
+    assert robot.last_transform('odom') is None
+
+
+@scenario('R12', planar=True, publish_base_pose=True, tf_mode='none')
+def planar_base_for_a_filter(robot: FakeRobot) -> Script:
+    of_base = robot.keep(PoseWithCovarianceStamped, 'relocaliser/base_pose_with_covariance')
+    robot.mount_camera()
+    robot.stream_colour()
+    yield from until(lambda: of_base, 'the pose of the base')
+    pose = of_base[-1].pose
+    assert (pose.pose.position.z, pose.pose.orientation.x, pose.pose.orientation.y) == (0, 0, 0)
+    covariance = np.reshape(pose.covariance, (6, 6))
+    assert np.linalg.eigvalsh(covariance).min() > 1e-9  # a filter can invert it
+    assert covariance[2, 2] < 1e-5 < covariance[0, 0]
+    assert robot.poses[-1].pose.position.z == MAP_FROM_CAMERA.translation_m[2]  # the camera's
+
+
+@scenario('R12', tf_smoothing_time=1.0)
+def map_that_moves_smoothly(robot: FakeRobot) -> Script:
+    robot.mount_camera()
+    robot.drive()
+    robot.stream_colour()
+    yield from until(lambda: near(robot.looked_up('map', 'camera_optical'), MAP_FROM_CAMERA),
+                     'map -> odom')
+    start = len(robot.transforms)
+    near_by = COLOUR[0] + 20, *COLOUR[1:]  # 0.78 m
+    robot.stream_colour(near_by)
+    yield from until(lambda: near(robot.looked_up('map', 'camera_optical'), pose_of(near_by)),
+                     'map -> odom of the new poses')
+    x = [t.transform.translation.x for m in robot.transforms[start:] for t in m.transforms
+         if t.child_frame_id == 'odom']
+    assert np.diff(x).max() < 0.4
+    assert np.count_nonzero(np.diff(x) > 1e-3) > 5
+
+
 # cameras
 
 @scenario('R3')
@@ -399,9 +475,8 @@ def initial_pose_sets_the_map_at_once(robot: FakeRobot) -> Script:
     robot.drive()
     yield from until(lambda: robot.diagnostics, 'diagnostics')
     yield from pause(1.5)
-    here = Pose(np.array([5.0, 3.0, 0.0]), np.array([0, 0, np.sqrt(0.5), np.sqrt(0.5)]))
-    robot.initial_pose(here)
-    yield from until(lambda: near(robot.last_transform('odom'), here @ ODOM_FROM_BASE.inverse()),
+    robot.initial_pose(HERE)
+    yield from until(lambda: near(robot.last_transform('odom'), HERE @ ODOM_FROM_BASE.inverse()),
                      'map -> odom without a single image')
 
 
@@ -417,11 +492,59 @@ def initial_pose_in_another_frame(robot: FakeRobot) -> Script:
 
 @scenario('R12', set_initial_pose=True, initial_pose=[5.0, 3.0, 1.5707963])
 def initial_pose_as_parameter(robot: FakeRobot) -> Script:
+    yield from told(robot, 'initial pose waits', 'base_link')
+    yield from pause(2.5)  # however long the robot takes to start
     robot.mount_camera()
     robot.drive()
-    here = Pose(np.array([5.0, 3.0, 0.0]), np.array([0, 0, np.sqrt(0.5), np.sqrt(0.5)]))
-    yield from until(lambda: near(robot.last_transform('odom'), here @ ODOM_FROM_BASE.inverse()),
+    yield from until(lambda: near(robot.last_transform('odom'), HERE @ ODOM_FROM_BASE.inverse()),
                      'map -> odom')
+
+
+@scenario('R5', tf_timeout=2.0)
+def initial_pose_that_waits_for_the_tree(robot: FakeRobot) -> Script:
+    yield from until(lambda: robot.diagnostics, 'diagnostics')
+    robot.initial_pose(HERE)
+    yield from pause(1.0)
+    robot.mount_camera()
+    robot.drive()
+    yield from until(lambda: near(robot.last_transform('odom'), HERE @ ODOM_FROM_BASE.inverse()),
+                     'map -> odom')
+
+
+@scenario('R5', max_jump_m=1.0)
+def initial_pose_without_a_tree(robot: FakeRobot) -> Script:
+    robot.stream_colour()
+    yield from answered(robot)
+    yield from pause(1.5)
+    robot.initial_pose(HERE)
+    yield from told(robot, 'initial pose refused', 'base_link', 'camera_optical', 'base_frame')
+
+
+@scenario('R5', tf_mode='none')
+def initial_pose_with_nothing_to_set(robot: FakeRobot) -> Script:
+    robot.stream_colour()
+    yield from answered(robot)
+    robot.initial_pose(HERE)
+    yield from told(robot, 'initial pose refused', 'tf_mode is none', 'max_jump_m')
+
+
+@scenario('R5', max_jump_m=1.0, reaccept_frames=1000)
+def initial_pose_of_a_base_is_compared_at_the_camera(robot: FakeRobot) -> Script:
+    robot.mount_camera(pose=FAR_CAMERA)
+    robot.stream_colour()
+    yield from until(lambda: near(robot.last_transform(
+        'base_link'), MAP_FROM_CAMERA @ FAR_CAMERA.inverse()), 'map -> base')
+    robot.stream(None)
+    yield from pause(1.0)
+    there = pose_of(OTHER_COLOUR) @ FAR_CAMERA.inverse()
+    robot.initial_pose(there)
+    yield from until(lambda: near(robot.last_transform('base_link'), there, 1e-6),
+                     'map -> base, without an image')
+    robot.stream_colour(OTHER_COLOUR)
+    yield from answered(robot, 2)
+    assert not robot.said('jump of')
+    robot.stream_colour()
+    yield from told(robot, 'jump of')
 
 
 @scenario('R12', mode='on_request')
@@ -511,6 +634,7 @@ def late_image(robot: FakeRobot) -> Script:
         robot.publish(IMAGE, colour_image(stamp_ns=now + i * 50_000_000))
         yield from pause(0.15)
     yield from until(lambda: len(robot.poses) >= 3, 'poses')
+    yield from pause(1.0)  # for those that are on their way
     before = len(robot.poses)
     last = now + 9 * 50_000_000
     robot.publish(IMAGE, colour_image(stamp_ns=last - 5_000_000))  # 5 ms late
@@ -529,6 +653,16 @@ def bag_that_starts_again(robot: FakeRobot) -> Script:
         yield from pause(0.4)
     yield from until(lambda: len(robot.poses) >= 4, 'poses before and after')
     yield from told(robot, 'time jumped back')
+
+
+@scenario('K3', use_sim_time=True)
+def clock_that_goes_back(robot: FakeRobot) -> Script:
+    for seconds in (100.0, 100.2, 40.0):
+        robot.clock(round(seconds * SECOND))
+        yield from pause(0.4)
+        robot.publish(IMAGE, colour_image(stamp_ns=round(100.5 * SECOND)))  # as of another clock
+        yield from pause(0.4)
+    yield from told(robot, 'time jumped back', '60.2')
 
 
 @scenario('K3')

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import pytest
-
-pytest.importorskip('rclpy')
-
 from geometry_msgs.msg import PoseStamped, TransformStamped
 from posenet_ros.errors import PoseNetError
 from posenet_ros.ros_data.bag_writer import TRUTH_FRAME
 from posenet_ros.ros_node.listener import Listener
+import pytest
 from tf2_msgs.msg import TFMessage
 
 DOMAIN = 187

@@ -82,6 +82,8 @@ def test_the_covariance_is_the_models(peer: Peer, clock: Callable[[], int]) -> N
 
 def test_it_broadcasts_the_transform_from_map_to_camera(
         peer: Peer, clock: Callable[[], int]) -> None:
+    peer.send(image_message(clock()))
+    assert peer.wait_until(lambda: peer.transforms)  # it has listened for a second
     stamp = clock()
     pose = peer.send(image_message(stamp, frame_id='front_optical'))[0].pose
     assert peer.wait_until(

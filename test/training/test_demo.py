@@ -63,11 +63,15 @@ def test_a_good_result_passes() -> None:
 
 
 @pytest.mark.parametrize('changes', [
-    {'network_m': 1.01}, {'network_deg': 8.1}, {'refined_m': 0.016}, {'refined_deg': 0.11},
-    {'answered': 0}])
+    {'network_m': 1.01}, {'network_deg': 8.1}, {'refined_m': 0.016}, {'refined_deg': 0.11}])
 def test_errors_larger_than_promised_fail(changes: dict[str, Any]) -> None:
     with pytest.raises(PoseNetError, match='expected'):
         check_errors(results(**changes))
+
+
+def test_a_node_that_answers_nothing_fails_however_busy_the_machine_is() -> None:
+    with pytest.raises(PoseNetError, match='poses from the live node'):
+        check_errors(results(answered=0))
 
 
 def test_without_landmarks_only_the_network_is_held_to_its_promise() -> None:

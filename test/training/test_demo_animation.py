@@ -5,7 +5,7 @@ from __future__ import annotations
 from helpers import ROOT
 import numpy as np
 from PIL import Image
-from posenet_ros.training.pipelines.animation import choose_spots, cover, covered_part
+from posenet_ros.training.pipelines.pictures.animation import choose_spots, cover, covered_part
 from posenet_ros.visualization.annotate import BAD, GOOD
 
 

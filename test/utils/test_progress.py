@@ -190,7 +190,8 @@ import signal, os
 from posenet_ros.utils.arguments import run_cli
 
 def main():
-    for i in progress(range(100), 100, 'frame', 'evaluate'):
+    frames = progress(range(100), 100, 'frame', 'evaluate')
+    for i in {loop}:
         if i == 40:
             {raised}
 
@@ -198,16 +199,18 @@ sys.exit(run_cli(main))
 """
 
 
+@pytest.mark.parametrize('loop', ['frames', "progress(range(100), 100, 'frame', 'evaluate')"])
 @pytest.mark.parametrize(('raised', 'expected'), [
     ('os.kill(os.getpid(), signal.SIGINT)', 'interrupted'),
     ('raise KeyboardInterrupt("stopped: go on")', 'stopped: go on'),
     ('raise OSError("disk full")', 'error: disk full')])
-def test_what_ends_a_bar_is_said_on_a_line_of_its_own(raised: str, expected: str) -> None:
-    written, code = on_terminal(INTERRUPTED.format(raised=raised))
+def test_what_ends_a_bar_is_said_on_a_line_of_its_own(
+        raised: str, expected: str, loop: str) -> None:
+    written, code = on_terminal(INTERRUPTED.format(raised=raised, loop=loop))
     assert code == (2 if 'OSError' in raised else 1)
     bar, message, after = screen(written)
-    assert bar.startswith('evaluate: ')
-    assert 'of 100' in bar or bar.endswith('|')
+    assert bar.startswith('evaluate:  40 %|')
+    assert 'frame 40 of 100' in bar
     assert (message, after) == (expected, '')
 
 

@@ -106,8 +106,8 @@ def map_box(picture: np.ndarray, bare: np.ndarray) -> Box:
     inset = max(4, min(width, height) // 20)
     x, y = width - inset, height - inset
     changed = picture != bare
-    top = y + 1 - int(np.argmin(changed[y::-1, x].any(axis=-1)))
-    left = x + 1 - int(np.argmin(changed[y, x::-1].any(axis=-1)))
+    up, leftward = changed[y::-1, x].any(axis=-1), changed[y, x::-1].any(axis=-1)
+    top, left = (at + 1 - int(np.argmin([*run, False])) for at, run in ((y, up), (x, leftward)))
     return Box(left, top, width, height, 'map')
 
 
@@ -120,6 +120,7 @@ def test_all_text_is_in_view_and_nothing_overlaps(name: str, width: int, height:
     assert picture.shape == image.shape
     assert len(boxes) >= 2
     for box in boxes:
+        assert '?' not in box.text  # what cannot be printed
         assert box.left >= 0 and box.top >= 0, box  # noqa: PT018
         assert box.right <= width and box.bottom <= height, box  # noqa: PT018
     if name != 'without a map':

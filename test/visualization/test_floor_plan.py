@@ -59,8 +59,9 @@ def test_a_camera_that_looks_down_is_a_dot() -> None:
     assert np.abs(painted(picture, GREEN) - (SIDE - 1) / 2).max() < 8
 
 
-def test_the_ellipse_has_two_sigmas_along_the_axes_of_the_covariance() -> None:
-    turn = np.array([[np.cos(0.5), -np.sin(0.5)], [np.sin(0.5), np.cos(0.5)]])
+@pytest.mark.parametrize('angle', [0.5, -0.7, 2.5])
+def test_the_ellipse_has_two_sigmas_along_the_axes_of_the_covariance(angle: float) -> None:
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     covariance = np.eye(6)
     covariance[:2, :2] = turn @ np.diag([1.5 ** 2, 0.5 ** 2]) @ turn.T
     plain = draw_floor_plan(CORNERS, [PlanPose(LOOKS_DOWN, GREEN)], SIDE, SIDE)

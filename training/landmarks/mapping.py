@@ -173,6 +173,6 @@ def add_landmarks(loaded: LoadedArtifact, dataset: Dataset, folder: Path) -> dic
 def summary_line(about: dict[str, Any]) -> str:
     """Summarise the map and its validation in one line for the terminal."""
     median = '' if about['held_out_position_m'] is None else (
-        f', {about["held_out_position_m"]:.2f} m in the median')
+        f', {1000 * about["held_out_position_m"]:.0f} mm in the median')
     return (f'landmarks: {about["landmarks"]}; {about["held_out_refined"]} of '
             f'{about["held_out"]} held-out images refined{median}; {about["seconds"]:.0f} s')

@@ -46,7 +46,7 @@ class DatasetRows:
 
     @property
     def summary(self) -> str:
-        """A line of counts, and one for each note."""
+        """Return a line of counts, and one for each note."""
         c = self.counts
         bad = f' (the first: {self.first_bad})' if self.first_bad else ''
         return (f'{c["images"]} images: {len(self.rows["train"])} train, '

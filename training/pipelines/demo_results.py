@@ -24,8 +24,8 @@ MILLIMETRES_BELOW_M = 0.1
 SAME_POSE_M = 1e-4  # the network's pose and a published one that differ less are the same
 REFINED, NETWORK = 'refined by landmarks', 'network alone'
 BASELINES = {'nearest_train_image': 'nearest training image', 'constant': 'constant pose'}
-MEASURED = ('measured before: 7 mm by landmarks; 0.68, 0.76 and 0.95 m by the network alone on '
-            'three processors, for its training varies with them')
+MEASURED = ('elsewhere: 7 mm refined; 0.68 to 0.95 m by the network alone on three processors, '
+            'with which its training varies')
 
 
 @dataclass(frozen=True, eq=False)
