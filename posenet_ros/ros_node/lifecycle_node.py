@@ -77,8 +77,9 @@ class RelocaliserNode(LifecycleNode):  # type: ignore[misc] # ROS has no types
             self.get_logger().error(self._diagnostics.error)
             return TransitionCallbackReturn.FAILURE
         for name in declared_parameters.unknown(self):
-            self.warn(f'unknown parameter {name}', 'is not known and has no effect'
-                      + did_you_mean(name, [item.name for item in fields(Parameters)]))
+            meant = did_you_mean(name, [item.name for item in fields(Parameters)])
+            self.warn(f'unknown parameter {name}', 'is not known and has no effect' + meant)
+            self._diagnostics.facts[f'parameter {name}'] = f'unknown{meant}'  # who comes later
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:

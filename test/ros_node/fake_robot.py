@@ -80,6 +80,7 @@ class FakeRobot:
     def __init__(self, node: Node, name: str) -> None:
         self.node, self.name = node, name
         self._publishers: dict[tuple[str, type], Any] = {}
+        self._subscriptions: list[Any] = []
         self._odom: Callable[[float], Pose] | None = None
         self._image: Callable[[], Any] | None = None
         self._next_odom_s = self._next_image_s = 0.0
@@ -94,8 +95,15 @@ class FakeRobot:
     def keep(self, kind: type, topic: str, qos: QoSProfile | int = 100) -> list[Any]:
         """Keep the messages of a topic from now on."""
         kept: list[Any] = []
-        self.node.create_subscription(kind, f'/{self.name}/{topic}', kept.append, qos)
+        self._subscriptions.append(self.node.create_subscription(
+            kind, f'/{self.name}/{topic}', kept.append, qos))
         return kept
+
+    def close(self) -> None:
+        """Listen no more: other robots need the time."""
+        for subscription in self._subscriptions:
+            self.node.destroy_subscription(subscription)
+        self._subscriptions.clear()
 
     def publish(
             self, topic: str, message: Any, qos: QoSProfile | int = 10) -> None:  # noqa: ANN401

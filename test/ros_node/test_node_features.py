@@ -29,7 +29,7 @@ from ros_helpers import (
     values_of,
     write_mean_colour_model,
 )
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import SetBool, Trigger
 
 DOMAIN = 110
@@ -122,6 +122,22 @@ def test_compressed_images(model: Path, tmp_path: Path, extension: str, remap: s
         set_stamp(message.header.stamp, time.time_ns())
         publisher.publish(message)
         assert peer.reported('bad image', 'Received')
+
+
+def test_what_the_network_says_of_another_camera_is_withheld(model: Path, tmp_path: Path) -> None:
+    with relocaliser(DOMAIN + 2, model, tmp_path, camera_info_policy='rectify') as (_, peer):
+        k = [CAMERA.fx / 2, 0.0, 47.5, 0.0, CAMERA.fy / 2, 35.5, 0.0, 0.0, 1.0]
+        info = CameraInfo(width=96, height=72, k=k, distortion_model='plumb_bob', d=[0.0] * 5)
+        assert peer.wait_until(peer.camera_infos.get_subscription_count)
+        peer.camera_infos.publish(info)  # sees three times as much
+        assert peer.reported('camera differs', 'localised by landmarks')
+        pixels = np.zeros((72, 96, 3), np.uint8)
+        pixels[20:52, 28:68] = COLOUR  # what the model's camera sees, and more
+        message = image_message(time.time_ns())
+        message.height, message.width, message.step = 72, 96, 288
+        message.data = pixels.tobytes()
+        assert peer.send(message, timeout_s=0.7) == []  # the model has no landmarks
+        assert peer.reported('pose camera_differs', 'not trained')
 
 
 def asked_of(peer: Peer) -> list[ReliabilityPolicy]:

@@ -20,7 +20,8 @@ class CameraPolicy:
     Choose the camera of the images: the first calibrated one, and each that comes after it.
 
     `choice` is that of the images from now on; `description` says it, empty while nothing is
-    known; `image_size` is what camera_info says, (0, 0) before it came.
+    known; `image_size` is what camera_info says, (0, 0) before it came; `policy_fact` names the
+    policy, with the warning about an old word.
 
     :param policy: word of the parameter.
     :param image_topic: of the images; a rectified one has the camera P.
@@ -36,6 +37,7 @@ class CameraPolicy:
         self.choice = QueryCamera()
         self.image_size = 0, 0
         self.description, self._fault = '', ''
+        self.policy_fact = warning or self._policy.value
         if warning:
             warn('camera_info_policy', warning)
         if self._policy is CameraInfoPolicy.IGNORE:

@@ -58,7 +58,8 @@ class ImageInput:
             node, stack, values, self._on_message, self._on_camera_info, warn)
         self._withheld = WithheldPoses(diagnostics.verdicts)
         self._line = ''
-        diagnostics.facts['images'] = self._subscriptions.description
+        diagnostics.facts |= {'images': self._subscriptions.description,
+                              'camera_info_policy': self._camera.policy_fact}
         timer = node.create_timer(
             WATCH_PERIOD_S, self._watch, clock=Clock(clock_type=ClockType.STEADY_TIME))
         stack.callback(node.destroy_timer, timer)
