@@ -21,8 +21,8 @@ def parser() -> CommandParser:
         '--ros-args -p NAME:=VALUE -r FROM:=TO --params-file FILE',
         epilog=parameters.help_text(), formatter_class=argparse.RawDescriptionHelpFormatter)
     result.add_argument(
-        '--cameras', default='', metavar='NAME,NAME', help='one node for each of these cameras, in '
-        'its namespace, on its image_raw; they share one model in memory')
+        '--cameras', default='', metavar='NAME,NAME', help='one node for each of these cameras, '
+        'in its namespace, on its image_raw; they share one model in memory')
     return result
 
 

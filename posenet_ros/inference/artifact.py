@@ -25,7 +25,8 @@ from posenet_ros.geometry.camera import Camera
 from posenet_ros.imaging.preprocess import Preprocess
 from posenet_ros.inference import train_index
 from posenet_ros.inference.calibration import Calibration, Scene
-from posenet_ros.inference.private_copy import PrivateCopy, sha256 as _sha256
+from posenet_ros.inference.private_copy import PrivateCopy
+from posenet_ros.inference.private_copy import sha256 as _sha256
 from posenet_ros.inference.train_index import TrainIndex
 from posenet_ros.networks.config import NetworkConfig
 from posenet_ros.utils.settings.flat import from_mapping

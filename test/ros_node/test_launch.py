@@ -18,8 +18,8 @@ from launch_recorder import resolve
 import numpy as np
 from posenet_ros.errors import InputError
 from posenet_ros.imaging.decoding import Frame
-from posenet_ros.ros_data.bag_writer import image_message as bag_image
 from posenet_ros.ros_data.bag_writer import compressed_message, new_bag
+from posenet_ros.ros_data.bag_writer import image_message as bag_image
 from posenet_ros.ros_data.messages import stamp_ns
 from posenet_ros.ros_node.parameters import Parameters
 import pytest

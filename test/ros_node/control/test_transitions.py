@@ -95,9 +95,10 @@ class LifecycleManager:
 
     def shutdown(self) -> bool:
         """Deactivate, clean up and shut down all, whatever fails."""
-        return all([self._change_all(transition, reverse=True) for transition in (
+        results = [self._change_all(transition, reverse=True) for transition in (
             Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP,
-            Transition.TRANSITION_UNCONFIGURED_SHUTDOWN)])
+            Transition.TRANSITION_UNCONFIGURED_SHUTDOWN)]
+        return all(results)
 
 
 @pytest.fixture(scope='module')
