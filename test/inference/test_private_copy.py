@@ -44,6 +44,8 @@ def test_nobody_can_write_into_a_copy(folder: Path) -> None:
         file = copy.file(artifacts.LITERT_FILE)
         with pytest.raises(PermissionError):
             file.write_bytes(b'x')
+        with file.open('r+b', buffering=0) as opened, pytest.raises(PermissionError):
+            opened.write(b'x')
         with pytest.raises(PermissionError):
             os.truncate(file, 1)
 

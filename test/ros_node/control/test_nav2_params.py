@@ -54,7 +54,7 @@ def test_each_line_says_what_it_is_for(line: str) -> None:
 
 def test_the_page_says_how_to_start_it() -> None:
     page = (ROOT / 'doc' / 'tutorials' / 'nav2.md').read_text()
-    for words in (f'config/{FILE.name}', 'bond_timeout: 0.0', 'autostart: false',
+    for words in (f'config/{FILE.name}', 'a `bond_timeout` of 0.0', 'autostart: false',
                   'reinitialize_global_localization', 'tf_mode: map_to_odom', 'on_request',
                   'lifecycle_manager_localization'):
         assert words in page, words
