@@ -116,7 +116,7 @@ def bars_beside_ours(source: str) -> list[str]:
 
 
 def loud_call(call: ast.Call, *, uses_keras: bool) -> list[str]:
-    """Return a call that lets Keras print: `verbose` is neither 0 nor False, or not given where it is 1."""
+    """Return a call that lets Keras print: `verbose` is not 0, or not given where it is 1."""
     verbose = [ast.unparse(k.value) for k in call.keywords if k.arg == 'verbose']
     name = ast.unparse(call.func)
     silent = not uses_keras or name.startswith(OURS) or not name.endswith(
