@@ -26,7 +26,8 @@ if (Path(__file__).parents[1] / 'posenet_ros').is_dir():  # not in rosdoc2's cop
 
 import posenet_ros
 from posenet_ros.cli import VERBS
-from posenet_ros.ros_node.parameters import as_list, describe_allowed, Parameters
+from posenet_ros.ros_node.parameters import Parameters
+from posenet_ros.utils.settings.described_fields import as_list, describe_allowed
 
 ROOT = Path(posenet_ros.__file__).parents[1]
 
@@ -36,7 +37,7 @@ GROUPS = {
     'Model and inference': ('model', 'engine', 'precision', 'mc_samples', 'refine', 'autostart'),
     'Camera and images': (
         'image_transport', 'image_reliability', 'image_durability', 'image_depth',
-        'image_timeout', 'camera_info_policy'),
+        'image_timeout', 'camera_info_policy', 'max_failures', 'recover_after_s'),
     'Frames and TF': (
         'map_frame', 'camera_frame', 'base_frame', 'odom_frame', 'tf_mode', 'tf_timeout',
         'tf_publish_rate', 'transform_tolerance', 'map_from_dataset_xyz',

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 import sys
 
-from posenet_ros.errors import PoseNetError
 from posenet_ros.evaluation.options import parser
 from posenet_ros.utils.arguments import input_paths, program_name, run_cli
 
@@ -21,13 +20,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         from posenet_ros import compare
         return compare.main(arguments[1:], f'{program_name()} compare')
     options = parser().parse_args(arguments)
-    from importlib.util import find_spec
-
     from posenet_ros.utils.atomic_folder import check_new
     from posenet_ros.utils.files.kinds import REPORT
     check_new(options.out, REPORT, force=options.force, inputs=input_paths(options))
-    if not find_spec('matplotlib'):
-        raise PoseNetError('the report needs matplotlib. Install it: pip install matplotlib')
     from posenet_ros.evaluation.report.make import make_report
     make_report(options)
     return 0

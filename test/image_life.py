@@ -27,6 +27,7 @@ from posenet_ros.inference.artifact import load  # noqa: E402
 from posenet_ros.localisation.factory import make_relocaliser, RelocaliserOptions  # noqa: E402
 from posenet_ros.localisation.gate import Gate  # noqa: E402
 from posenet_ros.localisation.gate_config import NODE_DEFAULTS  # noqa: E402
+from posenet_ros.localisation.query_camera import QueryCamera  # noqa: E402
 
 
 def through_node(model: Path, image: np.ndarray, refine: bool) -> Calls:
@@ -46,7 +47,8 @@ def through_node(model: Path, image: np.ndarray, refine: bool) -> Calls:
         node.autostart()
         calls.functions.clear()
         calls.arrows.clear()
-        node._runtime._on_image(message)  # not by an executor, whose timers would be recorded
+        # not by an executor, whose timers would be recorded
+        node._runtime._on_image(message, QueryCamera())
         end_s = time.monotonic() + 20
         while not node._diagnostics.counts['answered'] and time.monotonic() < end_s:
             time.sleep(0.05)

@@ -116,9 +116,11 @@ def bars_beside_ours(source: str) -> list[str]:
 
 
 def loud_call(call: ast.Call, *, uses_keras: bool) -> list[str]:
-    """Return a call that lets Keras print: `verbose` is not 0, or not given where it is 1."""
+    """Return a call that lets Keras print: `verbose` is neither 0 nor False, or left at 1."""
     verbose = [ast.unparse(k.value) for k in call.keywords if k.arg == 'verbose']
     name = ast.unparse(call.func)
+    if name.startswith('viser.'):  # its verbose is of a server
+        return []
     silent = not uses_keras or name.startswith(OURS) or not name.endswith(
         ('.fit', '.evaluate', '.predict'))
     return [] if verbose in (['0'], ['False']) or (silent and not verbose) else [name]

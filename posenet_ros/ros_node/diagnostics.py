@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, unique
 from threading import Lock
+from typing import Protocol
 
 import numpy as np
 
@@ -41,7 +42,7 @@ class Diagnostics:
     """
     Counters of a node since it was configured.
 
-    :param facts: constant values: model, device...; reported unchanged.
+    :param facts: values that stay: model, device, camera...; reported unchanged.
     """
 
     facts: dict[str, str] = field(default_factory=dict)
@@ -100,7 +101,7 @@ class Diagnostics:
 
     def _count_values(self, now_s: float) -> dict[str, str]:
         values = {f'images {name}': str(self.counts[name])
-                  for name in ('received', 'answered', 'dropped', 'bad', 'rejected')}
+                  for name in ('received', 'answered', 'dropped', 'bad', 'rejected', 'failed')}
         values |= {name: str(n) for name, n in self.counts.items()
                    if f'images {name}' not in values}
         values |= {f'verdict {name}': str(n) for name, n in self.verdicts.items()}
@@ -116,3 +117,15 @@ class Diagnostics:
                 for stage, seconds in self._latencies_s.items()
                 for name, value in zip(('p50', 'p95'), np.percentile(seconds, (50, 95)),
                                        strict=True)}
+
+
+class Report(Protocol):
+    """How the runtime reports problems to the node."""
+
+    def warn(self, what: str, reason: str) -> None:
+        """Show a problem."""
+        ...
+
+    def fail(self, reason: str) -> None:
+        """Stop: the network cannot be used."""
+        ...

@@ -13,9 +13,10 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from lifecycle_msgs.srv import ChangeState
 from posenet_ros.errors import InputError, PoseNetError
-from posenet_ros.ros_node import parameters
+from posenet_ros.ros_node import declared_parameters, parameters
 from posenet_ros.ros_node.diagnostics import Diagnostics
 from posenet_ros.ros_node.parameters import Parameters
+from posenet_ros.ros_node.recovery import Recovery
 from posenet_ros.ros_node.runtime import Runtime
 from posenet_ros.utils.suggestions import did_you_mean
 from rcl_interfaces.msg import SetParametersResult
@@ -45,12 +46,13 @@ class RelocaliserNode(LifecycleNode):  # type: ignore[misc] # ROS has no types
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - rclpy has no types
         super().__init__('relocaliser', **options)
-        parameters.declare(self)
+        declared_parameters.declare(self)
         self.add_on_set_parameters_callback(self._check_changes)
         _refuse_wrong_transitions(self)
         self._diagnostics = Diagnostics()
         self._runtime: Runtime | None = None
         self._warned_s: dict[str, float] = {}
+        self._recovery = Recovery(self)
         self._status_publisher = self.create_publisher(
             DiagnosticArray, '/diagnostics', DIAGNOSTICS_QOS)
         # not the node's own clock: simulated time may stand still
@@ -67,14 +69,14 @@ class RelocaliserNode(LifecycleNode):  # type: ignore[misc] # ROS has no types
         """Load and warm up the network and connect the topics."""
         self._diagnostics = Diagnostics()
         try:
-            values = parameters.read(self)
+            values = declared_parameters.read(self)
             self._runtime = Runtime(self, values, self._diagnostics, self)
         except Exception as error:  # rclpy would swallow what a framework raises
             kind = '' if isinstance(error, PoseNetError) else f'{type(error).__name__}: '
             self._diagnostics.error = f'not configured: {kind}{error}'
             self.get_logger().error(self._diagnostics.error)
             return TransitionCallbackReturn.FAILURE
-        for name in parameters.unknown(self):
+        for name in declared_parameters.unknown(self):
             self.warn(f'unknown parameter {name}', 'is not known and has no effect'
                       + did_you_mean(name, [item.name for item in fields(Parameters)]))
         return super().on_configure(state)
@@ -82,6 +84,7 @@ class RelocaliserNode(LifecycleNode):  # type: ignore[misc] # ROS has no types
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Localise images from now on."""
         assert self._runtime
+        self._recovery.cancel()
         self._diagnostics.error = ''
         activated = super().on_activate(state)  # first: the publishers are silent until then
         self._runtime.activate()
@@ -110,6 +113,7 @@ class RelocaliserNode(LifecycleNode):  # type: ignore[misc] # ROS has no types
 
     def close(self) -> None:
         """Free the runtime."""
+        self._recovery.cancel()
         if self._runtime:
             self._runtime.close()
             self._runtime = None
@@ -120,6 +124,7 @@ class RelocaliserNode(LifecycleNode):  # type: ignore[misc] # ROS has no types
         self.get_logger().error(reason)
         self.trigger_deactivate()
         self._diagnostics.error = reason
+        self._recovery.schedule()
 
     def warn(self, what: str, reason: str) -> None:
         """Show a problem in the diagnostics and, at most every 5 s for each, in the log."""
@@ -138,7 +143,7 @@ class RelocaliserNode(LifecycleNode):  # type: ignore[misc] # ROS has no types
                 successful=False, reason=f'{fixed[0]} can be changed only while the node is not '
                 'configured: clean it up first')
         try:
-            checked = parameters.read(self, values)
+            checked = declared_parameters.read(self, values)
         except InputError as error:
             return SetParametersResult(successful=False, reason=str(error))
         if self._runtime:

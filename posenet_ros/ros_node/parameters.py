@@ -1,33 +1,33 @@
 """
-The node's parameters: declared, described and checked here and nowhere else.
+The node's parameters: described and checked here and nowhere else.
 
 Reading the table needs neither ROS nor NumPy: `posenet node --help` shows it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, Field, fields
+from dataclasses import dataclass, fields
 from enum import Enum, unique
+import math
 from typing import Any, TYPE_CHECKING
 
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.frames import frame_name
+from posenet_ros.localisation.camera_info_policy import POLICIES, RECTIFY
 from posenet_ros.localisation.gate_config import GateConfig, NODE_DEFAULTS
 from posenet_ros.utils.choices import ENGINES, PRECISIONS
 from posenet_ros.utils.settings import described_fields
-from posenet_ros.utils.settings.described_fields import as_list, describe_allowed, described_field
+from posenet_ros.utils.settings.described_fields import checked_value, described_field
 
 if TYPE_CHECKING:
     from posenet_ros.geometry.pose import Pose
-    from rcl_interfaces.msg import ParameterDescriptor
-    from rclpy.lifecycle import LifecycleNode
 
 
 @unique
 class TfMode(Enum):
     """Which transform the node broadcasts; the value is the word of the parameter."""
 
+    AUTO = 'auto'
     NONE = 'none'
     MAP_TO_CAMERA = 'map_to_camera'
     MAP_TO_BASE = 'map_to_base'
@@ -59,9 +59,11 @@ class Parameters:
     mc_samples: int = described_field(
         0, 'Number of Monte-Carlo dropout samples, whose covariance is added; 0: off.',
         limits=(0, 1000))
-    refine: bool = described_field(
-        False, "Make poses exact by the model folder's landmarks, where the image shows enough of "
-        'them: ten times more accurate or better, for some 45 ms more an image.')
+    refine: str = described_field(
+        'auto', "Make poses exact by the model folder's landmarks, where the image shows enough "
+        'of them: ten times more accurate or better, for some 45 ms more an image. auto: where '
+        'the folder has landmarks; true: and it has to have them.',
+        choices=('auto', 'true', 'false'))
     autostart: bool = described_field(
         True, 'Configure and activate at start; false leaves that to a lifecycle manager.',
         read_only=True)
@@ -69,16 +71,18 @@ class Parameters:
     camera_frame: str = described_field(
         '', "Camera's TF frame (optical: z forward); empty means the image's frame_id.")
     tf_mode: str = described_field(
-        'map_to_camera', 'Transform to broadcast. map_to_odom is for robots with odometry '
-        '(REP-105); map_to_base makes base_frame a child of map_frame, map_to_camera the camera: '
-        'each for a frame that has no other parent.',
+        'auto', 'Transform to broadcast. auto: map_to_odom (REP-105) where the TF tree has the '
+        'camera below odom_frame, map_to_base where it is below base_frame, else map_to_camera. '
+        'No frame gets a second parent: then nothing is broadcast, and the diagnostics say why.',
         choices=(mode.value for mode in TfMode))
     image_transport: str = described_field(
-        'raw', 'raw: sensor_msgs/Image on the topic image; compressed: CompressedImage (JPEG, '
-        'PNG) on image/compressed.', choices=('raw', 'compressed'))
+        'auto', 'raw: sensor_msgs/Image on the topic image; compressed: CompressedImage (JPEG, '
+        'PNG) on image/compressed; auto: the one that has a publisher, raw where both have.',
+        choices=('auto', 'raw', 'compressed'))
     image_reliability: str = described_field(
-        'best_effort', 'Quality of service that is asked of the images.',
-        choices=('best_effort', 'reliable'))
+        'auto', 'Quality of service that is asked of the images. auto: best_effort, which fits '
+        'every publisher; a lost image is not worth the wait, as the next one is newer.',
+        choices=('auto', 'best_effort', 'reliable'))
     image_durability: str = described_field(
         'volatile', 'Quality of service that is asked of the images.',
         choices=('volatile', 'transient_local'))
@@ -88,20 +92,37 @@ class Parameters:
         2.0, 'Warn when no image arrived within this time, seconds; 0 switches it off.',
         limits=(0.0, 3600.0), live=True)
     camera_info_policy: str = described_field(
-        'refuse', "When camera_info is not the model's camera. refuse: answer no image; rectify: "
-        "warp the images into the model's camera, black where they see less; ignore: take "
-        "camera_info for the model's camera.", choices=('refuse', 'rectify', 'ignore'))
+        'adapt', "When camera_info is not the model's camera. adapt: localise by landmarks, from "
+        'the image as it is, and withhold what they do not confirm; refuse: answer no image; '
+        "ignore: take camera_info for the model's camera's. rectify: the old word for adapt.",
+        choices=(*POLICIES, RECTIFY))
+    max_failures: int = described_field(
+        30, 'Number of images in a row that fail by an unexpected error until the node '
+        'deactivates itself; each alone is only counted and told.', limits=(1, 1000000))
+    recover_after_s: float = described_field(
+        0.0, 'How long after it has deactivated itself the node cleans up, configures and '
+        'activates itself again, seconds; 0: it waits for a person.', limits=(0.0, 86400.0))
     base_frame: str = described_field(
         'base_link', "The robot's frame, for map_to_base and publish_base_pose.")
     odom_frame: str = described_field('odom', 'Frame of the odometry, for map_to_odom.')
     publish_base_pose: bool = described_field(
         False, 'Publish ~/base_pose_with_covariance, too: where base_frame is. Filters such as '
         "robot_localization take every pose for the base's.")
+    planar: bool = described_field(
+        False, 'The robot drives on the floor: z, roll and pitch of base_frame in the map are 0 '
+        'in map_to_base, in map_to_odom and in ~/base_pose_with_covariance.')
+    set_initial_pose: bool = described_field(
+        False, 'Take initial_pose when the node is activated, as if it came on /initialpose.')
+    initial_pose: tuple[float, ...] = described_field(
+        (0.0, 0.0, 0.0), 'Where base_frame is in the map: x, y in metres, yaw in radians.')
     tf_timeout: float = described_field(
         0.2, "How long an estimate waits for the transforms of its image's time, seconds.",
         limits=(0.0, 60.0), live=True)
     tf_publish_rate: float = described_field(
         20.0, 'How often map_to_odom is broadcast, Hz.', limits=(0.1, 1000.0))
+    tf_smoothing_time: float = described_field(
+        0.3, 'Time constant with which map_to_odom follows the poses, seconds; 0: at once.',
+        limits=(0.0, 60.0))
     transform_tolerance: float = described_field(
         0.1, 'How far into the future the stamp of map_to_odom is, seconds.',
         limits=(0.0, 60.0), live=True)
@@ -125,8 +146,8 @@ class Parameters:
         'max_sigma_deg', 'Reject poses whose rotation has a larger standard deviation, degrees; '
         '0: off.', (0.0, 180.0))
     max_jump_m: float = _gate_limit(
-        'max_jump_m', 'Reject poses that are further from the last one, moved on by odometry '
-        '(map_to_odom, publish_base_pose) or at its velocity, metres; 0: off.', (0.0, 1e6))
+        'max_jump_m', 'Reject poses that are further from the last one, moved on by the odometry '
+        'on /tf or else at its velocity, metres; 0: off.', (0.0, 1e6))
     max_jump_deg: float = _gate_limit(
         'max_jump_deg', 'Reject poses that are turned further from there, degrees; 0: off.',
         (0.0, 180.0))
@@ -153,13 +174,13 @@ class Parameters:
 
     def __post_init__(self) -> None:
         for item in fields(self):
-            choices = item.metadata['choices']
-            if choices and getattr(self, item.name) not in choices:
-                raise InputError(f'parameter {item.name} has to be one of {", ".join(choices)}. '
-                                 f'Received: {getattr(self, item.name)!r}')
+            object.__setattr__(self, item.name, checked_value(item, getattr(self, item.name)))
         frame_name(self.map_frame, 'parameter map_frame')
         for name in ('map_frame', 'camera_frame', 'base_frame', 'odom_frame'):
             object.__setattr__(self, name, frame_name(getattr(self, name)))
+        if len(self.initial_pose) != 3 or not all(map(math.isfinite, self.initial_pose)):
+            raise InputError('parameter initial_pose has to be x, y and yaw. '
+                             f'Received: {list(self.initial_pose)}')
         self.map_from_dataset()
         self.gate_config()
 
@@ -177,75 +198,13 @@ class Parameters:
         except InputError as error:
             raise InputError(f'parameters map_from_dataset_*: {error}') from error
 
+    def refines(self, landmarks: bool) -> bool:
+        """Return whether poses are to be refined, where the folder has landmarks or none."""
+        return landmarks if self.refine == 'auto' else self.refine == 'true'
+
     def gate_config(self) -> GateConfig:
         """Return the gate's limits."""
         return GateConfig(**{item.name: getattr(self, item.name) for item in fields(GateConfig)})
-
-
-def _descriptor(item: Field[Any]) -> ParameterDescriptor:
-    from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
-    descriptor = ParameterDescriptor(
-        description=item.metadata['description'], read_only=item.metadata['read_only'],
-        additional_constraints=describe_allowed(item))
-    if item.metadata['limits']:
-        low, high = item.metadata['limits']
-        if isinstance(item.default, int):
-            descriptor.integer_range = [IntegerRange(from_value=low, to_value=high, step=1)]
-        else:
-            descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
-    return descriptor
-
-
-def declare(node: LifecycleNode) -> None:
-    """
-    Declare every parameter on the node.
-
-    :raises InputError: when a value given at start has the wrong type or is out of its range.
-    """
-    import rclpy.exceptions
-    for item in fields(Parameters):
-        try:
-            node.declare_parameter(item.name, as_list(item.default), _descriptor(item))
-        except (rclpy.exceptions.InvalidParameterTypeException,
-                rclpy.exceptions.InvalidParameterValueException) as error:
-            allowed = f', {describe_allowed(item)}' if describe_allowed(item) else ''
-            kind = described_fields.describe_type(item)
-            raise InputError(f'parameter {item.name} has to be {kind}{allowed}. '
-                             f'Received: {error}') from error
-
-
-def read(node: LifecycleNode, changes: Mapping[str, Any] | None = None) -> Parameters:
-    """
-    Return the node's parameters.
-
-    :param changes: values to check before the node takes them.
-    :raises InputError: on a value that is not allowed.
-    """
-    changes = changes or {}
-    values: dict[str, Any] = {
-        f.name: changes.get(f.name, node.get_parameter(f.name).value) for f in fields(Parameters)}
-    for name, value in values.items():
-        if value is None:
-            raise InputError(f'parameter {name} cannot be removed')
-        if not isinstance(value, str | bool | int | float):
-            values[name] = tuple(value)
-    return Parameters(**values)
-
-
-def unknown(node: LifecycleNode) -> list[str]:
-    """Return the names that were given at start but are not declared: typing errors."""
-    return sorted(name for name in overrides(node) if not node.has_parameter(name))
-
-
-def overrides(node: LifecycleNode) -> set[str]:
-    """Return the names that were given at start, on the command line or in a file."""
-    return set(node._parameter_overrides)  # rclpy has no public way to ask
-
-
-def markdown_table() -> str:
-    """Make the parameter table of the README."""
-    table = described_fields.markdown_rows(Parameters)
-    return f'{table}\n\n\\* can be changed while the node runs.\n'
 
 
 def fixed_names() -> set[str]:

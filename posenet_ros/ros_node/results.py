@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 import time
 
-from geometry_msgs.msg import PoseWithCovarianceStamped
 import numpy as np
-from posenet_ros.errors import InputError
 from posenet_ros.geometry.estimate import PoseEstimate
-from posenet_ros.geometry.pose import Pose
+from posenet_ros.geometry.frames import frame_name
 from posenet_ros.imaging.decoding import Frame
 from posenet_ros.imaging.quality import Fault, FrozenImageDetector
 from posenet_ros.localisation.gate import Decision, Gate
 from posenet_ros.localisation.pipeline import judge, QueryResult
-from posenet_ros.localisation.stamps import order_of, StampOrder
-from posenet_ros.ros_data.messages import pose_from_message
+from posenet_ros.localisation.stamps import clock_advice, MAX_AHEAD_S, order_of, StampOrder
 from posenet_ros.ros_node.diagnostics import Diagnostics
 from posenet_ros.ros_node.parameters import Parameters
 from posenet_ros.ros_node.publishing.publishers import Publishers
-from posenet_ros.ros_node.tf import TfBroadcaster
+from posenet_ros.ros_node.transforms.broadcaster import TfBroadcaster
+from posenet_ros.ros_node.transforms.initial_pose import InitialPoses
 from rclpy.node import Node
 
 NO_IMAGE = np.full((180, 320, 3), 64, np.uint8)  # shown in place of one that cannot be decoded
@@ -36,26 +34,32 @@ class ResultHandler:
 
     def __init__(self, node: Node, values: Parameters, diagnostics: Diagnostics,
                  warn: Callable[[str, str], None], gate: Gate, publishers: Publishers,
-                 tf: TfBroadcaster) -> None:
+                 tf: TfBroadcaster, initial_poses: InitialPoses) -> None:
         self._node, self._values = node, values
         self._diagnostics, self._warn = diagnostics, warn
         self._gate, self._publishers, self._tf = gate, publishers, tf
+        self.initial_poses = initial_poses
         self._frozen = FrozenImageDetector()
         self._camera_frame = values.camera_frame
-        self._last_stamp_ns = 0
+        self._last_stamp_ns = self._last_now_ns = 0
 
     def change(self, values: Parameters) -> None:
         """Apply changed live parameters."""
         self._values = values
         self._gate.config = values.gate_config()
         self._tf.change(values)
+        self.initial_poses.values = values
 
     def reset_gate(self) -> None:
         """Let the next pose be no jump."""
         self._gate.reset()
 
-    def discard_transforms(self) -> None:
+    def discard_waiting(self) -> None:
         """Discard the estimates that wait for transforms."""
+        self._tf.discard_waiting()
+
+    def discard_transforms(self) -> None:
+        """Discard them, and send no transform until the next estimate."""
         self._tf.clear()
 
     def reset(self) -> None:
@@ -63,30 +67,8 @@ class ResultHandler:
         self._gate.reset()
         self._publishers.clear()
         self._tf.time_jumped_back()
-        self._last_stamp_ns = 0
-
-    def seed(self, message: PoseWithCovarianceStamped) -> None:
-        """Seed the gate with an initial pose of the robot, as RViz and nav2 give it."""
-        try:
-            map_from_camera = self._initial_pose(message)
-        except InputError as error:
-            self._warn('initial pose refused', str(error))
-            return
-        self._gate.seed(map_from_camera, self._now_ns(),
-                        self._tf.odom_from_camera(self._camera_frame, 0))
-        self._node.get_logger().info('poses are compared with the initial pose from now on')
-
-    def _initial_pose(self, message: PoseWithCovarianceStamped) -> Pose:
-        if message.header.frame_id.lstrip('/') != self._values.map_frame:
-            raise InputError(f'its frame has to be {self._values.map_frame}. '
-                             f'Received: {message.header.frame_id!r}')
-        map_from_base = pose_from_message(message.pose.pose)
-        base_from_camera = self._tf.base_from_camera(self._camera_frame)
-        if base_from_camera is None:
-            raise InputError(f'the transform from {self._values.base_frame} to '
-                             f'{self._camera_frame or "the camera"} is needed; tf_mode has to '
-                             'be map_to_base or map_to_odom, or publish_base_pose true')
-        return map_from_base @ base_from_camera
+        self.initial_poses.clear()
+        self._last_stamp_ns = self._last_now_ns = 0
 
     def handle(self, result: QueryResult, received_s: float) -> None:
         """
@@ -98,9 +80,11 @@ class ResultHandler:
             self.report_bad_image(result.image_error, result.frame)
             return
         frame, estimate = result.frame, result.estimate
-        self._detect_time_jump(frame.stamp_ns)
-        self._camera_frame = self._values.camera_frame or frame.frame_id.lstrip('/')
-        age_s = (self._now_ns() - frame.stamp_ns) / 1e9
+        now_ns = self._now_ns()
+        self._detect_time_jump(frame.stamp_ns, now_ns)
+        self._camera_frame = self._values.camera_frame or frame_name(frame.frame_id)
+        self.initial_poses.image_came(self._camera_frame)
+        age_s = (now_ns - frame.stamp_ns) / 1e9
         judgement = judge(
             result, self._gate, self._frozen, frame.stamp_ns, age_s=age_s,
             odom_from_camera=self._tf.odom_from_camera(self._camera_frame, frame.stamp_ns))
@@ -152,18 +136,23 @@ class ResultHandler:
         if estimate.landmarks:
             self._diagnostics.count('refined')
 
-    def _detect_time_jump(self, stamp_ns: int) -> None:
+    def _detect_time_jump(self, stamp_ns: int, now_ns: int) -> None:
         """Reset everything when the time began anew; a late image is for the gate to reject."""
+        advice = clock_advice(stamp_ns, now_ns, self._values.max_age_s or MAX_AHEAD_S)
+        if advice:
+            self._warn('clock', advice)
         order = order_of(stamp_ns, self._last_stamp_ns)
-        if order is StampOrder.STALE:
-            return
-        if order is StampOrder.RESTARTED:
-            seconds = (self._last_stamp_ns - stamp_ns) / 1e9
+        back_ns = max(self._last_stamp_ns - stamp_ns if order is StampOrder.RESTARTED else 0,
+                      self._last_now_ns - now_ns if order_of(
+                          now_ns, self._last_now_ns) is StampOrder.RESTARTED else 0)
+        if back_ns:
             self.reset()
             self._diagnostics.count('time jumps back')
-            self._warn('time jumped back', f'by {seconds:.3f} s, as a looped bag does: '
+            self._warn('time jumped back', f'by {back_ns / 1e9:.3f} s, as a looped bag does: '
                        'the past is forgotten')
-        self._last_stamp_ns = stamp_ns
+        if order is not StampOrder.STALE:
+            self._last_stamp_ns = stamp_ns
+        self._last_now_ns = now_ns
 
     def _record_latencies(self, result: QueryResult, received_s: float, age_s: float) -> None:
         for stage, seconds in result.stages_s.items():

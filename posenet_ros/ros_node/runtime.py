@@ -5,44 +5,36 @@ from __future__ import annotations
 from contextlib import ExitStack
 from functools import partial
 from threading import RLock
-from typing import Any, Protocol
+from typing import Any
 
 from geometry_msgs.msg import PoseWithCovarianceStamped
 from posenet_ros.errors import InputError
 from posenet_ros.inference.artifact import load, LoadedArtifact
-from posenet_ros.landmarks.place_map import load_place_map
+from posenet_ros.landmarks.place_map import load_place_map, PlaceMap
+from posenet_ros.localisation.camera_relocaliser import has_landmarks
 from posenet_ros.localisation.factory import (
     LoadedRelocaliser,
     make_relocaliser,
     RelocaliserOptions,
 )
 from posenet_ros.localisation.gate import Gate
+from posenet_ros.localisation.query_camera import QueryCamera
 from posenet_ros.ros_data.messages import frame_from_message
-from posenet_ros.ros_node.camera_policy import CameraPolicy
-from posenet_ros.ros_node.diagnostics import Diagnostics
+from posenet_ros.ros_node.diagnostics import Diagnostics, Report
+from posenet_ros.ros_node.images.failures import ImageFailures
+from posenet_ros.ros_node.images.input import ImageInput
 from posenet_ros.ros_node.parameters import Parameters
 from posenet_ros.ros_node.publishing.publishers import Publishers
 from posenet_ros.ros_node.results import ResultHandler
-from posenet_ros.ros_node.subscriptions import Subscriptions
-from posenet_ros.ros_node.tf import TfBroadcaster
+from posenet_ros.ros_node.start_lines import map_line
+from posenet_ros.ros_node.transforms.broadcaster import TfBroadcaster
+from posenet_ros.ros_node.transforms.initial_pose import InitialPoses
 from posenet_ros.ros_node.worker import InferenceThread
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile
 from std_srvs.srv import SetBool, Trigger
 
 INITIAL_POSE_QOS = QoSProfile(depth=1)
-
-
-class Report(Protocol):
-    """How the runtime reports problems to the node."""
-
-    def warn(self, what: str, reason: str) -> None:
-        """Show a problem."""
-        ...
-
-    def fail(self, reason: str) -> None:
-        """Stop: the network cannot be used."""
-        ...
 
 
 class Runtime:
@@ -62,35 +54,37 @@ class Runtime:
         self._active, self._enabled = False, True
         self._lock = RLock()
         artifact = _load_model(values.model)
+        refine = values.refines(has_landmarks(artifact))
         loaded = make_relocaliser(artifact, RelocaliserOptions(
-            values.engine, values.precision, mc_samples=values.mc_samples, refine=values.refine,
+            values.engine, values.precision, mc_samples=values.mc_samples, refine=refine,
             map_from_dataset=values.map_from_dataset()))
-        diagnostics.facts = _facts(artifact, loaded, values)
-        node.get_logger().info(
-            '{model} ({model hash:.12}) runs with {engine} on {device}'.format_map(
-                diagnostics.facts))
-        self._camera = CameraPolicy(values.camera_info_policy, loaded.relocaliser, report.warn)
+        place = load_place_map(artifact, values.map_from_dataset())
+        diagnostics.facts = _facts(artifact, loaded, values, place)
+        node.get_logger().info(map_line(diagnostics.facts, len(place.views), refine))
         gate = Gate(values.gate_config(), artifact.scene, values.map_from_dataset())
         with ExitStack() as stack:  # what is made later is freed earlier
-            publishers = Publishers(
-                node, stack, values, load_place_map(artifact, values.map_from_dataset()))
+            publishers = Publishers(node, stack, values, place)
             tf = TfBroadcaster(
-                node, stack, values, report.warn, publishers.publish_base, self._lock)
+                node, stack, values, diagnostics.facts, report.warn, publishers.publish_base,
+                self._lock)
+            initial = InitialPoses(node, stack, values, gate, tf, report.warn, self._lock)
             self._results = ResultHandler(
-                node, values, diagnostics, report.warn, gate, publishers, tf)
+                node, values, diagnostics, report.warn, gate, publishers, tf, initial)
             self._inference = InferenceThread(
                 node, stack, loaded.relocaliser, self._lock, diagnostics, self._results.handle,
-                lambda error: report.fail(f'answering failed: {type(error).__name__}: {error}'))
+                ImageFailures(values.max_failures, diagnostics, report))
             _create_services(node, stack, self)
-            self._subscriptions = Subscriptions(
-                node, stack, values, self._on_image, self._camera.on_camera_info, report.warn)
+            self._input = ImageInput(node, stack, values, diagnostics, loaded.relocaliser,
+                                     self._on_image, report.warn)
             self._stack = stack.pop_all()
 
     def activate(self) -> None:
         """Localise images, unless ~/set_enabled says otherwise; show the place."""
         self._active = True
         self._results.publish_place()
-        self._subscriptions.expect(self._enabled)
+        with self._lock:
+            self._results.initial_poses.activate()
+        self._input.expect(self._enabled)
 
     def deactivate(self) -> None:
         """Localise no more images."""
@@ -101,9 +95,10 @@ class Runtime:
         """Localise or ignore images while the node is active."""
         with self._lock:
             self._enabled = enabled
-            self._subscriptions.expect(self._active and enabled)
-            if not enabled:
-                self._discard_pending()
+            self._input.expect(self._active and enabled)
+            if not enabled:  # and the last map_to_odom stays, for Nav2 goes on by odometry
+                self._results.discard_waiting()
+                self._inference.discard_pending()
                 self._results.delete_matches()
 
     def reset(self) -> None:
@@ -122,13 +117,13 @@ class Runtime:
     def seed(self, message: PoseWithCovarianceStamped) -> None:
         """Seed the gate with an initial pose."""
         with self._lock:
-            self._results.seed(message)
+            self._results.initial_poses.take(message)
 
     def change(self, values: Parameters) -> None:
         """Apply parameters of which only live ones have changed."""
         with self._lock:
             self._results.change(values)
-        self._subscriptions.change(values)
+        self._input.change(values)
 
     def close(self) -> None:
         """Disconnect the topics and end the thread."""
@@ -137,21 +132,21 @@ class Runtime:
 
     def _stop(self) -> None:
         self._active = False
-        self._subscriptions.expect(False)
+        self._input.expect(False)
         with self._lock:
+            self._results.initial_poses.deactivate()
             self._discard_pending()
 
     def _discard_pending(self) -> None:
         self._results.discard_transforms()
         self._inference.discard_pending()
 
-    def _on_image(self, message: Any) -> None:  # noqa: ANN401 - a raw or compressed image
+    def _on_image(self, message: Any, camera: QueryCamera) -> None:  # noqa: ANN401 - raw or not
         self._diagnostics.count('received')
-        choice = self._camera.choice
-        if choice.refusal:
-            self._results.report_bad_image(choice.refusal)
+        if camera.refusal:
+            self._results.report_bad_image(camera.refusal)
             return
-        self._inference.give(partial(frame_from_message, message), choice)
+        self._inference.give(partial(frame_from_message, message), camera)
 
 
 def _load_model(folder: str) -> LoadedArtifact:
@@ -162,11 +157,11 @@ def _load_model(folder: str) -> LoadedArtifact:
 
 
 def _facts(artifact: LoadedArtifact, loaded: LoadedRelocaliser,
-           values: Parameters) -> dict[str, str]:
+           values: Parameters, place: PlaceMap) -> dict[str, str]:
     """Return the constant values of the diagnostics."""
     return {'model': values.model, 'model hash': artifact.digest, 'engine': loaded.engine.name,
             'precision': values.precision, 'device': loaded.engine.device,
-            'tf_mode': values.tf_mode}
+            'landmarks': str(len(place.points_m) or 'none')}
 
 
 def _create_services(node: LifecycleNode, stack: ExitStack, runtime: Runtime) -> None:

@@ -12,8 +12,8 @@ import time
 from typing import Any, Generic, TypeVar
 
 from posenet_ros.localisation.pipeline import Decode, localise, QueryResult
+from posenet_ros.localisation.query_camera import QueryCamera
 from posenet_ros.localisation.relocaliser import Relocaliser
-from posenet_ros.ros_node.camera_policy import CameraChoice
 from posenet_ros.ros_node.diagnostics import Diagnostics
 from rclpy.node import Node
 
@@ -103,7 +103,7 @@ class Query:
     """
 
     decode: Decode
-    camera: CameraChoice
+    camera: QueryCamera
     received_s: float
     generation: int
 
@@ -113,30 +113,33 @@ class InferenceThread:
     Localise the latest image in a thread, and hand its result over with the lock held.
 
     Results of a past generation are discarded, as what they were for may be gone. A failure is
-    reported in the executor's thread, where lifecycle transitions belong.
+    that image's: it is counted, and reported in the executor's thread, where lifecycle
+    transitions belong.
 
     :param stack: ends the thread when it is closed.
     :param lock: is held while a result is handed over; `discard_pending` needs it, too.
     :param on_result: called in the thread with a result and when its image arrived, seconds.
-    :param on_failure: called in the executor's thread with the exception of the network.
-    :param diagnostics: counts the discarded images.
+    :param on_failure: called in the executor's thread with the exception, and the number of
+        images that have failed in a row.
+    :param diagnostics: counts the discarded and the failed images.
     """
 
     def __init__(self, node: Node, stack: ExitStack, relocaliser: Relocaliser,
                  lock: AbstractContextManager[Any], diagnostics: Diagnostics,
                  on_result: Callable[[QueryResult, float], None],
-                 on_failure: Callable[[Exception], None]) -> None:
+                 on_failure: Callable[[Exception, int], None]) -> None:
         self._node, self._relocaliser, self._lock = node, relocaliser, lock
         self._diagnostics = diagnostics
         self._on_result, self._on_failure = on_result, on_failure
         self._generation = 0
-        self._failures: deque[tuple[int, Exception]] = deque()
+        self._failures: deque[tuple[int, Exception, int]] = deque()
+        self._in_row = 0
         self._failed = node.create_guard_condition(self._report_failures)
         stack.callback(node.destroy_guard_condition, self._failed)
         self._worker = Worker(self._localise)
         stack.callback(self._stop)
 
-    def give(self, decode: Decode, camera: CameraChoice) -> None:
+    def give(self, decode: Decode, camera: QueryCamera) -> None:
         """Hand over an image; it replaces the one that waits."""
         query = Query(decode, camera, time.monotonic(), self._generation)
         if self._worker.give(query):
@@ -145,6 +148,7 @@ class InferenceThread:
     def discard_pending(self) -> None:
         """Discard the image that waits and, by a new generation, the one in the network."""
         self._generation += 1
+        self._in_row = 0
         if self._worker.clear():
             self._diagnostics.count('dropped')
 
@@ -165,12 +169,18 @@ class InferenceThread:
                     raise result.failure
                 stages_s = {'wait': wait_s, **result.stages_s}
                 self._on_result(replace(result, stages_s=stages_s), query.received_s)
+                self._in_row = 0
             except Exception as error:  # or this thread would end, and nobody would know
-                self._failures.append((query.generation, error))
-                self._failed.trigger()
+                self._fail(query.generation, error)
+
+    def _fail(self, generation: int, error: Exception) -> None:
+        self._in_row += 1
+        self._diagnostics.count('failed')
+        self._failures.append((generation, error, self._in_row))
+        self._failed.trigger()
 
     def _report_failures(self) -> None:
         while self._failures:
-            generation, error = self._failures.popleft()
+            generation, error, in_row = self._failures.popleft()
             if generation == self._generation:
-                self._on_failure(error)
+                self._on_failure(error, in_row)

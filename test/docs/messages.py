@@ -12,7 +12,8 @@ ERRORS = {'PoseNetError', 'InputError', 'ArgumentTypeError'}  # and those derive
 WARNINGS = {'warn', '_warn'}  # called with what, and why
 LOGGED = {'error', 'warning', 'fail'}  # called with the text
 ENUMS = {'Verdict': 'pose {}: …', 'ImageFault': 'image {}: …'}  # as results.py reports them
-REASONS = {'gate.py', 'quality.py'}  # their functions return reasons
+# their functions return reasons
+REASONS = {'gate.py', 'quality.py', 'no_image.py', 'no_pose.py'}
 HIDDEN = '…'
 
 

@@ -292,14 +292,6 @@ def test_bad_dataset_line_is_named(
     assert not (tmp_path / 's').exists()
 
 
-def test_missing_matplotlib_is_told_before_any_work(
-        model: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-        capsys: pytest.CaptureFixture) -> None:
-    monkeypatch.setattr(evaluate, 'find_spec', lambda name: None)
-    assert run('--model', model, '--data', data, '--out', tmp_path / 'r') == 1
-    assert 'pip install matplotlib' in capsys.readouterr().err
-
-
 def test_existing_report_is_refused_before_any_work(
         model: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     words = ('--model', tmp_path / 'absent', '--data', tmp_path / 'none', '--out', tmp_path / 'r')

@@ -106,11 +106,38 @@ def test_uncertain_and_old_ones_are_rejected() -> None:
 
 def test_seed_and_reset() -> None:
     gate = Gate(LIMITS, SCENE)
-    gate.seed(Pose(np.array([7.0, 0.0, 0.0])), 0)
+    gate.seed(at(7.0, sigma_m=0.0, sigma_rad=0.0))
     assert gate.decide(at(0), 1).verdict is JUMP
     assert gate.decide(at(7.2), 2).accepted
     gate.reset()
     assert gate.decide(at(0), 1).accepted
+
+
+def test_an_initial_pose_widens_the_limits_by_three_sigma_until_a_pose_is_accepted() -> None:
+    gate = Gate(LIMITS, SCENE)
+    gate.seed(at(7.0, sigma_m=0.5))
+    assert gate.decide(at(4.4), 1).verdict is JUMP  # 2.6 m: the limit is 1 m + 1.5 m
+    assert gate.decide(at(4.6), 2).accepted
+    assert gate.decide(at(6.0), 3).verdict is JUMP
+
+
+def test_an_initial_pose_gives_no_velocity_and_forgets_no_time() -> None:
+    """Its time would be the node's, and the images may have another clock."""
+    gate = Gate(LIMITS, SCENE)
+    assert gate.decide(at(0), 10 * PERIOD_NS).accepted
+    gate.seed(at(7.9, sigma_m=0.05))
+    assert gate.decide(at(7.9), 10 * PERIOD_NS - 1).verdict is Verdict.STALE
+    assert gate.decide(at(7.0), 11 * PERIOD_NS).accepted
+    assert gate.decide(at(7.0), 12 * PERIOD_NS).accepted
+    assert gate.decide(at(7.9), 13 * PERIOD_NS).accepted  # a velocity of -9 m/s would say 6.1
+
+
+def test_an_initial_pose_moves_on_by_odometry() -> None:
+    gate = Gate(LIMITS, SCENE)
+    gate.seed(at(0.0, sigma_m=0.0), Pose())
+    moved = Pose(np.array([5.0, 0.0, 0.0]))
+    assert gate.decide(at(0.0), 1, odom_from_camera=moved).verdict is JUMP
+    assert gate.decide(at(5.0), 2, odom_from_camera=moved).accepted
 
 
 def test_a_carried_robot_needs_one_frame_at_least() -> None:

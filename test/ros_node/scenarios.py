@@ -8,22 +8,26 @@ time; their nodes share processes, each with parameters of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 import shutil
 import time
 
+from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseWithCovarianceStamped
 from helpers import CAMERA
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 import numpy as np
+from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.ros_data.messages import pose_from_message, set_stamp
+from ros_helpers import picture_message
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
 from std_srvs.srv import Empty, SetBool, Trigger
 from tf2_msgs.msg import TFMessage
+from training_helpers import LARGE_CAMERA, walk, wall_view
 
 from .fake_robot import (
     BASE_FROM_CAMERA,
@@ -46,6 +50,11 @@ from .fake_robot import (
 PATIENCE_S = 20.0
 OTHER_COLOUR = (153, 102, 204)
 MAP_FROM_CAMERA = pose_of(COLOUR)
+HERE = Pose(np.array([5.0, 3.0, 0.0]), np.array([0, 0, np.sqrt(0.5), np.sqrt(0.5)]))
+FAR_CAMERA = Pose(np.array([5.0, 0.0, 3.0]), np.array([-0.5, 0.5, -0.5, 0.5]))  # on a crane
+WALL = 'wall'  # the model with landmarks
+ON_THE_WALK = walk(12, 3)[4]
+OTHER_LENS = replace(LARGE_CAMERA, fx=1.3 * LARGE_CAMERA.fx, fy=1.3 * LARGE_CAMERA.fy)
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,7 @@ class Scenario:
     A robot, its node's parameters, and the script of what happens.
 
     :param kind: the row of the findings that it belongs to.
-    :param model: `colours`, or a folder that the test makes by this name.
+    :param model: `colours`, WALL, or the name of a copy of `colours`.
     """
 
     name: str
@@ -257,6 +266,80 @@ def switched_off_robot_keeps_its_map(robot: FakeRobot) -> Script:
     assert near(robot.last_transform('odom'), kept, 1e-6)
 
 
+@scenario('R1')
+def other_node_that_falls_silent(robot: FakeRobot) -> Script:
+    robot.mount_camera()
+    robot.drive()
+    other = transform_message('map', 'odom', Pose(), 0)
+
+    def send_other() -> None:
+        set_stamp(other.header.stamp, time.time_ns())
+        robot.publish('tf', TFMessage(transforms=[other]), 50)
+
+    send_other()
+    robot.stream(lambda: (send_other(), colour_image())[1])
+    yield from told(robot, 'another node sends map → odom', '/robots', 'tf_mode to none')
+    assert near(robot.last_transform('odom'), Pose(), 1e-6)
+    robot.stream_colour()
+    yield from until(lambda: near(robot.looked_up('map', 'camera_optical'), MAP_FROM_CAMERA),
+                     'map -> odom of the node, after the other has gone')
+    yield from until(lambda: robot.values()['tf_mode'].startswith('map_to_odom'), 'the mode')
+
+
+@scenario('R1')
+def base_below_a_footprint(robot: FakeRobot) -> Script:
+    robot.publish('tf_static', TFMessage(transforms=[
+        transform_message('base_footprint', 'base_link', Pose(), 0),
+        transform_message('base_link', 'camera_optical', BASE_FROM_CAMERA, 0)]), LATCHED)
+    robot.stream_colour()
+    yield from told(robot, 'base_link has the parent base_footprint', 'base_frame', '/tf_static')
+    one_parent(robot)
+
+
+@scenario('R1')
+def map_below_the_odometry(robot: FakeRobot) -> Script:
+    robot.mount_camera()
+    robot.drive()
+    robot.publish('tf_static', TFMessage(transforms=[
+        transform_message('base_link', 'camera_optical', BASE_FROM_CAMERA, 0),
+        transform_message('odom', 'map', Pose(), 0)]), LATCHED)
+    robot.stream_colour()
+    yield from told(robot, 'map has the parent odom', 'loop')
+    assert robot.last_transform('odom') is None
+
+
+@scenario('R12', planar=True, publish_base_pose=True, tf_mode='none')
+def planar_base_for_a_filter(robot: FakeRobot) -> Script:
+    of_base = robot.keep(PoseWithCovarianceStamped, 'relocaliser/base_pose_with_covariance')
+    robot.mount_camera()
+    robot.stream_colour()
+    yield from until(lambda: of_base, 'the pose of the base')
+    pose = of_base[-1].pose
+    assert (pose.pose.position.z, pose.pose.orientation.x, pose.pose.orientation.y) == (0, 0, 0)
+    covariance = np.reshape(pose.covariance, (6, 6))
+    assert np.linalg.eigvalsh(covariance).min() > 1e-9  # a filter can invert it
+    assert covariance[2, 2] < 1e-5 < covariance[0, 0]
+    assert robot.poses[-1].pose.position.z == MAP_FROM_CAMERA.translation_m[2]  # the camera's
+
+
+@scenario('R12', tf_smoothing_time=1.0)
+def map_that_moves_smoothly(robot: FakeRobot) -> Script:
+    robot.mount_camera()
+    robot.drive()
+    robot.stream_colour()
+    yield from until(lambda: near(robot.looked_up('map', 'camera_optical'), MAP_FROM_CAMERA),
+                     'map -> odom')
+    start = len(robot.transforms)
+    near_by = COLOUR[0] + 20, *COLOUR[1:]  # 0.78 m
+    robot.stream_colour(near_by)
+    yield from until(lambda: near(robot.looked_up('map', 'camera_optical'), pose_of(near_by)),
+                     'map -> odom of the new poses')
+    x = [t.transform.translation.x for m in robot.transforms[start:] for t in m.transforms
+         if t.child_frame_id == 'odom']
+    assert np.diff(x).max() < 0.4
+    assert np.count_nonzero(np.diff(x) > 1e-3) > 5
+
+
 # cameras
 
 @scenario('R3')
@@ -282,6 +365,39 @@ def another_lens_without_landmarks(robot: FakeRobot) -> Script:
     robot.stream(lambda: (robot.publish(INFO, lens), colour_image())[1])
     yield from told(robot, 'fx=100.0')
     assert robot.poses == []
+
+
+def through(lens: Camera, picture: np.ndarray) -> Callable[[FakeRobot], Image]:
+    """Return a maker of messages of a picture, with camera_info of the lens beside each."""
+    def make(robot: FakeRobot) -> Image:
+        robot.publish(INFO, camera_info(lens))
+        return picture_message(picture, time.time_ns())
+    return make
+
+
+@scenario('R3', model=WALL)
+def another_lens_with_landmarks(robot: FakeRobot) -> Script:
+    make = through(OTHER_LENS, wall_view(ON_THE_WALK, OTHER_LENS))
+    robot.stream(lambda: make(robot), hz=2)
+    yield from told(robot, 'localised by landmarks', f'fx={OTHER_LENS.fx:.1f}')
+    yield from answered(robot, 3)
+    assert int(robot.values()['landmarks']) > 100
+    yield from until(lambda: int(robot.values().get('refined', 0)) >= 1, 'refined poses')
+    off = [pose_from_message(pose.pose).translation_m - ON_THE_WALK.translation_m
+           for pose in robot.poses]
+    assert np.linalg.norm(off, axis=1).max() < 0.1
+
+
+@scenario('R3', model=WALL)
+def another_lens_that_sees_nothing_known(robot: FakeRobot) -> Script:
+    verdicts = robot.keep(DiagnosticArray, 'relocaliser/verdict')
+    pictures = robot.keep(Image, 'relocaliser/debug_image')
+    make = through(OTHER_LENS, np.full((OTHER_LENS.height, OTHER_LENS.width, 3), 102, np.uint8))
+    robot.stream(lambda: make(robot), hz=2)
+    yield from told(robot, "camera is unlike the map's", 'posenet landmarks')
+    assert robot.poses == []
+    assert verdicts[-1].status[0].message == 'camera_differs'
+    assert pictures
 
 
 @scenario('K8')
@@ -324,12 +440,11 @@ def rectified_images(robot: FakeRobot) -> Script:
 
 @scenario('K8')
 def calibration_that_changes(robot: FakeRobot) -> Script:
-    robot.publish(INFO, camera_info(CAMERA))
-    robot.stream_colour()
-    yield from answered(robot, 2)
     lens = camera_info(CAMERA)
+    robot.stream(lambda: (robot.publish(INFO, lens), colour_image())[1])
+    yield from told(robot, f'{CAMERA.width}x{CAMERA.height} from', 'front/camera_info')
+    yield from answered(robot, 2)
     lens.k[0] = lens.k[4] = 2 * CAMERA.fx
-    robot.publish(INFO, lens)
     yield from told(robot, 'camera_info', 'changed')
     yield from pause(0.5)
     before = len(robot.poses)
@@ -360,9 +475,8 @@ def initial_pose_sets_the_map_at_once(robot: FakeRobot) -> Script:
     robot.drive()
     yield from until(lambda: robot.diagnostics, 'diagnostics')
     yield from pause(1.5)
-    here = Pose(np.array([5.0, 3.0, 0.0]), np.array([0, 0, np.sqrt(0.5), np.sqrt(0.5)]))
-    robot.initial_pose(here)
-    yield from until(lambda: near(robot.last_transform('odom'), here @ ODOM_FROM_BASE.inverse()),
+    robot.initial_pose(HERE)
+    yield from until(lambda: near(robot.last_transform('odom'), HERE @ ODOM_FROM_BASE.inverse()),
                      'map -> odom without a single image')
 
 
@@ -378,11 +492,59 @@ def initial_pose_in_another_frame(robot: FakeRobot) -> Script:
 
 @scenario('R12', set_initial_pose=True, initial_pose=[5.0, 3.0, 1.5707963])
 def initial_pose_as_parameter(robot: FakeRobot) -> Script:
+    yield from told(robot, 'initial pose waits', 'base_link')
+    yield from pause(2.5)  # however long the robot takes to start
     robot.mount_camera()
     robot.drive()
-    here = Pose(np.array([5.0, 3.0, 0.0]), np.array([0, 0, np.sqrt(0.5), np.sqrt(0.5)]))
-    yield from until(lambda: near(robot.last_transform('odom'), here @ ODOM_FROM_BASE.inverse()),
+    yield from until(lambda: near(robot.last_transform('odom'), HERE @ ODOM_FROM_BASE.inverse()),
                      'map -> odom')
+
+
+@scenario('R5', tf_timeout=2.0)
+def initial_pose_that_waits_for_the_tree(robot: FakeRobot) -> Script:
+    yield from until(lambda: robot.diagnostics, 'diagnostics')
+    robot.initial_pose(HERE)
+    yield from pause(1.0)
+    robot.mount_camera()
+    robot.drive()
+    yield from until(lambda: near(robot.last_transform('odom'), HERE @ ODOM_FROM_BASE.inverse()),
+                     'map -> odom')
+
+
+@scenario('R5', max_jump_m=1.0)
+def initial_pose_without_a_tree(robot: FakeRobot) -> Script:
+    robot.stream_colour()
+    yield from answered(robot)
+    yield from pause(1.5)
+    robot.initial_pose(HERE)
+    yield from told(robot, 'initial pose refused', 'base_link', 'camera_optical', 'base_frame')
+
+
+@scenario('R5', tf_mode='none')
+def initial_pose_with_nothing_to_set(robot: FakeRobot) -> Script:
+    robot.stream_colour()
+    yield from answered(robot)
+    robot.initial_pose(HERE)
+    yield from told(robot, 'initial pose refused', 'tf_mode is none', 'max_jump_m')
+
+
+@scenario('R5', max_jump_m=1.0, reaccept_frames=1000)
+def initial_pose_of_a_base_is_compared_at_the_camera(robot: FakeRobot) -> Script:
+    robot.mount_camera(pose=FAR_CAMERA)
+    robot.stream_colour()
+    yield from until(lambda: near(robot.last_transform(
+        'base_link'), MAP_FROM_CAMERA @ FAR_CAMERA.inverse()), 'map -> base')
+    robot.stream(None)
+    yield from pause(1.0)
+    there = pose_of(OTHER_COLOUR) @ FAR_CAMERA.inverse()
+    robot.initial_pose(there)
+    yield from until(lambda: near(robot.last_transform('base_link'), there, 1e-6),
+                     'map -> base, without an image')
+    robot.stream_colour(OTHER_COLOUR)
+    yield from answered(robot, 2)
+    assert not robot.said('jump of')
+    robot.stream_colour()
+    yield from told(robot, 'jump of')
 
 
 @scenario('R12', mode='on_request')
@@ -472,6 +634,7 @@ def late_image(robot: FakeRobot) -> Script:
         robot.publish(IMAGE, colour_image(stamp_ns=now + i * 50_000_000))
         yield from pause(0.15)
     yield from until(lambda: len(robot.poses) >= 3, 'poses')
+    yield from pause(1.0)  # for those that are on their way
     before = len(robot.poses)
     last = now + 9 * 50_000_000
     robot.publish(IMAGE, colour_image(stamp_ns=last - 5_000_000))  # 5 ms late
@@ -490,6 +653,16 @@ def bag_that_starts_again(robot: FakeRobot) -> Script:
         yield from pause(0.4)
     yield from until(lambda: len(robot.poses) >= 4, 'poses before and after')
     yield from told(robot, 'time jumped back')
+
+
+@scenario('K3', use_sim_time=True)
+def clock_that_goes_back(robot: FakeRobot) -> Script:
+    for seconds in (100.0, 100.2, 40.0):
+        robot.clock(round(seconds * SECOND))
+        yield from pause(0.4)
+        robot.publish(IMAGE, colour_image(stamp_ns=round(100.5 * SECOND)))  # as of another clock
+        yield from pause(0.4)
+    yield from told(robot, 'time jumped back', '60.2')
 
 
 @scenario('K3')
@@ -520,9 +693,42 @@ def topic_of_another_type(robot: FakeRobot) -> Script:
     yield from told(robot, 'no image', 'std_msgs/msg/String')
 
 
+@scenario('R8', image_transport='compressed')
+def raw_images_for_a_compressed_node(robot: FakeRobot) -> Script:
+    robot.stream_colour()
+    yield from told(robot, 'no image', f'only /{robot.name}/{IMAGE} has', 'image_transport')
+
+
 @scenario('R8')
 def no_publisher(robot: FakeRobot) -> Script:
     yield from told(robot, 'no image', 'no publisher', IMAGE)
+
+
+@scenario('R8')
+def images_on_another_topic(robot: FakeRobot) -> Script:
+    robot.stream(lambda: (robot.publish('front/image', colour_image()), None)[1])
+    yield from told(robot, 'no image', 'no publisher', f'/{robot.name}/front/image')
+
+
+@scenario('R8')
+def large_images_without_a_profile(robot: FakeRobot) -> Script:
+    large = camera_info(CAMERA.scaled(1920, 1440))
+    robot.node.create_publisher(Image, f'/{robot.name}/{IMAGE}', 5)  # its images are lost
+    robot.stream(lambda: (robot.publish(INFO, large), None)[1])
+    yield from told(robot, 'no image', '7.9 MiB', 'fastdds_large_images.xml')
+
+
+@scenario('R8')
+def camera_that_is_paused(robot: FakeRobot) -> Script:
+    robot.node.create_publisher(Image, f'/{robot.name}/{IMAGE}', 5)
+    yield from told(robot, 'no image', '1 publisher (/robots)', 'paused')
+
+
+@scenario('R8', image_reliability='reliable', image_transport='raw')
+def reliable_node_and_camera(robot: FakeRobot) -> Script:
+    robot.stream_colour()
+    yield from answered(robot)
+    yield from told(robot, 'images', 'raw, reliable')
 
 
 @scenario('R8', image_reliability='reliable')

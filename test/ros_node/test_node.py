@@ -42,7 +42,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope='module')
 def peer(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
     log = tmp_path_factory.mktemp('node') / 'log.txt'
-    with connected(node_command(model=model), DOMAIN, log) as (process, peer):
+    command = node_command(model=model, camera_info_policy='refuse')
+    with connected(command, DOMAIN, log) as (process, peer):
         yield peer
         code, seconds = process.end()
         assert (code, seconds < patience_s()) == (0, True), (code, seconds, process.output())
@@ -81,6 +82,8 @@ def test_the_covariance_is_the_models(peer: Peer, clock: Callable[[], int]) -> N
 
 def test_it_broadcasts_the_transform_from_map_to_camera(
         peer: Peer, clock: Callable[[], int]) -> None:
+    peer.send(image_message(clock()))
+    assert peer.wait_until(lambda: peer.transforms)  # it has listened for a second
     stamp = clock()
     pose = peer.send(image_message(stamp, frame_id='front_optical'))[0].pose
     assert peer.wait_until(
@@ -177,7 +180,9 @@ def test_images_of_another_camera_are_refused_until_the_right_one_is_back(
     assert peer.send(image_message(clock()), timeout_s=0.7) == []
     assert peer.reported('bad image', 'fx=50.0')
     peer.camera_infos.publish(camera_info(0.0))  # not calibrated: no word about the camera
-    assert peer.reported('camera_info', 'calibrated')
+    peer.diagnostics.clear()
+    assert peer.send(image_message(clock()), timeout_s=0.7) == []
+    assert peer.reported('bad image', 'fx=50.0')
     peer.camera_infos.publish(camera_info(CAMERA.fx))
     peer.spin_for(0.3)
     assert len(peer.send(image_message(clock()))) == 1
@@ -295,7 +300,7 @@ sys.exit(node.main(['relocaliser', *sys.argv[1:]]))
 
 def test_a_slow_network_answers_the_latest_image_and_a_failing_one_deactivates(
         model: Path, tmp_path: Path) -> None:
-    command = node_command(SLOW, model=model)
+    command = node_command(SLOW, model=model, max_failures=2)
     with connected(command, DOMAIN + 2, tmp_path / 'log.txt') as (process, peer):
         sent: dict[int, float] = {}
         ages: list[float] = []
@@ -317,9 +322,16 @@ def test_a_slow_network_answers_the_latest_image_and_a_failing_one_deactivates(
         assert int(values['images received']) == (
             int(values['images answered']) + int(values['images dropped']))
         assert stamp_ns(peer.poses[-1].header.stamp) == stamp, 'the last image is not left over'
-        peer.images.publish(image_message(time.time_ns(), (0, 0, 0)))
+        black = (0, 0, 0)
+        assert peer.send(image_message(time.time_ns(), black), timeout_s=0.7) == []
+        assert 'RuntimeError: out of memory' in peer.reported('image failed', ' ')
+        assert len(peer.send(image_message(time.time_ns()))) == 1  # one image's failure
+        assert values_of(peer.status())['images failed'] == '1'
+        for _ in range(2):
+            peer.send(image_message(time.time_ns(), black), timeout_s=0.7)
         assert peer.wait_until(lambda: peer.state() == 'inactive')
-        assert 'RuntimeError: out of memory' in peer.status().message
+        assert '2 images in a row failed, the last by RuntimeError: out of memory' in (
+            peer.status().message)
         assert peer.change('cleanup')
         assert peer.change('configure')
         assert peer.change('activate')
@@ -327,6 +339,21 @@ def test_a_slow_network_answers_the_latest_image_and_a_failing_one_deactivates(
         assert len(peer.send(image_message(time.time_ns()))) == 1
         code, seconds = process.end()
         assert (code, seconds < patience_s()) == (0, True)
+
+
+def test_a_node_that_gave_up_starts_again_by_itself(model: Path, tmp_path: Path) -> None:
+    command = node_command(SLOW, model=model, max_failures=1, recover_after_s=0.5)
+    with connected(command, DOMAIN + 4, tmp_path / 'log.txt') as (process, peer):
+        peer.send(image_message(time.time_ns(), (0, 0, 0)), timeout_s=0.1)
+        assert peer.wait_until(lambda: 'a new start is tried in 0.5 s' in process.output())
+        assert peer.wait_until(lambda: process.output().count('map: ') == 2)
+        peer.wait_active()
+        assert len(peer.send(image_message(time.time_ns()))) == 1
+        peer.send(image_message(time.time_ns(), (0, 0, 0)), timeout_s=0.1)
+        assert peer.wait_until(lambda: process.output().count('a new start is tried') == 2)
+        assert peer.change('cleanup')  # a person has taken over
+        peer.spin_for(1.0)
+        assert peer.state() == 'unconfigured'
 
 
 def test_a_signal_at_any_moment_ends_it_with_exit_code_0(model: Path, tmp_path: Path) -> None:

@@ -65,7 +65,8 @@ def bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def peer(model: Path, tmp_path: Path) -> Iterator[Peer]:
-    command = node_command(model=model, use_sim_time='true', tf_mode='map_to_odom', tf_timeout=1.0)
+    command = node_command(model=model, use_sim_time='true', tf_mode='map_to_odom', tf_timeout=1.0,
+                           tf_smoothing_time=0.0)
     with connected(command, DOMAIN, tmp_path / 'node.txt') as (_, peer):
         yield peer
 

@@ -8,7 +8,7 @@ import re
 
 from helpers import ROOT
 from posenet_ros.errors import InputError
-from posenet_ros.ros_node import parameters
+from posenet_ros.ros_node import declared_parameters
 from posenet_ros.ros_node.parameters import Parameters
 from posenet_ros.utils.ros_environment import prepare_environment
 import pytest
@@ -37,8 +37,8 @@ def node_with(context: Context, **overrides: object) -> Node:
 
 def test_declaring_gives_the_defaults(context: Context) -> None:
     node = node_with(context)
-    parameters.declare(node)
-    assert parameters.read(node) == Parameters()
+    declared_parameters.declare(node)
+    assert declared_parameters.read(node) == Parameters()
     for item in fields(Parameters):
         descriptor: ParameterDescriptor = node.describe_parameter(item.name)
         assert descriptor.description == item.metadata['description']
@@ -57,15 +57,6 @@ def test_the_yaml_file_equals_the_defaults() -> None:
     assert list(values) == [item.name for item in fields(Parameters)]
 
 
-def test_the_readme_shows_the_table() -> None:
-    readme = ROOT / 'README.md'
-    if not readme.exists():
-        pytest.skip('the README is not written yet')
-    assert parameters.markdown_table() in readme.read_text(), (
-        'paste the output of: python -c "from posenet_ros.ros_node import parameters; '
-        'print(parameters.markdown_table())"')
-
-
 @pytest.mark.parametrize(('name', 'value'), [
     ('tf_mode', 'sideways'), ('engine', 'magic'), ('map_frame', ''), ('map_frame', '/'),
     ('map_from_dataset_xyz', (1.0, 2.0)), ('map_from_dataset_quat_xyzw', (0.0, 0.0, 0.0, 2.0)),
@@ -78,20 +69,53 @@ def test_a_bad_value_is_refused_by_name(name: str, value: object) -> None:
 
 
 @pytest.mark.parametrize(('name', 'value', 'said'), [
-    ('map_frame', 3, 'a string'), ('max_distance_m', 3, 'a decimal number, 0 to 1e\\+06'),
-    ('max_distance_m', -3.0, '.*0 to 1e'), ('autostart', 'yes', 'true or false'),
+    ('map_frame', 3, 'a string'), ('max_distance_m', 'far', 'a decimal number, 0 to 1e\\+06'),
+    ('max_distance_m', -3.0, '.*0 to 1e'), ('max_distance_m', float('nan'), '.*0 to 1e'),
+    ('max_distance_m', True, 'a decimal number'), ('image_depth', True, 'a whole number'),
+    ('refine', 'always', 'one of auto, true, false'), ('map_from_dataset_xyz', [1, 2], '3 dec'),
+    ('tf_mode', True, 'one of'), ('max_distance_m', -3, '.*0 to 1e'),
+    ('autostart', 'yes', 'true or false'),
     ('image_depth', 0, 'a whole number, 1 to 100'), ('image_depth', 2.5, 'a whole number'),
     ('map_from_dataset_xyz', 'here', '3 decimal numbers')])
 def test_a_wrong_type_or_range_at_the_start_is_refused(
         context: Context, name: str, value: object, said: str) -> None:
     node = node_with(context, **{name: value})
     with pytest.raises(InputError, match=f'{name} has to be {said}.*Received'):
-        parameters.declare(node)
+        declared_parameters.declare(node)
     node.destroy_node()
+
+
+@pytest.mark.parametrize(('name', 'value', 'taken'), [
+    ('max_sigma_m', 3, 3.0), ('refine', True, 'true'), ('refine', False, 'false'),
+    ('refine', 'auto', 'auto'), ('map_from_dataset_xyz', [1, 2, 3], (1.0, 2.0, 3.0)),
+    ('tf_timeout', 1, 1.0)])
+def test_whole_numbers_and_booleans_are_taken(
+        context: Context, name: str, value: object, taken: object) -> None:
+    started = node_with(context, **{name: value})
+    declared_parameters.declare(started)
+    changed = node_with(context)
+    declared_parameters.declare(changed)
+    [result] = changed.set_parameters([rclpy.Parameter(name, value=value)])
+    assert result.successful, result.reason
+    for node in (started, changed):
+        found = getattr(declared_parameters.read(node), name)
+        assert (found, type(found)) == (taken, type(taken))
+        kept = node.get_parameter(name).value  # as `ros2 param get` shows it
+        assert (list(kept) if isinstance(taken, tuple) else kept) == (
+            list(taken) if isinstance(taken, tuple) else taken)
+        node.destroy_node()
+
+
+@pytest.mark.parametrize(('word', 'refined'), [
+    ('auto', (True, False)), ('true', (True, True)), ('false', (False, False))])
+def test_poses_are_refined_where_it_is_possible_or_wanted(
+        word: str, refined: tuple[bool, bool]) -> None:
+    values = Parameters(refine=word)
+    assert (values.refines(True), values.refines(False)) == refined
 
 
 def test_unknown_parameters_are_found(context: Context) -> None:
     node = node_with(context, tf_mod='none', model='m')
-    parameters.declare(node)
-    assert parameters.unknown(node) == ['tf_mod']
+    declared_parameters.declare(node)
+    assert declared_parameters.unknown(node) == ['tf_mod']
     node.destroy_node()

@@ -15,10 +15,10 @@ import pytest
 import rclpy
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
-from ros_helpers import Process, running, write_mean_colour_model
+from ros_helpers import Process, running, write_mean_colour_model, write_wall_model
 
 from .fake_robot import FakeRobot, Script, Wait
-from .scenarios import Scenario
+from .scenarios import Scenario, WALL
 from .scenarios import SCENARIOS as ALL
 
 # ROBOTS=one,another runs only these
@@ -87,7 +87,10 @@ def run_all(robots: Mapping[str, FakeRobot], context: Context, node: rclpy.node.
 def write_models(folder: Path) -> None:
     """Write the model folders that the robots name."""
     colours = write_mean_colour_model(folder / 'colours')
-    for name in {robot.model for robot in SCENARIOS} - {'colours'}:
+    names = {robot.model for robot in SCENARIOS}
+    if WALL in names:
+        write_wall_model(folder / WALL, folder / 'walk')
+    for name in names - {'colours', WALL}:
         shutil.copytree(colours, folder / name)
 
 

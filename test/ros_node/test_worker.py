@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 import numpy as np
 from posenet_ros.imaging.decoding import Frame
 from posenet_ros.localisation.pipeline import QueryResult
+from posenet_ros.localisation.query_camera import QueryCamera
 from posenet_ros.localisation.relocaliser import Prediction, Relocaliser
-from posenet_ros.ros_node.camera_policy import CameraChoice
 from posenet_ros.ros_node.diagnostics import Diagnostics
+from posenet_ros.ros_node.images.failures import ImageFailures
 from posenet_ros.ros_node.worker import InferenceThread, locked, Worker
 import pytest
 
@@ -138,14 +139,15 @@ class Bench:
     def __init__(self, stack: ExitStack) -> None:
         self.node, self.diagnostics = FakeNode(), Diagnostics()
         self.results: list[tuple[QueryResult, float]] = []
-        self.failures: list[Exception] = []
+        self.failures: list[tuple[Exception, int]] = []
         self.lock, self.started, self.release = RLock(), Event(), Event()
         self.release.set()
         self.error: Exception | None = None
         self.on_result: Callable[..., None] = lambda *result: self.results.append(result)
         self.thread = InferenceThread(
             self.node, stack, Relocaliser(self.predict, tiny_artifact()), self.lock,
-            self.diagnostics, lambda *result: self.on_result(*result), self.failures.append)
+            self.diagnostics, lambda *result: self.on_result(*result),
+            lambda *failure: self.failures.append(failure))
 
     def predict(self, batch: np.ndarray) -> Prediction:
         """Return a pose, or fail."""
@@ -158,7 +160,7 @@ class Bench:
     def give(self, name: str = 'camera') -> None:
         """Give an image."""
         frame = Frame(random_image(CAMERA), 1, name)
-        self.thread.give(lambda _: frame, CameraChoice())
+        self.thread.give(lambda _: frame, QueryCamera())
 
     def wait_for(self, ready: Callable[[], bool]) -> None:
         """Wait until something is so."""
@@ -222,7 +224,43 @@ def test_a_failure_is_reported_in_the_executors_thread(bench: Bench, where: str)
     assert bench.node.triggered.wait(5)
     assert not bench.failures
     bench.node.callback()
-    assert [str(error) for error in bench.failures] == ['none left']
+    assert [(str(error), in_row) for error, in_row in bench.failures] == [('none left', 1)]
+    assert bench.diagnostics.counts['failed'] == 1
+
+
+def fail_once(bench: Bench) -> None:
+    """Let one image fail, and report it."""
+    bench.error, failed = MemoryError('none left'), bench.diagnostics.counts['failed']
+    bench.give()
+    bench.wait_for(lambda: bench.diagnostics.counts['failed'] == failed + 1)
+    bench.error = None
+    bench.node.callback()
+
+
+def test_failures_are_counted_in_a_row(bench: Bench) -> None:
+    for _ in range(3):
+        fail_once(bench)
+    bench.give()
+    bench.wait_for(lambda: len(bench.results) == 1)
+    fail_once(bench)
+    with bench.lock:
+        bench.thread.discard_pending()  # as a deactivation does
+    fail_once(bench)
+    assert [in_row for _, in_row in bench.failures] == [1, 2, 3, 1, 1]
+
+
+def test_one_failure_is_a_warning_and_many_in_a_row_give_up() -> None:
+    diagnostics, warnings, given_up = Diagnostics(), [], []
+    report = SimpleNamespace(
+        warn=lambda *warning: warnings.append(warning), fail=given_up.append)
+    failures = ImageFailures(3, diagnostics, report)
+    for in_row in (1, 2):
+        failures(ZeroDivisionError('by zero'), in_row)
+    assert warnings == [('image failed', 'ZeroDivisionError: by zero')] * 2
+    assert given_up == []
+    failures(MemoryError('none left'), 3)
+    assert given_up == ['3 images in a row failed, the last by MemoryError: none left']
+    assert diagnostics.facts['last failure'] == 'MemoryError: none left'
 
 
 def test_a_failure_of_before_a_switch_is_not_reported(bench: Bench) -> None:

@@ -22,7 +22,7 @@ BASELINE = 'python -c pass'
 POSENET = 'import sys; from posenet_ros.cli import main; sys.exit(main())'  # as its script
 MAX_RATIO, MAX_VERB_RATIO = 5.0, 10.0  # to the baseline: of an answer, of a verb's help
 ROUNDS, QUICK_ROUNDS = 15, 3
-READY = 'runs with'  # in the node's log when the network has been loaded and warmed up
+READY = ' map: '  # in the node's log when the network has been loaded and warmed up
 
 
 def process_age_s() -> float:
