@@ -14,12 +14,11 @@ SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 WORKDIR /ws
 COPY . src/posenet_ros
 
-# RViz is left out: a robot has no screen, and it would double the image.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends python3-pip python3-venv \
     && rosdep update --rosdistro jazzy \
-    && rosdep install --from-paths src --ignore-src -y -t exec --skip-keys rviz2 \
+    && rosdep install --from-paths src --ignore-src -y -t exec \
     && rm -rf /var/lib/apt/lists/* \
     && chown -R ubuntu:ubuntu /ws
 

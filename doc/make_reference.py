@@ -26,6 +26,7 @@ if (Path(__file__).parents[1] / 'posenet_ros').is_dir():  # not in rosdoc2's cop
 
 import posenet_ros
 from posenet_ros.cli import VERBS
+from posenet_ros.ros_node.control.launch_arguments import parameter_arguments
 from posenet_ros.ros_node.parameters import Parameters
 from posenet_ros.utils.settings.described_fields import as_list, describe_allowed
 
@@ -34,7 +35,8 @@ ROOT = Path(posenet_ros.__file__).parents[1]
 FIRST_FIVE = ('model', 'refine', 'tf_mode', 'camera_frame', 'max_sigma_m')
 # The parameters by subject, in the order of the page; a test holds the list complete.
 GROUPS = {
-    'Model and inference': ('model', 'engine', 'precision', 'mc_samples', 'refine', 'autostart'),
+    'Model and inference': ('model', 'engine', 'precision', 'mc_samples', 'refine', 'autostart',
+                            'mode'),
     'Camera and images': (
         'image_transport', 'image_reliability', 'image_durability', 'image_depth',
         'image_timeout', 'camera_info_policy', 'max_failures', 'recover_after_s'),
@@ -205,6 +207,8 @@ def launch_arguments(file: Path) -> dict[str, str]:
                 and isinstance(node.elts[0], ast.Constant)
                 and isinstance(node.elts[2], ast.Constant)):
             found[str(node.elts[0].value)] = _constant(node.elts[2])
+        if isinstance(node, ast.Call) and getattr(node.func, 'id', '') == 'parameter_arguments':
+            found |= {name: text for name, _, text in parameter_arguments()}
     return found
 
 

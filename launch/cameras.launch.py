@@ -1,40 +1,43 @@
 """
 Start one relocaliser a camera: `... cameras.launch.py cameras:=front,rear model:=FOLDER`.
 
-Each runs in the camera's namespace on its topics image_raw and camera_info; let only one of them
-broadcast a transform, or none.
+They run in one process and share the model's memory, each in the camera's namespace on its topic
+image_raw; let only one of them broadcast a transform, or none.
 """
 
-from launch import LaunchContext, LaunchDescription
-from launch.actions import (
-    DeclareLaunchArgument,
-    GroupAction,
-    IncludeLaunchDescription,
-    OpaqueFunction,
-)
-from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch import LaunchDescription
+from launch.actions import GroupAction
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
+from posenet_ros.ros_node.control.launch_actions import declare, set_parameters
+from posenet_ros.ros_node.control.launch_arguments import parameter_arguments
 
-RELOCALISE = [FindPackageShare('posenet_ros'), 'launch', 'relocalise.launch.py']
+DEFAULTS = [FindPackageShare('posenet_ros'), 'config', 'relocalise.yaml']
 
-
-def one_a_camera(context: LaunchContext) -> list[GroupAction]:
-    """Return the inclusion of relocalise.launch.py for each camera."""
-    names = LaunchConfiguration('cameras').perform(context).split(',')
-    return [
-        GroupAction([IncludeLaunchDescription(
-            PythonLaunchDescriptionSource(PathJoinSubstitution(RELOCALISE)),
-            launch_arguments=[('namespace', name.strip()), ('image', 'image_raw'),
-                              ('camera_info', 'camera_info')])])
-        for name in names]
+PARAMETERS = parameter_arguments(tf_mode='none')
+ARGUMENTS = [  # name, default, description
+    ('cameras', None, 'namespaces of the cameras, by commas'),
+    ('image', 'image_raw', "topic of the images, in the camera's namespace"),
+    ('camera_info', '', 'topic of their camera_info there; empty: beside the images'),
+    ('params_file', PathJoinSubstitution(DEFAULTS), 'parameters of the nodes, YAML'),
+    ('namespace', '', 'namespace around those of the cameras'),
+    ('use_sim_time', 'false', 'take the time from /clock'),
+    ('log_level', 'info', 'debug, info, warn, error or fatal'),
+]
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Declare the cameras; the other arguments are those of relocalise.launch.py."""
+    """Declare the arguments and the process of all cameras."""
     return LaunchDescription([
-        DeclareLaunchArgument('cameras', description='namespaces of the cameras, by commas'),
-        DeclareLaunchArgument(
-            'tf_mode', default_value='none', description='transform that each node broadcasts'),
-        OpaqueFunction(function=one_a_camera),
+        *declare([*ARGUMENTS, *PARAMETERS]),
+        GroupAction([
+            *set_parameters(PARAMETERS),
+            Node(
+                package='posenet_ros', executable='relocaliser',
+                namespace=LaunchConfiguration('namespace'), output='screen',
+                arguments=['--cameras', LaunchConfiguration('cameras')],
+                remappings=[('image', LaunchConfiguration('image'))],
+                ros_arguments=['--log-level', LaunchConfiguration('log_level')]),
+        ]),
     ])

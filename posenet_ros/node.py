@@ -18,10 +18,14 @@ KEPT_BYTES = 1 << 26  # a few images of the largest cameras
 
 def parser() -> CommandParser:
     """Make the parser of the command line."""
-    return CommandParser(
+    result = CommandParser(
         description='Relocalise a camera with PoseNet: a ROS 2 lifecycle node. ROS arguments: '
         '--ros-args -p NAME:=VALUE -r FROM:=TO --params-file FILE',
         epilog=parameters.help_text(), formatter_class=argparse.RawDescriptionHelpFormatter)
+    result.add_argument(
+        '--cameras', default='', metavar='NAME,NAME', help='one node for each of these cameras, '
+        'in its namespace, on its image_raw; they share one model in memory')
+    return result
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -33,12 +37,13 @@ def run(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv if argv is None else argv)
     with suppress(KeyboardInterrupt), handle_signals(_interrupt):
         with handle_signals(exit_at_once):  # an import that is interrupted may say anything
-            parser().parse_args(own_arguments(arguments[1:]))
+            options = parser().parse_args(own_arguments(arguments[1:]))
             prepare_environment()
+            from posenet_ros.ros_node.control.cameras import camera_names
             from posenet_ros.ros_node.lifecycle_node import serve
             from posenet_ros.utils.processes import keep_memory
         keep_memory(KEPT_BYTES)
-        serve(arguments)
+        serve(arguments, camera_names(options.cameras))
     return 0
 
 

@@ -29,6 +29,10 @@ class Context:
     arguments: dict[str, str] = field(default_factory=dict)
     ros_arguments: list[str] = field(default_factory=list)
     commands: list[list[str]] = field(default_factory=list)
+    argv: list[str] = field(default_factory=list)
+    logged: list[str] = field(default_factory=list)
+    on_exits: list[Any] = field(default_factory=list)
+    is_shutdown: bool = False
 
 
 LaunchContext = Context
@@ -111,6 +115,24 @@ def SetParameter(name: str, value: Any,  # noqa: ANN401, N802
     return visit
 
 
+def SetRemap(source: Any, target: Any,  # noqa: ANN401, N802
+             condition: Substitution | None = None) -> Action:
+    def visit(context: Context) -> None:
+        if condition is None or condition(context) == 'true':
+            context.ros_arguments += ['-r', f'{text(source, context)}:={text(target, context)}']
+    return visit
+
+
+def SetLaunchConfiguration(name: str, value: Any) -> Action:  # noqa: ANN401, N802
+    def visit(context: Context) -> None:
+        context.configurations[name] = text(value, context)
+    return visit
+
+
+def LogInfo(msg: Any) -> Action:  # noqa: ANN401, N802
+    return lambda context: context.logged.append(text(msg, context))
+
+
 def SetParametersFromFile(path: Any) -> Action:  # noqa: ANN401, N802
     return lambda context: context.ros_arguments.extend(['--params-file', text(path, context)])
 
@@ -132,6 +154,8 @@ def Node(package: str, executable: str,  # noqa: N802
         for source, target in remappings:
             command += ['-r', f'{text(source, context)}:={text(target, context)}']
         context.commands.append([*command, *context.ros_arguments])
+        if on_exit:
+            context.on_exits.append(on_exit)
     return visit
 
 
@@ -155,16 +179,21 @@ def Shutdown() -> None:  # noqa: N802
     """Stand for the action that ends the launch."""
 
 
+class ProcessExited:
+    """Stand for the event that a process has ended."""
+
+
 MODULES = {
     'launch': ['LaunchContext', 'LaunchDescription'],
     'launch.actions': ['DeclareLaunchArgument', 'GroupAction', 'IncludeLaunchDescription',
-                       'OpaqueFunction', 'Shutdown'],
+                       'LogInfo', 'OpaqueFunction', 'SetLaunchConfiguration', 'Shutdown'],
+    'launch.events': [], 'launch.events.process': ['ProcessExited'],
     'launch.conditions': ['IfCondition'],
     'launch.launch_description_sources': ['PythonLaunchDescriptionSource'],
     'launch.substitutions': ['IfElseSubstitution', 'LaunchConfiguration', 'NotEqualsSubstitution',
                              'PathJoinSubstitution'],
     'launch_ros': [],
-    'launch_ros.actions': ['Node', 'SetParameter', 'SetParametersFromFile'],
+    'launch_ros.actions': ['Node', 'SetParameter', 'SetParametersFromFile', 'SetRemap'],
     'launch_ros.substitutions': ['FindPackageShare'],
 }
 
@@ -199,5 +228,6 @@ def resolve(path: Path, arguments: Mapping[str, object]) -> Context:
     :returns: the context: declared arguments with descriptions, and the commands.
     """
     context = Context({name: str(value) for name, value in arguments.items()})
+    context.argv = [f'{name}:={value}' for name, value in context.configurations.items()]
     load(path)(context)
     return context

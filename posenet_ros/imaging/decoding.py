@@ -3,7 +3,8 @@ Bytes of ROS images to RGB arrays.
 
 Done here with OpenCV instead of by cv_bridge: no cv_bridge on PyPI works with NumPy 2, and one
 decoder for the node, the evaluator and machines without ROS cannot give two answers. The results
-equal those of cv_bridge's `imgmsg_to_cv2(msg, 'rgb8')`.
+equal those of cv_bridge's `imgmsg_to_cv2(msg, 'rgb8')`. The node gives the encodings that this
+lacks to cv_bridge, where ROS provides one that works.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-import hashlib
+from functools import partial
 import json
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from posenet_ros.geometry.camera import Camera
 from posenet_ros.imaging.preprocess import Preprocess
 from posenet_ros.inference import train_index
 from posenet_ros.inference.calibration import Calibration, Scene
+from posenet_ros.inference.private_copy import PrivateCopy
+from posenet_ros.inference.private_copy import sha256 as _sha256
 from posenet_ros.inference.train_index import TrainIndex
 from posenet_ros.networks.config import NetworkConfig
 from posenet_ros.utils.files.text import read_json
@@ -85,15 +87,16 @@ class LoadedArtifact(Artifact):
 
     :param folder: where it was read from.
     :param digest: SHA-256 of its artifact.json, which names the hash of every other file.
+    :param copy: what is read instead of the folder, None for the folder itself.
     """
 
     folder: Path
     digest: str
+    copy: PrivateCopy | None = None
 
-
-def _sha256(path: Path) -> str:
-    with path.open('rb') as file:
-        return hashlib.file_digest(file, 'sha256').hexdigest()
+    def file(self, name: str) -> Path:
+        """Return where a file of the folder is read; one that it lacks does not exist there."""
+        return self.copy.file(name) if self.copy else self.folder / name
 
 
 def save(artifact: Artifact, folder: Path,
@@ -123,38 +126,41 @@ def save(artifact: Artifact, folder: Path,
     (folder / ARTIFACT_FILE).write_text(json.dumps(content, indent=2) + '\n')
 
 
-def load(folder: Path | str) -> LoadedArtifact:
+def load(folder: Path | str, copy: PrivateCopy | None = None) -> LoadedArtifact:
     """
     Read a model folder and verify it.
 
+    :param copy: of the folder, which is read in its place: each file then is verified when it is
+        copied.
     :raises InputError: naming the file, and the key where there is one, when something is
         missing, damaged, unknown, or of a newer format.
     """
     folder = Path(folder)
     file = folder / ARTIFACT_FILE
-    content = _read_json(file)
+    where = copy.file if copy else folder.joinpath
+    content = _read_json(file, where(ARTIFACT_FILE))
     _check_keys(content, file)
     _check_provenance(content['provenance'], file)
-    _check_files(content['sha256'], folder)
+    _check_files(content['sha256'], folder, copy)
     parts: dict[str, Any] = {
         'network': from_mapping(NetworkConfig, content['network'], f'{file}: network'),
         'preprocess': from_mapping(Preprocess, content['preprocess'], f'{file}: preprocess'),
         'camera': from_mapping(Camera, content['camera'], f'{file}: camera'),
         'scene': from_mapping(Scene, content['scene'], f'{file}: scene'),
         'calibration': from_mapping(Calibration, content['calibration'], f'{file}: calibration'),
-        'train': train_index.load(folder / TRAIN_FILE),
-        'provenance': content['provenance'], 'folder': folder, 'digest': _sha256(file)}
+        'train': train_index.load(where(TRAIN_FILE)), 'provenance': content['provenance'],
+        'folder': folder, 'digest': _sha256(where(ARTIFACT_FILE)), 'copy': copy}
     try:
         return LoadedArtifact(**parts)
     except InputError as error:  # parts that do not fit each other
         raise InputError(f'{file}: {error}') from error
 
 
-def _read_json(file: Path) -> dict[str, Any]:
-    """Read artifact.json."""
-    if not file.is_file():
+def _read_json(file: Path, source: Path) -> dict[str, Any]:
+    """Read artifact.json, or the copy of it that `source` is."""
+    if not source.is_file():
         raise InputError(f'{file} is missing: a model folder made by posenet train is expected')
-    content = read_json(file)
+    content = read_json(source)
     if not isinstance(content, dict):
         raise InputError(f'{file} has to hold a mapping. Received: {type(content).__name__}')
     return content
@@ -193,8 +199,8 @@ def _check_provenance(provenance: Mapping[str, Any], file: Path) -> None:
                 typed_value(section[key], float, f'{file}: provenance: {key}')
 
 
-def _check_files(hashes: Mapping[str, str], folder: Path) -> None:
-    """Compare each file with its hash."""
+def _check_files(hashes: Mapping[str, str], folder: Path, copy: PrivateCopy | None) -> None:
+    """Compare each file with its hash, at once or when it is copied."""
     for name in FILES + OPTIONAL_FILES:
         if name in OPTIONAL_FILES and name not in hashes and not (folder / name).exists():
             continue
@@ -202,6 +208,13 @@ def _check_files(hashes: Mapping[str, str], folder: Path) -> None:
             raise InputError(f"{folder / ARTIFACT_FILE}: the key 'sha256.{name}' is missing")
         if not (folder / name).is_file():
             raise InputError(f'{folder / name} is missing: copy or train the model again')
-        if _sha256(folder / name) != hashes[name]:
-            raise InputError(f'{folder / name} is damaged: its SHA-256 is not that of the key '
-                             f"'sha256.{name}' in {ARTIFACT_FILE}: copy or train it again")
+        if copy is None:
+            _check_digest(hashes, folder, name, _sha256(folder / name))
+    if copy:
+        copy.check = partial(_check_digest, hashes, folder)
+
+
+def _check_digest(hashes: Mapping[str, str], folder: Path, name: str, digest: str) -> None:
+    if digest != hashes.get(name):
+        raise InputError(f'{folder / name} is damaged: its SHA-256 is not that of the key '
+                         f"'sha256.{name}' in {ARTIFACT_FILE}: copy or train it again")

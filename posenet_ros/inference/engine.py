@@ -91,10 +91,10 @@ def load_engine(
     :raises InputError: on an unknown engine, a missing package, or files that do not fit.
     """
     if _resolve(engine, precision) == 'tensorflow':
-        return TensorFlowEngine(artifact.network, artifact.folder / WEIGHTS_FILE,
+        return TensorFlowEngine(artifact.network, artifact.file(WEIGHTS_FILE),
                                 precision == 'float16')
-    file = artifact.folder / (INT8_FILE if precision == 'int8' else LITERT_FILE)
+    file = artifact.file(INT8_FILE if precision == 'int8' else LITERT_FILE)
     if precision == 'int8' and not file.is_file():
         raise InputError(f'{artifact.folder} offers no int8: it was less accurate or no faster '
                          'than float32 (see provenance in artifact.json), or was not tried')
-    return LiteRtEngine(file, threads, artifact.folder / HEAD_FILE)
+    return LiteRtEngine(file, threads, artifact.file(HEAD_FILE))

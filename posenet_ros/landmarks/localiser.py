@@ -191,7 +191,7 @@ def make_landmark_localiser(artifact: LoadedArtifact, wanted: bool) -> LandmarkL
     """
     if not wanted:
         return None
-    file = artifact.folder / LANDMARKS_FILE
+    file = artifact.file(LANDMARKS_FILE)
     if not (file.is_file() and artifact.calibration.refined_scale):
         raise InputError('refine needs a model folder with landmarks: make one of this by '
                          f'posenet landmarks. Received: {artifact.folder} without')

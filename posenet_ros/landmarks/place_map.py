@@ -47,9 +47,9 @@ def load_place_map(artifact: LoadedArtifact, map_from_dataset: Pose | None = Non
     quats_xyzw = quat_product(to_map.quat_xyzw, train.quats_xyzw)  # at once: a node starts here
     views = tuple(View(name, Pose(position, quat)) for name, position, quat in zip(
         train.names, to_map.apply(train.positions_m), quats_xyzw, strict=True))
-    if not (artifact.folder / LANDMARKS_FILE).is_file():
+    if not artifact.file(LANDMARKS_FILE).is_file():
         return PlaceMap(np.empty((0, 3)), np.empty(0, np.intp), views)
-    landmarks = load(artifact.folder / LANDMARKS_FILE)
+    landmarks = load(artifact.file(LANDMARKS_FILE))
     counts = np.diff(landmarks.starts)
     return PlaceMap(to_map.apply(landmarks.points_m.astype(np.float64)),
                     np.repeat(np.arange(len(counts)), counts), views)

@@ -217,8 +217,8 @@ def make_camera_relocaliser(
 
 def has_landmarks(artifact: LoadedArtifact) -> bool:
     """Return whether poses can be refined by the landmarks of a model folder."""
-    return bool(artifact.calibration.refined_scale) and (
-        artifact.folder / LANDMARKS_FILE).is_file()
+    return bool(artifact.calibration.refined_scale) and artifact.file(
+        LANDMARKS_FILE).is_file()
 
 
 def _gate_config(limits: Mapping[str, float]) -> GateConfig:

@@ -27,6 +27,7 @@ class RelocaliserOptions:
     engine: str = 'auto'  # auto, litert or tensorflow
     precision: str = 'float32'  # float32, float16 or int8
     threads: int = 0  # of one LiteRT engine; 0: one a core, at most four
+    shared: bool = False  # by several threads, which wait for each other
     pooled: bool = False  # an engine a core, for the throughput of many threads
     mc_samples: int = 0  # of Monte-Carlo dropout, whose covariance is added; 0: off
     refine: bool = False  # refine poses by landmarks
@@ -73,6 +74,8 @@ def make_relocaliser(artifact: LoadedArtifact,
     engine: Engine | EnginePool = (
         load_pool(artifact, options.engine, options.precision) if options.pooled
         else load_engine(artifact, options.engine, options.precision, options.threads))
+    if options.shared and not options.pooled:
+        engine = EnginePool([engine])
     relocaliser = DenseRelocaliser(engine.predict, artifact) if options.dense else Relocaliser(
         engine.predict, artifact, options.map_from_dataset,
         make_mc_dropout(artifact, engine, options.mc_samples),

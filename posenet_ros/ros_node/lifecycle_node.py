@@ -11,9 +11,10 @@ import time
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from lifecycle_msgs.srv import ChangeState
 from posenet_ros.errors import InputError, PoseNetError
 from posenet_ros.ros_node import declared_parameters, parameters
+from posenet_ros.ros_node.control.cameras import node_options
+from posenet_ros.ros_node.control.transitions import accept_repeated_transitions
 from posenet_ros.ros_node.diagnostics import Diagnostics
 from posenet_ros.ros_node.parameters import Parameters
 from posenet_ros.ros_node.recovery import Recovery
@@ -23,7 +24,6 @@ from rcl_interfaces.msg import SetParametersResult
 import rclpy
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
@@ -48,7 +48,7 @@ class RelocaliserNode(LifecycleNode):  # type: ignore[misc] # ROS has no types
         super().__init__('relocaliser', **options)
         declared_parameters.declare(self)
         self.add_on_set_parameters_callback(self._check_changes)
-        _refuse_wrong_transitions(self)
+        accept_repeated_transitions(self)
         self._diagnostics = Diagnostics()
         self._runtime: Runtime | None = None
         self._warned_s: dict[str, float] = {}
@@ -161,30 +161,15 @@ class RelocaliserNode(LifecycleNode):  # type: ignore[misc] # ROS has no types
         self._status_publisher.publish(message)
 
 
-def _refuse_wrong_transitions(node: LifecycleNode) -> None:
-    """Answer a transition that the state does not have with False; rclpy 7.1 ends the node."""
-    service = node._service_change_state
-    change_state = service.callback
-
-    def refuse(request: ChangeState.Request,
-               response: ChangeState.Response) -> ChangeState.Response:
-        try:
-            return change_state(request, response)
-        except rclpy_implementation.RCLError as error:
-            node.get_logger().warning(f'transition refused: {error}')
-            response.success = False
-            return response
-
-    service.callback = refuse
-
-
-def serve(arguments: Sequence[str]) -> None:
+def serve(arguments: Sequence[str], cameras: Sequence[str] = ()) -> None:
     """
-    Spin the node, and free everything at the end, whatever ends it.
+    Spin the node, or one for each camera, and free everything at the end, whatever ends it.
 
     :param arguments: the command line, those for ROS among them.
+    :param cameras: namespaces of the cameras; the nodes share the model's memory.
     """
-    node, signalled = None, Event()
+    nodes: list[RelocaliserNode] = []
+    signalled = Event()
 
     def interrupt(*_: object) -> None:
         signalled.set()
@@ -194,10 +179,11 @@ def serve(arguments: Sequence[str]) -> None:
         signal.signal(number, interrupt)
     try:
         rclpy.init(args=list(arguments))
-        node = RelocaliserNode()
-        node.autostart()
         executor = SingleThreadedExecutor()
-        executor.add_node(node)
+        for options in node_options(arguments, cameras):
+            nodes.append(RelocaliserNode(**options))
+            nodes[-1].autostart()
+            executor.add_node(nodes[-1])
         executor.spin()
     except ExternalShutdownException:
         pass
@@ -207,7 +193,7 @@ def serve(arguments: Sequence[str]) -> None:
     finally:
         for number in SIGNALS:  # launch and the terminal both send one
             signal.signal(number, signal.SIG_IGN)
-        if node:
+        for node in nodes:
             node.close()
             node.destroy_node()
         rclpy.try_shutdown()

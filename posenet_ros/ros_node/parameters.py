@@ -67,6 +67,10 @@ class Parameters:
     autostart: bool = described_field(
         True, 'Configure and activate at start; false leaves that to a lifecycle manager.',
         read_only=True)
+    mode: str = described_field(
+        'continuous', 'continuous: answer every image; on_request: publish one pose for each call '
+        'of ~/relocalise or reinitialize_global_localization, and none before.',
+        choices=('continuous', 'on_request'))
     map_frame: str = described_field('map', 'frame_id of the poses and parent of the transforms.')
     camera_frame: str = described_field(
         '', "Camera's TF frame (optical: z forward); empty means the image's frame_id.")

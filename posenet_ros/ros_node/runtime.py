@@ -8,18 +8,14 @@ from threading import RLock
 from typing import Any
 
 from geometry_msgs.msg import PoseWithCovarianceStamped
-from posenet_ros.errors import InputError
-from posenet_ros.inference.artifact import load, LoadedArtifact
-from posenet_ros.landmarks.place_map import load_place_map, PlaceMap
-from posenet_ros.localisation.camera_relocaliser import has_landmarks
-from posenet_ros.localisation.factory import (
-    LoadedRelocaliser,
-    make_relocaliser,
-    RelocaliserOptions,
-)
+from posenet_ros.inference.artifact import LoadedArtifact
+from posenet_ros.landmarks.place_map import PlaceMap
+from posenet_ros.localisation.factory import LoadedRelocaliser
 from posenet_ros.localisation.gate import Gate
 from posenet_ros.localisation.query_camera import QueryCamera
-from posenet_ros.ros_data.messages import frame_from_message
+from posenet_ros.ros_node.control.decoding import decode
+from posenet_ros.ros_node.control.services import create_services
+from posenet_ros.ros_node.control.shared_models import load_shared
 from posenet_ros.ros_node.diagnostics import Diagnostics, Report
 from posenet_ros.ros_node.images.failures import ImageFailures
 from posenet_ros.ros_node.images.input import ImageInput
@@ -31,10 +27,6 @@ from posenet_ros.ros_node.transforms.broadcaster import TfBroadcaster
 from posenet_ros.ros_node.transforms.initial_pose import InitialPoses
 from posenet_ros.ros_node.worker import InferenceThread
 from rclpy.lifecycle import LifecycleNode
-from rclpy.qos import QoSProfile
-from std_srvs.srv import SetBool, Trigger
-
-INITIAL_POSE_QOS = QoSProfile(depth=1)
 
 
 class Runtime:
@@ -52,18 +44,16 @@ class Runtime:
                  report: Report) -> None:
         self._diagnostics = diagnostics
         self._active, self._enabled = False, True
+        self._on_request, self._asked = values.mode == 'on_request', False
         self._lock = RLock()
-        artifact = _load_model(values.model)
-        refine = values.refines(has_landmarks(artifact))
-        loaded = make_relocaliser(artifact, RelocaliserOptions(
-            values.engine, values.precision, mc_samples=values.mc_samples, refine=refine,
-            map_from_dataset=values.map_from_dataset()))
-        place = load_place_map(artifact, values.map_from_dataset())
-        diagnostics.facts = _facts(artifact, loaded, values, place)
-        node.get_logger().info(map_line(diagnostics.facts, len(place.views), refine))
+        self._model = model = load_shared(values)  # kept for the next node that wants it
+        artifact, loaded = model.artifact, model.loaded
+        diagnostics.facts = _facts(artifact, loaded, values, model.place)
+        node.get_logger().info(
+            map_line(diagnostics.facts, len(model.place.views), model.refined))
         gate = Gate(values.gate_config(), artifact.scene, values.map_from_dataset())
         with ExitStack() as stack:  # what is made later is freed earlier
-            publishers = Publishers(node, stack, values, place)
+            publishers = Publishers(node, stack, values, model.place, self._on_pose)
             tf = TfBroadcaster(
                 node, stack, values, diagnostics.facts, report.warn, publishers.publish_base,
                 self._lock)
@@ -73,7 +63,7 @@ class Runtime:
             self._inference = InferenceThread(
                 node, stack, loaded.relocaliser, self._lock, diagnostics, self._results.handle,
                 ImageFailures(values.max_failures, diagnostics, report))
-            _create_services(node, stack, self)
+            create_services(node, stack, self)
             self._input = ImageInput(node, stack, values, diagnostics, loaded.relocaliser,
                                      self._on_image, report.warn)
             self._stack = stack.pop_all()
@@ -109,9 +99,10 @@ class Runtime:
             self._discard_pending()
             self._diagnostics.clear()
 
-    def reset_gate(self) -> None:
-        """Let the next pose be no jump."""
+    def relocalise(self) -> None:
+        """Let the next good pose be taken, wherever it is; `on_request` waits for this."""
         with self._lock:
+            self._asked = True
             self._results.reset_gate()
 
     def seed(self, message: PoseWithCovarianceStamped) -> None:
@@ -131,7 +122,7 @@ class Runtime:
         self._stack.close()
 
     def _stop(self) -> None:
-        self._active = False
+        self._active = self._asked = False
         self._input.expect(False)
         with self._lock:
             self._results.initial_poses.deactivate()
@@ -146,14 +137,17 @@ class Runtime:
         if camera.refusal:
             self._results.report_bad_image(camera.refusal)
             return
-        self._inference.give(partial(frame_from_message, message), camera)
+        with self._lock:  # or an image could slip in behind the pose that answers a request
+            if self._on_request and not self._asked:
+                self._diagnostics.count('images not asked for')
+                return
+            self._inference.give(partial(decode, message), camera)
 
-
-def _load_model(folder: str) -> LoadedArtifact:
-    if not folder:
-        raise InputError('parameter model has to be a model folder. Received: nothing; give one '
-                         'with -p model:=FOLDER')
-    return load(folder)
+    def _on_pose(self) -> None:
+        """Be silent again after the pose that answers a request."""
+        if self._on_request:
+            self._asked = False
+            self._inference.discard_pending()
 
 
 def _facts(artifact: LoadedArtifact, loaded: LoadedRelocaliser,
@@ -162,35 +156,3 @@ def _facts(artifact: LoadedArtifact, loaded: LoadedRelocaliser,
     return {'model': values.model, 'model hash': artifact.digest, 'engine': loaded.engine.name,
             'precision': values.precision, 'device': loaded.engine.device,
             'landmarks': str(len(place.points_m) or 'none')}
-
-
-def _create_services(node: LifecycleNode, stack: ExitStack, runtime: Runtime) -> None:
-    """Create the services and the subscription to initial poses."""
-    for kind, name, callback in ((Trigger, '~/relocalise', _relocalise),
-                                 (Trigger, '~/reset', _reset),
-                                 (SetBool, '~/set_enabled', _set_enabled)):
-        stack.callback(node.destroy_service, node.create_service(
-            kind, name, partial(callback, runtime)))
-    stack.callback(node.destroy_subscription, node.create_subscription(
-        PoseWithCovarianceStamped, 'initialpose', runtime.seed, INITIAL_POSE_QOS))
-
-
-def _relocalise(runtime: Runtime, _: Trigger.Request,
-                response: Trigger.Response) -> Trigger.Response:
-    runtime.reset_gate()
-    response.success, response.message = True, 'the next pose that is good will be accepted'
-    return response
-
-
-def _reset(runtime: Runtime, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-    runtime.reset()
-    response.success, response.message = True, 'poses, path, transforms and counts forgotten'
-    return response
-
-
-def _set_enabled(runtime: Runtime, request: SetBool.Request,
-                 response: SetBool.Response) -> SetBool.Response:
-    runtime.set_enabled(bool(request.data))
-    response.success = True
-    response.message = 'images are answered' if request.data else 'images are ignored'
-    return response

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 import os
 from pathlib import Path
+import shutil
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ from posenet_ros.errors import InputError, PoseNetError
 from posenet_ros.inference import engine, litert_engine
 from posenet_ros.inference import engine_pool as pool
 from posenet_ros.inference.artifact import LITERT_FILE, WEIGHTS_FILE
+from posenet_ros.inference.private_copy import PrivateCopy
 from posenet_ros.networks.config import NetworkConfig
 from posenet_ros.networks.initial_weights import load_initial_weights
 from posenet_ros.networks.network import build
@@ -48,7 +50,7 @@ def model() -> keras.Model:
 def artifact(model: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> Folder:
     folder = tmp_path_factory.mktemp('model')
     export.write_network(model, CONFIG, folder)
-    return SimpleNamespace(network=CONFIG, folder=folder)
+    return SimpleNamespace(network=CONFIG, folder=folder, file=folder.joinpath)
 
 
 def test_engines_give_the_poses_of_the_keras_model(model: keras.Model, artifact: Folder) -> None:
@@ -86,7 +88,8 @@ import numpy as np
 from posenet_ros.inference import engine, engine_pool as pool, litert_engine
 assert not {{'keras', 'tensorflow', 'ai_edge_litert'}} & set(sys.modules)
 engine.has_nvidia_gpu = lambda: False
-artifact = types.SimpleNamespace(folder=__import__('pathlib').Path({str(artifact.folder)!r}))
+folder = __import__('pathlib').Path({str(artifact.folder)!r})
+artifact = types.SimpleNamespace(folder=folder, file=folder.joinpath)
 loaded = engine.load_engine(artifact)
 loaded.predict(np.zeros((1, 96, 64, 3), np.uint8))
 assert loaded.name == 'litert', loaded.name
@@ -148,13 +151,14 @@ def test_another_backend_is_refused(artifact: Folder, monkeypatch: pytest.Monkey
 def test_damaged_files_are_named(artifact: Folder, tmp_path: Path) -> None:
     for file, name in ((LITERT_FILE, 'litert'), (WEIGHTS_FILE, 'tensorflow')):
         (tmp_path / file).write_bytes((artifact.folder / file).read_bytes()[:2000])
-        damaged = SimpleNamespace(network=CONFIG, folder=tmp_path)
+        damaged = SimpleNamespace(network=CONFIG, folder=tmp_path, file=tmp_path.joinpath)
         with pytest.raises(InputError, match=file):
             engine.load_engine(damaged, name)
 
 
 def test_weights_of_another_network_are_refused(artifact: Folder) -> None:
-    other = SimpleNamespace(network=NetworkConfig(head_width=8), folder=artifact.folder)
+    other = SimpleNamespace(network=NetworkConfig(head_width=8), folder=artifact.folder,
+                            file=artifact.file)
     with pytest.raises(InputError, match='does not fit'):
         engine.load_engine(other, 'tensorflow')
 
@@ -195,3 +199,18 @@ def test_the_file_of_a_loaded_network_takes_no_memory(artifact: Folder) -> None:
     before = litert.predict(random_images(CONFIG, 1))
     memory.forget_mapped(file)  # also between two images
     assert np.array_equal(litert.predict(random_images(CONFIG, 1)).position_m, before.position_m)
+
+
+def test_both_engines_run_a_private_copy_whose_folder_is_gone(
+        model: keras.Model, artifact: Folder, tmp_path: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (1, 96, 64, 3), np.uint8)
+    expected = engine.load_engine(artifact, 'litert').predict(image).position_m
+    for name in ('litert', 'tensorflow'):
+        folder = shutil.copytree(artifact.folder, tmp_path / name)
+        with PrivateCopy(folder) as copy:
+            loaded = engine.load_engine(
+                SimpleNamespace(network=CONFIG, folder=folder, file=copy.file), name)
+        for file in folder.iterdir():
+            file.write_bytes(b'\0' * file.stat().st_size)  # in place
+        shutil.rmtree(folder)
+        assert np.abs(loaded.predict(image).position_m - expected).max() < 1e-3

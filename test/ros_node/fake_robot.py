@@ -105,6 +105,13 @@ class FakeRobot:
                 type(message), f'/{self.name}/{topic}', qos)
         self._publishers[key].publish(message)
 
+    def has_subscriber(self, topic: str, kind: type) -> bool:
+        """Return whether the node listens; from now on the robot has a publisher there."""
+        key = topic, kind
+        if key not in self._publishers:
+            self._publishers[key] = self.node.create_publisher(kind, f'/{self.name}/{topic}', 10)
+        return bool(self._publishers[key].get_subscription_count())
+
     # what the robot does
 
     def mount_camera(self, parent: str = 'base_link', child: str = 'camera_optical',

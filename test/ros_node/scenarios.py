@@ -23,7 +23,7 @@ from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.ros_data.messages import pose_from_message, set_stamp
 from ros_helpers import picture_message
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import String
 from std_srvs.srv import Empty, SetBool, Trigger
 from tf2_msgs.msg import TFMessage
@@ -96,6 +96,13 @@ def until(done: Callable[[], object], what: str, timeout_s: float = PATIENCE_S) 
 def pause(seconds: float) -> Script:
     """Let time pass."""
     yield Wait(None, seconds)
+
+
+def connected(robot: FakeRobot) -> Script:
+    """Wait until the node listens to the first image and camera_info to come."""
+    yield from until(lambda: robot.has_subscriber(IMAGE, Image), 'a subscriber of images')
+    yield from until(lambda: robot.has_subscriber(INFO, CameraInfo), 'one of camera_info')
+    yield from pause(0.5)  # for the other direction
 
 
 def told(robot: FakeRobot, *parts: str) -> Script:
@@ -256,7 +263,7 @@ def switched_off_robot_keeps_its_map(robot: FakeRobot) -> Script:
     yield from until(lambda: robot.last_transform('odom') is not None, 'map -> odom')
     future = robot.call(SetBool, 'set_enabled', SetBool.Request(data=False))
     yield from until(future.done, 'set_enabled')
-    yield from pause(0.5)
+    yield from pause(1.5)
     kept, sent = robot.last_transform('odom'), len(robot.transforms)
     robot.stream_colour(OTHER_COLOUR)
     yield from pause(1.0)
@@ -377,6 +384,7 @@ def through(lens: Camera, picture: np.ndarray) -> Callable[[FakeRobot], Image]:
 
 @scenario('R3', model=WALL)
 def another_lens_with_landmarks(robot: FakeRobot) -> Script:
+    yield from connected(robot)
     make = through(OTHER_LENS, wall_view(ON_THE_WALK, OTHER_LENS))
     robot.stream(lambda: make(robot), hz=2)
     yield from told(robot, 'localised by landmarks', f'fx={OTHER_LENS.fx:.1f}')
@@ -392,6 +400,7 @@ def another_lens_with_landmarks(robot: FakeRobot) -> Script:
 def another_lens_that_sees_nothing_known(robot: FakeRobot) -> Script:
     verdicts = robot.keep(DiagnosticArray, 'relocaliser/verdict')
     pictures = robot.keep(Image, 'relocaliser/debug_image')
+    yield from connected(robot)
     make = through(OTHER_LENS, np.full((OTHER_LENS.height, OTHER_LENS.width, 3), 102, np.uint8))
     robot.stream(lambda: make(robot), hz=2)
     yield from told(robot, "camera is unlike the map's", 'posenet landmarks')
@@ -629,6 +638,9 @@ def stamps_an_hour_ahead(robot: FakeRobot) -> Script:
 
 @scenario('K3', max_jump_m=1.0)
 def late_image(robot: FakeRobot) -> Script:
+    yield from connected(robot)
+    robot.publish(INFO, camera_info(CAMERA))
+    yield from pause(0.5)
     now = time.time_ns()
     for i in range(10):
         robot.publish(IMAGE, colour_image(stamp_ns=now + i * 50_000_000))
@@ -647,6 +659,9 @@ def late_image(robot: FakeRobot) -> Script:
 
 @scenario('K3')
 def bag_that_starts_again(robot: FakeRobot) -> Script:
+    yield from connected(robot)
+    robot.publish(INFO, camera_info(CAMERA))
+    yield from pause(0.5)
     now = time.time_ns()
     for offset_s in (0.0, 0.2, 0.4, -60.0, -59.8):
         robot.publish(IMAGE, colour_image(stamp_ns=now + round(offset_s * SECOND)))
@@ -657,6 +672,9 @@ def bag_that_starts_again(robot: FakeRobot) -> Script:
 
 @scenario('K3', use_sim_time=True)
 def clock_that_goes_back(robot: FakeRobot) -> Script:
+    yield from connected(robot)
+    robot.publish(INFO, camera_info(CAMERA))
+    yield from pause(0.5)
     for seconds in (100.0, 100.2, 40.0):
         robot.clock(round(seconds * SECOND))
         yield from pause(0.4)
@@ -775,6 +793,7 @@ def image_with_a_wrong_size(robot: FakeRobot) -> Script:
 def model_that_is_overwritten(robot: FakeRobot) -> Script:
     robot.stream_colour()
     yield from answered(robot, 3)
+    yield from until(lambda: 'model' in robot.values(), 'the model in the diagnostics')
     folder = Path(robot.values()['model'])
     for file in folder.iterdir():
         data = file.read_bytes()

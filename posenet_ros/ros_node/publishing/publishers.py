@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from contextlib import ExitStack
 import time
 
@@ -23,6 +24,7 @@ from posenet_ros.ros_node.publishing.debug_image import DebugImagePublisher
 from posenet_ros.ros_node.publishing.matches import MatchPublisher
 from posenet_ros.ros_node.publishing.place import PlacePublisher
 from posenet_ros.ros_node.publishing.topics import (
+    LATCHED_QOS,
     LATEST_QOS,
     make_header,
     make_publisher,
@@ -41,10 +43,12 @@ class Publishers:
 
     :param stack: destroys the publishers when it is closed.
     :param place: the landmarks and training images, in the map.
+    :param on_pose: called after each pose that was published.
     """
 
     def __init__(self, node: LifecycleNode, stack: ExitStack, values: Parameters,
-                 place: PlaceMap) -> None:
+                 place: PlaceMap, on_pose: Callable[[], None]) -> None:
+        self._on_pose = on_pose
         self._node, self._stack, self._map_frame = node, stack, values.map_frame
         self._place = PlacePublisher(node, stack, place, values.map_frame)
         self._matches = MatchPublisher(node, stack)
@@ -52,7 +56,7 @@ class Publishers:
             [view.map_from_camera.translation_m for view in place.views], (-1, 3)))
         self._poses = self._publisher(PoseStamped, '~/pose', POSE_QOS)
         self._with_covariance = self._publisher(
-            PoseWithCovarianceStamped, '~/pose_with_covariance', POSE_QOS)
+            PoseWithCovarianceStamped, '~/pose_with_covariance', LATCHED_QOS)
         if values.publish_base_pose:
             self._base_poses = self._publisher(
                 PoseWithCovarianceStamped, '~/base_pose_with_covariance', POSE_QOS)
@@ -91,6 +95,7 @@ class Publishers:
             self._smoothed.publish(_with_covariance(pose.header, smooth))
         self._path.append(pose)
         self._publish_path()
+        self._on_pose()
 
     def publish_base(self, estimate: PoseEstimate, stamp_ns: int) -> None:
         """Publish the pose of the robot's base, with the image's stamp, nanoseconds."""

@@ -1,0 +1,1 @@
+"""What others ask of the node: transitions and services, and the model that nodes share."""
