@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 import re
 import sys
@@ -55,6 +54,7 @@ def check_viser() -> None:
 
     :raises PoseNetError: when it is not, or too old.
     """
+    from importlib.metadata import PackageNotFoundError, version
     remedy = f"Install it: pip install 'viser>={VISER[0]}.{VISER[1]}'"
     try:
         found = version('viser')

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 import json
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 from posenet_ros.errors import InputError
 
@@ -19,8 +19,7 @@ SHOWN = 3  # names in a message
 START_BYTES = 4096
 
 
-@dataclass(frozen=True)
-class FolderKind:
+class FolderKind(NamedTuple):
     """
     A kind of folder that a command writes.
 
@@ -41,8 +40,7 @@ class FolderKind:
                 or (self.is_old is not None and self.is_old(path)))
 
 
-@dataclass(frozen=True)
-class FileKind:
+class FileKind(NamedTuple):
     """
     A kind of file that a command writes.
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
 import errno
 import fcntl
 import json
@@ -17,6 +16,7 @@ import os
 from pathlib import Path
 import sys
 import time
+from typing import NamedTuple
 
 from posenet_ros.errors import PoseNetError
 
@@ -28,8 +28,7 @@ class LockedError(PoseNetError):
     """Another process has the lock."""
 
 
-@dataclass(frozen=True)
-class Owner:
+class Owner(NamedTuple):
     """
     The process that has a lock.
 
@@ -97,7 +96,7 @@ class LockFile:
             os.close(self._descriptor)
             raise _locked(file, self.before)
         os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, json.dumps(asdict(Owner.of_this_process())).encode(), 0)
+        os.pwrite(self._descriptor, json.dumps(Owner.of_this_process()._asdict()).encode(), 0)
 
     def release(self) -> None:
         """Remove the file, and give the lock back."""

@@ -90,7 +90,7 @@ def missing(_: str) -> str:
 def test_a_missing_or_old_viser_is_one_line_with_the_command(
         monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], found: object,
         message: str) -> None:
-    monkeypatch.setattr(view, 'version', found)
+    monkeypatch.setattr('importlib.metadata.version', found)
     assert run_cli(lambda: view.main(['model'])) == PoseNetError.exit_code
     error = capsys.readouterr().err
     assert error.startswith(f'error: {message}')
@@ -100,7 +100,7 @@ def test_a_missing_or_old_viser_is_one_line_with_the_command(
 
 def test_a_new_viser_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     for found in ('1.1.1', '1.10.0', '2.0rc1'):
-        monkeypatch.setattr(view, 'version', lambda _, found=found: found)
+        monkeypatch.setattr('importlib.metadata.version', lambda _, found=found: found)
         view.check_viser()
 
 
@@ -115,7 +115,7 @@ def test_what_has_to_be_said_is_printed_and_ctrl_c_ends_cleanly(
         yield MagicMock()
         ended.append(True)
 
-    monkeypatch.setattr(view, 'version', lambda _: '1.1.1')
+    monkeypatch.setattr('importlib.metadata.version', lambda _: '1.1.1')
     monkeypatch.setattr(servers, 'serve', serve)
     monkeypatch.setattr(view, 'Event', MagicMock(
         return_value=MagicMock(wait=MagicMock(side_effect=KeyboardInterrupt))))
