@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Generator, Mapping
+from threading import Lock
 import time
 from typing import Any, NamedTuple
 
@@ -81,6 +82,8 @@ class FakeRobot:
         self.node, self.name = node, name
         self._publishers: dict[tuple[str, type], Any] = {}
         self._subscriptions: list[Any] = []
+        self._lock = Lock()  # two threads publish
+        self.ended = False
         self._odom: Callable[[float], Pose] | None = None
         self._image: Callable[[], Any] | None = None
         self._next_odom_s = self._next_image_s = 0.0
@@ -101,6 +104,7 @@ class FakeRobot:
 
     def close(self) -> None:
         """Listen no more: other robots need the time."""
+        self.ended = True
         for subscription in self._subscriptions:
             self.node.destroy_subscription(subscription)
         self._subscriptions.clear()
@@ -109,16 +113,19 @@ class FakeRobot:
             self, topic: str, message: Any, qos: QoSProfile | int = 10) -> None:  # noqa: ANN401
         """Publish a message on a topic of the robot."""
         key = topic, type(message)
-        if key not in self._publishers:
-            self._publishers[key] = self.node.create_publisher(
-                type(message), f'/{self.name}/{topic}', qos)
+        with self._lock:
+            if key not in self._publishers:
+                self._publishers[key] = self.node.create_publisher(
+                    type(message), f'/{self.name}/{topic}', qos)
         self._publishers[key].publish(message)
 
     def has_subscriber(self, topic: str, kind: type) -> bool:
         """Return whether the node listens; from now on the robot has a publisher there."""
         key = topic, kind
-        if key not in self._publishers:
-            self._publishers[key] = self.node.create_publisher(kind, f'/{self.name}/{topic}', 10)
+        with self._lock:
+            if key not in self._publishers:
+                self._publishers[key] = self.node.create_publisher(
+                    kind, f'/{self.name}/{topic}', 10)
         return bool(self._publishers[key].get_subscription_count())
 
     # what the robot does

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 import shutil
 import sys
+from threading import Thread
 import time
 
 import pytest
@@ -27,6 +28,7 @@ SCENARIOS = [robot for robot in ALL if not CHOSEN or robot.name in CHOSEN]
 DOMAIN = 200
 ROBOTS_OF_A_PROCESS, ROBOTS_AT_A_TIME = 17, 17
 START_TIMEOUT_S, TIMEOUT_S = 60.0, 120.0
+CHECK_PERIOD_S = 0.1  # of what a script waits for
 HOST = Path(__file__).with_name('node_host.py')
 REMAPS = {'image': 'front/image_raw', '/tf': 'tf', '/tf_static': 'tf_static',
           '/diagnostics': 'diagnostics', '/clock': 'clock', '/initialpose': 'initialpose'}
@@ -46,12 +48,15 @@ class Running:
 
     def __init__(self, script: Script) -> None:
         self._script = script
-        self._wait, self._end_s = Wait(None, 0.0), 0.0
+        self._wait, self._end_s, self._next_s = Wait(None, 0.0), 0.0, 0.0
         self.error: BaseException | None = None
         self.ended = False
 
     def step(self, now_s: float) -> None:
         """Go on where what it waits for has happened, or the time is over."""
+        if now_s < self._next_s:
+            return
+        self._next_s = now_s + CHECK_PERIOD_S
         happened = bool(self._wait.done and self._wait.done())
         if self.ended or not (happened or now_s >= self._end_s):
             return
@@ -70,6 +75,8 @@ def run_together(scenarios: Sequence[Scenario], executor: SingleThreadedExecutor
     """Run scripts at the same time, to their ends."""
     robots = {scenario.name: FakeRobot(node, scenario.name) for scenario in scenarios}
     scripts = {s.name: Running(s.script(robots[s.name])) for s in scenarios}
+    ticker = Thread(target=tick_all, args=[list(robots.values())], daemon=True)
+    ticker.start()
     end_s = time.monotonic() + TIMEOUT_S
     while not all(script.ended for script in scripts.values()) and time.monotonic() < end_s:
         due_s = time.monotonic() + 0.01
@@ -77,11 +84,22 @@ def run_together(scenarios: Sequence[Scenario], executor: SingleThreadedExecutor
             executor.spin_once(timeout_sec=0.005)
         for name, script in scripts.items():
             if not script.ended:
-                robots[name].tick()
                 script.step(time.monotonic())
                 if script.ended:
                     robots[name].close()
+    for robot in robots.values():
+        robot.close()
+    ticker.join()
     return scripts
+
+
+def tick_all(robots: Sequence[FakeRobot]) -> None:
+    """Publish what is due until all robots have ended; a thread, as odometry waits for nobody."""
+    while not all(robot.ended for robot in robots):
+        for robot in robots:
+            if not robot.ended:
+                robot.tick()
+        time.sleep(0.005)
 
 
 def write_models(folder: Path) -> None:
