@@ -42,7 +42,8 @@ GROUPS = {
         'image_timeout', 'camera_info_policy', 'max_failures', 'recover_after_s'),
     'Frames and TF': (
         'map_frame', 'camera_frame', 'base_frame', 'odom_frame', 'tf_mode', 'tf_timeout',
-        'tf_publish_rate', 'transform_tolerance', 'map_from_dataset_xyz',
+        'tf_publish_rate', 'tf_smoothing_time', 'transform_tolerance', 'planar',
+        'set_initial_pose', 'initial_pose', 'map_from_dataset_xyz',
         'map_from_dataset_quat_xyzw'),
     'Gate: which poses are withheld': (
         'max_sigma_m', 'max_sigma_deg', 'max_place_score', 'max_distance_m', 'max_jump_m',
