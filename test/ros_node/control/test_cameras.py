@@ -11,6 +11,7 @@ import time
 from geometry_msgs.msg import PoseStamped
 from helpers import ROOT
 from posenet_ros.errors import InputError
+from posenet_ros.inference.engine_pool import EnginePool
 from posenet_ros.ros_data.messages import pose_from_message
 from posenet_ros.ros_node.control.cameras import camera_names, node_options
 from posenet_ros.ros_node.control.shared_models import load_shared
@@ -56,6 +57,7 @@ def test_equal_models_are_loaded_once(model: Path, tmp_path: Path) -> None:
     values = Parameters(model=str(model))
     first = load_shared(values)
     assert load_shared(replace(values, tf_mode='none')) is first
+    assert isinstance(first.loaded.engine, EnginePool)  # one image at a time, of any thread
     assert load_shared(replace(values, map_from_dataset_xyz=(1.0, 0.0, 0.0))) is not first
     other = shutil.copytree(model, tmp_path / 'other')
     assert load_shared(Parameters(model=str(other))) is not first
