@@ -51,32 +51,32 @@ def create_services(node: LifecycleNode, stack: ExitStack, commands: Commands) -
 
 
 def _relocalise(commands: Commands) -> Callable[..., Trigger.Response]:
-    def answer(_: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+    def respond(_: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         commands.relocalise()
         response.success, response.message = True, 'the next pose that is good will be accepted'
         return response
-    return answer
+    return respond
 
 
 def _reinitialise(commands: Commands) -> Callable[..., Empty.Response]:
-    def answer(_: Empty.Request, response: Empty.Response) -> Empty.Response:
+    def respond(_: Empty.Request, response: Empty.Response) -> Empty.Response:
         commands.relocalise()
         return response
-    return answer
+    return respond
 
 
 def _reset(commands: Commands) -> Callable[..., Trigger.Response]:
-    def answer(_: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+    def respond(_: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         commands.reset()
         response.success, response.message = True, 'poses, path, transforms and counts forgotten'
         return response
-    return answer
+    return respond
 
 
 def _set_enabled(commands: Commands) -> Callable[..., SetBool.Response]:
-    def answer(request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+    def respond(request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         commands.set_enabled(bool(request.data))
         response.success = True
         response.message = 'images are answered' if request.data else 'images are ignored'
         return response
-    return answer
+    return respond

@@ -32,7 +32,7 @@ def accept_repeated_transitions(node: LifecycleNode) -> None:
     service = node._service_change_state  # rclpy has no public way
     change_state = service.callback
 
-    def answer(request: ChangeState.Request,
+    def handle(request: ChangeState.Request,
                response: ChangeState.Response) -> ChangeState.Response:
         state, label = node._state_machine.current_state
         if leads_to(request.transition) == state:
@@ -47,7 +47,7 @@ def accept_repeated_transitions(node: LifecycleNode) -> None:
             response.success = False
             return response
 
-    service.callback = answer
+    service.callback = handle
 
 
 def leads_to(transition: Transition) -> int | None:

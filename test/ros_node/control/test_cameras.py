@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+import json
 from pathlib import Path
 import shutil
 import sys
@@ -11,6 +12,8 @@ import time
 from geometry_msgs.msg import PoseStamped
 from helpers import ROOT
 from posenet_ros.errors import InputError
+from posenet_ros.inference.engine_pool import EnginePool
+from posenet_ros.inference.private_copy import sha256
 from posenet_ros.ros_data.messages import pose_from_message
 from posenet_ros.ros_node.control.cameras import camera_names, node_options
 from posenet_ros.ros_node.control.shared_models import load_shared
@@ -56,6 +59,7 @@ def test_equal_models_are_loaded_once(model: Path, tmp_path: Path) -> None:
     values = Parameters(model=str(model))
     first = load_shared(values)
     assert load_shared(replace(values, tf_mode='none')) is first
+    assert isinstance(first.loaded.engine, EnginePool)  # one image at a time, of any thread
     assert load_shared(replace(values, map_from_dataset_xyz=(1.0, 0.0, 0.0))) is not first
     other = shutil.copytree(model, tmp_path / 'other')
     assert load_shared(Parameters(model=str(other))) is not first
@@ -77,6 +81,9 @@ def test_a_home_folder_is_understood(model: Path, monkeypatch: pytest.MonkeyPatc
 def test_errors_name_the_files_of_the_folder(model: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(model, tmp_path / 'model')
     (folder / 'network.tflite').write_bytes(b'x')
+    content = json.loads((folder / 'artifact.json').read_text())
+    content['sha256']['network.tflite'] = sha256(folder / 'network.tflite')  # of no network
+    (folder / 'artifact.json').write_text(json.dumps(content))
     with pytest.raises(InputError, match=rf'{folder}/network\.tflite'):
         load_shared(Parameters(model=str(folder)))
 
