@@ -204,13 +204,13 @@ def test_page_of_few_frames(frames: list[FrameResult]) -> None:
 
 def test_report_that_exists_is_kept_unless_forced(tmp_path: Path) -> None:
     frames = walk(3)
-    (tmp_path / 'report').mkdir()
+    write(tmp_path / 'report', frames)
     (tmp_path / 'report' / 'mine').touch()
     with pytest.raises(InputError, match='--force'):
         write(tmp_path / 'report', frames)
     assert (tmp_path / 'report' / 'mine').exists()
     write(tmp_path / 'report', frames, force=True)
-    assert (tmp_path / 'report' / 'report.json').exists()
+    assert not (tmp_path / 'report' / 'mine').exists()
 
 
 def test_up_is_z_unless_another_axis_is_clearly_flatter() -> None:

@@ -214,7 +214,8 @@ def test_stopped_in_the_second_network_it_goes_on_to_the_same(
         if len(saved) == 3:
             raise KeyboardInterrupt
     monkeypatch.setattr(Checkpoint, 'on_epoch_end', stop)
-    assert train.main(arguments(court, out)) == 1
+    with pytest.raises(KeyboardInterrupt, match='To go on'):
+        train.main(arguments(court, out))
     assert saved == ['member0', 'member0', 'member1']
     assert train.main(arguments(court, out, '--resume')) == 0
     assert saved[3:] == ['member1']

@@ -245,10 +245,10 @@ def damaged(folder: Path, kind: str) -> str:
         file.write_text(file.read_text()[:100])
         return ARTIFACT_FILE
     changes = {'newer': {'format_version': 99}, 'unknown key': {'colour': 'blue'},
-               'wrong hash': {'sha256': content['sha256'] | {WEIGHTS_FILE: '0' * 64}}}
+               'wrong hash': {'sha256': content['sha256'] | {LITERT_FILE: '0' * 64}}}
     (folder / ARTIFACT_FILE).write_text(json.dumps(content | changes[kind]))
     return {'newer': 'format_version', 'unknown key': 'colour',
-            'wrong hash': f'sha256.{WEIGHTS_FILE}'}[kind]
+            'wrong hash': f'sha256.{LITERT_FILE}'}[kind]
 
 
 def test_a_bad_model_fails_configure_and_names_the_file(model: Path, tmp_path: Path) -> None:
