@@ -12,7 +12,7 @@ import time
 
 from helpers import CAMERA
 import numpy as np
-from posenet_ros.inference.artifact import ARTIFACT_FILE, LITERT_FILE, TRAIN_FILE, WEIGHTS_FILE
+from posenet_ros.inference.artifact import ARTIFACT_FILE, LITERT_FILE, TRAIN_FILE
 from posenet_ros.ros_data.messages import stamp_ns
 import pytest
 from ros_helpers import (
