@@ -219,7 +219,7 @@ def test_everything_arrives(path: Path, listener: Listener, tmp_path: Path) -> N
     listener.spin_until(lambda: player.poll() is not None)
     code, said = finish(player)
     assert code == 0, said
-    assert f'{COUNT} of /camera/image_raw' in said
+    assert '41 messages of 3 topics published' in said
     assert 'skipping /thing: the type acme_msgs/msg/Thing is not installed' in said
     assert [bytes(m.data) for m in images] == [picture(i).image.tobytes() for i in range(COUNT)]
     assert [stamp_ns(m.header.stamp) for m in images] == [

@@ -57,8 +57,8 @@ def test_what_is_fused_has_the_size_of_the_state_and_leaves_nothing_adrift() -> 
     assert np.min(values['initial_estimate_covariance']) > 0
 
 
-def test_the_file_is_installed_and_the_readme_says_how_to_use_it() -> None:
+def test_the_file_is_installed_and_the_guide_says_how_to_use_it() -> None:
     assert "glob('config/*.yaml')" in (ROOT / 'setup.py').read_text()
-    readme = (ROOT / 'README.md').read_text()
-    for words in (FILE.name, 'tf_mode:=none', 'publish_base_pose:=true', 'ekf_node'):
-        assert words in readme, words
+    guide = (ROOT / 'doc' / 'guides' / 'kalman_filter.md').read_text()
+    for words in (FILE.name, 'tf_mode:=none', 'publish_base_pose', 'ekf_node'):
+        assert words in guide, words

@@ -144,7 +144,7 @@ def test_the_first_value_and_large_steps_are_taken_at_once() -> None:
 
 def test_it_follows_with_the_time_constant_and_arrives() -> None:
     smooth = SmoothMapFromOdom(0.5)
-    smooth.set(moved(0.0))
+    smooth.jump_to(moved(0.0))
     smooth.follow(moved(0.8), Pose(), 0.1, 10.0)
     assert smooth.at(10.25).translation_m[0] == pytest.approx(0.8 * (1 - np.exp(-0.5)))
     assert smooth.at(10.5).translation_m[0] == pytest.approx(0.8 * (1 - np.exp(-1.0)))
@@ -155,7 +155,7 @@ def test_it_follows_with_the_time_constant_and_arrives() -> None:
 def test_a_robot_far_from_the_origin_of_odom_moves_straight() -> None:
     robot = moved(100.0)
     smooth = SmoothMapFromOdom(0.5)
-    smooth.set(Pose())
+    smooth.jump_to(Pose())
     turned_about_robot = moved(100.0, 10.0) @ robot.inverse()  # moves the origin by 17 m
     smooth.follow(turned_about_robot, robot, 0.1, 0.0)
     between = smooth.at(0.3) @ robot

@@ -160,7 +160,7 @@ class TfBroadcaster:
         map_from_base = planar_pose(map_from_base) if self._values.planar else map_from_base
         if mode is TfMode.MAP_TO_ODOM:
             odom_from_base = self.lookup(self._values.odom_frame, base)
-            self._odom.set(map_from_base @ odom_from_base.inverse())
+            self._odom.jump_to(map_from_base @ odom_from_base.inverse())
         elif mode is TfMode.MAP_TO_BASE:
             self._send(map_from_base, base, self._node.get_clock().now().nanoseconds)
         elif mode is None:

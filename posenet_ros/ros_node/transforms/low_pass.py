@@ -37,7 +37,7 @@ class SmoothMapFromOdom:
         self._odom_from_robot = Pose()
         self._last_s = 0.0
 
-    def set(self, map_from_odom: Pose) -> None:
+    def jump_to(self, map_from_odom: Pose) -> None:
         """Take a value at once, as of an initial pose."""
         self._value = self._target = map_from_odom
 
@@ -55,7 +55,7 @@ class SmoothMapFromOdom:
         self._target, self._odom_from_robot, self._last_s = map_from_odom, odom_from_robot, now_s
         if value is None or not self._time_s or self._step_m(value) > max(
                 MAX_STEP_M, 3 * sigma_m):
-            self.set(map_from_odom)
+            self.jump_to(map_from_odom)
 
     def at(self, now_s: float) -> Pose | None:
         """Return map_from_odom at a time, seconds; None before the first value."""

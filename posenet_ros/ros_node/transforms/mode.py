@@ -12,7 +12,7 @@ from posenet_ros.ros_node.transforms.tree import FrameTree
 class Frames(NamedTuple):
     """The names of the frames; `camera` is empty while it is not known."""
 
-    map: str
+    map_frame: str
     odom: str
     base: str
     camera: str
@@ -72,9 +72,9 @@ def find_taken(tree: FrameTree, frames: Frames, child: str, now_s: float,
 
     :param silence_s: after which a parent on /tf counts no more; one on /tf_static stays.
     """
-    for frame in (child, frames.map):
+    for frame in (child, frames.map_frame):
         link = tree.link(frame)
-        if not link or (frame == frames.map and child not in tree.path_up(frame)):
+        if not link or (frame == frames.map_frame and child not in tree.path_up(frame)):
             continue
         if link.is_static or now_s - link.heard_s <= silence_s:
             return TakenFrame(frame, link.parent, link.is_static)
@@ -89,10 +89,10 @@ def describe_taken(taken: TakenFrame, frames: Frames, publishers: str) -> str:
     """
     topic = '/tf_static' if taken.is_static else '/tf'
     source = f'on {topic}, published by {publishers or "a node that has left"}'
-    if taken.child == frames.map:
-        return f'{frames.map} has the parent {taken.parent} ({source}), which makes a loop'
-    if taken.parent == frames.map:
-        return f'another node sends {frames.map} → {taken.child} ({source})'
+    if taken.child == frames.map_frame:
+        return f'{frames.map_frame} has the parent {taken.parent} ({source}), which makes a loop'
+    if taken.parent == frames.map_frame:
+        return f'another node sends {frames.map_frame} → {taken.child} ({source})'
     return f'{taken.child} has the parent {taken.parent} already ({source})'
 
 
@@ -100,7 +100,7 @@ def advise(taken: TakenFrame, tree: FrameTree, frames: Frames, mode: TfMode) -> 
     """Say what to set, where the frame of a mode is taken."""
     root = tree.path_up(taken.child)[-1]
     better = choose_mode(tree, frames)
-    if frames.map in (taken.child, taken.parent):
+    if frames.map_frame in (taken.child, taken.parent):
         return 'Stop that node (AMCL, SLAM?), or set tf_mode to none'
     if better and better.mode is not mode:
         return f'Set tf_mode to auto or {better.mode.value}'

@@ -103,8 +103,8 @@ class ModeWatch:
         self._facts[FACT] = f'none, because {self._reason}' if taken else str(choice)
         note = f'; nobody else has sent it for {self._silence_s:.0f} s' if again else ''
         if was_sent and was_sent != self._frames.child(choice.mode):
-            note += (f'; {self._frames.map} → {was_sent} is sent no more, but who heard it may '
-                     'keep it until it starts anew')
+            note += (f'; {self._frames.map_frame} → {was_sent} is sent no more, but who heard it '
+                     'may keep it until it starts anew')
         self._node.get_logger().info(f'transform: {self._facts[FACT]}{note}')
 
     def _describe(self, choice: Choice, taken: TakenFrame | None) -> str:

@@ -49,9 +49,9 @@ class OdomBroadcaster:
         """Apply a new `transform_tolerance`."""
         self._values = values
 
-    def set(self, map_from_odom: Pose) -> None:
+    def jump_to(self, map_from_odom: Pose) -> None:
         """Take a value at once, and send it."""
-        self._smooth.set(map_from_odom)
+        self._smooth.jump_to(map_from_odom)
         self._broadcast()
 
     def follow(self, map_from_robot: Pose, odom_from_robot: Pose, sigma_m: float) -> None:

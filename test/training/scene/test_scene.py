@@ -239,8 +239,9 @@ def test_an_output_that_exists_is_kept(
         tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Without --force nothing is replaced; a file in the way of the folder is bad input too."""
     (tmp_path / 'out').mkdir()
+    (tmp_path / 'out' / 'mine').touch()
     assert run_cli(lambda: main(['--out', str(tmp_path / 'out')])) == 2
-    assert '--force' in capsys.readouterr().err
+    assert 'holds mine' in capsys.readouterr().err
     (tmp_path / 'file').touch()
     assert run_cli(lambda: main(['--out', str(tmp_path / 'file' / 'out')])) == 2
     assert capsys.readouterr().err.count('\n') == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 import errno
 import fcntl
 import json
@@ -63,9 +62,9 @@ def test_a_lock_that_was_released_is_free(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize('change', [{'host': 'elsewhere'}, {'namespace': 'pid:[1]'}])
 def test_a_lock_of_another_machine_is_respected(tmp_path: Path, change: dict[str, str]) -> None:
-    owner = replace(Owner.of_this_process(), pid=1, **change)
+    owner = Owner.of_this_process()._replace(pid=1, **change)
     file = tmp_path / '.out.lock'
-    file.write_text(json.dumps(owner.__dict__))
+    file.write_text(json.dumps(owner._asdict()))
     with pytest.raises(LockedError, match=f'machine {owner.host}.*remove {file}'), lock(
             tmp_path / 'out'):
         pass
@@ -79,12 +78,12 @@ def test_without_flock_the_process_number_counts(
 
     monkeypatch.setattr(fcntl, 'flock', unsupported)
     file = tmp_path / '.out.lock'
-    file.write_text(json.dumps(Owner.of_this_process().__dict__))
+    file.write_text(json.dumps(Owner.of_this_process()._asdict()))
     with pytest.raises(LockedError, match=f'process {os.getpid()}'), lock(tmp_path / 'out'):
         pass
     ended = subprocess.Popen([sys.executable, '-c', ''])
     ended.wait(20)
-    file.write_text(json.dumps(replace(Owner.of_this_process(), pid=ended.pid).__dict__))
+    file.write_text(json.dumps(Owner.of_this_process()._replace(pid=ended.pid)._asdict()))
     with lock(tmp_path / 'out'):
         assert locks.read_owner(file) is not None
 
