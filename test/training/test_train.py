@@ -24,6 +24,7 @@ from posenet_ros.training.data.batches import Batches
 from posenet_ros.training.data.datasets import read_dataset
 from posenet_ros.training.data.images import load_images
 from posenet_ros.training.export.quantisation import may_be_faster
+from posenet_ros.training.fitting.callbacks import StartEpoch
 from posenet_ros.training.fitting.network_setup import make_network, network_config
 from posenet_ros.training.fitting.presets import load_preset
 from posenet_ros.training.pipelines import training_run
@@ -160,13 +161,12 @@ def test_killed_and_resumed_gives_the_same_curve(
 def test_ctrl_c_leaves_the_last_epoch_and_no_model(
         court: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str]) -> None:
-    def interrupted(self: Batches, index: int) -> object:
-        if self.epoch == first:
+    def interrupted(self: StartEpoch, epoch: int, logs: object = None) -> None:
+        if epoch == first:
             raise KeyboardInterrupt
-        return given(self, index)
+        self.batches.epoch = epoch
 
-    given = Batches.__getitem__
-    monkeypatch.setattr(Batches, '__getitem__', interrupted)
+    monkeypatch.setattr(StartEpoch, 'on_epoch_begin', interrupted)
     for first, expected in ((0, 'stopped before an epoch was done'), (1, 'To go on: ')):
         assert run_cli(lambda: train.main(arguments(court, tmp_path / 'model'))) == 1
         assert expected in capsys.readouterr().err.splitlines()[-1]
