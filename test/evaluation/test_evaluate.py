@@ -292,6 +292,24 @@ def test_bad_dataset_line_is_named(
     assert not (tmp_path / 's').exists()
 
 
+def test_a_damaged_image_of_another_place_is_left_out_and_told(
+        model: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    whole = (data / 'seq1' / '000.png').read_bytes()
+    other = tmp_path / 'other'
+    other.mkdir()
+    for i in range(12):
+        (other / f'{i:02}.png').write_bytes(damaged_in_the_middle(whole) if i == 7 else whole)
+    words = ('--model', model, '--data', data, '--out-of-place', other, '--out')
+    assert run(*words, tmp_path / 'r') == 0
+    assert '1 bad rows or images were left out' in capsys.readouterr().out
+    report = read(tmp_path / 'r')
+    assert report['out_of_place']['frames'] == 11
+    assert '07.png has to be readable' in report['data']['reasons_for_rejection'][0]
+    (other / '08.png').write_bytes(damaged_in_the_middle(whole))
+    assert run(*words, tmp_path / 's') == 2
+    assert '2 of 12 lines are bad' in capsys.readouterr().err
+
+
 def test_existing_report_is_refused_before_any_work(
         model: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     words = ('--model', tmp_path / 'absent', '--data', tmp_path / 'none', '--out', tmp_path / 'r')
