@@ -3,6 +3,7 @@
 # make test   everything that checks the project
 # make test-kilted   the node's tests with the wheels of ROS 2 Kilted, fed by a Jazzy player
 # make test-browser   posenet view in a headless Chromium
+# make test-soak   twenty minutes of faults, then 2,000 messages of nonsense
 # make test-all   all of these, and make docs
 # make bench  the speed of each stage and engine
 # make docs   the documentation: doc/_build/html/index.html; make linkcheck follows its links to other sites
@@ -24,7 +25,7 @@ PIP := $(RUN) -m pip install --quiet --quiet --disable-pip-version-check
 INTERFACES := $(shell find ros_from_pypi -type f -not -path "*pycache*" 2>/dev/null)
 INSTALLED := setup.py package.xml $(wildcard launch/* config/* scripts/*) $(shell find -L posenet_ros -type f -not -path '*__pycache__*')
 
-.PHONY: demo test test-kilted test-all test-browser bench docs linkcheck lock install clean prerequisites
+.PHONY: demo test test-kilted test-all test-browser test-soak bench docs linkcheck lock install clean prerequisites
 
 demo: $(VENV)/.installed
 	@$(RUN) -m posenet_ros.training.demo $(DEMO)
@@ -35,10 +36,14 @@ test: $(VENV)/.colcon
 test-kilted: $(VENV)/.installed
 	@PYTHON='$(PYTHON)' VENV='$(VENV)' sh ros_from_pypi/test_kilted.sh
 
-test-all: test test-kilted test-browser docs
+test-all: test test-kilted test-browser test-soak docs
 
 test-browser: $(VENV)/.installed-view
 	@$(RUN) -m pytest test/browser
+
+test-soak: $(VENV)/.installed-test
+	@$(RUN) -m test.soak --minutes 20
+	@$(RUN) -m test.fuzz --messages 2000
 
 bench: $(VENV)/.installed-bench
 	@$(RUN) -m posenet_ros.training.bench
