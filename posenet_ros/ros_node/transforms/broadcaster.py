@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager, ExitStack
 import time
 from typing import Any
 
-from posenet_ros.errors import InputError
 from posenet_ros.geometry.estimate import PoseEstimate
 from posenet_ros.geometry.frames import frame_name
 from posenet_ros.geometry.pose import Pose
@@ -207,9 +206,8 @@ class TfBroadcaster:
             pending = self._waiting[0]
             try:
                 self._compose(pending)
-            except InputError as error:  # of an estimate alone: this is called by a timer, too
-                if isinstance(error, MissingTransformError) and (
-                        time.monotonic() < pending.until_s):
+            except MissingTransformError as error:
+                if time.monotonic() < pending.until_s:
                     self._retry.reset()  # look again soon
                     return
                 self._report_missing(str(error))

@@ -139,8 +139,6 @@ class InitialPoses:
         except MissingTransformError as error:
             self._wait_on(pose, str(error))
             return
-        except InputError as error:
-            self._warn('initial pose refused', str(error))
         self.clear()
 
     def _place(self, pose: InitialPose) -> None:
