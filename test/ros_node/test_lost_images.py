@@ -27,6 +27,7 @@ NAMES = ('answered', 'dropped', 'bad', 'rejected', 'failed')  # how a received i
     ([7, 9, 20], 1, [0, 1, 10]),
     ([7, 9, 12], 2, [0, 0, 0]),  # two publishers, whose numbers mix
     ([7, 9, 1, 3], 1, [0, 1, 0, 1]),  # another publisher begins
+    ([7, 7, 8], 1, [0, 0, 0]),
     ([None, 9, None, 12], 1, [0, 0, 0, 0])])  # the middleware does not say it
 def test_gaps_in_the_numbers_are_lost_images(
         numbers: list[int | None], publishers: int, lost: list[int]) -> None:

@@ -146,3 +146,40 @@ def test_shutdown_from_any_state_50_times_leaks_nothing(model: Path) -> None:
     threads, memory = zip(*found['measured'], strict=True)
     assert threads[-1] <= threads[10]
     assert memory[-1] - memory[10] < 2_000_000  # bytes
+
+
+CLEANED_UP = """
+import sys, time
+import rclpy
+from lifecycle_msgs.srv import ChangeState
+from posenet_ros.ros_node.control import shared_models
+from posenet_ros.ros_node.lifecycle_node import RelocaliserNode
+
+rclpy.init(args=sys.argv)
+executor = rclpy.executors.SingleThreadedExecutor()
+node, manager = RelocaliserNode(), rclpy.create_node('manager', use_global_arguments=False)
+node.autostart()
+executor.add_node(node)
+executor.add_node(manager)
+client = manager.create_client(ChangeState, '/relocaliser/change_state')
+client.wait_for_service()
+print(len(shared_models._models))
+for transition in (4, 2):  # deactivate, clean up
+    request = ChangeState.Request()
+    request.transition.id = transition
+    future = client.call_async(request)
+    executor.spin_until_future_complete(future, 10.0)
+    assert future.result().success
+end = time.monotonic() + 10
+while shared_models._models and time.monotonic() < end:
+    executor.spin_once(0.1)
+print(len(shared_models._models))
+rclpy.try_shutdown()
+"""
+
+
+def test_cleanup_by_a_lifecycle_manager_frees_the_network(model: Path) -> None:
+    done = subprocess.run(node_command(CLEANED_UP, model=model), env=environment(DOMAIN + 1),
+                          capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ['1', '0']

@@ -32,6 +32,6 @@ class LostImages:
             not say it.
         """
         last, self._last = self._last, number
-        if last is None or number is None or number <= last + 1:  # a publisher begins with 1
+        if last is None or number is None or number <= last:  # a publisher begins with 1
             return 0
         return number - last - 1 if self._count_publishers() == 1 else 0

@@ -37,6 +37,7 @@ from posenet_ros.training.bench.parts.node_watch import (
     NodeWatch,
     settled_report,
 )
+from posenet_ros.training.bench.parts.start import node_startup
 from posenet_ros.training.bench.timing import cpu_s, memory_mb
 from posenet_ros.utils.processes import start_module
 from posenet_ros.utils.ros_environment import prepare_environment
@@ -148,22 +149,13 @@ def measure_run(feed: Feed, options: argparse.Namespace) -> tuple[dict[str, Any]
                 m['now'] - m['shared'] for m in memory)}}, stamps
 
 
-def start_node(options: argparse.Namespace, autostart: bool
-               ) -> AbstractContextManager[subprocess.Popen[bytes]]:
-    """Run the node for the time of a block."""
+def start_node(options: argparse.Namespace) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    """Run the node for the time of a block; it waits to be configured."""
     return start_module(
         'posenet_ros.node', '--ros-args', '--log-level', 'error', '-r', '__ns:=/cam0',
         '-p', f'model:={options.model.resolve()}', '-p', f'engine:={options.engine}',
         '-p', f'refine:={"auto" if options.refine == "auto" else "false"}',
-        '-p', f'autostart:={str(autostart).lower()}', stop_timeout_s=STOP_TIMEOUT_S)
-
-
-def time_start(options: argparse.Namespace, cameras: Cameras) -> float:
-    """Start a node; return the seconds until it has told us that it is active."""
-    begun_s = time.monotonic()
-    with start_node(options, autostart=True):
-        Lifecycle(cameras).wait_for('active')
-        return time.monotonic() - begun_s
+        '-p', 'autostart:=false', stop_timeout_s=STOP_TIMEOUT_S)
 
 
 def measure(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
@@ -173,12 +165,14 @@ def measure(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     artifact = load(options.model)
     refine = options.refine == 'auto' and has_landmarks(artifact)
     stages = stage_cpu_ms(options.model, images, refine)
+    start_s = node_startup(options.model)['wall_s']
     cameras = Cameras(1, artifact.camera.scaled(width, height), images)
     watch, ages_file = NodeWatch(cameras.node), scratch / 'ages.json'
     with ExitStack() as stack:
-        ready_s = {'process start to active': time_start(options, cameras)}
-        pid = stack.enter_context(start_node(options, autostart=False)).pid
-        ready_s['configure to active'] = Lifecycle(cameras).start()
+        pid = stack.enter_context(start_node(options)).pid
+        ready_s = {'process start to network loaded and warmed up': start_s,
+                   'configure to active, as a lifecycle manager sees it':
+                   Lifecycle(cameras).start()}
         with start_module('posenet_ros.training.bench.parts.transport', TOPIC, ages_file,
                           stop_timeout_s=STOP_TIMEOUT_S):
             found, stamps = measure_run(Feed(cameras, watch, pid), options)
