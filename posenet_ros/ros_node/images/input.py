@@ -11,7 +11,7 @@ from posenet_ros.localisation.query_camera import QueryCamera
 from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.ros_node.diagnostics import Diagnostics
 from posenet_ros.ros_node.images.camera_policy import CameraPolicy
-from posenet_ros.ros_node.images.lost import LostImages
+from posenet_ros.ros_node.images.message_loss import LostImages
 from posenet_ros.ros_node.images.no_image import several_publishers, Silence, why_no_image
 from posenet_ros.ros_node.images.no_pose import WithheldPoses
 from posenet_ros.ros_node.images.subscriptions import (
@@ -125,7 +125,7 @@ class ImageInput:
         """Try the other transport, and say why no image arrives."""
         wanted, other = self._subscriptions.image_topics()
         if self._subscriptions.follow(wanted, other):
-            self._lost.forget()
+            self._lost.reset()
             self._diagnostics.facts['images'] = self._subscriptions.description
             self._node.get_logger().info(
                 f'images are taken from {self._subscriptions.description}: it has a publisher')

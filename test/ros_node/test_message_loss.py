@@ -6,7 +6,7 @@ from pathlib import Path
 import signal
 import time
 
-from posenet_ros.ros_node.images.lost import LostImages
+from posenet_ros.ros_node.images.message_loss import LostImages
 import pytest
 from ros_helpers import (
     connected,
@@ -38,7 +38,7 @@ def test_gaps_in_the_numbers_are_lost_images(
 def test_another_topic_begins_anew() -> None:
     images = LostImages(lambda: 1)
     images.before(3)
-    images.forget()
+    images.reset()
     assert images.before(90) == 0
 
 

@@ -20,7 +20,7 @@ class LostImages:
         self._count_publishers = count_publishers
         self._last: int | None = None
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Begin anew: the images are another topic's."""
         self._last = None
 
