@@ -98,9 +98,10 @@ def node_rows(run: Mapping[str, Any]) -> list[list[str]]:
     rows += [[f'age when the pose was published, {name}; transport alone; more, ms',
               f'{age[name]:.1f}; {alone[name]:.1f}; {age[name] - alone[name]:.1f}']
              for name in ('p50', 'p95')]
-    rows += [['CPU of the node for an image that was localised, ms',
-              f'{run["cpu_ms_per_localised_image"]:.1f}']]
-    rows += [[f'- {stage}', f'{value:.1f}'] for stage, value in run['stages_cpu_ms'].items()]
+    rows += [['CPU of the node, cores', f'{run["cpu_s"] / run["seconds"]:.2f}']]
+    rows += [[f'- {stage}, of an image that was localised, ms', f'{value:.1f}']
+             for stage, value in run['stages_cpu_ms'].items()]
+    rows += [['- the rest, of an image that came, ms', f'{run["rest_cpu_ms"]:.1f}']]
     rows += [[f'memory, {name}, MB', f'{value:.0f}'] for name, value in run['memory_mb'].items()]
     return rows + [[f'{name}, s', f'{value:.2f}'] for name, value in run['ready_s'].items()]
 

@@ -31,6 +31,7 @@ START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0
 SETTLE_S = 1.0
 INFO_EVERY = 10  # images
+POLL_S = 0.02
 NS = 1_000_000_000
 
 
@@ -94,8 +95,7 @@ class Cameras:
         for i in range(round(seconds * rate_hz)):
             if done and done():
                 return
-            self._executor.spin_once(timeout_sec=0)
-            time.sleep(max(start + i / rate_hz - time.monotonic(), 0))
+            self.spin_until(start + i / rate_hz)
             message = next(self._messages)
             for publisher, sent in zip(self._publishers, self.sent_ns, strict=True):
                 stamp = time.time_ns()
@@ -108,10 +108,16 @@ class Cameras:
 
     def spin_for(self, seconds: float, done: Callable[[], bool] | None = None) -> bool:
         """Take messages for a while, or until `done()` is true. Returns whether it is."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and not (done and done()):
-            self._executor.spin_once(timeout_sec=0.02)
+        end_s = time.monotonic() + seconds
+        while time.monotonic() < end_s and not (done and done()):
+            self.spin_until(min(time.monotonic() + POLL_S, end_s))
         return bool(done and done())
+
+    def spin_until(self, end_s: float) -> None:
+        """Take messages until a time of the monotonic clock."""
+        self._executor.spin_once(timeout_sec=0)
+        while (left_s := end_s - time.monotonic()) > 0:
+            self._executor.spin_once(timeout_sec=left_s)
 
 
 def node_command(options: argparse.Namespace, number: int) -> list[object]:
