@@ -38,6 +38,7 @@ BAG_SECONDS = 20
 CALM_S, SHORT_CALM_S = 3.0, 1.0  # between two faults
 SHORT_MINUTES = 2.0  # a run that is shorter has less calm, and no slope to speak of
 RECOVERY_FRAMES = 2
+SHORT_RECOVERY_FRAMES = RATE_HZ  # of a short run, beside other tests: a second
 MAX_SLOPE_MB_PER_HOUR = 1.0
 MAX_GROWTH_MB = 4.0  # of a short run, after its warm-up
 WARM_UP_S = 60.0  # a third of a short run
@@ -249,7 +250,8 @@ def report(soak: Soak, faults: Counter[str], minutes: float) -> bool:
     return (lives and not soak.wrong_stamps and not grows(soak.memory, minutes)
             and 0 <= uncounted(values) <= 1  # one is in the network
             and set(faults) == {fault.__name__ for fault in soak.faults()}
-            and max(soak.recoveries.values()) <= RECOVERY_FRAMES)
+            and max(soak.recoveries.values()) <= (
+                SHORT_RECOVERY_FRAMES if minutes < SHORT_MINUTES else RECOVERY_FRAMES))
 
 
 def run(minutes: float, folder: Path, model: Path) -> bool:
