@@ -127,9 +127,9 @@ def _check_medians(evaluation: Evaluation, limits: ByUnit[float], which: str) ->
     if not (found.translation_m <= limits.translation_m
             and found.rotation_deg <= limits.rotation_deg):
         raise PoseNetError(
-            f'expected a median error {which} of at most {rounded_length(limits.translation_m)} and '
-            f'{angle(limits.rotation_deg)}. Received: {rounded_length(found.translation_m)} and '
-            f'{angle(found.rotation_deg)}')
+            f'expected a median error {which} of at most '
+            f'{rounded_length(limits.translation_m)} and {angle(limits.rotation_deg)}. Received: '
+            f'{rounded_length(found.translation_m)} and {angle(found.rotation_deg)}')
 
 
 def command(name: str = 'posenet') -> str:
