@@ -32,6 +32,7 @@ from rcl_interfaces.srv import SetParameters
 import rclpy
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
@@ -315,6 +316,17 @@ class Peer:
 def values_of(status: DiagnosticStatus) -> dict[str, str]:
     """Return the status's values."""
     return {item.key: item.value for item in status.values}
+
+
+@contextmanager
+def idle_node(domain: int) -> Iterator[Node]:
+    """Make a node that nobody spins, for the time of a block; nobody talks in its domain."""
+    context = Context()
+    rclpy.init(context=context, args=[], domain_id=domain)
+    node = Node('test', context=context, start_parameter_services=False)
+    yield node
+    node.destroy_node()
+    rclpy.shutdown(context=context)
 
 
 @contextmanager

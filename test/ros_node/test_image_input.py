@@ -15,11 +15,8 @@ from posenet_ros.ros_node.diagnostics import Diagnostics
 from posenet_ros.ros_node.images import input as image_input
 from posenet_ros.ros_node.images.input import CAMERA_WAIT_S, ImageInput
 from posenet_ros.ros_node.parameters import Parameters
-from posenet_ros.utils.ros_environment import prepare_environment
 import pytest
-import rclpy
-from rclpy.context import Context
-from rclpy.node import Node
+from ros_helpers import idle_node
 
 DOMAIN = 93  # where nobody talks
 
@@ -40,13 +37,9 @@ class Input:
 
 @pytest.fixture
 def images(monkeypatch: pytest.MonkeyPatch) -> Iterator[Input]:
-    prepare_environment()
-    context = Context()
-    rclpy.init(context=context, args=[], domain_id=DOMAIN)
-    node = Node('test', context=context, start_parameter_services=False)
     relocaliser = Relocaliser(
         lambda batch: Prediction(np.zeros((1, 3)), np.array([[0.0, 0, 0, 1]])), tiny_artifact())
-    with ExitStack() as stack:
+    with idle_node(DOMAIN) as node, ExitStack() as stack:
         handed: list[tuple[object, QueryCamera]] = []
         found = Input(ImageInput(
             node, stack, Parameters(), Diagnostics(), relocaliser,
@@ -55,8 +48,6 @@ def images(monkeypatch: pytest.MonkeyPatch) -> Iterator[Input]:
         monkeypatch.setattr(image_input.time, 'monotonic', lambda: found.now_s)
         found.input.expect(True)
         yield found
-    node.destroy_node()
-    rclpy.shutdown(context=context)
 
 
 def test_without_camera_info_only_the_first_image_waits(images: Input) -> None:
