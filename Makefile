@@ -4,6 +4,8 @@
 # make test-kilted   the node's tests with the wheels of ROS 2 Kilted, fed by a Jazzy player
 # make test-browser   posenet view in a headless Chromium
 # make test-soak   twenty minutes of faults, then 2,000 messages of nonsense
+# make test-apt   the tests with the versions of NumPy, OpenCV and matplotlib of Ubuntu 24.04's apt
+# make test-demo   the demo from nothing in a folder of its own; fails where the machine was too busy
 # make test-all   all of these, and make docs
 # make bench  the speed of each stage and engine
 # make docs   the documentation: doc/_build/html/index.html; make linkcheck follows its links to other sites
@@ -25,7 +27,8 @@ PIP := $(RUN) -m pip install --quiet --quiet --disable-pip-version-check
 INTERFACES := $(shell find ros_from_pypi -type f -not -path "*pycache*" 2>/dev/null)
 INSTALLED := setup.py package.xml $(wildcard launch/* config/* scripts/*) $(shell find -L posenet_ros -type f -not -path '*__pycache__*')
 
-.PHONY: demo test test-kilted test-all test-browser test-soak bench docs linkcheck lock install clean prerequisites
+.PHONY: demo test test-kilted test-browser test-soak test-apt test-demo test-all bench docs linkcheck lock install clean \
+  prerequisites
 
 demo: $(VENV)/.installed
 	@$(RUN) -m posenet_ros.training.demo $(DEMO)
@@ -36,7 +39,14 @@ test: $(VENV)/.colcon
 test-kilted: $(VENV)/.installed
 	@PYTHON='$(PYTHON)' VENV='$(VENV)' sh ros_from_pypi/test_kilted.sh
 
-test-all: test test-kilted test-browser test-soak docs
+test-apt: $(VENV)/.installed-test
+	@VENV='$(VENV)' WORKERS='$(WORKERS)' sh ros_from_pypi/test_apt.sh
+
+test-demo: $(VENV)/.installed
+	@rm -rf $(VENV)/demo
+	@$(RUN) -m posenet_ros.training.demo --out $(VENV)/demo --strict
+
+test-all: test test-kilted test-browser test-soak test-apt test-demo docs
 
 test-browser: $(VENV)/.installed-view
 	@$(RUN) -m pytest test/browser
@@ -55,8 +65,8 @@ docs: $(VENV)/.docs
 linkcheck: $(VENV)/.docs
 	@$(VENV)/docs/bin/python -m sphinx -q -b linkcheck doc doc/_build/linkcheck
 
-# Kilted and colcon have environments of their own, whose packages differ.
-LOCKED := $(filter-out %-kilted.txt %-colcon.txt %.lock.txt,$(sort $(wildcard requirements*.txt)))
+# Kilted, colcon and apt's versions have places of their own, for their packages differ.
+LOCKED := $(filter-out %-kilted.txt %-colcon.txt %-apt.txt %.lock.txt,$(sort $(wildcard requirements*.txt)))
 lock: | $(VENV)/bin/python
 	@$(PIP) uv==0.13.9
 	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 $(UPGRADE) \

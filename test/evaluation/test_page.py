@@ -10,7 +10,7 @@ import re
 from helpers import tiny_artifact
 import numpy as np
 from posenet_ros.evaluation.report.build import build_report, Evaluation
-from posenet_ros.evaluation.report.drawing import drawing, logarithmic_lengths
+from posenet_ros.evaluation.report.drawing import drawing, logarithmic_lengths, NOT_DRAWN
 from posenet_ros.evaluation.report.page import html_page
 from posenet_ros.evaluation.results import FrameResult, WorstFrame
 from posenet_ros.geometry.estimate import diagonal_covariance
@@ -78,7 +78,9 @@ def evaluation() -> Evaluation:
 @cache
 def text() -> str:
     one = evaluation()
-    return html_page(build_report(one), one)
+    page = html_page(build_report(one), one)
+    assert NOT_DRAWN not in page
+    return page
 
 
 def test_the_page_is_one_file_that_needs_no_network() -> None:

@@ -98,6 +98,14 @@ def test_own_arguments() -> None:
     assert own_arguments(line) == ['bag', '--loop']
 
 
+@pytest.mark.parametrize(('line', 'meant'), [
+    (['-p', 'model:=/m'], '-p model:=/m'), (['bag', '-r', '/a:=/b'], '-r /a:=/b'),
+    (['model:=/m'], '-p model:=/m'), (['--ros-args', '--', '__node:=x'], '-p __node:=x')])
+def test_arguments_for_ros_stand_behind_their_mark(line: list[str], meant: str) -> None:
+    with pytest.raises(InputError, match=rf'write --ros-args {meant}$'):
+        own_arguments(line)
+
+
 @pytest.mark.parametrize(('arguments', 'expected'), [
     (['none'], 'no such bag'),
     (['{path}', '--topics', '/nothing'], r'Received: /nothing; the bag has /camera/camera_info'),
