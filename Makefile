@@ -1,6 +1,7 @@
 # make demo   everything from nothing: install, scene, training, bag, live node, report;
 #             after Ctrl-C it goes on, and what is there is not made again
-# make test   everything that checks the project
+# make test   everything that checks the project, but for what takes long
+# make test-long   the tests that take over twenty seconds each
 # make test-kilted   the node's tests with the wheels of ROS 2 Kilted, fed by a Jazzy player
 # make test-browser   posenet view in a headless Chromium
 # make test-soak   twenty minutes of faults, then 2,000 messages of nonsense
@@ -27,7 +28,7 @@ PIP := $(RUN) -m pip install --quiet --quiet --disable-pip-version-check
 INTERFACES := $(shell find ros_from_pypi -type f -not -path "*pycache*" 2>/dev/null)
 INSTALLED := setup.py package.xml $(wildcard launch/* config/* scripts/*) $(shell find -L posenet_ros -type f -not -path '*__pycache__*')
 
-.PHONY: demo test test-kilted test-browser test-soak test-apt test-demo test-all bench docs linkcheck lock install clean \
+.PHONY: demo test test-long test-kilted test-browser test-soak test-apt test-demo test-all bench docs linkcheck lock install clean \
   prerequisites
 
 demo: $(VENV)/.installed
@@ -35,6 +36,9 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.colcon
 	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+test-long: $(VENV)/.colcon
+	@$(RUN) -m pytest -m long
 
 test-kilted: $(VENV)/.installed
 	@PYTHON='$(PYTHON)' VENV='$(VENV)' sh ros_from_pypi/test_kilted.sh
@@ -46,7 +50,7 @@ test-demo: $(VENV)/.installed
 	@rm -rf $(VENV)/demo
 	@$(RUN) -m posenet_ros.training.demo --out $(VENV)/demo --strict
 
-test-all: test test-kilted test-browser test-soak test-apt test-demo docs
+test-all: test test-long test-kilted test-browser test-soak test-apt test-demo docs
 
 test-browser: $(VENV)/.installed-view
 	@$(RUN) -m pytest test/browser

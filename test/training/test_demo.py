@@ -323,6 +323,7 @@ def run_until(folder: Path, pattern: str, number: int = signal.SIGINT,
     return lines.splitlines(), said
 
 
+@pytest.mark.long
 def test_a_demo_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
     """An interrupt leaves one line, no process and nothing half-written; nothing is done twice."""
     demo = tmp_path / 'demo'
