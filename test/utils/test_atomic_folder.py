@@ -28,6 +28,22 @@ def test_a_folder_appears_when_it_is_whole(tmp_path: Path) -> None:
     assert (tmp_path / 'deep' / 'out' / 'file').read_text() == 'x'
 
 
+def test_who_may_read_a_result_is_for_the_umask_to_say(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        with new_folder(tmp_path / 'out') as folder:
+            (folder / 'file').touch()
+        with new_file(tmp_path / 'file') as file:
+            file.touch()
+        (tmp_path / 'resumable').mkdir()
+        write_part(tmp_path / 'resumable', SCENE.mark, 'one')
+    finally:
+        os.umask(before)
+    modes = {name: (tmp_path / name).stat().st_mode & 0o777
+             for name in ('out', 'out/file', 'file', 'resumable/out')}
+    assert modes == {'out': 0o750, 'out/file': 0o640, 'file': 0o640, 'resumable/out': 0o750}
+
+
 @pytest.mark.parametrize('error', [ValueError, KeyboardInterrupt])
 def test_an_error_or_interrupt_leaves_nothing(
         tmp_path: Path, error: type[BaseException]) -> None:
