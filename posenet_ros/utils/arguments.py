@@ -125,7 +125,8 @@ def own_arguments(arguments: Sequence[str]) -> list[str]:
 
     :raises InputError: on a parameter or a remapping that stands outside.
     """
-    own, for_ros = [], False
+    own: list[str] = []
+    for_ros = False
     for argument in arguments:
         if argument == '--ros-args':
             for_ros = True

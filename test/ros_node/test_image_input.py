@@ -25,14 +25,14 @@ DOMAIN = 93  # where nobody talks
 class Input:
     """An input whose clock stands still, and what it handed over: (image, camera)."""
 
-    input: ImageInput
+    subject: ImageInput
     now_s: float = 100.0
     handed: list[tuple[object, QueryCamera]] = field(default_factory=list)
 
     def image_comes(self, image: object, after_s: float) -> None:
         """Let an image come some time after what was last."""
         self.now_s += after_s
-        self.input._on_message(image)
+        self.subject._on_message(image)
 
 
 @pytest.fixture
@@ -46,17 +46,17 @@ def images(monkeypatch: pytest.MonkeyPatch) -> Iterator[Input]:
             lambda image, camera: handed.append((image, camera)), lambda what, why: None),
             handed=handed)
         monkeypatch.setattr(image_input.time, 'monotonic', lambda: found.now_s)
-        found.input.expect(True)
+        found.subject.expect(True)
         yield found
 
 
 def test_without_camera_info_only_the_first_image_waits(images: Input) -> None:
     images.image_comes('first', 0)
     images.now_s += CAMERA_WAIT_S - 0.01
-    images.input._watch()
+    images.subject._watch()
     assert images.handed == []
     images.now_s += 0.02
-    images.input._watch()
+    images.subject._watch()
     for image, after_s in (('second', 0.01), ('third', 0.1), ('after a pause', 60.0)):
         images.image_comes(image, after_s)
         assert images.handed[-1] == (image, QueryCamera()), 'at once, by the camera of the model'
@@ -71,6 +71,6 @@ def test_images_of_the_first_moment_are_handed_over_the_last_alone(images: Input
 
 def test_camera_info_ends_the_waiting(images: Input) -> None:
     images.image_comes('first', 0)
-    images.input._on_camera_info(camera_message(CAMERA, 1, 'camera'))
+    images.subject._on_camera_info(camera_message(CAMERA, 1, 'camera'))
     images.image_comes('second', 0.01)
     assert images.handed == [('first', QueryCamera(CAMERA)), ('second', QueryCamera(CAMERA))]
