@@ -32,7 +32,7 @@ class Input:
     def image_comes(self, image: object, after_s: float) -> None:
         """Let an image come some time after what was last."""
         self.now_s += after_s
-        self.subject._on_message(image)
+        self.subject._on_message(image, None)
 
 
 @pytest.fixture
