@@ -1,8 +1,12 @@
 # make demo   everything from nothing: install, scene, training, bag, live node, report;
 #             after Ctrl-C it goes on, and what is there is not made again
-# make test   everything that checks the project
+# make test   everything that checks the project, but for what takes long
+# make test-long   the tests that take over twenty seconds each
 # make test-kilted   the node's tests with the wheels of ROS 2 Kilted, fed by a Jazzy player
 # make test-browser   posenet view in a headless Chromium
+# make test-soak   twenty minutes of faults, then 2,000 messages of nonsense
+# make test-apt   the tests with the versions of NumPy, OpenCV and matplotlib of Ubuntu 24.04's apt
+# make test-demo   the demo from nothing in a folder of its own; fails where the machine was too busy
 # make test-all   all of these, and make docs
 # make bench  the speed of each stage and engine
 # make docs   the documentation: doc/_build/html/index.html; make linkcheck follows its links to other sites
@@ -24,7 +28,8 @@ PIP := $(RUN) -m pip install --quiet --quiet --disable-pip-version-check
 INTERFACES := $(shell find ros_from_pypi -type f -not -path "*pycache*" 2>/dev/null)
 INSTALLED := setup.py package.xml $(wildcard launch/* config/* scripts/*) $(shell find -L posenet_ros -type f -not -path '*__pycache__*')
 
-.PHONY: demo test test-kilted test-all test-browser bench docs linkcheck lock install clean prerequisites
+.PHONY: demo test test-long test-kilted test-browser test-soak test-apt test-demo test-all bench docs linkcheck lock install clean \
+  prerequisites
 
 demo: $(VENV)/.installed
 	@$(RUN) -m posenet_ros.training.demo $(DEMO)
@@ -32,13 +37,27 @@ demo: $(VENV)/.installed
 test: $(VENV)/.colcon
 	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
+test-long: $(VENV)/.colcon
+	@$(RUN) -m pytest -m long
+
 test-kilted: $(VENV)/.installed
 	@PYTHON='$(PYTHON)' VENV='$(VENV)' sh ros_from_pypi/test_kilted.sh
 
-test-all: test test-kilted test-browser docs
+test-apt: $(VENV)/.installed-test
+	@VENV='$(VENV)' WORKERS='$(WORKERS)' sh ros_from_pypi/test_apt.sh
+
+test-demo: $(VENV)/.installed
+	@rm -rf $(VENV)/demo
+	@$(RUN) -m posenet_ros.training.demo --out $(VENV)/demo --strict
+
+test-all: test test-long test-kilted test-browser test-soak test-apt test-demo docs
 
 test-browser: $(VENV)/.installed-view
 	@$(RUN) -m pytest test/browser
+
+test-soak: $(VENV)/.installed-test
+	@$(RUN) -m test.soak --minutes 20
+	@$(RUN) -m test.fuzz --messages 2000
 
 bench: $(VENV)/.installed-bench
 	@$(RUN) -m posenet_ros.training.bench
@@ -50,8 +69,8 @@ docs: $(VENV)/.docs
 linkcheck: $(VENV)/.docs
 	@$(VENV)/docs/bin/python -m sphinx -q -b linkcheck doc doc/_build/linkcheck
 
-# Kilted and colcon have environments of their own, whose packages differ.
-LOCKED := $(filter-out %-kilted.txt %-colcon.txt %.lock.txt,$(sort $(wildcard requirements*.txt)))
+# Kilted, colcon and apt's versions have places of their own, for their packages differ.
+LOCKED := $(filter-out %-kilted.txt %-colcon.txt %-apt.txt %.lock.txt,$(sort $(wildcard requirements*.txt)))
 lock: | $(VENV)/bin/python
 	@$(PIP) uv==0.13.9
 	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 $(UPGRADE) \

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from launch import LaunchContext, LaunchDescription
 from launch.actions import (
-    DeclareLaunchArgument,
     IncludeLaunchDescription,
     OpaqueFunction,
     SetLaunchConfiguration,
@@ -19,11 +18,13 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import IfElseSubstitution, LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
+from posenet_ros.ros_node.control.launch_actions import declare
 from posenet_ros.ros_node.control.launch_arguments import image_source
 
 RELOCALISE = [FindPackageShare('posenet_ros'), 'launch', 'relocalise.launch.py']
 
 ARGUMENTS = [  # name, default, description
+    ('bag', None, 'rosbag2 folder, .mcap or .db3 file'),
     ('rate', '1.0', "speed of the bag's time"),
     ('loop', 'false', 'start again at the end'),
     ('use_sim_time', 'true', 'take the time from /clock'),
@@ -51,9 +52,7 @@ def end(event: ProcessExited, context: LaunchContext) -> list[Shutdown]:
 def generate_launch_description() -> LaunchDescription:
     """Declare the player's arguments; the others are those of relocalise.launch.py."""
     return LaunchDescription([
-        DeclareLaunchArgument('bag', description='rosbag2 folder, .mcap or .db3 file'),
-        *(DeclareLaunchArgument(name, default_value=default, description=description)
-          for name, default, description in ARGUMENTS),
+        *declare(ARGUMENTS, includes=True),
         OpaqueFunction(function=read_bag),
         IncludeLaunchDescription(PythonLaunchDescriptionSource(PathJoinSubstitution(RELOCALISE))),
         Node(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+import os
 from pathlib import Path
 
 import cv2
@@ -21,6 +22,12 @@ from posenet_ros.networks.config import NetworkConfig
 ROOT = Path(__file__).resolve().parents[1]
 REPORT_SCHEMA = ROOT / 'posenet_ros' / 'evaluation' / 'report' / 'report.schema.json'
 CAMERA = Camera(64, 48, 50.0, 50.0, 31.5, 23.5)
+
+
+def python_path(*folders: Path) -> str:
+    """Return PYTHONPATH for a child: the tree, these folders, and what this process was given."""
+    inherited = os.environ.get('PYTHONPATH', '')
+    return os.pathsep.join(filter(None, [*map(str, (ROOT, *folders)), inherited]))
 
 
 def unit_quaternions() -> st.SearchStrategy[np.ndarray]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
-from helpers import CAMERA, ROOT, tiny_artifact
+from helpers import CAMERA, python_path, ROOT, tiny_artifact
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 import numpy as np
@@ -32,6 +32,7 @@ from rcl_interfaces.srv import SetParameters
 import rclpy
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
@@ -97,13 +98,14 @@ def environment(domain: int, python: str = sys.executable) -> dict[str, str]:
 
     :param python: that of another environment must not find the libraries of this one's ROS.
     """
-    inherited = dict(os.environ)
+    inherited = {**os.environ, 'PYTHONPATH': python_path()}
     if python != sys.executable:
         for name in ('LD_LIBRARY_PATH', '_ROS_WHEELS_BOOTSTRAP_COMPLETE', 'AMENT_PREFIX_PATH',
                      'FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE'):
             inherited.pop(name, None)
+        inherited['PYTHONPATH'] = str(ROOT)
     return {**inherited, 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-            'ROS_DOMAIN_ID': str(domain), 'PYTHONPATH': str(ROOT), 'PYTHONUNBUFFERED': '1'}
+            'ROS_DOMAIN_ID': str(domain), 'PYTHONUNBUFFERED': '1'}
 
 
 class Process:
@@ -314,6 +316,17 @@ class Peer:
 def values_of(status: DiagnosticStatus) -> dict[str, str]:
     """Return the status's values."""
     return {item.key: item.value for item in status.values}
+
+
+@contextmanager
+def idle_node(domain: int) -> Iterator[Node]:
+    """Make a node that nobody spins, for the time of a block; nobody talks in its domain."""
+    context = Context()
+    rclpy.init(context=context, args=[], domain_id=domain)
+    node = Node('test', context=context, start_parameter_services=False)
+    yield node
+    node.destroy_node()
+    rclpy.shutdown(context=context)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import sys
 import tomllib
 from typing import Any
 from unittest import mock
+import xml.etree.ElementTree as ET
 
 from helpers import ROOT
 from packaging.requirements import Requirement
@@ -19,7 +20,7 @@ from setuptools import Distribution
 
 LOCK = ROOT / 'requirements.lock.txt'
 # with environments of their own, and what `make lock` leaves out
-APART = {'requirements-kilted.txt', 'requirements-colcon.txt', LOCK.name}
+APART = {'requirements-kilted.txt', 'requirements-colcon.txt', 'requirements-apt.txt', LOCK.name}
 UNLOCKED = {'setuptools'}
 STANDARD = sys.stdlib_module_names
 DISTRIBUTIONS = {  # what is imported -> what pip installs, or what brings it
@@ -122,6 +123,41 @@ def test_what_kilted_and_colcon_add_is_no_other_version() -> None:
                 for line in requirements(ROOT / 'requirements-test.txt')}
     for line in requirements(ROOT / 'requirements-kilted.txt'):
         assert versions.get(line.name, str(line.specifier)) == str(line.specifier)
+
+
+FROM_APT = {  # package.xml's key -> what PyPI calls it
+    'python3-opencv': 'opencv-python-headless', 'python3-yaml': 'PyYAML'}
+
+
+def of_ubuntu() -> dict[str, str]:
+    """Return the versions of `make test-apt`."""
+    return {line.name: str(line.specifier).removeprefix('==')
+            for line in requirements(ROOT / 'requirements-apt.txt')}
+
+
+def test_the_versions_of_apt_are_of_what_package_xml_takes_from_it() -> None:
+    package = ET.parse(ROOT / 'package.xml').getroot()
+    keys = {element.text or '' for element in package if element.tag.endswith('depend')}
+    names = {FROM_APT.get(key, key.removeprefix('python3-'))
+             for key in keys if key.startswith('python3-')}
+    assert len(names) > 8
+    assert names | {'Pillow'} == set(of_ubuntu())
+
+
+def test_the_documents_name_the_versions_of_apt() -> None:
+    row = next(line for line in (ROOT / 'CONTRIBUTING.md').read_text().splitlines()
+               if line.startswith('| `make test-apt`'))
+    have = {name.partition('-')[0].lower(): version for name, version in of_ubuntu().items()}
+    named = re.findall(r'(\w+) (\d+[\d.]*\d)', row.partition(': ')[2].partition(';')[0])
+    assert len(named) == 4
+    for name, version in named:
+        assert f'{have[name.lower()]}.'.startswith(f'{version}.'), name
+    oldest = re.search(r'by every OpenCV from ([\d.]+) on',
+                       (ROOT / 'posenet_ros' / 'visualization' / 'text.py').read_text())
+    assert oldest
+    assert have['opencv'].startswith(f'{oldest[1]}.')
+    script = (ROOT / 'ros_from_pypi' / 'test_apt.sh').read_text()
+    assert f'matplotlib {have["matplotlib"]} has no wheel' in script
 
 
 def test_the_supported_pythons_are_one_list(package: Distribution) -> None:

@@ -14,6 +14,7 @@ from posenet_ros.utils.arguments import CommandParser, input_paths, run_cli
 from posenet_ros.utils.atomic_folder import check_new, new_file
 from posenet_ros.utils.choices import CORRUPTIONS, ENGINES, FALSE_POSE_M, SPLITS
 from posenet_ros.utils.files.kinds import TABLE
+from posenet_ros.utils.settings.assignments import add_assignments
 
 
 def parser() -> CommandParser:
@@ -32,8 +33,8 @@ def parser() -> CommandParser:
     result.add_argument('--false-pose', type=float, default=FALSE_POSE_M, metavar='M',
                         help='a pose with a larger error is a false one, metres '
                         '(default %(default)s)')
-    result.add_argument('--gate', action='append', default=[], metavar='KEY=VALUE',
-                        help="a limit of the gate, in place of the node's default")
+    add_assignments(result, '--gate', 'gate',
+                    "limits of the gate, in place of the node's defaults")
     result.add_argument('--engine', choices=ENGINES, default='auto', help='default %(default)s')
     result.add_argument('--seed', type=int, default=0, help='of the randomness (default 0)')
     result.add_argument('--out', type=Path, required=True, metavar='FILE',

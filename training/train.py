@@ -10,6 +10,7 @@ import sys
 from posenet_ros.utils.arguments import command_line, CommandParser, run_cli
 from posenet_ros.utils.choices import PRESETS
 from posenet_ros.utils.quiet_stderr import import_keras
+from posenet_ros.utils.settings.assignments import add_assignments
 
 
 def parser() -> CommandParser:
@@ -20,9 +21,8 @@ def parser() -> CommandParser:
                         help=f'one of {", ".join(PRESETS)}, or a .yaml file')
     result.add_argument('--data', type=Path, required=True, help='dataset folder')
     result.add_argument('--out', type=Path, required=True, help='model folder to write')
-    result.add_argument('--set', action='extend', nargs='+', default=[], metavar='KEY=VALUE',
-                        dest='settings', help='change settings of the preset, as '
-                        'augmentation.shift=0.08, or shift=0.08; may be repeated')
+    add_assignments(result, '--set', 'settings', 'change settings of the preset, as '
+                    'augmentation.shift=0.08, or shift=0.08; may be repeated')
     result.add_argument('--camera', metavar='FX[,FY,CX,CY[,MODEL][,K1,...]]', help='camera of the '
                         'images, pixels, where the dataset has no camera.json; MODEL: plumb_bob, '
                         'rational_polynomial or equidistant (fisheye)')

@@ -15,11 +15,9 @@ from pathlib import Path
 
 import numpy as np
 from posenet_ros.errors import InputError
-from posenet_ros.geometry.pose import Pose, xyzw_from_wxyz
+from posenet_ros.geometry.pose import FARTHEST_M, Pose, xyzw_from_wxyz
 from posenet_ros.utils.files.text import read_text
 
-# The Great Court of Cambridge Landmarks has cameras 1e9 m out; UTM northings end at 1e7 m.
-FARTHEST_M = 1e8
 CAMBRIDGE_TITLES = 'Visual Landmark Dataset', 'ImageFile'
 SMALLEST_STAMP_NS = 10**16  # April 1970; as seconds it were beyond all time
 HEADER_LINES = 3

@@ -21,12 +21,14 @@ from posenet_ros.utils.choices import (
     PRECISIONS,
     SPLITS,
 )
+from posenet_ros.utils.settings.assignments import add_assignments, read_assignments
 
 if TYPE_CHECKING:
     from posenet_ros.localisation.gate_config import GateConfig
 
 DESCRIPTION = ('Evaluate a model on a bag or a dataset, or score the poses of any method: '
                'makes a report.')
+SWITCHES = {'true': 1.0, 'false': 0.0}  # as the node's parameters have them
 EPILOG = '"posenet compare A B" sets reports side by side.'
 
 
@@ -90,9 +92,8 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
     group.add_argument('--train-images', type=Path, metavar='FOLDER',
                        help='dataset that the model was trained on: the page shows the worst '
                        'frames beside its images (default: --data)')
-    group.add_argument('--gate', action='append', default=[], metavar='KEY=VALUE',
-                       help="a limit of the gate, as the node's parameter of that name: "
-                       f'{", ".join(GATE_LIMITS)}; all are off by default')
+    add_assignments(group, '--gate', 'gate', "limits of the gate, as the node's parameters of "
+                    f'these names: {", ".join(GATE_LIMITS)}; all are off by default')
 
 
 def add_topics(group: argparse._ArgumentGroup) -> None:
@@ -147,9 +148,10 @@ def gate_config(settings: Sequence[str], defaults: GateConfig | None = None) -> 
     from posenet_ros.localisation.gate_config import GateConfig
     from posenet_ros.utils.settings.flat import from_mapping
 
-    pairs = [setting.partition('=') for setting in settings]
+    pairs = read_assignments(settings, '--gate')
     try:
-        values = {key: float(value) for key, _, value in pairs}
+        values = {key: SWITCHES[value.lower()] if value.lower() in SWITCHES else float(value)
+                  for key, value in pairs}
     except ValueError as error:
         raise InputError(f'--gate has to be KEY=NUMBER. Received: {" ".join(settings)}') from error
     return from_mapping(GateConfig, {**asdict(defaults or GateConfig()), **values}, '--gate')

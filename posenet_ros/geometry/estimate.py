@@ -36,8 +36,10 @@ class PoseEstimate:
 
     def __post_init__(self) -> None:
         covariance = finite_array(self.covariance, (6, 6), 'covariance')
-        smallest = np.linalg.eigvalsh(covariance).min()
-        if not np.allclose(covariance, covariance.T) or smallest < -1e-9:
+        eigenvalues = np.linalg.eigvalsh(covariance)
+        smallest = eigenvalues.min()
+        rounding = 1e-9 * max(1.0, float(eigenvalues.max()))  # 1e9 m^2 stand for "not known"
+        if not np.allclose(covariance, covariance.T) or smallest < -rounding:
             raise InputError('covariance has to be symmetric and positive semi-definite. '
                              f'Received a smallest eigenvalue of {smallest:.3g}')
         object.__setattr__(self, 'covariance', covariance)

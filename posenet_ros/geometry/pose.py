@@ -17,6 +17,9 @@ from posenet_ros.errors import InputError
 from transforms3d.quaternions import mat2quat, qmult, quat2mat
 
 UNIT_QUATERNION_TOLERANCE = 1e-3
+# Of poses that come from outside: the Great Court of Cambridge Landmarks has cameras 1e9 m out;
+# UTM northings end at 1e7 m.
+FARTHEST_M = 1e8
 
 
 def wxyz_from_xyzw(quat_xyzw: ArrayLike) -> Floats:
@@ -48,6 +51,18 @@ def finite_array(value: ArrayLike, shape: tuple[int, ...], name: str) -> Floats:
         raise InputError(f'{name} has to be finite. Received: {array.tolist()}')
     array.setflags(write=False)
     return array
+
+
+def check_position(position_m: ArrayLike) -> None:
+    """
+    Check a position that comes from outside: products of poses must not overflow.
+
+    :param position_m: (3,).
+    :raises InputError: when it is not finite, or further than FARTHEST_M along an axis.
+    """
+    if not np.all(np.abs(np.asarray(position_m, np.float64)) <= FARTHEST_M):  # NaN among them
+        raise InputError(f'a position has to be within {FARTHEST_M:g} m. '
+                         f'Received: {np.asarray(position_m).tolist()}')
 
 
 def _unit_quaternion(value: ArrayLike) -> Floats:

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from posenet_ros.arrays import RgbImage
+from posenet_ros.arrays import Floats, RgbImage
 from posenet_ros.errors import InputError
-from posenet_ros.geometry.pose import Pose
+from posenet_ros.geometry.pose import check_position, FARTHEST_M, Pose
 from posenet_ros.imaging.decoding import (
     decode_compressed,
     decode_raw,
@@ -69,8 +69,8 @@ def pose_from_message(msg: Message) -> Pose:
     """
     Read a geometry_msgs/Pose.
 
-    :raises InputError: when it is not finite, or its quaternion is not of unit length to tf2's
-        tolerance.
+    :raises InputError: when it is not finite or beyond all bounds, or its quaternion is not of
+        unit length to tf2's tolerance.
     """
     return _pose(msg.position, msg.orientation)
 
@@ -79,8 +79,8 @@ def pose_from_transform(msg: Message) -> Pose:
     """
     Read a geometry_msgs/Transform: `parent_from_child`.
 
-    :raises InputError: when it is not finite, or its quaternion is not of unit length to tf2's
-        tolerance.
+    :raises InputError: when it is not finite or beyond all bounds, or its quaternion is not of
+        unit length to tf2's tolerance.
     """
     return _pose(msg.translation, msg.rotation)
 
@@ -89,8 +89,8 @@ def truth_from_message(msg: Message) -> Pose:
     """
     Read the pose of a message of one of :data:`posenet_ros.ros_data.topics.TRUTH_TYPES`.
 
-    :raises InputError: when it is not finite, or its quaternion is not of unit length to tf2's
-        tolerance.
+    :raises InputError: when it is not finite or beyond all bounds, or its quaternion is not of
+        unit length to tf2's tolerance.
     """
     if hasattr(msg, 'transform'):
         return pose_from_transform(msg.transform)
@@ -103,7 +103,23 @@ def _pose(position: Message, quaternion: Message) -> Pose:
     if not abs(squared - 1) < QUATERNION_TOLERANCE:  # NaN among them
         raise InputError('a quaternion has to have length 1, to 0.01 of its square as in tf2. '
                          f'Received: {quat_xyzw.tolist()}, length {squared ** 0.5:.6g}')
-    return Pose(np.array([position.x, position.y, position.z]), quat_xyzw / squared ** 0.5)
+    position_m = np.array([position.x, position.y, position.z])
+    check_position(position_m)
+    return Pose(position_m, quat_xyzw / squared ** 0.5)
+
+
+def covariance_from_message(msg: Message) -> Floats:
+    """
+    Read the covariance of a geometry_msgs/PoseWithCovariance.
+
+    :returns: (6, 6): x y z in m^2, then rotation about the fixed x y z in rad^2.
+    :raises InputError: when it is not finite, or too large to be computed with.
+    """
+    covariance = np.array(msg.covariance, np.float64).reshape(6, 6)
+    if not np.all(np.abs(covariance) <= FARTHEST_M ** 2):  # NaN among them
+        raise InputError('the numbers of a covariance have to be within '
+                         f'{FARTHEST_M ** 2:g}. Received: {covariance.tolist()}')
+    return covariance
 
 
 def fill_pose(msg: Message, pose: Pose) -> None:

@@ -62,10 +62,10 @@ class Diagnostics:
             self._latencies_s.clear()
             self._last = None
 
-    def count(self, what: str) -> None:
+    def count(self, what: str, times: int = 1) -> None:
         """Count an event: received, answered, dropped, bad..."""
         with self._lock:
-            self.counts[what] += 1
+            self.counts[what] += times
 
     def count_verdict(self, verdict: str) -> None:
         """Count a verdict of the gate."""
@@ -101,7 +101,8 @@ class Diagnostics:
 
     def _count_values(self, now_s: float) -> dict[str, str]:
         values = {f'images {name}': str(self.counts[name])
-                  for name in ('received', 'answered', 'dropped', 'bad', 'rejected', 'failed')}
+                  for name in (
+                      'received', 'answered', 'dropped', 'bad', 'rejected', 'failed', 'lost')}
         values |= {name: str(n) for name, n in self.counts.items()
                    if f'images {name}' not in values}
         values |= {f'verdict {name}': str(n) for name, n in self.verdicts.items()}

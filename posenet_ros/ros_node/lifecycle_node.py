@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
-import gc
 import signal
 from threading import Event
 import time
@@ -19,6 +18,7 @@ from posenet_ros.ros_node.diagnostics import Diagnostics
 from posenet_ros.ros_node.parameters import Parameters
 from posenet_ros.ros_node.recovery import Recovery
 from posenet_ros.ros_node.runtime import Runtime
+from posenet_ros.utils.processes import free_memory
 from posenet_ros.utils.suggestions import did_you_mean
 from rcl_interfaces.msg import SetParametersResult
 import rclpy
@@ -51,6 +51,7 @@ class RelocaliserNode(LifecycleNode):  # type: ignore[misc] # ROS has no types
         accept_repeated_transitions(self)
         self._diagnostics = Diagnostics()
         self._runtime: Runtime | None = None
+        self._frees = False  # memory of what was closed
         self._warned_s: dict[str, float] = {}
         self._recovery = Recovery(self)
         self._status_publisher = self.create_publisher(
@@ -118,7 +119,7 @@ class RelocaliserNode(LifecycleNode):  # type: ignore[misc] # ROS has no types
         if self._runtime:
             self._runtime.close()
             self._runtime = None
-            gc.collect()  # callbacks refer back to the runtime; free the network now
+            self._frees = True
 
     def fail(self, reason: str) -> None:
         """Deactivate because the network failed; cleanup and configure start it again."""
@@ -152,6 +153,9 @@ class RelocaliserNode(LifecycleNode):  # type: ignore[misc] # ROS has no types
         return SetParametersResult(successful=True)
 
     def _publish_status(self) -> None:
+        if self._frees:  # not before: until now the executor held the callbacks, and they it
+            self._frees = False
+            free_memory()
         status = self._diagnostics.report(self._state_machine.current_state[1], time.monotonic())
         message = DiagnosticArray()
         message.header.stamp = self.get_clock().now().to_msg()

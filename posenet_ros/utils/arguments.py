@@ -11,7 +11,7 @@ import re
 import sys
 from typing import Any, NoReturn
 
-from posenet_ros.errors import PoseNetError
+from posenet_ros.errors import InputError, PoseNetError
 from posenet_ros.utils.progress import close_bars
 from posenet_ros.utils.signals import handle_signals, raise_interrupt
 from posenet_ros.utils.suggestions import did_you_mean
@@ -20,6 +20,7 @@ TRAINING_LIBRARIES = 'tensorflow', 'keras', 'h5py', 'yaml', 'efficientnet_lite0_
 ROS_LIBRARIES = ('rclpy', 'tf2_ros', 'rosidl_runtime_py', 'ament_index_python',
                  'builtin_interfaces', 'rcl_interfaces')
 QUIET_INTERRUPT = 'POSENET_QUIET_INTERRUPT'  # set where the parent says that it was interrupted
+ASSIGNMENT = re.compile(r'[\w/~.:]+:=.*', re.DOTALL)  # of a parameter, or a remapping
 CHOICES = re.compile(r"invalid choice: '?(?P<word>[^']*?)'? \(choose from (?P<known>.*)\)")
 
 
@@ -119,14 +120,23 @@ def input_paths(options: argparse.Namespace, *outputs: str) -> list[Path]:
 
 
 def own_arguments(arguments: Sequence[str]) -> list[str]:
-    """Drop the arguments between `--ros-args` and `--`, or the end of the command line."""
-    own, for_ros = [], False
+    """
+    Drop the arguments between `--ros-args` and `--`, or the end of the command line.
+
+    :raises InputError: on a parameter or a remapping that stands outside.
+    """
+    own: list[str] = []
+    for_ros = False
     for argument in arguments:
         if argument == '--ros-args':
             for_ros = True
         elif argument == '--' and for_ros:
             for_ros = False
         elif not for_ros:
+            if ASSIGNMENT.fullmatch(argument):
+                option = '-r' if own and own[-1] in ('-r', '--remap') else '-p'
+                raise InputError('parameters and remappings stand after --ros-args. Received: '
+                                 f'{argument}; write --ros-args {option} {argument}')
             own.append(argument)
     return own
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 import ctypes
+import gc
 import os
 from pathlib import Path
 import subprocess
@@ -30,6 +31,14 @@ def keep_memory(kept_bytes: int) -> None:
     if hasattr(libc, 'mallopt'):
         libc.mallopt(M_TRIM_THRESHOLD, kept_bytes)
         libc.mallopt(M_MMAP_THRESHOLD, LARGEST_FROM_HEAP_BYTES)
+
+
+def free_memory() -> None:
+    """Free what nothing outside refers to, and return to the system what is kept."""
+    gc.collect()
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, 'malloc_trim'):
+        libc.malloc_trim(0)
 
 
 def forget_mapped(file: Path) -> None:

@@ -17,6 +17,7 @@ from posenet_ros import evaluate
 from posenet_ros.datasets.pose_files import write_cambridge
 from posenet_ros.errors import InputError
 from posenet_ros.evaluation import evaluator
+from posenet_ros.evaluation.options import gate_config, parser
 from posenet_ros.evaluation.report import folder as report_files
 from posenet_ros.evaluation.report.build import Evaluation
 from posenet_ros.evaluation.report.content import Report
@@ -34,6 +35,7 @@ from posenet_ros.localisation.gate import Gate, Verdict
 from posenet_ros.localisation.gate_config import GateConfig
 from posenet_ros.localisation.relocaliser import Prediction, Relocaliser
 from posenet_ros.ros_data.bag_writer import camera_message, image_message, new_bag, pose_message
+from posenet_ros.training import robustness
 from posenet_ros.utils.arguments import run_cli
 from posenet_ros.utils.parallel import ordered_map
 import pytest
@@ -333,6 +335,17 @@ def test_gate_limits_are_those_of_the_node(
     assert 'did you mean max_sigma_m?' in error
     assert run(*arguments, 'max_sigma_m=small', '--force') == 2
     assert 'KEY=NUMBER' in capsys.readouterr().err
+    assert run(*arguments, 'max_sigma_m', '--force') == 2
+    assert "--gate has to be KEY=VALUE. Received: 'max_sigma_m'" in capsys.readouterr().err
+
+
+def test_limits_of_the_gate_are_given_as_one_likes() -> None:
+    for words in (['--gate', 'max_sigma_m=1', 'reject_faulty_images=true'],
+                  ['--gate', 'max_sigma_m=1', '--gate', 'reject_faulty_images=1']):
+        for of in (parser().parse_args(['--data', 'd', '--out', 'o', *words]),
+                   robustness.parser().parse_args(
+                       ['--model', 'm', '--data', 'd', '--out', 'o', *words])):
+            assert gate_config(of.gate) == GateConfig(max_sigma_m=1, reject_faulty_images=True)
 
 
 def test_images_of_other_places(

@@ -10,7 +10,12 @@ import re
 from helpers import tiny_artifact
 import numpy as np
 from posenet_ros.evaluation.report.build import build_report, Evaluation
-from posenet_ros.evaluation.report.drawing import drawing, logarithmic_lengths
+from posenet_ros.evaluation.report.drawing import (
+    drawing,
+    legend_below,
+    logarithmic_lengths,
+    NOT_DRAWN,
+)
 from posenet_ros.evaluation.report.page import html_page
 from posenet_ros.evaluation.results import FrameResult, WorstFrame
 from posenet_ros.geometry.estimate import diagonal_covariance
@@ -78,7 +83,9 @@ def evaluation() -> Evaluation:
 @cache
 def text() -> str:
     one = evaluation()
-    return html_page(build_report(one), one)
+    page = html_page(build_report(one), one)
+    assert NOT_DRAWN not in page
+    return page
 
 
 def test_the_page_is_one_file_that_needs_no_network() -> None:
@@ -189,6 +196,23 @@ def test_each_tick_of_a_logarithmic_length_has_its_unit() -> None:
         logarithmic_lengths(axis.xaxis, np.array([0.002, 4.0]))
     for words in ('10 mm', '0.1 m', '1 m'):
         assert f'>{words}</text>' in out[0]
+
+
+@pytest.mark.parametrize(('upwards', 'names'), [
+    (False, ['first', 'second', 'third']), (True, ['third', 'second', 'first'])])
+def test_the_legend_stands_below_the_plot(upwards: bool, names: list[str]) -> None:
+    out: list[str] = []
+    with drawing(out, 'one', 2.8) as (figure, axis):
+        for name in ('first', 'second', 'third'):
+            axis.plot([1, 2], [3, 4], label=name)
+        legend_below(figure, axis, 1, upwards=upwards)
+        axis.set_xlabel('metres')
+        figure.draw_without_rendering()
+        legend = figure.legends[0]
+        legend_box, plot = legend.get_window_extent(), axis.get_tightbbox()
+    assert [text.get_text() for text in legend.get_texts()] == names
+    assert 0 <= legend_box.y0 < legend_box.y1 <= plot.y0
+    assert plot.y1 <= figure.bbox.height
 
 
 def test_worst_frames_are_cards_with_their_numbers() -> None:

@@ -16,6 +16,7 @@ from posenet_ros.evaluation.baselines import BASELINES
 from posenet_ros.evaluation.correlations import motion
 from posenet_ros.evaluation.report.build import build_report, Evaluation, table_coverage
 from posenet_ros.evaluation.report.content import Report
+from posenet_ros.evaluation.report.drawing import NOT_DRAWN
 from posenet_ros.evaluation.report.figures.errors import latency_histogram
 from posenet_ros.evaluation.report.figures.trajectory import up_axis
 from posenet_ros.evaluation.report.folder import write_report
@@ -199,7 +200,23 @@ def test_files_of_a_report(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings('error')
 def test_page_of_few_frames(frames: list[FrameResult]) -> None:
     evaluation = evaluation_of(frames)
-    assert '</html>' in html_page(build_report(evaluation), evaluation)
+    page = html_page(build_report(evaluation), evaluation)
+    assert '</html>' in page
+    assert NOT_DRAWN not in page
+
+
+def test_what_cannot_be_drawn_is_said_and_the_report_is_kept(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("'outside' is not a <valid> value")
+
+    monkeypatch.setattr('matplotlib.figure.Figure.savefig', fail)
+    write(tmp_path / 'report', walk())
+    page = (tmp_path / 'report' / 'report.html').read_text()
+    assert page.count(f'{NOT_DRAWN}: ') > 5
+    assert '(ValueError: &#x27;outside&#x27; is not a &lt;valid&gt; value)' in page
+    assert '<svg' not in page
+    assert len(list((tmp_path / 'report').iterdir())) == 6
 
 
 def test_report_that_exists_is_kept_unless_forced(tmp_path: Path) -> None:

@@ -37,6 +37,13 @@ def test_a_length_has_the_unit_that_fits_it(value_m: float | None, text: str) ->
     assert length(value_m) == text
 
 
+@pytest.mark.parametrize(('value_m', 'text'), [
+    (0.0004, '0.4 mm'), (0.0068, '7 mm'), (0.0994, '99 mm'), (0.1, '0.10 m'), (5.514, '5.51 m'),
+    (None, '-')])
+def test_a_length_of_a_summary_is_rounded(value_m: float | None, text: str) -> None:
+    assert length(value_m, rounded=True) == text
+
+
 def test_lengths_that_are_compared_have_the_unit_of_the_smallest() -> None:
     assert length_unit([5.5, 0.007, None, np.inf]).number(5.5) == '5500'
     assert length_unit([5.5, 0.7]).name == 'm'

@@ -102,6 +102,14 @@ def test_a_covariance_that_is_none_is_refused() -> None:
         PoseEstimate(Pose(), -np.eye(6))
 
 
+@given(poses(), poses())
+def test_a_covariance_that_says_not_known_can_be_moved(pose: Pose, camera_from_base: Pose) -> None:
+    """As other nodes write it: 1e9 for what they do not know, small numbers beside it."""
+    covariance = np.diag([0.01, 0.01, 1e9, 1e9, 1e9, 0.001])
+    moved = PoseEstimate(pose, covariance).moved_to(camera_from_base)
+    assert np.isfinite(moved.covariance).all()
+
+
 @pytest.mark.parametrize('seed', range(3))
 def test_the_covariance_of_the_base_is_that_of_samples(seed: int) -> None:
     random = np.random.default_rng(seed)

@@ -88,6 +88,8 @@ def test_a_late_image_is_stale_and_changes_nothing(late_ns: int) -> None:
     assert gate.decide(estimate(8), 11 * s + 1).verdict is Verdict.JUMP, 'it is no witness'
     assert gate.decide(estimate(0.1), 12 * s).accepted
     assert gate.decide(estimate(0.1), 12 * s - late_ns).verdict is Verdict.STALE
+    after = gate.decide(estimate(0.1), 12 * s - late_ns + 1)
+    assert after.verdict is Verdict.STALE, 'the last stamp stays'
 
 
 def test_further_back_than_a_second_everything_begins_anew() -> None:

@@ -17,6 +17,7 @@ from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import decode_compressed, ENCODINGS, ImageError
 from posenet_ros.ros_data.messages import (
+    covariance_from_message,
     fill_covariance,
     fill_pose,
     fill_transform,
@@ -275,6 +276,26 @@ def test_a_quaternion_that_tf2_refuses_is_refused(quat: tuple[float, ...]) -> No
 def test_a_quaternion_that_tf2_takes_is_normalised(quat: tuple[float, ...]) -> None:
     pose = pose_from_message(message_of(*quat))
     np.testing.assert_allclose(pose.quat_xyzw, np.array(quat) / np.linalg.norm(quat), atol=1e-12)
+
+
+@pytest.mark.parametrize('x', [1.001e8, -1e308, float('inf'), float('nan')])
+def test_a_position_with_which_nothing_can_be_computed_is_refused(x: float) -> None:
+    message = message_of(0.0, 0.0, 0.0, 1.0)
+    message.position.y = 1e8
+    pose_from_message(message)
+    message.position.y = x
+    with pytest.raises(InputError, match='within 1e\\+08 m'):
+        pose_from_message(message)
+
+
+@pytest.mark.parametrize('number', [1.001e16, -1e308, float('inf'), float('nan')])
+def test_a_covariance_with_which_nothing_can_be_computed_is_refused(number: float) -> None:
+    numbers = np.arange(36.0)
+    np.testing.assert_array_equal(covariance_from_message(SimpleNamespace(covariance=numbers)),
+                                  numbers.reshape(6, 6))
+    numbers[7] = number
+    with pytest.raises(InputError, match='within 1e\\+16'):
+        covariance_from_message(SimpleNamespace(covariance=numbers))
 
 
 @given(st.integers(0, 2**31 * 10**9 - 1))

@@ -151,9 +151,23 @@ def test_an_argument_without_effect_is_told(word: str, told: str) -> None:
         assert told in logged[0]
 
 
+@pytest.mark.parametrize(('word', 'told'), [
+    ('rat:=2', 'did you mean rate?'), ('modell:=x', 'did you mean model?'),
+    ('image_depth:=3', 'params_file:=FILE')])
+def test_replay_tells_its_own_and_those_that_it_hands_on(
+        walk: Path, word: str, told: str) -> None:
+    name, value = word.split(':=')
+    logged = resolve(LAUNCH / 'replay.launch.py', {'bag': walk, 'model': 'm', name: value}).logged
+    assert len(logged) == 1
+    assert told in logged[0]
+
+
 def test_arguments_of_the_other_files_are_told_by_none(walk: Path) -> None:
-    assert resolve(LAUNCH / 'replay.launch.py', {
-        'bag': walk, 'rate': 2, 'loop': 'true', 'model': 'm'}).logged == []
+    known = resolve(LAUNCH / 'relocalise.launch.py', {}).arguments
+    given = dict.fromkeys(known, 'x') | {
+        'bag': walk, 'rate': 2, 'loop': 'true', 'image': '', 'image_transport': ''}
+    assert len(given) > 25
+    assert resolve(LAUNCH / 'replay.launch.py', given).logged == []
 
 
 def test_replay_starts_the_player_with_the_bags_time(walk: Path) -> None:

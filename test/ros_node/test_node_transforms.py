@@ -229,6 +229,11 @@ def test_jumps_are_rejected_and_the_initial_pose_decides(model: Path, tmp_path: 
         initial.publish(message)
         assert 'has to be map' in peer.reported('initial pose refused', 'odom')
         message.header.frame_id = 'map'
+        message.pose.pose.orientation.w = 1.0
+        message.pose.covariance[28] = 1e308
+        initial.publish(message)
+        assert peer.reported('initial pose refused', 'covariance')
+        message.pose.covariance[28] = 0.0
         map_from_camera = MAP_FROM_DATASET @ Pose(np.array(other) / 255 * SCALE_M)
         fill_pose(message.pose.pose, map_from_camera @ BASE_FROM_CAMERA.inverse())
         initial.publish(message)

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 import os
 from pathlib import Path
 import signal
+import struct
 import subprocess
 import sys
 import time
 from typing import Any
+from unittest.mock import Mock
 
 from helpers import ROOT
 from hypothesis import given
@@ -30,7 +32,15 @@ from posenet_ros.ros_data.bag_writer import (
     transform_message,
 )
 from posenet_ros.ros_data.messages import stamp_ns
-from posenet_ros.ros_node.player import CLOCK_PERIOD_NS, Pace, with_ticks
+from posenet_ros.ros_node.player import (
+    CLOCK_PERIOD_NS,
+    CLOCK_TOPIC,
+    Event,
+    header_stamp_ns,
+    Pace,
+    Player,
+    with_ticks,
+)
 from posenet_ros.utils.arguments import own_arguments
 from posenet_ros.utils.ros_environment import prepare_environment, PROFILE_VARIABLES
 import pytest
@@ -93,9 +103,37 @@ def test_pace(rate: float, offset_ns: int) -> None:
     assert pace.wait_s(START_NS + offset_ns) == pytest.approx(offset_ns / 1e9 / rate, abs=0.05)
 
 
+@pytest.mark.parametrize(('order', 'mark'), [('<', 1), ('>', 0)])
+def test_the_stamp_is_read_in_the_order_of_bytes_that_the_message_tells(
+        order: str, mark: int) -> None:
+    data = struct.pack(f'{order}4BiI', 0, mark, 0, 0, 1_600_000_000, 7)
+    assert header_stamp_ns(data) == 1_600_000_000_000_000_007
+
+
+@pytest.mark.parametrize(('late_s', 'published'), [(-0.5, 1), (0.0, 1), (0.009, 1), (0.011, 0)])
+def test_a_tick_has_the_time_of_the_bag_unless_the_next_is_due(
+        late_s: float, published: int) -> None:
+    clock = pytest.importorskip('rosgraph_msgs.msg').Clock
+    player = object.__new__(Player)
+    player._publishers, player._clock_message = {CLOCK_TOPIC: Mock()}, clock()
+    player._publish(Event(START_NS + 5, None), late_s)
+    publish = player._publishers[CLOCK_TOPIC].publish
+    assert publish.call_count == published
+    if published:
+        assert stamp_ns(publish.call_args.args[0].clock) == START_NS + 5
+
+
 def test_own_arguments() -> None:
     line = ['bag', '--ros-args', '-r', '/a:=/b', '--', '--loop', '--ros-args', '-p', 'x:=1']
     assert own_arguments(line) == ['bag', '--loop']
+
+
+@pytest.mark.parametrize(('line', 'meant'), [
+    (['-p', 'model:=/m'], '-p model:=/m'), (['bag', '-r', '/a:=/b'], '-r /a:=/b'),
+    (['model:=/m'], '-p model:=/m'), (['--ros-args', '--', '__node:=x'], '-p __node:=x')])
+def test_arguments_for_ros_stand_behind_their_mark(line: list[str], meant: str) -> None:
+    with pytest.raises(InputError, match=rf'write --ros-args {meant}$'):
+        own_arguments(line)
 
 
 @pytest.mark.parametrize(('arguments', 'expected'), [

@@ -14,7 +14,7 @@ import sys
 import time
 from typing import Any
 
-from helpers import ROOT
+from helpers import python_path, ROOT
 import numpy as np
 from posenet_ros.errors import PoseNetError
 from posenet_ros.evaluation.report.build import Evaluation
@@ -26,7 +26,7 @@ from posenet_ros.inference.train_index import TrainIndex
 from posenet_ros.training import demo_picture, make_bag
 from posenet_ros.training.pipelines.demo import run as demo_run
 from posenet_ros.training.pipelines.demo import steps as demo_steps
-from posenet_ros.training.pipelines.demo.results import check_errors, error_table, length, Results
+from posenet_ros.training.pipelines.demo.results import check_errors, error_table, Results
 from posenet_ros.training.pipelines.demo.steps import Step, Steps
 from posenet_ros.training.scene.settings import Settings
 import psutil
@@ -77,12 +77,6 @@ def test_a_node_that_answers_nothing_fails_however_busy_the_machine_is() -> None
 
 def test_without_landmarks_only_the_network_is_held_to_its_promise() -> None:
     check_errors(results(refined_m=0.6, refines=False))
-
-
-@pytest.mark.parametrize(('metres', 'text'), [
-    (0.0004, '0.4 mm'), (0.0068, '7 mm'), (0.0994, '99 mm'), (0.1, '0.10 m'), (5.514, '5.51 m')])
-def test_small_lengths_are_in_millimetres(metres: float, text: str) -> None:
-    assert length(metres) == text
 
 
 def test_the_table_has_both_answers_the_best_first() -> None:
@@ -258,6 +252,25 @@ def test_the_live_node_s_answers_become_the_report(
     assert read_image(tmp_path / 'demo.png').std() > 20
 
 
+def test_the_heading_of_the_report_comes_after_the_progress_of_what_it_reports(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    def evaluate(*_: object, **__: object) -> Evaluation:
+        print('evaluate, frame 97 of 300')
+        return evaluation(0.6, 4.0, 300)
+
+    def write(folder: Path, *_: object, **__: object) -> None:
+        print(folder.name)
+
+    for name, stand_in in (('record_live', evaluate), ('evaluate_network', evaluate),
+                           ('write_report', write)):
+        monkeypatch.setattr(demo_run, name, stand_in)
+    demo_run.evaluate(tmp_path)
+    assert list(filter(None, capsys.readouterr().out.splitlines())) == [
+        'evaluate, frame 97 of 300', 'evaluate, frame 97 of 300', '== 5/5 the report',
+        'report_network', 'report']
+
+
 PRESET = """
 about: a demo whose interruption is tested
 network: {weights: none, input_width: 32, input_height: 32, head_width: 8}
@@ -294,7 +307,7 @@ def run_until(folder: Path, pattern: str, number: int = signal.SIGINT,
                '--preset', folder.with_name('tiny.yaml')]
     process = subprocess.Popen(
         command, cwd=ROOT, start_new_session=True, text=True, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, env={**os.environ, 'PYTHONPATH': f'{ROOT}:{ROOT / "test"}'})
+        stderr=subprocess.PIPE, env={**os.environ, 'PYTHONPATH': python_path(ROOT / 'test')})
     end_s = time.monotonic() + 150
     while (pattern and process.poll() is None and not list(folder.glob(pattern))
            and time.monotonic() < end_s):
@@ -310,6 +323,7 @@ def run_until(folder: Path, pattern: str, number: int = signal.SIGINT,
     return lines.splitlines(), said
 
 
+@pytest.mark.long
 def test_a_demo_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
     """An interrupt leaves one line, no process and nothing half-written; nothing is done twice."""
     demo = tmp_path / 'demo'

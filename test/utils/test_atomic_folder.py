@@ -7,7 +7,7 @@ from pathlib import Path
 import subprocess
 import sys
 
-from helpers import ROOT
+from helpers import python_path
 from posenet_ros.errors import InputError, PoseNetError
 from posenet_ros.utils.arguments import run_cli
 from posenet_ros.utils.atomic_folder import check_new, new_file, new_folder, resumable_folder
@@ -26,6 +26,22 @@ def test_a_folder_appears_when_it_is_whole(tmp_path: Path) -> None:
         assert not (tmp_path / 'deep' / 'out').exists()
     assert names(tmp_path / 'deep') == ['out']
     assert (tmp_path / 'deep' / 'out' / 'file').read_text() == 'x'
+
+
+def test_who_may_read_a_result_is_for_the_umask_to_say(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        with new_folder(tmp_path / 'out') as folder:
+            (folder / 'file').touch()
+        with new_file(tmp_path / 'file') as file:
+            file.touch()
+        (tmp_path / 'resumable').mkdir()
+        write_part(tmp_path / 'resumable', SCENE.mark, 'one')
+    finally:
+        os.umask(before)
+    modes = {name: (tmp_path / name).stat().st_mode & 0o777
+             for name in ('out', 'out/file', 'file', 'resumable/out')}
+    assert modes == {'out': 0o750, 'out/file': 0o640, 'file': 0o640, 'resumable/out': 0o750}
 
 
 @pytest.mark.parametrize('error', [ValueError, KeyboardInterrupt])
@@ -116,7 +132,7 @@ def test_a_file_is_replaced_only_where_it_is_what_stood_there(tmp_path: Path) ->
 def killed_in(folder: Path, code: str) -> int:
     """Run Python in a folder until it prints a line; kill it then, and return its number."""
     process = subprocess.Popen([sys.executable, '-c', code], cwd=folder, stdout=subprocess.PIPE,
-                               env={**os.environ, 'PYTHONPATH': str(ROOT)})
+                               env={**os.environ, 'PYTHONPATH': python_path()})
     assert process.stdout
     assert process.stdout.readline()
     process.kill()
@@ -238,7 +254,7 @@ def test_an_unfinished_folder_is_written_by_one_process(tmp_path: Path) -> None:
             'with lock(Path("out")):\n    print("locked", flush=True); sys.stdin.read()')
     with subprocess.Popen([sys.executable, '-c', code], cwd=tmp_path, stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE,
-                          env={**os.environ, 'PYTHONPATH': str(ROOT)}) as other:
+                          env={**os.environ, 'PYTHONPATH': python_path()}) as other:
         assert other.stdout
         assert other.stdout.readline()
         with pytest.raises(PoseNetError, match=rf'process {other.pid} has been writing there'):

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from helpers import ROOT
+from helpers import python_path
 
 CHILD = """
 import os, pathlib, time
@@ -37,7 +37,7 @@ def test_an_interrupt_of_all_reaches_a_child_once(tmp_path: Path) -> None:
     (tmp_path / 'child.py').write_text(CHILD)
     process = subprocess.Popen(
         [sys.executable, '-c', PARENT], cwd=tmp_path, start_new_session=True,
-        stderr=subprocess.PIPE, text=True, env={**os.environ, 'PYTHONPATH': f'{ROOT}:{tmp_path}'})
+        stderr=subprocess.PIPE, text=True, env={**os.environ, 'PYTHONPATH': python_path(tmp_path)})
     end_s = time.monotonic() + 60
     while not (tmp_path / 'ready').exists() and time.monotonic() < end_s:
         time.sleep(0.01)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from helpers import ROOT
+from helpers import python_path, ROOT
 from posenet_ros.utils.signals import handle_signals, raise_interrupt, without_interrupts
 import pytest
 
@@ -22,7 +22,7 @@ def start(*command: object, folder: Path = ROOT) -> subprocess.Popen[str]:
     """Start Python with these words."""
     return subprocess.Popen(
         [sys.executable, *map(str, command)], cwd=folder, text=True, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, env={**os.environ, 'PYTHONPATH': str(ROOT)})
+        stderr=subprocess.PIPE, env={**os.environ, 'PYTHONPATH': python_path()})
 
 
 def wait_for(condition: Callable[[], object]) -> None:

@@ -59,10 +59,19 @@ def run_part(options: argparse.Namespace) -> None:
     if options.out:
         with new_file(options.out) as file:
             file.write_text(json.dumps(found, indent=2) + '\n')
-    if starts_commands(options):
+    if options.part == 'node':
+        show_node(found)
+    elif starts_commands(options):
         show_commands(found, options.strict)
     elif not options.out:
         print(json.dumps(found, indent=2))
+
+
+def show_node(found: Mapping[str, Any]) -> None:
+    """Print the figures of a node."""
+    from posenet_ros.evaluation.report.tables import text_table
+    from posenet_ros.training.bench.tables import node_rows
+    print(text_table(node_rows(found)))
 
 
 def show_commands(found: Mapping[str, Any], strict: bool) -> None:

@@ -30,6 +30,7 @@ PARTS = {
     'images': Part(f'{PACKAGE}.parts.images', 'the path from message to network input'),
     'evaluation': Part(f'{PACKAGE}.parts.evaluation', 'the offline evaluator'),
     'training': Part(f'{PACKAGE}.parts.training', 'training and its input pipeline', True),
+    'node': Part(f'{PACKAGE}.parts.node', 'a node on images of its place: what became of each'),
     'live': Part(f'{PACKAGE}.parts.live', 'live nodes over DDS'),
     'gpu': Part(f'{PACKAGE}.parts.gpu', 'an NVIDIA GPU: float16, XLA, batch 1, training rate, '
                 'roofline', True),
@@ -69,11 +70,15 @@ def _add_part(parser: CommandParser) -> None:
     group.add_argument('--strict', action='store_true',
                        help='start: exit 1 when a command is slower than its limit')
     group.add_argument('--engine', default='litert',
-                       help="live: the nodes' engine (default: %(default)s)")
+                       help="live, node: the nodes' engine (default: %(default)s)")
     group.add_argument('--size', default='640x480', metavar='WxH',
-                       help='live: of the images (default: %(default)s)')
+                       help='live, node: of the images (default: %(default)s)')
     group.add_argument('--rate', type=float, default=30.0, metavar='HZ',
-                       help='live: images a second (default: %(default)s)')
+                       help='live, node: images a second (default: %(default)s)')
+    group.add_argument('--images', type=Path, metavar='FOLDER',
+                       help='node: with images of the place, sent in the order of their names')
+    group.add_argument('--refine', choices=('auto', 'off'), default='auto',
+                       help='node: refine poses by landmarks (default: %(default)s)')
     group.add_argument('--nodes', type=int, default=1,
                        help='live: nodes, each with its camera (default: %(default)s)')
     group.add_argument('--echo', action='store_true',

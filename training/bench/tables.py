@@ -88,6 +88,24 @@ def live_rows(live: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     return rows
 
 
+def node_rows(run: Mapping[str, Any]) -> list[list[str]]:
+    """Return the table of one node on images of its place."""
+    age, alone = run['age_ms'], run['transport_ms']
+    rows = [[f'{run["size"]} at {run["rate_hz"]:g} Hz, refine {run["refine"]}, '
+             f'{run["seconds"]:g} s', ''], ['images sent', str(run['sent'])]]
+    rows += [[f'- {name}', str(number)] for name, number in run['ends'].items()]
+    rows += [['sum of these', str(sum(run['ends'].values()))]]
+    rows += [[f'age when the pose was published, {name}; transport alone; more, ms',
+              f'{age[name]:.1f}; {alone[name]:.1f}; {age[name] - alone[name]:.1f}']
+             for name in ('p50', 'p95')]
+    rows += [['CPU of the node, cores', f'{run["cpu_s"] / run["seconds"]:.2f}']]
+    rows += [[f'- {stage}, of an image that was localised, ms', f'{value:.1f}']
+             for stage, value in run['stages_cpu_ms'].items()]
+    rows += [['- the rest, of an image that came, ms', f'{run["rest_cpu_ms"]:.1f}']]
+    rows += [[f'memory, {name}, MB', f'{value:.0f}'] for name, value in run['memory_mb'].items()]
+    return rows + [[f'{name}, s', f'{value:.2f}'] for name, value in run['ready_s'].items()]
+
+
 def start_rows(networks: Mapping[str, Any]) -> list[list[str]]:
     """Return the table of each engine's start-up until its first pose."""
     rows = [['process start to the first pose (node: ready)', 'CPU s', 'wall s', 'memory MB']]

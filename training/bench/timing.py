@@ -47,16 +47,18 @@ def percentiles(pairs: np.ndarray) -> Timing:
 
 def memory_mb(pid: int | str = 'self') -> Timing:
     """
-    Return the resident memory of a process, MB: now, its peak, and the shared part.
+    Return the resident memory of a process, MB: now, its peak, and parts of it.
 
-    `shared` is the memory through which DDS passes images: the node's and its camera's.
-    Libraries and the model's file count in full, so the sum over processes is too high.
+    `shared` is the memory through which DDS passes images: the node's and its camera's; `own` is
+    what no file and no other process has. Libraries and the model's file count in full, so the
+    sum over processes is too high.
     """
     lines = dict(line.split(':', 1) for line in
                  Path(f'/proc/{pid}/status').read_text().splitlines() if ':' in line)
     return {'now': int(lines['VmRSS'].split()[0]) / 1024,
             'most': int(lines['VmHWM'].split()[0]) / 1024,
-            'shared': int(lines['RssShmem'].split()[0]) / 1024}
+            'shared': int(lines['RssShmem'].split()[0]) / 1024,
+            'own': int(lines['RssAnon'].split()[0]) / 1024}
 
 
 def cpu_s(pid: int) -> float:

@@ -20,6 +20,7 @@ from posenet_ros.networks.config import NetworkConfig
 from posenet_ros.training.data.augment import Augmentation
 from posenet_ros.training.fitting.losses import LOSSES, NORMS
 from posenet_ros.utils.files.text import read_text
+from posenet_ros.utils.settings.assignments import read_assignments
 from posenet_ros.utils.settings.nested import Sections
 from posenet_ros.utils.suggestions import did_you_mean
 import yaml
@@ -201,13 +202,6 @@ def _mapping(text: str, where: str) -> dict[str, Any]:
     return mapping
 
 
-def _override(setting: str) -> dict[str, Any]:
-    key, equals, value = setting.partition('=')
-    if not equals:
-        raise InputError(f'--set has to be key=value. Received: {setting!r}')
-    return LAYOUT.check(_mapping(f'{key}: {value}', '--set'), f'--set {setting}')
-
-
 def preset_of(provenance: Mapping[str, Any]) -> Preset:
     """
     Return the preset that a model was trained with.
@@ -231,6 +225,6 @@ def load_preset(name: str, overrides: Sequence[str] = ()) -> Preset:
         raise InputError(f'the preset has to be one of {", ".join(preset_names())} or a .yaml '
                          f'file. Received: {name!r}{did_you_mean(name, preset_names())}')
     values = LAYOUT.check(_mapping(read_text(file), str(file)), str(file))
-    for setting in overrides:
-        values |= _override(setting)
+    for key, value in read_assignments(overrides, '--set'):
+        values |= LAYOUT.check(_mapping(f'{key}: {value}', '--set'), f'--set {key}={value}')
     return LAYOUT.build(values, str(file) + (' and --set' if overrides else ''))

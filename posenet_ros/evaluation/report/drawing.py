@@ -33,6 +33,7 @@ STYLE = {
     'legend.frameon': False, 'legend.fontsize': 9, 'figure.facecolor': 'none',
     'axes.facecolor': 'none', 'savefig.facecolor': 'none'}
 PANEL_IN = (4.5, 3.3)  # width and height, inches
+NOT_DRAWN = 'This figure could not be drawn'
 MAX_VECTOR_POINTS = 3000  # more points are rasterised inside the SVG
 MAX_MINOR_LABEL_DECADES = {True: 1.3, False: 2.5}  # across, up: no room for more minor labels
 # What is taken out of an SVG, or made shorter
@@ -92,6 +93,8 @@ def drawing(out: list[str], title: str, height_in: float = PANEL_IN[1]) -> Itera
     """
     Yield (figure, axes) of one panel; the finished SVG is appended to `out`.
 
+    What cannot be drawn is said in its place: the other figures and the numbers are worth having.
+
     :param title: the text for those who cannot see it, unlike those of the page's other figures.
     """
     import matplotlib as mpl
@@ -101,10 +104,18 @@ def drawing(out: list[str], title: str, height_in: float = PANEL_IN[1]) -> Itera
     with mpl.rc_context({**STYLE, 'svg.hashsalt': title}):  # ids that no other figure has
         figure = Figure(figsize=(PANEL_IN[0], height_in), layout='constrained')
         FigureCanvasSVG(figure)
-        yield figure, figure.subplots()
-        buffer = io.StringIO()
-        figure.savefig(buffer, format='svg', metadata={'Date': None, 'Creator': None}, dpi=150)
-        out.append(_slim(buffer.getvalue(), title))
+        try:
+            yield figure, figure.subplots()
+            out.append(_slim(_svg(figure), title))
+        except Exception as error:  # of another version of Matplotlib
+            out.append(f'<p class="quiet">{NOT_DRAWN}: {escape(title)} '
+                       f'({escape(f"{type(error).__name__}: {error}")})</p>')
+
+
+def _svg(figure: Any) -> str:  # noqa: ANN401
+    buffer = io.StringIO()
+    figure.savefig(buffer, format='svg', metadata={'Date': None, 'Creator': None}, dpi=150)
+    return buffer.getvalue()
 
 
 def logarithmic(axis: Axis, values: Floats) -> None:
@@ -122,6 +133,7 @@ def _is_short(axis: Axis, values: Floats) -> bool:
 
 
 def _length_tick(value_m: float, _: object) -> str:
+    value_m = float(f'{value_m:.9g}')  # Matplotlib 3.6 has a tick at 0.09999999999999999
     unit = length_unit([value_m])
     return f'{value_m * unit.factor:g} {unit.name}'
 
@@ -140,7 +152,17 @@ def show_percent(*axes: Axis) -> None:
         axis.set_major_formatter(lambda v, _: f'{100 * v:.0f} %')
 
 
-def legend_below(figure: Any, axis: Axes, columns: int = 2) -> None:  # noqa: ANN401
-    """Place the legend below the plot, where it covers nothing."""
-    figure.legend(*axis.get_legend_handles_labels(), loc='outside lower center', ncols=columns,
-                  handlelength=1.6, columnspacing=1.2)
+def legend_below(figure: Any, axis: Axes, columns: int = 2, *,  # noqa: ANN401
+                 upwards: bool = False) -> None:
+    """
+    Place the legend below the plot, where it covers nothing.
+
+    Room is kept for it by hand, as Matplotlib has `outside` from 3.7 on, and Ubuntu 24.04 3.6.
+
+    :param upwards: whether what was drawn last stands first.
+    """
+    entries = (found[::-1 if upwards else 1] for found in axis.get_legend_handles_labels())
+    legend = figure.legend(*entries, loc='lower center', ncols=columns, handlelength=1.6,
+                           columnspacing=1.2)
+    top = legend.get_window_extent().y1 / figure.bbox.height
+    figure.get_layout_engine().set(rect=(0, top, 1, 1 - top))

@@ -35,13 +35,20 @@ class Unit:
 
     name: str
     factor: float = 1.0
+    decimals: int = 2
 
     def number(self, value: float | None) -> str:
         """Format a value that is given in metres (or degrees), without the unit's name."""
         return number(None if value is None else value * self.factor)
 
+    def rounded(self, value: float) -> str:
+        """Format a value as `number` does, to whole centimetres (or 0.01 deg) or millimetres."""
+        scaled = value * self.factor
+        decimals = self.decimals if abs(scaled) >= 1 else max(self.decimals, 1)
+        return f'{scaled:.{decimals}f}'
 
-METRES, MILLIMETRES, DEGREES = Unit('m'), Unit('mm', 1000.0), Unit('deg')
+
+METRES, MILLIMETRES, DEGREES = Unit('m'), Unit('mm', 1000.0, 0), Unit('deg')
 
 
 def length_unit(values_m: Iterable[float | None]) -> Unit:
@@ -54,10 +61,16 @@ def length_unit(values_m: Iterable[float | None]) -> Unit:
     return MILLIMETRES if known and min(known) < MILLIMETRES_BELOW_M else METRES
 
 
-def length(value_m: float | None) -> str:
-    """Format one length with the unit that fits it, millimetres below 0.1 m."""
+def length(value_m: float | None, *, rounded: bool = False) -> str:
+    """
+    Format one length with the unit that fits it, millimetres below 0.1 m.
+
+    :param rounded: to whole centimetres or millimetres; else to three significant digits.
+    """
+    if value_m is None:
+        return '-'
     unit = length_unit([value_m])
-    return '-' if value_m is None else f'{unit.number(value_m)} {unit.name}'
+    return f'{unit.rounded(value_m) if rounded else unit.number(value_m)} {unit.name}'
 
 
 def text_table(rows: Sequence[Row]) -> str:

@@ -13,16 +13,18 @@ from launch_ros.actions import SetParameter, SetParametersFromFile, SetRemap
 from posenet_ros.ros_node.control.launch_arguments import Argument, without_effect
 
 
-def declare(arguments: Sequence[tuple[str, Any, str]]) -> list[Any]:
+def declare(arguments: Sequence[tuple[str, Any, str]], *, includes: bool = False) -> list[Any]:
     """
     Declare arguments, and tell those of the command line that have no effect.
 
     :param arguments: name, default and description of each.
+    :param includes: as of :func:`without_effect`.
     """
     known = [name for name, *_ in arguments]
 
     def tell(context: LaunchContext) -> list[Any]:
-        return [LogInfo(msg=line) for line in without_effect(context.argv, known)]
+        return [LogInfo(msg=line) for line in without_effect(
+            context.argv, known, includes=includes)]
 
     return [*(DeclareLaunchArgument(name, default_value=default, description=description)
               for name, default, description in arguments), OpaqueFunction(function=tell)]

@@ -45,7 +45,8 @@ def _description(text: str, allowed: str) -> str:
     return ' '.join(part for part in (text, f'({allowed})' if allowed else '', EMPTY) if part)
 
 
-def without_effect(given: Iterable[str], known: Sequence[str]) -> list[str]:
+def without_effect(
+        given: Iterable[str], known: Sequence[str], *, includes: bool = False) -> list[str]:
     """
     Return a line for each argument of a command line that the launch file does not know.
 
@@ -54,11 +55,13 @@ def without_effect(given: Iterable[str], known: Sequence[str]) -> list[str]:
 
     :param given: words as `NAME:=VALUE`.
     :param known: the arguments of the launch file.
+    :param includes: whether it includes another one, which tells its own; it is then told only
+        what is nearly one of `known`.
     """
     parameters = [item.name for item in fields(Parameters)]
     lines = []
     for name in (word.partition(':=')[0] for word in given if ':=' in word):
-        if name in known:
+        if name in known or (includes and name in parameters):
             continue
         if name in parameters:
             lines.append(f'{name}:= is no argument of this launch file and has no effect: set the '

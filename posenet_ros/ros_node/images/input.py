@@ -11,6 +11,7 @@ from posenet_ros.localisation.query_camera import QueryCamera
 from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.ros_node.diagnostics import Diagnostics
 from posenet_ros.ros_node.images.camera_policy import CameraPolicy
+from posenet_ros.ros_node.images.message_loss import LostImages
 from posenet_ros.ros_node.images.no_image import several_publishers, Silence, why_no_image
 from posenet_ros.ros_node.images.no_pose import WithheldPoses
 from posenet_ros.ros_node.images.subscriptions import (
@@ -56,6 +57,7 @@ class ImageInput:
             camera_info_topic(node), warn)
         self._subscriptions = Subscriptions(
             node, stack, values, self._on_message, self._on_camera_info, warn)
+        self._lost = LostImages(lambda: node.count_publishers(self._subscriptions.topic))
         self._withheld = WithheldPoses(diagnostics.verdicts)
         self._line = ''
         diagnostics.facts |= {'images': self._subscriptions.description,
@@ -72,19 +74,26 @@ class ImageInput:
         """Set whether images are expected from now on."""
         now_s = time.monotonic()
         self._expected_s, self._first_s = (now_s if expected else None), None
-        self._last_s, self._waiting = now_s, None
+        self._last_s = now_s
+        self._drop_waiting()
         self._withheld.reset(now_s)
 
-    def _on_message(self, message: Any) -> None:  # noqa: ANN401 - a raw or compressed image
+    def _on_message(self, message: Any, number: int | None) -> None:  # noqa: ANN401 - an image
+        lost = self._lost.before(number)
         if self._expected_s is None:
             return
+        self._diagnostics.count('lost', lost)
         self._last_s = time.monotonic()
         self._first_s = self._first_s or self._last_s
-        if self._waiting is not None:
-            self._diagnostics.count('received')
-            self._diagnostics.count('dropped')
+        self._drop_waiting()
         self._waiting = message
         self._hand_over()
+
+    def _drop_waiting(self) -> None:
+        if self._waiting is not None:
+            self._waiting = None
+            self._diagnostics.count('received')
+            self._diagnostics.count('dropped')
 
     def _on_camera_info(self, message: CameraInfo) -> None:
         self._camera.on_camera_info(message)
@@ -116,6 +125,7 @@ class ImageInput:
         """Try the other transport, and say why no image arrives."""
         wanted, other = self._subscriptions.image_topics()
         if self._subscriptions.follow(wanted, other):
+            self._lost.reset()
             self._diagnostics.facts['images'] = self._subscriptions.description
             self._node.get_logger().info(
                 f'images are taken from {self._subscriptions.description}: it has a publisher')

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
@@ -38,6 +38,7 @@ AUTO = 'auto'
 AGREEING = 2  # looks in a row until the transport changes: one topic is found before the other
 
 Callback = Callable[[Any], None]
+ImageCallback = Callable[[Any, int | None], None]  # with the number that its publisher gave it
 
 
 def reliability_of(values: Parameters) -> str:
@@ -73,8 +74,9 @@ class Subscriptions:
     :param warn: called with (what, why) when QoS does not match.
     """
 
-    def __init__(self, node: Node, stack: ExitStack, values: Parameters, on_image: Callback,
-                 on_camera_info: Callback, warn: Callable[[str, str], None]) -> None:
+    def __init__(self, node: Node, stack: ExitStack, values: Parameters,
+                 on_image: ImageCallback, on_camera_info: Callback,
+                 warn: Callable[[str, str], None]) -> None:
         self._node, self._values = node, values
         self._on_image, self._warn = on_image, warn
         topic = node.resolve_topic_name('image')
@@ -123,9 +125,12 @@ class Subscriptions:
 
     def _subscribe_images(self) -> Any:  # noqa: ANN401
         kind = CompressedImage if self.transport == COMPRESSED else Image
-        return self._subscribe(kind, self.topic, self._on_image, self._values)
+        return self._subscribe(kind, self.topic, self._take, self._values)
 
-    def _subscribe(self, kind: type, topic: str, callback: Callback,
+    def _take(self, message: Any, info: Mapping[str, Any]) -> None:  # noqa: ANN401
+        self._on_image(message, info.get('publication_sequence_number'))
+
+    def _subscribe(self, kind: type, topic: str, callback: Callable[..., None],
                    values: Parameters) -> Any:  # noqa: ANN401
         return self._node.create_subscription(
             kind, topic, callback, image_qos(values),

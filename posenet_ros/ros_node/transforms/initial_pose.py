@@ -16,7 +16,7 @@ from posenet_ros.geometry.estimate import diagonal_covariance, PoseEstimate
 from posenet_ros.geometry.frames import frame_name
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.localisation.gate import Gate
-from posenet_ros.ros_data.messages import pose_from_message
+from posenet_ros.ros_data.messages import covariance_from_message, pose_from_message
 from posenet_ros.ros_node.parameters import Parameters
 from posenet_ros.ros_node.transforms.broadcaster import TfBroadcaster
 from posenet_ros.ros_node.transforms.listener import MissingTransformError
@@ -116,7 +116,7 @@ class InitialPoses:
             raise InputError(f'its frame has to be {self.values.map_frame}. '
                              f'Received: {message.header.frame_id!r}')
         return PoseEstimate(pose_from_message(message.pose.pose),
-                            np.reshape(message.pose.covariance, (6, 6)))
+                            covariance_from_message(message.pose))
 
     def _wait_for(self, of_base: PoseEstimate, patience_s: float) -> None:
         self._pose = InitialPose(of_base, patience_s, time.monotonic() + patience_s)

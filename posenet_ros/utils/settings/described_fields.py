@@ -7,6 +7,7 @@ from dataclasses import Field, field, fields
 from typing import Any
 
 from posenet_ros.errors import InputError
+from posenet_ros.utils.suggestions import did_you_mean
 
 
 def described_field(
@@ -50,7 +51,7 @@ def checked_value(item: Field[Any], value: Any) -> Any:  # noqa: ANN401
     choices, limits = item.metadata['choices'], item.metadata['limits']
     if choices and taken not in choices:
         raise InputError(f'parameter {item.name} has to be one of {", ".join(choices)}. '
-                         f'Received: {value!r}')
+                         f'Received: {value!r}{did_you_mean(str(value), choices)}')
     if taken is None or (limits and not limits[0] <= taken <= limits[1]):
         allowed = f', {describe_allowed(item)}' if describe_allowed(item) else ''
         raise InputError(f'parameter {item.name} has to be {describe_type(item)}{allowed}. '

@@ -25,6 +25,7 @@ import pytest
 from training_helpers import use_tiny_backbone
 
 
+@pytest.mark.long
 def test_quick_measures_every_part(tmp_path: Path) -> None:
     pytest.importorskip('rclpy')
     out = tmp_path / 'bench.json'

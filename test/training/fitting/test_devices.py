@@ -54,6 +54,7 @@ def last_loss(out: Path) -> float:
         return float(list(csv.DictReader(file))[-1]['loss'])
 
 
+@pytest.mark.long
 def test_two_devices_and_two_workers_train_as_one_does(tmp_path: Path) -> None:
     court = tmp_path / 'court'
     write_wall_dataset(court)

@@ -119,7 +119,7 @@ def test_a_model_folder_keeps_the_flat_keys() -> None:
     ('xla=1', 'type bool'),
     ('learning_rate=fast', 'type float'), ('ema=1', 'ema is out of range'),
     ('yaw_deg=90', 'yaw_deg has to be within'), ('rotation=euler', 'rotation is out of range'),
-    ('input_width=8', 'input_width is out of range'), ('epochs', 'has to be key=value'),
+    ('input_width=8', 'input_width is out of range'), ('epochs', 'has to be KEY=VALUE'),
     ('validation=0', 'validation.proportion is out of range'),
     ('loss=mse', 'loss.kind is out of range'), ('optimizer=adam', 'optimizer.kind is out'),
     ('epochs=[', 'has to be YAML'),

@@ -10,7 +10,7 @@ from pathlib import Path
 import subprocess
 import sys
 
-from helpers import ROOT
+from helpers import python_path
 from posenet_ros.utils.files import lock as locks
 from posenet_ros.utils.files.lock import lock, LockedError, Owner, read_owner
 import pytest
@@ -23,7 +23,7 @@ def hold(folder: Path) -> subprocess.Popen[bytes]:
     """Start a process that keeps the lock of `out` until its stdin ends."""
     process = subprocess.Popen(
         [sys.executable, '-c', HOLD], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        env={**os.environ, 'PYTHONPATH': str(ROOT)})
+        env={**os.environ, 'PYTHONPATH': python_path()})
     assert process.stdout
     assert process.stdout.readline()
     return process

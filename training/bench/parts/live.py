@@ -10,15 +10,18 @@ import argparse
 from array import array
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+import itertools
 import os
 import sys
 import time
 from typing import Any
 
 import numpy as np
+from posenet_ros.arrays import RgbImage
 from posenet_ros.errors import PoseNetError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.inference.artifact import load
+from posenet_ros.ros_data.messages import set_stamp
 from posenet_ros.training.bench.parts.images import textured_image
 from posenet_ros.training.bench.timing import cpu_s, memory_mb
 from posenet_ros.utils.processes import start_module
@@ -28,6 +31,7 @@ START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0
 SETTLE_S = 1.0
 INFO_EVERY = 10  # images
+POLL_S = 0.02
 NS = 1_000_000_000
 
 
@@ -57,9 +61,11 @@ class Cameras:
     One publisher of images and of camera_info for each node.
 
     `sent_ns` has for each the stamp -> monotonic time of publishing, nanoseconds.
+
+    :param images: are sent forwards and back, over and over; none means a texture.
     """
 
-    def __init__(self, count: int, camera: Camera) -> None:
+    def __init__(self, count: int, camera: Camera, images: Sequence[RgbImage] = ()) -> None:
         import rclpy
         from rclpy.executors import SingleThreadedExecutor
         from rclpy.qos import qos_profile_sensor_data
@@ -74,8 +80,12 @@ class Cameras:
             CameraInfo, f'/cam{i}/camera_info', qos_profile_sensor_data) for i in range(count)]
         width, height = camera.size
         self._info = CameraInfo(width=width, height=height, k=camera.matrix.ravel())
-        self._message = Image(width=width, height=height, step=3 * width, encoding='rgb8',
-                              data=array('B', textured_image(width, height).tobytes()))
+        messages = [Image(width=width, height=height, step=3 * width, encoding='rgb8',
+                          data=array('B', image.tobytes()))
+                    for image in images or (textured_image(width, height),)]
+        for message in messages:
+            message.header.frame_id = 'camera'
+        self._messages = itertools.cycle(messages + messages[-2:0:-1])
         self.sent_ns: list[dict[int, int]] = [{} for _ in range(count)]
 
     def publish_for(self, seconds: float, rate_hz: float,
@@ -85,17 +95,29 @@ class Cameras:
         for i in range(round(seconds * rate_hz)):
             if done and done():
                 return
-            self._executor.spin_once(timeout_sec=0)
-            time.sleep(max(start + i / rate_hz - time.monotonic(), 0))
+            self.spin_until(start + i / rate_hz)
+            message = next(self._messages)
             for publisher, sent in zip(self._publishers, self.sent_ns, strict=True):
                 stamp = time.time_ns()
-                self._message.header.stamp.sec, self._message.header.stamp.nanosec = divmod(
-                    stamp, NS)
+                set_stamp(message.header.stamp, stamp)
                 sent[stamp] = time.monotonic_ns()
-                publisher.publish(self._message)
+                publisher.publish(message)
             if i % INFO_EVERY == 0:
                 for publisher in self._info_publishers:
                     publisher.publish(self._info)
+
+    def spin_for(self, seconds: float, done: Callable[[], bool] | None = None) -> bool:
+        """Take messages for a while, or until `done()` is true. Returns whether it is."""
+        end_s = time.monotonic() + seconds
+        while time.monotonic() < end_s and not (done and done()):
+            self.spin_until(min(time.monotonic() + POLL_S, end_s))
+        return bool(done and done())
+
+    def spin_until(self, end_s: float) -> None:
+        """Take messages until a time of the monotonic clock."""
+        self._executor.spin_once(timeout_sec=0)
+        while (left_s := end_s - time.monotonic()) > 0:
+            self._executor.spin_once(timeout_sec=left_s)
 
 
 def node_command(options: argparse.Namespace, number: int) -> list[object]:

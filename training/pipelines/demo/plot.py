@@ -15,7 +15,12 @@ from posenet_ros.datasets.pose_files import Format, read_poses
 from posenet_ros.evaluation.report.drawing import Colour
 from posenet_ros.imaging.files import read_image
 from posenet_ros.inference.artifact import load
-from posenet_ros.training.pipelines.demo.results import angle, length, NETWORK, REFINED
+from posenet_ros.training.pipelines.demo.results import (
+    angle,
+    NETWORK,
+    REFINED,
+    rounded_length,
+)
 
 FRAME_FRACTIONS = (0.12, 0.45, 0.7, 0.95)  # of the test walk, from its start
 SIZE_IN = (13.0, 3.9)
@@ -61,7 +66,7 @@ def draw_errors(axis: Axes, demo: Path) -> None:
         metres, degrees = read_columns(
             demo / folder / 'frames.csv', ('translation_error_m', 'rotation_error_deg')).T
         axis.plot(np.sort(metres), percent_of(metres), color=colour, linewidth=2)
-        medians = length(float(np.nanmedian(metres))), angle(float(np.nanmedian(degrees)))
+        medians = rounded_length(float(np.nanmedian(metres))), angle(float(np.nanmedian(degrees)))
         after = name == REFINED  # its text stands right of its curve, the other one left
         axis.annotate('\n'.join((*name.rsplit(' ', 1), 'median', *medians)),
                       (float(np.nanmedian(metres)), 50), (14 if after else -14, 0),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 import os
 from pathlib import Path
 import shutil
@@ -15,12 +15,11 @@ from posenet_ros.errors import PoseNetError
 from posenet_ros.evaluation.metrics.pose_errors import ByUnit, Errors
 from posenet_ros.evaluation.report.build import build_report, Evaluation
 from posenet_ros.evaluation.report.content import Report
-from posenet_ros.evaluation.report.tables import percent, text_table
+from posenet_ros.evaluation.report.tables import DEGREES, length, percent, text_table
 
 MIN_ANSWERED = 0.99  # of the frames
 MAX_OF_CONSTANT = 0.2  # of the constant pose's median error, of the network alone
 MAX_REFINED = ByUnit(0.015, 0.1)  # median error of refined poses, metres and degrees
-MILLIMETRES_BELOW_M = 0.1
 SAME_POSE_M = 1e-4  # the network's pose and a published one that differ less are the same
 REFINED, NETWORK = 'refined by landmarks', 'network alone'
 BASELINES = {'nearest_train_image': 'nearest training image', 'constant': 'constant pose'}
@@ -57,16 +56,12 @@ class Results:
         return int(np.sum(np.array(moves_m) > SAME_POSE_M))
 
 
-def length(value_m: float) -> str:
-    """Format a length: millimetres below 0.1 m, else metres."""
-    if value_m >= MILLIMETRES_BELOW_M:
-        return f'{value_m:.2f} m'
-    return f'{1000 * value_m:.0f} mm' if value_m >= 0.001 else f'{1000 * value_m:.1f} mm'
+rounded_length = partial(length, rounded=True)
 
 
 def angle(value_deg: float) -> str:
     """Format an angle."""
-    return f'{value_deg:.2f} deg'
+    return f'{DEGREES.rounded(value_deg)} {DEGREES.name}'
 
 
 def _percentiles(values: Floats) -> list[float]:
@@ -75,7 +70,7 @@ def _percentiles(values: Floats) -> list[float]:
 
 
 def _row(name: str, errors: Errors) -> list[str]:
-    return [name, *map(length, _percentiles(errors.translation_m)),
+    return [name, *map(rounded_length, _percentiles(errors.translation_m)),
             *map(angle, _percentiles(errors.rotation_deg))]
 
 
@@ -132,9 +127,9 @@ def _check_medians(evaluation: Evaluation, limits: ByUnit[float], which: str) ->
     if not (found.translation_m <= limits.translation_m
             and found.rotation_deg <= limits.rotation_deg):
         raise PoseNetError(
-            f'expected a median error {which} of at most {length(limits.translation_m)} and '
-            f'{angle(limits.rotation_deg)}. Received: {length(found.translation_m)} and '
-            f'{angle(found.rotation_deg)}')
+            f'expected a median error {which} of at most '
+            f'{rounded_length(limits.translation_m)} and {angle(limits.rotation_deg)}. Received: '
+            f'{rounded_length(found.translation_m)} and {angle(found.rotation_deg)}')
 
 
 def command(name: str = 'posenet') -> str:

@@ -138,11 +138,9 @@ def _evaluate_options(out: Path, report: str, *more: str) -> argparse.Namespace:
 
 
 def evaluate_network(out: Path) -> Evaluation:
-    """Evaluate the network alone on the bag, offline, and write its report."""
+    """Evaluate the network alone on the bag, offline."""
     from posenet_ros.evaluation import evaluator
-    found = replace(evaluator.run_model(_evaluate_options(out, 'report_network')), method=NETWORK)
-    write_report(out / 'report_network', build_report(found), found, force=True)
-    return found
+    return replace(evaluator.run_model(_evaluate_options(out, 'report_network')), method=NETWORK)
 
 
 def record_live(out: Path, *, refine: bool) -> Evaluation:
@@ -169,10 +167,11 @@ def evaluate(out: Path) -> Results:
     """Evaluate the live node and the network alone, and write a report of each."""
     refine = (out / 'model' / LANDMARKS_FILE).is_file()
     live = record_live(out, refine=refine)
+    network = evaluate_network(out)  # shows its progress, so it comes before the next heading
     print_heading(5, 'the report')
-    network = evaluate_network(out)
     results = Results(
         replace(live, beside={NETWORK: network}) if refine else live, network, refine)
+    write_report(out / 'report_network', build_report(network), network, force=True)
     write_report(out / 'report', results.report, results.live, force=True)
     return results
 

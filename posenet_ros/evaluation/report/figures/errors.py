@@ -121,8 +121,7 @@ def cumulative_curves(curves: Sequence[tuple[Errors, Style]]) -> list[str]:
             axis.set_ylim(0, 1)
             show_percent(axis.yaxis)
             axis.set_ylabel('fraction of all frames')
-            handles, labels = axis.get_legend_handles_labels()
-            figure.legend(handles[::-1], labels[::-1], loc='outside lower center', ncols=1)
+            legend_below(figure, axis, 1, upwards=True)
     return out
 
 
