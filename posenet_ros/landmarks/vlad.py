@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import Floats32
-from posenet_ros.landmarks.map_of_tracks import Vocabulary
+from posenet_ros.landmarks.landmark_map import Vocabulary
 from posenet_ros.landmarks.matching import unit_rows
 
 

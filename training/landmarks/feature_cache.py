@@ -98,7 +98,7 @@ def _read(file: Path) -> ViewFeatures | None:
     """Read kept features; None where there are none, or they are damaged."""
     try:
         with np.load(file, allow_pickle=False) as arrays:
-            points, descriptors, colors = (arrays[f'arr_{i}'] for i in range(3))
-            return ViewFeatures(Features(points, descriptors), colors)
+            points, descriptors, focal_length_px, colors = (arrays[f'arr_{i}'] for i in range(4))
+            return ViewFeatures(Features(points, descriptors, float(focal_length_px)), colors)
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
         return None

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from posenet_ros.arrays import Floats32
 from posenet_ros.errors import InputError
 from posenet_ros.landmarks.features import Features
-from posenet_ros.landmarks.map_of_tracks import Vocabulary
+from posenet_ros.landmarks.landmark_map import Vocabulary
 from posenet_ros.landmarks.matching import unit_rows
 from posenet_ros.landmarks.vlad import global_descriptor, vlad
 from posenet_ros.training.landmarks.options import VocabularyOptions
