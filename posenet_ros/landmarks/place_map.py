@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from posenet_ros.arrays import Floats
 from posenet_ros.geometry.lie import quat_product
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.inference.artifact import LANDMARKS_FILE, LoadedArtifact
-from posenet_ros.landmarks.landmark_map import load
+from posenet_ros.landmarks.landmark_file import load
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,13 +27,15 @@ class PlaceMap:
     Landmarks and training images of a place, in the map frame.
 
     :param points_m: (L, 3) the landmarks, metres; L is 0 where the model folder has none.
-    :param point_views: (L,) index of a view that sees each landmark.
+    :param point_views: (L,) index of the first view that sees each landmark.
     :param views: the V training images.
+    :param colors: (L, 3) RGB of the landmarks, 0 to 255; (0, 3) where they are not known.
     """
 
     points_m: Floats
     point_views: NDArray[np.intp]
     views: tuple[View, ...]
+    colors: NDArray[np.uint8] = field(default_factory=lambda: np.empty((0, 3), np.uint8))
 
 
 def load_place_map(artifact: LoadedArtifact, map_from_dataset: Pose | None = None) -> PlaceMap:
@@ -50,6 +52,8 @@ def load_place_map(artifact: LoadedArtifact, map_from_dataset: Pose | None = Non
     if not artifact.file(LANDMARKS_FILE).is_file():
         return PlaceMap(np.empty((0, 3)), np.empty(0, np.intp), views)
     landmarks = load(artifact.file(LANDMARKS_FILE))
-    counts = np.diff(landmarks.starts)
-    return PlaceMap(to_map.apply(landmarks.points_m.astype(np.float64)),
-                    np.repeat(np.arange(len(counts)), counts), views)
+    seen_by = np.repeat(np.arange(len(landmarks.views)), np.diff(landmarks.starts))
+    point_views = np.zeros(len(landmarks.points_m), np.intp)
+    point_views[landmarks.seen[::-1]] = seen_by[::-1]  # the first of each is written last
+    return PlaceMap(to_map.apply(landmarks.points_m.astype(np.float64)), point_views, views,
+                    landmarks.colors)
