@@ -153,6 +153,6 @@ class Runtime:
 def _facts(artifact: LoadedArtifact, loaded: LoadedRelocaliser,
            values: Parameters, place: PlaceMap) -> dict[str, str]:
     """Return the constant values of the diagnostics."""
-    return {'model': values.model, 'model hash': artifact.digest, 'engine': loaded.engine.name,
-            'precision': values.precision, 'device': loaded.engine.device,
+    return {'model': values.model, 'model hash': artifact.digest, 'engine': loaded.engine_name,
+            'precision': values.precision, 'device': loaded.device,
             'landmarks': str(len(place.points_m) or 'none')}

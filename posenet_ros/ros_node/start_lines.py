@@ -18,8 +18,9 @@ def map_line(facts: Mapping[str, str], views: int, refine: bool) -> str:
     else:
         unused = '' if refine else ', not used as refine is false'
         landmarks = f'{int(facts["landmarks"]):,} landmarks of {views:,} views{unused}'
-    return 'map: {model} ({model hash:.12}), {known}; {engine} on {device}'.format_map(
-        {**facts, 'known': landmarks})
+    runs = ('no network' if facts['engine'] == 'none'
+            else f'{facts["engine"]} on {facts["device"]}')
+    return f'map: {facts["model"]} ({facts["model hash"]:.12}), {landmarks}; {runs}'
 
 
 def camera_line(camera: str, images: str) -> str:
