@@ -157,10 +157,7 @@ class Relocaliser:
         calibration = self._artifact.calibration
         own = diagonal_covariance(calibration.sigma_m, calibration.sigma_rad)
         estimate = self._in_map(guess, with_max_sigmas(own + spread, self._prior_sigmas), None)
-        agree = 'landmark agrees' if landmarks == 1 else 'landmarks agree'
-        return replace(estimate, not_localised=(
-            f'the image matches no place of the map: {landmarks} {agree}, '
-            f'{localiser.min_inliers} are needed'))
+        return replace(estimate, not_localised=_why_not(landmarks, localiser.min_inliers))
 
     def _confirmed(self, found: AbsolutePose) -> PoseEstimate:
         """Return the estimate of a pose that landmarks confirm, with the calibrated covariance."""
@@ -193,3 +190,9 @@ class Relocaliser:
 def _descriptor(prediction: Prediction) -> NDArray[np.floating] | None:
     """Return the global descriptor (D,) of a single image, None without one."""
     return None if prediction.descriptor is None else prediction.descriptor[0]
+
+
+def _why_not(landmarks: int, needed: int) -> str:
+    """Say why an image is not localised."""
+    return (f'the image matches no place of the map: {landmarks} landmarks agree, '
+            f'{needed} are needed')
