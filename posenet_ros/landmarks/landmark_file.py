@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 import hashlib
+import io
 import mmap
 from pathlib import Path
 import struct
@@ -32,6 +33,7 @@ from posenet_ros.landmarks.options import FeatureOptions
 
 MAP_FORMAT = 2  # 1: each view has landmarks of its own
 LOCAL_HEADER = struct.Struct('<26xHH')  # of a file in a zip: the lengths of its name and extra
+MAX_HEADER = 1 << 14  # bytes that hold the header of an array
 ARRAYS = ('points_m', 'descriptors', 'colors', 'starts', 'seen', 'patches', 'patch_views', 'tiles')
 VIEW_ARRAYS = ('positions_m', 'quats_xyzw', 'global_descriptors', 'pose_residual_ratios')
 WORDS = {'words': 'centres', 'vlad_mean': 'mean', 'vlad_projection': 'projection'}
@@ -75,7 +77,8 @@ OLD_SCHEMA = {'misfits': Column('float32', (-1,), np.nan)} | {
 
 def save(landmark_map: LandmarkMap, file: Path) -> None:
     """Write landmarks.npz; a map that is not joined in the format of older folders."""
-    np.savez(file, **_to_arrays(landmark_map))
+    arrays: dict[str, Any] = _to_arrays(landmark_map)
+    np.savez(file, **arrays)
 
 
 def load(file: Path) -> LandmarkMap:
@@ -127,33 +130,19 @@ def _array_of(data: memoryview, entry: zipfile.ZipInfo) -> AnyArray:
 
 def _parse_npy(content: memoryview, name: str) -> AnyArray:
     """Return the array of an npy file in memory, without copying it."""
-    header = _Header(content)
-    if np.lib.format.read_magic(header) != (1, 0):  # type: ignore[no-untyped-call]
+    header = io.BytesIO(content[:MAX_HEADER])
+    if np.lib.format.read_magic(header) != (1, 0):
         raise ValueError(f'{name} is no array of version 1.0')
-    shape, fortran, kind = (
-        np.lib.format.read_array_header_1_0(header))  # type: ignore[no-untyped-call]
+    shape, fortran, kind = np.lib.format.read_array_header_1_0(header)
     if kind.hasobject:
         raise ValueError('Object arrays cannot be loaded')
     if fortran and len(shape) > 1:
         shape, order = shape[::-1], 'F'
     else:
         order = 'C'
-    array = np.frombuffer(content[header.position:], kind).reshape(shape)
+    array = np.frombuffer(content[header.tell():], kind).reshape(shape)
     array = np.require(array, requirements='A')  # copies the small arrays, uint8 are aligned
     return array.T if order == 'F' else array
-
-
-class _Header:
-    """The beginning of an npy file in memory, as a file to be read."""
-
-    def __init__(self, content: memoryview) -> None:
-        self._content, self.position = content, 0
-
-    def read(self, size: int) -> bytes:
-        """Return the next bytes."""
-        part = bytes(self._content[self.position:self.position + size])
-        self.position += len(part)
-        return part
 
 
 def _check(arrays: Mapping[str, AnyArray], schema: Mapping[str, Column]) -> None:
@@ -209,9 +198,9 @@ def _to_arrays(landmark_map: LandmarkMap) -> dict[str, AnyArray]:
     return arrays | {'content': np.array(_hash(arrays))}
 
 
-def _cast(value: object, column: Column) -> AnyArray:
+def _cast(value: Any, column: Column) -> AnyArray:  # noqa: ANN401 - whatever becomes an array
     kind = np.str_ if column.kind == '<U' else column.kind
-    return np.ascontiguousarray(np.asarray(value, kind)).reshape(np.shape(value))
+    return np.array(value, kind, order='C')
 
 
 def _hash(arrays: Mapping[str, AnyArray]) -> str:

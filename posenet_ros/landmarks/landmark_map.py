@@ -127,10 +127,11 @@ class LandmarkMap:
 
     def __post_init__(self) -> None:
         views, count = len(self.views), len(self.points_m)
-        shapes = {'points_m': {(count, 3)}, 'descriptors': {(count, DESCRIPTOR_SIZE)},
-                  'colors': {(count, 3), (0, 3)}, 'starts': {(views + 1,)},
-                  'patches': {(count, PATCH_SIZE, PATCH_SIZE), (0, PATCH_SIZE, PATCH_SIZE)},
-                  'patch_views': {(len(self.patches),)}, 'tiles': {(views,), (0,)}}
+        shapes: dict[str, set[tuple[int, ...]]] = {
+            'points_m': {(count, 3)}, 'descriptors': {(count, DESCRIPTOR_SIZE)},
+            'colors': {(count, 3), (0, 3)}, 'starts': {(views + 1,)},
+            'patches': {(count, PATCH_SIZE, PATCH_SIZE), (0, PATCH_SIZE, PATCH_SIZE)},
+            'patch_views': {(len(self.patches),)}, 'tiles': {(views,), (0,)}}
         for name, allowed in shapes.items():
             if getattr(self, name).shape not in allowed:
                 raise InputError(f'{name} of the map has to have the shape {max(allowed)}. '

@@ -33,7 +33,7 @@ class ViewIndex:
         self._views, self._options = landmark_map.views, options
         words = landmark_map.vocabulary
         self._vocabulary = words and replace(  # converted once
-            words, projection=words.projection.astype(np.float32))  # type: ignore[arg-type]
+            words, projection=words.projection.astype(np.float32))
         self._own_descriptors = landmark_map.views.global_descriptors.astype(np.float32)
         if network_descriptors is None:
             network_descriptors = np.empty((0, 0))
