@@ -23,7 +23,7 @@ import numpy as np
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.inference import artifact as artifacts
-from posenet_ros.landmarks import landmark_map
+from posenet_ros.landmarks import landmark_file
 from posenet_ros.ros_data.messages import set_stamp
 from posenet_ros.training.data.datasets import read_dataset
 from posenet_ros.training.landmarks.mapping import detect_all, triangulate_all, view_set
@@ -85,7 +85,7 @@ def write_wall_model(model: Path, data: Path) -> tuple[Path, dict[str, Pose]]:
     loaded = artifacts.load(write_mean_colour_model(model, LARGE_CAMERA))
     seen = read_dataset(data, 'train', None)
     found = triangulate_all(seen, detect_all(seen), view_set(seen))
-    landmark_map.save(found, model / artifacts.LANDMARKS_FILE)
+    landmark_file.save(found, model / artifacts.LANDMARKS_FILE)
     calibration = replace(loaded.calibration, refined_scale=(1.0,) * 6)
     artifacts.save(replace(loaded, calibration=calibration), model)
     return model, {name: pose for name, pose in poses.items() if name.startswith('seq4')}

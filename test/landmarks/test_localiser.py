@@ -25,11 +25,11 @@ from posenet_ros.imaging.files import read_image
 from posenet_ros.imaging.quality import FrozenImageDetector
 from posenet_ros.inference.artifact import LANDMARKS_FILE, load, LoadedArtifact, save, TRAIN_FILE
 from posenet_ros.inference.prediction import Prediction
-from posenet_ros.landmarks import landmark_map
+from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.absolute_pose import AbsolutePose
 from posenet_ros.landmarks.features import detect, Features
-from posenet_ros.landmarks.landmark_map import Landmarks
-from posenet_ros.landmarks.localiser import LandmarkLocaliser, make_landmark_localiser
+from posenet_ros.landmarks.landmark_map import LandmarkMap, per_view_map
+from posenet_ros.landmarks.localiser import Hypothesis, LandmarkLocaliser, make_landmark_localiser
 from posenet_ros.landmarks.options import DEFAULT_LOCALISER as OPTIONS
 from posenet_ros.landmarks.place_map import load_place_map
 from posenet_ros.localisation.camera_info_policy import CameraInfoPolicy
@@ -75,7 +75,7 @@ def walked(wall: Path) -> Dataset:
 
 
 @pytest.fixture(scope='module')
-def found(walked: Dataset) -> Landmarks:
+def found(walked: Dataset) -> LandmarkMap:
     return mapping.triangulate_all(
         walked, mapping.detect_all(walked), mapping.view_set(walked))
 
@@ -122,14 +122,14 @@ def test_matching_views_are_near_but_not_too_near_and_look_the_same_way() -> Non
     assert matching_views(0, cameras_at(poses, 0.2)) == [2, 5, 8]
 
 
-def test_landmarks_are_where_the_wall_is(found: Landmarks) -> None:
+def test_landmarks_are_where_the_wall_is(found: LandmarkMap) -> None:
     assert len(found.points_m) > 500
     off_m = np.abs(found.points_m[:, 1] - WALL_M)
     assert np.median(off_m) < 0.03
     assert np.mean(off_m < 0.2) > 0.95
 
 
-def test_rough_poses_become_exact(wall: Path, found: Landmarks) -> None:
+def test_rough_poses_become_exact(wall: Path, found: LandmarkMap) -> None:
     localiser = LandmarkLocaliser(found)
     errors = []
     for i, sample in enumerate(read_dataset(wall, 'test', None).samples):
@@ -137,12 +137,12 @@ def test_rough_poses_become_exact(wall: Path, found: Landmarks) -> None:
         fine = localiser.localise(detect(read_image(sample.path), CAMERA), rough(truth, i))
         assert fine is not None
         errors.append(off(fine.map_from_camera, truth))
-        assert len(fine.inliers) >= OPTIONS.min_inliers
+        assert len(fine.inliers) >= OPTIONS.min_inliers_by_view
     assert np.median(errors, axis=0)[0] < 0.02
     assert np.median(errors, axis=0)[1] < 0.15
 
 
-def test_an_image_out_of_place_matches_no_landmarks(found: Landmarks) -> None:
+def test_an_image_out_of_place_matches_no_landmarks(found: LandmarkMap) -> None:
     image = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8).repeat(
         4, axis=0).repeat(4, axis=1)
     features = detect(image, CAMERA)
@@ -152,7 +152,7 @@ def test_an_image_out_of_place_matches_no_landmarks(found: Landmarks) -> None:
 
 
 def test_views_are_retrieved_where_the_guess_is_far_off(
-        walked: Dataset, found: Landmarks) -> None:
+        walked: Dataset, found: LandmarkMap) -> None:
     few = replace(OPTIONS, views=3, more_views=3)
     sample = walked.samples[0]
     features = detect(read_image(sample.path), CAMERA)
@@ -169,47 +169,52 @@ def test_views_are_retrieved_where_the_guess_is_far_off(
     assert off(answer.map_from_camera, sample.map_from_camera)[0] < 0.03
 
 
-def test_a_view_can_be_excluded(walked: Dataset, found: Landmarks) -> None:
+def test_a_view_can_be_excluded(walked: Dataset, found: LandmarkMap) -> None:
     localiser = LandmarkLocaliser(found, np.eye(len(walked.samples)))
     for view in (0, 7):
         at = walked.samples[view].map_from_camera
-        assert localiser.views_by_pose(at, 3)[0] == view
-        assert view not in localiser.views_by_pose(at, 100, exclude_view=view)
+        assert localiser.index.by_pose(at, 3)[0] == view
+        assert view not in localiser.index.by_pose(at, 100, exclude=[view])
         own = np.eye(len(walked.samples))[view]
-        assert localiser.views_by_retrieval(own)[0] == view
-        assert view not in localiser.views_by_retrieval(own, exclude_view=view)
+        assert localiser.index.by_network_descriptor(own)[0] == view
+        assert view not in localiser.index.by_network_descriptor(own, exclude=[view])
         ratios = np.ones(len(walked.samples), np.float32)
         ratios[view] = 9
-        localiser_by_ratio = LandmarkLocaliser(replace(found, pose_residual_ratios=ratios))
+        localiser_by_ratio = LandmarkLocaliser(
+            replace(found, views=replace(found.views, pose_residual_ratios=ratios)))
         assert localiser_by_ratio.pose_residual_ratio(at) > 4
-        assert localiser_by_ratio.pose_residual_ratio(at, exclude_view=view) == 1
+        assert localiser_by_ratio.pose_residual_ratio(at, exclude=[view]) == 1
 
 
-def test_only_views_with_a_descriptor_are_retrieved(found: Landmarks) -> None:
-    localiser = LandmarkLocaliser(found, np.eye(3), place_images=np.array([4, 2, 2]))
-    assert localiser.views_by_retrieval(np.array([0.1, 0.0, 0.9])).tolist() == [2, 4]
+def test_only_views_with_a_descriptor_are_retrieved(found: LandmarkMap) -> None:
+    localiser = LandmarkLocaliser(found, np.eye(3), descriptor_views=np.array([4, 2, 2]))
+    assert localiser.index.by_network_descriptor(np.array([0.1, 0.0, 0.9])).tolist() == [2, 4]
 
 
 def test_a_low_inlier_ratio_is_checked_by_the_views_around(
-        found: Landmarks, monkeypatch: pytest.MonkeyPatch) -> None:
+        found: LandmarkMap, monkeypatch: pytest.MonkeyPatch) -> None:
     features = Features(np.empty((0, 2)), found.descriptors[:0])
     localiser = LandmarkLocaliser(found)
     poses, used = iter(()), []
 
-    def next_pose(_: Features, views: np.ndarray) -> AbsolutePose | None:
+    def next_pose(_: Features, views: np.ndarray, source: str, exclude: list[int],
+                  ) -> Hypothesis | None:
+        if not len(views):
+            return None
         used.append(views.tolist())
-        return next(poses)
+        pose = next(poses)
+        return pose and Hypothesis(pose, source)
 
-    monkeypatch.setattr(localiser, '_localise_by_views', next_pose)
+    monkeypatch.setattr(localiser, '_hypothesis', next_pose)
 
     def localise(*results: tuple[float, int]) -> int | None:
         """Localise with results of these inlier ratios and counts; return the inliers."""
         nonlocal poses
-        results_of_all = [AbsolutePose(found.pose(0), np.arange(count), ratio, np.eye(6))
+        results_of_all = [AbsolutePose(found.views.pose(0), np.arange(count), ratio, np.eye(6))
                           for ratio, count in results]
         poses = iter([*results_of_all, *[None] * 9])
         used.clear()
-        answer = localiser.localise(features, found.pose(0), exclude_view=3)
+        answer = localiser.localise(features, found.views.pose(0), exclude=[3])
         assert all(views and 3 not in views for views in used)
         return None if answer is None else len(answer.inliers)
 
@@ -221,27 +226,27 @@ def test_a_low_inlier_ratio_is_checked_by_the_views_around(
     assert localise((sure - 0.01, 40)) is None
 
 
-def test_an_angle_counts_as_much_as_a_distance(found: Landmarks) -> None:
+def test_an_angle_counts_as_much_as_a_distance(found: LandmarkMap) -> None:
     poses = [Pose.from_rotation(MAP_FROM_CAMERA @ so3_exp([0, np.radians(degrees), 0]), (x, 0, 0))
              for degrees, x in ((0, 1.0), (0, -1.0), (25, 0.0), (15, 0.0), (5, 0.0))]
-    views = Landmarks(np.array([p.translation_m for p in poses]),
+    views = per_view_map(np.array([p.translation_m for p in poses]),
                       np.array([p.quat_xyzw for p in poses]), np.empty((0, 3), np.float32),
                       found.descriptors[:0], np.zeros(6, np.int32), np.ones(5, np.float32))
     localiser = LandmarkLocaliser(views, options=replace(OPTIONS, views=5))
     here = Pose.from_rotation(MAP_FROM_CAMERA)
-    assert localiser.views_by_pose(here, 9).tolist() == [4, 0, 1, 3, 2]  # usual distance: 1
+    assert localiser.index.by_pose(here, 9).tolist() == [4, 0, 1, 3, 2]  # usual distance: 1
     away = Pose.from_rotation(MAP_FROM_CAMERA, (0, 0, 2.0))  # usual distance: 2
-    assert localiser.views_by_pose(away, 9).tolist() == [0, 1, 4, 3, 2]
+    assert localiser.index.by_pose(away, 9).tolist() == [0, 1, 4, 3, 2]
 
 
 def test_leave_one_out_also_triangulates_without_the_image(
-        walked: Dataset, found: Landmarks) -> None:
+        walked: Dataset, found: LandmarkMap) -> None:
     features, cameras = mapping.detect_all(walked), mapping.view_set(walked)
-    view, truth = 7, found.pose(7)
+    view, truth = 7, found.views.pose(7)
     features[view] = features[view]._replace(  # as if rotated
         points_normalized=features[view].points_normalized + 0.004)
     leaning = mapping.triangulate_all(walked, features, cameras)
-    poses = [LandmarkLocaliser(landmarks).localise(features[view], truth, exclude_view=view)
+    poses = [LandmarkLocaliser(landmarks).localise(features[view], truth, exclude=[view])
              for landmarks in (found, leaning)]
     sizes = [np.abs(refined.residual_and_sigma(pose, truth)[0]) for pose in poses]
     fair = np.abs(refined.leave_one_out(leaning, features, cameras)[view, 0])
@@ -250,17 +255,17 @@ def test_leave_one_out_also_triangulates_without_the_image(
     assert sizes_m[2] == pytest.approx(sizes_m[0], rel=0.2)
 
 
-def test_landmarks_of_some_views_can_be_replaced(found: Landmarks) -> None:
+def test_landmarks_of_some_views_can_be_replaced(found: LandmarkMap) -> None:
     points = np.ones((2, 3), np.float32)
     descriptors = np.ones((2, found.descriptors.shape[1]), np.uint8)
-    last = len(found.positions_m) - 1
+    last = len(found.views) - 1
     for view in (0, 5, last):
-        other = found.with_views({view: (points, descriptors)})
-        assert np.array_equal(other.subset(np.array([view])).points_m, points)
-        assert np.array_equal(other.subset(np.array([view])).descriptors, descriptors)
+        other = refined.with_views(found, {view: (points, descriptors)})
+        assert np.array_equal(other.select_views(np.array([view])).points_m, points)
+        assert np.array_equal(other.select_views(np.array([view])).descriptors, descriptors)
         rest = np.delete(np.arange(last + 1), view)
-        assert np.array_equal(other.subset(rest).points_m, found.subset(rest).points_m)
-        assert np.array_equal(other.subset(rest).descriptors, found.subset(rest).descriptors)
+        assert np.array_equal(other.select_views(rest).points_m, found.select_views(rest).points_m)
+        assert np.array_equal(other.select_views(rest).descriptors, found.select_views(rest).descriptors)
 
 
 def test_contradicting_poses_of_the_data_set_enlarge_the_covariance_there(
@@ -273,11 +278,11 @@ def test_contradicting_poses_of_the_data_set_enlarge_the_covariance_there(
     bent = replace(walked, samples=samples)
     features, cameras = mapping.detect_all(bent), mapping.view_set(bent)
     found = mapping.triangulate_all(bent, features, cameras)
-    assert np.isnan(found.pose_residual_ratios).all()
+    assert np.isnan(found.views.pose_residual_ratios).all()
     before = refined.leave_one_out(found, features, cameras)
     found, power, after = refined.fit_residual_ratios(found, before)
     assert power > 0
-    ratios = found.pose_residual_ratios
+    ratios = found.views.pose_residual_ratios
     assert np.median(ratios[left]) > 2 * np.median(ratios[right])
     assert np.array_equal(before[:, 0], after[:, 0])
     sizes = [np.abs(refined.normalised_residuals(rows)).mean(axis=1) for rows in (before, after)]
@@ -294,39 +299,39 @@ def test_contradicting_poses_of_the_data_set_enlarge_the_covariance_there(
     assert larger[0] > 2 * larger[1]
 
 
-def test_few_refined_poses_tell_nothing_of_residual_ratios(found: Landmarks) -> None:
-    rows = np.full((len(found.positions_m), 2, 6), np.nan)
+def test_few_refined_poses_tell_nothing_of_residual_ratios(found: LandmarkMap) -> None:
+    rows = np.full((len(found.views), 2, 6), np.nan)
     rows[:refined.MIN_LOCALISED - 1] = 1.0
     same, power, again = refined.fit_residual_ratios(found, rows)
     assert (same is found, power, again is rows) == (True, 0.0, True)
     assert LandmarkLocaliser(found, pose_residual_power=2.0).pose_residual_ratio(Pose()) == 1.0
 
 
-def test_files_round_trip_and_damage_is_found(found: Landmarks, tmp_path: Path) -> None:
+def test_files_round_trip_and_damage_is_found(found: LandmarkMap, tmp_path: Path) -> None:
     file = tmp_path / LANDMARKS_FILE
-    landmark_map.save(found, file)
-    again = landmark_map.load(file)
+    landmark_file.save(found, file)
+    again = landmark_file.load(file)
     assert np.array_equal(again.points_m, found.points_m)
     assert np.array_equal(again.starts, found.starts)
     with np.load(file) as arrays:
         assert set(arrays) == {'positions_m', 'quats_xyzw', 'points_m', 'descriptors', 'starts',
                                'misfits'}, 'keys of files that are in use'
         np.savez(file, **{name: arrays[name] for name in arrays if name != 'misfits'})
-    assert np.isnan(landmark_map.load(file).pose_residual_ratios).all(), 'as the first files were'
-    landmark_map.save(found, file)
+    assert np.isnan(landmark_file.load(file).views.pose_residual_ratios).all(), 'as the first files were'
+    landmark_file.save(found, file)
     file.write_bytes(file.read_bytes()[:1000])
     with pytest.raises(InputError, match=f'{file} is damaged'):
-        landmark_map.load(file)
+        landmark_file.load(file)
     np.savez(file, points_m=np.zeros((3, 3)))
     with pytest.raises(InputError, match='is damaged'):
-        landmark_map.load(file)
+        landmark_file.load(file)
 
 
 @pytest.mark.parametrize('change', [
     {'starts': np.array([0, 5], np.int32)}, {'points_m': np.zeros((4, 2), np.float32)},
-    {'quats_xyzw': np.zeros((0, 4))}, {'pose_residual_ratios': np.zeros(3, np.float32)}])
-def test_wrong_shapes_are_refused(found: Landmarks, change: dict[str, np.ndarray]) -> None:
-    with pytest.raises(InputError, match=r'of the landmarks (has|have) to'):
+    {'colors': np.zeros((1, 3), np.uint8)}, {'tiles': np.zeros(3, np.int32)}])
+def test_wrong_shapes_are_refused(found: LandmarkMap, change: dict[str, np.ndarray]) -> None:
+    with pytest.raises(InputError, match=r'of the map (has|have) to'):
         replace(found, **change)
 
 
@@ -365,7 +370,7 @@ def test_refined_poses_have_the_calibrated_covariance_in_the_map(
     estimate = relocaliser.estimate(
         relocaliser.prepare(image), relocaliser.features(image))
     assert off(estimate.map_from_camera, turned @ truth)[0] < 0.03
-    assert estimate.landmarks >= OPTIONS.min_inliers
+    assert estimate.landmarks >= OPTIONS.min_inliers_by_view
     assert estimate.place_score == 0.0
     same = make_landmark_localiser(loaded, True).localise(relocaliser.features(image), truth)
     sigmas = np.sqrt(np.diag(same.covariance)) * loaded.calibration.refined_scale
@@ -499,7 +504,7 @@ def test_a_place_map_without_landmarks_has_the_training_images(model: Path, tmp_
 
 
 def test_a_pose_without_landmarks_gains_the_spread_of_similar_images(
-        walked: Dataset, found: Landmarks, model: Path) -> None:
+        walked: Dataset, found: LandmarkMap, model: Path) -> None:
     descriptors, chosen = np.eye(len(walked.samples)), [20, 3, 11, 7, 15]
     descriptor, guess = descriptors[chosen].T @ [0.9, 0.8, 0.7, 0.6, 0.5], Pose((0.5, 0.1, 0.2))
     differences = np.array([np.r_[
@@ -544,15 +549,15 @@ def crossed(wall: Path) -> Path:
 def test_every_training_image_gives_landmarks_and_is_retrieved_by_its_descriptor(
         walked: Dataset, crossed: Path) -> None:
     loaded = load(crossed)
-    seen = landmark_map.load(crossed / LANDMARKS_FILE)
-    assert np.allclose(seen.positions_m, walked.positions_m)
+    seen = landmark_file.load(crossed / LANDMARKS_FILE)
+    assert np.allclose(seen.views.positions_m, walked.positions_m)
     assert (np.diff(seen.starts) > 0).all(), 'those held out among them'
     about = loaded.provenance['landmarks']
     assert about['left_out_refined'] + about['held_out'] == 36
-    assert np.isnan(seen.pose_residual_ratios).sum() == about['held_out']
+    assert np.isnan(seen.views.pose_residual_ratios).sum() == about['held_out']
     localiser = make_landmark_localiser(loaded, True)
     for row in (0, 20, 36, 50, 71):
-        views = localiser.views_by_retrieval(loaded.train.global_descriptors[row])
+        views = localiser.index.by_network_descriptor(loaded.train.global_descriptors[row])
         assert views[0] == loaded.train.place_images[row]
         assert len(views) == OPTIONS.views
 
@@ -572,28 +577,28 @@ def test_the_views_of_older_folders_descriptors_are_found(
     assert np.array_equal(again.place_images, new.train.place_images[known])
     assert np.array_equal(again.global_descriptors, new.train.global_descriptors[known])
     localiser = make_landmark_localiser(load(tmp_path / 'again'), True)
-    assert len(localiser.views_by_retrieval(again.global_descriptors[0])) > 0
+    assert len(localiser.index.by_network_descriptor(again.global_descriptors[0])) > 0
 
 
 def test_landmarks_of_other_images_than_the_descriptors_are_refused(
-        found: Landmarks, crossed: Path) -> None:
+        found: LandmarkMap, crossed: Path) -> None:
     folder = crossed.parent / 'mixed'
     shutil.copytree(crossed, folder)
-    landmark_map.save(found.subset(np.arange(20)), folder / LANDMARKS_FILE)
+    landmark_file.save(found.select_views(np.arange(20)), folder / LANDMARKS_FILE)
     with pytest.raises(InputError, match=r'those of 36 images: make them anew .*Received: 20'):
         make_landmark_localiser(replace(load(crossed), folder=folder), True)
 
 
-def test_pickled_landmarks_are_refused(found: Landmarks, tmp_path: Path) -> None:
+def test_pickled_landmarks_are_refused(found: LandmarkMap, tmp_path: Path) -> None:
     file = tmp_path / LANDMARKS_FILE
-    landmark_map.save(found, file)
+    landmark_file.save(found, file)
     with np.load(file) as arrays:
         content = dict(arrays)
-    landmark_map.load(file)
+    landmark_file.load(file)
     name = next(iter(content))
     np.savez(file, **{**content, name: content[name].astype(object)})
     with pytest.raises(InputError, match='is damaged: Object arrays cannot be loaded'):
-        landmark_map.load(file)
+        landmark_file.load(file)
 
 
 def test_a_model_without_landmarks_says_what_to_do(wall: Path, model: Path) -> None:

@@ -18,9 +18,9 @@ from posenet_ros.inference.calibration import Calibration
 from posenet_ros.inference.engine import load_engine
 from posenet_ros.inference.prediction import Prediction
 from posenet_ros.inference.train_index import TrainIndex
-from posenet_ros.landmarks import landmark_map
+from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.features import detect, Features
-from posenet_ros.landmarks.landmark_map import Landmarks
+from posenet_ros.landmarks.landmark_map import LandmarkMap, per_view_map
 from posenet_ros.landmarks.localiser import LandmarkLocaliser
 from posenet_ros.training.data.datasets import Dataset, Sample
 from posenet_ros.training.data.images import subsample
@@ -58,7 +58,7 @@ def view_set(dataset: Dataset) -> ViewSet:
     return make_view_set(poses, median_step_m(poses, [s.sequence for s in dataset.samples]))
 
 
-def triangulate_all(dataset: Dataset, features: Sequence[Features], cameras: ViewSet) -> Landmarks:
+def triangulate_all(dataset: Dataset, features: Sequence[Features], cameras: ViewSet) -> LandmarkMap:
     """
     Triangulate the landmarks of a dataset, with a progress bar.
 
@@ -72,7 +72,7 @@ def triangulate_all(dataset: Dataset, features: Sequence[Features], cameras: Vie
     if sum(counts) < MIN_LANDMARKS:
         raise InputError(f'{dataset.name}: the images have to see {MIN_LANDMARKS} landmarks in '
                          f'common. Received: {sum(counts)}')
-    return Landmarks(dataset.positions_m, dataset.quats_xyzw,
+    return per_view_map(dataset.positions_m, dataset.quats_xyzw,
                      np.concatenate([points for points, _ in parts]),
                      np.concatenate([descriptors for _, descriptors in parts]),
                      np.cumsum([0, *counts]).astype(np.int32),
@@ -103,7 +103,7 @@ def with_place_images(train: TrainIndex, splits: Sequence[Split]) -> TrainIndex:
     return replace(train, place_images=np.tile(once, rounds).astype(np.int32))
 
 
-def localiser_without_held_out(landmarks: Landmarks, power: float, train: TrainIndex,
+def localiser_without_held_out(landmarks: LandmarkMap, power: float, train: TrainIndex,
                                kept: NDArray[np.intp]) -> LandmarkLocaliser:
     """Return a localiser by the landmarks of the kept images alone."""
     which = np.full(len(train.names), -1)
@@ -137,7 +137,7 @@ def validate(loaded: LoadedArtifact, dataset: Dataset, features: Sequence[Featur
             'left_out': own, 'held_out': plain, 'held_out_spoilt': augmented,
             'across_walks': leave_one_sequence_out(landmarks, power, part, seen)})
     sizes_m = np.linalg.norm(plain[is_localised(plain), 0, :3], axis=1)
-    return calibration, landmarks.pose_residual_ratios, {
+    return calibration, landmarks.views.pose_residual_ratios, {
         'held_out': len(held), **counts,
         'held_out_position_m': float(np.median(sizes_m)) if len(sizes_m) else None}
 
@@ -161,10 +161,10 @@ def add_landmarks(loaded: LoadedArtifact, dataset: Dataset, folder: Path) -> dic
     features = detect_all(dataset)
     calibration, ratios, counts = validate(loaded, dataset, features, kept, held)
     landmarks = triangulate_all(dataset, features, view_set(dataset))
-    landmarks.pose_residual_ratios[kept] = ratios
+    landmarks.views.pose_residual_ratios[kept] = ratios
     about = {'landmarks': len(landmarks.points_m), **counts,
              'seconds': round(time.perf_counter() - start, 1)}
-    landmark_map.save(landmarks, folder / LANDMARKS_FILE)
+    landmark_file.save(landmarks, folder / LANDMARKS_FILE)
     save(replace(loaded, calibration=calibration,
                  provenance={**loaded.provenance, 'landmarks': about}), folder)
     return about

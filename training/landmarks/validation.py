@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import cv2
@@ -17,7 +18,7 @@ from posenet_ros.inference.calibration import Calibration
 from posenet_ros.inference.prediction import Prediction
 from posenet_ros.landmarks.absolute_pose import AbsolutePose
 from posenet_ros.landmarks.features import detect, detection_size, Features
-from posenet_ros.landmarks.landmark_map import Landmarks
+from posenet_ros.landmarks.landmark_map import LandmarkMap
 from posenet_ros.landmarks.localiser import LandmarkLocaliser
 from posenet_ros.training.data.augment import Augmenter
 from posenet_ros.training.data.datasets import Dataset
@@ -74,7 +75,18 @@ def localisation_errors(localiser: LandmarkLocaliser, priors: Prediction, datase
     return np.reshape(list(ordered_map(one, range(len(features)))), (-1, 2, 6))
 
 
-def leave_one_out(landmarks: Landmarks, features: Sequence[Features], cameras: ViewSet) -> Floats:
+def with_views(landmarks: LandmarkMap,
+               seen: Mapping[int, tuple[NDArray[np.float32], NDArray[np.uint8]]]) -> LandmarkMap:
+    """Replace the landmarks (K, 3), metres, and descriptors of some views."""
+    points, descriptors = zip(*(
+        seen.get(i, (landmarks.points_m[start:end], landmarks.descriptors[start:end]))
+        for i, (start, end) in enumerate(pairwise(landmarks.starts))), strict=True)
+    starts, count = np.cumsum([0, *map(len, points)]).astype(np.int32), sum(map(len, points))
+    return replace(landmarks, points_m=np.concatenate(points), starts=starts,
+                   descriptors=np.concatenate(descriptors), seen=np.arange(count, dtype=np.int32))
+
+
+def leave_one_out(landmarks: LandmarkMap, features: Sequence[Features], cameras: ViewSet) -> Floats:
     """
     Localise each training image by the landmarks of all others, with a progress bar.
 
@@ -90,10 +102,10 @@ def leave_one_out(landmarks: Landmarks, features: Sequence[Features], cameras: V
     chosen = range(0, count, -(-count // MAX_LEFT_OUT))
 
     def one(view: int) -> Floats:
-        others = landmarks.with_views({i: triangulate_view(i, features, cameras, hidden=view)
-                                       for i in range(count) if view in helped[i]})
-        truth = landmarks.pose(view)
-        found = LandmarkLocaliser(others).localise(features[view], truth, exclude_view=view)
+        others = with_views(landmarks, {i: triangulate_view(i, features, cameras, hidden=view)
+                                        for i in range(count) if view in helped[i]})
+        truth = landmarks.views.pose(view)
+        found = LandmarkLocaliser(others).localise(features[view], truth, exclude=[view])
         return residual_and_sigma(found, truth)
 
     rows[chosen] = list(progress(
@@ -101,7 +113,7 @@ def leave_one_out(landmarks: Landmarks, features: Sequence[Features], cameras: V
     return rows
 
 
-def fit_residual_ratios(landmarks: Landmarks, rows: Floats) -> tuple[Landmarks, float, Floats]:
+def fit_residual_ratios(landmarks: LandmarkMap, rows: Floats) -> tuple[LandmarkMap, float, Floats]:
     """
     Fit the pose residual ratio of each view, and its power in the sigmas.
 
@@ -115,9 +127,10 @@ def fit_residual_ratios(landmarks: Landmarks, rows: Floats) -> tuple[Landmarks, 
     sizes = np.full(len(rows), np.nan)
     sizes[known] = np.sqrt(np.mean(np.square(normalised_residuals(rows)), axis=1))
     ratios = (sizes / np.median(sizes[known])).astype(np.float32)
-    landmarks = replace(landmarks, pose_residual_ratios=ratios)
+    landmarks = replace(landmarks, views=replace(
+        landmarks.views, pose_residual_ratios=ratios))
     localiser = LandmarkLocaliser(landmarks)
-    scores = np.array([localiser.pose_residual_ratio(landmarks.pose(view), exclude_view=view)
+    scores = np.array([localiser.pose_residual_ratio(landmarks.views.pose(view), exclude=[view])
                        for view in known])
     power = fit_score_power(rows[known, 0], rows[known, 1], scores, POWERS, MIN_STANDARD_ERRORS)
     rows = rows.copy()
@@ -125,7 +138,7 @@ def fit_residual_ratios(landmarks: Landmarks, rows: Floats) -> tuple[Landmarks, 
     return landmarks, power, rows
 
 
-def leave_one_sequence_out(landmarks: Landmarks, power: float, kept: Dataset,
+def leave_one_sequence_out(landmarks: LandmarkMap, power: float, kept: Dataset,
                            features: Sequence[Features]) -> Floats:
     """
     Localise the images of each training sequence by the landmarks of the other sequences.
@@ -143,7 +156,7 @@ def leave_one_sequence_out(landmarks: Landmarks, power: float, kept: Dataset,
             chosen = own[::-(-len(sequences) // MAX_ACROSS)]
             part = kept.subset(chosen)
             parts.append(localisation_errors(
-                LandmarkLocaliser(landmarks.subset(others), pose_residual_power=power),
+                LandmarkLocaliser(landmarks.select_views(others), pose_residual_power=power),
                 Prediction(part.positions_m, part.quats_xyzw), part,
                 [features[i] for i in chosen]))
     return np.concatenate(parts)
