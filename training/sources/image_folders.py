@@ -101,12 +101,12 @@ def _stamp_of_name(stem: str) -> int | None:
         return None
 
 
-def describe_turned(walks: Sequence[Walk]) -> str:
+def describe_rotated(walks: Sequence[Walk]) -> str:
     """Say how many images EXIF would turn: those with poses are taken as they are stored."""
     paths = [image.path for walk in walks for image in walk.images]
-    turned = sum(exif.turned for exif in ordered_map(read_exif, paths))
-    return (f'EXIF turns {turned} of {len(paths)} images: their pixels are taken as they are '
-            'stored, and their poses have to be of these') if turned else ''
+    rotated = sum(exif.rotated for exif in ordered_map(read_exif, paths))
+    return (f'EXIF turns {rotated} of {len(paths)} images: their pixels are taken as they are '
+            'stored, and their poses have to be of these') if rotated else ''
 
 
 def _check_one_size(sizes: Counter[tuple[int, int]]) -> None:

@@ -99,7 +99,8 @@ def write_right(bag: BagWriter, index: int, fx_metres: float = -2.4) -> None:
     bag.write('/right/camera_info', info, late)
 
 
-def depth_message(values: np.ndarray, encoding: str, time_ns: int, frame: str = 'camera') -> Any:
+def depth_message(values: np.ndarray, encoding: str, time_ns: int,
+                  frame: str = 'camera') -> Any:  # noqa: ANN401 - a message
     """Return a depth image with four bytes behind each row."""
     height, width = values.shape
     rows = np.ascontiguousarray(values).view(np.uint8).reshape(height, -1)

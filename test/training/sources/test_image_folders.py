@@ -10,7 +10,7 @@ from posenet_ros.datasets.pose_files import write_cambridge, write_tum
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.training.data.walk import Walk, WalkImage
-from posenet_ros.training.sources.image_folders import describe_turned, read_image_folders
+from posenet_ros.training.sources.image_folders import describe_rotated, read_image_folders
 from posenet_ros.training.sources.pose_association import with_poses
 from posenet_ros.training.sources.read import read_walks, Source, SourceKind
 from posenet_ros.training.sources.walk_files import load_walk, save_walk
@@ -59,7 +59,8 @@ def test_a_stamp_is_of_the_name_or_of_exif(tmp_path: Path) -> None:
     write_image(tmp_path / '1403636579763555584.jpg', exif=exif)
     write_image(tmp_path / '1305031102.175304.png')
     write_image(tmp_path / '17.png')
-    stamps = {image.path.stem: image.stamp_ns for image in read_image_folders([tmp_path])[0].images}
+    walk, = read_image_folders([tmp_path])
+    stamps = {image.path.stem: image.stamp_ns for image in walk.images}
     assert stamps == {'a': 1714972089_250000000, '1403636579763555584': 1403636579763555584,
                       '1305031102.175304': 1305031102_175304000, '17': None}
 
@@ -70,10 +71,10 @@ def test_pixels_of_posed_images_are_taken_as_stored_and_that_is_said(tmp_path: P
     walk, = read_image_folders([tmp_path])
     assert len(walk.images) == 2
     assert 'EXIF turns 1 of 2 images: their pixels are taken as they are stored' in (
-        describe_turned([walk]))
-    assert describe_turned(read_image_folders([tmp_path], every=2)) != ''
+        describe_rotated([walk]))
+    assert describe_rotated(read_image_folders([tmp_path], every=2)) != ''
     (tmp_path / '1.jpg').unlink()
-    assert describe_turned(read_image_folders([tmp_path])) == ''
+    assert describe_rotated(read_image_folders([tmp_path])) == ''
 
 
 def test_several_sizes_are_an_error_that_counts_them(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from posenet_ros.training.data.walk import Walk, WalkImage
 from posenet_ros.training.metric.frame import move_dataset
 from posenet_ros.training.metric.metric_frame import find_metric_frame, MetricFrame
 from posenet_ros.training.sources.bags.options import BagOptions
-from posenet_ros.training.sources.image_folders import describe_turned
+from posenet_ros.training.sources.image_folders import describe_rotated
 from posenet_ros.training.sources.pose_association import with_poses
 from posenet_ros.training.sources.read import read_walks, Source, SourceKind
 
@@ -66,8 +66,8 @@ def pose_images(options: argparse.Namespace, work: Path) -> PosedImages:
         _say(note)
     if not all(image.map_from_camera for walk in walks for image in walk.images):
         return _by_structure_from_motion(walks, options, work)
-    turned = describe_turned(walks) if options.images else ''
-    posed = PosedImages(posed_dataset(walks), Scale(), Up(), (turned,) if turned else ())
+    rotated = describe_rotated(walks) if options.images else ''
+    posed = PosedImages(posed_dataset(walks), Scale(), Up(), (rotated,) if rotated else ())
     return _in_frame(posed, walks, options)
 
 
