@@ -77,7 +77,8 @@ def test_images_with_a_file_of_poses_make_the_same_map(
 def test_a_bag_with_poses_becomes_a_map(data: Path, tmp_path: Path) -> None:
     bag = tmp_path / 'walk'
     assert make_bag.main(['--data', str(data), '--split', 'train', '--out', str(bag)]) == 0
-    assert main(['--bag', str(bag), '--pose', '/ground_truth/pose', '--out', str(tmp_path / 'out')]) == 0
+    assert main(['--bag', str(bag), '--pose', '/ground_truth/pose', '--out',
+                 str(tmp_path / 'out')]) == 0
     landmark_map = landmark_file.load(tmp_path / 'out' / LANDMARKS_FILE)
     assert landmark_map.views.names[:2] == ('walk/frame000000.png', 'walk/frame000001.png')
     np.testing.assert_allclose(landmark_map.views.positions_m,
