@@ -115,7 +115,7 @@ def essential_matrix(cameras: Cameras, first: int, second: int) -> Floats:
     step = cameras.positions_m[first] - cameras.positions_m[second]
     length = np.linalg.norm(step)
     direction = cameras.rotations[second].T @ (step / length if length else step)
-    return np.asarray(np.cross(np.eye(3), direction).T @ rotation, np.float64)
+    return np.asarray(np.cross(np.eye(3), direction) @ rotation, np.float64)  # row j: e_j x t
 
 
 def epipolar_errors(points: Floats, others: Floats, essential: Floats) -> Floats:
