@@ -50,7 +50,7 @@ def observe(dataset: Dataset, points_m: np.ndarray, noise_px: float = 0.3,
     The colour of a keypoint is that of its point: its index in two bytes.
     """
     rng = np.random.default_rng(seed)
-    own = rng.gamma(0.3, 1.0, (len(points_m), 128))
+    own = np.random.default_rng(99).gamma(0.3, 1.0, (len(points_m), 128))  # in every walk
     colors = np.column_stack([np.arange(len(points_m)) // 256, np.arange(len(points_m)) % 256,
                               np.zeros(len(points_m), int)]).astype(np.uint8)
     views = []
