@@ -46,6 +46,7 @@ ALLOWED_IN_TRAINING = {
     'bench': {'uncertainty', 'landmarks', 'export', 'fitting', 'data', 'scene'},
     'uncertainty': {'landmarks', 'export', 'fitting', 'data'},
     'landmarks': {'fitting', 'data'},
+    'sfm': {'data'},
     'export': {'fitting', 'data'},
     'fitting': {'data'},
     'scene': {'data'},

@@ -78,7 +78,7 @@ class MotionMeter:
         if len(self._now) < self._options.min_tracked * self._count:
             return np.inf
         lengths = np.linalg.norm(self._now - self._start, axis=1)
-        return float(np.median(lengths)) / grey.shape[1]
+        return float(np.median(lengths) / grey.shape[1])
 
     def restart(self, grey: GreyImage) -> None:
         """Take an image as the last keyframe."""
