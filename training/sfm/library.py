@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from posenet_ros.errors import PoseNetError
+from posenet_ros.utils.signals import renew_handlers
 
 ERRORS_ONLY = 2  # glog's level
 
@@ -22,4 +23,5 @@ def load_pycolmap() -> Any:  # noqa: ANN401 - a module that may be missing
             'structure from motion needs pycolmap: pip install posenet_ros[map]; images with '
             'poses need none (--data)') from error
     pycolmap.logging.minloglevel = ERRORS_ONLY
+    renew_handlers()  # glog has set one that aborts at SIGTERM
     return pycolmap
