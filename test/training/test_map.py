@@ -19,7 +19,7 @@ from posenet_ros.landmarks import landmark_file
 from posenet_ros.training import make_bag
 from posenet_ros.training.data.datasets import Dataset, read_dataset
 from posenet_ros.training.map import main, parser
-from posenet_ros.training.pipelines.mapping import run, workload
+from posenet_ros.training.pipelines.mapping import posed, run, workload
 from posenet_ros.utils.files.kinds import MAPPING
 import pytest
 from training_helpers import LARGE_CAMERA, write_wall_dataset
@@ -257,6 +257,21 @@ def test_options_that_do_not_fit_are_one_line(
 def test_a_wrong_scale_is_refused_before_anything_is_read() -> None:
     with pytest.raises(InputError, match=r'--scale-from has to be'):
         main(['--data', 'missing', '--out', 'place', '--scale-from', 'luck'])
+
+
+@pytest.mark.parametrize(('words', 'message'), [
+    (['--scale-from', 'distance', 'frame00001.png', 'seq1/frame00002.png', '2'],
+     r'Received: frame00001.png, which 2 have as the end'),
+    (['--scale-from', 'distance', 'seq1/frame00001.png', 'x.png', '2'], r'x.png, which 0 have'),
+    (['--scale-from', 'points', 'missing.txt'], r'missing.txt: no such file'),
+    (['--frame', 'missing.txt'], r'missing.txt: no such file')])
+def test_measurements_are_checked_before_poses_are_looked_for(
+        data: Path, tmp_path: Path, words: list[str], message: str) -> None:
+    for name in ('seq1', 'seq2'):
+        shutil.copytree(data / name, tmp_path / 'images' / name)
+    with mock.patch.object(posed, '_by_structure_from_motion',
+                           side_effect=AssertionError), pytest.raises(InputError, match=message):
+        main(['--images', str(tmp_path / 'images'), '--out', str(tmp_path / 'out'), *words])
 
 
 def test_an_existing_map_is_exported(place: Path, data: Path, tmp_path: Path,
