@@ -130,6 +130,13 @@ def test_poses_are_found_by_name(tmp_path: Path) -> None:
     assert found.notes == ('w: 1 of 5 images have no pose in poses.txt and are left out',)
 
 
+def test_a_name_that_two_rows_fit_has_no_pose(tmp_path: Path) -> None:
+    file = tmp_path / 'poses.txt'
+    write_cambridge(file, [('a.png', pose(1)), ('z/w/a.png', pose(2)), ('b.png', pose(3))])
+    found, = with_poses([walk_of(('w/a.png', None), ('w/b.png', None))], file)
+    assert [image.name for image in found.images] == ['w/b.png']
+
+
 def test_poses_are_interpolated_at_the_stamp(tmp_path: Path) -> None:
     file = tmp_path / 'poses.txt'
     write_tum(file, [(10**9, pose(0)), (10**9 + 10**8, pose(1)), (3 * 10**9, pose(2))])
