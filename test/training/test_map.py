@@ -18,6 +18,7 @@ from posenet_ros.inference.artifact import LANDMARKS_FILE, load
 from posenet_ros.landmarks import landmark_file
 from posenet_ros.training import make_bag
 from posenet_ros.training.data.datasets import Dataset, read_dataset
+from posenet_ros.training.landmarks import mapping
 from posenet_ros.training.map import main, parser
 from posenet_ros.training.pipelines.mapping import posed, run, workload
 from posenet_ros.utils.files.kinds import MAPPING
@@ -163,7 +164,7 @@ def test_an_interrupted_map_says_how_to_go_on_and_does(data: Path, tmp_path: Pat
         assert (work / 'features' / 'one.npz').stat().st_ino == kept
         return original(dataset, options, work=work)
 
-    original: Any = run.map_dataset
+    original: Any = mapping.map_dataset
     with mock.patch.object(run, 'map_dataset', look):
         assert main([*words, '--resume']) == 0
     assert load(tmp_path / 'place').network is None

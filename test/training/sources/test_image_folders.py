@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ TAKEN, SUBSECONDS, OFFSET, ORIENTATION, FOLDER = 0x9003, 0x9291, 0x9011, 0x112, 
 
 
 def write_image(file: Path, size: tuple[int, int] = (32, 24),
-                exif: dict[int, object] | None = None, orientation: int = 1) -> None:
+                exif: Mapping[int, object] | None = None, orientation: int = 1) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     noise = np.random.default_rng(1).integers(0, 255, (size[1], size[0], 3), np.uint8)
     image = Image.fromarray(noise)

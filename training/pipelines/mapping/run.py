@@ -91,8 +91,8 @@ def _say_result(about: Mapping[str, Any], posed: PosedImages, out: Path) -> None
     error_m = about['held_out_position_m']
     unit = 'm' if posed.scale.metric else 'units'
     median = '' if error_m is None else f', {error_m:.3g} {unit} in the median'
-    _say(f'localised: {about["held_out_localised"]} of {about["held_out"]} images whose walk was '
-         f'left out{median}')
+    _say(f'localised: {about["held_out_localised"]} of {about["held_out"]} images that were held '
+         f'out of the map{median}')
     _say(f'map: {about["landmarks"]} landmarks of {about["views"]} images, scale {posed.scale}, '
          f'up {posed.up}; {describe_duration(about["seconds"])}; model in {out}')
 
