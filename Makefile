@@ -83,8 +83,8 @@ $(VENV)/.installed: $(INSTALLED) $(VENV)/.ros
 	@rm -rf build posenet_ros.egg-info
 	@touch $@
 
-$(VENV)/.installed-test: requirements-test.txt $(VENV)/.installed
-	@$(PIP) -r requirements-test.txt -c requirements.lock.txt
+$(VENV)/.installed-test: requirements-test.txt requirements-map.txt $(VENV)/.installed
+	@$(PIP) -r requirements-test.txt -r requirements-map.txt -c requirements.lock.txt
 	@touch $@
 
 # In an environment of its own, for it needs an older setuptools; its test is skipped without it.

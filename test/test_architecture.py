@@ -42,7 +42,7 @@ ONLY_FROM = {('evaluation', 'ros_node'): {'online'}}
 ONLY_MODULE = {('ros_data', 'localisation'): {'gate'}}
 ALLOWED_IN_TRAINING = {
     'pipelines': {'bench', 'uncertainty', 'landmarks', 'export', 'fitting', 'scene', 'metric',
-                  'data'},
+                  'sfm', 'sources', 'data'},
     'bench': {'uncertainty', 'landmarks', 'export', 'fitting', 'data', 'scene'},
     'uncertainty': {'landmarks', 'export', 'fitting', 'data'},
     'landmarks': {'fitting', 'data'},
@@ -50,6 +50,8 @@ ALLOWED_IN_TRAINING = {
     'fitting': {'data'},
     'scene': {'data'},
     'metric': {'data'},
+    'sfm': {'data'},
+    'sources': {'data'},
     'data': set(),
 }
 KERAS_FREE = {'config', 'torch_file', 'weights_file', '__init__'}  # in networks/

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 import struct
 from typing import Any
@@ -113,8 +114,9 @@ def _with_tracks(points: SparsePoints) -> Iterator[Point]:
     elements['image'] = np.repeat(np.arange(1, len(counts) + 1), counts)
     elements['index'] = np.arange(len(points.seen)) - np.repeat(points.starts[:-1], counts)
     elements = elements[np.argsort(points.seen, kind='stable')]
-    ends = np.cumsum(np.bincount(points.seen, minlength=len(points.points_m)))
-    return zip(points.points_m, points.colors, np.split(elements, ends[:-1]), strict=True)
+    ends = np.cumsum(np.bincount(points.seen, minlength=len(points.points_m))).tolist()
+    tracks = (elements[start:end] for start, end in pairwise([0, *ends]))
+    return zip(points.points_m, points.colors, tracks, strict=True)
 
 
 def _camera_from_map(image: PosedImage) -> list[float]:

@@ -183,6 +183,20 @@ LAYOUTS: dict[str, tuple[Sequence[str], Callable[[Path, str], list[DatasetRow]]]
     'COLMAP': (colmap.IMAGES_FILES, read_colmap)}
 
 
+RECONSTRUCTIONS = 'nerfstudio', 'COLMAP'  # up to a similarity, as a rule
+
+
+def layout_name(folder: Path) -> str | None:
+    """Return the name of a folder's layout; None where it has none that is known."""
+    return next((name for name, (files, _) in LAYOUTS.items()
+                 if any((folder / file).exists() for file in files)), None)
+
+
+def is_reconstruction(folder: Path) -> bool:
+    """Return whether a dataset's lengths may be any units: nothing says that they are metres."""
+    return layout_name(folder) in RECONSTRUCTIONS
+
+
 def read_dataset_rows(folder: Path, split: str) -> list[DatasetRow]:
     """
     Read all rows of a split.
@@ -194,8 +208,8 @@ def read_dataset_rows(folder: Path, split: str) -> list[DatasetRow]:
                          f'unzip {folder.name}')
     if not folder.is_dir():
         raise InputError(f'the dataset folder {folder} is missing')
-    for files, reader in LAYOUTS.values():
-        if any((folder / file).exists() for file in files):
-            return reader(folder, split)
+    name = layout_name(folder)
+    if name:
+        return LAYOUTS[name][1](folder, split)
     raise InputError(f'{folder} has to have one of these layouts: ' + '; '.join(
         f'{name} ({", ".join(files)})' for name, (files, _) in LAYOUTS.items()))

@@ -167,7 +167,7 @@ def test_there_is_no_test_split(tmp_path: Path, layout: str) -> None:
         write_two_cameras(tmp_path, '')
     else:
         write_transforms(tmp_path / 'transforms.json', PINHOLE, posed_images())
-    with pytest.raises(InputError, match='has no test split: all of its images are for training'):
+    with pytest.raises(InputError, match=r'has no test split: all of its images are for training'):
         read_dataset_rows(tmp_path, 'test')
 
 
@@ -295,7 +295,7 @@ def test_transforms_without_frames_are_refused(tmp_path: Path, content: str) -> 
 def test_a_camera_that_they_lack_is_refused(
         tmp_path: Path, write: Callable[[Path, Camera], None]) -> None:
     k = tuple(0.01 * np.arange(1, 13))
-    with pytest.raises(InputError, match='Received: 12'):
+    with pytest.raises(InputError, match=r'Received: 12'):
         write(tmp_path, Camera(*SIZE, 50.0, 50.0, 31.5, 23.5, k))
 
 

@@ -211,14 +211,8 @@ def gauss_newton_step(points_m: Floats, tracks: Tracks, rays: Rays, inliers: Mas
     :param inliers: (O,) mask of the observations that count.
     :returns: (T, 3) to be subtracted.
     """
-    seen = rays.in_camera(points_m[tracks.indices])
-    depths = np.where(np.abs(seen[:, 2:]) < MIN_DEPTH, MIN_DEPTH, seen[:, 2:])
-    projected = seen[:, :2] / depths
-    residuals = (projected - rays.points_normalized) / loss_scale
+    jacobian, residuals = projection_jacobian(points_m[tracks.indices], rays, loss_scale)
     weights = inliers / (1 + np.sum(residuals ** 2, axis=1))
-    by_camera = np.swapaxes(rays.rotations, 1, 2)  # (O, 3, 3) camera_from_map
-    jacobian = (by_camera[:, :2] - projected[:, :, np.newaxis] * by_camera[:, 2:]) / (
-        depths[:, :, np.newaxis] * loss_scale)  # (O, 2, 3)
     weighted = jacobian * weights[:, np.newaxis, np.newaxis]
     information = np.add.reduceat(
         np.einsum('nki,nkj->nij', weighted, jacobian), tracks.starts[:-1])
@@ -227,6 +221,24 @@ def gauss_newton_step(points_m: Floats, tracks: Tracks, rays: Rays, inliers: Mas
     damping = 1e-6 * np.trace(information, axis1=1, axis2=2) + 1e-9
     information += damping[:, np.newaxis, np.newaxis] * np.eye(3)
     return np.asarray(np.linalg.solve(information, gradient[..., np.newaxis])[..., 0], np.float64)
+
+
+def projection_jacobian(points_m: Floats, rays: Rays, scale: float) -> tuple[Floats, Floats]:
+    """
+    Linearise the projections of points.
+
+    :param points_m: (O, 3) the point of each ray.
+    :param scale: by which both results are divided.
+    :returns: the derivative (O, 2, 3) of the projection by the point, and the residuals (O, 2):
+        projected minus observed.
+    """
+    seen = rays.in_camera(points_m)
+    depths = np.where(np.abs(seen[:, 2:]) < MIN_DEPTH, MIN_DEPTH, seen[:, 2:])
+    projected = seen[:, :2] / depths
+    by_camera = np.swapaxes(rays.rotations, 1, 2)  # (O, 3, 3) camera_from_map
+    jacobian = (by_camera[:, :2] - projected[:, :, np.newaxis] * by_camera[:, 2:]) / (
+        depths[:, :, np.newaxis] * scale)
+    return jacobian, (projected - rays.points_normalized) / scale
 
 
 def _best_of_view(tracks: Tracks, errors: Floats) -> Mask:

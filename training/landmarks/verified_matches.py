@@ -58,6 +58,23 @@ def match_pairs(features: Sequence[Features], cameras: Cameras, pairs: Indices,
     return [one for one in found if len(one.keypoints) >= options.min_matches]
 
 
+def verify(matches: Sequence[PairMatches], features: Sequence[Features], cameras: Cameras,
+           options: MatchOptions) -> list[PairMatches]:
+    """
+    Verify matches anew: by other poses, or within another tolerance.
+
+    :returns: the pairs with at least `min_matches` near their epipolar lines.
+    """
+    kept = []
+    for one in matches:
+        errors = epipolar_errors(
+            *(features[view].points_normalized[one.keypoints[:, k]]
+              for k, view in enumerate((one.first, one.second))),
+            essential_matrix(cameras, one.first, one.second))
+        kept.append(one._replace(keypoints=one.keypoints[errors < options.max_epipolar_error]))
+    return [one for one in kept if len(one.keypoints) >= options.min_matches]
+
+
 def match_views(ours: Floats32, points_normalized: Floats, theirs: Features, essential: Floats,
                 options: MatchOptions) -> Indices:
     """

@@ -15,11 +15,11 @@ class Exif(NamedTuple):
     EXIF data of an image.
 
     :param stamp_ns: when it was taken, nanoseconds; None where it does not say.
-    :param turned: whether a viewer shall turn the pixels.
+    :param rotated: whether a viewer shall turn the pixels.
     """
 
     stamp_ns: int | None = None
-    turned: bool = False
+    rotated: bool = False
 
 
 def read_exif(path: Path) -> Exif:

@@ -32,9 +32,6 @@ def read_image_folders(folders: Sequence[Path], every: int | None = None) -> lis
     """
     Return the walks of some folders; their sub-folders are walks too.
 
-    Pixels are taken as they are stored, as the node gets them from a camera: where EXIF says that
-    a viewer shall turn them, a note says it.
-
     :param every: take each Nth image; None takes all.
     :raises InputError: when a folder is missing or without images, the images have several sizes,
         or over a tenth of them is damaged.
@@ -73,7 +70,7 @@ def _image_files(top: Path) -> Iterator[tuple[Path, list[Path]]]:
 
 def _read_walk(name: str, files: Sequence[Path]) -> tuple[Walk, Counter[tuple[int, int]]]:
     """Check the images of a walk; return it, and how many images have each size."""
-    images, rejected, turned = [], [], 0
+    images, rejected = [], []
     sizes = Counter[tuple[int, int]]()
     found = progress(ordered_map(_look, files), len(files), 'image', name)
     for file, (size, exif) in zip(files, found, strict=True):
@@ -81,16 +78,12 @@ def _read_walk(name: str, files: Sequence[Path]) -> tuple[Walk, Counter[tuple[in
             rejected.append(str(size))
             continue
         sizes[size] += 1
-        turned += exif.turned
         stamp_ns = _stamp_of_name(file.stem)
         images.append(WalkImage(file, f'{name}/{file.name}',
                                 exif.stamp_ns if stamp_ns is None else stamp_ns))
     check_rejected(rejected, len(files))
     notes = [f'{name}: {rejected[0]} ({len(rejected)} of {len(files)} images left out)'
              ] if rejected else []
-    if turned:
-        notes.append(f'{name}: EXIF turns {turned} of {len(files)} images: their pixels are taken '
-                     'as they are stored, as a camera of a robot sends them')
     return Walk(name, tuple(images), notes=tuple(notes)), sizes
 
 
@@ -106,6 +99,14 @@ def _stamp_of_name(stem: str) -> int | None:
         return parse_stamp(stem)
     except InputError:
         return None
+
+
+def describe_rotated(walks: Sequence[Walk]) -> str:
+    """Say how many images EXIF would turn: those with poses are taken as they are stored."""
+    paths = [image.path for walk in walks for image in walk.images]
+    rotated = sum(exif.rotated for exif in ordered_map(read_exif, paths))
+    return (f'EXIF turns {rotated} of {len(paths)} images: their pixels are taken as they are '
+            'stored, and their poses have to be of these') if rotated else ''
 
 
 def _check_one_size(sizes: Counter[tuple[int, int]]) -> None:

@@ -99,7 +99,8 @@ def write_right(bag: BagWriter, index: int, fx_metres: float = -2.4) -> None:
     bag.write('/right/camera_info', info, late)
 
 
-def depth_message(values: np.ndarray, encoding: str, time_ns: int, frame: str = 'camera') -> Any:
+def depth_message(values: np.ndarray, encoding: str, time_ns: int,
+                  frame: str = 'camera') -> Any:  # noqa: ANN401 - a message
     """Return a depth image with four bytes behind each row."""
     height, width = values.shape
     rows = np.ascontiguousarray(values).view(np.uint8).reshape(height, -1)
@@ -126,7 +127,8 @@ def write_bag(path: Path, *writers: Write, static: bool = True) -> Path:
     return path
 
 
-def read(tmp_path: Path, *writers: Write, static: bool = True, **options: Any) -> Walk:
+def read(tmp_path: Path, *writers: Write, static: bool = True,
+         **options: Any) -> Walk:  # noqa: ANN401 - those of BagOptions
     path = write_bag(tmp_path / 'bag', write_image, *writers, static=static)
     return read_bag(path, 'bag', tmp_path / 'out', BagOptions(**options))
 
@@ -215,7 +217,7 @@ def test_a_camera_that_tf_does_not_move_gives_no_poses(tmp_path: Path) -> None:
 
 
 def test_accelerations_are_turned_into_the_axes_of_the_camera(tmp_path: Path) -> None:
-    """x forward and z up of the IMU, which looks backwards: -z and -y of the camera."""
+    """X forward and z up of the IMU, which looks backwards: -z and -y of the camera."""
     walk = read(tmp_path, write_imu)
     assert walk.imu is not None
     assert walk.imu.stamps_ns.tolist() == [stamp(i) for i in range(COUNT)]
@@ -307,7 +309,7 @@ def test_depth_in_metres_and_compressed_is_read() -> None:
     compressed_message(np.zeros(30, np.uint8), 'jpeg', 1, ''),
     compressed_message(np.zeros(0, np.uint8), '16UC1; compressedDepth', 1, '')])
 def test_what_is_no_depth_is_refused(message: Any) -> None:  # noqa: ANN401
-    with pytest.raises(InputError, match='depth image has to be'):
+    with pytest.raises(InputError, match=r'depth image has to be'):
         depth_image_mm(message)
 
 
@@ -318,7 +320,7 @@ def test_of_several_image_topics_the_left_one_is_found(tmp_path: Path) -> None:
     def write_rear(bag: BagWriter, index: int) -> None:
         bag.write('/rear/image', image_message(picture(index)), stamp(index))
     path = write_bag(tmp_path / 'two', write_image, write_rear)
-    with pytest.raises(InputError, match='choose one of /left/image_rect, /rear/image'):
+    with pytest.raises(InputError, match=r'choose one of /left/image_rect, /rear/image'):
         read_bag(path, 'two', tmp_path / 'out', BagOptions())
     walk = read_bag(path, 'two', tmp_path / 'out', BagOptions(
         image='/rear/image', camera_info='/left/camera_info'))
@@ -330,7 +332,7 @@ def test_a_bag_without_usable_images_is_one_error(tmp_path: Path) -> None:
         bag.write('/image/compressed', compressed_message(
             np.zeros(9, np.uint8), 'jpeg', stamp(index), 'camera'), stamp(index))
     path = write_bag(tmp_path / 'bag', write)
-    with pytest.raises(InputError, match='/image/compressed has to have usable images. Received: '
+    with pytest.raises(InputError, match=r'/image/compressed has to have usable images. Received: '
                        '8 images, 0 taken, 8 not usable'):
         read_bag(path, 'bag', tmp_path / 'out', BagOptions())
 

@@ -10,7 +10,7 @@ from posenet_ros.datasets.pose_files import write_cambridge, write_tum
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.training.data.walk import Walk, WalkImage
-from posenet_ros.training.sources.image_folders import read_image_folders
+from posenet_ros.training.sources.image_folders import describe_rotated, read_image_folders
 from posenet_ros.training.sources.pose_association import with_poses
 from posenet_ros.training.sources.read import read_walks, Source, SourceKind
 from posenet_ros.training.sources.walk_files import load_walk, save_walk
@@ -59,18 +59,22 @@ def test_a_stamp_is_of_the_name_or_of_exif(tmp_path: Path) -> None:
     write_image(tmp_path / '1403636579763555584.jpg', exif=exif)
     write_image(tmp_path / '1305031102.175304.png')
     write_image(tmp_path / '17.png')
-    stamps = {image.path.stem: image.stamp_ns for image in read_image_folders([tmp_path])[0].images}
+    walk, = read_image_folders([tmp_path])
+    stamps = {image.path.stem: image.stamp_ns for image in walk.images}
     assert stamps == {'a': 1714972089_250000000, '1403636579763555584': 1403636579763555584,
                       '1305031102.175304': 1305031102_175304000, '17': None}
 
 
-def test_pixels_are_taken_as_stored_and_that_is_said(tmp_path: Path) -> None:
-    """A phone that was held upright and then sideways has one camera all the same."""
+def test_pixels_of_posed_images_are_taken_as_stored_and_that_is_said(tmp_path: Path) -> None:
     write_image(tmp_path / '1.jpg', orientation=6)
     write_image(tmp_path / '2.jpg')
     walk, = read_image_folders([tmp_path])
     assert len(walk.images) == 2
-    assert 'EXIF turns 1 of 2 images: their pixels are taken as they are stored' in walk.notes[0]
+    assert 'EXIF turns 1 of 2 images: their pixels are taken as they are stored' in (
+        describe_rotated([walk]))
+    assert describe_rotated(read_image_folders([tmp_path], every=2)) != ''
+    (tmp_path / '1.jpg').unlink()
+    assert describe_rotated(read_image_folders([tmp_path])) == ''
 
 
 def test_several_sizes_are_an_error_that_counts_them(tmp_path: Path) -> None:
@@ -101,7 +105,7 @@ def test_a_few_damaged_images_are_left_out_and_more_are_an_error(tmp_path: Path)
     assert '5.jpg' in walk.notes[0]
     assert '1 of 12 images left out' in walk.notes[0]
     (tmp_path / '6.jpg').write_bytes(b'')
-    with pytest.raises(InputError, match='2 of 12 lines are bad'):
+    with pytest.raises(InputError, match=r'2 of 12 lines are bad'):
         read_image_folders([tmp_path])
 
 
@@ -154,7 +158,7 @@ def test_rows_of_kitti_belong_to_the_images_in_order(tmp_path: Path) -> None:
     found = with_poses(walks, file)
     assert [walk.images[0].map_from_camera.translation_m[0] for walk in found
             if walk.images[0].map_from_camera] == [7, 8]
-    with pytest.raises(InputError, match='a row for each of the 1 images. Received: 2'):
+    with pytest.raises(InputError, match=r'a row for each of the 1 images. Received: 2'):
         with_poses(walks[:1], file)
 
 
@@ -173,7 +177,7 @@ def test_the_camera_is_that_of_the_option_or_of_camera_json(tmp_path: Path) -> N
     assert camera.fx == 40
     (tmp_path / 'camera.json').write_text(
         '{"width": 64, "height": 24, "fx": 30, "fy": 30, "cx": 15.5, "cy": 11.5}')
-    with pytest.raises(InputError, match='the size of the images, 32x24. Received: 64x24'):
+    with pytest.raises(InputError, match=r'the size of the images, 32x24. Received: 64x24'):
         read_walks(source, tmp_path)
 
 

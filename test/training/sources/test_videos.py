@@ -32,8 +32,8 @@ def picture(index: int) -> np.ndarray:
     return image
 
 
-def write_video(file: Path, times_ms: list[int], **options: Any) -> None:
-    with av.open(str(file), 'w', **options) as container:
+def write_video(file: Path, times_ms: list[int]) -> None:
+    with av.open(str(file), 'w') as container:
         stream = container.add_stream('libx264', rate=30, options={'bf': '0'})
         stream.width, stream.height, stream.pix_fmt = *SIZE, 'yuv420p'
         stream.codec_context.time_base = stream.time_base = Fraction(1, 1000)
@@ -125,7 +125,7 @@ def test_a_video_of_which_most_is_damaged_is_refused(
     file = tmp_path / 'walk.mp4'
     write_video(file, [0, 100, 200])
     monkeypatch.setattr(videos, 'MAX_DAMAGED', -1)
-    with pytest.raises(InputError, match='most of the frames have to be whole. Received: 0 dam'):
+    with pytest.raises(InputError, match=r'most of the frames have to be whole. Received: 0 dam'):
         read_video(file, 'walk', tmp_path / 'out')
 
 
@@ -162,7 +162,7 @@ def test_what_was_read_is_not_read_again(tmp_path: Path) -> None:
     assert again.images == first.images
     assert again.camera == first.camera
     first.images[1].path.unlink()
-    with pytest.raises(InputError, match='expected a video'):
+    with pytest.raises(InputError, match=r'expected a video'):
         read_walks(source, tmp_path / 'work')
 
 
@@ -218,7 +218,7 @@ def test_a_packet_that_is_lost_or_unknown_is_counted(tmp_path: Path) -> None:
     walk = read_bag(tmp_path / 'bag', 'bag', tmp_path / 'out', BagOptions(every=1))
     assert '7 images, 6 taken, 1 not usable (the first: a packet of a video' in walk.notes[-1]
     write_packets(tmp_path / 'other', 'foxglove', 'theora', data)
-    with pytest.raises(InputError, match="the codec of a video has to be .* Received: 'theora'"):
+    with pytest.raises(InputError, match=r"the codec of a video has to be .* Received: 'theora'"):
         read_bag(tmp_path / 'other', 'bag', tmp_path / 'more', BagOptions())
 
 
