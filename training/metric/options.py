@@ -102,7 +102,7 @@ CALIBRATION_SIGMA = {
     ScaleSource.TF: 0.01, ScaleSource.ODOMETRY: 0.01,  # a wheel's radius, its tyre's pressure
     ScaleSource.STEREO: 0.005,  # baseline and focal length
     ScaleSource.DEPTH: 0.01, ScaleSource.GNSS: 0.0,
-    ScaleSource.IMU: 0.005,  # an accelerometer's scale factor
+    ScaleSource.IMU: 0.02,  # its clock against the camera's, vibrations, the scale factor
     ScaleSource.POINTS: 0.0, ScaleSource.POSES: 0.0, ScaleSource.DISTANCE: 0.0,
     ScaleSource.FRAME: 0.0}
 

@@ -30,7 +30,7 @@ from posenet_ros.training.metric.sources.trajectory import scale_from_trajectori
 
 # they read and match images: only where they are asked for, or nothing else is good
 EXPENSIVE = (ScaleSource.STEREO, ScaleSource.DEPTH)
-GOOD_ERROR = 0.02  # expected error of a scale, a fraction
+GOOD_ERROR = 0.015  # expected error of a scale, a fraction
 
 
 @dataclass(frozen=True)

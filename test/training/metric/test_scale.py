@@ -310,8 +310,12 @@ def test_the_best_recorded_source_is_chosen_and_those_that_contradict_are_told()
     wrong = with_odometry(good, motion, 0, replace(ODOMETRY, bias=0.15))
     choice = choose_scale(dataset, [with_imu(wrong, motion, 0, IMU)])
     assert choice.chosen is not None
-    assert choice.chosen.source == ScaleSource.IMU  # 0.5 % against 1 %
-    assert any('odometry is 1' in note or 'smaller than by imu' in note for note in choice.notes)
+    assert choice.chosen.source == ScaleSource.ODOMETRY
+    assert sum('the scale by odometry is 1' in note for note in choice.notes) == 2
+    noisy = with_odometry(good, motion, 0, replace(ODOMETRY, sigma_m=0.3))
+    better = choose_scale(dataset, [with_imu(noisy, motion, 0, IMU)])
+    assert better.chosen is not None
+    assert better.chosen.source != ScaleSource.ODOMETRY
     asked = choose_scale(dataset, [wrong], scale_request(['odometry']))
     assert asked.chosen is not None
     assert asked.chosen.source == ScaleSource.ODOMETRY
