@@ -35,6 +35,7 @@ from posenet_ros.training.pipelines.demo.run import (
     run_command,
 )
 from posenet_ros.training.pipelines.demo.steps import code_digest, digest, Step, Steps
+from posenet_ros.training.pipelines.mapping.work import has_results, work_folder
 from posenet_ros.training.scene.sensors.options import SensorOptions
 from posenet_ros.training.scene.settings import Settings
 from posenet_ros.utils.atomic_folder import check_new, new_folder
@@ -105,8 +106,7 @@ def make_place(out: Path, bags: Sequence[Path]) -> None:
     """Map the walks, unless the map is there; an interrupted mapping goes on."""
     made = digest(*((bag / 'metadata.yaml').read_bytes() for bag in bags), code_digest(MAP_CODE))
     step, steps = Step(out / 'model', ARTIFACT_FILE, made), Steps(out)
-    work = step.output.with_name(f'{step.output.name}.mapping')
-    resumes = steps.is_begun(step) and work.is_dir() and any(work.iterdir())
+    resumes = steps.is_begun(step) and has_results(work_folder(step.output))
     if not steps.is_finished(step):
         steps.begin(step)
     _unless_there(out, step, 'map', '--bag', *bags, '--out', step.output, '--force',
