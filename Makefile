@@ -31,7 +31,7 @@ demo: $(VENV)/.installed
 	@$(RUN) -m posenet_ros.training.demo $(DEMO)
 
 demo-from-nothing: $(VENV)/.installed-map
-	@$(RUN) -m posenet_ros.training.demo_from_nothing
+	@$(RUN) -m posenet_ros.training.demo --from-nothing $(DEMO)
 
 test: $(VENV)/.colcon
 	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder

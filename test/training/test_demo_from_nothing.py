@@ -19,13 +19,12 @@ from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.landmark_map import LandmarkMap, Views
 from posenet_ros.training.data.datasets import read_dataset
 from posenet_ros.training.pipelines.demo import from_nothing
-from posenet_ros.training.pipelines.demo.from_nothing import (
+from posenet_ros.training.pipelines.demo.from_nothing import make_place, write_test_walk
+from posenet_ros.training.pipelines.demo.map_truth import (
     check,
     compare_with_truth,
-    make_place,
     MapTruth,
     scene_name,
-    write_test_walk,
 )
 from posenet_ros.utils.files.kinds import MAPPING
 import pytest

@@ -90,6 +90,19 @@ def test_a_stereo_pair(walk: tuple[Dataset, Walk]) -> None:
     assert scale_from_stereo(doubled, CAMERA, OPTIONS).factor == pytest.approx(2 * found.factor)
 
 
+def test_right_images_that_are_not_rectified_match_nothing(
+        walk: tuple[Dataset, Walk], tmp_path: Path) -> None:
+    dataset, whole = walk
+    images = []
+    for image in whole.images:
+        shifted = tmp_path / image.path.name
+        cv2.imwrite(str(shifted), np.roll(cv2.imread(str(image.right)), 12, axis=0))
+        images.append(replace(image, right=shifted))
+    with pytest.raises(InputError, match='50 landmarks'):
+        scale_from_stereo(keyframes_of(dataset, [replace(whole, images=tuple(images))]), CAMERA,
+                          OPTIONS)
+
+
 def test_depth_images(walk: tuple[Dataset, Walk]) -> None:
     found = scale_from_depth(keyframes(walk), CAMERA, OPTIONS)
     error = found.factor * UNITS_PER_M - 1

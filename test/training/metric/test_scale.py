@@ -181,6 +181,17 @@ def test_an_inertial_unit_in_one_direction_says_how_little_it_knows_of_up() -> N
     assert error < 3 * found.sigma_deg
 
 
+def test_the_bias_of_an_accelerometer_is_found() -> None:
+    motion = walk_about(0, 60, 100)
+    dataset, walk = reconstruct(motion)
+    walk = with_imu(walk, motion, 0, replace(IMU, acceleration_bias=0.0))
+    bias = np.array([0.2, -0.15, 0.1])
+    walk = replace(walk, imu=replace(walk.imu, accelerations=walk.imu.accelerations + bias))
+    found = align_inertial(keyframes_of(dataset, [walk]))
+    np.testing.assert_allclose(found.biases[0, [0, 2]], bias[[0, 2]], atol=0.02)
+    assert abs(found.biases[0, 1] - bias[1]) < 0.3  # upwards it is hidden by gravity
+
+
 def test_accelerations_without_gravity_are_no_accelerometers() -> None:
     motion = walk_about(0, 30, 100)
     dataset, walk = reconstruct(motion)

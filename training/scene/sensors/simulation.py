@@ -47,12 +47,12 @@ class Motion:
 
     @property
     def rate_hz(self) -> float:
-        """Samples a second."""
+        """Return the samples a second."""
         return float(1 / (self.times_s[1] - self.times_s[0]))
 
     @property
     def recorded(self) -> NDArray[np.intp]:
-        """Indices of the samples within the recording."""
+        """Return the indices of the samples within the recording."""
         margin = _margin(self.rate_hz)
         return np.arange(margin, len(self.times_s) - margin)
 
