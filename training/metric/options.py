@@ -30,7 +30,7 @@ class ScaleSource(Enum):
 SCALE_FROM = ('odometry | tf | imu | gnss | stereo | depth | points FILE | poses FILE | '
               'distance IMG IMG M')
 WORDS_AFTER = {ScaleSource.POINTS: 1, ScaleSource.POSES: 1, ScaleSource.DISTANCE: 3}
-# Those that a recording holds, the usually exacter first: of equal errors the earlier is taken.
+# Those that a recording holds, the usually exacter first: of similar errors the earlier is taken.
 # TF may be corrected by a localiser; wheels slip; a baseline of 0.1 m is calibrated to half a
 # percent and sees 10 m deep; a depth camera less; GNSS needs a long walk, an IMU a lively one.
 RECORDED = (ScaleSource.TF, ScaleSource.ODOMETRY, ScaleSource.STEREO, ScaleSource.DEPTH,

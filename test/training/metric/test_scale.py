@@ -16,7 +16,7 @@ from posenet_ros.training.data.walk import Walk
 from posenet_ros.training.metric.keyframes import keyframes_of
 from posenet_ros.training.metric.options import scale_request, ScaleSource
 from posenet_ros.training.metric.results import ScaleEstimate
-from posenet_ros.training.metric.scale import choose_scale, contradictions
+from posenet_ros.training.metric.scale import best_estimate, choose_scale, contradictions
 from posenet_ros.training.metric.sources.gnss import scale_from_gnss
 from posenet_ros.training.metric.sources.inertial import align_inertial
 from posenet_ros.training.metric.sources.known import (
@@ -331,6 +331,13 @@ def test_the_best_recorded_source_is_chosen_and_those_that_contradict_are_told()
     assert asked.chosen is not None
     assert asked.chosen.source == ScaleSource.ODOMETRY
     assert len(asked.notes) == 1
+
+
+def test_of_similar_errors_the_usual_order_decides() -> None:
+    odometry = ScaleEstimate(1.0, 0.001, ScaleSource.ODOMETRY)  # and 1 % of calibration
+    for sigma, expected in ((0.009, ScaleSource.ODOMETRY), (0.004, ScaleSource.GNSS)):
+        gnss = ScaleEstimate(1.0, sigma, ScaleSource.GNSS)
+        assert best_estimate([gnss, odometry]).source == expected
 
 
 def test_contradictions_need_three_standard_errors() -> None:
