@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
+import subprocess
 import sys
 
-from helpers import scene
+from helpers import ROOT, scene
 import numpy as np
 from posenet_ros.errors import InputError, PoseNetError
 from posenet_ros.geometry.pose import Pose
@@ -67,9 +69,8 @@ def test_without_pycolmap_it_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 def test_pycolmap_is_imported_when_it_is_needed() -> None:
-    import subprocess
     code = 'import sys, posenet_ros.training.sfm.pipeline; sys.exit("pycolmap" in sys.modules)'
-    assert subprocess.run([sys.executable, '-c', code], timeout=120).returncode == 0
+    assert subprocess.run([sys.executable, '-c', code], cwd=ROOT, timeout=120).returncode == 0
 
 
 def test_a_blank_wall_and_too_few_images_are_named(tmp_path: Path) -> None:
@@ -192,8 +193,6 @@ def test_the_reason_of_each_image_is_said() -> None:
 def test_a_mapper_that_fails_is_one_line(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch, problem: str, error: type[Exception],
         text: str) -> None:
-    from contextlib import contextmanager
-
     @contextmanager
     def start(*_: object, stop_timeout_s: float) -> object:
         (tmp_path / 'problem.txt').write_text(problem)
@@ -203,6 +202,15 @@ def test_a_mapper_that_fails_is_one_line(
     request = mapping.MapperRequest('global', 'x', str(tmp_path), False, 0, 1)
     with pytest.raises(error, match=text):
         mapping._run(request, tmp_path, 3)
+
+
+def test_sigterm_still_reaches_the_command() -> None:
+    pytest.importorskip('pycolmap')
+    code = ('import os, signal, sys; from posenet_ros.training.sfm.library import load_pycolmap; '
+            'signal.signal(signal.SIGTERM, lambda *_: sys.exit(7)); load_pycolmap(); '
+            'os.kill(os.getpid(), signal.SIGTERM)')
+    done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, timeout=120)
+    assert done.returncode == 7
 
 
 def test_the_installed_library_is_quiet() -> None:

@@ -186,7 +186,10 @@ def test_the_log_tells_the_progress(tmp_path: Path) -> None:
                   'Registering image (num_reg_frames=12)\nRegistering (num_reg_frames=13)'])
 
     class Process:
+        """A child that logs, and then ends."""
+
         def poll(self) -> int | None:
+            """Log a text; end after the last."""
             text = next(texts, None)
             if text is None:
                 return 0
@@ -195,5 +198,5 @@ def test_the_log_tells_the_progress(tmp_path: Path) -> None:
             return None
 
     found = list(_progress(Process(), log, 20))
-    assert [part for part, _ in found] == [0.02, 0.5, 0.65]
+    assert [part for part, _ in found] == [0.0, 0.5, 0.65]
     assert found[-1][1] == '13 images'

@@ -143,5 +143,3 @@ def test_a_camera_that_only_turns_is_named(tmp_path: Path) -> None:
         with pytest.raises(checks.InputError, match=r'has to move through the place. Received: '
                            'images between which it only turned'):
             reconstruct([walk], tmp_path / 'work', OPTIONS, lambda _: None)
-
-
