@@ -29,7 +29,7 @@ def yaw(degrees: float) -> np.ndarray:
 
 
 def homography(panel: tuple, pose: Pose, camera: Camera) -> np.ndarray:
-    """Return the homography (3, 3) from a panel's texture, pixels, to the image."""
+    """Compute the 3x3 homography from a panel's texture, pixels, to the image."""
     centre, turn, width, height = panel
     axes = yaw(turn)
     corner = np.array(centre) - axes @ (width / 2, height / 2, 0)

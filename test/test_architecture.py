@@ -51,7 +51,6 @@ ALLOWED_IN_TRAINING = {
     'fitting': {'data'},
     'scene': {'data'},
     'metric': {'data'},
-    'sfm': {'data'},
     'sources': {'data'},
     'data': set(),
 }

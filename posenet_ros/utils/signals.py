@@ -47,15 +47,6 @@ def raise_interrupt(number: int, _: FrameType | None = None) -> None:
     raise KeyboardInterrupt
 
 
-def renew_handlers() -> None:
-    """Set the handlers of this program again: a library that was loaded has put its own there."""
-    if threading.current_thread() is threading.main_thread():
-        for number in SIGNALS:
-            handler = signal.getsignal(number)
-            if handler is not None:
-                signal.signal(number, handler)
-
-
 def exit_at_once(*_: object) -> None:
     """End the process with the exit code 0, as long as there is nothing to clean up."""
     os._exit(0)

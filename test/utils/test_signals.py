@@ -159,21 +159,3 @@ def test_handlers_are_put_back() -> None:
     with handle_signals(raise_interrupt):
         assert [signal.getsignal(number) for number in ENDING] == [raise_interrupt] * 3
     assert [signal.getsignal(number) for number in ENDING] == before
-
-
-def test_a_kill_still_interrupts_when_pycolmap_is_loaded() -> None:
-    """Its logging sets a handler of its own, which would abort without a word."""
-    pytest.importorskip('pycolmap')
-    code = ('import os, signal, time\n'
-            'from posenet_ros.utils.signals import handle_signals, raise_interrupt\n'
-            'from posenet_ros.training.sfm.library import load_pycolmap\n'
-            'try:\n'
-            '    with handle_signals(raise_interrupt):\n'
-            '        load_pycolmap()\n'
-            '        os.kill(os.getpid(), signal.SIGTERM)\n'
-            '        time.sleep(5)\n'
-            'except KeyboardInterrupt:\n'
-            '    print("interrupted")\n')
-    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True,
-                          check=False, timeout=60)
-    assert done.stdout == 'interrupted\n'

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
+import subprocess
 import sys
 
-from helpers import scene
+from helpers import ROOT, scene
 import numpy as np
 from posenet_ros.errors import InputError, PoseNetError
 from posenet_ros.geometry.pose import Pose
@@ -67,28 +69,27 @@ def test_without_pycolmap_it_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 def test_pycolmap_is_imported_when_it_is_needed() -> None:
-    import subprocess
     code = 'import sys, posenet_ros.training.sfm.pipeline; sys.exit("pycolmap" in sys.modules)'
-    assert subprocess.run([sys.executable, '-c', code], timeout=120).returncode == 0
+    assert subprocess.run([sys.executable, '-c', code], cwd=ROOT, timeout=120).returncode == 0
 
 
 def test_a_blank_wall_and_too_few_images_are_named(tmp_path: Path) -> None:
     pytest.importorskip('pycolmap')
     blank = [np.full((240, 320, 3), 200 + i, np.uint8) for i in range(4)]
     walk = write_walk(tmp_path, 'wall', blank)
-    with pytest.raises(InputError, match='have to show texture.*Received: 4 of 4 images'):
+    with pytest.raises(InputError, match=r'have to show texture.*Received: 4 of 4 images'):
         reconstruct([walk], tmp_path / 'work', OPTIONS, quiet)
     two = type(walk)('wall', walk.images[:2], CAMERA)
-    with pytest.raises(InputError, match='at least 3 images .*. Received: 2'):
+    with pytest.raises(InputError, match=r'at least 3 images .*. Received: 2'):
         reconstruct([two], tmp_path / 'work', OPTIONS, quiet)
-    with pytest.raises(InputError, match='names of images have to differ. Received: wall/000'):
+    with pytest.raises(InputError, match=r'names of images have to differ. Received: wall/000'):
         reconstruct([walk, walk], tmp_path / 'work', OPTIONS, quiet)
 
 
 def test_images_without_overlap_are_named(tmp_path: Path) -> None:
     pytest.importorskip('pycolmap')
     walk = write_walk(tmp_path, 'fast', [scene(i, (320, 240)) for i in range(4)])
-    with pytest.raises(InputError, match='have to overlap. Received: 4 images, 0 of which match'):
+    with pytest.raises(InputError, match=r'have to overlap. Received: 4 images, 0 of which match'):
         reconstruct([walk], tmp_path / 'work', OPTIONS, quiet)
 
 
@@ -141,13 +142,13 @@ def test_walks_have_to_join() -> None:
     checks.check_joined((component(tuple('abcdefghijk'), {'a': 8, 'b': 3}),), walks, kept, options)
     checks.check_joined((main, component(('x', 'y'), {'b': 2})), walks, kept, options)
     apart = component(tuple('uvwx'), {'b': 4})
-    with pytest.raises(NotJoinedError, match='b shares no view with a .8 and 4 images'):
+    with pytest.raises(NotJoinedError, match=r'b shares no view with a .8 and 4 images'):
         checks.check_joined((main, apart), walks, kept, options)
     partly = component(tuple('abcdefghi'), {'a': 8, 'b': 1})
     with pytest.raises(NotJoinedError, match='b falls apart into parts'):
         checks.check_joined((partly, apart), walks, kept, options)
     zoomed = component(tuple('uvwx'), {'b': 4}, focal=330)
-    with pytest.raises(NotJoinedError, match='a has a focal length of 260 px. Received: b with '
+    with pytest.raises(NotJoinedError, match=r'a has a focal length of 260 px. Received: b with '
                        '330 px') as caught:
         checks.check_joined((main, zoomed), walks, kept, options)
     assert caught.value.components == (main, zoomed)
@@ -173,7 +174,7 @@ def test_epipolar_errors_are_distances() -> None:
     relative = Pose(np.array([1.0, 0, 0]))  # epipolar lines are rows
     first, second = np.array([[0.1, 0.2]]), np.array([[-0.3, 0.2]])
     assert epipolar_errors(relative, first, second)[0] < 1e-12
-    shifted = second + (0, 0.01)
+    shifted = np.add(second, (0, 0.01))
     assert epipolar_errors(relative, first, shifted)[0] == pytest.approx(0.01 / 2 ** 0.5)
 
 
@@ -192,8 +193,6 @@ def test_the_reason_of_each_image_is_said() -> None:
 def test_a_mapper_that_fails_is_one_line(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch, problem: str, error: type[Exception],
         text: str) -> None:
-    from contextlib import contextmanager
-
     @contextmanager
     def start(*_: object, stop_timeout_s: float) -> object:
         (tmp_path / 'problem.txt').write_text(problem)
@@ -203,6 +202,15 @@ def test_a_mapper_that_fails_is_one_line(
     request = mapping.MapperRequest('global', 'x', str(tmp_path), False, 0, 1)
     with pytest.raises(error, match=text):
         mapping._run(request, tmp_path, 3)
+
+
+def test_sigterm_still_reaches_the_command() -> None:
+    pytest.importorskip('pycolmap')
+    code = ('import os, signal, sys; from posenet_ros.training.sfm.library import load_pycolmap; '
+            'signal.signal(signal.SIGTERM, lambda *_: sys.exit(7)); load_pycolmap(); '
+            'os.kill(os.getpid(), signal.SIGTERM)')
+    done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, timeout=120)
+    assert done.returncode == 7
 
 
 def test_the_installed_library_is_quiet() -> None:

@@ -102,7 +102,7 @@ def test_an_unknown_camera_is_estimated(walk: Walk, tmp_path: Path) -> None:
     result = reconstruct([replace(walk, camera=None)], tmp_path, OPTIONS, lines.append)
     assert (result.mapper, result.camera_source) == (Mapper.INCREMENTAL, CameraSource.ESTIMATED)
     assert len(result.names) == 20
-    assert result.camera.fx == result.camera.fy == pytest.approx(CAMERA.fx, rel=0.02)
+    assert result.camera.fx == result.camera.fy == pytest.approx(CAMERA.fx, rel=0.03)
     assert result.camera.cx == CAMERA.cx
     assert similarity_errors(result.map_from_camera, POSES)[0] < 0.03
     assert lines[0].startswith('camera: not known')
@@ -113,7 +113,7 @@ def test_walks_that_do_not_join_are_named(tmp_path: Path, images: list[np.ndarra
     options = replace(OPTIONS, mapping=MappingOptions(min_component=6))
     elsewhere = [draw(pose, seed=7) for pose in sideways(8, -0.5, 0.5)]
     walks = [write_walk(tmp_path, 'walk1', images[:12]), write_walk(tmp_path, 'walk2', elsewhere)]
-    with pytest.raises(NotJoinedError, match='Received: walk2 shares no view with walk1 '
+    with pytest.raises(NotJoinedError, match=r'Received: walk2 shares no view with walk1 '
                        '.12 and 8 images.: record ten seconds of overlap') as caught:
         reconstruct(walks, tmp_path / 'work', options, lambda _: None)
     assert [c.walks for c in caught.value.components] == [{'walk1': 12}, {'walk2': 8}]
@@ -140,8 +140,6 @@ def test_a_camera_that_only_turns_is_named(tmp_path: Path) -> None:
     images = [draw(pose) for pose in turns]
     for camera in (CAMERA, None):
         walk = write_walk(tmp_path / str(camera is None), 'spin', images, camera)
-        with pytest.raises(checks.InputError, match='has to move through the place. Received: '
+        with pytest.raises(checks.InputError, match=r'has to move through the place. Received: '
                            'images between which it only turned'):
             reconstruct([walk], tmp_path / 'work', OPTIONS, lambda _: None)
-
-

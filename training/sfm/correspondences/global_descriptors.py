@@ -43,7 +43,7 @@ def _vlad(rows: Floats32, centres: Floats32) -> Floats32:
         members = (nearest == np.arange(len(centres))[:, np.newaxis]).astype(np.float32)
         result = np.asarray(
             members @ rows - members.sum(axis=1, keepdims=True) * centres, np.float32)
-    return unit_rows(unit_rows(result).ravel()[np.newaxis])[0]
+    return unit_rows(unit_rows(result).ravel()[np.newaxis]).ravel()
 
 
 def describe_images(features: FeatureFiles, options: PairOptions, seed: int) -> Floats32:

@@ -102,7 +102,8 @@ def _with_window(images: Iterable[ReducedImage], options: KeyframeOptions
         while waiting and done < end:
             window = sharpness[max(done - options.neighbours, 0):done + options.neighbours + 1]
             image = waiting.pop(0)
-            yield image.grey, image.sharpness / max(float(np.median(window)), 1e-9)
+            usual = float(np.median(window))
+            yield image.grey, image.sharpness / usual if usual else 1.0
             done += 1
 
     for image in images:
