@@ -12,28 +12,29 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.features import Features
 from posenet_ros.landmarks.landmark_map import LandmarkMap, Views
 from posenet_ros.training.data.datasets import Dataset
-from posenet_ros.training.landmarks.bundle_adjustment import (
+from posenet_ros.training.landmarks.feature_cache import detect_dataset, ViewFeatures
+from posenet_ros.training.landmarks.options import MappingOptions
+from posenet_ros.training.landmarks.reconstruction.bundle_adjustment import (
     describe_change,
     pose_change,
     PoseChange,
     refine_poses,
 )
-from posenet_ros.training.landmarks.feature_cache import detect_dataset, ViewFeatures
-from posenet_ros.training.landmarks.options import MappingOptions
-from posenet_ros.training.landmarks.pairs import Cameras, cameras_of, select_pairs
+from posenet_ros.training.landmarks.reconstruction.pairs import Cameras, cameras_of, select_pairs
+from posenet_ros.training.landmarks.reconstruction.rays import observed_points
+from posenet_ros.training.landmarks.reconstruction.tracks import make_tracks
+from posenet_ros.training.landmarks.reconstruction.triangulation import triangulate, Triangulated
+from posenet_ros.training.landmarks.reconstruction.verified_matches import (
+    match_pairs,
+    PairMatches,
+    verify,
+)
 from posenet_ros.training.landmarks.selection import (
     mean_colors,
     mean_descriptors,
     seen_by_view,
     select_landmarks,
 )
-from posenet_ros.training.landmarks.tracks import make_tracks
-from posenet_ros.training.landmarks.triangulation import (
-    observed_points,
-    triangulate,
-    Triangulated,
-)
-from posenet_ros.training.landmarks.verified_matches import match_pairs, PairMatches, verify
 from posenet_ros.training.landmarks.vocabulary import fit_vocabulary, global_descriptors
 
 

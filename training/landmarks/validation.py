@@ -19,7 +19,7 @@ from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.fitting.calibration import fit_score_power, fit_sigma_scales
 from posenet_ros.training.landmarks.mapping import map_matches, MappedDataset
 from posenet_ros.training.landmarks.options import MappingOptions, ValidationOptions
-from posenet_ros.training.landmarks.verified_matches import PairMatches
+from posenet_ros.training.landmarks.reconstruction.verified_matches import PairMatches
 from posenet_ros.uncertainty.covariance import sigma_factor
 from posenet_ros.utils.parallel import ordered_map
 from posenet_ros.utils.progress import progress
@@ -84,7 +84,7 @@ def calibrate_map(mapped: MappedDataset, options: MappingOptions | None = None) 
         mapped.landmark_map.views, pose_residual_ratios=ratios))
     power, factors = fit_residual_power(held_out, landmark_map, settings)
     residuals = normalised_residuals(held_out) / factors[:, np.newaxis]
-    scales = (settings.fallback_scale,) * 6
+    scales: tuple[float, ...] = (settings.fallback_scale,) * 6
     if len(residuals) >= settings.min_localised:
         scales = fit_sigma_scales(residuals, heavy_tails=True)
     return CalibratedMap(landmark_map, scales, power, held_out)
