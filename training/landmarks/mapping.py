@@ -53,6 +53,11 @@ class PoseCheck:
     consistent: bool
     change: PoseChange | None = None
 
+    @property
+    def wide(self) -> bool:
+        """Whether the map is made within the wide tolerance: the poses err and are not moved."""
+        return not self.consistent and self.change is None
+
     def describe(self) -> str:
         """Describe it in one line for the terminal."""
         text = f'residual of the tracks {self.residual_px:.1f} px'
@@ -110,7 +115,7 @@ def map_matches(dataset: Dataset, features: Sequence[ViewFeatures],
     check = check_poses(dataset, local, matches, options)
     cameras = cameras_of(dataset)
     if check.consistent or not options.refine_poses:
-        found = _triangulate(local, matches, cameras, options, wide=not check.consistent)
+        found = triangulate_matches(local, matches, cameras, options, wide=not check.consistent)
     else:
         given = cameras
         found, cameras = _refine(local, matches, given, options)
@@ -158,9 +163,16 @@ def make_map(dataset: Dataset, features: Sequence[ViewFeatures], found: Triangul
         features=options.features)
 
 
-def _triangulate(features: Sequence[Features], matches: Sequence[PairMatches], cameras: Cameras,
-                 options: MappingOptions, *, wide: bool) -> Triangulated:
-    """Triangulate the tracks of the matches within the usual or the wide tolerance."""
+def triangulate_matches(features: Sequence[Features], matches: Sequence[PairMatches],
+                        cameras: Cameras, options: MappingOptions, *,
+                        wide: bool) -> Triangulated:
+    """
+    Triangulate the tracks of matches.
+
+    :param features: of the views, `cameras` their poses.
+    :param matches: within the wide tolerance of the poses.
+    :param wide: within the wide tolerance, for poses that err; False: within the usual one.
+    """
     settings = options.triangulation
     if wide:
         settings = replace(settings, max_error=options.wide_tolerance)
@@ -175,10 +187,10 @@ def _refine(features: Sequence[Features], matches: Sequence[PairMatches], camera
     """Refine the poses by tracks within the wide tolerance, then by those that they admit."""
     given = cameras
     for wide in (True, False):
-        found = _triangulate(features, matches, cameras, options, wide=wide)
+        found = triangulate_matches(features, matches, cameras, options, wide=wide)
         observed = observed_points(found.tracks, features)
         found, cameras = refine_poses(found, observed, cameras, given, options.adjustment)
-    return _triangulate(features, matches, cameras, options, wide=False), cameras
+    return triangulate_matches(features, matches, cameras, options, wide=False), cameras
 
 
 def _with_poses(dataset: Dataset, cameras: Cameras) -> Dataset:
