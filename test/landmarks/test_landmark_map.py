@@ -128,7 +128,25 @@ def test_landmarks_that_repeat_are_found_in_the_windows_and_make_the_pose_exact(
 def test_windows_around_a_wrong_pose_confirm_nothing() -> None:
     place = map_with_repeats(OPTIONS.min_inliers - 1, 150)
     found = LandmarkLocaliser(place).search(look(place, Pose((0.1, 0.0, 0.2)), 0), Pose())
-    assert found == (None, OPTIONS.min_inliers - 1), 'although 300 more could be found'
+    few = OPTIONS.min_inliers - 1
+    assert found == (None, few, few), 'although 300 more could be found'
+    assert LandmarkLocaliser(place).why_not(found).endswith(
+        f'map: {few} landmarks agree, {few + 1} are needed')
+
+
+def test_many_matches_of_which_few_agree_are_no_place() -> None:
+    place = map_with_repeats(100, 0)
+    features = look(place, Pose((0.1, 0.0, 0.2)), 0)
+    for wrong, answered in ((60, True), (80, False)):
+        points = features.points_normalized.copy()
+        points[:wrong] = np.random.default_rng(1).uniform(-0.4, 0.4, (wrong, 2))
+        localiser = LandmarkLocaliser(place)
+        found = localiser.search(features._replace(points_normalized=points), Pose())
+        assert (found.pose is not None) == answered
+        assert found.landmarks == pytest.approx(100 - wrong, abs=3)
+        assert found.matched == 100
+    assert localiser.why_not(found).endswith(
+        f'map: only {found.landmarks} of 100 matched landmarks agree')
 
 
 def test_an_image_of_another_place_is_not_localised(joined: LandmarkMap) -> None:
@@ -143,7 +161,7 @@ def test_an_image_of_another_place_is_not_localised(joined: LandmarkMap) -> None
 def test_no_features_match_nothing(joined: LandmarkMap) -> None:
     nothing = detect(np.zeros((240, 320, 3), np.uint8), LARGE_CAMERA)
     localiser = LandmarkLocaliser(joined)
-    assert localiser.search(nothing) == (None, 0)
+    assert localiser.search(nothing) == (None, 0, 0)
     guess, spread = localiser.most_similar(nothing)
     assert np.isfinite(guess.translation_m).all()
     assert np.linalg.eigvalsh(spread).min() > -1e-9

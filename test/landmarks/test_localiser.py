@@ -29,10 +29,11 @@ from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.absolute_pose import AbsolutePose
 from posenet_ros.landmarks.features import detect, Features
 from posenet_ros.landmarks.landmark_map import LandmarkMap, per_view_map
-from posenet_ros.landmarks.localiser import Hypothesis, LandmarkLocaliser, make_landmark_localiser
+from posenet_ros.landmarks.localiser import Hypothesis, LandmarkLocaliser
 from posenet_ros.landmarks.options import DEFAULT_LOCALISER as OPTIONS
 from posenet_ros.landmarks.place_map import load_place_map
 from posenet_ros.localisation.camera_info_policy import CameraInfoPolicy
+from posenet_ros.localisation.factory import make_landmark_localiser
 from posenet_ros.localisation.gate import Decision, Gate, Verdict
 from posenet_ros.localisation.gate_config import NODE_DEFAULTS
 from posenet_ros.localisation.pipeline import judge, localise, QueryResult
@@ -218,7 +219,7 @@ def test_a_low_inlier_ratio_is_checked_by_the_views_around(
         assert all(views and 3 not in views for views in used)
         return None if answer is None else len(answer.inliers)
 
-    sure, low = OPTIONS.sure_inlier_ratio, OPTIONS.min_inlier_ratio
+    sure, low = OPTIONS.sure_inlier_ratio, OPTIONS.min_inlier_ratio_by_view
     assert localise((sure, 40), (0.9, 90)) == 40  # needs no check
     assert localise((sure - 0.01, 40), (low, 50)) == 50  # the one with more inliers
     assert localise((sure - 0.01, 40), (low, 30)) == 40

@@ -22,10 +22,13 @@ from posenet_ros.inference import artifact as artifacts
 from posenet_ros.inference.map_frame import Scale, Up
 from posenet_ros.inference.prediction import Prediction
 from posenet_ros.landmarks import landmark_file
-from posenet_ros.landmarks.localiser import make_landmark_localiser
 from posenet_ros.landmarks.options import DEFAULT_LOCALISER
 from posenet_ros.landmarks.place_map import load_place_map
-from posenet_ros.localisation.factory import make_relocaliser, RelocaliserOptions
+from posenet_ros.localisation.factory import (
+    make_landmark_localiser,
+    make_relocaliser,
+    RelocaliserOptions,
+)
 from posenet_ros.localisation.gate import Gate, Verdict
 from posenet_ros.localisation.gate_config import GateConfig
 from posenet_ros.localisation.relocaliser import Relocaliser
