@@ -1,108 +1,266 @@
-"""Triangulate landmarks from features that several views match."""
+"""Triangulate tracks: pairs of rays as hypotheses, then robust least squares on all that agree."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
-from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.features import Features
-from posenet_ros.landmarks.matching import match_mutual, unit_rows
-from posenet_ros.training.data.view_pairs import matching_views, ViewSet
+from posenet_ros.training.landmarks.options import TriangulationOptions
+from posenet_ros.training.landmarks.pairs import Cameras
+from posenet_ros.training.landmarks.tracks import join, Tracks
+from posenet_ros.utils.parallel import ordered_map
 
-RATIO = 0.8  # of the nearest descriptor distance to the second (Lowe 2004)
-MIN_ANGLE_DEG = 1.6  # triangulation angle between two rays
-MAX_REPROJECTION_ERROR = 0.007  # in normalised image coordinates
+Mask = NDArray[np.bool_]
+BEHIND = 1e3  # error of a point behind the camera, normalised image coordinates
+MIN_DEPTH = 1e-9
 
 
-def intersect_rays(centres_m: Floats, directions: Floats, used: NDArray[np.bool_]) -> Floats:
+class Rays(NamedTuple):
     """
-    Intersect rays in the least-squares sense: the point nearest to all of them.
+    The rays of O observations.
 
-    :param centres_m: (K, 3) camera centres, metres in the map.
-    :param directions: (N, K, 3) unit vectors in the map.
-    :param used: (N, K) mask of the rays.
-    :returns: (N, 3) metres in the map, NaN below MIN_ANGLE_DEG.
+    :param points_normalized: (O, 2) observed, normalised image coordinates.
+    :param centres_m: (O, 3) of their cameras; `rotations` (O, 3, 3) map_from_camera.
     """
-    across = np.eye(3) - directions[..., :, np.newaxis] * directions[..., np.newaxis, :]
-    across = across * used[..., np.newaxis, np.newaxis]
-    total = across.sum(axis=1)
-    right = np.einsum('nkij,kj->ni', across, centres_m)
-    # two rays at the angle a: the smallest eigenvalue is 1 - cos a
-    steep = np.linalg.eigvalsh(total)[:, 0] > 1 - np.cos(np.radians(MIN_ANGLE_DEG))
-    points = np.full((len(used), 3), np.nan)
-    points[steep] = np.linalg.solve(total[steep], right[steep][..., np.newaxis])[..., 0]
-    return points
+
+    points_normalized: Floats
+    centres_m: Floats
+    rotations: Floats
+
+    def directions(self, chosen: NDArray[np.intp]) -> Floats:
+        """Return the unit directions (K, 3) of some rays in the map."""
+        points = self.points_normalized[chosen]
+        rays = np.einsum('nij,nj->ni', self.rotations[chosen],
+                         np.column_stack([points, np.ones(len(points))]))
+        return np.asarray(rays / np.linalg.norm(rays, axis=1, keepdims=True), np.float64)
+
+    def in_camera(self, points_m: Floats) -> Floats:
+        """Return points (O, 3) of the map in the cameras' frames."""
+        return np.asarray(np.einsum(
+            'nji,nj->ni', self.rotations, points_m - self.centres_m), np.float64)
+
+    def errors(self, points_m: Floats) -> Floats:
+        """Return the reprojection errors (O,) of points (O, 3), normalised image coordinates."""
+        seen = self.in_camera(points_m)
+        front = seen[:, 2] > MIN_DEPTH
+        depths = np.where(front, seen[:, 2], 1.0)[:, np.newaxis]
+        errors = np.linalg.norm(seen[:, :2] / depths - self.points_normalized, axis=1)
+        return np.where(front, errors, BEHIND)
 
 
-def reprojection_inliers(points_m: Floats, cameras: Sequence[Pose],
-                         points_normalized: Floats) -> NDArray[np.bool_]:
+def observed_points(tracks: Tracks, features: Sequence[Features]) -> Floats:
+    """Return the keypoints (O, 2) of all observations, normalised image coordinates."""
+    offsets = np.cumsum([0, *(len(one.descriptors) for one in features)])
+    points = np.concatenate([one.points_normalized for one in features])
+    return np.asarray(points[offsets[tracks.views] + tracks.keypoints], np.float64)
+
+
+def rays_of(views: NDArray[np.intp], points_normalized: Floats, cameras: Cameras) -> Rays:
+    """Return the rays of observations (O,) by the index of their view."""
+    return Rays(points_normalized, cameras.positions_m[views], cameras.rotations[views])
+
+
+@dataclass(frozen=True, eq=False)
+class Triangulated:
     """
-    Return the inliers: observations within MAX_REPROJECTION_ERROR of the projected point.
+    Triangulated tracks.
 
-    :param points_m: (N, 3) in the map.
-    :param cameras: K poses map_from_camera.
-    :param points_normalized: (N, K, 2) observations, normalised image coordinates; NaN for none.
-    :returns: (N, K) mask.
+    :param points_m: (L, 3) metres in the map.
+    :param tracks: the L tracks, at most one observation of each view.
+    :param errors: (O,) reprojection errors, normalised image coordinates.
     """
-    errors = np.full(points_normalized.shape[:2], np.inf)
-    for k, camera in enumerate(cameras):
-        seen = (points_m - camera.translation_m) @ camera.rotation
-        front = seen[:, 2] > 0
-        errors[front, k] = np.linalg.norm(
-            seen[front, :2] / seen[front, 2:] - points_normalized[front, k], axis=1)
-    return np.asarray(np.nan_to_num(errors, nan=np.inf) < MAX_REPROJECTION_ERROR)
+
+    points_m: Floats
+    tracks: Tracks
+    errors: Floats
+
+    def subset(self, chosen: NDArray[np.intp]) -> Triangulated:
+        """Return some of the tracks (K,), as ordered there."""
+        numbered = Tracks(np.arange(len(self.errors)), self.tracks.keypoints, self.tracks.starts)
+        return Triangulated(self.points_m[chosen], self.tracks.subset(chosen),
+                            self.errors[numbered.subset(chosen).views])
 
 
-def triangulate(cameras: Sequence[Pose], points_normalized: Floats) -> Floats:
+def triangulate(tracks: Tracks, features: Sequence[Features], cameras: Cameras,
+                options: TriangulationOptions) -> Triangulated:
     """
-    Triangulate points from their observations by several cameras.
+    Triangulate tracks; observations that do not agree are left out.
 
-    The pair of the first camera and another with most inliers is chosen, then the point is
-    triangulated from all inliers.
+    A track may be of two spots that one wrong match joined: what the first round leaves out of a
+    track is tried once more, as a track of its own.
 
-    :param cameras: K poses map_from_camera.
-    :param points_normalized: (N, K, 2) observations, normalised image coordinates; NaN for none.
-        The first camera observes all points.
-    :returns: (N, 3) metres in the map, NaN without another inlier.
+    :param features: of the views, `cameras` their poses.
     """
-    shape = points_normalized.shape[:2]
-    rays = np.concatenate([points_normalized, np.ones((*shape, 1))], axis=2)
-    rays /= np.linalg.norm(rays, axis=2, keepdims=True)
-    directions = np.stack([rays[:, k] @ camera.rotation.T for k, camera in enumerate(cameras)],
-                          axis=1)
-    known = np.asarray(np.isfinite(directions).all(axis=2))
-    directions = np.nan_to_num(directions)
-    centres_m = np.array([camera.translation_m for camera in cameras])
-    best = np.zeros(shape, bool)
-    for other in range(1, len(cameras)):
-        pair = np.zeros_like(best)
-        pair[:, [0, other]] = known[:, [other]]
-        inliers = reprojection_inliers(intersect_rays(centres_m, directions, pair), cameras,
-                                       points_normalized)
-        better = inliers[:, 0] & (inliers.sum(axis=1) > np.maximum(best.sum(axis=1), 1))
-        best[better] = inliers[better]
-    return intersect_rays(centres_m, directions, best)
+    parts: list[Triangulated] = []
+    for number in range(options.rounds):
+        part, tracks = _triangulate_round(tracks, features, cameras, options, number)
+        parts.append(part)
+    return Triangulated(np.concatenate([part.points_m for part in parts]),
+                        join([part.tracks for part in parts]),
+                        np.concatenate([part.errors for part in parts]))
 
 
-def triangulate_view(index: int, features: Sequence[Features], cameras: ViewSet,
-                     hidden: int | None = None,
-                     ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+def _triangulate_round(tracks: Tracks, features: Sequence[Features], cameras: Cameras,
+                       options: TriangulationOptions, number: int,
+                       ) -> tuple[Triangulated, Tracks]:
+    """Triangulate tracks, and return what is left of those that were found, too."""
+    observed = observed_points(tracks, features)
+
+    def of_chunk(first: int) -> tuple[Floats, Mask, Floats]:
+        chosen = slice(*tracks.starts[[first, min(first + options.chunk, len(tracks))]])
+        part = Tracks(tracks.views[chosen], tracks.keypoints[chosen],
+                      tracks.starts[first:first + options.chunk + 1] - tracks.starts[first])
+        rays = rays_of(part.views, observed[chosen], cameras)
+        rng = np.random.default_rng([options.seed, number, first])
+        return _triangulate_chunk(part, rays, options, rng)
+
+    chunks = list(ordered_map(of_chunk, range(0, len(tracks), options.chunk)))
+    points = np.concatenate([np.empty((0, 3)), *(chunk[0] for chunk in chunks)])
+    inliers = np.concatenate([np.empty(0, bool), *(chunk[1] for chunk in chunks)])
+    errors = np.concatenate([np.empty(0), *(chunk[2] for chunk in chunks)])
+    kept, chosen = tracks.where(inliers, min_length=2)
+    found = np.isin(tracks.indices, chosen)
+    left, _ = tracks.where(found & ~inliers, min_length=2)
+    return Triangulated(points[chosen], kept, errors[inliers]), left
+
+
+def _triangulate_chunk(tracks: Tracks, rays: Rays, options: TriangulationOptions,
+                       rng: np.random.Generator) -> tuple[Floats, Mask, Floats]:
     """
-    Triangulate the landmarks of one view: (N, 3) metres in the map, and their descriptors.
+    Triangulate tracks by their rays.
 
-    :param hidden: index of a view that is left out.
+    :returns: (T, 3) points; the mask (O,) of the inliers, none of a track that is not found; the
+        reprojection errors (O,).
     """
-    own = features[index]
-    others = [i for i in matching_views(index, cameras) if i != hidden]
-    observed = np.full((len(own.points_normalized), 1 + len(others), 2), np.nan)
-    observed[:, 0] = own.points_normalized
-    ours = unit_rows(own.descriptors)
-    for k, other in enumerate(others, 1):
-        mine, its = match_mutual(ours, unit_rows(features[other].descriptors), RATIO)
-        observed[mine, k] = features[other].points_normalized[its]
-    points = triangulate([cameras.poses[i] for i in (index, *others)], observed)
-    valid = np.isfinite(points).all(axis=1)
-    return points[valid].astype(np.float32), own.descriptors[valid]
+    points, scores = _best_hypotheses(tracks, rays, options, rng)
+    indices = tracks.indices
+    found = scores > options.min_score
+    inliers = found[indices] & (rays.errors(points[indices]) < options.max_error)
+    for iteration in range(options.iterations):
+        points = points - gauss_newton_step(points, tracks, rays, inliers, options.loss_scale)
+        if iteration == options.iterations // 2:
+            inliers = found[indices] & (rays.errors(points[indices]) < options.max_error)
+    errors = rays.errors(points[indices])
+    inliers = found[indices] & (errors < options.max_error)
+    inliers &= _best_of_view(tracks, errors)
+    found &= np.add.reduceat(inliers, tracks.starts[:-1], dtype=np.intp) >= 2
+    found &= _are_wide(points, tracks, rays, inliers, options.min_angle_deg)
+    return points, inliers & found[indices], errors
+
+
+def _best_hypotheses(tracks: Tracks, rays: Rays, options: TriangulationOptions,
+                     rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """
+    Intersect random pairs of rays of each track, and keep the point that most rays agree with.
+
+    A ray's part of the score falls from 1 to 0 at the largest error (MSAC: Torr and Zisserman
+    2000).
+
+    :returns: (T, 3) points and (T,) scores, -1 where no pair meets.
+    """
+    starts, lengths = tracks.starts[:-1], tracks.lengths
+    points, best = np.zeros((len(tracks), 3)), np.full(len(tracks), -1.0)
+    for _ in range(options.hypotheses):
+        first = (rng.random(len(tracks)) * lengths).astype(np.intp)
+        step = 1 + (rng.random(len(tracks)) * (lengths - 1)).astype(np.intp)
+        second = (first + step) % lengths
+        candidates, meet = intersect(rays, starts + first, starts + second,
+                                     options.min_angle_deg)
+        meet &= tracks.views[starts + first] != tracks.views[starts + second]
+        errors = rays.errors(candidates[tracks.indices])
+        scores = np.add.reduceat(np.maximum(1 - (errors / options.max_error) ** 2, 0), starts)
+        better = meet & (scores > best)
+        points[better], best[better] = candidates[better], scores[better]
+    return points, best
+
+
+def intersect(rays: Rays, first: NDArray[np.intp], second: NDArray[np.intp],
+              min_angle_deg: float) -> tuple[Floats, Mask]:
+    """
+    Intersect pairs of rays: the middle of their closest points.
+
+    :param first: (T,) indices of rays, and `second` (T,) of the others.
+    :returns: (T, 3) points, and whether they are in front of both cameras and the rays are not
+        nearly parallel.
+    """
+    ours, theirs = rays.directions(first), rays.directions(second)
+    between = rays.centres_m[first] - rays.centres_m[second]
+    cosines, along, across = (np.sum(a * b, axis=1) for a, b in (
+        (ours, theirs), (ours, between), (theirs, between)))
+    squared_sines = 1 - cosines ** 2
+    wide = squared_sines > np.sin(np.radians(min_angle_deg)) ** 2 / 2
+    divisor = np.where(wide, squared_sines, 1.0)
+    depth = (cosines * across - along) / divisor
+    other_depth = (across - cosines * along) / divisor
+    points = (rays.centres_m[first] + depth[:, np.newaxis] * ours
+              + rays.centres_m[second] + other_depth[:, np.newaxis] * theirs) / 2
+    return points, wide & (depth > 0) & (other_depth > 0)
+
+
+def gauss_newton_step(points_m: Floats, tracks: Tracks, rays: Rays, inliers: Mask,
+                      loss_scale: float) -> Floats:
+    """
+    Compute a step of Gauss-Newton for each point, under Cauchy's loss of its reprojection errors.
+
+    :param points_m: (T, 3) metres in the map; `tracks` and `rays` of their observations.
+    :param inliers: (O,) mask of the observations that count.
+    :returns: (T, 3) to be subtracted.
+    """
+    jacobian, residuals = projection_jacobian(points_m[tracks.indices], rays, loss_scale)
+    weights = inliers / (1 + np.sum(residuals ** 2, axis=1))
+    weighted = jacobian * weights[:, np.newaxis, np.newaxis]
+    information = np.add.reduceat(
+        np.einsum('nki,nkj->nij', weighted, jacobian), tracks.starts[:-1])
+    gradient = np.add.reduceat(np.einsum('nki,nk->ni', weighted, residuals), tracks.starts[:-1])
+    # a little damping: points far away are hardly determined along their rays
+    damping = 1e-6 * np.trace(information, axis1=1, axis2=2) + 1e-9
+    information += damping[:, np.newaxis, np.newaxis] * np.eye(3)
+    return np.asarray(np.linalg.solve(information, gradient[..., np.newaxis])[..., 0], np.float64)
+
+
+def projection_jacobian(points_m: Floats, rays: Rays, scale: float) -> tuple[Floats, Floats]:
+    """
+    Linearise the projections of points.
+
+    :param points_m: (O, 3) the point of each ray.
+    :param scale: by which both results are divided.
+    :returns: the derivative (O, 2, 3) of the projection by the point, and the residuals (O, 2):
+        projected minus observed.
+    """
+    seen = rays.in_camera(points_m)
+    depths = np.where(np.abs(seen[:, 2:]) < MIN_DEPTH, MIN_DEPTH, seen[:, 2:])
+    projected = seen[:, :2] / depths
+    by_camera = np.swapaxes(rays.rotations, 1, 2)  # (O, 3, 3) camera_from_map
+    jacobian = (by_camera[:, :2] - projected[:, :, np.newaxis] * by_camera[:, 2:]) / (
+        depths[:, :, np.newaxis] * scale)
+    return jacobian, (projected - rays.points_normalized) / scale
+
+
+def _best_of_view(tracks: Tracks, errors: Floats) -> Mask:
+    """Return a mask (O,) of the observation with the smallest error of each view and track."""
+    order = np.lexsort((errors, tracks.views, tracks.indices))
+    track, view = tracks.indices[order], tracks.views[order]
+    best = np.ones(len(order), bool)
+    best[order[1:]] = (np.diff(track) != 0) | (np.diff(view) != 0)
+    return best
+
+
+def _are_wide(points_m: Floats, tracks: Tracks, rays: Rays, inliers: Mask,
+              min_angle_deg: float) -> Mask:
+    """
+    Return whether the inlier rays of each track meet at a wide enough angle.
+
+    The middle eigenvalue of the sum of d d^T over two directions d at the angle a is 1 - cos a.
+    """
+    away = rays.centres_m - points_m[tracks.indices]
+    away /= np.maximum(np.linalg.norm(away, axis=1, keepdims=True), MIN_DEPTH)
+    outer = np.einsum('ni,nj->nij', away * inliers[:, np.newaxis], away)
+    sums = np.add.reduceat(outer, tracks.starts[:-1])
+    counts = np.maximum(np.trace(sums, axis1=1, axis2=2), 1)
+    middle = np.linalg.eigvalsh(sums)[:, 1]
+    return np.asarray(middle * 2 / counts > 1 - np.cos(np.radians(min_angle_deg)))
