@@ -69,8 +69,7 @@ class LandmarkLocaliser:
     """
     Estimate an image's pose from the landmarks of a place.
 
-    Every method that takes `exclude` leaves views out, with the landmarks that fewer than two
-    others see, for honest validation.
+    Methods that take `exclude` leave views out, with the landmarks that fewer than two others see.
 
     :param landmark_map: of V views.
     :param network_descriptors: (M, D) and `descriptor_views`: as of :class:`ViewIndex`.
@@ -123,7 +122,7 @@ class LandmarkLocaliser:
             hypothesis = self._hypothesis(features, views, source, exclude)
             if hypothesis is None:
                 continue
-            found = self._verified(features, hypothesis, exclude)
+            found = self._verify(features, hypothesis, exclude)
             if found:
                 return _localisation(self._with_residual_ratio(found, exclude), found)
             most = max(most, _localisation(None, hypothesis.found), key=lambda one: one.landmarks)
@@ -205,7 +204,7 @@ class LandmarkLocaliser:
         matches.inlier[found.inliers] = True
         return Hypothesis(replace(found, matches=matches), source)
 
-    def _verified(self, features: Features, hypothesis: Hypothesis,
+    def _verify(self, features: Features, hypothesis: Hypothesis,
                   exclude: Indices) -> AbsolutePose | None:
         """Return the refined pose of a hypothesis; None when it is not believed."""
         if len(hypothesis.found.inliers) < self.min_inliers:

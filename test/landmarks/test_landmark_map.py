@@ -316,7 +316,7 @@ def test_each_missing_array_is_named(file: Path, name: str) -> None:
         name = 'misfits'
     if name == 'misfits':
         return
-    with pytest.raises(InputError, match=f'landmarks.npz is damaged: .*{name}.* is missing'):
+    with pytest.raises(InputError, match=rf'landmarks.npz is damaged: .*{name}.* is missing'):
         landmark_file.load(file)
 
 
@@ -327,7 +327,7 @@ def test_each_array_of_another_type_or_shape_is_named(file: Path, name: str) -> 
                    lambda a: a[np.newaxis]):
         file.write_bytes(original)
         changed(file, lambda arrays, change=change: {**arrays, name: change(arrays[name])})
-        with pytest.raises(InputError, match='landmarks.npz is damaged: .*') as error:
+        with pytest.raises(InputError, match=r'landmarks.npz is damaged: .*') as error:
             landmark_file.load(file)
         assert name in str(error.value) or name == 'format'
         assert '\n' not in str(error.value)
@@ -346,7 +346,7 @@ def test_values_out_of_range_are_named(file: Path, name: str, value: float, text
         return {**arrays, name: array}
 
     changed(file, spoilt)
-    with pytest.raises(InputError, match=f'damaged: .*{name}.*{text}'):
+    with pytest.raises(InputError, match=rf'damaged: .*{name}.*{text}'):
         landmark_file.load(file)
 
 
@@ -365,7 +365,7 @@ def test_unknown_residual_ratios_are_allowed(file: Path) -> None:
 def test_a_newer_format_says_to_update(file: Path) -> None:
     newer = landmark_file.MAP_FORMAT + 1
     changed(file, lambda arrays: {'format': np.int32(newer), 'other': np.zeros(2)})
-    with pytest.raises(InputError, match=f"'format' is {newer}, newer than .*update posenet_ros"):
+    with pytest.raises(InputError, match=rf"'format' is {newer}, newer than .*update posenet_ros"):
         landmark_file.load(file)
 
 
@@ -393,7 +393,8 @@ def test_compressed_damaged_and_foreign_files_are_refused(file: Path) -> None:
 def test_arrays_in_any_order_of_memory_are_read(file: Path) -> None:
     changed(file, lambda arrays: {**arrays, 'positions_m': np.asfortranarray(
         arrays['positions_m'])})
-    assert np.array_equal(landmark_file.load(file).views.positions_m, small_map().views.positions_m)
+    assert np.array_equal(
+        landmark_file.load(file).views.positions_m, small_map().views.positions_m)
 
 
 def test_a_map_has_at_least_one_view() -> None:

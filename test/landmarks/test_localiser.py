@@ -265,8 +265,10 @@ def test_landmarks_of_some_views_can_be_replaced(found: LandmarkMap) -> None:
         assert np.array_equal(other.select_views(np.array([view])).points_m, points)
         assert np.array_equal(other.select_views(np.array([view])).descriptors, descriptors)
         rest = np.delete(np.arange(last + 1), view)
-        assert np.array_equal(other.select_views(rest).points_m, found.select_views(rest).points_m)
-        assert np.array_equal(other.select_views(rest).descriptors, found.select_views(rest).descriptors)
+        assert np.array_equal(
+            other.select_views(rest).points_m, found.select_views(rest).points_m)
+        assert np.array_equal(
+            other.select_views(rest).descriptors, found.select_views(rest).descriptors)
 
 
 def test_contradicting_poses_of_the_data_set_enlarge_the_covariance_there(
