@@ -30,10 +30,11 @@ from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.absolute_pose import AbsolutePose
 from posenet_ros.landmarks.features import detect, Features
 from posenet_ros.landmarks.landmark_map import LandmarkMap, per_view_map
-from posenet_ros.landmarks.localiser import Hypothesis, LandmarkLocaliser, make_landmark_localiser
+from posenet_ros.landmarks.localiser import Hypothesis, LandmarkLocaliser
 from posenet_ros.landmarks.options import DEFAULT_LOCALISER as OPTIONS
 from posenet_ros.landmarks.place_map import load_place_map
 from posenet_ros.localisation.camera_info_policy import CameraInfoPolicy
+from posenet_ros.localisation.factory import make_landmark_localiser
 from posenet_ros.localisation.gate import Decision, Gate, Verdict
 from posenet_ros.localisation.gate_config import NODE_DEFAULTS
 from posenet_ros.localisation.pipeline import judge, localise, QueryResult
@@ -96,8 +97,6 @@ def rough(truth: Pose, seed: int) -> Pose:
     turn *= np.sin(np.radians(5)) / np.linalg.norm(turn)
     return Pose(truth.translation_m + rng.uniform(-0.6, 0.6, 3), truth.quat_xyzw) @ Pose(
         np.zeros(3), np.r_[turn, np.cos(np.radians(5))])
-
-
 
 
 def test_landmarks_are_where_the_wall_is(found: LandmarkMap) -> None:
@@ -196,7 +195,7 @@ def test_a_low_inlier_ratio_is_checked_by_the_views_around(
         assert all(views and 3 not in views for views in used)
         return None if answer is None else len(answer.inliers)
 
-    sure, low = OPTIONS.sure_inlier_ratio, OPTIONS.min_inlier_ratio
+    sure, low = OPTIONS.sure_inlier_ratio, OPTIONS.min_inlier_ratio_by_view
     assert localise((sure, 40), (0.9, 90)) == 40  # needs no check
     assert localise((sure - 0.01, 40), (low, 50)) == 50  # the one with more inliers
     assert localise((sure - 0.01, 40), (low, 30)) == 40
@@ -215,8 +214,6 @@ def test_an_angle_counts_as_much_as_a_distance(found: LandmarkMap) -> None:
     assert localiser.index.by_pose(here, 9).tolist() == [4, 0, 1, 3, 2]  # usual distance: 1
     away = Pose.from_rotation(MAP_FROM_CAMERA, (0, 0, 2.0))  # usual distance: 2
     assert localiser.index.by_pose(away, 9).tolist() == [0, 1, 4, 3, 2]
-
-
 
 
 def test_views_whose_poses_contradict_the_others_enlarge_the_covariance_there(
@@ -334,8 +331,7 @@ def test_the_matches_of_a_refined_pose_are_where_the_image_shows_the_landmarks(
     assert np.abs(agreeing.pixels(camera) - expected).max() < 4
     place = load_place_map(loaded, turned)
     assert [view.name for view in place.views] == [each.name for each in walked.samples]
-    own = place.points_m[place.point_views == agreeing.views[0]]
-    assert np.abs(own - agreeing.points_m[0]).max(axis=1).min() < 1e-5
+    assert np.abs(place.points_m - agreeing.points_m[0]).max(axis=1).min() < 1e-5
     there = place.views[5].map_from_camera
     assert max(off(there, turned @ truth)) < 1e-6
 
