@@ -1,5 +1,6 @@
 # make demo   everything from nothing: install, scene, training, bag, live node, report;
 #             after Ctrl-C it goes on, and what is there is not made again
+# make demo-from-nothing   a map of walks without poses: scene, bags, structure from motion, live node
 # make test   everything that checks the project, but for what takes long
 # make test-long   the tests that take over twenty seconds each
 # make test-kilted   the node's tests with the wheels of ROS 2 Kilted, fed by a Jazzy player
@@ -28,11 +29,14 @@ PIP := $(RUN) -m pip install --quiet --quiet --disable-pip-version-check
 INTERFACES := $(shell find ros_from_pypi -type f -not -path "*pycache*" 2>/dev/null)
 INSTALLED := setup.py package.xml $(wildcard launch/* config/* scripts/*) $(shell find -L posenet_ros -type f -not -path '*__pycache__*')
 
-.PHONY: demo test test-long test-kilted test-browser test-soak test-apt test-demo test-all bench docs linkcheck lock install clean \
-  prerequisites
+.PHONY: demo demo-from-nothing test test-long test-kilted test-browser test-soak test-apt test-demo test-all bench docs linkcheck lock \
+  install clean prerequisites
 
 demo: $(VENV)/.installed
 	@$(RUN) -m posenet_ros.training.demo $(DEMO)
+
+demo-from-nothing: $(VENV)/.installed-map
+	@$(RUN) -m posenet_ros.training.demo --from-nothing $(DEMO)
 
 test: $(VENV)/.colcon
 	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
@@ -102,8 +106,12 @@ $(VENV)/.installed: $(INSTALLED) $(VENV)/.ros
 	@rm -rf build posenet_ros.egg-info
 	@touch $@
 
-$(VENV)/.installed-test: requirements-test.txt $(VENV)/.installed
-	@$(PIP) -r requirements-test.txt -c requirements.lock.txt
+$(VENV)/.installed-test: requirements-test.txt requirements-map.txt $(VENV)/.installed
+	@$(PIP) -r requirements-test.txt -r requirements-map.txt -c requirements.lock.txt
+	@touch $@
+
+$(VENV)/.installed-map: requirements-map.txt $(VENV)/.installed
+	@$(PIP) -r requirements-map.txt -c requirements.lock.txt
 	@touch $@
 
 # In an environment of its own, for it needs an older setuptools; its test is skipped without it.
@@ -128,4 +136,4 @@ $(VENV)/.installed-view: requirements-view.txt $(VENV)/.installed-test
 	@touch $@
 
 clean:
-	rm -rf $(VENV) doc/_build doc/_generated build install log demo *.egg-info
+	rm -rf $(VENV) doc/_build doc/_generated build install log demo demo_from_nothing *.egg-info

@@ -35,8 +35,8 @@ ROOT = Path(posenet_ros.__file__).parents[1]
 FIRST_FIVE = ('model', 'refine', 'tf_mode', 'camera_frame', 'max_sigma_m')
 # The parameters by subject, in the order of the page; a test holds the list complete.
 GROUPS = {
-    'Model and inference': ('model', 'engine', 'precision', 'mc_samples', 'refine', 'autostart',
-                            'mode'),
+    'Model and inference': ('model', 'engine', 'precision', 'mc_samples', 'refine',
+                            'allow_unscaled', 'autostart', 'mode'),
     'Camera and images': (
         'image_transport', 'image_reliability', 'image_durability', 'image_depth',
         'image_timeout', 'camera_info_policy', 'max_failures', 'recover_after_s'),
@@ -60,10 +60,14 @@ PARTS = {  # key of artifact.json -> file and class whose docstring describes wh
     'camera': ('posenet_ros/geometry/camera.py', 'Camera'),
     'scene': ('posenet_ros/inference/calibration.py', 'Scene'),
     'calibration': ('posenet_ros/inference/calibration.py', 'Calibration'),
+    'scale': ('posenet_ros/inference/map_frame.py', 'Scale'),
+    'up': ('posenet_ros/inference/map_frame.py', 'Up'),
 }
 ARRAYS = {
     'train.npz': ('posenet_ros/inference/train_index.py', 'TrainIndex'),
-    'landmarks.npz': ('posenet_ros/landmarks/landmark_map.py', 'Landmarks'),
+    'landmarks.npz': ('posenet_ros/landmarks/landmark_map.py', 'LandmarkMap'),
+    'landmarks.npz: views': ('posenet_ros/landmarks/landmark_map.py', 'Views'),
+    'landmarks.npz: vocabulary': ('posenet_ros/landmarks/landmark_map.py', 'Vocabulary'),
 }
 MEANINGS = {  # of keys that the schema does not describe
     'accepted': 'frames whose estimate the gate accepted',

@@ -29,6 +29,7 @@ class Verb(NamedTuple):
 
 VERBS = {
     'demo': Verb('posenet_ros.training.demo', 'run everything on a synthetic scene'),
+    'map': Verb('posenet_ros.training.map', 'map a place from a walk'),
     'train': Verb('posenet_ros.training.train', 'train a network on a dataset'),
     'dataset': Verb('posenet_ros.training.make_dataset', 'convert bags to a dataset'),
     'bag': Verb('posenet_ros.training.make_bag', 'convert a dataset to a bag'),

@@ -89,25 +89,49 @@ def model_rows(model: LoadedArtifact) -> Iterator[Row]:
     """Yield what a model folder holds."""
     network, camera, scene = model.network, model.camera, model.scene
     yield 'model', str(model.folder)
-    yield 'network', (f'{network.backbone}, input {network.input_width}x{network.input_height}'
-                      + f', {network.members} members' * (network.members > 1))
+    yield 'network', 'none: posenet train --map adds one' if network is None else (
+        f'{network.backbone}, input {network.input_width}x{network.input_height}'
+        + f', {network.members} members' * (network.members > 1))
     yield 'camera', (f'{camera.width}x{camera.height}, fx {camera.fx:.1f}, fy {camera.fy:.1f}, '
                      f'cx {camera.cx:.1f}, cy {camera.cy:.1f}'
                      + f', distortion {len(camera.distortion)}' * bool(camera.distortion))
     extent = zip('xyz', scene.bounds_min_m, scene.bounds_max_m, strict=True)
-    yield 'training extent', ', '.join(f'{axis} {low:.1f} to {high:.1f} m'
+    unit = 'm' if model.scale.metric else 'units'
+    yield 'training extent', ', '.join(f'{axis} {low:.1f} to {high:.1f} {unit}'
                                        for axis, low, high in extent)
     yield 'training images', str(len(model.train.positions_m))
+    yield from _map_rows(model)
     yield from _capabilities(model)
     yield from _provenance(model.provenance)
 
 
+def _map_rows(model: LoadedArtifact) -> Iterator[Row]:
+    """Yield what is known of the landmarks and of the map's frame."""
+    from posenet_ros.inference.artifact import LANDMARKS_FILE
+    from posenet_ros.landmarks.landmark_file import content_hash, load
+    file = model.folder / LANDMARKS_FILE
+    if not file.is_file():
+        yield 'landmarks', 'none: posenet landmarks adds them'
+        return
+    place = load(file)
+    walks = len(set(place.views.sequences))
+    size = f'{len(place.points_m)} landmarks, {file.stat().st_size / 1e6:.1f} MB'
+    if place.joined:
+        yield 'landmarks', f'{size}; {len(place.views)} views of {walks} walk' + 's' * (walks > 1)
+        extends = f', extends {place.parent[:12]}' if place.parent else ''
+        yield 'map hash', content_hash(place)[:12] + extends
+    else:
+        yield 'landmarks', f'{size}; of each of {len(place.views)} views (an older map)'
+    yield 'scale', str(model.scale)
+    yield 'up', str(model.up)
+
+
 def _capabilities(model: LoadedArtifact) -> Iterator[Row]:
-    from posenet_ros.inference.artifact import INT8_FILE, LANDMARKS_FILE
+    from posenet_ros.inference.artifact import INT8_FILE
     calibration = model.calibration
-    count = model.provenance.get('landmarks', {}).get('landmarks')
-    yield 'landmarks', (f'{count} landmarks' if count else 'yes') if (
-        model.folder / LANDMARKS_FILE).is_file() else 'none: posenet landmarks adds them'
+    if model.network is None:
+        yield 'covariance', 'for each image'
+        return
     yield 'covariance', 'for each image' if model.network.sigma_width else (
         'one for all images: posenet uncertainty adds one for each')
     yield 'place score', f'limit {calibration.place_limit:.3g}' if calibration.place_limit else (

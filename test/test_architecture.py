@@ -41,13 +41,17 @@ ALLOWED = {
 ONLY_FROM = {('evaluation', 'ros_node'): {'online'}}
 ONLY_MODULE = {('ros_data', 'localisation'): {'gate'}}
 ALLOWED_IN_TRAINING = {
-    'pipelines': {'bench', 'uncertainty', 'landmarks', 'export', 'fitting', 'scene', 'data'},
+    'pipelines': {'bench', 'uncertainty', 'landmarks', 'export', 'fitting', 'scene', 'metric',
+                  'sfm', 'sources', 'data'},
     'bench': {'uncertainty', 'landmarks', 'export', 'fitting', 'data', 'scene'},
     'uncertainty': {'landmarks', 'export', 'fitting', 'data'},
     'landmarks': {'fitting', 'data'},
+    'sfm': {'data'},
     'export': {'fitting', 'data'},
     'fitting': {'data'},
     'scene': {'data'},
+    'metric': {'data'},
+    'sources': {'data'},
     'data': set(),
 }
 KERAS_FREE = {'config', 'torch_file', 'weights_file', '__init__'}  # in networks/

@@ -15,9 +15,9 @@ from posenet_ros.evaluation.results import FrameResult, positions, quaternions
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.inference import artifact as artifacts
 from posenet_ros.inference.train_index import TrainIndex
-from posenet_ros.landmarks import landmark_map
+from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.features import DESCRIPTOR_SIZE
-from posenet_ros.landmarks.landmark_map import Landmarks
+from posenet_ros.landmarks.landmark_map import per_view_map
 from posenet_ros.localisation.gate import Verdict
 from training_helpers import CAMERA, PIXELS_PER_M, WALL_M, wall_texture, write_wall_dataset
 
@@ -57,7 +57,7 @@ def write_place(folder: Path, *, landmarks: bool = True) -> dict[str, Pose]:
     model.mkdir()
     if landmarks:
         points = [landmarks_of(pose, i) for i, pose in enumerate(train.values())]
-        landmark_map.save(Landmarks(
+        landmark_file.save(per_view_map(
             *places, np.concatenate(points).astype(np.float32),
             np.zeros((EACH * len(train), DESCRIPTOR_SIZE), np.uint8),
             np.arange(0, EACH * len(train) + 1, EACH, dtype=np.int32),

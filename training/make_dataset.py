@@ -12,6 +12,7 @@ from pathlib import Path
 import sys
 
 from posenet_ros.utils.arguments import (
+    add_bag_arguments,
     CommandParser,
     count,
     fraction,
@@ -31,19 +32,10 @@ def parser() -> CommandParser:
                         help='bags to learn from: rosbag2 folder, .mcap, .db3 or ROS 1 .bag')
     result.add_argument('--test-bag', type=Path, nargs='+', default=[], metavar='BAG',
                         help='bags of other walks, for testing only')
-    result.add_argument('--image', metavar='TOPIC', help='default: the only image topic')
-    result.add_argument('--camera-info', metavar='TOPIC', help='default: the one beside the image')
+    add_bag_arguments(result, poses_required=True)
     result.add_argument('--camera', metavar='FX[,FY,CX,CY[,MODEL][,K1,...]]',
                         help='camera of the images, pixels, in place of camera_info; MODEL: '
                              'plumb_bob, rational_polynomial or equidistant (fisheye)')
-    poses = result.add_mutually_exclusive_group(required=True)
-    poses.add_argument('--pose', metavar='TOPIC',
-                       help='PoseStamped, PoseWithCovarianceStamped, Odometry, TransformStamped')
-    poses.add_argument('--tf', nargs=2, metavar=('PARENT', 'CHILD'),
-                       help="frames: the map and the camera's optical frame (z forward)")
-    result.add_argument('--pose-of', metavar='FRAME',
-                        help='frame of the poses of --pose; TF leads from it to the camera '
-                             '(default: its child_frame_id, else the camera)')
     result.add_argument('--out', type=Path, required=True, help='folder of the new dataset')
     result.add_argument('--max-gap', type=positive, default=MAX_POSE_GAP_S, metavar='S',
                         help='between the poses round an image, seconds (default: %(default)s)')

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from posenet_ros.datasets import colmap, nerfstudio
+from posenet_ros.datasets.dataset_rows import numbered_lines
 from posenet_ros.datasets.layouts import (
     CAMBRIDGE_FOCAL,
     CAMBRIDGE_SCENES,
     CAMERA_FILE,
-    numbered_lines,
     SEVEN_SCENES_FOCAL_PX,
     TUM_INTRINSICS,
 )
@@ -46,7 +47,16 @@ def camera_in_file(folder: Path) -> Camera | None:
 
 
 def known_camera(folder: Path, size: tuple[int, int]) -> Camera | None:
-    """Return the camera that a public dataset is known to have been made with, or None."""
+    """
+    Return the camera of a reconstruction, or that a public dataset is known to have; else None.
+
+    :raises InputError: when a reconstruction has several cameras, or one that is not known here.
+    """
+    transforms, model = folder / nerfstudio.TRANSFORMS_FILE, colmap.images_file(folder)
+    if transforms.is_file() and (camera := nerfstudio.transforms_camera(transforms, size)):
+        return camera
+    if model and not transforms.is_file():
+        return colmap.colmap_camera(model)
     name, width = folder.resolve().name, size[0]
     nvm = sorted(folder.glob('*.nvm'))
     if nvm:  # reconstructed from the images as filmed, 1920 wide

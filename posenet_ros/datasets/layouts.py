@@ -7,16 +7,17 @@ The convention of a file's pose is turned into `map_from_camera` here or in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.datasets import colmap, colmap_files, nerfstudio
+from posenet_ros.datasets.dataset_rows import DatasetRow, make_row, numbered_lines
 from posenet_ros.datasets.pose_files import Format, is_number, parse_stamp, read_rows
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose, xyzw_from_wxyz
-from posenet_ros.utils.files.text import read_text
 from transforms3d.quaternions import mat2quat
 
 CAMERA_FILE = 'camera.json'
@@ -31,50 +32,6 @@ TUM_MAX_GAP_S = 0.02
 TUM_BLOCK = 50  # images; every eighth block is the test split
 
 
-@dataclass(frozen=True)
-class DatasetRow:
-    """
-    One image of a dataset.
-
-    :param where: file and line number, for messages.
-    :param pose: map_from_camera in the dataset's frame; None where it is missing or invalid.
-    :param error: why the row cannot be used; empty for a good one.
-    :param unmatched: whether no pose was recorded at the image's time, which is no error.
-    """
-
-    where: str
-    path: Path
-    name: str
-    sequence: str
-    pose: Pose | None = None
-    error: str = ''
-    unmatched: bool = False
-
-
-def validate_row(line: DatasetRow, seen: dict[str, str]) -> Pose:
-    """
-    Check a row and return its pose.
-
-    :param seen: name -> where of the rows before; this one is added.
-    :raises InputError: when the row has an error, or its image a row before.
-    """
-    if line.pose is None:
-        raise InputError(line.error)
-    if line.name in seen:
-        raise InputError(f'{line.name} is a duplicate of {seen[line.name]}')
-    seen[line.name] = line.where
-    return line.pose
-
-
-def numbered_lines(file: Path, comment: str = '#') -> Iterator[tuple[str, str]]:
-    """Yield (file:number, text) of each line that is neither empty nor a comment."""
-    if not file.exists():
-        raise InputError(f'{file} is missing')
-    for number, line in enumerate(read_text(file).splitlines(), 1):
-        if line.strip() and not line.startswith(comment):
-            yield f'{file}:{number}', line.strip()
-
-
 def read_cambridge(folder: Path, split: str) -> list[DatasetRow]:
     """Read `dataset_train.txt` or `dataset_test.txt` of the Cambridge Landmarks layout."""
     lines = []
@@ -83,31 +40,9 @@ def read_cambridge(folder: Path, split: str) -> list[DatasetRow]:
             lines.append(DatasetRow(where, folder, '', '', error=str(row)))
             continue
         error = 'a pose has to be finite. Received: NaN' if row.pose is None else ''
-        lines.append(_row(folder, where, row.name, row.sequence or folder.name, row.pose, error))
+        lines.append(make_row(
+            folder, where, row.name, row.sequence or folder.name, row.pose, error))
     return lines
-
-
-def _row(folder: Path, where: str, name: str, sequence: str, pose: Pose | None,
-         error: str = '') -> DatasetRow:
-    """Make a row; an image outside the dataset's folder is an error and is never opened."""
-    try:
-        return DatasetRow(where, image_path(folder, name), name, sequence, pose, error)
-    except InputError as outside:
-        return DatasetRow(where, folder, name, sequence, error=str(outside))
-
-
-def image_path(folder: Path, name: str) -> Path:
-    """
-    Return the path of an image that a dataset's file names.
-
-    :raises InputError: when it leads out of the dataset's folder, by `..` or an absolute name.
-    """
-    path = folder / name
-    leads_away = '..' in Path(name).parts or Path(name).is_absolute()
-    if leads_away and folder.resolve() not in path.resolve().parents:
-        raise InputError("an image has to lie in the dataset's folder. "
-                         f'Received: {name!r}; copy or link it there')
-    return path
 
 
 def read_seven_scenes(folder: Path, split: str) -> list[DatasetRow]:
@@ -199,15 +134,67 @@ def _tum_row(folder: Path, where: str, text: str, sequence: str,
     gaps_ns = np.abs(stamps_ns - time_ns)
     gap_s = float(gaps_ns.min()) / 1e9
     if gap_s > TUM_MAX_GAP_S:
-        return replace(_row(folder, where, name, sequence, None), unmatched=True, error=(
+        return replace(make_row(folder, where, name, sequence, None), unmatched=True, error=(
             f'no pose within {TUM_MAX_GAP_S} s; the nearest is {gap_s:.3f} s away'))
-    return _row(folder, where, name, sequence, truth[int(gaps_ns.argmin())])
+    return make_row(folder, where, name, sequence, truth[int(gaps_ns.argmin())])
+
+
+def _all_is_train(folder: Path, split: str, kind: str) -> None:
+    if split != 'train':
+        raise InputError(f'{folder}: {kind} has no {split} split: all of its images are for '
+                         'training; keep the images of a walk in a dataset of their own to test')
+
+
+def read_colmap(folder: Path, split: str) -> list[DatasetRow]:
+    """
+    Read the images of a COLMAP model, which are all of the training split.
+
+    :raises InputError: when a file of the model is damaged, or another split is asked for.
+    """
+    _all_is_train(folder, split, 'a COLMAP model')
+    file = colmap.images_file(folder)
+    assert file  # by which the layout was recognised
+    return [make_row(folder, f'{file}: {image.name}', colmap.image_name(folder, image.name),
+                     colmap.sequence_name(folder, image.name), image.map_from_camera)
+            for image in colmap_files.read_images(file)]
+
+
+def read_nerfstudio(folder: Path, split: str) -> list[DatasetRow]:
+    """
+    Read the frames of a nerfstudio dataset, which are all of the training split.
+
+    :raises InputError: when the file is damaged, or another split is asked for.
+    """
+    _all_is_train(folder, split, 'transforms.json')
+    file = folder / nerfstudio.TRANSFORMS_FILE
+    rows = []
+    for name, pose in nerfstudio.frame_poses(nerfstudio.read_transforms(file)):
+        found = (None, str(pose)) if isinstance(pose, InputError) else (pose, '')
+        sequence = colmap.sequence_name(folder, name.removeprefix(f'{colmap.IMAGE_FOLDER}/'))
+        rows.append(make_row(folder, f'{file}: {name}', name, sequence, *found))
+    return sorted(rows, key=lambda row: row.name)
 
 
 LAYOUTS: dict[str, tuple[Sequence[str], Callable[[Path, str], list[DatasetRow]]]] = {
     'Cambridge Landmarks': (('dataset_train.txt', 'dataset_test.txt'), read_cambridge),
     '7-Scenes': (('TrainSplit.txt', 'TestSplit.txt'), read_seven_scenes),
-    'TUM RGB-D': (('rgb.txt', 'groundtruth.txt'), read_tum)}
+    'TUM RGB-D': (('rgb.txt', 'groundtruth.txt'), read_tum),
+    'nerfstudio': ((nerfstudio.TRANSFORMS_FILE,), read_nerfstudio),
+    'COLMAP': (colmap.IMAGES_FILES, read_colmap)}
+
+
+RECONSTRUCTIONS = 'nerfstudio', 'COLMAP'  # up to a similarity, as a rule
+
+
+def layout_name(folder: Path) -> str | None:
+    """Return the name of a folder's layout; None where it has none that is known."""
+    return next((name for name, (files, _) in LAYOUTS.items()
+                 if any((folder / file).exists() for file in files)), None)
+
+
+def is_reconstruction(folder: Path) -> bool:
+    """Return whether a dataset's lengths may be any units: nothing says that they are metres."""
+    return layout_name(folder) in RECONSTRUCTIONS
 
 
 def read_dataset_rows(folder: Path, split: str) -> list[DatasetRow]:
@@ -221,8 +208,8 @@ def read_dataset_rows(folder: Path, split: str) -> list[DatasetRow]:
                          f'unzip {folder.name}')
     if not folder.is_dir():
         raise InputError(f'the dataset folder {folder} is missing')
-    for files, reader in LAYOUTS.values():
-        if any((folder / file).exists() for file in files):
-            return reader(folder, split)
+    name = layout_name(folder)
+    if name:
+        return LAYOUTS[name][1](folder, split)
     raise InputError(f'{folder} has to have one of these layouts: ' + '; '.join(
         f'{name} ({", ".join(files)})' for name, (files, _) in LAYOUTS.items()))

@@ -100,12 +100,15 @@ def evaluate(artifact: LoadedArtifact, source: Source, options: argparse.Namespa
     :raises InputError: when the camera is not the model's, or no image has a truth.
     """
     limits = gate_config(options.gate)
+    refine = options.refine or artifact.network is None
     loaded = make_relocaliser(artifact, RelocaliserOptions(
         options.engine, options.precision, pooled=True, mc_samples=options.mc_samples,
-        refine=options.refine, dense=options.dense))
-    relocaliser, engine = loaded.relocaliser, loaded.engine
+        refine=refine, dense=options.dense))
+    relocaliser = loaded.relocaliser
+    if not artifact.scale.metric:
+        source.data['scale'] = 'not known: what is in m here is in units, not metres'
     cv2.setNumThreads(1)  # the workers have the cores
-    camera = camera_of_source(source, relocaliser, options)
+    camera = camera_of_source(source, relocaliser, options.camera_info_policy, refine)
     describe, reason = make_image_describer(artifact)
     worst_frames = WorstFrames(final=final)
     results = run(source.queries, camera.camera, relocaliser,
@@ -117,7 +120,7 @@ def evaluate(artifact: LoadedArtifact, source: Source, options: argparse.Namespa
         options.out_of_place, relocaliser, artifact, Gate(limits, artifact.scene), source.data)
     if reason:
         source.data['nearest_train_image'] = f'not computed: {reason}'
-    model = describe_model(artifact, engine=engine.name, device=engine.device,
+    model = describe_model(artifact, engine=loaded.engine_name, device=loaded.device,
                            precision=options.precision, crops=CROPS if options.dense else 1,
                            refined=sum(frame.landmarks > 0 for frame in frames))
     training = TrainingImages(
@@ -128,18 +131,18 @@ def evaluate(artifact: LoadedArtifact, source: Source, options: argparse.Namespa
 
 
 def camera_of_source(
-        source: Source, relocaliser: Relocaliser, options: argparse.Namespace) -> QueryCamera:
+        source: Source, relocaliser: Relocaliser, policy: str, refine: bool) -> QueryCamera:
     """
     Compare the camera of the images with the model's, and note what should be known of it.
 
-    :param options: camera_info_policy and refine of the command line.
+    :param policy: the option camera_info_policy.
+    :param refine: whether landmarks are matched, by which another camera can be localised.
     :raises InputError: when it is another camera, and that is refused or cannot be adapted to.
     """
-    policy = CameraInfoPolicy(options.camera_info_policy)
-    camera = choose_query_camera(relocaliser, source.camera, policy)
+    camera = choose_query_camera(relocaliser, source.camera, CameraInfoPolicy(policy))
     if camera.refusal:
         raise InputError(camera.refusal)
-    if camera.warp_into and not options.refine:
+    if camera.warp_into and not refine:
         raise InputError(f'{camera.difference}, give --refine to answer by landmarks, or '
                          '--camera-info-policy ignore')
     if camera.difference:

@@ -11,7 +11,8 @@ from typing import Any
 
 from posenet_ros.arrays import RgbImage
 from posenet_ros.datasets.cameras import camera_in_file
-from posenet_ros.datasets.layouts import DatasetRow, read_dataset_rows, validate_row
+from posenet_ros.datasets.dataset_rows import DatasetRow, validate_row
+from posenet_ros.datasets.layouts import read_dataset_rows
 from posenet_ros.datasets.tolerance import check_rejected, describe_rejected
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera

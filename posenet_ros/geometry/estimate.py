@@ -25,6 +25,8 @@ class PoseEstimate:
     :param landmarks: number of landmarks that are inliers of the pose; 0 when the pose is the
         network's alone.
     :param matches: of the image with landmarks; None when the pose is the network's alone.
+    :param not_localised: why the pose is but that of the most similar view of a map; empty for
+        one of the image's own.
     :raises InputError: when the covariance is not symmetric positive semi-definite.
     """
 
@@ -33,6 +35,7 @@ class PoseEstimate:
     place_score: float | None = None
     landmarks: int = 0
     matches: LandmarkMatches | None = None
+    not_localised: str = ''
 
     def __post_init__(self) -> None:
         covariance = finite_array(self.covariance, (6, 6), 'covariance')
@@ -67,7 +70,7 @@ class PoseEstimate:
         adjoint[:3, 3:] = np.cross(np.eye(3), lever).T  # column j is e_j x lever
         return PoseEstimate(self.map_from_camera @ camera_from_base,
                             symmetrise(adjoint @ self.covariance @ adjoint.T), self.place_score,
-                            self.landmarks, self.matches)
+                            self.landmarks, self.matches, self.not_localised)
 
 
 def symmetrise(matrix: Floats) -> Floats:

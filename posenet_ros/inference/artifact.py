@@ -2,19 +2,21 @@
 The model folder: everything inference needs, checked when it is loaded.
 
     artifact.json        settings, camera, calibration, provenance, SHA-256 of the other files
+    landmarks.npz        the map: landmarks of the scene, and the views that see them
     network.weights.h5   Keras weights of the inference network
     network.tflite       the same network for LiteRT (CPU, no TensorFlow needed)
     network.int8.tflite  the same with 8-bit weights, where that is as good and faster
     head.tflite          its last layers alone, for Monte-Carlo dropout
-    landmarks.npz        landmarks of the scene, to refine poses by
     train.npz            training poses, image descriptors for the evaluator's baselines, and the
                          global descriptors that tell places apart
+
+A folder has a map, a network, or both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import partial
 import json
 from pathlib import Path
@@ -25,16 +27,18 @@ from posenet_ros.geometry.camera import Camera
 from posenet_ros.imaging.preprocess import Preprocess
 from posenet_ros.inference import train_index
 from posenet_ros.inference.calibration import Calibration, Scene
+from posenet_ros.inference.map_frame import Scale, Up
 from posenet_ros.inference.private_copy import PrivateCopy
 from posenet_ros.inference.private_copy import sha256 as _sha256
+from posenet_ros.inference.provenance import check_provenance
 from posenet_ros.inference.train_index import TrainIndex
 from posenet_ros.networks.config import NetworkConfig
 from posenet_ros.utils.files.text import read_json
-from posenet_ros.utils.settings.flat import from_mapping, typed_value
+from posenet_ros.utils.settings.flat import from_mapping
 
 # 1 had one covariance for all images, 2 one network, 3 no landmarks, 4 no misfit_power, 5 no
-# place_images; all are read
-FORMAT_VERSION = 6
+# place_images, 6 always a network and neither scale nor up; all are read
+FORMAT_VERSION = 7
 ARTIFACT_FILE = 'artifact.json'
 WEIGHTS_FILE = 'network.weights.h5'
 LITERT_FILE = 'network.tflite'
@@ -42,41 +46,65 @@ INT8_FILE = 'network.int8.tflite'
 HEAD_FILE = 'head.tflite'
 TRAIN_FILE = 'train.npz'
 LANDMARKS_FILE = 'landmarks.npz'
-FILES = (WEIGHTS_FILE, LITERT_FILE, TRAIN_FILE)
-OPTIONAL_FILES = (INT8_FILE, HEAD_FILE, LANDMARKS_FILE)
+NETWORK_FILES = (WEIGHTS_FILE, LITERT_FILE, TRAIN_FILE)  # that a folder with a network has
+MAP_FILES = (TRAIN_FILE, LANDMARKS_FILE)  # and one without
+FILES = (WEIGHTS_FILE, LITERT_FILE, TRAIN_FILE, INT8_FILE, HEAD_FILE, LANDMARKS_FILE)
 KEYS = ('format_version', 'network', 'preprocess', 'camera', 'scene', 'calibration',
         'provenance', 'sha256')
-PROVENANCE_SECTIONS = ('preset', 'validation', 'versions', 'landmarks', 'uncertainty', 'int8')
+OPTIONAL_KEYS = ('scale', 'up')
 
 
 @dataclass(frozen=True, eq=False)
 class Artifact:
     """
-    A trained relocaliser, without its weights.
+    A relocaliser, without its weights and its landmarks.
 
+    :param network: None for a map alone.
     :param camera: of the training images, at their full size.
     :param provenance: preset, dataset digest, commit, versions, seed, validation metrics.
     """
 
-    network: NetworkConfig
+    network: NetworkConfig | None
     preprocess: Preprocess
     camera: Camera
     scene: Scene
     calibration: Calibration
     train: TrainIndex
     provenance: Mapping[str, Any]
+    scale: Scale = field(default_factory=Scale)
+    up: Up = field(default_factory=Up)
 
     def __post_init__(self) -> None:
-        expected = (self.network.input_width, self.network.input_height)
+        if self.network:
+            self._check_network(self.network)
+        elif not self.calibration.refined_scale or self.calibration.place_limit:
+            raise InputError("without a network the calibration has to have 'refined_scale' and "
+                             'no place limit: make the map anew by posenet map. Received: '
+                             f'{self.calibration.refined_scale}, {self.calibration.place_limit}')
+        self.preprocess.base_camera(self.camera)
+
+    def require_network(self, purpose: str) -> NetworkConfig:
+        """
+        Return the settings of the network.
+
+        :param purpose: what it is needed for, in a word or two.
+        :raises InputError: when there is none.
+        """
+        if self.network is None:
+            raise InputError(f'{purpose} needs a model folder with a network: add one by posenet '
+                             'train --map. Received: one with a map alone')
+        return self.network
+
+    def _check_network(self, network: NetworkConfig) -> None:
+        expected = (network.input_width, network.input_height)
         if (self.preprocess.width, self.preprocess.height) != expected:
             raise InputError(f'the preprocessing has to give the network input {expected}. '
                              f'Received: {(self.preprocess.width, self.preprocess.height)}')
-        self.preprocess.base_camera(self.camera)
         if self.calibration.place_limit and (
                 not len(self.train.global_descriptors)
-                or self.train.global_descriptors.shape[1] != self.network.descriptor_size):
+                or self.train.global_descriptors.shape[1] != network.descriptor_size):
             raise InputError('a place limit needs global descriptors of '
-                             f'{self.network.descriptor_size} numbers. Received: an array '
+                             f'{network.descriptor_size} numbers. Received: an array '
                              f'{self.train.global_descriptors.shape}')
 
 
@@ -90,8 +118,8 @@ class LoadedArtifact(Artifact):
     :param copy: what is read instead of the folder, None for the folder itself.
     """
 
-    folder: Path
-    digest: str
+    folder: Path = field(kw_only=True)
+    digest: str = field(kw_only=True)
     copy: PrivateCopy | None = None
 
     def file(self, name: str) -> Path:
@@ -106,6 +134,7 @@ def save(artifact: Artifact, folder: Path,
 
     :param folder: an existing folder, empty or of this model, best from
         :func:`posenet_ros.utils.atomic_folder.new_folder`.
+        LANDMARKS_FILE has to be there where the artifact has no network.
     :param write_network: is called with `folder` to write WEIGHTS_FILE and LITERT_FILE; None
         keeps those that are there.
     """
@@ -114,14 +143,16 @@ def save(artifact: Artifact, folder: Path,
     train_index.save(artifact.train, folder / TRAIN_FILE)
     content = {
         'format_version': FORMAT_VERSION,
-        'network': asdict(artifact.network),
+        'network': asdict(artifact.network) if artifact.network else None,
         'preprocess': asdict(artifact.preprocess),
         'camera': artifact.camera.to_mapping(),
         'scene': asdict(artifact.scene),
         'calibration': asdict(artifact.calibration),
+        'scale': asdict(artifact.scale),
+        'up': asdict(artifact.up),
         'provenance': dict(artifact.provenance),
-        'sha256': {name: _sha256(folder / name) for name in FILES + OPTIONAL_FILES
-                   if name in FILES or (folder / name).is_file()},
+        'sha256': {name: _sha256(folder / name) for name in FILES
+                   if name in _required(artifact.network) or (folder / name).is_file()},
     }
     (folder / ARTIFACT_FILE).write_text(json.dumps(content, indent=2) + '\n')
 
@@ -140,10 +171,13 @@ def load(folder: Path | str, copy: PrivateCopy | None = None) -> LoadedArtifact:
     where = copy.file if copy else folder.joinpath
     content = _read_json(file, where(ARTIFACT_FILE))
     _check_keys(content, file)
-    _check_provenance(content['provenance'], file)
-    _check_files(content['sha256'], folder, copy)
+    check_provenance(content['provenance'], file)
+    _check_files(content['sha256'], _required(content['network']), folder, copy)
     parts: dict[str, Any] = {
-        'network': from_mapping(NetworkConfig, content['network'], f'{file}: network'),
+        'network': None if content['network'] is None else from_mapping(
+            NetworkConfig, content['network'], f'{file}: network'),
+        'scale': from_mapping(Scale, content.get('scale', {}), f'{file}: scale'),
+        'up': from_mapping(Up, content.get('up', {}), f'{file}: up'),
         'preprocess': from_mapping(Preprocess, content['preprocess'], f'{file}: preprocess'),
         'camera': from_mapping(Camera, content['camera'], f'{file}: camera'),
         'scene': from_mapping(Scene, content['scene'], f'{file}: scene'),
@@ -156,10 +190,16 @@ def load(folder: Path | str, copy: PrivateCopy | None = None) -> LoadedArtifact:
         raise InputError(f'{file}: {error}') from error
 
 
+def _required(network: object) -> tuple[str, ...]:
+    """Return the files that a folder has to have, with its network's settings or None."""
+    return MAP_FILES if network is None else NETWORK_FILES
+
+
 def _read_json(file: Path, source: Path) -> dict[str, Any]:
     """Read artifact.json, or the copy of it that `source` is."""
     if not source.is_file():
-        raise InputError(f'{file} is missing: a model folder made by posenet train is expected')
+        raise InputError(f'{file} is missing: a model folder made by posenet map or train is '
+                         'expected')
     content = read_json(source)
     if not isinstance(content, dict):
         raise InputError(f'{file} has to hold a mapping. Received: {type(content).__name__}')
@@ -178,31 +218,20 @@ def _check_keys(content: Mapping[str, Any], file: Path) -> None:
     for key in KEYS:
         if key not in content:
             raise InputError(f'{file}: the key {key!r} is missing')
-        if key != 'format_version' and not isinstance(content[key], dict):
-            raise InputError(f'{file}: the key {key!r} has to hold a mapping. '
-                             f'Received: {content[key]!r}')
-    for key in content:
-        if key not in KEYS:
+    for key, value in content.items():
+        if key not in KEYS + OPTIONAL_KEYS:
             raise InputError(f'{file}: unknown key {key!r}')
+        if key == 'format_version' or (key == 'network' and value is None):
+            continue
+        if not isinstance(value, dict):
+            raise InputError(f'{file}: the key {key!r} has to hold a mapping. Received: {value!r}')
 
 
-def _check_provenance(provenance: Mapping[str, Any], file: Path) -> None:
-    """Check the types of what commands read of the provenance; all of it may be missing."""
-    for key in PROVENANCE_SECTIONS:
-        if not isinstance(provenance.get(key, {}), dict):
-            raise InputError(f'{file}: provenance: {key} has to hold a mapping. '
-                             f'Received: {str(provenance[key])[:80]!r}')
-    for section, keys in ((provenance, ('training_seconds',)),
-                          (provenance.get('validation', {}), ('position_m', 'rotation_deg'))):
-        for key in keys:
-            if section.get(key) is not None:
-                typed_value(section[key], float, f'{file}: provenance: {key}')
-
-
-def _check_files(hashes: Mapping[str, str], folder: Path, copy: PrivateCopy | None) -> None:
+def _check_files(hashes: Mapping[str, str], required: Sequence[str], folder: Path,
+                 copy: PrivateCopy | None) -> None:
     """Compare each file with its hash, at once or when it is copied."""
-    for name in FILES + OPTIONAL_FILES:
-        if name in OPTIONAL_FILES and name not in hashes and not (folder / name).exists():
+    for name in FILES:
+        if name not in (*required, *hashes) and not (folder / name).exists():
             continue
         if name not in hashes:
             raise InputError(f"{folder / ARTIFACT_FILE}: the key 'sha256.{name}' is missing")

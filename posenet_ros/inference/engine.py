@@ -90,8 +90,9 @@ def load_engine(
     :param threads: of LiteRT, as :class:`LiteRtEngine` has them.
     :raises InputError: on an unknown engine, a missing package, or files that do not fit.
     """
+    network = artifact.require_network('this')
     if _resolve(engine, precision) == 'tensorflow':
-        return TensorFlowEngine(artifact.network, artifact.file(WEIGHTS_FILE),
+        return TensorFlowEngine(network, artifact.file(WEIGHTS_FILE),
                                 precision == 'float16')
     file = artifact.file(INT8_FILE if precision == 'int8' else LITERT_FILE)
     if precision == 'int8' and not file.is_file():

@@ -56,7 +56,22 @@ def estimate_absolute_pose(
     initial = _ransac(points_m, points_normalized, options)
     if initial is None:
         return None
-    inliers = _inliers(points_m, points_normalized, initial, options.max_error)
+    return refine_absolute_pose(points_m, points_normalized, initial, options=options)
+
+
+def refine_absolute_pose(
+        points_m: Floats, points_normalized: Floats, initial: Pose,
+        inlier_ratio: float | None = None,
+        options: AbsolutePoseOptions = DEFAULT_ABSOLUTE_POSE) -> AbsolutePose | None:
+    """
+    Estimate the camera's pose by robust least squares, from an initial one.
+
+    :param points_m: and `points_normalized`: as of :func:`estimate_absolute_pose`.
+    :param initial: map_from_camera, which chooses the inliers.
+    :param inlier_ratio: of matches that did not know the pose; None means of these.
+    :returns: None with too few inliers, or where they do not determine the pose.
+    """
+    inliers = find_inliers(points_m, points_normalized, initial, options.max_error)
     if len(inliers) < options.min_inliers:
         return None
     rays = points_normalized[inliers]
@@ -64,7 +79,7 @@ def estimate_absolute_pose(
     fit = refine_pose(points_m[inliers], rays, initial, ray_of_point, options)
     if fit is None:
         return None
-    inlier_ratio = len(inliers) / len(points_m)
+    inlier_ratio = len(inliers) / len(points_m) if inlier_ratio is None else inlier_ratio
     return AbsolutePose(fit.pose, inliers, inlier_ratio, pose_covariance(
         fit, rays, ray_of_point, inlier_ratio, options))
 
@@ -90,8 +105,8 @@ def _ransac(points_m: Floats, points_normalized: Floats,
     return Pose.from_rotation(rotation, -rotation @ translation[:, 0])
 
 
-def _inliers(points_m: Floats, points_normalized: Floats, pose: Pose,
-             max_error: float) -> NDArray[np.intp]:
+def find_inliers(points_m: Floats, points_normalized: Floats, pose: Pose,
+                 max_error: float) -> NDArray[np.intp]:
     """Find the points in front of the camera whose reprojection error is below `max_error`."""
     in_camera = (points_m - pose.translation_m) @ pose.rotation
     front = np.flatnonzero(in_camera[:, 2] > 0)

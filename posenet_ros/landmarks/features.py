@@ -22,10 +22,12 @@ class Features(NamedTuple):
     :param points_normalized: (N, 2) keypoints in normalised image coordinates: x / z and y / z
         in the camera's optical frame, undistorted.
     :param descriptors: (N, DESCRIPTOR_SIZE) RootSIFT, uint8.
+    :param focal_length_px: of the image in which they were detected: what a pixel is.
     """
 
     points_normalized: NDArray[np.float64]
     descriptors: NDArray[np.uint8]
+    focal_length_px: float = 400.0
 
 
 def detection_size(width: int, height: int,
@@ -62,11 +64,13 @@ def detect(image: RgbImage, camera: Camera,
     sift = cv2.SIFT_create(  # type: ignore[attr-defined]
         options.max_keypoints, contrastThreshold=options.contrast_threshold)
     keypoints, histograms = sift.detectAndCompute(grey, None)
+    detected_by = camera.scaled(*size)
     if not keypoints:
-        return Features(np.empty((0, 2)), np.empty((0, DESCRIPTOR_SIZE), np.uint8))
-    points = camera.scaled(*size).undistort_points([keypoint.pt for keypoint in keypoints])
+        return Features(np.empty((0, 2)), np.empty((0, DESCRIPTOR_SIZE), np.uint8),
+                        detected_by.fx)
+    points = detected_by.undistort_points([keypoint.pt for keypoint in keypoints])
     in_view = np.isfinite(points).all(axis=1)  # not on the black rim of a fisheye's image
     points, histograms = points[in_view], histograms[in_view]
     l1_normalised = histograms / np.maximum(histograms.sum(axis=1, keepdims=True), 1e-9)
     descriptors = np.round(np.sqrt(l1_normalised) * QUANTISATION_LEVELS).astype(np.uint8)
-    return Features(np.asarray(points, np.float64), descriptors)
+    return Features(np.asarray(points, np.float64), descriptors, detected_by.fx)

@@ -1,12 +1,16 @@
-"""Landmark map of a place: the triangulated features of each training image, and its file."""
+"""
+Landmark map of a place: one landmark a spot, joined over all images and walks.
+
+A landmark is a triangulated feature track: a position, the mean of its local descriptors, and the
+views that see it. A view is an image that the map was made from. In maps of older model folders
+each landmark is of a single view; :attr:`LandmarkMap.joined` tells them apart.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from itertools import pairwise
-from pathlib import Path
-import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,93 +18,217 @@ from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.features import DESCRIPTOR_SIZE
+from posenet_ros.landmarks.options import FeatureOptions
+
+PATCH_SIZE = 16  # pixels
+Indices = Sequence[int] | NDArray[np.integer]
+MIN_VIEWS = 2  # that have to see a landmark: one ray has no depth
 
 
 @dataclass(frozen=True, eq=False)
-class Landmarks:
+class Views:
     """
-    Landmarks of a place by the training images that see them, in the dataset's frame.
+    The images that a map was made from.
 
-    :param positions_m: (V, 3) positions of the V cameras, metres.
-    :param quats_xyzw: (V, 4) their orientations, map_from_camera.
-    :param points_m: (L, 3) landmarks, metres; each belongs to one view.
-    :param descriptors: (L, DESCRIPTOR_SIZE) their local features there, uint8.
-    :param starts: (V + 1,) index of the first landmark of each view, and L.
+    :param names: of the V images, relative to their data set; empty texts in older folders.
+    :param sequences: of the V images, the name of the walk that each is of.
+    :param positions_m: (V, 3) camera centres in the map, metres.
+    :param quats_xyzw: (V, 4) orientations, map_from_camera.
+    :param global_descriptors: (V, D) float16, of length 1, for retrieval; D may be 0.
     :param pose_residual_ratios: (V,) residual of each view's pose, estimated from the other
-        views, divided by its expected residual, with a median of 1; larger where the data set's
-        poses contradict each other, NaN where unknown. The array `misfits` of the file.
-    :raises InputError: on shapes that do not fit.
+        views, divided by its expected residual, with a median of 1; NaN where unknown.
     """
 
+    names: tuple[str, ...]
+    sequences: tuple[str, ...]
     positions_m: Floats
     quats_xyzw: Floats
-    points_m: NDArray[np.float32]
-    descriptors: NDArray[np.uint8]
-    starts: NDArray[np.int32]
+    global_descriptors: NDArray[np.float16]
     pose_residual_ratios: NDArray[np.float32]
 
     def __post_init__(self) -> None:
-        views, count = len(self.positions_m), len(self.points_m)
-        shapes = {'positions_m': (views, 3), 'quats_xyzw': (views, 4), 'points_m': (count, 3),
-                  'descriptors': (count, DESCRIPTOR_SIZE), 'starts': (views + 1,),
-                  'pose_residual_ratios': (views,)}
-        for name, shape in shapes.items():
-            if getattr(self, name).shape != shape:
-                raise InputError(f'{name} of the landmarks has to have the shape {shape}. '
-                                 f'Received: {getattr(self, name).shape}')
-        if not views or self.starts[0] != 0 or self.starts[-1] != count or (
-                np.diff(self.starts) < 0).any():
-            raise InputError('starts of the landmarks have to rise from 0 to their number. '
-                             f'Received: {self.starts[:1]} to {self.starts[-1:]} of {count}')
+        count = len(self.names)
+        lengths = {'sequences': len(self.sequences), 'positions_m': len(self.positions_m),
+                   'quats_xyzw': len(self.quats_xyzw),
+                   'global_descriptors': len(self.global_descriptors),
+                   'pose_residual_ratios': len(self.pose_residual_ratios)}
+        for name, length in lengths.items():
+            if length != count:
+                raise InputError(f'{name} of the map has to have a row for each of {count} '
+                                 f'views. Received: {length}')
+
+    def __len__(self) -> int:
+        return len(self.names)
 
     def pose(self, view: int) -> Pose:
-        """Return map_from_camera of a view, in the dataset's frame."""
+        """Return map_from_camera of a view."""
         return Pose(self.positions_m[view], self.quats_xyzw[view])
 
-    def subset(self, views: NDArray[np.intp]) -> Landmarks:
-        """Return the landmarks of some views (K,) alone."""
-        counts = np.diff(self.starts)[views]
-        each = [np.arange(self.starts[i], self.starts[i + 1]) for i in views]
-        chosen = np.concatenate([np.empty(0, np.intp), *each])
-        return Landmarks(self.positions_m[views], self.quats_xyzw[views], self.points_m[chosen],
-                         self.descriptors[chosen], np.cumsum([0, *counts]).astype(np.int32),
-                         self.pose_residual_ratios[views])
+    def of_sequence(self, name: str) -> NDArray[np.intp]:
+        """Return the indices of the views of a walk."""
+        return np.flatnonzero(np.array(self.sequences) == name)
 
-    def with_views(self, seen: Mapping[int, tuple[NDArray[np.float32], NDArray[np.uint8]]],
-                   ) -> Landmarks:
-        """
-        Replace the landmarks of some views.
-
-        :param seen: index of the view -> its landmarks (K, 3), metres, and their descriptors.
-        """
-        points, descriptors = zip(*(
-            seen.get(i, (self.points_m[start:end], self.descriptors[start:end]))
-            for i, (start, end) in enumerate(pairwise(self.starts))), strict=True)
-        starts = np.cumsum([0, *map(len, points)]).astype(np.int32)
-        return replace(self, points_m=np.concatenate(points),
-                       descriptors=np.concatenate(descriptors), starts=starts)
+    def select(self, views: NDArray[np.integer]) -> Views:
+        """Return some of the views (K,), in that order."""
+        return Views(tuple(self.names[i] for i in views), tuple(self.sequences[i] for i in views),
+                     self.positions_m[views], self.quats_xyzw[views],
+                     self.global_descriptors[views], self.pose_residual_ratios[views])
 
 
-# the file's names of the fields
-ARRAY_NAMES = {name: name for name in Landmarks.__dataclass_fields__} | {
-    'pose_residual_ratios': 'misfits'}
-
-
-def load(file: Path) -> Landmarks:
+@dataclass(frozen=True, eq=False)
+class Vocabulary:
     """
-    Read landmarks.npz; pickled content is refused.
+    What turns the local features of an image into a global descriptor: VLAD and its PCA.
 
-    :raises InputError: when it is damaged.
+    :param centres: (K, DESCRIPTOR_SIZE) visual words, float32.
+    :param mean: (K * DESCRIPTOR_SIZE,) of the VLADs of the map's views, float32.
+    :param projection: (K * DESCRIPTOR_SIZE, D) principal axes, float16.
     """
-    try:
-        with np.load(file, allow_pickle=False) as arrays:
-            # model folders of format 4 have no residual ratios
-            known = {'misfits': np.full(len(arrays['positions_m']), np.nan, np.float32), **arrays}
-            return Landmarks(**{name: known[key] for name, key in ARRAY_NAMES.items()})
-    except (KeyError, ValueError, zipfile.BadZipFile, InputError) as error:
-        raise InputError(f'{file} is damaged: {error}') from error
+
+    centres: NDArray[np.float32]
+    mean: NDArray[np.float32]
+    projection: NDArray[np.float16]
 
 
-def save(landmarks: Landmarks, file: Path) -> None:
-    """Write landmarks.npz."""
-    np.savez(file, **{key: getattr(landmarks, name) for name, key in ARRAY_NAMES.items()})
+@dataclass(frozen=True, eq=False)
+class LandmarkMap:
+    """
+    Landmarks of a place, with the views that see them, in one frame.
+
+    :param points_m: (L, 3) landmarks, metres.
+    :param descriptors: (L, DESCRIPTOR_SIZE) mean RootSIFT of each landmark, uint8.
+    :param colors: (L, 3) RGB, uint8, to be shown; (0, 3) in older folders.
+    :param starts: (V + 1,) index into `seen` of the first landmark of each view, and O.
+    :param seen: (O,) the landmarks that each view sees, view by view.
+    :param vocabulary: of the global descriptors; None where the views have none.
+    :param patches: (L, PATCH_SIZE, PATCH_SIZE) grey values round the projected landmark in the
+        view `patch_views` (L,); both empty in a map without.
+    :param tiles: (V,) part of the map that each view belongs to; empty in a map of one piece.
+    :param features: of the detector by which the map was made; a query has to use the same.
+    :param metric: whether lengths are metres; False: the scale is not known.
+    :param parent: content hash of the map that this one extends; empty for a new one.
+    :raises InputError: on shapes or indices that do not fit.
+    """
+
+    views: Views
+    points_m: NDArray[np.float32]
+    descriptors: NDArray[np.uint8]
+    colors: NDArray[np.uint8]
+    starts: NDArray[np.int32]
+    seen: NDArray[np.int32]
+    vocabulary: Vocabulary | None = None
+    patches: NDArray[np.uint8] = field(
+        default_factory=lambda: np.empty((0, PATCH_SIZE, PATCH_SIZE), np.uint8))
+    patch_views: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
+    tiles: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
+    features: FeatureOptions = field(default_factory=FeatureOptions)
+    metric: bool = True
+    parent: str = ''
+
+    def __post_init__(self) -> None:
+        views, count = len(self.views), len(self.points_m)
+        shapes: dict[str, set[tuple[int, ...]]] = {
+            'points_m': {(count, 3)}, 'descriptors': {(count, DESCRIPTOR_SIZE)},
+            'colors': {(count, 3), (0, 3)}, 'starts': {(views + 1,)},
+            'patches': {(count, PATCH_SIZE, PATCH_SIZE), (0, PATCH_SIZE, PATCH_SIZE)},
+            'patch_views': {(len(self.patches),)}, 'tiles': {(views,), (0,)}}
+        for name, allowed in shapes.items():
+            if getattr(self, name).shape not in allowed:
+                raise InputError(f'{name} of the map has to have the shape {max(allowed)}. '
+                                 f'Received: {getattr(self, name).shape}')
+        if not views or self.starts[0] != 0 or self.starts[-1] != len(self.seen) or (
+                np.diff(self.starts) < 0).any():
+            raise InputError('starts of the map have to rise from 0 to the length of seen. '
+                             f'Received: {self.starts[:1]} to {self.starts[-1:]}, '
+                             f'{len(self.seen)}')
+        for name, bound in (('seen', count), ('patch_views', views)):
+            indices = getattr(self, name)
+            if len(indices) and not 0 <= indices.min() <= indices.max() < bound:
+                raise InputError(f'{name} of the map has to hold indices below {bound}. '
+                                 f'Received: {indices.min()} to {indices.max()}')
+
+    @cached_property
+    def joined(self) -> bool:
+        """Whether a landmark is joined over all views that see it; False in older folders."""
+        return not (len(self.seen) == len(self.points_m)
+                    and np.array_equal(self.seen, np.arange(len(self.seen))))
+
+    @cached_property
+    def track_lengths(self) -> NDArray[np.intp]:
+        """Return the number of views that see each landmark, (L,)."""
+        return np.bincount(self.seen, minlength=len(self.points_m))
+
+    def seen_by(self, view: int | np.integer) -> NDArray[np.int32]:
+        """Return the landmarks that a view sees."""
+        return self.seen[self.starts[view]:self.starts[view + 1]]
+
+    def landmarks_of(self, views: Indices, exclude: Indices = ()) -> NDArray[np.int32]:
+        """
+        Return the distinct landmarks that any of some views (K,) sees, rising.
+
+        :param exclude: views that are taken not to exist, nor do the landmarks that fewer than
+            two others see.
+        """
+        return self.landmarks_with_views_of(views, exclude)[0]
+
+    def landmarks_with_views_of(
+            self, views: Indices, exclude: Indices = (),
+            ) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
+        """Return :meth:`landmarks_of` some views, and the first of the views that sees each."""
+        parts = [self.seen_by(view) for view in views]
+        found, first = np.unique(
+            np.concatenate([np.empty(0, np.int32), *parts]), return_index=True)
+        by = np.repeat(np.asarray(views, np.intp), [len(part) for part in parts])[first]
+        if not (self.joined and len(exclude)):
+            return found, by
+        hidden = np.concatenate([self.seen_by(view) for view in exclude])
+        left = self.track_lengths - np.bincount(hidden, minlength=len(self.points_m))
+        kept = left[found] >= MIN_VIEWS
+        return found[kept], by[kept]
+
+    def select_views(self, views: NDArray[np.integer]) -> LandmarkMap:
+        """Return the map of some views (K,), in that order, with the landmarks that they see."""
+        parts = [self.seen_by(view) for view in views]
+        seen = np.concatenate([np.empty(0, np.int32), *parts])
+        lengths = np.bincount(seen, minlength=len(self.points_m))
+        kept = lengths >= (MIN_VIEWS if self.joined else 1)
+        patched = kept & np.isin(self.patch_views, views) if len(self.patches) else kept
+        kept = patched  # a patch goes with the view that it is of
+        new, own = np.cumsum(kept) - 1, kept[seen]
+        counts = [int(kept[part].sum()) for part in parts]
+        return replace(
+            self, views=self.views.select(views), points_m=self.points_m[kept],
+            descriptors=self.descriptors[kept],
+            colors=self.colors[kept] if len(self.colors) else self.colors,
+            starts=np.cumsum([0, *counts]).astype(np.int32), seen=new[seen[own]].astype(np.int32),
+            patches=self.patches[kept] if len(self.patches) else self.patches,
+            patch_views=_renumbered(self.patch_views, views, kept),
+            tiles=self.tiles[views] if len(self.tiles) else self.tiles)
+
+    def without_views(self, views: Indices) -> LandmarkMap:
+        """Return the map without some views, and the landmarks that fewer than two others see."""
+        return self.select_views(np.setdiff1d(np.arange(len(self.views)), views))
+
+
+def _renumbered(patch_views: NDArray[np.int32], views: NDArray[np.integer],
+                kept: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Return where among `views` each kept landmark's patch is from."""
+    if not len(patch_views):
+        return patch_views
+    order = np.argsort(views)
+    return order[np.searchsorted(np.asarray(views)[order], patch_views[kept])].astype(np.int32)
+
+
+def per_view_map(positions_m: Floats, quats_xyzw: Floats, points_m: NDArray[np.float32],
+                 descriptors: NDArray[np.uint8], starts: NDArray[np.int32],
+                 pose_residual_ratios: NDArray[np.float32]) -> LandmarkMap:
+    """
+    Return a map whose landmarks are of one view each, as older model folders have them.
+
+    :param points_m: (L, 3), view by view, `starts` (V + 1,) with the first of each and L.
+    """
+    count = len(positions_m)
+    views = Views(('',) * count, ('',) * count, positions_m, quats_xyzw,
+                  np.empty((count, 0), np.float16), pose_residual_ratios)
+    return LandmarkMap(views, points_m, descriptors, np.empty((0, 3), np.uint8), starts,
+                       np.arange(len(points_m), dtype=np.int32))

@@ -1,115 +1,143 @@
 """
 Localise an image by the landmarks of a place: retrieve views, match features, solve the pose.
 
-The network's pose and its global descriptor choose training images (views); the image's local
-features are matched with the views' landmarks, and the matches give the pose (hierarchical
-localisation: Sarlin et al. 2019).
+Hierarchical localisation (Sarlin et al. 2019): global descriptors, or a network's pose, choose
+views of the map; the image's local features are matched with the landmarks of those views, and the
+matches give a pose, the hypothesis. It is verified, and then refined by the landmarks that have to
+be visible from there, each looked for in a window round its projection. What is found in the
+windows makes the pose exact but is no evidence: some landmarks agree with any pose. So a pose is
+accepted by the first matches alone, which did not know it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
-from posenet_ros.errors import InputError
-from posenet_ros.geometry.lie import pose_difference, rotation_angle_rad
-from posenet_ros.geometry.matches import LandmarkMatches
+from posenet_ros.geometry.lie import pose_difference
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.inference.artifact import LANDMARKS_FILE, LoadedArtifact
-from posenet_ros.landmarks.absolute_pose import AbsolutePose, estimate_absolute_pose
+from posenet_ros.landmarks.absolute_pose import (
+    AbsolutePose,
+    estimate_absolute_pose,
+    find_inliers,
+    refine_absolute_pose,
+)
 from posenet_ros.landmarks.features import Features
-from posenet_ros.landmarks.landmark_map import Landmarks, load
-from posenet_ros.landmarks.matching import match_mutual, unit_rows
-from posenet_ros.landmarks.options import DEFAULT_LOCALISER, LandmarkLocaliserOptions
+from posenet_ros.landmarks.landmark_map import Indices, LandmarkMap
+from posenet_ros.landmarks.matching import match_by_view, match_in_windows, match_joined
+from posenet_ros.landmarks.options import (
+    DEFAULT_LOCALISER,
+    FeatureOptions,
+    LandmarkLocaliserOptions,
+)
+from posenet_ros.landmarks.retrieval import ViewIndex
 from posenet_ros.uncertainty.covariance import sigma_factor
+
+
+@dataclass(frozen=True, eq=False)
+class Hypothesis:
+    """
+    A pose that an image may have, before it is verified.
+
+    :param found: the pose, with the matches that gave it.
+    :param source: what chose the views: 'pose' (a rough one), 'features' or 'network'.
+    """
+
+    found: AbsolutePose
+    source: str
+
+
+class Localisation(NamedTuple):
+    """
+    The result of localising an image.
+
+    :param pose: None when too few landmarks agree.
+    :param landmarks: that agree with the pose, or most that agree with any rejected one.
+    :param matched: of which they are.
+    """
+
+    pose: AbsolutePose | None
+    landmarks: int
+    matched: int
 
 
 class LandmarkLocaliser:
     """
     Estimate an image's pose from the landmarks of a place.
 
-    A view is a training image. Every method that takes `exclude_view` can leave one out, for
-    leave-one-out validation.
+    Methods that take `exclude` leave views out, with the landmarks that fewer than two others see.
 
-    :param landmarks: of V views.
-    :param global_descriptors: (M, D) the network's descriptors of the views; None retrieves none.
+    :param landmark_map: of V views.
+    :param network_descriptors: (M, D) and `descriptor_views`: as of :class:`ViewIndex`.
     :param pose_residual_power: the expected error grows with this power of the residual ratio.
-    :param place_images: (M,) index of each descriptor's view; None where the descriptors go
-        through all views in order, once or several times. Others are not used then.
     """
 
-    def __init__(self, landmarks: Landmarks,
-                 global_descriptors: NDArray[np.floating] | None = None,
+    def __init__(self, landmark_map: LandmarkMap,
+                 network_descriptors: NDArray[np.floating] | None = None,
                  pose_residual_power: float = 0.0,
-                 place_images: NDArray[np.integer] | None = None,
+                 descriptor_views: NDArray[np.integer] | None = None,
                  options: LandmarkLocaliserOptions = DEFAULT_LOCALISER) -> None:
-        self._landmarks, self._pose_residual_power = landmarks, pose_residual_power
+        self._map, self._pose_residual_power = landmark_map, pose_residual_power
         self._options = options
-        if global_descriptors is None:
-            global_descriptors = np.empty((0, 0))
-        self._global_descriptors = np.asarray(global_descriptors, np.float32)
-        if place_images is None:
-            views, count = len(landmarks.positions_m), len(global_descriptors)
-            place_images = np.arange(0 if count % views else count) % views
-        self._place_images = place_images
+        self.index = ViewIndex(landmark_map, network_descriptors, descriptor_views, options)
+        self.min_inliers = (
+            options.min_inliers if landmark_map.joined else options.min_inliers_by_view)
 
-    def views_by_pose(self, pose: Pose, count: int,
-                      exclude_view: int | None = None) -> NDArray[np.intp]:
-        """Return the `count` views nearest to a pose, by distance and angle together."""
-        distances = np.linalg.norm(self._landmarks.positions_m - pose.translation_m, axis=1)
-        few = min(self._options.views, len(distances))
-        usual = np.median(np.partition(distances, few - 1)[:few]) or 1.0
-        degrees = np.degrees(rotation_angle_rad(self._landmarks.quats_xyzw, pose.quat_xyzw))
-        order = np.argsort(distances / usual + degrees / self._options.rotation_scale_deg,
-                           kind='stable')
-        return _without(order, exclude_view)[:count]
+    def why_not(self, found: Localisation) -> str:
+        """Say why an image is not localised."""
+        if found.landmarks < self.min_inliers:
+            return (f'the image matches no place of the map: {found.landmarks} landmarks agree, '
+                    f'{self.min_inliers} are needed')
+        return (f'the image matches no place of the map: only {found.landmarks} of '
+                f'{found.matched} matched landmarks agree')
 
-    def views_by_retrieval(self, descriptor: NDArray[np.floating] | None,
-                           exclude_view: int | None = None) -> NDArray[np.intp]:
-        """Return the views most similar to an image by its global descriptor (D,)."""
-        if not len(self._place_images) or descriptor is None:
-            return np.empty(0, np.intp)
-        similarities = self._global_descriptors @ descriptor.astype(np.float32)
-        best = np.full(len(self._landmarks.positions_m), -np.inf, np.float32)
-        np.maximum.at(best, self._place_images, similarities)
-        order = np.argsort(-best, kind='stable')
-        return _without(order[best[order] > -np.inf], exclude_view)[:self._options.views]
+    @property
+    def features(self) -> FeatureOptions:
+        """Return the settings by which the features of an image have to be detected."""
+        return self._map.features
 
-    def pose_residual_ratio(self, pose: Pose, exclude_view: int | None = None) -> float:
+    def localise(self, features: Features, guess: Pose | None = None,
+                 descriptor: NDArray[np.floating] | None = None,
+                 exclude: Indices = ()) -> AbsolutePose | None:
+        """Return the pose of :meth:`search`, None when too few landmarks agree."""
+        return self.search(features, guess, descriptor, exclude).pose
+
+    def search(self, features: Features, guess: Pose | None = None,
+               descriptor: NDArray[np.floating] | None = None,
+               exclude: Indices = ()) -> Localisation:
+        """
+        Estimate the pose of an image in the map's frame.
+
+        :param features: local features of the image.
+        :param guess: rough pose, such as a network's; None where there is none.
+        :param descriptor: (D,) the network's descriptor of the image, where there is one.
+        :param exclude: views that are not used.
+        """
+        most = Localisation(None, 0, 0)
+        for source, views in self._candidate_views(features, guess, descriptor, exclude):
+            hypothesis = self._hypothesis(features, views, source, exclude)
+            if hypothesis is None:
+                continue
+            found = self._verify(features, hypothesis, exclude)
+            if found:
+                return _localisation(self._with_residual_ratio(found, exclude), found)
+            most = max(most, _localisation(None, hypothesis.found), key=lambda one: one.landmarks)
+        return most
+
+    def pose_residual_ratio(self, pose: Pose, exclude: Indices = ()) -> float:
         """Return the root mean square of the residual ratios of the views around a pose."""
-        near = self.views_by_pose(pose, self._options.more_views, exclude_view)
-        ratios = self._landmarks.pose_residual_ratios[near]
+        near = self.index.by_pose(pose, self._options.more_views, exclude)
+        ratios = self._map.views.pose_residual_ratios[near]
         known = ratios[np.isfinite(ratios)][:self._options.residual_views]
         return float(np.sqrt(np.mean(np.square(known)))) if len(known) else 1.0
 
-    def localise(self, features: Features, guess: Pose,
-                 descriptor: NDArray[np.floating] | None = None,
-                 exclude_view: int | None = None) -> AbsolutePose | None:
-        """
-        Estimate the pose of an image in the dataset's frame.
-
-        :param features: local features of the image.
-        :param guess: rough pose, such as the network's.
-        :param descriptor: (D,) global descriptor of the image, for where the guess is far off.
-        :param exclude_view: index of a view that is not used.
-        :returns: None when too few landmarks match.
-        """
-        candidates = self._candidate_views(guess, descriptor, exclude_view)
-        poses = (self._localise_with_check(features, views, exclude_view)
-                 for views in candidates if len(views))
-        found = next((pose for pose in poses if pose), None)
-        if found is None:
-            return None
-        ratio = self.pose_residual_ratio(found.map_from_camera, exclude_view)
-        factor = sigma_factor(ratio, self._pose_residual_power)
-        return replace(found, covariance=found.covariance * factor ** 2)
-
     def spread(self, guess: Pose, descriptor: NDArray[np.floating] | None) -> Floats:
         """
-        Return the extra covariance of a pose that no landmarks confirm.
+        Return the extra covariance of a network's pose that no landmarks confirm.
 
         The camera is as likely at the most similar views as at the pose p. The error then has an
         equal mixture of two normal distributions, a narrow one and a wide one, ::
@@ -121,85 +149,102 @@ class LandmarkLocaliser:
         1/2 + 1/2 erf(sqrt(2 k)) = 0.9545, hence k = 0.71, the option `spread_weight`.
 
         :param guess: the unconfirmed pose.
-        :param descriptor: (D,) global descriptor of the image.
+        :param descriptor: (D,) the network's descriptor of the image.
         :returns: (6, 6) k S, ordered as a PoseEstimate's covariance; zeros without a descriptor.
         """
-        views = self.views_by_retrieval(descriptor)[:self._options.spread_views]
+        views = self.index.by_network_descriptor(descriptor)[:self._options.spread_views]
+        return self._mean_square(views, guess) * self._options.spread_weight
+
+    def most_similar(self, features: Features) -> tuple[Pose, Floats]:
+        """
+        Return where an image may be that no landmarks localise: at the most similar view.
+
+        :returns: the pose of that view, and the (6, 6) mean square of the others' differences.
+        """
+        views = self.index.by_features(features)[:self._options.spread_views]
+        if not len(views):  # a map without global descriptors
+            views = np.arange(len(self._map.views))
+        guess = self._map.views.pose(views[0])
+        return guess, self._mean_square(views, guess)
+
+    def _mean_square(self, views: NDArray[np.intp], guess: Pose) -> Floats:
+        """Return the (6, 6) mean square of the differences of views' poses to a guess."""
         errors = np.reshape(
-            [pose_difference(self._landmarks.pose(view), guess) for view in views], (-1, 6))
-        weight = self._options.spread_weight / max(len(errors), 1)
-        return np.asarray(errors.T @ errors, np.float64) * weight
+            [pose_difference(self._map.views.pose(view), guess) for view in views], (-1, 6))
+        return np.asarray(errors.T @ errors, np.float64) / max(len(errors), 1)
 
-    def _candidate_views(self, guess: Pose, descriptor: NDArray[np.floating] | None,
-                         exclude_view: int | None) -> Iterator[NDArray[np.intp]]:
-        """Yield sets of views to match, most promising first."""
-        near = self.views_by_pose(guess, self._options.more_views, exclude_view)
-        yield near[:self._options.views]
-        yield self.views_by_retrieval(descriptor, exclude_view)
-        yield near[self._options.views:]
+    def _with_residual_ratio(self, found: AbsolutePose, exclude: Indices) -> AbsolutePose:
+        ratio = self.pose_residual_ratio(found.map_from_camera, exclude)
+        factor = sigma_factor(ratio, self._pose_residual_power)
+        return replace(found, covariance=found.covariance * factor ** 2)
 
-    def _localise_with_check(self, features: Features, views: NDArray[np.intp],
-                             exclude_view: int | None) -> AbsolutePose | None:
-        """Localise by some views; check a low inlier ratio by the views around the pose found."""
-        first = self._localise_by_views(features, views)
-        if first is None or first.inlier_ratio >= self._options.sure_inlier_ratio:
-            return first
-        around = self.views_by_pose(first.map_from_camera, self._options.views, exclude_view)
-        second = self._localise_by_views(features, around)
-        if second is None or second.inlier_ratio < self._options.min_inlier_ratio:
+    def _candidate_views(
+            self, features: Features, guess: Pose | None,
+            descriptor: NDArray[np.floating] | None,
+            exclude: Indices) -> Iterator[tuple[str, NDArray[np.intp]]]:
+        """Yield sets of views to match with what chose them, most promising first."""
+        near = np.empty(0, np.intp) if guess is None else self.index.by_pose(
+            guess, self._options.more_views, exclude)
+        yield 'pose', near[:self._options.views]
+        yield 'features', self.index.by_features(features, exclude)
+        yield 'network', self.index.by_network_descriptor(descriptor, exclude)
+        yield 'pose', near[self._options.views:]
+
+    def _hypothesis(self, features: Features, views: NDArray[np.intp], source: str,
+                    exclude: Indices) -> Hypothesis | None:
+        """Match the landmarks of some views and estimate the pose; None without one."""
+        if not len(views):
             return None
-        return max(second, first, key=lambda found: len(found.inliers))
-
-    def _localise_by_views(self, features: Features,
-                           views: NDArray[np.intp]) -> AbsolutePose | None:
-        """Match the landmarks of some views and estimate the pose; None with few inliers."""
-        matches = self._match(features, views)
+        match = match_joined if self._map.joined else match_by_view
+        matches = match(features, self._map, views, exclude, self._options)
         found = estimate_absolute_pose(
             matches.points_m, matches.points_normalized, self._options.absolute_pose)
-        if found is None or len(found.inliers) < self._options.min_inliers:
+        if found is None:
             return None
         matches.inlier[found.inliers] = True
-        return replace(found, matches=matches)
+        return Hypothesis(replace(found, matches=matches), source)
 
-    def _match(self, features: Features, views: NDArray[np.intp]) -> LandmarkMatches:
-        """Match features with the landmarks of views; no match is an inlier yet."""
-        descriptors, starts = unit_rows(features.descriptors), self._landmarks.starts
-        points, rays, counts = [np.empty((0, 3))], [np.empty((0, 2))], []
-        for view in views:
-            of_view = slice(starts[view], starts[view + 1])
-            ours, theirs = match_mutual(
-                descriptors, unit_rows(self._landmarks.descriptors[of_view]),
-                self._options.max_ratio)
-            points.append(self._landmarks.points_m[of_view][theirs].astype(np.float64))
-            rays.append(features.points_normalized[ours])
-            counts.append(len(ours))
-        view_of_match = np.repeat(np.asarray(views, np.intp), counts)
-        return LandmarkMatches(np.concatenate(points), np.concatenate(rays), view_of_match,
-                               np.zeros(len(view_of_match), np.bool_))
+    def _verify(self, features: Features, hypothesis: Hypothesis,
+                  exclude: Indices) -> AbsolutePose | None:
+        """Return the refined pose of a hypothesis; None when it is not believed."""
+        if len(hypothesis.found.inliers) < self.min_inliers:
+            return None
+        if self._map.joined:
+            if hypothesis.found.inlier_ratio < self._options.min_inlier_ratio:
+                return None
+            return self._refined_in_windows(features, hypothesis.found, exclude)
+        return self._checked_by_views_around(features, hypothesis.found, exclude)
+
+    def _refined_in_windows(self, features: Features, first: AbsolutePose,
+                            exclude: Indices) -> AbsolutePose:
+        """Refine a pose by the landmarks that views near it see; the first matches stay."""
+        near = self.index.by_pose(first.map_from_camera, self._options.views, exclude)
+        points, rays = match_in_windows(
+            features, self._map, first.map_from_camera, self._map.landmarks_of(near, exclude),
+            self._options)
+        fine = refine_absolute_pose(points, rays, first.map_from_camera, first.inlier_ratio,
+                                    self._options.absolute_pose)
+        if fine is None or first.matches is None:
+            return first
+        inliers = find_inliers(
+            first.matches.points_m, first.matches.points_normalized, fine.map_from_camera,
+            self._options.absolute_pose.max_error)
+        first.matches.inlier[:] = False
+        first.matches.inlier[inliers] = True
+        return replace(fine, inliers=inliers, matches=first.matches)
+
+    def _checked_by_views_around(self, features: Features, first: AbsolutePose,
+                                 exclude: Indices) -> AbsolutePose | None:
+        """Check a low inlier ratio of landmarks by view by the views around the pose."""
+        if first.inlier_ratio >= self._options.sure_inlier_ratio:
+            return first
+        around = self.index.by_pose(first.map_from_camera, self._options.views, exclude)
+        second = self._hypothesis(features, around, 'pose', exclude)
+        if (second is None or len(second.found.inliers) < self.min_inliers
+                or second.found.inlier_ratio < self._options.min_inlier_ratio_by_view):
+            return None
+        return max(second.found, first, key=lambda found: len(found.inliers))
 
 
-def _without(views: NDArray[np.intp], exclude_view: int | None) -> NDArray[np.intp]:
-    return views if exclude_view is None else np.asarray(views[views != exclude_view])
-
-
-def make_landmark_localiser(artifact: LoadedArtifact, wanted: bool) -> LandmarkLocaliser | None:
-    """
-    Make the landmark localiser of a model folder.
-
-    :param wanted: False gives None.
-    :raises InputError: when the model folder has no landmarks.
-    """
-    if not wanted:
-        return None
-    file = artifact.file(LANDMARKS_FILE)
-    if not (file.is_file() and artifact.calibration.refined_scale):
-        raise InputError('refine needs a model folder with landmarks: make one of this by '
-                         f'posenet landmarks. Received: {artifact.folder} without')
-    landmarks, train = load(file), artifact.train
-    views, known = len(landmarks.positions_m), len(train.place_images)
-    if known and views != len(train.names):
-        raise InputError(f'{file}: the landmarks have to be those of {len(train.names)} images: '
-                         f'make them anew by posenet landmarks. Received: {views}')
-    return LandmarkLocaliser(
-        landmarks, train.global_descriptors, artifact.calibration.misfit_power,
-        train.place_images if known else None)
+def _localisation(pose: AbsolutePose | None, found: AbsolutePose) -> Localisation:
+    return Localisation(pose, len(found.inliers), len(found.matches or ()))

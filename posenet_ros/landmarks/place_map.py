@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from posenet_ros.arrays import Floats
 from posenet_ros.geometry.lie import quat_product
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.inference.artifact import LANDMARKS_FILE, LoadedArtifact
-from posenet_ros.landmarks.landmark_map import load
+from posenet_ros.landmarks.landmark_file import load
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,13 +27,37 @@ class PlaceMap:
     Landmarks and training images of a place, in the map frame.
 
     :param points_m: (L, 3) the landmarks, metres; L is 0 where the model folder has none.
-    :param point_views: (L,) index of a view that sees each landmark.
+    :param point_views: (L,) index of the first view that sees each landmark.
     :param views: the V training images.
+    :param colors: (L, 3) RGB of the landmarks, 0 to 255; (0, 3) where they are not known.
+    :param observations: (O, 2) view and landmark of each observation, by views; None where each
+        landmark is of its first view alone.
     """
 
     points_m: Floats
     point_views: NDArray[np.intp]
     views: tuple[View, ...]
+    colors: NDArray[np.uint8] = field(default_factory=lambda: np.empty((0, 3), np.uint8))
+    observations: NDArray[np.intp] | None = None
+
+    def seen_by(self, view: int) -> NDArray[np.intp]:
+        """Return the landmarks that a view sees."""
+        if self.observations is None:
+            return np.flatnonzero(self.point_views == view)
+        first, last = np.searchsorted(self.observations[:, 0], (view, view + 1))
+        return self.observations[first:last, 1]
+
+    def select(self, rows: NDArray[np.intp]) -> PlaceMap:
+        """Return the place with some of its landmarks."""
+        observations = self.observations
+        if observations is not None:
+            new = np.full(len(self.points_m), -1)
+            new[rows] = np.arange(len(rows))
+            kept = new[observations[:, 1]] >= 0
+            observations = np.column_stack([observations[kept, 0], new[observations[kept, 1]]])
+        return replace(self, points_m=self.points_m[rows], point_views=self.point_views[rows],
+                       colors=self.colors[rows] if len(self.colors) else self.colors,
+                       observations=observations)
 
 
 def load_place_map(artifact: LoadedArtifact, map_from_dataset: Pose | None = None) -> PlaceMap:
@@ -50,6 +74,9 @@ def load_place_map(artifact: LoadedArtifact, map_from_dataset: Pose | None = Non
     if not artifact.file(LANDMARKS_FILE).is_file():
         return PlaceMap(np.empty((0, 3)), np.empty(0, np.intp), views)
     landmarks = load(artifact.file(LANDMARKS_FILE))
-    counts = np.diff(landmarks.starts)
-    return PlaceMap(to_map.apply(landmarks.points_m.astype(np.float64)),
-                    np.repeat(np.arange(len(counts)), counts), views)
+    seen_by = np.repeat(np.arange(len(landmarks.views)), np.diff(landmarks.starts))
+    point_views = np.zeros(len(landmarks.points_m), np.intp)
+    point_views[landmarks.seen[::-1]] = seen_by[::-1]  # the first of each is written last
+    return PlaceMap(
+        to_map.apply(landmarks.points_m.astype(np.float64)), point_views, views, landmarks.colors,
+        np.column_stack([seen_by, landmarks.seen]) if landmarks.joined else None)

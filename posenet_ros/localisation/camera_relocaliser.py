@@ -17,8 +17,12 @@ from posenet_ros.geometry.estimate import PoseEstimate
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import Frame
 from posenet_ros.imaging.quality import Fault, FrozenImageDetector
-from posenet_ros.inference.artifact import LANDMARKS_FILE, load, LoadedArtifact
-from posenet_ros.localisation.factory import make_relocaliser, RelocaliserOptions
+from posenet_ros.inference.artifact import load
+from posenet_ros.localisation.factory import (
+    has_landmarks,
+    make_relocaliser,
+    RelocaliserOptions,
+)
 from posenet_ros.localisation.gate import Decision, Gate, Verdict
 from posenet_ros.localisation.gate_config import GateConfig, NODE_DEFAULTS
 from posenet_ros.localisation.pipeline import judge, localise, QueryResult
@@ -76,7 +80,7 @@ class Relocalisation:
 
     @property
     def landmarks(self) -> int:
-        """Return the number of landmarks that agree with the pose; 0: the network's alone."""
+        """Return the number of landmarks that agree with the pose; 0: none confirms it."""
         return self.estimate.landmarks
 
     @property
@@ -213,12 +217,6 @@ def make_camera_relocaliser(
     loaded = make_relocaliser(artifact, replace(options, refine=refine))
     return CameraRelocaliser(loaded.relocaliser,
                              Gate(config, artifact.scene, options.map_from_dataset))
-
-
-def has_landmarks(artifact: LoadedArtifact) -> bool:
-    """Return whether poses can be refined by the landmarks of a model folder."""
-    return bool(artifact.calibration.refined_scale) and artifact.file(
-        LANDMARKS_FILE).is_file()
 
 
 def _gate_config(limits: Mapping[str, float]) -> GateConfig:

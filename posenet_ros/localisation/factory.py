@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+import os
 
 import numpy as np
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.inference.artifact import Artifact, LoadedArtifact
+from posenet_ros.inference.artifact import Artifact, LANDMARKS_FILE, LoadedArtifact
 from posenet_ros.inference.engine import Engine, load_engine
 from posenet_ros.inference.engine_pool import EnginePool, load_pool
-from posenet_ros.landmarks.localiser import make_landmark_localiser
+from posenet_ros.landmarks.landmark_file import load
+from posenet_ros.landmarks.localiser import LandmarkLocaliser
 from posenet_ros.localisation.dense import DenseRelocaliser
 from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.uncertainty.mc_dropout import make_mc_dropout
@@ -47,19 +49,58 @@ class LoadedRelocaliser:
     """
     A relocaliser that is ready for the first image.
 
-    :param engine: its network.
+    :param engine: its network; None for a map alone.
     :param parallel: number of threads that it can serve at once.
     """
 
     relocaliser: Relocaliser
-    engine: Engine
+    engine: Engine | None
     parallel: int = 1
+
+    @property
+    def engine_name(self) -> str:
+        """Return what runs the network, 'none' without one."""
+        return self.engine.name if self.engine else 'none'
+
+    @property
+    def device(self) -> str:
+        """Return the device of the network; the landmarks are always matched on the CPU."""
+        return self.engine.device if self.engine else 'CPU'
 
 
 def warm_up(relocaliser: Relocaliser, artifact: Artifact) -> None:
     """Run the network once on a black image, as the first run is slow."""
     size = artifact.preprocess.height, artifact.preprocess.width, 3
     relocaliser.estimate(np.zeros(size, np.uint8))
+
+
+def has_landmarks(artifact: LoadedArtifact) -> bool:
+    """Return whether poses can be refined by the landmarks of a model folder."""
+    return bool(artifact.calibration.refined_scale) and artifact.file(
+        LANDMARKS_FILE).is_file()
+
+
+def make_landmark_localiser(artifact: LoadedArtifact, wanted: bool) -> LandmarkLocaliser | None:
+    """
+    Make the landmark localiser of a model folder.
+
+    :param wanted: False gives None.
+    :raises InputError: when the model folder has no landmarks.
+    """
+    if not wanted:
+        return None
+    file = artifact.file(LANDMARKS_FILE)
+    if not (file.is_file() and artifact.calibration.refined_scale):
+        raise InputError('refine needs a model folder with landmarks: make one of this by '
+                         f'posenet landmarks. Received: {artifact.folder} without')
+    landmark_map, train = load(file), artifact.train
+    views, known = len(landmark_map.views), len(train.place_images)
+    if known and views != len(train.names):
+        raise InputError(f'{file}: the landmarks have to be those of {len(train.names)} images: '
+                         f'make them anew by posenet landmarks. Received: {views}')
+    return LandmarkLocaliser(
+        landmark_map, train.global_descriptors, artifact.calibration.misfit_power,
+        train.place_images if known else None)
 
 
 def make_relocaliser(artifact: LoadedArtifact,
@@ -71,6 +112,8 @@ def make_relocaliser(artifact: LoadedArtifact,
     :raises InputError: when the folder does not offer what the options ask for.
     """
     options = options or RelocaliserOptions()
+    if artifact.network is None:
+        return _by_map_alone(artifact, options)
     engine: Engine | EnginePool = (
         load_pool(artifact, options.engine, options.precision) if options.pooled
         else load_engine(artifact, options.engine, options.precision, options.threads))
@@ -82,3 +125,15 @@ def make_relocaliser(artifact: LoadedArtifact,
         make_landmark_localiser(artifact, options.refine))
     warm_up(relocaliser, artifact)
     return LoadedRelocaliser(relocaliser, engine, getattr(engine, 'size', 1))
+
+
+def _by_map_alone(artifact: LoadedArtifact, options: RelocaliserOptions) -> LoadedRelocaliser:
+    """Make the relocaliser of a folder without a network, for any number of threads."""
+    for wanted, name in ((options.mc_samples > 0, 'mc_samples'), (options.dense, 'dense'),
+                         (options.precision != 'float32', f'precision {options.precision}'),
+                         (not options.refine, 'refine false')):
+        if wanted:
+            artifact.require_network(name)
+    relocaliser = Relocaliser(None, artifact, options.map_from_dataset,
+                              landmark_localiser=make_landmark_localiser(artifact, True))
+    return LoadedRelocaliser(relocaliser, None, os.cpu_count() or 1 if options.pooled else 1)

@@ -30,6 +30,7 @@ class Verdict(Enum):
     UNCERTAIN = 'uncertain'
     JUMP = 'jump'
     CAMERA_DIFFERS = 'camera_differs'
+    NOT_LOCALISED = 'not_localised'
     COVERED = ImageFault.COVERED.value
     DARK = ImageFault.DARK.value
     OVEREXPOSED = ImageFault.OVEREXPOSED.value
@@ -137,6 +138,7 @@ class Gate:
         timed_pose = TimedPose(stamp_ns, estimate.map_from_camera, odom_from_camera)
         checks: dict[Verdict, Callable[[], str]] = {
             Verdict.STALE: lambda: self._too_old(age_s),
+            Verdict.NOT_LOCALISED: lambda: estimate.not_localised,
             Verdict.CAMERA_DIFFERS: lambda: _not_confirmed(estimate, min_keypoints),
             Verdict.OUT_OF_PLACE: lambda: self._out_of_place(estimate),
             Verdict.OUT_OF_BOUNDS: lambda: self._out_of_bounds(estimate),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import RgbImage
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
-from posenet_ros.geometry.estimate import PoseEstimate, rotate_covariance
+from posenet_ros.geometry.estimate import diagonal_covariance, PoseEstimate, rotate_covariance
 from posenet_ros.geometry.matches import LandmarkMatches
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.inference.artifact import Artifact
@@ -34,14 +36,15 @@ class Relocaliser:
     """
     Estimate the pose of a camera from one image.
 
-    :param predict: the network, for example an engine's `predict`.
+    :param predict: the network, for example an engine's `predict`; None for a map alone, which
+        needs the landmark localiser.
     :param artifact: preprocessing, camera and calibration of that network.
     :param map_from_dataset: moves poses from the dataset's frame into the map.
     :param dropout: adds the covariance of Monte-Carlo dropout.
     :param landmark_localiser: makes poses exact where it finds landmarks.
     """
 
-    def __init__(self, predict: Predict, artifact: Artifact,
+    def __init__(self, predict: Predict | None, artifact: Artifact,
                  map_from_dataset: Pose | None = None, dropout: McDropout | None = None,
                  landmark_localiser: LandmarkLocaliser | None = None) -> None:
         self._predict = predict
@@ -109,12 +112,15 @@ class Relocaliser:
         """
         if self._landmark_localiser is None:
             return None
-        return detect(image, camera or self.camera_of(image))
+        return detect(
+            image, camera or self.camera_of(image), self._landmark_localiser.features)
 
     def reduction(self, width: int, height: int) -> int:
         """Return the factor by which an image of this size may be decoded smaller."""
         factor = self._artifact.preprocess.reduction(width, height)
-        return min(factor, max_reduction(width)) if self._landmark_localiser else factor
+        if self._landmark_localiser is None:
+            return factor
+        return min(factor, max_reduction(width, self._landmark_localiser.features))
 
     def estimate(self, network_input: RgbImage, features: Features | None = None) -> PoseEstimate:
         """
@@ -124,13 +130,13 @@ class Relocaliser:
         :param features: the result of :meth:`features`.
         :raises InputError: when the network's output is no pose (not finite).
         """
+        if self._predict is None:
+            return self._estimate_by_map(features)
         prediction = self._predict(network_input[np.newaxis])
         dataset_from_camera = Pose(prediction.position_m[0], prediction.quat_xyzw[0])
         refined = self._refined(features, dataset_from_camera, prediction)
         if refined:
-            return self._in_map(refined.map_from_camera, scale_covariance(
-                refined.covariance, self._artifact.calibration.refined_scale), 0.0,
-                refined.matches)
+            return self._confirmed(refined)
         score = self._place_score(prediction)
         total = with_max_sigmas(covariance(
             prediction, self._artifact.calibration, self._dropout, score), self._prior_sigmas)
@@ -138,6 +144,25 @@ class Relocaliser:
             total = total + self._landmark_localiser.spread(
                 dataset_from_camera, _descriptor(prediction))
         return self._in_map(dataset_from_camera, total, score)
+
+    def _estimate_by_map(self, features: Features | None) -> PoseEstimate:
+        """Estimate the pose by landmarks alone, else say that of the most similar view."""
+        localiser = self._landmark_localiser
+        if localiser is None or features is None:
+            raise InputError('a map alone needs the features of the image. Received: none')
+        found = localiser.search(features)
+        if found.pose:
+            return self._confirmed(found.pose)
+        guess, spread = localiser.most_similar(features)
+        calibration = self._artifact.calibration
+        own = diagonal_covariance(calibration.sigma_m, calibration.sigma_rad)
+        estimate = self._in_map(guess, with_max_sigmas(own + spread, self._prior_sigmas), None)
+        return replace(estimate, not_localised=localiser.why_not(found))
+
+    def _confirmed(self, found: AbsolutePose) -> PoseEstimate:
+        """Return the estimate of a pose that landmarks confirm, with the calibrated covariance."""
+        return self._in_map(found.map_from_camera, scale_covariance(
+            found.covariance, self._artifact.calibration.refined_scale), 0.0, found.matches)
 
     def _refined(self, features: Features | None, guess: Pose,
                  prediction: Prediction) -> AbsolutePose | None:

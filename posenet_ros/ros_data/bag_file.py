@@ -10,7 +10,7 @@ from urllib.parse import quote
 from posenet_ros.errors import InputError
 from posenet_ros.ros_data.truncated_mcap import TruncatedMcapPath
 from rosbags.highlevel import AnyReader
-from rosbags.typesys import get_typestore, Stores
+from rosbags.typesys import get_types_from_msg, get_typestore, Stores
 from rosbags.typesys.store import Typestore
 
 
@@ -35,10 +35,22 @@ class _Folder(UriPath):
     suffix = ''
 
 
+# videos, whose types are not of ROS itself
+VIDEO_DEFINITIONS = {
+    'foxglove_msgs/msg/CompressedVideo':
+        'builtin_interfaces/Time timestamp\nstring frame_id\nuint8[] data\nstring format\n',
+    'ffmpeg_image_transport_msgs/msg/FFMPEGPacket':
+        'std_msgs/Header header\nint32 width\nint32 height\nstring encoding\nuint64 pts\n'
+        'uint8 flags\nbool is_bigendian\nuint8[] data\n'}
+
+
 @cache
 def typestore() -> Typestore:
-    """Return the message types of Jazzy."""
-    return get_typestore(Stores.ROS2_JAZZY)
+    """Return the message types of Jazzy, and those of videos."""
+    store = get_typestore(Stores.ROS2_JAZZY)
+    for name, definition in VIDEO_DEFINITIONS.items():
+        store.register(get_types_from_msg(definition, name))
+    return store
 
 
 def _opened(path: Any) -> AnyReader:  # noqa: ANN401 - what rosbags calls RPath

@@ -8,6 +8,9 @@ from posenet_ros.errors import InputError
 from posenet_ros.utils.suggestions import did_you_mean
 
 IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
+# packets of a video, a frame each
+VIDEO_TYPES = ('foxglove_msgs/msg/CompressedVideo',
+               'ffmpeg_image_transport_msgs/msg/FFMPEGPacket')
 CAMERA_TYPES = ('sensor_msgs/msg/CameraInfo',)
 TRANSFORM_TYPES = ('tf2_msgs/msg/TFMessage', 'tf/msg/tfMessage')
 TRUTH_TYPES = (

@@ -48,7 +48,7 @@ class Parameters:
     :raises InputError: on a value that is not allowed, naming the parameter.
     """
 
-    model: str = described_field('', 'Model folder, as made by posenet train.')
+    model: str = described_field('', 'Model folder, as made by posenet map or posenet train.')
     engine: str = described_field(
         'auto', 'What runs the network. auto: TensorFlow where there is a GPU, else LiteRT.',
         choices=ENGINES)
@@ -62,8 +62,11 @@ class Parameters:
     refine: str = described_field(
         'auto', "Make poses exact by the model folder's landmarks, where the image shows enough "
         'of them: ten times more accurate or better, for some 45 ms more an image. auto: where '
-        'the folder has landmarks; true: and it has to have them.',
+        'the folder has landmarks; true: and it has to have them; a map alone needs it.',
         choices=('auto', 'true', 'false'))
+    allow_unscaled: bool = described_field(
+        False, 'Answer by a map without metric scale: all lengths are then in units of the map, '
+        'not in metres. false: such a map is refused.')
     autostart: bool = described_field(
         True, 'Configure and activate at start; false leaves that to a lifecycle manager.',
         read_only=True)

@@ -22,7 +22,7 @@ from posenet_ros.ros_node.images.input import ImageInput
 from posenet_ros.ros_node.parameters import Parameters
 from posenet_ros.ros_node.publishing.publishers import Publishers
 from posenet_ros.ros_node.results import ResultHandler
-from posenet_ros.ros_node.start_lines import map_line
+from posenet_ros.ros_node.start_lines import check_scale, map_line
 from posenet_ros.ros_node.transforms.broadcaster import TfBroadcaster
 from posenet_ros.ros_node.transforms.initial_pose import InitialPoses
 from posenet_ros.ros_node.worker import InferenceThread
@@ -48,6 +48,8 @@ class Runtime:
         self._lock = RLock()
         self._model = model = load_shared(values)  # kept for the next node that wants it
         artifact, loaded = model.artifact, model.loaded
+        if unscaled := check_scale(artifact.scale, values.allow_unscaled):
+            node.get_logger().warning(unscaled)
         diagnostics.facts = _facts(artifact, loaded, values, model.place)
         node.get_logger().info(
             map_line(diagnostics.facts, len(model.place.views), model.refined))
@@ -153,6 +155,6 @@ class Runtime:
 def _facts(artifact: LoadedArtifact, loaded: LoadedRelocaliser,
            values: Parameters, place: PlaceMap) -> dict[str, str]:
     """Return the constant values of the diagnostics."""
-    return {'model': values.model, 'model hash': artifact.digest, 'engine': loaded.engine.name,
-            'precision': values.precision, 'device': loaded.engine.device,
+    return {'model': values.model, 'model hash': artifact.digest, 'engine': loaded.engine_name,
+            'precision': values.precision, 'device': loaded.device,
             'landmarks': str(len(place.points_m) or 'none')}

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from posenet_ros.errors import InputError
+from posenet_ros.inference.map_frame import Scale
+
 
 def map_line(facts: Mapping[str, str], views: int, refine: bool) -> str:
     """
@@ -18,8 +21,25 @@ def map_line(facts: Mapping[str, str], views: int, refine: bool) -> str:
     else:
         unused = '' if refine else ', not used as refine is false'
         landmarks = f'{int(facts["landmarks"]):,} landmarks of {views:,} views{unused}'
-    return 'map: {model} ({model hash:.12}), {known}; {engine} on {device}'.format_map(
-        {**facts, 'known': landmarks})
+    runs = ('no network' if facts['engine'] == 'none'
+            else f'{facts["engine"]} on {facts["device"]}')
+    return f'map: {facts["model"]} ({facts["model hash"]:.12}), {landmarks}; {runs}'
+
+
+def check_scale(scale: Scale, allowed: bool) -> str:
+    """
+    Return what is to be said of a map's scale at the start; empty for a metric one.
+
+    :param allowed: the parameter allow_unscaled.
+    :raises InputError: when there is no scale, and that is not allowed.
+    """
+    if scale.metric:
+        return ''
+    if not allowed:
+        raise InputError('the map has no metric scale, so no pose can be published in metres: '
+                         'give it one by posenet map --scale-from, or set allow_unscaled to '
+                         'publish in units of the map. Received: allow_unscaled false')
+    return 'the map has no metric scale: all that is published is in units of the map, not metres'
 
 
 def camera_line(camera: str, images: str) -> str:

@@ -97,6 +97,20 @@ def make_copy_parser(description: str | None) -> CommandParser:
     return result
 
 
+def add_bag_arguments(result: argparse.ArgumentParser, *, poses_required: bool) -> None:
+    """Add the options of commands that read images and poses of bags."""
+    result.add_argument('--image', metavar='TOPIC', help='default: the only image topic')
+    result.add_argument('--camera-info', metavar='TOPIC', help='default: the one beside the image')
+    poses = result.add_mutually_exclusive_group(required=poses_required)
+    poses.add_argument('--pose', metavar='TOPIC',
+                       help='PoseStamped, PoseWithCovarianceStamped, Odometry, TransformStamped')
+    poses.add_argument('--tf', nargs=2, metavar=('PARENT', 'CHILD'),
+                       help="frames: the map and the camera's optical frame (z forward)")
+    result.add_argument('--pose-of', metavar='FRAME',
+                        help='frame of the poses of --pose; TF leads from it to the camera '
+                             '(default: its child_frame_id, else the camera)')
+
+
 def command_line(words: Sequence[str]) -> str:
     """Return the command that runs this program with these words, to be pasted into a shell."""
     import shlex

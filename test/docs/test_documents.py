@@ -13,9 +13,9 @@ from helpers import CAMERA, ROOT, scene
 import numpy as np
 from posenet_ros.errors import InputError
 from posenet_ros.inference import artifact
-from posenet_ros.landmarks import landmark_map
+from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.features import DESCRIPTOR_SIZE
-from posenet_ros.landmarks.landmark_map import Landmarks
+from posenet_ros.landmarks.landmark_map import per_view_map
 from posenet_ros.ros_node.parameters import Parameters
 import pytest
 import yaml
@@ -85,7 +85,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     loaded = artifact.load(folder)
     views, points = len(loaded.train.names), 4
     random = np.random.default_rng(0)
-    landmark_map.save(Landmarks(
+    landmark_file.save(per_view_map(
         loaded.train.positions_m, loaded.train.quats_xyzw,
         random.normal(size=(views * points, 3)).astype(np.float32),
         random.integers(0, 256, (views * points, DESCRIPTOR_SIZE), np.uint8),

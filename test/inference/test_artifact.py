@@ -42,14 +42,14 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         artifacts.load(tmp_path / 'nowhere')
 
 
-@pytest.mark.parametrize('name', artifacts.FILES)
+@pytest.mark.parametrize('name', artifacts.NETWORK_FILES)
 def test_a_missing_file_is_named(folder: Path, name: str) -> None:
     (folder / name).unlink()
     with pytest.raises(InputError, match=f'{name} is missing'):
         artifacts.load(folder)
 
 
-@pytest.mark.parametrize('name', artifacts.FILES)
+@pytest.mark.parametrize('name', artifacts.NETWORK_FILES)
 def test_a_truncated_file_is_named(folder: Path, name: str) -> None:
     (folder / name).write_bytes((folder / name).read_bytes()[:-1])
     with pytest.raises(InputError, match=f'{name} is damaged.*sha256.{name}'):

@@ -6,7 +6,7 @@ import numpy as np
 from posenet_ros.geometry.estimate import PoseEstimate
 from posenet_ros.geometry.lie import pose_difference
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.landmarks.absolute_pose import _inliers, estimate_absolute_pose
+from posenet_ros.landmarks.absolute_pose import estimate_absolute_pose, find_inliers
 from posenet_ros.landmarks.options import AbsolutePoseOptions
 from posenet_ros.landmarks.pose_covariance import pose_covariance
 from posenet_ros.landmarks.pose_refinement import refine_pose
@@ -125,7 +125,7 @@ def test_degenerate_points_raise_nothing(kind: str) -> None:
 def test_points_behind_the_camera_are_no_inliers() -> None:
     points, normalized = seen(90)
     points[:5] = 2 * TRUTH.translation_m - points[:5]  # project to the same coordinates
-    assert np.array_equal(_inliers(points, normalized, TRUTH, MAX_ERROR), np.arange(5, 90))
+    assert np.array_equal(find_inliers(points, normalized, TRUTH, MAX_ERROR), np.arange(5, 90))
     rays = np.arange(90)
     assert refine_pose(points, normalized, TRUTH, rays, OPTIONS) is None
     assert refine_pose(points[5:], normalized[5:], TRUTH, rays[:85], OPTIONS) is not None

@@ -2,7 +2,7 @@
 Read a dataset folder: images with poses as samples; every bad line is reported.
 
 The layouts are those of :mod:`posenet_ros.datasets.layouts`: Cambridge Landmarks,
-7-Scenes, TUM RGB-D.
+7-Scenes, TUM RGB-D, nerfstudio, COLMAP.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from posenet_ros.arrays import Floats
 from posenet_ros.datasets import cameras
 from posenet_ros.datasets import layouts as readers
 from posenet_ros.datasets.cameras import camera_in_file
-from posenet_ros.datasets.layouts import CAMERA_FILE, DatasetRow
+from posenet_ros.datasets.dataset_rows import DatasetRow, validate_row
+from posenet_ros.datasets.layouts import CAMERA_FILE
 from posenet_ros.datasets.tolerance import check_rejected, MAX_REJECTED
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
@@ -150,7 +151,7 @@ def _check(line: DatasetRow, found: tuple[int, int] | InputError, seen: dict[str
     :param found: size of its image, or why it cannot be used.
     :raises InputError: with the reason.
     """
-    pose = readers.validate_row(line, seen)
+    pose = validate_row(line, seen)
     if np.abs(pose.translation_m).max() > MAX_POSITION_M:
         raise InputError(f'the position is over {MAX_POSITION_M:.0e} m out: '
                          f'{pose.translation_m.tolist()}')

@@ -74,6 +74,7 @@ class Walk:
     :param odometry: poses odom_from_camera.
     :param tf: poses of the camera in a metric fixed frame, from TF.
     :param stereo_baseline_m: distance of the right camera, along x of the left one.
+    :param notes: what is to be told about the walk, a line each: left out, counted, not found.
     """
 
     name: str
@@ -84,3 +85,4 @@ class Walk:
     imu: ImuSamples | None = None
     gnss: GnssFixes | None = None
     stereo_baseline_m: float | None = None
+    notes: tuple[str, ...] = ()

@@ -1,178 +1,201 @@
-"""Map the landmarks of a place, and calibrate the poses found by them."""
+"""Map the landmarks of images with poses: tracks over all walks, triangulated and described."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-import time
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from posenet_ros.arrays import Floats32
 from posenet_ros.errors import InputError
-from posenet_ros.imaging.files import read_image
-from posenet_ros.inference.artifact import LANDMARKS_FILE, LoadedArtifact, save
-from posenet_ros.inference.calibration import Calibration
-from posenet_ros.inference.engine import load_engine
-from posenet_ros.inference.prediction import Prediction
-from posenet_ros.inference.train_index import TrainIndex
-from posenet_ros.landmarks import landmark_map
-from posenet_ros.landmarks.features import detect, Features
-from posenet_ros.landmarks.landmark_map import Landmarks
-from posenet_ros.landmarks.localiser import LandmarkLocaliser
-from posenet_ros.training.data.datasets import Dataset, Sample
-from posenet_ros.training.data.images import subsample
-from posenet_ros.training.data.view_pairs import make_view_set, median_step_m, ViewSet
-from posenet_ros.training.fitting.cross_validation import make_splits, Split, validation_indices
-from posenet_ros.training.fitting.presets import preset_of
-from posenet_ros.training.landmarks.triangulation import triangulate_view
-from posenet_ros.training.landmarks.validation import (
-    augmented_features,
-    calibrate_localiser,
-    fit_residual_ratios,
-    is_localised,
-    leave_one_out,
-    leave_one_sequence_out,
-    localisation_errors,
+from posenet_ros.geometry.pose import Pose
+from posenet_ros.landmarks.features import Features
+from posenet_ros.landmarks.landmark_map import LandmarkMap, Views
+from posenet_ros.training.data.datasets import Dataset
+from posenet_ros.training.landmarks.feature_cache import detect_dataset, ViewFeatures
+from posenet_ros.training.landmarks.options import MappingOptions
+from posenet_ros.training.landmarks.reconstruction.bundle_adjustment import (
+    describe_change,
+    pose_change,
+    PoseChange,
+    refine_poses,
 )
-from posenet_ros.utils.parallel import ordered_map
-from posenet_ros.utils.progress import progress
-
-MIN_LANDMARKS = 100  # landmarks of a scene
-
-
-def detect_all(dataset: Dataset) -> list[Features]:
-    """Detect the features of all images, with a progress bar."""
-    def one(sample: Sample) -> Features:
-        return detect(read_image(sample.path), dataset.camera)
-
-    return list(progress(
-        ordered_map(one, dataset.samples), len(dataset.samples), 'image', 'features'))
-
-
-def view_set(dataset: Dataset) -> ViewSet:
-    """Return the camera poses of a dataset as a view set."""
-    poses = [s.map_from_camera for s in dataset.samples]
-    return make_view_set(poses, median_step_m(poses, [s.sequence for s in dataset.samples]))
+from posenet_ros.training.landmarks.reconstruction.pairs import Cameras, cameras_of, select_pairs
+from posenet_ros.training.landmarks.reconstruction.rays import observed_points
+from posenet_ros.training.landmarks.reconstruction.tracks import make_tracks
+from posenet_ros.training.landmarks.reconstruction.triangulation import triangulate, Triangulated
+from posenet_ros.training.landmarks.reconstruction.verified_matches import (
+    match_pairs,
+    PairMatches,
+    verify,
+)
+from posenet_ros.training.landmarks.selection import (
+    mean_colors,
+    mean_descriptors,
+    seen_by_view,
+    select_landmarks,
+)
+from posenet_ros.training.landmarks.vocabulary import fit_vocabulary, global_descriptors
 
 
-def triangulate_all(dataset: Dataset, features: Sequence[Features], cameras: ViewSet) -> Landmarks:
+@dataclass(frozen=True)
+class PoseCheck:
     """
-    Triangulate the landmarks of a dataset, with a progress bar.
+    What the tracks say about the poses that were given.
 
-    :param features: of its images; `cameras` their view set.
-    :raises InputError: on fewer than MIN_LANDMARKS.
+    :param residual_px: median reprojection error of the tracks within the wide tolerance, pixels
+        of the images.
+    :param consistent: whether it is small enough for poses without error.
+    :param change: how far the poses were moved; None where they were left as they are.
     """
-    parts = list(progress(
-        ordered_map(lambda i: triangulate_view(i, features, cameras), range(len(features))),
-        len(features), 'image', 'landmarks'))
-    counts = [len(points) for points, _ in parts]
-    if sum(counts) < MIN_LANDMARKS:
-        raise InputError(f'{dataset.name}: the images have to see {MIN_LANDMARKS} landmarks in '
-                         f'common. Received: {sum(counts)}')
-    return Landmarks(dataset.positions_m, dataset.quats_xyzw,
-                     np.concatenate([points for points, _ in parts]),
-                     np.concatenate([descriptors for _, descriptors in parts]),
-                     np.cumsum([0, *counts]).astype(np.int32),
-                     np.full(len(features), np.nan, np.float32))
+
+    residual_px: float
+    consistent: bool
+    change: PoseChange | None = None
+
+    @property
+    def wide(self) -> bool:
+        """Whether the map is made within the wide tolerance: the poses err and are not moved."""
+        return not self.consistent and self.change is None
+
+    def describe(self) -> str:
+        """Describe it in one line for the terminal."""
+        text = f'residual of the tracks {self.residual_px:.1f} px'
+        if not self.consistent:
+            text += ': the poses err'
+            if self.change is None:
+                text += '; the tolerance is wider, and --refine-poses would move them'
+        return text if self.change is None else f'{text}; {describe_change(self.change)}'
 
 
-def predict_dataset(loaded: LoadedArtifact, dataset: Dataset) -> Prediction:
-    """Predict the poses and descriptors of all images of a dataset with a model's network."""
-    engine = load_engine(loaded)
-    inputs = (loaded.preprocess(read_image(s.path), dataset.camera) for s in dataset.samples)
-    outputs = [engine.predict(image[np.newaxis]) for image in inputs]
-    joined: list[Any] = [None if parts[0] is None else np.concatenate(parts)
-                         for parts in zip(*outputs, strict=True)]
-    return Prediction(*joined)
-
-
-def with_place_images(train: TrainIndex, splits: Sequence[Split]) -> TrainIndex:
+@dataclass(frozen=True, eq=False)
+class MappedDataset:
     """
-    Complete the training index of an older model folder, which lacks `place_images`.
+    A landmark map, and what was found while it was made.
 
-    :param splits: of the training; the descriptors are of the images that no fold held out.
+    :param features: of the images; `matches` of pairs of them, within the wide tolerance.
+    :param dataset: the images, with the poses moved where they were refined.
     """
-    known = np.setdiff1d(np.arange(len(train.names)), validation_indices(splits))
-    once = known[subsample(len(known))]
-    if len(train.place_images) or len(train.global_descriptors) % len(once):
-        return train
-    rounds = len(train.global_descriptors) // len(once)
-    return replace(train, place_images=np.tile(once, rounds).astype(np.int32))
+
+    landmark_map: LandmarkMap
+    features: Sequence[ViewFeatures]
+    matches: Sequence[PairMatches]
+    dataset: Dataset
+    check: PoseCheck
 
 
-def localiser_without_held_out(landmarks: Landmarks, power: float, train: TrainIndex,
-                               kept: NDArray[np.intp]) -> LandmarkLocaliser:
-    """Return a localiser by the landmarks of the kept images alone."""
-    which = np.full(len(train.names), -1)
-    which[kept] = np.arange(len(kept))
-    images = which[train.place_images]
-    known = images >= 0
-    return LandmarkLocaliser(landmarks, train.global_descriptors[known], power, images[known])
-
-
-def validate(loaded: LoadedArtifact, dataset: Dataset, features: Sequence[Features],
-             kept: NDArray[np.intp],
-             held: NDArray[np.intp]) -> tuple[Calibration, Floats32, dict[str, Any]]:
+def map_dataset(dataset: Dataset, options: MappingOptions | None = None,
+                features: Sequence[ViewFeatures] | None = None,
+                work: Path | None = None) -> MappedDataset:
     """
-    Calibrate landmark poses on held-out images, with the landmarks of the kept ones.
+    Make the landmark map of images with poses, with progress bars.
 
-    :param features: of all images of the dataset.
-    :param kept: indices of the mapped images; `held` of the held-out ones.
-    :returns: the calibration, the pose residual ratios of the kept images, and the number of
-        localised images and their median error for the provenance.
+    :param features: of the images, by `options.features`; None detects them.
+    :param work: folder that keeps the features, so that a run that was interrupted goes on.
+    :raises InputError: on an image that cannot be read, or too few landmarks.
     """
-    part, others = dataset.subset(kept), dataset.subset(held)
-    seen, cameras = [features[i] for i in kept], view_set(part)
-    landmarks = triangulate_all(part, seen, cameras)
-    landmarks, power, own = fit_residual_ratios(landmarks, leave_one_out(landmarks, seen, cameras))
-    localiser = localiser_without_held_out(landmarks, power, loaded.train, kept)
-    priors = predict_dataset(loaded, others)
-    plain, augmented = (localisation_errors(localiser, priors, others, one) for one in (
-        [features[i] for i in held], augmented_features(others, preset_of(loaded.provenance))))
-    calibration, counts = calibrate_localiser(
-        loaded.calibration, power, {
-            'left_out': own, 'held_out': plain, 'held_out_spoilt': augmented,
-            'across_walks': leave_one_sequence_out(landmarks, power, part, seen)})
-    sizes_m = np.linalg.norm(plain[is_localised(plain), 0, :3], axis=1)
-    return calibration, landmarks.pose_residual_ratios, {
-        'held_out': len(held), **counts,
-        'held_out_position_m': float(np.median(sizes_m)) if len(sizes_m) else None}
+    options = options or MappingOptions()
+    if features is None:
+        features = detect_dataset(dataset, options.features, work)
+    matches = match_pairs(
+        [one.features for one in features], cameras_of(dataset),
+        select_pairs(dataset, options.pairs),
+        replace(options.matches, max_epipolar_error=options.wide_tolerance))
+    return map_matches(dataset, features, matches, options)
 
 
-def add_landmarks(loaded: LoadedArtifact, dataset: Dataset, folder: Path) -> dict[str, Any]:
+def map_matches(dataset: Dataset, features: Sequence[ViewFeatures],
+                matches: Sequence[PairMatches], options: MappingOptions) -> MappedDataset:
     """
-    Map the landmarks of a model's training images, and write them into its folder.
+    Make the landmark map of images with poses and matches.
 
-    Calibration uses the landmarks of the images of the first fold and the validation images that
-    it held out; the map written is of all images.
-
-    :param dataset: all training samples, held-out ones included.
-    :param folder: of the model; its artifact.json is replaced.
-    :returns: counts and errors for the provenance.
-    :raises InputError: on fewer than MIN_LANDMARKS.
+    :param matches: within the wide tolerance of the poses.
     """
-    start = time.perf_counter()
-    splits = make_splits(dataset, preset_of(loaded.provenance))
-    loaded = replace(loaded, train=with_place_images(loaded.train, splits))
-    kept, held = splits[0]  # one fold: with fewer landmarks sigmas would be too large
-    features = detect_all(dataset)
-    calibration, ratios, counts = validate(loaded, dataset, features, kept, held)
-    landmarks = triangulate_all(dataset, features, view_set(dataset))
-    landmarks.pose_residual_ratios[kept] = ratios
-    about = {'landmarks': len(landmarks.points_m), **counts,
-             'seconds': round(time.perf_counter() - start, 1)}
-    landmark_map.save(landmarks, folder / LANDMARKS_FILE)
-    save(replace(loaded, calibration=calibration,
-                 provenance={**loaded.provenance, 'landmarks': about}), folder)
-    return about
+    local = [one.features for one in features]
+    check = check_poses(dataset, local, matches, options)
+    cameras = cameras_of(dataset)
+    if check.consistent or not options.refine_poses:
+        found = triangulate_matches(local, matches, cameras, options, wide=not check.consistent)
+    else:
+        given = cameras
+        found, cameras = _refine(local, matches, given, options)
+        check = replace(check, change=pose_change(given, cameras))
+        dataset = _with_poses(dataset, cameras)
+    landmark_map = make_map(dataset, features, found, options)
+    return MappedDataset(landmark_map, features, matches, dataset, check)
 
 
-def summary_line(about: dict[str, Any]) -> str:
-    """Summarise the map and its validation in one line for the terminal."""
-    median = '' if about['held_out_position_m'] is None else (
-        f', {1000 * about["held_out_position_m"]:.0f} mm in the median')
-    return (f'landmarks: {about["landmarks"]}; {about["held_out_refined"]} of '
-            f'{about["held_out"]} held-out images refined{median}; {about["seconds"]:.0f} s')
+def check_poses(dataset: Dataset, features: Sequence[Features], matches: Sequence[PairMatches],
+                options: MappingOptions) -> PoseCheck:
+    """Measure the residual of a sample of tracks within the wide tolerance."""
+    tracks = make_tracks([len(one.descriptors) for one in features], matches)
+    rng = np.random.default_rng(options.triangulation.seed)
+    sample = tracks.subset(np.sort(rng.permutation(len(tracks))[:options.sampled_tracks]))
+    wide = replace(options.triangulation, max_error=options.wide_tolerance)
+    errors = triangulate(sample, features, cameras_of(dataset), wide).errors
+    residual = float(np.median(errors)) if len(errors) else 0.0
+    return PoseCheck(residual * dataset.camera.fx, residual <= options.max_residual)
+
+
+def make_map(dataset: Dataset, features: Sequence[ViewFeatures], found: Triangulated,
+             options: MappingOptions) -> LandmarkMap:
+    """
+    Make a landmark map of triangulated tracks, within the budget.
+
+    :raises InputError: on too few landmarks.
+    """
+    if len(found.points_m) < options.min_landmarks:
+        raise InputError(
+            f'{dataset.name}: the images have to see {options.min_landmarks} landmarks in '
+            f'common. Received: {len(found.points_m)}')
+    count = len(dataset.samples)
+    found = found.subset(select_landmarks(found, count, options.landmarks_of_view))
+    local = [one.features for one in features]
+    vocabulary = fit_vocabulary(local, options.vocabulary)
+    views = Views(tuple(s.name for s in dataset.samples),
+                  tuple(s.sequence for s in dataset.samples), dataset.positions_m,
+                  dataset.quats_xyzw, global_descriptors(local, vocabulary),
+                  np.full(count, np.nan, np.float32))
+    starts, seen = seen_by_view(found.tracks, count)
+    return LandmarkMap(
+        views, found.points_m.astype(np.float32), mean_descriptors(found.tracks, features),
+        mean_colors(found.tracks, features), starts, seen, vocabulary,
+        features=options.features)
+
+
+def triangulate_matches(features: Sequence[Features], matches: Sequence[PairMatches],
+                        cameras: Cameras, options: MappingOptions, *,
+                        wide: bool) -> Triangulated:
+    """
+    Triangulate the tracks of matches.
+
+    :param features: of the views, `cameras` their poses.
+    :param matches: within the wide tolerance of the poses.
+    :param wide: within the wide tolerance, for poses that err; False: within the usual one.
+    """
+    settings = options.triangulation
+    if wide:
+        settings = replace(settings, max_error=options.wide_tolerance)
+    else:
+        matches = verify(matches, features, cameras, options.matches)
+    tracks = make_tracks([len(one.descriptors) for one in features], matches)
+    return triangulate(tracks, features, cameras, settings)
+
+
+def _refine(features: Sequence[Features], matches: Sequence[PairMatches], cameras: Cameras,
+            options: MappingOptions) -> tuple[Triangulated, Cameras]:
+    """Refine the poses by tracks within the wide tolerance, then by those that they admit."""
+    given = cameras
+    for wide in (True, False):
+        found = triangulate_matches(features, matches, cameras, options, wide=wide)
+        observed = observed_points(found.tracks, features)
+        found, cameras = refine_poses(found, observed, cameras, given, options.adjustment)
+    return triangulate_matches(features, matches, cameras, options, wide=False), cameras
+
+
+def _with_poses(dataset: Dataset, cameras: Cameras) -> Dataset:
+    samples = tuple(
+        replace(sample, map_from_camera=Pose.from_rotation(rotation, position))
+        for sample, rotation, position in zip(
+            dataset.samples, cameras.rotations, cameras.positions_m, strict=True))
+    return replace(dataset, samples=samples)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 import json
 from pathlib import Path
 
-import cv2
 from posenet_ros.arrays import RgbImage
 from posenet_ros.datasets.layouts import CAMERA_FILE
 from posenet_ros.datasets.pose_files import write_cambridge
@@ -19,19 +18,14 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.geometry.trajectory import Lookup
 from posenet_ros.ros_data.bag_camera import find_camera, image_size
 from posenet_ros.ros_data.bag_reader import BagReader
-from posenet_ros.ros_data.ground_truth import (
-    read_ground_truth,
-    TruthSource,
-    UnknownMountingError,
-)
-from posenet_ros.ros_data.messages import frame_from_message, Message, NS_PER_S, stamp_ns
+from posenet_ros.ros_data.messages import Message, NS_PER_S, stamp_ns
+from posenet_ros.training.sources.bags.options import truth_lookup
+from posenet_ros.training.sources.saved_images import decode_checked, save_image
 from posenet_ros.utils.atomic_folder import new_folder
 from posenet_ros.utils.files.kinds import DATASET, write_mark
 from posenet_ros.utils.progress import progress
 
-PNG_FLAGS = (cv2.IMWRITE_PNG_COMPRESSION, 1)
 BLOCKS = 10  # of a bag's time, each in one split
-SUFFIXES = {'jpeg': '.jpg', 'jpg': '.jpg', 'png': '.png'}
 
 
 @dataclass
@@ -68,49 +62,6 @@ def is_test(offset_s: float, block_s: float, fraction: float) -> bool:
     return int((block + 1) * fraction + 1e-9) > int(block * fraction + 1e-9)
 
 
-def truth_lookup(bag: BagReader, options: argparse.Namespace, camera_frame: str) -> Lookup:
-    """
-    Make the lookup of map_from_camera.
-
-    :param camera_frame: frame_id of the images.
-    :raises InputError: when the bag lacks the poses, or TF from their frame to the camera.
-    """
-    source = TruthSource(options.pose, tuple(options.tf) if options.tf else None,
-                         tracked_frame=options.pose_of or '')
-    try:
-        return read_ground_truth(bag, source, camera_frame).lookup
-    except UnknownMountingError as error:
-        raise InputError(f"{error}; if the poses are the camera's, give "
-                         f'--pose-of {camera_frame}') from error
-
-
-def _decode_checked(message: Message, size: tuple[int, int]) -> RgbImage:
-    """Decode an image; :raises InputError: when it is broken or not of that size."""
-    image = frame_from_message(message).image
-    height, width, _ = image.shape
-    if (width, height) != size:
-        raise InputError(f'an image has to be {size[0]}x{size[1]} as its camera. '
-                         f'Received: {width}x{height}')
-    return image
-
-
-def save_image(message: Message, image: RgbImage, path: Path) -> Path:
-    """
-    Write an image losslessly: the bytes of a compressed message, else PNG.
-
-    :param path: without suffix.
-    :returns: the file.
-    """
-    kind = getattr(message, 'format', '').rpartition(';')[2].split()
-    suffix = SUFFIXES.get(kind[0].lower()) if kind else None
-    file = path.with_suffix(suffix or '.png')
-    if suffix:
-        file.write_bytes(bytes(message.data))
-    elif not cv2.imwrite(str(file), cv2.cvtColor(image, cv2.COLOR_RGB2BGR), PNG_FLAGS):
-        raise OSError(28, 'the image cannot be written', str(file))
-    return file
-
-
 def images_with_poses(
         bag: BagReader, options: argparse.Namespace, result: DatasetRows,
         size: tuple[int, int]) -> Iterator[tuple[Message, RgbImage, Pose]]:
@@ -129,7 +80,7 @@ def images_with_poses(
             result.counts['without pose'] += 1
             continue
         try:
-            yield message, _decode_checked(message, size), pose
+            yield message, decode_checked(message, size), pose
         except InputError as error:
             result.counts['bad'] += 1
             result.first_bad = result.first_bad or str(error)

@@ -40,7 +40,7 @@ def _quantise(model: Path, data: Path) -> str:
     def write(folder: Path) -> None:
         for file in model.iterdir():
             shutil.copy(file, folder)
-        about['int8'] = offer_int8(loaded.network, folder, inputs, held)
+        about['int8'] = offer_int8(loaded.require_network('int8'), folder, inputs, held)
 
     with new_folder(model, force=True) as folder:
         save(artifact, folder, write)

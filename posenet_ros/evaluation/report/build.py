@@ -167,7 +167,7 @@ def versions() -> dict[str, str]:
 def describe_model(artifact: LoadedArtifact, **more: str | int) -> dict[str, Any]:
     """Describe a model for the report; `more` is for the engine and the like."""
     return {'folder': artifact.folder.name, 'digest': artifact.digest,
-            'backbone': artifact.network.backbone, **more,
+            'backbone': artifact.network.backbone if artifact.network else 'none', **more,
             'provenance': dict(artifact.provenance)}
 
 

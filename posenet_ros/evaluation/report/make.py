@@ -25,7 +25,7 @@ def show(report: Report, evaluation: Evaluation, folder: Path) -> None:
                                    'reasons')):
         if data.get(key):
             print(f'{data[key]} {text}')
-    for key in ('camera_info', 'camera_differs'):
+    for key in ('camera_info', 'camera_differs', 'scale'):
         if data.get(key):
             print(data[key])
     if 'damage' in data:

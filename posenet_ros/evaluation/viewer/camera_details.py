@@ -115,7 +115,7 @@ class CameraViewer:
     def view(self, index: int) -> CameraDetails:
         """Show a training view with the landmarks that the map has of it."""
         view = self._place.views[index]
-        landmarks_m = self._place.points_m[self._place.point_views == index]
+        landmarks_m = self._place.points_m[self._place.seen_by(index)]
         text = f'**{view.name}**: training view\n- {len(landmarks_m)} landmarks are of it'
         pose = view.map_from_camera
         image = self._view_image(index)

@@ -54,7 +54,7 @@ def thin_points(place: PlaceMap, most: int = MOST_POINTS) -> tuple[PlaceMap, lis
                        'posenet landmarks adds them']
     rows = thin(count, most)
     notes = [f'{most:,} of {count:,} landmarks are shown'] if len(rows) < count else []
-    return PlaceMap(place.points_m[rows], place.point_views[rows], place.views), notes
+    return place.select(rows), notes
 
 
 def distance_to_walk_m(truths_m: Floats, walk_m: Floats) -> float:
@@ -116,6 +116,8 @@ def landmark_colours(content: Content, images: Sequence[Images]) -> tuple[Colour
     :returns: (L, 3) RGB, and a line about them.
     """
     place = content.place
+    if len(place.colors):
+        return place.colors, 'landmarks in the colours of the map'
     colours = colours_of_height(place.points_m, content.up)
     painted = sum(paint(colours, place, content.camera, each.of_all_views(place.views, reduction))
                   for each in images)

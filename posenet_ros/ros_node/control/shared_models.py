@@ -10,8 +10,8 @@ from posenet_ros.errors import InputError
 from posenet_ros.inference.artifact import ARTIFACT_FILE, load, LoadedArtifact
 from posenet_ros.inference.private_copy import PrivateCopy, sha256
 from posenet_ros.landmarks.place_map import load_place_map, PlaceMap
-from posenet_ros.localisation.camera_relocaliser import has_landmarks
 from posenet_ros.localisation.factory import (
+    has_landmarks,
     LoadedRelocaliser,
     make_relocaliser,
     RelocaliserOptions,

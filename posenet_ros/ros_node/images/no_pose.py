@@ -12,6 +12,10 @@ ADVICE = {
     Verdict.OUT_OF_PLACE: (
         'the images are unlike the place', 'is this the map of this place? Is the camera covered, '
         'turned or set differently? A walk in this light may be missing from the map'),
+    Verdict.NOT_LOCALISED: (
+        'the images match no place of the map', 'is this the map of this place? Is the camera '
+        'covered, turned or far from where the walk went? A walk in this light may be missing '
+        'from the map'),
     Verdict.CAMERA_DIFFERS: (
         "the camera is unlike the map's", 'landmarks have to confirm its poses, and they do not: '
         'add landmarks (posenet landmarks), set refine to auto, or train with images of this '

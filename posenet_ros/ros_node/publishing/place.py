@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from geometry_msgs.msg import Pose as PoseMessage
 from geometry_msgs.msg import PoseArray
 import numpy as np
+from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
 from posenet_ros.geometry.lie import quat_product
 from posenet_ros.geometry.pose import Pose
@@ -19,7 +20,6 @@ from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import Header
 
 MAX_LANDMARKS = 200_000  # 2.4 MB
-BYTES_PER_POINT = 12
 # REP-103: x forward, y left, z up, in the axes of a camera (x right, y down, z forward)
 OPTICAL_FROM_BODY = Pose.from_rotation([[0, -1, 0], [0, 0, -1], [1, 0, 0]])
 
@@ -38,7 +38,7 @@ class PlacePublisher:
     def __init__(self, node: LifecycleNode, stack: ExitStack, place: PlaceMap,
                  map_frame: str) -> None:
         header = Header(frame_id=map_frame)  # without a time: it is always true
-        cloud, poses = point_cloud(place.points_m, header), pose_array(place, header)
+        cloud, poses = point_cloud(place.points_m, header, place.colors), pose_array(place, header)
         if cloud.width < len(place.points_m):
             node.get_logger().info(f'~/landmarks has {cloud.width} of the '
                                    f'{len(place.points_m)} landmarks, evenly chosen')
@@ -53,21 +53,28 @@ class PlacePublisher:
         self._unsent.clear()
 
 
-def point_cloud(points_m: Floats, header: Header, limit: int = MAX_LANDMARKS) -> PointCloud2:
+def point_cloud(points_m: Floats, header: Header, colors: NDArray[np.uint8] | None = None,
+                limit: int = MAX_LANDMARKS) -> PointCloud2:
     """
-    Make a point cloud with x y z as float32.
+    Make a point cloud with x y z as float32, and rgb where the colours are known.
 
     :param points_m: (N, 3) metres.
+    :param colors: (N, 3) RGB; None or empty without.
     :param limit: of more points than this, so many are chosen, evenly.
     """
-    if len(points_m) > limit:
-        points_m = points_m[np.linspace(0, len(points_m) - 1, limit).astype(np.intp)]
+    rows = np.linspace(0, len(points_m) - 1, min(len(points_m), limit)).astype(np.intp)
+    columns = [points_m[rows].astype('<f4')]
+    if colors is not None and len(colors):  # 0x00RRGGBB, as RViz and Foxglove read it
+        packed = colors[rows].astype('<u4') @ np.array([1 << 16, 1 << 8, 1], '<u4')
+        columns.append(packed.astype('<u4').view('<f4')[:, np.newaxis])
+    names = ('x', 'y', 'z', 'rgb')[:3 + len(columns[1:])]
     fields = [PointField(name=name, offset=4 * i, datatype=PointField.FLOAT32, count=1)
-              for i, name in enumerate('xyz')]
+              for i, name in enumerate(names)]
+    step = 4 * len(names)
     return PointCloud2(
-        header=header, height=1, width=len(points_m), fields=fields, is_bigendian=False,
-        is_dense=True, point_step=BYTES_PER_POINT, row_step=BYTES_PER_POINT * len(points_m),
-        data=array('B', points_m.astype('<f4').tobytes()))
+        header=header, height=1, width=len(rows), fields=fields, is_bigendian=False,
+        is_dense=True, point_step=step, row_step=step * len(rows),
+        data=array('B', np.hstack(columns).tobytes()))
 
 
 def pose_array(place: PlaceMap, header: Header) -> PoseArray:

@@ -79,13 +79,17 @@ BAG = FolderKind('bag made by posenet', 'metadata.yaml', (MADE_BY, OLD_BAG_START
 DATASET = FolderKind('dataset made by posenet', 'dataset.json', (MADE_BY,), _is_old_dataset)
 SCENE = FolderKind('synthetic scene', 'scene.json', ('"digest"',))
 TRAINING = FolderKind('interrupted training', 'training.json', (MADE_BY,))
-FOLDER_KINDS = (MODEL, REPORT, COMPARISON, BAG, DATASET, SCENE, TRAINING)
+MAPPING = FolderKind('interrupted map', 'mapping.json', (MADE_BY,))
+EXPORT = FolderKind('export of a map', 'export.json', (MADE_BY,))
+FOLDER_KINDS = (MODEL, REPORT, COMPARISON, BAG, DATASET, SCENE, TRAINING, MAPPING, EXPORT)
 
 TABLE = FileKind('table in Markdown', (b'|',))
 WEIGHTS = FileKind('file of weights', (b'\x89HDF',))
 BENCHMARK = FileKind('file of a benchmark', (b'{\n  "machine"',))
 FIGURES = FileKind('file of figures in JSON', (b'{',))
 MOVING_PICTURE = FileKind('moving picture in WebP or GIF', (b'RIFF', b'GIF8'))
+POINT_CLOUD = FileKind('point cloud in PLY', (b'ply\n',))
+POSES = FileKind('file of poses', (b'Visual Landmark Dataset',))
 PICTURE = FileKind('picture in PNG', (b'\x89PNG',))
 SENDING_LOG = FileKind('log of a replay', (b'stamp_ns,sent_monotonic_ns',))
 

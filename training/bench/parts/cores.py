@@ -15,7 +15,7 @@ from posenet_ros.training.export.litert import load_network
 def measure(folder: Path, quick: bool) -> dict[str, Timing]:
     """Return the times of one image in each engine and in `model.predict`."""
     artifact = load(folder)
-    settings = artifact.network
+    settings = artifact.require_network('posenet bench')
     image = np.random.default_rng(0).integers(
         0, 256, (1, settings.input_height, settings.input_width, 3), np.uint8)
     model = load_network(settings, folder / WEIGHTS_FILE)

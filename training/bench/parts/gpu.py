@@ -81,7 +81,7 @@ def on_device(preset: Preset, folder: Path, batches: tuple[int, ...] = BATCHES,
     tensorflow = keras.backend.backend() == 'tensorflow'
     gpu = has_nvidia_gpu()
     artifact = load(folder)
-    network = load_network(artifact.network, folder / WEIGHTS_FILE)
+    network = load_network(artifact.require_network('posenet bench'), folder / WEIGHTS_FILE)
     shape = (preset.network.input_height, preset.network.input_width, 3)
     for kind in ('float32', 'float16') if tensorflow and gpu else ('float32',):
         roof = roofline(kind, product, copied)

@@ -21,7 +21,7 @@ from posenet_ros.imaging.decoding import decode_compressed, decode_raw
 from posenet_ros.imaging.preprocess import Preprocess
 from posenet_ros.inference.artifact import load
 from posenet_ros.landmarks.features import detect, Features
-from posenet_ros.landmarks.landmark_map import Landmarks
+from posenet_ros.landmarks.landmark_map import LandmarkMap, per_view_map
 from posenet_ros.landmarks.localiser import LandmarkLocaliser
 from posenet_ros.landmarks.options import DEFAULT_LOCALISER
 from posenet_ros.training.bench.timing import time_interleaved, Timing
@@ -51,7 +51,7 @@ def preprocess_plainly(preprocess: Preprocess, image: RgbImage, camera: Camera) 
     return preprocess.crop(np.asarray(cv2.resize(image, size, interpolation=method), np.uint8))
 
 
-def make_landmark_map(features: Features) -> Landmarks:
+def make_landmark_map(features: Features) -> LandmarkMap:
     """Make a landmark map of an image's own features, seen in VIEWS training images."""
     rng = np.random.default_rng(0)
     total = len(features.points_normalized)
@@ -59,10 +59,10 @@ def make_landmark_map(features: Features) -> Landmarks:
     chosen = np.concatenate([rng.permutation(total)[:count] for _ in range(VIEWS)])
     rays = np.c_[features.points_normalized[chosen], np.ones(len(chosen))]
     points = rays * rng.uniform(5, 20, (total, 1))[chosen]
-    return Landmarks(np.zeros((VIEWS, 3)), np.tile((0.0, 0.0, 0.0, 1.0), (VIEWS, 1)),
-                     points.astype(np.float32), features.descriptors[chosen],
-                     np.arange(0, len(chosen) + 1, count, dtype=np.int32),
-                     np.ones(VIEWS, np.float32))
+    return per_view_map(np.zeros((VIEWS, 3)), np.tile((0.0, 0.0, 0.0, 1.0), (VIEWS, 1)),
+                        points.astype(np.float32), features.descriptors[chosen],
+                        np.arange(0, len(chosen) + 1, count, dtype=np.int32),
+                        np.ones(VIEWS, np.float32))
 
 
 def image_operations(preprocess: Preprocess,

@@ -30,7 +30,7 @@ def measure(preset: str, folder: Path, quick: bool) -> dict[str, Timing]:
         relocalisers = {PLAIN: _relocaliser(bare, 0),
                         'covariance and place score': _relocaliser(folder, 0),
                         f'and mc_samples {MC_SAMPLES}': _relocaliser(folder, MC_SAMPLES)}
-    settings = load(folder).network
+    settings = load(folder).require_network('posenet bench')
     image = np.random.default_rng(0).integers(
         0, 256, (settings.input_height, settings.input_width, 3), np.uint8)
     times = time_interleaved({name: lambda one=one: one.estimate(image)  # type: ignore[misc]

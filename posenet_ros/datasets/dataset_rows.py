@@ -1,0 +1,78 @@
+"""Rows of a dataset: an image each, with its pose or its error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from posenet_ros.errors import InputError
+from posenet_ros.geometry.pose import Pose
+from posenet_ros.utils.files.text import read_text
+
+
+@dataclass(frozen=True)
+class DatasetRow:
+    """
+    One image of a dataset.
+
+    :param where: file and line number, for messages.
+    :param pose: map_from_camera in the dataset's frame; None where it is missing or invalid.
+    :param error: why the row cannot be used; empty for a good one.
+    :param unmatched: whether no pose was recorded at the image's time, which is no error.
+    """
+
+    where: str
+    path: Path
+    name: str
+    sequence: str
+    pose: Pose | None = None
+    error: str = ''
+    unmatched: bool = False
+
+
+def validate_row(line: DatasetRow, seen: dict[str, str]) -> Pose:
+    """
+    Check a row and return its pose.
+
+    :param seen: name -> where of the rows before; this one is added.
+    :raises InputError: when the row has an error, or its image a row before.
+    """
+    if line.pose is None:
+        raise InputError(line.error)
+    if line.name in seen:
+        raise InputError(f'{line.name} is a duplicate of {seen[line.name]}')
+    seen[line.name] = line.where
+    return line.pose
+
+
+def numbered_lines(file: Path, comment: str = '#') -> Iterator[tuple[str, str]]:
+    """Yield (file:number, text) of each line that is neither empty nor a comment."""
+    if not file.exists():
+        raise InputError(f'{file} is missing')
+    for number, line in enumerate(read_text(file).splitlines(), 1):
+        if line.strip() and not line.startswith(comment):
+            yield f'{file}:{number}', line.strip()
+
+
+def make_row(folder: Path, where: str, name: str, sequence: str, pose: Pose | None,
+         error: str = '') -> DatasetRow:
+    """Make a row; an image outside the dataset's folder is an error and is never opened."""
+    try:
+        return DatasetRow(where, image_path(folder, name), name, sequence, pose, error)
+    except InputError as outside:
+        return DatasetRow(where, folder, name, sequence, error=str(outside))
+
+
+def image_path(folder: Path, name: str) -> Path:
+    """
+    Return the path of an image that a dataset's file names.
+
+    :raises InputError: when it leads out of the dataset's folder, by `..` or an absolute name.
+    """
+    path = folder / name
+    leads_away = '..' in Path(name).parts or Path(name).is_absolute()
+    if leads_away and folder.resolve() not in path.resolve().parents:
+        raise InputError("an image has to lie in the dataset's folder. "
+                         f'Received: {name!r}; copy or link it there')
+    return path

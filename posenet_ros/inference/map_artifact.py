@@ -1,0 +1,47 @@
+"""A model folder with a map and no network: what stands beside the landmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+import math
+from typing import Any
+
+import numpy as np
+from posenet_ros.arrays import Floats
+from posenet_ros.geometry.camera import Camera
+from posenet_ros.imaging.preprocess import Preprocess
+from posenet_ros.inference.artifact import Artifact
+from posenet_ros.inference.calibration import Calibration, Scene
+from posenet_ros.inference.map_frame import Scale, Up
+from posenet_ros.inference.train_index import TrainIndex
+
+INSPECTED_WIDTH = 320  # pixels of the image that is checked for faults
+MIN_SIGMA_M = 1e-3
+UNIFORM_ROTATION_SIGMA_RAD = math.pi / math.sqrt(3)  # of an angle uniform within -pi and pi
+
+
+def make_map_artifact(
+        camera: Camera, names: Sequence[str], positions_m: Floats, quats_xyzw: Floats,
+        refined_scale: Sequence[float], *, misfit_power: float = 0.0,
+        provenance: Mapping[str, Any] | None = None, scale: Scale | None = None,
+        up: Up | None = None) -> Artifact:
+    """
+    Make the artifact of a map alone; save it into a folder that has LANDMARKS_FILE.
+
+    Its sigmas, which a network would have, are those of a guess in the mapped area.
+
+    :param camera: of the images of the map, at their full size.
+    :param names: of the V views; `positions_m` (V, 3) and `quats_xyzw` (V, 4) their poses.
+    :param refined_scale: 6 factors, see :class:`Calibration`.
+    :param provenance: with a section 'map' for how it was made.
+    """
+    width = min(camera.width, INSPECTED_WIDTH)
+    sigmas = np.maximum(positions_m.std(axis=0), MIN_SIGMA_M)
+    return Artifact(
+        None, Preprocess(width, max(round(camera.height * width / camera.width), 1)), camera,
+        Scene(tuple(positions_m.min(axis=0).tolist()), tuple(positions_m.max(axis=0).tolist())),
+        Calibration(tuple(sigmas.tolist()), (UNIFORM_ROTATION_SIGMA_RAD,) * 3,
+                    refined_scale=tuple(refined_scale), misfit_power=misfit_power),
+        TrainIndex(tuple(names), positions_m, quats_xyzw,
+                   np.empty((len(names), 0), np.float16)),
+        provenance or {}, scale or Scale(), up or Up())

@@ -1,0 +1,233 @@
+"""
+The file of a landmark map, landmarks.npz: its arrays, their checks, reading without a copy.
+
+The arrays lie in the file as they are in memory, so that they are mapped instead of read: a node
+starts without copying them, and several share one file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+import hashlib
+import io
+import mmap
+from pathlib import Path
+import struct
+from typing import Any, NamedTuple
+import zipfile
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+from posenet_ros.arrays import AnyArray
+from posenet_ros.errors import InputError
+from posenet_ros.landmarks.features import DESCRIPTOR_SIZE
+from posenet_ros.landmarks.landmark_map import (
+    LandmarkMap,
+    PATCH_SIZE,
+    per_view_map,
+    Views,
+    Vocabulary,
+)
+from posenet_ros.landmarks.options import FeatureOptions
+
+MAP_FORMAT = 2  # 1: each view has landmarks of its own
+LOCAL_HEADER = struct.Struct('<26xHH')  # of a file in a zip: the lengths of its name and extra
+MAX_HEADER = 1 << 14  # bytes that hold the header of an array
+ARRAYS = ('points_m', 'descriptors', 'colors', 'starts', 'seen', 'patches', 'patch_views', 'tiles')
+VIEW_ARRAYS = ('positions_m', 'quats_xyzw', 'global_descriptors', 'pose_residual_ratios')
+WORDS = {'words': 'centres', 'vlad_mean': 'mean', 'vlad_projection': 'projection'}
+UNIT_TOLERANCE = 1e-3  # of the length of a quaternion
+
+
+class Column(NamedTuple):
+    """
+    What an array of the file has to be.
+
+    :param kind: of its numbers, a NumPy dtype; '<U' any text.
+    :param shape: its length along each axis; -1 any.
+    :param low: smallest number; None any that is finite, NaN any at all.
+    """
+
+    kind: str
+    shape: tuple[int, ...] = ()
+    low: float | None = None
+
+
+SCHEMA = {
+    'format': Column('int32', (), 1), 'names': Column('<U', (-1,)),
+    'sequences': Column('<U', (-1,)), 'positions_m': Column('float64', (-1, 3)),
+    'quats_xyzw': Column('float64', (-1, 4)), 'global_descriptors': Column('float16', (-1, -1)),
+    'pose_residual_ratios': Column('float32', (-1,), np.nan),
+    'points_m': Column('float32', (-1, 3)),
+    'descriptors': Column('uint8', (-1, DESCRIPTOR_SIZE)), 'colors': Column('uint8', (-1, 3)),
+    'starts': Column('int32', (-1,), 0), 'seen': Column('int32', (-1,), 0),
+    'patches': Column('uint8', (-1, PATCH_SIZE, PATCH_SIZE)),
+    'patch_views': Column('int32', (-1,), 0), 'tiles': Column('int32', (-1,), 0),
+    'metric': Column('bool'), 'parent': Column('<U'), 'content': Column('<U'),
+    'feature_width': Column('int32', (), 1), 'max_keypoints': Column('int32', (), 1),
+    'contrast_threshold': Column('float64', (), 0)}
+WORDS_SCHEMA = {
+    'words': Column('float32', (-1, DESCRIPTOR_SIZE)), 'vlad_mean': Column('float32', (-1,)),
+    'vlad_projection': Column('float16', (-1, -1))}
+OLD_SCHEMA = {'misfits': Column('float32', (-1,), np.nan)} | {
+    name: SCHEMA[name]
+    for name in ('positions_m', 'quats_xyzw', 'points_m', 'descriptors', 'starts')}
+
+
+def save(landmark_map: LandmarkMap, file: Path) -> None:
+    """Write landmarks.npz; a map that is not joined in the format of older folders."""
+    arrays: dict[str, Any] = _to_arrays(landmark_map)
+    np.savez(file, **arrays)
+
+
+def load(file: Path) -> LandmarkMap:
+    """
+    Read landmarks.npz by mapping it into memory; pickled content is refused.
+
+    :raises InputError: when it is damaged, or of a newer format.
+    """
+    try:
+        arrays = map_arrays(file)
+        version = int(arrays['format']) if 'format' in arrays else 1
+        if version <= MAP_FORMAT:
+            return _from_arrays(arrays) if version > 1 else _from_old_arrays(arrays)
+    except (OSError, KeyError, ValueError, TypeError, struct.error, zipfile.BadZipFile,
+            InputError) as error:
+        raise InputError(f'{file} is damaged: {error}') from error
+    raise InputError(f"{file}: 'format' is {version}, newer than the {MAP_FORMAT} that this "
+                     'posenet_ros reads: update posenet_ros')
+
+
+def content_hash(landmark_map: LandmarkMap) -> str:
+    """Compute the SHA-256 of a map's arrays, whatever file they lie in."""
+    arrays = _to_arrays(landmark_map)
+    return _hash({name: array for name, array in arrays.items() if name != 'content'})
+
+
+def map_arrays(file: Path) -> dict[str, AnyArray]:
+    """
+    Map the arrays of an uncompressed npz file into memory, read-only.
+
+    :raises ValueError: on compressed, damaged or pickled content.
+    """
+    with zipfile.ZipFile(file) as archive, file.open('rb') as stream:
+        data = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
+        return {entry.filename.removesuffix('.npy'): _array_of(data, entry)
+                for entry in archive.infolist()}
+
+
+def _array_of(data: memoryview, entry: zipfile.ZipInfo) -> AnyArray:
+    if entry.compress_type != zipfile.ZIP_STORED:
+        raise ValueError(f'{entry.filename} is compressed')
+    start = entry.header_offset + LOCAL_HEADER.size + sum(
+        LOCAL_HEADER.unpack_from(data, entry.header_offset))
+    content = data[start:start + entry.file_size]
+    if zlib.crc32(content) != entry.CRC:
+        raise ValueError(f'the checksum of {entry.filename} is wrong')
+    return _parse_npy(content, entry.filename)
+
+
+def _parse_npy(content: memoryview, name: str) -> AnyArray:
+    """Return the array of an npy file in memory, without copying it."""
+    header = io.BytesIO(content[:MAX_HEADER])
+    if np.lib.format.read_magic(header) != (1, 0):
+        raise ValueError(f'{name} is no array of version 1.0')
+    shape, fortran, kind = np.lib.format.read_array_header_1_0(header)
+    if kind.hasobject:
+        raise ValueError('Object arrays cannot be loaded')
+    if fortran and len(shape) > 1:
+        shape, order = shape[::-1], 'F'
+    else:
+        order = 'C'
+    array = np.frombuffer(content[header.tell():], kind).reshape(shape)
+    array = np.require(array, requirements='A')  # copies the small arrays, uint8 are aligned
+    return array.T if order == 'F' else array
+
+
+def _check(arrays: Mapping[str, AnyArray], schema: Mapping[str, Column]) -> None:
+    """
+    Check each array of a file.
+
+    :raises InputError: on the first that is missing, or of another type, shape or range.
+    """
+    for name, column in schema.items():
+        if name not in arrays:
+            raise InputError(f'the array {name!r} is missing')
+        array = arrays[name]
+        same = array.dtype.kind == 'U' if column.kind == '<U' else array.dtype == column.kind
+        fits = len(array.shape) == len(column.shape) and all(
+            wanted in (-1, given) for wanted, given in zip(column.shape, array.shape, strict=True))
+        if not (same and fits):
+            raise InputError(f'the array {name!r} has to be {column.kind} '
+                             f'{column.shape}. Received: {array.dtype} {array.shape}')
+        _check_range(name, array, column.low)
+    lengths = np.linalg.norm(arrays['quats_xyzw'], axis=1)
+    if not (np.abs(lengths - 1) < UNIT_TOLERANCE).all():
+        raise InputError("the array 'quats_xyzw' has to hold rows of length 1. "
+                         f'Received: {lengths.min():.3g} to {lengths.max():.3g}')
+
+
+def _check_range(name: str, array: AnyArray, low: float | None) -> None:
+    if array.dtype.kind == 'f' and (low is None or low == low) and not np.isfinite(array).all():
+        raise InputError(f'the array {name!r} has to hold finite numbers')
+    if low is not None and array.size and array.min() < low:
+        raise InputError(f'the array {name!r} has to hold numbers from {low:g}. '
+                         f'Received: {array.min()}')
+
+
+def _to_arrays(landmark_map: LandmarkMap) -> dict[str, AnyArray]:
+    """Return the arrays of the file, by their names there."""
+    views, words, features = (
+        landmark_map.views, landmark_map.vocabulary, landmark_map.features)
+    given: dict[str, Any] = {name: getattr(landmark_map, name) for name in ARRAYS} | {
+        name: getattr(views, name) for name in VIEW_ARRAYS}
+    if not landmark_map.joined:
+        given['misfits'] = views.pose_residual_ratios
+        old = {name: _cast(given[name], column) for name, column in OLD_SCHEMA.items()}
+        return old
+    given |= {'format': MAP_FORMAT, 'names': views.names, 'sequences': views.sequences,
+              'metric': landmark_map.metric, 'parent': landmark_map.parent,
+              'feature_width': features.width, 'max_keypoints': features.max_keypoints,
+              'contrast_threshold': features.contrast_threshold}
+    schema = {name: column for name, column in SCHEMA.items() if name != 'content'}
+    if words:
+        schema |= WORDS_SCHEMA
+        given |= {name: getattr(words, attribute) for name, attribute in WORDS.items()}
+    arrays = {name: _cast(given[name], column) for name, column in schema.items()}
+    return arrays | {'content': np.array(_hash(arrays))}
+
+
+def _cast(value: Any, column: Column) -> AnyArray:  # noqa: ANN401 - whatever becomes an array
+    kind = np.str_ if column.kind == '<U' else column.kind
+    return np.array(value, kind, order='C')
+
+
+def _hash(arrays: Mapping[str, AnyArray]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = arrays[name]
+        digest.update(f'{name} {array.dtype.str} {array.shape}\n'.encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _from_arrays(arrays: Mapping[str, AnyArray]) -> LandmarkMap:
+    _check(arrays, SCHEMA | (WORDS_SCHEMA if 'words' in arrays else {}))
+    views = Views(tuple(map(str, arrays['names'])), tuple(map(str, arrays['sequences'])),
+                  *(arrays[name] for name in VIEW_ARRAYS))
+    words = Vocabulary(*(arrays[name] for name in WORDS)) if 'words' in arrays else None
+    features = FeatureOptions(int(arrays['feature_width']), int(arrays['max_keypoints']),
+                              float(arrays['contrast_threshold']))
+    named: dict[str, NDArray[Any]] = {name: arrays[name] for name in ARRAYS}
+    return LandmarkMap(views, vocabulary=words, features=features,
+                       metric=bool(arrays['metric']), parent=str(arrays['parent']), **named)
+
+
+def _from_old_arrays(arrays: dict[str, AnyArray]) -> LandmarkMap:
+    """Read format 1; the files of model folders of format 4 have no residual ratios."""
+    unknown = np.full(len(arrays['positions_m']), np.nan, np.float32)
+    known = {'misfits': unknown, **arrays}
+    _check(known, OLD_SCHEMA)
+    return per_view_map(known['positions_m'], known['quats_xyzw'], known['points_m'],
+                        known['descriptors'], known['starts'], known['misfits'])

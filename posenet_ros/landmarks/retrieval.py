@@ -1,0 +1,77 @@
+"""Which views of a map to match an image with: by a rough pose, or by global descriptors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from posenet_ros.geometry.lie import rotation_angle_rad
+from posenet_ros.geometry.pose import Pose
+from posenet_ros.landmarks.features import Features
+from posenet_ros.landmarks.landmark_map import Indices, LandmarkMap
+from posenet_ros.landmarks.options import DEFAULT_LOCALISER, LandmarkLocaliserOptions
+from posenet_ros.landmarks.vlad import global_descriptor
+
+
+class ViewIndex:
+    """
+    Choose views of a map.
+
+    Every method that takes `exclude` leaves views out, for honest validation.
+
+    :param landmark_map: of V views.
+    :param network_descriptors: (M, D) descriptors of the views by a network; None for none.
+    :param descriptor_views: (M,) index of each such descriptor's view; None where they go through
+        all views in order, once or several times. Others are not used then.
+    """
+
+    def __init__(self, landmark_map: LandmarkMap,
+                 network_descriptors: NDArray[np.floating] | None = None,
+                 descriptor_views: NDArray[np.integer] | None = None,
+                 options: LandmarkLocaliserOptions = DEFAULT_LOCALISER) -> None:
+        self._views, self._options = landmark_map.views, options
+        words = landmark_map.vocabulary
+        self._vocabulary = words and replace(  # converted once
+            words, projection=words.projection.astype(np.float32))
+        self._own_descriptors = landmark_map.views.global_descriptors.astype(np.float32)
+        if network_descriptors is None:
+            network_descriptors = np.empty((0, 0))
+        self._network_descriptors = np.asarray(network_descriptors, np.float32)
+        if descriptor_views is None:
+            views, count = len(self._views), len(network_descriptors)
+            descriptor_views = np.arange(0 if count % views else count) % views
+        self._descriptor_views = descriptor_views
+
+    def by_pose(self, pose: Pose, count: int, exclude: Indices = ()) -> NDArray[np.intp]:
+        """Return the `count` views nearest to a pose, by distance and angle together."""
+        distances = np.linalg.norm(self._views.positions_m - pose.translation_m, axis=1)
+        few = min(self._options.views, len(distances))
+        usual = np.median(np.partition(distances, few - 1)[:few]) or 1.0
+        degrees = np.degrees(rotation_angle_rad(self._views.quats_xyzw, pose.quat_xyzw))
+        order = np.argsort(distances / usual + degrees / self._options.rotation_scale_deg,
+                           kind='stable')
+        return _without(order, exclude)[:count]
+
+    def by_network_descriptor(self, descriptor: NDArray[np.floating] | None,
+                              exclude: Indices = ()) -> NDArray[np.intp]:
+        """Return the views most similar to an image by the network's descriptor (D,) of it."""
+        if not len(self._descriptor_views) or descriptor is None:
+            return np.empty(0, np.intp)
+        similarities = self._network_descriptors @ descriptor.astype(np.float32)
+        best = np.full(len(self._views), -np.inf, np.float32)
+        np.maximum.at(best, self._descriptor_views, similarities)
+        order = np.argsort(-best, kind='stable')
+        return _without(order[best[order] > -np.inf], exclude)[:self._options.views]
+
+    def by_features(self, features: Features, exclude: Indices = ()) -> NDArray[np.intp]:
+        """Return the views most similar to an image by its local features (VLAD)."""
+        if self._vocabulary is None:
+            return np.empty(0, np.intp)
+        similarities = self._own_descriptors @ global_descriptor(
+            features.descriptors, self._vocabulary)
+        return _without(np.argsort(-similarities, kind='stable'), exclude)[:self._options.views]
+
+
+def _without(views: NDArray[np.intp], exclude: Indices) -> NDArray[np.intp]:
+    return np.asarray(views[~np.isin(views, exclude)]) if len(exclude) else views

@@ -1,0 +1,105 @@
+"""Local features of a dataset's images with their colours, kept in a folder for a resumed run."""
+
+from __future__ import annotations
+
+from dataclasses import astuple
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+import zipfile
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from posenet_ros.arrays import Floats, RgbImage
+from posenet_ros.geometry.camera import Camera
+from posenet_ros.imaging.files import read_image
+from posenet_ros.landmarks.features import detect, Features
+from posenet_ros.landmarks.options import FeatureOptions
+from posenet_ros.training.data.datasets import Dataset, Sample
+from posenet_ros.utils.parallel import ordered_map
+from posenet_ros.utils.progress import progress
+
+FOLDER = 'features'
+
+
+class ViewFeatures(NamedTuple):
+    """
+    Local features of a view.
+
+    :param features: of N keypoints.
+    :param colors: (N, 3) RGB there.
+    """
+
+    features: Features
+    colors: NDArray[np.uint8]
+
+
+def detect_with_colors(image: RgbImage, camera: Camera, options: FeatureOptions) -> ViewFeatures:
+    """Detect the features of an image (H, W, 3) of `camera`, and read the colours there."""
+    features = detect(image, camera, options)
+    return ViewFeatures(features, colors_at(image, camera, features.points_normalized))
+
+
+def colors_at(image: RgbImage, camera: Camera, points_normalized: Floats) -> NDArray[np.uint8]:
+    """
+    Read the colours of keypoints: of the nearest pixel of the slightly blurred image.
+
+    :param image: (H, W, 3) RGB, of `camera` or resized.
+    :param points_normalized: (N, 2) normalised image coordinates.
+    :returns: (N, 3) RGB.
+    """
+    height, width = image.shape[:2]
+    rays = np.column_stack([points_normalized, np.ones(len(points_normalized))])
+    positions = np.nan_to_num(camera.scaled(width, height).project(rays))
+    columns, rows = np.round(positions).astype(np.intp).T
+    blurred = cv2.blur(image, (3, 3))
+    inside = np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)
+    return np.asarray(blurred[inside], np.uint8)
+
+
+def detect_dataset(dataset: Dataset, options: FeatureOptions,
+                   work: Path | None = None) -> list[ViewFeatures]:
+    """
+    Detect the features of all images, with a progress bar.
+
+    :param work: folder that keeps them, so that a run that was interrupted goes on; what is
+        there of the same image, camera and options is not detected again.
+    :raises InputError: on an image that cannot be read.
+    """
+    folder = work and work / FOLDER
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def one(sample: Sample) -> ViewFeatures:
+        if not folder:
+            return detect_with_colors(read_image(sample.path), dataset.camera, options)
+        return _kept_or_detected(sample.path, dataset.camera, options, folder)
+
+    return list(progress(
+        ordered_map(one, dataset.samples), len(dataset.samples), 'image', 'features'))
+
+
+def _kept_or_detected(path: Path, camera: Camera, options: FeatureOptions,
+                      folder: Path) -> ViewFeatures:
+    """Read the features from the folder, where the file is named by the hash of what went in."""
+    settings = repr((camera.to_mapping(), astuple(options), cv2.__version__)).encode()
+    file = folder / f'{hashlib.sha256(settings + path.read_bytes()).hexdigest()}.npz'
+    kept = _read(file)
+    if kept is None:
+        kept = detect_with_colors(read_image(path), camera, options)
+        unfinished = file.with_suffix('.tmp')
+        with unfinished.open('wb') as stream:
+            np.savez(stream, *kept.features, kept.colors)
+        unfinished.replace(file)
+    return kept
+
+
+def _read(file: Path) -> ViewFeatures | None:
+    """Read kept features; None where there are none, or they are damaged."""
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            points, descriptors, focal_length_px, colors = (arrays[f'arr_{i}'] for i in range(4))
+            return ViewFeatures(Features(points, descriptors, float(focal_length_px)), colors)
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
+        return None

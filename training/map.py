@@ -1,0 +1,121 @@
+"""
+Make a map of a place from a walk: a model folder of landmarks, without a network.
+
+The walk is a dataset with poses, bags, folders of images or videos. Where poses are given they are
+taken; else structure from motion finds them, and metres and up come from what was recorded beside
+the images, or from --scale-from.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+import sys
+
+from posenet_ros.training.metric.options import SCALE_FROM, scale_request
+from posenet_ros.utils.arguments import (
+    add_bag_arguments,
+    command_line,
+    CommandParser,
+    count,
+    positive,
+    run_cli,
+)
+from posenet_ros.utils.choices import MAP_EXPORTS, MAX_POSE_GAP_S
+
+OF_BAGS = 'image', 'camera_info', 'pose', 'tf', 'pose_of'  # options of --bag alone
+
+
+def parser() -> CommandParser:
+    """Make the parser of the command line."""
+    result = CommandParser(description=__doc__)
+    source = result.add_mutually_exclusive_group()
+    source.add_argument('--data', type=Path, metavar='FOLDER', help='dataset with poses: '
+                        'Cambridge Landmarks, 7-Scenes, TUM RGB-D, COLMAP or nerfstudio')
+    source.add_argument('--bag', type=Path, nargs='+', help='bags, a walk each: rosbag2 folder, '
+                        '.mcap, .db3 or ROS 1 .bag')
+    source.add_argument('--images', type=Path, nargs='+', metavar='FOLDER',
+                        help='folders of images; each folder in them is a walk')
+    source.add_argument('--video', type=Path, nargs='+', metavar='FILE',
+                        help='videos, a walk each')
+    result.add_argument('--out', type=Path, required=True, metavar='PLACE',
+                        help='model folder to write')
+    _add_pose_arguments(result)
+    _add_map_arguments(result)
+    result.add_argument('--export', nargs=2, action='append', default=[],
+                        metavar=('FORMAT', 'PATH'),
+                        help=f'write the map as one of {", ".join(MAP_EXPORTS)} too; without a '
+                        'walk, that of --out as it is')
+    result.add_argument('--resume', action='store_true', help='go on with a map of the same walk '
+                        'that was interrupted')
+    result.add_argument('--force', action='store_true', help='replace an existing model folder')
+    return result
+
+
+def _add_pose_arguments(result: argparse.ArgumentParser) -> None:
+    """Add the options about cameras, poses, metres and the frame."""
+    result.add_argument('--camera', metavar='FX[,FY,CX,CY[,MODEL][,K1,...]]', help='camera of the '
+                        'images, pixels; MODEL: plumb_bob, rational_polynomial or equidistant '
+                        '(fisheye). Without it: of the data, EXIF, or estimated')
+    add_bag_arguments(result, poses_required=False)
+    result.add_argument('--max-gap', type=positive, default=MAX_POSE_GAP_S, metavar='S',
+                        help='between the poses round an image, seconds (default: %(default)s)')
+    result.add_argument('--poses', type=Path, metavar='FILE', help='poses of the images: '
+                        'Cambridge (by name), TUM (by stamp) or KITTI (row by row)')
+    result.add_argument('--scale-from', nargs='+', metavar=('KIND', 'ARGUMENT'),
+                        help=f'where metres come from: {SCALE_FROM} (default: the best that was '
+                        'recorded)')
+    result.add_argument('--frame', type=Path, metavar='FILE', help='poses of some of the images '
+                        'in an existing frame, in which the map shall be')
+
+
+def _add_map_arguments(result: argparse.ArgumentParser) -> None:
+    """Add the options about the images that are taken, and the map."""
+    result.add_argument('--every', type=count, metavar='N', help='take each Nth image (default: '
+                        'ten a second of bags and videos, all others)')
+    result.add_argument('--views', type=count, metavar='N', help='keep at most N images in the '
+                        'map, evenly spread')
+    result.add_argument('--feature-width', type=count, default=320, metavar='PIXELS',
+                        help='width at which features are detected, by the node too (default: '
+                        '%(default)s); larger is more accurate and slower')
+    result.add_argument('--refine-poses', action='store_true', help='move poses that were given '
+                        'where the images contradict them')
+    result.add_argument('--largest', action='store_true', help='map the largest part of walks '
+                        'that do not join')
+
+
+def check_options(options: argparse.Namespace, command: CommandParser) -> None:
+    """Refuse options that do not go together: one line, exit 2."""
+    source = next((name for name in ('data', 'bag', 'images', 'video')
+                   if getattr(options, name) is not None), None)
+    if source is None and not options.export:
+        command.error('one of the arguments --data --bag --images --video is required')
+    if source == 'data' and options.poses:
+        command.error('--poses is for images without poses: --data has some')
+    if options.poses and (options.pose or options.tf):
+        command.error('--poses and --pose or --tf both give poses: leave one out')
+    for name in OF_BAGS:
+        if getattr(options, name) is not None and source != 'bag':
+            command.error(f'--{name.replace("_", "-")} is for --bag')
+    for form, _ in options.export:
+        if form not in MAP_EXPORTS:
+            command.error(f'argument --export: expected one of {", ".join(MAP_EXPORTS)}. '
+                          f'Received: {form}')
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Make the map."""
+    command = parser()
+    options = command.parse_args(argv)
+    check_options(options, command)
+    words = [word for word in (sys.argv[1:] if argv is None else argv) if word != '--resume']
+    options.scale_request = scale_request(options.scale_from) if options.scale_from else None
+    options.resume_command = command_line([*words, '--resume'])
+    from posenet_ros.training.pipelines.mapping.run import make_map
+    make_map(options)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(run_cli(main))

@@ -1,0 +1,1 @@
+"""Metres, up and a frame for a reconstruction that is known up to a similarity."""

@@ -1,0 +1,1 @@
+"""Scale, and gravity, by each source: sensors, and what was measured outside."""

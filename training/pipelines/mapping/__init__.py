@@ -1,0 +1,1 @@
+"""From a walk to a place: the steps of `posenet map`."""

@@ -1,0 +1,143 @@
+"""`posenet map`: from a walk to a model folder; an interrupted run repeats no finished step."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+import time
+from typing import Any
+
+from posenet_ros.errors import InputError
+from posenet_ros.inference.artifact import LANDMARKS_FILE, load, save
+from posenet_ros.inference.map_artifact import make_map_artifact
+from posenet_ros.landmarks import landmark_file
+from posenet_ros.landmarks.options import FeatureOptions
+from posenet_ros.training.landmarks.mapping import map_dataset, MappedDataset
+from posenet_ros.training.landmarks.options import MappingOptions
+from posenet_ros.training.landmarks.validation import calibrate_map, CalibratedMap
+from posenet_ros.training.pipelines.mapping.export import check_exports, export_folder
+from posenet_ros.training.pipelines.mapping.posed import limit_views, pose_images, PosedImages
+from posenet_ros.training.pipelines.mapping.work import (
+    has_results,
+    kept_for_resume,
+    prepare_work,
+    work_folder,
+)
+from posenet_ros.training.pipelines.mapping.workload import describe_workload
+from posenet_ros.utils.arguments import input_paths
+from posenet_ros.utils.atomic_folder import check_new, new_folder
+from posenet_ros.utils.files.kinds import MODEL
+from posenet_ros.utils.files.lock import lock
+from posenet_ros.utils.progress import describe_duration
+
+SOURCES = 'data', 'bag', 'images', 'video'
+# of the options, those that decide which images are read, and which poses are given
+READ_BY = (*SOURCES, 'camera', 'image', 'camera_info', 'pose', 'tf', 'pose_of', 'max_gap', 'every')
+
+
+def make_map(options: argparse.Namespace) -> None:
+    """
+    Make a map, or go on with one; without a walk, export the one that is there.
+
+    :param options: of `posenet map`, `scale_request`, and `resume_command`, by which it goes on
+        when it is interrupted.
+    :raises KeyboardInterrupt: when interrupted, with the way to go on.
+    :raises LockedError: when another process writes the same model folder.
+    """
+    exports = [(form, Path(path)) for form, path in options.export]
+    with lock(options.out.resolve()):
+        if any(getattr(options, name) for name in SOURCES):
+            _map_and_save(options, exports)
+        else:
+            check_exports(exports, [options.out], force=options.force)
+        for line in export_folder(options.out, exports, force=options.force) if exports else ():
+            _say(line)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _map_and_save(options: argparse.Namespace, exports: list[tuple[str, Path]]) -> None:
+    started = time.perf_counter()
+    inputs = input_paths(options)
+    if not options.resume or has_results(work_folder(options.out)):
+        check_new(options.out, MODEL, force=options.force, inputs=inputs)
+        _check_no_network(options.out)
+        check_exports(exports, [*inputs, options.out], force=options.force)
+    work = prepare_work(
+        options.out, source_mapping(options), resume=options.resume, force=options.force,
+        resume_command=options.resume_command)
+    with kept_for_resume(work, options.resume_command):
+        posed = limit_views(pose_images(options, work), options.views)
+        for note in posed.notes:
+            _say(note)
+        _say('\n'.join(posed.dataset.summary()))
+        _say(describe_workload(posed.dataset, options.feature_width))
+        settings = mapping_options(options)
+        mapped = map_dataset(posed.dataset, settings, work=work)
+        _say(mapped.check.describe())
+        calibrated = calibrate_map(mapped, settings)
+        about = {'source': next(name for name in SOURCES if getattr(options, name)),
+                 **describe_map(mapped, calibrated), 'notes': list(posed.notes),
+                 'seconds': round(time.perf_counter() - started, 1)}
+        _write(mapped, calibrated, posed, about, options)
+    _say_result(about, posed, options.out)
+
+
+def _say_result(about: Mapping[str, Any], posed: PosedImages, out: Path) -> None:
+    error_m = about['held_out_position_m']
+    unit = 'm' if posed.scale.metric else 'units'
+    median = '' if error_m is None else f', {error_m:.3g} {unit} in the median'
+    _say(f'localised: {about["held_out_localised"]} of {about["held_out"]} images that were held '
+         f'out of the map{median}')
+    _say(f'map: {about["landmarks"]} landmarks of {about["views"]} images, scale {posed.scale}, '
+         f'up {posed.up}; {describe_duration(about["seconds"])}; model in {out}')
+
+
+def _check_no_network(out: Path) -> None:
+    """Refuse to replace a trained network by a map alone."""
+    if MODEL.fits(out) and load(out).network is not None:
+        raise InputError(f'{out} has a network, which posenet map would not keep: posenet '
+                         'landmarks writes a copy of it with a new map; or give another --out')
+
+
+def source_mapping(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what a map is read from, as JSON; paths are absolute."""
+    def text(value: Any) -> Any:  # noqa: ANN401 - of any option
+        return str(value.resolve()) if isinstance(value, Path) else (
+            [text(item) for item in value] if isinstance(value, list) else value)
+
+    return {name: text(getattr(options, name)) for name in READ_BY
+            if getattr(options, name) is not None}
+
+
+def mapping_options(options: argparse.Namespace) -> MappingOptions:
+    """Return the settings of the mapping."""
+    return MappingOptions(features=FeatureOptions(width=options.feature_width),
+                          refine_poses=options.refine_poses)
+
+
+def describe_map(mapped: MappedDataset, calibrated: CalibratedMap) -> dict[str, Any]:
+    """Describe a map and its validation, for its provenance."""
+    landmark_map = calibrated.landmark_map
+    return {'landmarks': len(landmark_map.points_m), 'views': len(landmark_map.views),
+            'walks': len(set(landmark_map.views.sequences)),
+            'residual_px': round(mapped.check.residual_px, 3), **calibrated.held_out.summary()}
+
+
+def _write(mapped: MappedDataset, calibrated: CalibratedMap, posed: PosedImages,
+           about: dict[str, Any], options: argparse.Namespace) -> None:
+    """Write the model folder, whole or not at all."""
+    landmark_map = replace(calibrated.landmark_map, metric=posed.scale.metric)
+    views, dataset = landmark_map.views, mapped.dataset
+    artifact = make_map_artifact(
+        dataset.camera, views.names, views.positions_m, views.quats_xyzw,
+        calibrated.sigma_scales, misfit_power=calibrated.residual_power,
+        provenance={'dataset_sha256': dataset.digest(), 'map': about}, scale=posed.scale,
+        up=posed.up)
+    with new_folder(options.out, force=options.force) as folder:
+        landmark_file.save(landmark_map, folder / LANDMARKS_FILE)
+        save(artifact, folder)

@@ -1,0 +1,1 @@
+"""What else is recorded along a walk: odometry, IMU, GNSS, a second camera, depth."""

@@ -1,0 +1,1 @@
+"""Correspondence search: features, pairs of images, verified matches."""

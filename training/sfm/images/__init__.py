@@ -1,0 +1,1 @@
+"""The images of walks before the search: orientation, camera, keyframes."""

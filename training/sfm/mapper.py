@@ -1,0 +1,106 @@
+"""
+Run one of COLMAP's mappers in a process of its own.
+
+Its C++ neither ends at Ctrl-C nor lets Python show progress meanwhile: as a child it can be
+stopped, its log can be followed, and what it took of memory is given back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+import json
+import os
+from pathlib import Path
+import sys
+from typing import Any
+
+from posenet_ros.training.sfm.library import load_pycolmap
+from posenet_ros.training.sfm.reconstruction import Mapper
+
+LOG = 'log.txt'
+PROBLEM = 'problem.txt'
+
+
+@dataclass(frozen=True)
+class MapperRequest:
+    """
+    What a mapper is asked.
+
+    :param mapper: value of :class:`posenet_ros.training.sfm.reconstruction.Mapper`.
+    :param database: COLMAP's, with verified matches.
+    :param output: folder for the models, a folder each, and the log.
+    :param refine_camera: whether to refine focal length and radial distortion.
+    :param seed: of every random choice.
+    :param threads: of the mapper.
+    """
+
+    mapper: str
+    database: str
+    output: str
+    refine_camera: bool
+    seed: int
+    threads: int
+
+
+def global_options(library: Any, request: MapperRequest) -> Any:  # noqa: ANN401 - pycolmap's
+    """Make the options of the global mapper (Pan et al., GLOMAP, ECCV 2024)."""
+    options = library.GlobalPipelineOptions()
+    options.num_threads = options.mapper.num_threads = request.threads
+    adjustment = options.mapper.bundle_adjustment
+    adjustment.refine_focal_length = adjustment.refine_extra_params = request.refine_camera
+    adjustment.ceres.solver_options.num_threads = request.threads
+    for part in (options, options.mapper, options.mapper.rotation_averaging,
+                 options.mapper.global_positioning, options.mapper.retriangulation):
+        part.random_seed = request.seed
+    return options
+
+
+def incremental_options(library: Any, request: MapperRequest) -> Any:  # noqa: ANN401 - pycolmap's
+    """Make the options of the incremental mapper (Schonberger and Frahm, CVPR 2016)."""
+    options = library.IncrementalPipelineOptions()
+    options.num_threads = options.mapper.num_threads = request.threads
+    options.extract_colors = False
+    options.min_model_size = 3
+    options.ba_refine_focal_length = options.ba_refine_extra_params = request.refine_camera
+    options.mapper.abs_pose_refine_focal_length = request.refine_camera
+    options.mapper.abs_pose_refine_extra_params = request.refine_camera
+    for part in (options, options.mapper, options.triangulation):
+        part.random_seed = request.seed
+    return options
+
+
+def run_mapper(request: MapperRequest) -> None:
+    """Map, and write the models to the output folder."""
+    library = load_pycolmap()
+    library.logging.minloglevel = 0  # the log tells the progress
+    if request.mapper == Mapper.GLOBAL.value:
+        library.global_mapping(request.database, request.output, request.output,
+                               global_options(library, request))
+    else:
+        library.incremental_mapping(request.database, request.output, request.output,
+                                    incremental_options(library, request))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """
+    Run as a child process.
+
+    :param arguments: the request as JSON.
+    :returns: 0 when it is done; 1 after an error, which is then in the file PROBLEM.
+    """
+    request = MapperRequest(**json.loads(arguments[0]))
+    output = Path(request.output)
+    with (output / LOG).open('wb') as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    try:
+        run_mapper(request)
+    except Exception as error:  # whatever C++ throws
+        (output / PROBLEM).write_text(' '.join(str(error).split()) or type(error).__name__)
+        return 1
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))

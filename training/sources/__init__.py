@@ -1,0 +1,1 @@
+"""Walks out of what people have: bags, videos, folders of images."""

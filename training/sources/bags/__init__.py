@@ -1,0 +1,1 @@
+"""Walks out of bags."""

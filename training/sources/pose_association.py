@@ -1,0 +1,102 @@
+"""Poses of a file for the images of walks: by name, by stamp, or row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from posenet_ros.datasets.pose_files import detect_format, Format, PoseRow, read_poses
+from posenet_ros.errors import InputError
+from posenet_ros.geometry.pose import Pose
+from posenet_ros.geometry.trajectory import Trajectory
+from posenet_ros.training.data.walk import Walk, WalkImage
+from posenet_ros.utils.choices import MAX_POSE_GAP_S
+
+Find = Callable[[WalkImage], Pose | None]
+
+
+def with_poses(walks: Sequence[Walk], file: Path,
+               max_gap_s: float = MAX_POSE_GAP_S) -> list[Walk]:
+    """
+    Give each image its pose from a file; images without one are left out, and a note counts them.
+
+    Cambridge rows are found by the image's name, TUM rows by its stamp, interpolated; the rows of
+    KITTI belong to the images in their order.
+
+    :param max_gap_s: between the poses round an image, seconds.
+    :raises InputError: when no image finds a pose, or rows and images of KITTI differ in number.
+    """
+    form = detect_format(file)
+    rows = read_poses(file, form)
+    images = [image for walk in walks for image in walk.images]
+    find = {Format.CAMBRIDGE: _by_name, Format.TUM: _by_stamp, Format.KITTI: _by_row}[form](
+        rows, images, file, max_gap_s)
+    found = [_posed(walk, find, file) for walk in walks]
+    kept = [walk for walk in found if walk.images]
+    if not kept:
+        raise InputError(f'{file}: expected poses of the images. Received: none of '
+                         f'{len(images)} images, such as {images[0].name}'
+                         f'{_stamp_text(images[0])}, has a row')
+    return kept
+
+
+def _posed(walk: Walk, find: Find, file: Path) -> Walk:
+    images = tuple(replace(image, map_from_camera=pose) for image in walk.images
+                   if (pose := find(image)) is not None)
+    left_out = len(walk.images) - len(images)
+    notes = (f'{walk.name}: {left_out} of {len(walk.images)} images have no pose in {file.name} '
+             'and are left out',) if left_out else ()
+    return replace(walk, images=images, notes=(*walk.notes, *notes))
+
+
+def _stamp_text(image: WalkImage) -> str:
+    return '' if image.stamp_ns is None else f' of {image.stamp_ns / 1e9:.3f} s'
+
+
+def _by_name(rows: Sequence[PoseRow], images: Sequence[WalkImage], file: Path,
+             _max_gap_s: float) -> Find:
+    """Find by the longest end of its path that the image and one row alone have in common."""
+    poses: dict[str, Pose | None] = {row.name: row.pose for row in rows}
+    ends: dict[str, list[str]] = {}
+    for name in poses:
+        ends.setdefault(name.rpartition('/')[2], []).append(name)
+
+    def find(image: WalkImage) -> Pose | None:
+        row = _row_name(image.name, poses, ends)
+        return poses[row] if row else None
+
+    return find
+
+
+def _row_name(name: str, poses: Mapping[str, Pose | None],
+              ends: Mapping[str, list[str]]) -> str | None:
+    if name in poses:
+        return name
+    same = [other for other in ends.get(name.rpartition('/')[2], ())
+            if f'/{name}'.endswith(f'/{other}') or f'/{other}'.endswith(f'/{name}')]
+    return same[0] if len(same) == 1 else None
+
+
+def _by_stamp(rows: Sequence[PoseRow], images: Sequence[WalkImage], file: Path,
+              max_gap_s: float) -> Find:
+    if all(image.stamp_ns is None for image in images):
+        raise InputError(f'{file} has stamps: the images need them too, in their names, as '
+                         f'1305031102.175.png, or in EXIF. Received: {images[0].name}; give '
+                         'poses with names (Cambridge form)')
+    trajectory = Trajectory.from_poses(
+        (row.stamp_ns, row.pose) for row in rows if row.pose and row.stamp_ns is not None)
+
+    def find(image: WalkImage) -> Pose | None:
+        return None if image.stamp_ns is None else trajectory.at(image.stamp_ns, max_gap_s)
+
+    return find
+
+
+def _by_row(rows: Sequence[PoseRow], images: Sequence[WalkImage], file: Path,
+            _max_gap_s: float) -> Find:
+    if len(rows) != len(images):
+        raise InputError(f'{file}: expected a row for each of the {len(images)} images. '
+                         f'Received: {len(rows)}')
+    poses = {image.name: row.pose for image, row in zip(images, rows, strict=True)}
+    return lambda image: poses[image.name]
