@@ -144,7 +144,7 @@ def test_a_metric_frame_by_odometry_and_imu() -> None:
     assert found.metric
     lines = found.describe()
     assert lines[0].startswith('scale by odometry: 2.7')
-    assert lines[1].startswith('up by imu: +- 0.0')
+    assert lines[1].startswith('up by imu: +- 0.1')
 
 
 def test_without_any_source_the_map_has_no_scale() -> None:
