@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from posenet_ros.training.landmarks.verified_matches import PairMatches
+from posenet_ros.training.landmarks.reconstruction.verified_matches import PairMatches
 
 Indices = NDArray[np.intp]
 
@@ -103,8 +103,10 @@ def make_tracks(counts: Sequence[int], matches: Sequence[PairMatches]) -> Tracks
     edges = np.concatenate([none, *(
         one.keypoints + offsets[[one.first, one.second]] for one in matches)])
     labels = connected_components(int(offsets[-1]), *edges.T)
-    nodes = np.unique(edges)
+    matched = np.zeros(offsets[-1], bool)
+    matched[edges] = True
+    nodes = np.flatnonzero(matched)
     nodes = nodes[np.argsort(labels[nodes], kind='stable')]
-    starts = np.unique(labels[nodes], return_index=True)[1]
+    starts = np.flatnonzero(np.diff(labels[nodes], prepend=-1))
     views = np.searchsorted(offsets, nodes, side='right') - 1
     return Tracks(views, nodes - offsets[views], np.append(starts, len(nodes)))
