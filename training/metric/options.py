@@ -126,6 +126,8 @@ class InertialOptions:
     # standard deviations of an accelerometer's bias, m/s^2, and of its place beside the camera, m
     bias_sigma: float = 0.2
     lever_sigma_m: float = 0.1
+    # degrees: a reconstruction is bent so much in itself (0.09 on the court)
+    bending_sigma_deg: float = 0.1
     # m/s^2, and by how much the length of the accelerations may differ from it
     gravity: float = 9.80665
     gravity_tolerance: float = 1.5

@@ -111,7 +111,7 @@ def test_the_inertial_unit_comes_before_the_path() -> None:
     assert error_deg(found.direction, 0) < 0.3
 
 
-@pytest.mark.parametrize('pitch_deg', [0, 30, -89.9])
+@pytest.mark.parametrize('pitch_deg', [0, 30, -90])
 def test_the_natural_frame(pitch_deg: float) -> None:
     """The first image is at the origin, z is up, x where it looks, also from above."""
     rotation = optical_rotations(*np.radians([[40.0], [pitch_deg], [0.0]]))[0]
@@ -144,7 +144,7 @@ def test_a_metric_frame_by_odometry_and_imu() -> None:
     assert found.metric
     lines = found.describe()
     assert lines[0].startswith('scale by odometry: 2.7')
-    assert lines[1].startswith('up by imu: +- 0.0')
+    assert lines[1].startswith('up by imu: +- 0.1')
 
 
 def test_without_any_source_the_map_has_no_scale() -> None:

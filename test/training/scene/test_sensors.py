@@ -104,6 +104,17 @@ def test_a_unit_at_rest_shows_gravity_upwards() -> None:
     np.testing.assert_allclose(imu.accelerations, np.tile((0, -9.80665, 0), (201, 1)), atol=1e-9)
 
 
+def test_a_circle_pulls_inwards() -> None:
+    """At 1 rad/s on a circle of 2 m it is 2 m/s^2; the camera looks north all the time."""
+    rotation = optical_rotation(90, 0, 0)
+    circle = Motion.from_poses(lambda t: Pose.from_rotation(
+        rotation, 2 * np.array([np.cos(t), np.sin(t), 0])), 1, 200)
+    imu = simulate_imu(circle, PERFECT_IMU, np.random.default_rng(0))
+    seconds = imu.stamps_ns / 1e9
+    np.testing.assert_allclose(imu.accelerations, np.column_stack(
+        [-2 * np.cos(seconds), np.full(201, -9.80665), -2 * np.sin(seconds)]), atol=1e-4)
+
+
 def test_the_lever_of_a_unit_feels_the_turn() -> None:
     """Turning at 2 rad/s at 0.1 m from the axis is 0.4 m/s^2 inwards."""
     turning = Motion.from_poses(

@@ -61,7 +61,8 @@ class InertialAlignment:
         direction = -self.gravity / length
         across = np.eye(3) - np.outer(direction, direction)
         error = across @ self.gravity_covariance @ across.T / length ** 2
-        sigma = float(np.degrees(np.sqrt(np.linalg.eigvalsh(error)[-1])))
+        sigma = float(np.hypot(np.degrees(np.sqrt(np.linalg.eigvalsh(error)[-1])),
+                               DEFAULT_INERTIAL.bending_sigma_deg))
         return UpEstimate(direction, sigma, 'imu', 'gravity in the accelerations, bias taken off')
 
 

@@ -104,8 +104,7 @@ def check(truth: MapTruth, live: Evaluation) -> None:
     if not truth.up_error_deg <= MAX_UP_ERROR_DEG:
         raise PoseNetError(f'expected up within {angle(MAX_UP_ERROR_DEG)}. Received: '
                            f'{angle(truth.up_error_deg)}')
-    medians = ByUnit(*(float(np.median(errors)) if len(errors) else np.nan
-                       for errors in live.table.accepted_errors))
+    medians = ByUnit(*(_percentiles(errors)[0] for errors in live.table.accepted_errors))
     if not (medians.translation_m <= MAX_MEDIAN.translation_m
             and medians.rotation_deg <= MAX_MEDIAN.rotation_deg):
         raise PoseNetError(
@@ -114,14 +113,18 @@ def check(truth: MapTruth, live: Evaluation) -> None:
             f'{angle(medians.rotation_deg)}')
 
 
+def _percentiles(errors: Floats) -> list[float]:
+    """Return median and 95th percentile of the frames that were answered; NaN without any."""
+    known = errors[np.isfinite(errors)]
+    return np.percentile(known, (50, 95)).tolist() if len(known) else [np.nan, np.nan]
+
+
 def error_lines(live: Evaluation) -> str:
     """Format the errors of the live node, and how many frames it answered."""
     errors = live.table.accepted_errors
     rows: list[tuple[str, ...]] = [('error of the live node', 'median', 'p95')]
     for name, values, form in (('position', errors.translation_m, length),
                                ('orientation', errors.rotation_deg, angle)):
-        known: Floats = values[np.isfinite(values)]
-        both = np.percentile(known, (50, 95)).tolist() if len(known) else [np.nan, np.nan]
-        rows.append((name, *map(form, both)))
+        rows.append((name, *map(form, _percentiles(values))))
     counts = build_report(live).frames
     return f'{text_table(rows)}\nlive node: {counts.estimated} of {counts.total} frames answered'
