@@ -17,7 +17,7 @@ from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.features import detect, Features
 from posenet_ros.landmarks.landmark_map import LandmarkMap, PATCH_SIZE, per_view_map, Views
 from posenet_ros.landmarks.localiser import LandmarkLocaliser
-from posenet_ros.landmarks.matching import match_near, unit_rows
+from posenet_ros.landmarks.matching import match_in_windows, match_near, unit_rows
 from posenet_ros.landmarks.options import DEFAULT_LOCALISER as OPTIONS
 from posenet_ros.landmarks.options import FeatureOptions
 from posenet_ros.landmarks.vlad import global_descriptor
@@ -123,6 +123,20 @@ def test_landmarks_that_repeat_are_found_in_the_windows_and_make_the_pose_exact(
         assert {len(each.matches) for each in found} == {40}, 'the others fail the ratio test'
         errors.append(np.median([error_m(each.map_from_camera, truth) for each in found]))
     assert errors[0] < 0.6 * errors[1]
+
+
+@pytest.mark.parametrize('focal_length_px', [250.0, 1000.0])
+def test_a_keypoint_is_looked_for_within_so_many_pixels(focal_length_px: float) -> None:
+    place, pose = map_with_repeats(100, 0), Pose((0.1, 0.0, 0.2))
+    features = look(place, pose, 0, noise=0.0)._replace(focal_length_px=focal_length_px)
+    for off_px, found in ((OPTIONS.window_px - 0.1, 100), (OPTIONS.window_px + 0.1, 0)):
+        moved = features._replace(points_normalized=(
+            features.points_normalized + off_px / focal_length_px))
+        points, rays = match_in_windows(
+            moved, place, pose, np.arange(100, dtype=np.int32), OPTIONS)
+        inside = pose.inverse().apply(points)
+        own = np.abs(inside[:, :2] / inside[:, 2:] + off_px / focal_length_px - rays) < 1e-5
+        assert own.all(axis=1).sum() == found
 
 
 def test_windows_around_a_wrong_pose_confirm_nothing() -> None:
@@ -400,5 +414,3 @@ def test_arrays_in_any_order_of_memory_are_read(file: Path) -> None:
 def test_a_map_has_at_least_one_view() -> None:
     with pytest.raises(InputError, match='have to rise'):
         small_map().without_views([0, 1, 2])
-
-
