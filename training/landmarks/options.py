@@ -143,8 +143,10 @@ class MappingOptions:
     vocabulary: VocabularyOptions = field(default_factory=VocabularyOptions)
     validation: ValidationOptions = field(default_factory=ValidationOptions)
     refine_poses: bool = False
-    # landmarks that each view keeps, the longest tracks first; 150 are less exact, 500 hardly more
-    landmarks_of_view: int = 300
+    # landmarks that a map keeps for each image, on average; each is seen by some ten: 4 KB
+    landmarks_of_view: int = 23
+    # that a small map keeps anyway: 5 MB
+    kept_landmarks: int = 28_000
     # of a scene: fewer do not localise
     min_landmarks: int = 100
     # residual of the tracks above which the poses err; SIFT with exact poses has half of it
