@@ -207,8 +207,8 @@ def test_an_angle_counts_as_much_as_a_distance(found: LandmarkMap) -> None:
     poses = [Pose.from_rotation(MAP_FROM_CAMERA @ so3_exp([0, np.radians(degrees), 0]), (x, 0, 0))
              for degrees, x in ((0, 1.0), (0, -1.0), (25, 0.0), (15, 0.0), (5, 0.0))]
     views = per_view_map(np.array([p.translation_m for p in poses]),
-                      np.array([p.quat_xyzw for p in poses]), np.empty((0, 3), np.float32),
-                      found.descriptors[:0], np.zeros(6, np.int32), np.ones(5, np.float32))
+                         np.array([p.quat_xyzw for p in poses]), np.empty((0, 3), np.float32),
+                         found.descriptors[:0], np.zeros(6, np.int32), np.ones(5, np.float32))
     localiser = LandmarkLocaliser(views, options=replace(OPTIONS, views=5))
     here = Pose.from_rotation(MAP_FROM_CAMERA)
     assert localiser.index.by_pose(here, 9).tolist() == [4, 0, 1, 3, 2]  # usual distance: 1

@@ -144,9 +144,9 @@ class MappingOptions:
     validation: ValidationOptions = field(default_factory=ValidationOptions)
     refine_poses: bool = False
     # landmarks that a map keeps for each image, on average; each is seen by some ten: 4 KB
-    landmarks_of_view: int = 23
-    # that a small map keeps anyway: 5 MB
-    kept_landmarks: int = 28_000
+    landmarks_of_view: int = 21
+    # that a small map keeps anyway: 4 MB; with 9,000 bonsai is a quarter less exact
+    kept_landmarks: int = 25_000
     # of a scene: fewer do not localise
     min_landmarks: int = 100
     # residual of the tracks above which the poses err; SIFT with exact poses has half of it

@@ -34,7 +34,8 @@ def select_landmarks(found: Triangulated, views: int, most: int) -> NDArray[np.i
     mean_errors = np.add.reduceat(found.errors, tracks.starts[:-1]) / tracks.lengths
     starts, seen_by = tracks.starts.tolist(), tracks.views.tolist()
     left: list[int] = np.lexsort((mean_errors, -tracks.lengths)).tolist()
-    counts, selected, allowed = [0] * views, [], 0
+    selected: list[int] = []
+    counts, allowed = [0] * views, 0
     while len(selected) < most:
         allowed += STEP
         passed_over = []

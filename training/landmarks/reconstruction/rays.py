@@ -41,7 +41,12 @@ class Rays(NamedTuple):
             'nji,nj->ni', self.rotations, points_m - self.centres_m), np.float64)
 
     def errors(self, points_m: Floats) -> Floats:
-        """Return the reprojection errors (O,) of points (O, 3), normalised image coordinates."""
+        """
+        Compute reprojection errors.
+
+        :param points_m: (O, 3) a point for each ray.
+        :returns: (O,) normalised image coordinates; BEHIND for a point behind its camera.
+        """
         seen = self.in_camera(points_m)
         front = seen[:, 2] > MIN_DEPTH
         depths = np.where(front, seen[:, 2], 1.0)[:, np.newaxis]
