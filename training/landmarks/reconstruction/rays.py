@@ -29,7 +29,7 @@ class Rays(NamedTuple):
     rotations: Floats
 
     def directions(self, chosen: NDArray[np.intp]) -> Floats:
-        """Return the unit directions (K, 3) of some rays in the map."""
+        """Return the unit vectors along some rays in the map, (K, 3)."""
         points = self.points_normalized[chosen]
         rays = np.einsum('nij,nj->ni', self.rotations[chosen],
                          np.column_stack([points, np.ones(len(points))]))
