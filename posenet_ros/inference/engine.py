@@ -90,7 +90,7 @@ def load_engine(
     :param threads: of LiteRT, as :class:`LiteRtEngine` has them.
     :raises InputError: on an unknown engine, a missing package, or files that do not fit.
     """
-    network = artifact.require_network('this')
+    network = artifact.network or artifact.require_network('an engine')
     if _resolve(engine, precision) == 'tensorflow':
         return TensorFlowEngine(network, artifact.file(WEIGHTS_FILE),
                                 precision == 'float16')

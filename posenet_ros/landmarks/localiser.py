@@ -205,7 +205,7 @@ class LandmarkLocaliser:
         return Hypothesis(replace(found, matches=matches), source)
 
     def _verify(self, features: Features, hypothesis: Hypothesis,
-                  exclude: Indices) -> AbsolutePose | None:
+                exclude: Indices) -> AbsolutePose | None:
         """Return the refined pose of a hypothesis; None when it is not believed."""
         if len(hypothesis.found.inliers) < self.min_inliers:
             return None

@@ -89,7 +89,7 @@ from posenet_ros.inference import engine, engine_pool as pool, litert_engine
 assert not {{'keras', 'tensorflow', 'ai_edge_litert'}} & set(sys.modules)
 engine.has_nvidia_gpu = lambda: False
 folder = __import__('pathlib').Path({str(artifact.folder)!r})
-artifact = types.SimpleNamespace(folder=folder, file=folder.joinpath)
+artifact = types.SimpleNamespace(network=True, folder=folder, file=folder.joinpath)
 loaded = engine.load_engine(artifact)
 loaded.predict(np.zeros((1, 96, 64, 3), np.uint8))
 assert loaded.name == 'litert', loaded.name

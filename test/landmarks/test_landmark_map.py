@@ -400,5 +400,3 @@ def test_arrays_in_any_order_of_memory_are_read(file: Path) -> None:
 def test_a_map_has_at_least_one_view() -> None:
     with pytest.raises(InputError, match='have to rise'):
         small_map().without_views([0, 1, 2])
-
-

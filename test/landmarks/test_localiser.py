@@ -331,7 +331,8 @@ def test_the_matches_of_a_refined_pose_are_where_the_image_shows_the_landmarks(
     assert np.abs(agreeing.pixels(camera) - expected).max() < 4
     place = load_place_map(loaded, turned)
     assert [view.name for view in place.views] == [each.name for each in walked.samples]
-    assert np.abs(place.points_m - agreeing.points_m[0]).max(axis=1).min() < 1e-5
+    own = place.points_m[place.seen_by(agreeing.views[0])]
+    assert np.abs(own - agreeing.points_m[0]).max(axis=1).min() < 1e-5
     there = place.views[5].map_from_camera
     assert max(off(there, turned @ truth)) < 1e-6
 
@@ -411,7 +412,7 @@ def test_the_evaluator_adapts_to_another_camera(
     found = evaluated('--refine')
     assert {frame.verdict for frame in found.frames} <= {Verdict.ACCEPTED, Verdict.CAMERA_DIFFERS}
     good = [frame for frame in found.frames if frame.verdict is Verdict.ACCEPTED]
-    assert len(good) >= 7  # the others are localised, too, but by fewer keypoints than it takes
+    assert len(good) >= 6  # the others show up to three keypoints too few to be believed
     assert np.median([off(frame.estimate, frame.truth)[0] for frame in good]) < 0.05
     assert 'fx=332.5' in found.data['camera_differs']
     with pytest.raises(InputError, match='give --refine to answer by landmarks'):
