@@ -21,7 +21,7 @@ from posenet_ros.training.landmarks.reconstruction.bundle_adjustment import (
     refine_poses,
 )
 from posenet_ros.training.landmarks.reconstruction.pairs import Cameras, cameras_of, select_pairs
-from posenet_ros.training.landmarks.reconstruction.rays import observed_points
+from posenet_ros.training.landmarks.reconstruction.projection import observed_points
 from posenet_ros.training.landmarks.reconstruction.tracks import make_tracks
 from posenet_ros.training.landmarks.reconstruction.triangulation import triangulate, Triangulated
 from posenet_ros.training.landmarks.reconstruction.verified_matches import (

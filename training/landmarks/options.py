@@ -92,9 +92,9 @@ class AdjustmentOptions:
 class VocabularyOptions:
     """Settings of :func:`.vocabulary.fit_vocabulary`."""
 
-    # visual words: with 32 a fifth of the images, instead of a seventh, find no near view among
+    # with 32 a fifth of the images, instead of a seventh, find no near view among
     # the first 20 where it is hard
-    words: int = 64
+    visual_words: int = 64
     # of a global descriptor: 64 numbers find as many near views as 256, and the projection takes
     # 1 MB instead of 4
     size: int = 64

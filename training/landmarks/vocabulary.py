@@ -66,12 +66,12 @@ def _visual_words(features: Sequence[Features], options: VocabularyOptions,
              for one in features]
     rows = unit_rows(np.concatenate(parts))
     rows = rows[rng.permutation(len(rows))[:options.max_descriptors]]
-    if len(rows) < options.words:
-        raise InputError(f'a vocabulary takes at least {options.words} features of the images. '
+    if len(rows) < options.visual_words:
+        raise InputError(f'a vocabulary takes at least {options.visual_words} features of the images. '
                          f'Received: {len(rows)}')
     cv2.setRNGSeed(options.seed)
     criteria = (cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, KMEANS_ITERATIONS,
                 KMEANS_EPSILON)
     labels: Any = None  # no first guess
-    _, _, centres = cv2.kmeans(rows, options.words, labels, criteria, 1, cv2.KMEANS_PP_CENTERS)
+    _, _, centres = cv2.kmeans(rows, options.visual_words, labels, criteria, 1, cv2.KMEANS_PP_CENTERS)
     return np.asarray(centres, np.float32)

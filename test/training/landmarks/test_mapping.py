@@ -28,7 +28,7 @@ from posenet_ros.training.landmarks.reconstruction.bundle_adjustment import (
     refine_poses,
 )
 from posenet_ros.training.landmarks.reconstruction.pairs import Cameras, cameras_of
-from posenet_ros.training.landmarks.reconstruction.rays import observed_points
+from posenet_ros.training.landmarks.reconstruction.projection import observed_points
 from posenet_ros.training.landmarks.reconstruction.tracks import join, Tracks
 from posenet_ros.training.landmarks.reconstruction.triangulation import triangulate, Triangulated
 from posenet_ros.training.landmarks.selection import select_landmarks
@@ -263,10 +263,10 @@ def test_global_descriptors_find_the_views_near_an_image(
 
 def test_the_size_of_a_vocabulary_is_bounded(views: list[ViewFeatures]) -> None:
     local = [one.features for one in views]
-    small = fit_vocabulary(local, VocabularyOptions(words=4, size=7))
+    small = fit_vocabulary(local, VocabularyOptions(visual_words=4, size=7))
     assert (small.centres.shape, small.projection.shape) == ((4, 128), (512, 7))
     assert small.projection.dtype == np.float16
-    again = fit_vocabulary(local, VocabularyOptions(words=4, size=7))
+    again = fit_vocabulary(local, VocabularyOptions(visual_words=4, size=7))
     assert np.array_equal(small.projection, again.projection)
     with pytest.raises(InputError, match=r'at least 64 features of the images\. Received: 3'):
         fit_vocabulary([local[0]._replace(descriptors=local[0].descriptors[:3])],
