@@ -412,7 +412,7 @@ def test_the_evaluator_adapts_to_another_camera(
     found = evaluated('--refine')
     assert {frame.verdict for frame in found.frames} <= {Verdict.ACCEPTED, Verdict.CAMERA_DIFFERS}
     good = [frame for frame in found.frames if frame.verdict is Verdict.ACCEPTED]
-    assert len(good) >= 7  # the others are localised by fewer keypoints than it takes
+    assert len(good) >= 6  # the others show up to three keypoints too few to be believed
     assert np.median([off(frame.estimate, frame.truth)[0] for frame in good]) < 0.05
     assert 'fx=332.5' in found.data['camera_differs']
     with pytest.raises(InputError, match='give --refine to answer by landmarks'):

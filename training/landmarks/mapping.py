@@ -21,7 +21,7 @@ from posenet_ros.training.landmarks.reconstruction.bundle_adjustment import (
     refine_poses,
 )
 from posenet_ros.training.landmarks.reconstruction.pairs import Cameras, cameras_of, select_pairs
-from posenet_ros.training.landmarks.reconstruction.rays import observed_points
+from posenet_ros.training.landmarks.reconstruction.projection import observed_points
 from posenet_ros.training.landmarks.reconstruction.tracks import make_tracks
 from posenet_ros.training.landmarks.reconstruction.triangulation import triangulate, Triangulated
 from posenet_ros.training.landmarks.reconstruction.verified_matches import (
@@ -149,7 +149,8 @@ def make_map(dataset: Dataset, features: Sequence[ViewFeatures], found: Triangul
             f'{dataset.name}: the images have to see {options.min_landmarks} landmarks in '
             f'common. Received: {len(found.points_m)}')
     count = len(dataset.samples)
-    found = found.subset(select_landmarks(found, count, options.landmarks_of_view))
+    most = max(options.landmarks_of_view * count, options.kept_landmarks)
+    found = found.subset(select_landmarks(found, count, most))
     local = [one.features for one in features]
     vocabulary = fit_vocabulary(local, options.vocabulary)
     views = Views(tuple(s.name for s in dataset.samples),

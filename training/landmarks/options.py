@@ -92,9 +92,9 @@ class AdjustmentOptions:
 class VocabularyOptions:
     """Settings of :func:`.vocabulary.fit_vocabulary`."""
 
-    # visual words: with 32 a fifth of the images, instead of a seventh, find no near view among
+    # with 32 a fifth of the images, instead of a seventh, find no near view among
     # the first 20 where it is hard
-    words: int = 64
+    visual_words: int = 64
     # of a global descriptor: 64 numbers find as many near views as 256, and the projection takes
     # 1 MB instead of 4
     size: int = 64
@@ -143,8 +143,10 @@ class MappingOptions:
     vocabulary: VocabularyOptions = field(default_factory=VocabularyOptions)
     validation: ValidationOptions = field(default_factory=ValidationOptions)
     refine_poses: bool = False
-    # landmarks that each view keeps, the longest tracks first; 150 are less exact, 500 hardly more
-    landmarks_of_view: int = 300
+    # landmarks that a map keeps for each image, on average; each is seen by some ten: 4 KB
+    landmarks_of_view: int = 21
+    # that a small map keeps anyway: 4 MB; with 9,000 bonsai is a quarter less exact
+    kept_landmarks: int = 25_000
     # of a scene: fewer do not localise
     min_landmarks: int = 100
     # residual of the tracks above which the poses err; SIFT with exact poses has half of it

@@ -14,29 +14,41 @@ from posenet_ros.training.landmarks.reconstruction.tracks import Tracks
 from posenet_ros.training.landmarks.reconstruction.triangulation import Triangulated
 
 CHUNK = 4096  # landmarks that are described at a time
+STEP = 25  # landmarks of a view
 
 
-def select_landmarks(found: Triangulated, views: int, budget: int) -> NDArray[np.intp]:
+def select_landmarks(found: Triangulated, views: int, most: int) -> NDArray[np.intp]:
     """
-    Select the landmarks of the longest tracks until each view has enough.
+    Select landmarks so that all views have about as many, the longest tracks first.
 
-    A landmark is taken while any of its views has fewer than the budget; of tracks of the same
-    length the one with the smaller errors comes first.
+    In rounds each view gets STEP more: a landmark is taken while any of its views has fewer than
+    the round allows. Of tracks of the same length the one with the smaller errors comes first.
 
-    :param views: number of views; `budget` of landmarks that each wants.
+    :param views: number of views.
+    :param most: number of landmarks at which it ends.
     :returns: (K,) indices of landmarks, rising.
     """
     tracks = found.tracks
+    if len(tracks) <= most:
+        return np.arange(len(tracks))
     mean_errors = np.add.reduceat(found.errors, tracks.starts[:-1]) / tracks.lengths
     starts, seen_by = tracks.starts.tolist(), tracks.views.tolist()
-    wanted, selected = [budget] * views, []
-    for landmark in np.lexsort((mean_errors, -tracks.lengths)).tolist():
-        own = seen_by[starts[landmark]:starts[landmark + 1]]
-        if any(wanted[view] > 0 for view in own):
-            selected.append(landmark)
-            for view in own:
-                wanted[view] -= 1
-    return np.sort(np.array(selected, np.intp))
+    left: list[int] = np.lexsort((mean_errors, -tracks.lengths)).tolist()
+    selected: list[int] = []
+    counts, allowed = [0] * views, 0
+    while len(selected) < most:
+        allowed += STEP
+        passed_over = []
+        for landmark in left:
+            own = seen_by[starts[landmark]:starts[landmark + 1]]
+            if min(counts[view] for view in own) < allowed:
+                selected.append(landmark)
+                for view in own:
+                    counts[view] += 1
+            else:
+                passed_over.append(landmark)
+        left = passed_over
+    return np.sort(np.array(selected[:most], np.intp))
 
 
 def mean_descriptors(tracks: Tracks, features: Sequence[ViewFeatures]) -> NDArray[np.uint8]:

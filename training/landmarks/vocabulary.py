@@ -66,12 +66,13 @@ def _visual_words(features: Sequence[Features], options: VocabularyOptions,
              for one in features]
     rows = unit_rows(np.concatenate(parts))
     rows = rows[rng.permutation(len(rows))[:options.max_descriptors]]
-    if len(rows) < options.words:
-        raise InputError(f'a vocabulary takes at least {options.words} features of the images. '
+    count = options.visual_words
+    if len(rows) < count:
+        raise InputError(f'a vocabulary takes at least {count} features of the images. '
                          f'Received: {len(rows)}')
     cv2.setRNGSeed(options.seed)
     criteria = (cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, KMEANS_ITERATIONS,
                 KMEANS_EPSILON)
     labels: Any = None  # no first guess
-    _, _, centres = cv2.kmeans(rows, options.words, labels, criteria, 1, cv2.KMEANS_PP_CENTERS)
+    _, _, centres = cv2.kmeans(rows, count, labels, criteria, 1, cv2.KMEANS_PP_CENTERS)
     return np.asarray(centres, np.float32)

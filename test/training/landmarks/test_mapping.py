@@ -28,8 +28,8 @@ from posenet_ros.training.landmarks.reconstruction.bundle_adjustment import (
     refine_poses,
 )
 from posenet_ros.training.landmarks.reconstruction.pairs import Cameras, cameras_of
-from posenet_ros.training.landmarks.reconstruction.rays import observed_points
-from posenet_ros.training.landmarks.reconstruction.tracks import Tracks
+from posenet_ros.training.landmarks.reconstruction.projection import observed_points
+from posenet_ros.training.landmarks.reconstruction.tracks import join, Tracks
 from posenet_ros.training.landmarks.reconstruction.triangulation import triangulate, Triangulated
 from posenet_ros.training.landmarks.selection import select_landmarks
 from posenet_ros.training.landmarks.vocabulary import fit_vocabulary, principal_axes
@@ -188,6 +188,18 @@ def test_adjustment_lowers_the_errors_and_reports_the_change(data: Dataset) -> N
     assert pose_change(bad, still).max_m == 0
 
 
+def test_poses_are_drawn_to_the_given_ones(data: Dataset) -> None:
+    exact = observe(data, POINTS, noise_px=0.0)
+    local, given = [one.features for one in exact], cameras_of(data)
+    start = cameras_of(disturbed(data, 0.01, 0.1))
+    found = triangulate(tracks_of(exact), local, start, OPTIONS.triangulation)
+    tight = AdjustmentOptions(sigma_m=1e-5, sigma_deg=1e-4, rounds=2)
+    observed = observed_points(found.tracks, local)
+    _, moved = refine_poses(found, observed, start, given, tight)
+    assert pose_change(given, start).median_m > 0.01
+    assert pose_change(given, moved).max_m < 0.001
+
+
 def test_a_turn_and_a_shift_are_reported() -> None:
     given = Cameras(np.zeros((3, 3)), np.tile(np.eye(3), (3, 1, 1)))
     turned = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
@@ -209,23 +221,30 @@ def tracks_of(views: list[ViewFeatures]) -> Tracks:
     return tracks.subset(np.flatnonzero(tracks.lengths >= 2))
 
 
-def test_the_budget_keeps_the_longest_tracks_of_each_view() -> None:
+def test_the_longest_tracks_are_kept_and_the_exacter_ones_of_a_length() -> None:
     lengths = [2, 4, 3, 2, 4]
     views = np.concatenate([[0, 1], [0, 1, 2, 3], [0, 1, 2], [3, 4], [0, 1, 2, 3]])
     starts = np.cumsum([0, *lengths])
     errors = np.repeat([0.1, 0.2, 0.1, 0.1, 0.1], lengths)
     found = Triangulated(np.zeros((5, 3)), Tracks(views, np.zeros(len(views), int), starts),
                          errors)
-    assert select_landmarks(found, 5, 1).tolist() == [3, 4], 'the exacter one of the same length'
-    assert select_landmarks(found, 5, 2).tolist() == [1, 3, 4]
-    assert select_landmarks(found, 5, 9).tolist() == [0, 1, 2, 3, 4]
+    assert [select_landmarks(found, 5, most).tolist() for most in (1, 2, 3, 5, 9)] == [
+        [4], [1, 4], [1, 2, 4], [0, 1, 2, 3, 4], [0, 1, 2, 3, 4]]
 
 
-def test_every_view_gets_its_budget(data: Dataset, views: list[ViewFeatures]) -> None:
-    few = map_dataset(data, replace(OPTIONS, landmarks_of_view=40), views).landmark_map
-    counts = np.diff(few.starts)
-    assert counts.min() >= 40
-    assert len(few.points_m) < 150
+def test_a_view_of_short_tracks_gets_as_many_as_one_of_long_ones(
+        data: Dataset, views: list[ViewFeatures]) -> None:
+    long = Tracks(np.tile(np.arange(6), 300), np.zeros(1800, int), np.arange(301) * 6)
+    short = Tracks(np.tile([6, 7], 300), np.zeros(600, int), np.arange(301) * 2)
+    both = join([long, short])
+    found = Triangulated(np.zeros((600, 3)), both, np.zeros(len(both.views)))
+    chosen = select_landmarks(found, 8, 200)
+    assert len(chosen) == 200
+    assert (chosen >= 300).sum() == 100
+    few = map_dataset(data, replace(OPTIONS, landmarks_of_view=5, kept_landmarks=50), views)
+    counts = np.diff(few.landmark_map.starts)
+    assert len(few.landmark_map.points_m) == 120
+    assert counts.min() > 0.5 * counts.mean()
 
 
 def test_global_descriptors_find_the_views_near_an_image(
@@ -244,10 +263,10 @@ def test_global_descriptors_find_the_views_near_an_image(
 
 def test_the_size_of_a_vocabulary_is_bounded(views: list[ViewFeatures]) -> None:
     local = [one.features for one in views]
-    small = fit_vocabulary(local, VocabularyOptions(words=4, size=7))
+    small = fit_vocabulary(local, VocabularyOptions(visual_words=4, size=7))
     assert (small.centres.shape, small.projection.shape) == ((4, 128), (512, 7))
     assert small.projection.dtype == np.float16
-    again = fit_vocabulary(local, VocabularyOptions(words=4, size=7))
+    again = fit_vocabulary(local, VocabularyOptions(visual_words=4, size=7))
     assert np.array_equal(small.projection, again.projection)
     with pytest.raises(InputError, match=r'at least 64 features of the images\. Received: 3'):
         fit_vocabulary([local[0]._replace(descriptors=local[0].descriptors[:3])],

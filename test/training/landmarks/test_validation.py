@@ -46,6 +46,7 @@ def test_no_image_is_localised_by_a_map_that_knows_it(
     original = validation.LandmarkLocaliser
 
     class Spy(original):  # type: ignore[misc, valid-type]
+
         def __init__(self, landmark_map: LandmarkMap, **options: float) -> None:
             super().__init__(landmark_map, **options)
             self.known = landmark_map

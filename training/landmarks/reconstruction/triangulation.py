@@ -11,7 +11,7 @@ from posenet_ros.arrays import Floats
 from posenet_ros.landmarks.features import Features
 from posenet_ros.training.landmarks.options import TriangulationOptions
 from posenet_ros.training.landmarks.reconstruction.pairs import Cameras
-from posenet_ros.training.landmarks.reconstruction.rays import (
+from posenet_ros.training.landmarks.reconstruction.projection import (
     MIN_DEPTH,
     observed_points,
     projection_jacobian,

@@ -29,7 +29,7 @@ class Rays(NamedTuple):
     rotations: Floats
 
     def directions(self, chosen: NDArray[np.intp]) -> Floats:
-        """Return the unit directions (K, 3) of some rays in the map."""
+        """Return the unit vectors along some rays in the map, (K, 3)."""
         points = self.points_normalized[chosen]
         rays = np.einsum('nij,nj->ni', self.rotations[chosen],
                          np.column_stack([points, np.ones(len(points))]))
@@ -41,7 +41,12 @@ class Rays(NamedTuple):
             'nji,nj->ni', self.rotations, points_m - self.centres_m), np.float64)
 
     def errors(self, points_m: Floats) -> Floats:
-        """Return the reprojection errors (O,) of points (O, 3), normalised image coordinates."""
+        """
+        Compute reprojection errors.
+
+        :param points_m: (O, 3) a point for each ray.
+        :returns: (O,) normalised image coordinates; BEHIND for a point behind its camera.
+        """
         seen = self.in_camera(points_m)
         front = seen[:, 2] > MIN_DEPTH
         depths = np.where(front, seen[:, 2], 1.0)[:, np.newaxis]
