@@ -119,6 +119,8 @@ def test_a_rotation_is_told_from_a_walk() -> None:
         with pytest.raises(InputError, match='it only turned'):
             checks.check_translation(all_pairs(4), PointFeatures(spin), initial)
         checks.check_translation(all_pairs(4), PointFeatures(sideways(4)), initial)
+    short = PointFeatures(sideways(4, -0.2, 0.2))
+    checks.check_translation(all_pairs(4), short, GIVEN)
     rays = POINTS[:, :2] / POINTS[:, 2:]
     assert rotation_errors([(rays, rays)])[0] < 1e-9
 

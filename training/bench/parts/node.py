@@ -27,8 +27,7 @@ from posenet_ros.errors import InputError, PoseNetError
 from posenet_ros.imaging.decoding import Frame
 from posenet_ros.imaging.files import read_image
 from posenet_ros.inference.artifact import load
-from posenet_ros.localisation.camera_relocaliser import has_landmarks
-from posenet_ros.localisation.factory import make_relocaliser, RelocaliserOptions
+from posenet_ros.localisation.factory import has_landmarks, make_relocaliser, RelocaliserOptions
 from posenet_ros.localisation.pipeline import localise
 from posenet_ros.training.bench.parts.live import Cameras, START_TIMEOUT_S, STOP_TIMEOUT_S
 from posenet_ros.training.bench.parts.node_watch import (

@@ -10,14 +10,14 @@ from posenet_ros.arrays import Floats
 from posenet_ros.errors import PoseNetError
 from posenet_ros.evaluation.metrics.pose_errors import ByUnit
 from posenet_ros.evaluation.report.build import build_report, Evaluation
-from posenet_ros.evaluation.report.tables import text_table
+from posenet_ros.evaluation.report.tables import length, text_table
 from posenet_ros.geometry.lie import rotation_angle_rad
 from posenet_ros.geometry.similarity import Similarity
 from posenet_ros.inference.artifact import LANDMARKS_FILE
 from posenet_ros.landmarks import landmark_file
 from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.metric.robust import robust_umeyama
-from posenet_ros.training.pipelines.demo.results import angle, length
+from posenet_ros.training.pipelines.demo.results import angle
 
 MAX_MEDIAN = ByUnit(0.02, 0.1)  # of the live node's poses, metres and degrees
 MAX_SCALE_ERROR = 0.01
