@@ -19,14 +19,13 @@ from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
 from helpers import CAMERA, ROOT, tiny_artifact
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
+from map_helpers import make_wall_map_by_view, read_wall
 import numpy as np
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.inference import artifact as artifacts
 from posenet_ros.landmarks import landmark_file
 from posenet_ros.ros_data.messages import set_stamp
-from posenet_ros.training.data.datasets import read_dataset
-from posenet_ros.training.landmarks.mapping import detect_all, triangulate_all, view_set
 import pytest
 from rcl_interfaces.srv import SetParameters
 import rclpy
@@ -83,9 +82,9 @@ def write_wall_model(model: Path, data: Path) -> tuple[Path, dict[str, Pose]]:
     """
     poses = write_wall_dataset(data, camera=LARGE_CAMERA)
     loaded = artifacts.load(write_mean_colour_model(model, LARGE_CAMERA))
-    seen = read_dataset(data, 'train', None)
-    found = triangulate_all(seen, detect_all(seen), view_set(seen))
-    landmark_file.save(found, model / artifacts.LANDMARKS_FILE)
+    train = {name: pose for name, pose in poses.items() if not name.startswith('seq4')}
+    landmark_file.save(make_wall_map_by_view(read_wall(data, train)),
+                       model / artifacts.LANDMARKS_FILE)
     calibration = replace(loaded.calibration, refined_scale=(1.0,) * 6)
     artifacts.save(replace(loaded, calibration=calibration), model)
     return model, {name: pose for name, pose in poses.items() if name.startswith('seq4')}

@@ -24,8 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line."""
     options = parser().parse_args(argv)
     import_keras()
-    from posenet_ros.training.landmarks.add_to_model import add_landmarks
-    about = add_landmarks(options.model, options.data, options.out, force=options.force)
+    from posenet_ros.training.landmarks.add_to_model import copy_with_landmarks
+    about = copy_with_landmarks(options.model, options.data, options.out, force=options.force)
     print(f'{about}; model in {options.out}')
     return 0
 

@@ -67,12 +67,13 @@ class MappedDataset:
     """
     A landmark map, and what was found while it was made.
 
-    :param features: of the images, for validation.
-    :param poses: of the dataset, moved where they were refined.
+    :param features: of the images; `matches` of pairs of them, within the wide tolerance.
+    :param dataset: the images, with the poses moved where they were refined.
     """
 
     landmark_map: LandmarkMap
     features: Sequence[ViewFeatures]
+    matches: Sequence[PairMatches]
     dataset: Dataset
     check: PoseCheck
 
@@ -114,7 +115,8 @@ def map_matches(dataset: Dataset, features: Sequence[ViewFeatures],
         found, cameras = _refine(local, matches, given, options)
         check = replace(check, change=pose_change(given, cameras))
         dataset = _with_poses(dataset, cameras)
-    return MappedDataset(make_map(dataset, features, found, options), features, dataset, check)
+    landmark_map = make_map(dataset, features, found, options)
+    return MappedDataset(landmark_map, features, matches, dataset, check)
 
 
 def check_poses(dataset: Dataset, features: Sequence[Features], matches: Sequence[PairMatches],
@@ -169,9 +171,7 @@ def _triangulate(features: Sequence[Features], matches: Sequence[PairMatches], c
 
 def _refine(features: Sequence[Features], matches: Sequence[PairMatches], cameras: Cameras,
             options: MappingOptions) -> tuple[Triangulated, Cameras]:
-    """
-    Refine the poses by the tracks within the wide tolerance, then by those that the new poses admit.
-    """
+    """Refine the poses by tracks within the wide tolerance, then by those that they admit."""
     given = cameras
     for wide in (True, False):
         found = _triangulate(features, matches, cameras, options, wide=wide)

@@ -74,10 +74,10 @@ class TriangulationOptions:
 class AdjustmentOptions:
     """Settings of :func:`posenet_ros.training.landmarks.bundle_adjustment.refine_poses`."""
 
-    # standard deviations of the given poses, as odometry and phones have them; smaller ones hold
-    # the poses where they are
-    sigma_m: float = 0.1
-    sigma_deg: float = 1.0
+    # standard deviations of the given poses, as odometry and phones have them; twice as much is
+    # 5 % less exact, smaller ones hold the poses where they are
+    sigma_m: float = 0.05
+    sigma_deg: float = 0.3
     # standard deviation of a keypoint, also the width of Cauchy's loss
     sigma: float = pixels(0.5)
     # turns: all cameras, then all landmarks
@@ -107,6 +107,27 @@ class VocabularyOptions:
 
 
 @dataclass(frozen=True)
+class ValidationOptions:
+    """Settings of :func:`posenet_ros.training.landmarks.validation.calibrate_map`."""
+
+    # walks that are held out one after another, each by a map of its own: seconds for each
+    max_walks: int = 3
+    # images that are localised, of all walks together
+    max_images: int = 240
+    # where there is one walk: blocks that are held out of it, and their proportion of its images
+    blocks: int = 5
+    held_out_proportion: float = 0.2
+    # poses to fit the sigma scales to
+    min_localised: int = 10
+    # sigma scale with fewer poses: of the scenes that were tried, 1 to 2
+    fallback_scale: float = 2.0
+    # candidates for the power of the pose residual ratio
+    powers: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
+    # by which a power has to be better than none; 2 % are by chance
+    min_standard_errors: float = 1.0
+
+
+@dataclass(frozen=True)
 class MappingOptions:
     """
     Settings of :func:`posenet_ros.training.landmarks.mapping.map_dataset`.
@@ -120,6 +141,7 @@ class MappingOptions:
     triangulation: TriangulationOptions = field(default_factory=TriangulationOptions)
     adjustment: AdjustmentOptions = field(default_factory=AdjustmentOptions)
     vocabulary: VocabularyOptions = field(default_factory=VocabularyOptions)
+    validation: ValidationOptions = field(default_factory=ValidationOptions)
     refine_poses: bool = False
     # landmarks that each view keeps, the longest tracks first; 150 are less exact, 500 hardly more
     landmarks_of_view: int = 300

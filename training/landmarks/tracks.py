@@ -103,8 +103,10 @@ def make_tracks(counts: Sequence[int], matches: Sequence[PairMatches]) -> Tracks
     edges = np.concatenate([none, *(
         one.keypoints + offsets[[one.first, one.second]] for one in matches)])
     labels = connected_components(int(offsets[-1]), *edges.T)
-    nodes = np.unique(edges)
+    matched = np.zeros(offsets[-1], bool)
+    matched[edges] = True
+    nodes = np.flatnonzero(matched)
     nodes = nodes[np.argsort(labels[nodes], kind='stable')]
-    starts = np.unique(labels[nodes], return_index=True)[1]
+    starts = np.flatnonzero(np.diff(labels[nodes], prepend=-1))
     views = np.searchsorted(offsets, nodes, side='right') - 1
     return Tracks(views, nodes - offsets[views], np.append(starts, len(nodes)))

@@ -1,41 +1,160 @@
-"""Validate landmark poses by leave-one-out, and calibrate their covariance."""
+"""Localise images by maps that do not know their walk, and calibrate the poses by it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from itertools import pairwise
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
+from posenet_ros.errors import InputError
 from posenet_ros.geometry.lie import pose_difference
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.imaging.files import read_image
-from posenet_ros.inference.calibration import Calibration
-from posenet_ros.inference.prediction import Prediction
 from posenet_ros.landmarks.absolute_pose import AbsolutePose
-from posenet_ros.landmarks.features import detect, detection_size, Features
 from posenet_ros.landmarks.landmark_map import LandmarkMap
 from posenet_ros.landmarks.localiser import LandmarkLocaliser
-from posenet_ros.training.data.augment import Augmenter
 from posenet_ros.training.data.datasets import Dataset
-from posenet_ros.training.data.view_pairs import matching_views, ViewSet
 from posenet_ros.training.fitting.calibration import fit_score_power, fit_sigma_scales
-from posenet_ros.training.fitting.presets import Preset
-from posenet_ros.training.landmarks.triangulation import triangulate_view
+from posenet_ros.training.landmarks.mapping import map_matches, MappedDataset
+from posenet_ros.training.landmarks.options import MappingOptions, ValidationOptions
+from posenet_ros.training.landmarks.verified_matches import PairMatches
 from posenet_ros.uncertainty.covariance import sigma_factor
 from posenet_ros.utils.parallel import ordered_map
 from posenet_ros.utils.progress import progress
 
-MIN_LOCALISED = 10  # poses to fit the sigma scales to
-MAX_LEFT_OUT = 300  # images of leave-one-out
-MAX_ACROSS = 200  # images of leave-one-sequence-out, over all sequences
-POWERS = tuple(np.arange(0, 2.25, 0.25).tolist())
-MIN_STANDARD_ERRORS = 1.0  # by which a power has to be better than none; 2 % are by chance
-FALLBACK_SCALE = 2.0  # sigma scale with fewer poses: of the scenes that were tried, 1 to 2
+Indices = NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOutPoses:
+    """
+    Poses of images by maps without their walk.
+
+    :param views: (N,) index of each image; `folds` (N,) of the map that did not know it.
+    :param rows: (N, 2, 6) as of :func:`residual_and_sigma`, NaN without a pose.
+    """
+
+    views: Indices
+    folds: Indices
+    rows: Floats
+
+    @property
+    def localised(self) -> NDArray[np.bool_]:
+        """(N,) mask of the images that have a pose."""
+        return np.asarray(np.isfinite(self.rows[:, 0, 0]))
+
+    def summary(self) -> dict[str, Any]:
+        """Summarise them for the provenance."""
+        sizes_m = np.linalg.norm(self.rows[self.localised, 0, :3], axis=1)
+        return {'held_out': len(self.views), 'held_out_localised': int(self.localised.sum()),
+                'held_out_position_m': float(np.median(sizes_m)) if len(sizes_m) else None}
+
+
+@dataclass(frozen=True, eq=False)
+class CalibratedMap:
+    """
+    A map whose poses have calibrated covariances.
+
+    :param landmark_map: with the pose residual ratios of the images that were held out.
+    :param sigma_scales: (6,) `refined_scale` of a Calibration; `residual_power` its misfit_power.
+    """
+
+    landmark_map: LandmarkMap
+    sigma_scales: tuple[float, ...]
+    residual_power: float
+    held_out: HeldOutPoses
+
+
+def calibrate_map(mapped: MappedDataset, options: MappingOptions | None = None) -> CalibratedMap:
+    """
+    Calibrate the poses found in a map on images whose walk is left out of it.
+
+    Left out are whole walks, one after another; where there is one walk alone, or too few images
+    of a walk are localised by the others, blocks of images.
+    """
+    options = options or MappingOptions()
+    settings = options.validation
+    held_out = localise_held_out(mapped, walks(mapped.dataset, settings), options)
+    if held_out.localised.sum() < settings.min_localised:
+        held_out = localise_held_out(mapped, [blocks(len(mapped.features), settings)], options)
+    ratios = pose_residual_ratios(held_out, len(mapped.features))
+    landmark_map = replace(mapped.landmark_map, views=replace(
+        mapped.landmark_map.views, pose_residual_ratios=ratios))
+    power, factors = fit_residual_power(held_out, landmark_map, settings)
+    residuals = normalised_residuals(held_out) / factors[:, np.newaxis]
+    scales = (settings.fallback_scale,) * 6
+    if len(residuals) >= settings.min_localised:
+        scales = fit_sigma_scales(residuals, heavy_tails=True)
+    return CalibratedMap(landmark_map, scales, power, held_out)
+
+
+def walks(dataset: Dataset, options: ValidationOptions) -> list[Indices]:
+    """Choose walks to hold out, evenly by name: the indices of the images of each."""
+    sequences = np.array([s.sequence for s in dataset.samples])
+    names = np.unique(sequences)
+    if len(names) < 2:
+        return []
+    chosen = np.unique(np.linspace(0, len(names) - 1, options.max_walks).round().astype(int))
+    return [np.flatnonzero(sequences == name) for name in names[chosen]]
+
+
+def blocks(count: int, options: ValidationOptions) -> Indices:
+    """Choose evenly spaced blocks of `count` images to hold out: their indices."""
+    place = np.arange(count) * options.blocks / max(count, 1) % 1  # within its part, 0 to 1
+    return np.flatnonzero(np.abs(place - 0.5) < options.held_out_proportion / 2)
+
+
+def localise_held_out(mapped: MappedDataset, folds: Sequence[Indices],
+                      options: MappingOptions) -> HeldOutPoses:
+    """
+    Localise images by a map of all images but those of their fold, with a progress bar.
+
+    Nothing of that map knows them: neither landmarks, nor mean descriptors, nor the vocabulary.
+    (Poses that were refined are those of all images together.)
+
+    :param folds: indices of the images that are held out together.
+    """
+    parts, views, numbers = [np.empty((0, 2, 6))], [np.empty(0, np.intp)], []
+    most = -(-options.validation.max_images // max(len(folds), 1))
+    for number, held in enumerate(folds):
+        try:
+            landmark_map = map_without(mapped, held, options)
+        except InputError:  # the other images have too few landmarks
+            continue
+        chosen = held[::-(-len(held) // most)]
+        parts.append(_localise(mapped, chosen, landmark_map))
+        views.append(chosen)
+        numbers += [number] * len(chosen)
+    return HeldOutPoses(np.concatenate(views), np.array(numbers, np.intp), np.concatenate(parts))
+
+
+def map_without(mapped: MappedDataset, held: Indices, options: MappingOptions) -> LandmarkMap:
+    """
+    Make the map of all images but the held-out ones, of matches among these alone.
+
+    :raises InputError: on too few landmarks.
+    """
+    kept = np.setdiff1d(np.arange(len(mapped.features)), held)
+    new = np.full(len(mapped.features), -1)
+    new[kept] = np.arange(len(kept))
+    matches = [PairMatches(int(new[one.first]), int(new[one.second]), one.keypoints)
+               for one in mapped.matches if new[one.first] >= 0 and new[one.second] >= 0]
+    return map_matches(mapped.dataset.subset(kept), [mapped.features[i] for i in kept], matches,
+                       replace(options, refine_poses=False)).landmark_map
+
+
+def _localise(mapped: MappedDataset, views: Indices, landmark_map: LandmarkMap) -> Floats:
+    localiser = LandmarkLocaliser(landmark_map)
+
+    def one(view: int) -> Floats:
+        found = localiser.localise(mapped.features[view].features)
+        return residual_and_sigma(found, mapped.dataset.samples[view].map_from_camera)
+
+    return np.reshape(list(progress(
+        ordered_map(one, views.tolist()), len(views), 'image', 'images of walks held out')),
+        (-1, 2, 6))
 
 
 def residual_and_sigma(estimate: AbsolutePose | None, truth: Pose) -> Floats:
@@ -46,146 +165,44 @@ def residual_and_sigma(estimate: AbsolutePose | None, truth: Pose) -> Floats:
                      np.sqrt(np.diag(estimate.covariance))])
 
 
-def is_localised(rows: Floats) -> NDArray[np.bool_]:
-    """Return a mask (N,) of the (N, 2, 6) rows that have a pose."""
-    return np.isfinite(rows[:, 0, 0])
+def normalised_residuals(held_out: HeldOutPoses) -> Floats:
+    """Divide the errors of the localised images by their sigmas, (K, 6)."""
+    known = held_out.rows[held_out.localised]
+    return np.asarray(known[:, 0] / known[:, 1], np.float64)
 
 
-def normalised_residuals(rows: Floats) -> Floats:
-    """Divide the errors of the localised rows by their sigmas, (K, 6)."""
-    known = rows[is_localised(rows)]
-    return known[:, 0] / known[:, 1]
-
-
-def localisation_errors(localiser: LandmarkLocaliser, priors: Prediction, dataset: Dataset,
-                        features: Sequence[Features]) -> Floats:
+def pose_residual_ratios(held_out: HeldOutPoses, count: int) -> NDArray[np.float32]:
     """
-    Localise the images of a dataset by landmarks.
+    Compute the pose residual ratios of the images that were held out.
 
-    :param priors: the network's predictions, from which the views are retrieved.
-    :param features: of the images.
-    :returns: (N, 2, 6) as of :func:`residual_and_sigma`.
+    :param count: number V of views.
+    :returns: (V,) with a median of 1; NaN where unknown.
     """
-    def one(index: int) -> Floats:
-        estimate = localiser.localise(
-            features[index], Pose(priors.position_m[index], priors.quat_xyzw[index]),
-            None if priors.descriptor is None else priors.descriptor[index])
-        return residual_and_sigma(estimate, dataset.samples[index].map_from_camera)
-
-    return np.reshape(list(ordered_map(one, range(len(features)))), (-1, 2, 6))
+    ratios = np.full(count, np.nan, np.float32)
+    sizes = np.sqrt(np.mean(np.square(normalised_residuals(held_out)), axis=1))
+    if len(sizes):
+        ratios[held_out.views[held_out.localised]] = sizes / np.median(sizes)
+    return ratios
 
 
-def with_views(landmarks: LandmarkMap,
-               seen: Mapping[int, tuple[NDArray[np.float32], NDArray[np.uint8]]]) -> LandmarkMap:
-    """Replace the landmarks (K, 3), metres, and descriptors of some views."""
-    points, descriptors = zip(*(
-        seen.get(i, (landmarks.points_m[start:end], landmarks.descriptors[start:end]))
-        for i, (start, end) in enumerate(pairwise(landmarks.starts))), strict=True)
-    starts, count = np.cumsum([0, *map(len, points)]).astype(np.int32), sum(map(len, points))
-    return replace(landmarks, points_m=np.concatenate(points), starts=starts,
-                   descriptors=np.concatenate(descriptors), seen=np.arange(count, dtype=np.int32))
-
-
-def leave_one_out(landmarks: LandmarkMap, features: Sequence[Features], cameras: ViewSet) -> Floats:
+def fit_residual_power(held_out: HeldOutPoses, landmark_map: LandmarkMap,
+                       options: ValidationOptions) -> tuple[float, Floats]:
     """
-    Localise each training image by the landmarks of all others, with a progress bar.
+    Fit the power of the pose residual ratio in the sigmas.
 
-    Landmarks that the image helped to triangulate are triangulated without it: else they would
-    fit its own rays and pose, and its error would be underestimated.
+    The ratio of an image is predicted from those of the views near it that are not of its fold.
 
-    :param features: of the images; `cameras` their view set.
-    :returns: (V, 2, 6) from :func:`residual_and_sigma`; NaN beyond MAX_LEFT_OUT images.
+    :param landmark_map: with the ratios.
+    :returns: the power, 0 unless another is significantly better; the factors (K,) of the sigmas
+        of the localised images.
     """
-    count = len(features)
-    helped = [matching_views(view, cameras) for view in range(count)]
-    rows = np.full((count, 2, 6), np.nan)
-    chosen = range(0, count, -(-count // MAX_LEFT_OUT))
-
-    def one(view: int) -> Floats:
-        others = with_views(landmarks, {i: triangulate_view(i, features, cameras, hidden=view)
-                                        for i in range(count) if view in helped[i]})
-        truth = landmarks.views.pose(view)
-        found = LandmarkLocaliser(others).localise(features[view], truth, exclude=[view])
-        return residual_and_sigma(found, truth)
-
-    rows[chosen] = list(progress(
-        ordered_map(one, chosen), len(chosen), 'image', 'landmarks, each image left out'))
-    return rows
-
-
-def fit_residual_ratios(landmarks: LandmarkMap, rows: Floats) -> tuple[LandmarkMap, float, Floats]:
-    """
-    Fit the pose residual ratio of each view, and its power in the sigmas.
-
-    :param rows: (V, 2, 6) from :func:`leave_one_out`.
-    :returns: the landmarks with their ratios; the power of the ratio, predicted from neighbouring
-        views, that explains the errors best; the rows with the sigmas that follow.
-    """
-    known: list[int] = np.flatnonzero(is_localised(rows)).tolist()
-    if len(known) < MIN_LOCALISED:
-        return landmarks, 0.0, rows
-    sizes = np.full(len(rows), np.nan)
-    sizes[known] = np.sqrt(np.mean(np.square(normalised_residuals(rows)), axis=1))
-    ratios = (sizes / np.median(sizes[known])).astype(np.float32)
-    landmarks = replace(landmarks, views=replace(
-        landmarks.views, pose_residual_ratios=ratios))
-    localiser = LandmarkLocaliser(landmarks)
-    scores = np.array([localiser.pose_residual_ratio(landmarks.views.pose(view), exclude=[view])
-                       for view in known])
-    power = fit_score_power(rows[known, 0], rows[known, 1], scores, POWERS, MIN_STANDARD_ERRORS)
-    rows = rows.copy()
-    rows[known, 1] *= sigma_factor(scores, power)[:, np.newaxis]
-    return landmarks, power, rows
-
-
-def leave_one_sequence_out(landmarks: LandmarkMap, power: float, kept: Dataset,
-                           features: Sequence[Features]) -> Floats:
-    """
-    Localise the images of each training sequence by the landmarks of the other sequences.
-
-    :param landmarks: the landmarks of `kept`; `features` of its images.
-    :param power: of the pose residual ratio.
-    :returns: (N, 2, 6) from :func:`residual_and_sigma`; empty with a single sequence.
-    """
-    sequences = np.array([s.sequence for s in kept.samples])
-    parts = [np.empty((0, 2, 6))]
-    for sequence in np.unique(sequences):
-        others = np.flatnonzero(sequences != sequence)
-        own = np.flatnonzero(sequences == sequence)
-        if len(others):
-            chosen = own[::-(-len(sequences) // MAX_ACROSS)]
-            part = kept.subset(chosen)
-            parts.append(localisation_errors(
-                LandmarkLocaliser(landmarks.select_views(others), pose_residual_power=power),
-                Prediction(part.positions_m, part.quats_xyzw), part,
-                [features[i] for i in chosen]))
-    return np.concatenate(parts)
-
-
-def augmented_features(dataset: Dataset, preset: Preset) -> list[Features]:
-    """Detect the features of all images with the appearance augmentation of the training."""
-    camera = dataset.camera.scaled(*detection_size(*dataset.camera.size))
-    augmenter = Augmenter(preset.augmentation, camera, camera, preset.seed)
-
-    def one(index: int) -> Features:
-        image = cv2.resize(read_image(dataset.samples[index].path), camera.size,
-                           interpolation=cv2.INTER_AREA)
-        rng = np.random.default_rng([preset.seed, index])
-        return detect(augmenter.appearance(np.asarray(image, np.uint8), rng), camera)
-
-    return list(ordered_map(one, range(len(dataset.samples))))
-
-
-def calibrate_localiser(calibration: Calibration, power: float, rows: Mapping[str, Floats],
-                        ) -> tuple[Calibration, dict[str, Any]]:
-    """
-    Complete the calibration with the sigma scales of landmark poses; count the localised images.
-
-    :param power: of the pose residual ratio.
-    :param rows: (N, 2, 6) from :func:`residual_and_sigma`, by the name of the validation.
-    """
-    residuals = np.concatenate([normalised_residuals(part) for part in rows.values()])
-    scales = (fit_sigma_scales(residuals, heavy_tails=True) if len(residuals) >= MIN_LOCALISED
-              else (FALLBACK_SCALE,) * 6)
-    return replace(calibration, refined_scale=scales, misfit_power=power), {
-        f'{name}_refined': int(is_localised(part).sum()) for name, part in rows.items()}
+    known = np.flatnonzero(held_out.localised)
+    if len(known) < options.min_localised:
+        return 0.0, np.ones(len(known))
+    localiser = LandmarkLocaliser(landmark_map)
+    scores = np.array([localiser.pose_residual_ratio(
+        landmark_map.views.pose(held_out.views[i]),
+        exclude=held_out.views[held_out.folds == held_out.folds[i]].tolist()) for i in known])
+    power = fit_score_power(held_out.rows[known, 0], held_out.rows[known, 1], scores,
+                            options.powers, options.min_standard_errors)
+    return power, np.asarray(sigma_factor(scores, power), np.float64)

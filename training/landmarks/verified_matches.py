@@ -114,8 +114,8 @@ def essential_matrix(cameras: Cameras, first: int, second: int) -> Floats:
     rotation = cameras.rotations[second].T @ cameras.rotations[first]
     step = cameras.positions_m[first] - cameras.positions_m[second]
     length = np.linalg.norm(step)
-    direction = cameras.rotations[second].T @ (step / length if length else step)
-    return np.asarray(np.cross(np.eye(3), direction).T @ rotation, np.float64)
+    x, y, z = cameras.rotations[second].T @ (step / length if length else step)
+    return np.asarray(np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]]) @ rotation, np.float64)
 
 
 def epipolar_errors(points: Floats, others: Floats, essential: Floats) -> Floats:

@@ -59,6 +59,7 @@ class RobustnessBench:
 
     def __init__(self, artifact: LoadedArtifact, engine: str, settings: Sequence[str],
                  limit_m: float) -> None:
+        artifact.require_network('posenet robustness')
         self._relocaliser = make_relocaliser(artifact, RelocaliserOptions(engine)).relocaliser
         self._gate = Gate(gate_config(settings, NODE_DEFAULTS), artifact.scene)
         self.artifact, self.limit_m = artifact, limit_m

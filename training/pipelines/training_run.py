@@ -35,7 +35,7 @@ from posenet_ros.training.fitting.member import make_members, Member
 from posenet_ros.training.fitting.model_folder import make_artifact, make_provenance, median_errors
 from posenet_ros.training.fitting.network_setup import network_config
 from posenet_ros.training.fitting.presets import load_preset, Preset
-from posenet_ros.training.landmarks import mapping
+from posenet_ros.training.landmarks import add_to_model
 from posenet_ros.training.pipelines.training_work import (
     has_checkpoint,
     prepare_work,
@@ -120,7 +120,8 @@ class Training:
     def _add_landmarks(self, folder: Path) -> None:
         """Write the landmark map into the model folder, where the images allow one."""
         try:
-            _say(mapping.summary_line(mapping.add_landmarks(load(folder), self.dataset, folder)))
+            about = add_to_model.add_landmarks(load(folder), self.dataset, folder)
+            _say(add_to_model.summary_line(about))
         except InputError as error:
             _say(f'no landmarks: {error}')
 

@@ -9,7 +9,7 @@ import tempfile
 from posenet_ros.inference.artifact import LANDMARKS_FILE, load, WEIGHTS_FILE
 from posenet_ros.training.export.litert import load_network
 from posenet_ros.training.fitting.model_folder import load_with_dataset
-from posenet_ros.training.landmarks import mapping
+from posenet_ros.training.landmarks.add_to_model import add_landmarks
 from posenet_ros.training.uncertainty.fit import fit_uncertainty, summary_line
 from posenet_ros.training.uncertainty.rewrite import load_calibration_data, rewrite_model_folder
 from posenet_ros.utils.atomic_folder import check_new, new_folder
@@ -34,5 +34,5 @@ def add_uncertainty(model: Path, data: Path, out: Path, *, force: bool) -> str:
     with new_folder(out, force=force) as folder:
         rewrite_model_folder(loaded, fitted, images, folder)
         if (loaded.folder / LANDMARKS_FILE).is_file():  # retrieval uses the new descriptors
-            mapping.add_landmarks(load(folder), dataset, folder)
+            add_landmarks(load(folder), dataset, folder)
     return summary_line(fitted.about)

@@ -1,0 +1,131 @@
+"""Maps of joined landmarks for tests: of a textured wall, whose landmarks are where it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from posenet_ros.geometry.pose import Pose
+from posenet_ros.imaging.files import read_image
+from posenet_ros.inference import artifact as artifacts
+from posenet_ros.inference.map_artifact import make_map_artifact
+from posenet_ros.inference.map_frame import Scale
+from posenet_ros.landmarks.features import detect, Features
+from posenet_ros.landmarks.landmark_file import save
+from posenet_ros.landmarks.landmark_map import LandmarkMap, per_view_map, Views, Vocabulary
+from posenet_ros.landmarks.matching import unit_rows
+from posenet_ros.landmarks.vlad import global_descriptor
+from training_helpers import LARGE_CAMERA, WALL_M, write_wall_dataset
+
+CELL_M = 0.08  # features of one kind within it are one landmark
+MIN_COSINE = 0.85
+WORDS, DIMENSIONS = 16, 32
+
+
+@dataclass(frozen=True, eq=False)
+class Wall:
+    """The views of a walk along the wall, with their features."""
+
+    poses: dict[str, Pose]
+    features: list[Features]
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.poses)
+
+
+def spots_of(pose: Pose, features: Features) -> np.ndarray:
+    """Return where on the wall the keypoints are, (N, 3)."""
+    rays = np.column_stack([features.points_normalized, np.ones(len(features.descriptors))])
+    rays = rays @ pose.rotation.T
+    depth = (WALL_M - pose.translation_m[1]) / rays[:, 1]
+    return pose.translation_m + depth[:, np.newaxis] * rays
+
+
+def join(wall: Wall) -> list[list[tuple[int, int]]]:
+    """Return the observations (view, keypoint) of each landmark that two views see."""
+    groups: dict[tuple[int, int], list[list[tuple[int, int]]]] = {}
+    for view, (pose, features) in enumerate(zip(wall.poses.values(), wall.features, strict=True)):
+        rows = unit_rows(features.descriptors)
+        for keypoint, spot in enumerate(spots_of(pose, features)):
+            near = groups.setdefault(tuple(np.floor(spot[[0, 2]] / CELL_M).astype(int)), [])
+            for track in near:
+                other, there = track[0]
+                alike = rows[keypoint] @ unit_rows(wall.features[other].descriptors[there])
+                if alike > MIN_COSINE and view not in {each for each, _ in track}:
+                    track.append((view, keypoint))
+                    break
+            else:
+                near.append([(view, keypoint)])
+    return [track for near in groups.values() for track in near if len(track) > 1]
+
+
+def vocabulary_of(features: list[Features]) -> Vocabulary:
+    """Return a vocabulary of words by chance, which is good enough for a wall."""
+    rng = np.random.default_rng(0)
+    rows = unit_rows(np.concatenate([each.descriptors for each in features]))
+    size = WORDS * rows.shape[1]
+    return Vocabulary(
+        rows[rng.permutation(len(rows))[:WORDS]], np.zeros(size, np.float32),
+        (rng.normal(size=(size, DIMENSIONS)) / np.sqrt(size)).astype(np.float16))
+
+
+def make_wall_map(wall: Wall) -> LandmarkMap:
+    """Return a map of joined landmarks."""
+    tracks, poses = join(wall), list(wall.poses.values())
+    points = [np.mean([spots_of(poses[v], wall.features[v])[k] for v, k in track], axis=0)
+              for track in tracks]
+    means = unit_rows([np.mean(unit_rows([wall.features[v].descriptors[k] for v, k in track]),
+                               axis=0) for track in tracks])
+    seen = [[i for i, track in enumerate(tracks) if view in {v for v, _ in track}]
+            for view in range(len(poses))]
+    words = vocabulary_of(wall.features)
+    globals_ = np.array([global_descriptor(each.descriptors, words) for each in wall.features])
+    views = Views(tuple(wall.names), tuple(name.split('/')[0] for name in wall.names),
+                  np.array([pose.translation_m for pose in poses]),
+                  np.array([pose.quat_xyzw for pose in poses]), globals_.astype(np.float16),
+                  np.full(len(poses), np.nan, np.float32))
+    colors = np.random.default_rng(1).integers(0, 256, (len(points), 3), np.uint8)
+    return LandmarkMap(
+        views, np.array(points, np.float32), np.round(means * 255).astype(np.uint8), colors,
+        np.cumsum([0, *map(len, seen)]).astype(np.int32), np.concatenate(seen).astype(np.int32),
+        words)
+
+
+def make_wall_map_by_view(wall: Wall) -> LandmarkMap:
+    """Return a map as older model folders have it: each view has landmarks of its own."""
+    poses = list(wall.poses.values())
+    return per_view_map(
+        np.array([pose.translation_m for pose in poses]),
+        np.array([pose.quat_xyzw for pose in poses]),
+        np.concatenate([spots_of(pose, features) for pose, features in zip(
+            poses, wall.features, strict=True)]).astype(np.float32),
+        np.concatenate([features.descriptors for features in wall.features]),
+        np.cumsum([0, *(len(features.descriptors) for features in wall.features)]).astype(
+            np.int32), np.ones(len(poses), np.float32))
+
+
+def read_wall(data: Path, poses: dict[str, Pose]) -> Wall:
+    """Detect the features of the images of a dataset."""
+    return Wall(poses, [detect(read_image(data / name), LARGE_CAMERA) for name in poses])
+
+
+def write_map_model(model: Path, data: Path, scale: Scale | None = None,
+                    ) -> tuple[Path, dict[str, Pose]]:
+    """
+    Write a model folder with a map of a wall and no network.
+
+    :param data: is written, too: the dataset of the wall.
+    :returns: the model folder, and the true poses of the test images by their names.
+    """
+    poses = write_wall_dataset(data, 2, camera=LARGE_CAMERA)
+    train = {name: pose for name, pose in poses.items() if not name.startswith('seq3')}
+    landmark_map = make_wall_map(read_wall(data, train))
+    model.mkdir(parents=True)
+    save(landmark_map, model / artifacts.LANDMARKS_FILE)
+    views = landmark_map.views
+    artifacts.save(make_map_artifact(
+        LARGE_CAMERA, views.names, views.positions_m, views.quats_xyzw, (1.5,) * 6,
+        provenance={'map': {'walks': 2}}, scale=scale), model)
+    return model, {name: pose for name, pose in poses.items() if name.startswith('seq3')}

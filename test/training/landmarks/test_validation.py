@@ -1,0 +1,172 @@
+"""Calibration of landmark poses on images whose walk is left out of the map."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from posenet_ros.landmarks.landmark_map import LandmarkMap
+from posenet_ros.training.data.datasets import Dataset
+from posenet_ros.training.landmarks import validation
+from posenet_ros.training.landmarks.mapping import map_dataset, MappedDataset
+from posenet_ros.training.landmarks.options import MappingOptions, ValidationOptions
+from posenet_ros.training.landmarks.validation import (
+    blocks,
+    calibrate_map,
+    HeldOutPoses,
+    localise_held_out,
+    map_without,
+    walks,
+)
+import pytest
+
+from .scene import disturbed, make_dataset, observe, scene_points
+
+OPTIONS = MappingOptions(min_landmarks=20)
+POINTS = scene_points(300)
+
+
+@pytest.fixture(scope='module')
+def mapped() -> MappedDataset:
+    data = make_dataset(3, 10)
+    return map_dataset(data, OPTIONS, observe(data, POINTS))
+
+
+def poses_with(errors: np.ndarray, sigma: float = 1.0) -> HeldOutPoses:
+    """Return held-out poses with some errors (N, 6)."""
+    rows = np.stack([errors, np.full_like(errors, sigma)], axis=1)
+    return HeldOutPoses(np.arange(len(rows)), np.arange(len(rows)) % 2, rows)
+
+
+def test_no_image_is_localised_by_a_map_that_knows_it(
+        mapped: MappedDataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    known: list[tuple[LandmarkMap, np.ndarray]] = []
+    original = validation.LandmarkLocaliser
+
+    class Spy(original):  # type: ignore[misc, valid-type]
+        def __init__(self, landmark_map: LandmarkMap, **options: float) -> None:
+            super().__init__(landmark_map, **options)
+            self.known = landmark_map
+
+        def localise(self, features, *rest):  # type: ignore[no-untyped-def]
+            known.append((self.known, features.descriptors))
+            return super().localise(features, *rest)
+
+    monkeypatch.setattr(validation, 'LandmarkLocaliser', Spy)
+    calibrated = calibrate_map(mapped, OPTIONS)
+    assert len(known) == len(calibrated.held_out.views) == 30
+    name_of = {id(one.features.descriptors): s for one, s in zip(
+        mapped.features, mapped.dataset.samples, strict=True)}
+    for landmark_map, descriptors in known:
+        sample = name_of[id(descriptors)]
+        assert sample.sequence not in landmark_map.views.sequences
+        assert len(set(landmark_map.views.sequences)) == 2
+
+
+def test_a_map_without_a_walk_does_not_depend_on_its_images(mapped: MappedDataset) -> None:
+    held = walks(mapped.dataset, OPTIONS.validation)[1]
+    plain = map_without(mapped, held, OPTIONS)
+    rng, features = np.random.default_rng(0), list(mapped.features)
+    for i in held:  # other descriptors at other places
+        own = features[i].features
+        features[i] = features[i]._replace(features=own._replace(
+            points_normalized=own.points_normalized + rng.normal(0, 0.01, (1, 2)),
+            descriptors=own.descriptors[::-1].copy()))
+    other = map_without(replace(mapped, features=features), held, OPTIONS)
+    assert np.array_equal(plain.points_m, other.points_m)
+    assert np.array_equal(plain.descriptors, other.descriptors)
+    assert plain.vocabulary is not None
+    assert other.vocabulary is not None
+    assert np.array_equal(plain.vocabulary.centres, other.vocabulary.centres)
+    assert np.array_equal(plain.vocabulary.projection, other.vocabulary.projection)
+
+
+def test_walks_are_held_out_whole_and_evenly(mapped: MappedDataset) -> None:
+    data: Dataset = mapped.dataset
+    folds = walks(data, ValidationOptions(max_walks=2))
+    assert [{data.samples[i].sequence for i in fold} for fold in folds] == [{'seq0'}, {'seq2'}]
+    assert [len(fold) for fold in folds] == [10, 10]
+    assert len(walks(data, ValidationOptions(max_walks=9))) == 3
+    assert walks(data.subset(range(10)), ValidationOptions()) == []
+
+
+def test_blocks_of_a_single_walk_are_held_out(mapped: MappedDataset) -> None:
+    chosen = blocks(100, ValidationOptions())
+    assert len(chosen) == pytest.approx(20, abs=5)
+    assert (np.diff(chosen) > 1).sum() == 4, 'five blocks'
+    data = make_dataset(1, 30)
+    single = map_dataset(data, OPTIONS, observe(data, POINTS))
+    held_out = calibrate_map(single, OPTIONS).held_out
+    assert set(held_out.views) == set(blocks(30, OPTIONS.validation))
+
+
+def test_walks_that_share_nothing_are_validated_by_blocks(mapped: MappedDataset) -> None:
+    data = make_dataset(2, 30)
+    apart = tuple(replace(s, map_from_camera=replace(
+        s.map_from_camera, translation_m=s.map_from_camera.translation_m
+        + (100 * (s.sequence == 'seq1'), 0, 0))) for s in data.samples)
+    data = replace(data, samples=apart)
+    points = np.concatenate([POINTS, POINTS[::2] + (100, 0.5, 0.3)])
+    found = map_dataset(data, OPTIONS, observe(data, points))
+    held_out = calibrate_map(found, OPTIONS).held_out
+    assert set(held_out.views) == set(blocks(60, OPTIONS.validation))
+    assert held_out.localised.mean() > 0.9
+
+
+def test_the_sigma_scales_cover_the_errors(mapped: MappedDataset) -> None:
+    calibrated = calibrate_map(mapped, OPTIONS)
+    assert calibrated.held_out.localised.all()
+    assert 0.1 < min(calibrated.sigma_scales) <= max(calibrated.sigma_scales) < 5
+    bad = map_dataset(disturbed(mapped.dataset, 0.02, 0.2), OPTIONS, mapped.features)
+    larger = calibrate_map(bad, OPTIONS)
+    assert np.mean(larger.sigma_scales) > 1.5 * np.mean(calibrated.sigma_scales)
+    summary = calibrated.held_out.summary()
+    assert summary['held_out'] == summary['held_out_localised'] == 30
+    assert 0 < summary['held_out_position_m'] < 0.02
+
+
+def test_with_few_poses_the_usual_scale_is_taken(
+        mapped: MappedDataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = poses_with(np.ones((OPTIONS.validation.min_localised - 1, 6)))
+    monkeypatch.setattr(validation, 'localise_held_out', lambda *_: few)
+    calibrated = calibrate_map(mapped, OPTIONS)
+    assert calibrated.sigma_scales == (OPTIONS.validation.fallback_scale,) * 6
+    assert calibrated.residual_power == 0
+
+
+def test_images_without_a_pose_count_but_calibrate_nothing() -> None:
+    errors = np.full((20, 6), 0.1)
+    errors[5:] = np.nan
+    held_out = poses_with(errors)
+    assert held_out.summary() == {'held_out': 20, 'held_out_localised': 5,
+                                  'held_out_position_m': pytest.approx(0.1 * np.sqrt(3))}
+    assert len(validation.normalised_residuals(held_out)) == 5
+    ratios = validation.pose_residual_ratios(held_out, 30)
+    assert np.isfinite(ratios).sum() == 5
+
+
+def test_contradicting_poses_enlarge_the_sigmas_there(mapped: MappedDataset) -> None:
+    count = len(mapped.features)
+    left = mapped.dataset.positions_m[:, 0] < 2
+    rng = np.random.default_rng(0)
+    errors = rng.normal(size=(count, 6)) * np.where(left, 5.0, 1.0)[:, np.newaxis]
+    numbers = np.unique([s.sequence for s in mapped.dataset.samples], return_inverse=True)[1]
+    held_out = replace(poses_with(errors), folds=numbers)
+    ratios = validation.pose_residual_ratios(held_out, count)
+    assert np.median(ratios) == pytest.approx(1)
+    assert np.median(ratios[left]) > 3 * np.median(ratios[~left])
+    known = replace(mapped.landmark_map, views=replace(
+        mapped.landmark_map.views, pose_residual_ratios=ratios))
+    power, factors = validation.fit_residual_power(held_out, known, OPTIONS.validation)
+    assert power > 0.4
+    assert np.median(factors[left]) > 2 * np.median(factors[~left])
+    # the ratios of an image's own walk do not count: they are known by the same map
+    own = replace(held_out, folds=np.zeros(count, np.intp))
+    assert validation.fit_residual_power(own, known, OPTIONS.validation)[0] == 0
+
+
+def test_a_fold_whose_rest_has_no_landmarks_is_passed_over(mapped: MappedDataset) -> None:
+    everything = np.arange(len(mapped.features))
+    held_out = localise_held_out(mapped, [everything[1:]], OPTIONS)
+    assert len(held_out.views) == 0
+    assert held_out.summary()['held_out_position_m'] is None
