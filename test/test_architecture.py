@@ -46,11 +46,11 @@ ALLOWED_IN_TRAINING = {
     'bench': {'uncertainty', 'landmarks', 'export', 'fitting', 'data', 'scene'},
     'uncertainty': {'landmarks', 'export', 'fitting', 'data'},
     'landmarks': {'fitting', 'data'},
+    'sfm': {'data'},
     'export': {'fitting', 'data'},
     'fitting': {'data'},
     'scene': {'data'},
     'metric': {'data'},
-    'sfm': {'data'},
     'sources': {'data'},
     'data': set(),
 }

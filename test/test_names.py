@@ -30,6 +30,7 @@ KEPT = {
     'refine',  # parameter of the node and option of the commands
     'keep_features', 'kept_versions',  # keys of the presets
     'misfit_power',  # key of artifact.json
+    'Views',  # of a landmark map: the images that it was made from
 }
 FILES = [f for top in ('posenet_ros', 'training') for f in sorted((ROOT / top).rglob('*.py'))]
 

@@ -17,7 +17,7 @@ from posenet_ros.inference import artifact as artifacts
 from posenet_ros.inference.train_index import TrainIndex
 from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.features import DESCRIPTOR_SIZE
-from posenet_ros.landmarks.landmark_map import LandmarkMap, per_view_map
+from posenet_ros.landmarks.landmark_map import per_view_map
 from posenet_ros.localisation.gate import Verdict
 from training_helpers import CAMERA, PIXELS_PER_M, WALL_M, wall_texture, write_wall_dataset
 

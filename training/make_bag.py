@@ -27,12 +27,17 @@ def parser() -> CommandParser:
     result.add_argument('--data', type=Path, required=True, help='folder of the dataset')
     result.add_argument('--split', choices=SPLITS, default='test', help='default: test')
     result.add_argument('--out', type=Path, required=True, help='folder of the new bag')
-    result.add_argument('--rate', type=positive, default=10.0, metavar='HZ',
-                        help='images per second (default: 10)')
+    result.add_argument('--rate', type=positive, metavar='HZ',
+                        help='images per second (default: 10; with --sensors as recorded)')
     result.add_argument('--pause', type=not_negative, default=1.0, metavar='S',
                         help='seconds between two walks (default: 1)')
     result.add_argument('--storage', choices=BAG_STORAGES, default='mcap',
                         help='format of the bag (default: mcap)')
+    result.add_argument('--walk', metavar='NAME', help='write this walk alone, such as seq1')
+    result.add_argument('--sensors', action='store_true',
+                        help='write what a scene rendered with --sensors, --stereo or --depth has '
+                        'beside the images: /odom, /imu/data_raw, /fix, right and depth images')
+    result.add_argument('--no-poses', action='store_true', help='leave the true poses out')
     result.add_argument('--compressed', action='store_true',
                         help='write JPEG and PNG files as they are')
     result.add_argument('--camera', metavar='FX[,FY,CX,CY[,MODEL][,K1,...]]',

@@ -198,7 +198,8 @@ def _required(network: object) -> tuple[str, ...]:
 def _read_json(file: Path, source: Path) -> dict[str, Any]:
     """Read artifact.json, or the copy of it that `source` is."""
     if not source.is_file():
-        raise InputError(f'{file} is missing: a model folder made by posenet map or train is expected')
+        raise InputError(f'{file} is missing: a model folder made by posenet map or train is '
+                         'expected')
     content = read_json(source)
     if not isinstance(content, dict):
         raise InputError(f'{file} has to hold a mapping. Received: {type(content).__name__}')
@@ -220,7 +221,7 @@ def _check_keys(content: Mapping[str, Any], file: Path) -> None:
     for key, value in content.items():
         if key not in KEYS + OPTIONAL_KEYS:
             raise InputError(f'{file}: unknown key {key!r}')
-        if key == 'format_version' or key == 'network' and value is None:
+        if key == 'format_version' or (key == 'network' and value is None):
             continue
         if not isinstance(value, dict):
             raise InputError(f'{file}: the key {key!r} has to hold a mapping. Received: {value!r}')

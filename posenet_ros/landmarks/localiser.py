@@ -18,10 +18,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
-from posenet_ros.errors import InputError
 from posenet_ros.geometry.lie import pose_difference
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.inference.artifact import LANDMARKS_FILE, LoadedArtifact
 from posenet_ros.landmarks.absolute_pose import (
     AbsolutePose,
     estimate_absolute_pose,
@@ -29,7 +27,6 @@ from posenet_ros.landmarks.absolute_pose import (
     refine_absolute_pose,
 )
 from posenet_ros.landmarks.features import Features
-from posenet_ros.landmarks.landmark_file import load
 from posenet_ros.landmarks.landmark_map import Indices, LandmarkMap
 from posenet_ros.landmarks.matching import match_by_view, match_in_windows, match_joined
 from posenet_ros.landmarks.options import (
@@ -60,18 +57,19 @@ class Localisation(NamedTuple):
 
     :param pose: None when too few landmarks agree.
     :param landmarks: that agree with the pose, or most that agree with any rejected one.
+    :param matched: of which they are.
     """
 
     pose: AbsolutePose | None
     landmarks: int
+    matched: int
 
 
 class LandmarkLocaliser:
     """
     Estimate an image's pose from the landmarks of a place.
 
-    Every method that takes `exclude` leaves views out, with the landmarks that fewer than two
-    others see, for honest validation.
+    Methods that take `exclude` leave views out, with the landmarks that fewer than two others see.
 
     :param landmark_map: of V views.
     :param network_descriptors: (M, D) and `descriptor_views`: as of :class:`ViewIndex`.
@@ -88,6 +86,14 @@ class LandmarkLocaliser:
         self.index = ViewIndex(landmark_map, network_descriptors, descriptor_views, options)
         self.min_inliers = (
             options.min_inliers if landmark_map.joined else options.min_inliers_by_view)
+
+    def why_not(self, found: Localisation) -> str:
+        """Say why an image is not localised."""
+        if found.landmarks < self.min_inliers:
+            return (f'the image matches no place of the map: {found.landmarks} landmarks agree, '
+                    f'{self.min_inliers} are needed')
+        return (f'the image matches no place of the map: only {found.landmarks} of '
+                f'{found.matched} matched landmarks agree')
 
     @property
     def features(self) -> FeatureOptions:
@@ -111,16 +117,16 @@ class LandmarkLocaliser:
         :param descriptor: (D,) the network's descriptor of the image, where there is one.
         :param exclude: views that are not used.
         """
-        most = 0
+        most = Localisation(None, 0, 0)
         for source, views in self._candidate_views(features, guess, descriptor, exclude):
             hypothesis = self._hypothesis(features, views, source, exclude)
             if hypothesis is None:
                 continue
-            most = max(most, len(hypothesis.found.inliers))
-            found = self._verified(features, hypothesis, exclude)
+            found = self._verify(features, hypothesis, exclude)
             if found:
-                return Localisation(self._with_residual_ratio(found, exclude), len(found.inliers))
-        return Localisation(None, most)
+                return _localisation(self._with_residual_ratio(found, exclude), found)
+            most = max(most, _localisation(None, hypothesis.found), key=lambda one: one.landmarks)
+        return most
 
     def pose_residual_ratio(self, pose: Pose, exclude: Indices = ()) -> float:
         """Return the root mean square of the residual ratios of the views around a pose."""
@@ -198,12 +204,14 @@ class LandmarkLocaliser:
         matches.inlier[found.inliers] = True
         return Hypothesis(replace(found, matches=matches), source)
 
-    def _verified(self, features: Features, hypothesis: Hypothesis,
+    def _verify(self, features: Features, hypothesis: Hypothesis,
                   exclude: Indices) -> AbsolutePose | None:
         """Return the refined pose of a hypothesis; None when it is not believed."""
         if len(hypothesis.found.inliers) < self.min_inliers:
             return None
         if self._map.joined:
+            if hypothesis.found.inlier_ratio < self._options.min_inlier_ratio:
+                return None
             return self._refined_in_windows(features, hypothesis.found, exclude)
         return self._checked_by_views_around(features, hypothesis.found, exclude)
 
@@ -233,29 +241,10 @@ class LandmarkLocaliser:
         around = self.index.by_pose(first.map_from_camera, self._options.views, exclude)
         second = self._hypothesis(features, around, 'pose', exclude)
         if (second is None or len(second.found.inliers) < self.min_inliers
-                or second.found.inlier_ratio < self._options.min_inlier_ratio):
+                or second.found.inlier_ratio < self._options.min_inlier_ratio_by_view):
             return None
         return max(second.found, first, key=lambda found: len(found.inliers))
 
 
-def make_landmark_localiser(artifact: LoadedArtifact, wanted: bool) -> LandmarkLocaliser | None:
-    """
-    Make the landmark localiser of a model folder.
-
-    :param wanted: False gives None.
-    :raises InputError: when the model folder has no landmarks.
-    """
-    if not wanted:
-        return None
-    file = artifact.file(LANDMARKS_FILE)
-    if not (file.is_file() and artifact.calibration.refined_scale):
-        raise InputError('refine needs a model folder with landmarks: make one of this by '
-                         f'posenet landmarks. Received: {artifact.folder} without')
-    landmark_map, train = load(file), artifact.train
-    views, known = len(landmark_map.views), len(train.place_images)
-    if known and views != len(train.names):
-        raise InputError(f'{file}: the landmarks have to be those of {len(train.names)} images: '
-                         f'make them anew by posenet landmarks. Received: {views}')
-    return LandmarkLocaliser(
-        landmark_map, train.global_descriptors, artifact.calibration.misfit_power,
-        train.place_images if known else None)
+def _localisation(pose: AbsolutePose | None, found: AbsolutePose) -> Localisation:
+    return Localisation(pose, len(found.inliers), len(found.matches or ()))

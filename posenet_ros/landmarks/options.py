@@ -63,6 +63,9 @@ class LandmarkLocaliserOptions:
     max_ratio: float = 0.85
     # of a pose that counts as found, by the landmarks of a joined map: fewer may agree by chance
     min_inliers: int = 12
+    # of its first matches: where the true place is not mapped, others reach 12 inliers, but
+    # mostly a smaller ratio; on walks that were left out no right pose has less
+    min_inlier_ratio: float = 0.3
     # the same where each view has landmarks of its own, which count several times
     min_inliers_by_view: int = 30
     # around the projected landmark, in which its keypoint is looked for once a pose is found:
@@ -73,7 +76,7 @@ class LandmarkLocaliserOptions:
     # of landmarks by view: inlier ratio from which a pose needs no check by the views around it
     sure_inlier_ratio: float = 0.3
     # inlier ratio that the check needs: at a wrong pose it is lower
-    min_inlier_ratio: float = 0.2
+    min_inlier_ratio_by_view: float = 0.2
     # nearest views whose residual ratios are averaged
     residual_views: int = 4
     # most similar views whose poses make the spread of an unconfirmed pose

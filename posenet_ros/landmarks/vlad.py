@@ -19,7 +19,7 @@ def global_descriptor(descriptors: NDArray[np.uint8], vocabulary: Vocabulary) ->
     if not len(descriptors):
         return np.zeros(vocabulary.projection.shape[1], np.float32)
     centred = vlad(unit_rows(descriptors), vocabulary.centres) - vocabulary.mean
-    return unit_rows(centred @ vocabulary.projection.astype(np.float32))
+    return unit_rows(centred @ vocabulary.projection.astype(np.float32, copy=False))
 
 
 def vlad(descriptors: Floats32, centres: Floats32) -> Floats32:

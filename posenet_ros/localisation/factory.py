@@ -11,7 +11,8 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.inference.artifact import Artifact, LANDMARKS_FILE, LoadedArtifact
 from posenet_ros.inference.engine import Engine, load_engine
 from posenet_ros.inference.engine_pool import EnginePool, load_pool
-from posenet_ros.landmarks.localiser import make_landmark_localiser
+from posenet_ros.landmarks.landmark_file import load
+from posenet_ros.landmarks.localiser import LandmarkLocaliser
 from posenet_ros.localisation.dense import DenseRelocaliser
 from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.uncertainty.mc_dropout import make_mc_dropout
@@ -77,6 +78,29 @@ def has_landmarks(artifact: LoadedArtifact) -> bool:
     """Return whether poses can be refined by the landmarks of a model folder."""
     return bool(artifact.calibration.refined_scale) and artifact.file(
         LANDMARKS_FILE).is_file()
+
+
+def make_landmark_localiser(artifact: LoadedArtifact, wanted: bool) -> LandmarkLocaliser | None:
+    """
+    Make the landmark localiser of a model folder.
+
+    :param wanted: False gives None.
+    :raises InputError: when the model folder has no landmarks.
+    """
+    if not wanted:
+        return None
+    file = artifact.file(LANDMARKS_FILE)
+    if not (file.is_file() and artifact.calibration.refined_scale):
+        raise InputError('refine needs a model folder with landmarks: make one of this by '
+                         f'posenet landmarks. Received: {artifact.folder} without')
+    landmark_map, train = load(file), artifact.train
+    views, known = len(landmark_map.views), len(train.place_images)
+    if known and views != len(train.names):
+        raise InputError(f'{file}: the landmarks have to be those of {len(train.names)} images: '
+                         f'make them anew by posenet landmarks. Received: {views}')
+    return LandmarkLocaliser(
+        landmark_map, train.global_descriptors, artifact.calibration.misfit_power,
+        train.place_images if known else None)
 
 
 def make_relocaliser(artifact: LoadedArtifact,

@@ -150,14 +150,14 @@ class Relocaliser:
         localiser = self._landmark_localiser
         if localiser is None or features is None:
             raise InputError('a map alone needs the features of the image. Received: none')
-        found, landmarks = localiser.search(features)
-        if found:
-            return self._confirmed(found)
+        found = localiser.search(features)
+        if found.pose:
+            return self._confirmed(found.pose)
         guess, spread = localiser.most_similar(features)
         calibration = self._artifact.calibration
         own = diagonal_covariance(calibration.sigma_m, calibration.sigma_rad)
         estimate = self._in_map(guess, with_max_sigmas(own + spread, self._prior_sigmas), None)
-        return replace(estimate, not_localised=_why_not(landmarks, localiser.min_inliers))
+        return replace(estimate, not_localised=localiser.why_not(found))
 
     def _confirmed(self, found: AbsolutePose) -> PoseEstimate:
         """Return the estimate of a pose that landmarks confirm, with the calibrated covariance."""
@@ -190,9 +190,3 @@ class Relocaliser:
 def _descriptor(prediction: Prediction) -> NDArray[np.floating] | None:
     """Return the global descriptor (D,) of a single image, None without one."""
     return None if prediction.descriptor is None else prediction.descriptor[0]
-
-
-def _why_not(landmarks: int, needed: int) -> str:
-    """Say why an image is not localised."""
-    return (f'the image matches no place of the map: {landmarks} landmarks agree, '
-            f'{needed} are needed')

@@ -62,4 +62,5 @@ def make_mc_dropout(artifact: Artifact, network: HasHead, samples: int) -> McDro
     if not calibration.mc_scale:
         raise InputError('mc_samples needs a model folder with calibrated dropout: make one of '
                          'this by posenet uncertainty. Received: one without')
-    return McDropout(network.head, calibration.mc_rate, artifact.require_network('mc_samples').fc_width, samples)
+    width = artifact.require_network('mc_samples').fc_width
+    return McDropout(network.head, calibration.mc_rate, width, samples)

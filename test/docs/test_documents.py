@@ -15,7 +15,7 @@ from posenet_ros.errors import InputError
 from posenet_ros.inference import artifact
 from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.features import DESCRIPTOR_SIZE
-from posenet_ros.landmarks.landmark_map import LandmarkMap, per_view_map
+from posenet_ros.landmarks.landmark_map import per_view_map
 from posenet_ros.ros_node.parameters import Parameters
 import pytest
 import yaml

@@ -128,7 +128,25 @@ def test_landmarks_that_repeat_are_found_in_the_windows_and_make_the_pose_exact(
 def test_windows_around_a_wrong_pose_confirm_nothing() -> None:
     place = map_with_repeats(OPTIONS.min_inliers - 1, 150)
     found = LandmarkLocaliser(place).search(look(place, Pose((0.1, 0.0, 0.2)), 0), Pose())
-    assert found == (None, OPTIONS.min_inliers - 1), 'although 300 more could be found'
+    few = OPTIONS.min_inliers - 1
+    assert found == (None, few, few), 'although 300 more could be found'
+    assert LandmarkLocaliser(place).why_not(found).endswith(
+        f'map: {few} landmarks agree, {few + 1} are needed')
+
+
+def test_many_matches_of_which_few_agree_are_no_place() -> None:
+    place = map_with_repeats(100, 0)
+    features = look(place, Pose((0.1, 0.0, 0.2)), 0)
+    for wrong, answered in ((60, True), (80, False)):
+        points = features.points_normalized.copy()
+        points[:wrong] = np.random.default_rng(1).uniform(-0.4, 0.4, (wrong, 2))
+        localiser = LandmarkLocaliser(place)
+        found = localiser.search(features._replace(points_normalized=points), Pose())
+        assert (found.pose is not None) == answered
+        assert found.landmarks == pytest.approx(100 - wrong, abs=3)
+        assert found.matched == 100
+    assert localiser.why_not(found).endswith(
+        f'map: only {found.landmarks} of 100 matched landmarks agree')
 
 
 def test_an_image_of_another_place_is_not_localised(joined: LandmarkMap) -> None:
@@ -143,7 +161,7 @@ def test_an_image_of_another_place_is_not_localised(joined: LandmarkMap) -> None
 def test_no_features_match_nothing(joined: LandmarkMap) -> None:
     nothing = detect(np.zeros((240, 320, 3), np.uint8), LARGE_CAMERA)
     localiser = LandmarkLocaliser(joined)
-    assert localiser.search(nothing) == (None, 0)
+    assert localiser.search(nothing) == (None, 0, 0)
     guess, spread = localiser.most_similar(nothing)
     assert np.isfinite(guess.translation_m).all()
     assert np.linalg.eigvalsh(spread).min() > -1e-9
@@ -298,7 +316,7 @@ def test_each_missing_array_is_named(file: Path, name: str) -> None:
         name = 'misfits'
     if name == 'misfits':
         return
-    with pytest.raises(InputError, match=f'landmarks.npz is damaged: .*{name}.* is missing'):
+    with pytest.raises(InputError, match=rf'landmarks.npz is damaged: .*{name}.* is missing'):
         landmark_file.load(file)
 
 
@@ -309,7 +327,7 @@ def test_each_array_of_another_type_or_shape_is_named(file: Path, name: str) -> 
                    lambda a: a[np.newaxis]):
         file.write_bytes(original)
         changed(file, lambda arrays, change=change: {**arrays, name: change(arrays[name])})
-        with pytest.raises(InputError, match='landmarks.npz is damaged: .*') as error:
+        with pytest.raises(InputError, match=r'landmarks.npz is damaged: .*') as error:
             landmark_file.load(file)
         assert name in str(error.value) or name == 'format'
         assert '\n' not in str(error.value)
@@ -328,7 +346,7 @@ def test_values_out_of_range_are_named(file: Path, name: str, value: float, text
         return {**arrays, name: array}
 
     changed(file, spoilt)
-    with pytest.raises(InputError, match=f'damaged: .*{name}.*{text}'):
+    with pytest.raises(InputError, match=rf'damaged: .*{name}.*{text}'):
         landmark_file.load(file)
 
 
@@ -347,7 +365,7 @@ def test_unknown_residual_ratios_are_allowed(file: Path) -> None:
 def test_a_newer_format_says_to_update(file: Path) -> None:
     newer = landmark_file.MAP_FORMAT + 1
     changed(file, lambda arrays: {'format': np.int32(newer), 'other': np.zeros(2)})
-    with pytest.raises(InputError, match=f"'format' is {newer}, newer than .*update posenet_ros"):
+    with pytest.raises(InputError, match=rf"'format' is {newer}, newer than .*update posenet_ros"):
         landmark_file.load(file)
 
 
@@ -375,7 +393,8 @@ def test_compressed_damaged_and_foreign_files_are_refused(file: Path) -> None:
 def test_arrays_in_any_order_of_memory_are_read(file: Path) -> None:
     changed(file, lambda arrays: {**arrays, 'positions_m': np.asfortranarray(
         arrays['positions_m'])})
-    assert np.array_equal(landmark_file.load(file).views.positions_m, small_map().views.positions_m)
+    assert np.array_equal(
+        landmark_file.load(file).views.positions_m, small_map().views.positions_m)
 
 
 def test_a_map_has_at_least_one_view() -> None:

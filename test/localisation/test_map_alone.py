@@ -22,10 +22,13 @@ from posenet_ros.inference import artifact as artifacts
 from posenet_ros.inference.map_frame import Scale, Up
 from posenet_ros.inference.prediction import Prediction
 from posenet_ros.landmarks import landmark_file
-from posenet_ros.landmarks.localiser import make_landmark_localiser
 from posenet_ros.landmarks.options import DEFAULT_LOCALISER
 from posenet_ros.landmarks.place_map import load_place_map
-from posenet_ros.localisation.factory import make_relocaliser, RelocaliserOptions
+from posenet_ros.localisation.factory import (
+    make_landmark_localiser,
+    make_relocaliser,
+    RelocaliserOptions,
+)
 from posenet_ros.localisation.gate import Gate, Verdict
 from posenet_ros.localisation.gate_config import GateConfig
 from posenet_ros.localisation.relocaliser import Relocaliser
@@ -85,7 +88,7 @@ def test_a_map_without_calibration_says_so(copied: Path) -> None:
     calibration = json.loads((copied / 'artifact.json').read_text())['calibration']
     for keys in ({'refined_scale': []}, {'place_limit': 1.0}):
         change(copied, calibration={**calibration, **keys})
-        with pytest.raises(InputError, match="artifact.json: without a network the calibration"):
+        with pytest.raises(InputError, match=r'artifact.json: without a network the calibration'):
             artifacts.load(copied)
 
 
@@ -95,13 +98,13 @@ def test_scale_and_up_are_kept_and_checked(copied: Path) -> None:
     again = artifacts.load(copied)
     assert (again.scale, again.up) == (Scale(False, ''), Up('imu', 0.2))
     change(copied, scale={'metric': True, 'relative_error': -1})
-    with pytest.raises(InputError, match='artifact.json: scale: relative_error has to be 0'):
+    with pytest.raises(InputError, match=r'artifact.json: scale: relative_error has to be 0'):
         artifacts.load(copied)
     change(copied, scale={'metre': True})
-    with pytest.raises(InputError, match="artifact.json: scale: unknown key 'metre'"):
+    with pytest.raises(InputError, match=r"artifact.json: scale: unknown key 'metre'"):
         artifacts.load(copied)
     change(copied, scale=None)
-    with pytest.raises(InputError, match="artifact.json: the key 'scale' has to hold a mapping"):
+    with pytest.raises(InputError, match=r"artifact.json: the key 'scale' has to hold a mapping"):
         artifacts.load(copied)
 
 
@@ -110,7 +113,7 @@ def test_scale_and_up_read_as_text() -> None:
     assert str(Scale(False, '')) == 'not known: lengths are units, not metres'
     assert str(Up('imu', 0.25)) == 'z, by imu, to 0.25 deg'
     assert str(Up('')) == 'not known'
-    with pytest.raises(InputError, match='error_deg has to be 0 or more'):
+    with pytest.raises(InputError, match=r'error_deg has to be 0 or more'):
         Up('imu', float('inf'))
 
 
@@ -134,7 +137,7 @@ def test_what_needs_a_network_says_so(
 
 
 def test_the_robustness_of_a_network_needs_one(walked: Walked, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match='^posenet robustness needs a model folder with a netw'):
+    with pytest.raises(InputError, match=r'^posenet robustness needs a model folder with a netw'):
         robustness.main(['--model', str(walked[0]), '--data', str(walked[0].parent / 'wall'),
                          '--out', str(tmp_path / 'out')])
 

@@ -18,8 +18,9 @@ from posenet_ros.inference.artifact import LANDMARKS_FILE, load
 from posenet_ros.landmarks import landmark_file
 from posenet_ros.training import make_bag
 from posenet_ros.training.data.datasets import Dataset, read_dataset
+from posenet_ros.training.landmarks import mapping
 from posenet_ros.training.map import main, parser
-from posenet_ros.training.pipelines.mapping import run, workload
+from posenet_ros.training.pipelines.mapping import posed, run, workload
 from posenet_ros.utils.files.kinds import MAPPING
 import pytest
 from training_helpers import LARGE_CAMERA, write_wall_dataset
@@ -77,7 +78,8 @@ def test_images_with_a_file_of_poses_make_the_same_map(
 def test_a_bag_with_poses_becomes_a_map(data: Path, tmp_path: Path) -> None:
     bag = tmp_path / 'walk'
     assert make_bag.main(['--data', str(data), '--split', 'train', '--out', str(bag)]) == 0
-    assert main(['--bag', str(bag), '--pose', '/ground_truth/pose', '--out', str(tmp_path / 'out')]) == 0
+    assert main(['--bag', str(bag), '--pose', '/ground_truth/pose', '--out',
+                 str(tmp_path / 'out')]) == 0
     landmark_map = landmark_file.load(tmp_path / 'out' / LANDMARKS_FILE)
     assert landmark_map.views.names[:2] == ('walk/frame000000.png', 'walk/frame000001.png')
     np.testing.assert_allclose(landmark_map.views.positions_m,
@@ -162,7 +164,7 @@ def test_an_interrupted_map_says_how_to_go_on_and_does(data: Path, tmp_path: Pat
         assert (work / 'features' / 'one.npz').stat().st_ino == kept
         return original(dataset, options, work=work)
 
-    original: Any = run.map_dataset
+    original: Any = mapping.map_dataset
     with mock.patch.object(run, 'map_dataset', look):
         assert main([*words, '--resume']) == 0
     assert load(tmp_path / 'place').network is None
@@ -256,6 +258,21 @@ def test_options_that_do_not_fit_are_one_line(
 def test_a_wrong_scale_is_refused_before_anything_is_read() -> None:
     with pytest.raises(InputError, match=r'--scale-from has to be'):
         main(['--data', 'missing', '--out', 'place', '--scale-from', 'luck'])
+
+
+@pytest.mark.parametrize(('words', 'message'), [
+    (['--scale-from', 'distance', 'frame00001.png', 'seq1/frame00002.png', '2'],
+     r'Received: frame00001.png, which 2 have as the end'),
+    (['--scale-from', 'distance', 'seq1/frame00001.png', 'x.png', '2'], r'x.png, which 0 have'),
+    (['--scale-from', 'points', 'missing.txt'], r'missing.txt: no such file'),
+    (['--frame', 'missing.txt'], r'missing.txt: no such file')])
+def test_measurements_are_checked_before_poses_are_looked_for(
+        data: Path, tmp_path: Path, words: list[str], message: str) -> None:
+    for name in ('seq1', 'seq2'):
+        shutil.copytree(data / name, tmp_path / 'images' / name)
+    with mock.patch.object(posed, '_by_structure_from_motion',
+                           side_effect=AssertionError), pytest.raises(InputError, match=message):
+        main(['--images', str(tmp_path / 'images'), '--out', str(tmp_path / 'out'), *words])
 
 
 def test_an_existing_map_is_exported(place: Path, data: Path, tmp_path: Path,

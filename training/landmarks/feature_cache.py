@@ -53,8 +53,9 @@ def colors_at(image: RgbImage, camera: Camera, points_normalized: Floats) -> NDA
     rays = np.column_stack([points_normalized, np.ones(len(points_normalized))])
     positions = np.nan_to_num(camera.scaled(width, height).project(rays))
     columns, rows = np.round(positions).astype(np.intp).T
-    blurred = np.asarray(cv2.blur(image, (3, 3)), np.uint8)
-    return blurred[np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)]
+    blurred = cv2.blur(image, (3, 3))
+    inside = np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)
+    return np.asarray(blurred[inside], np.uint8)
 
 
 def detect_dataset(dataset: Dataset, options: FeatureOptions,

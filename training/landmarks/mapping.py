@@ -12,28 +12,29 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.features import Features
 from posenet_ros.landmarks.landmark_map import LandmarkMap, Views
 from posenet_ros.training.data.datasets import Dataset
-from posenet_ros.training.landmarks.bundle_adjustment import (
+from posenet_ros.training.landmarks.feature_cache import detect_dataset, ViewFeatures
+from posenet_ros.training.landmarks.options import MappingOptions
+from posenet_ros.training.landmarks.reconstruction.bundle_adjustment import (
     describe_change,
     pose_change,
     PoseChange,
     refine_poses,
 )
-from posenet_ros.training.landmarks.feature_cache import detect_dataset, ViewFeatures
-from posenet_ros.training.landmarks.options import MappingOptions
-from posenet_ros.training.landmarks.pairs import Cameras, cameras_of, select_pairs
+from posenet_ros.training.landmarks.reconstruction.pairs import Cameras, cameras_of, select_pairs
+from posenet_ros.training.landmarks.reconstruction.rays import observed_points
+from posenet_ros.training.landmarks.reconstruction.tracks import make_tracks
+from posenet_ros.training.landmarks.reconstruction.triangulation import triangulate, Triangulated
+from posenet_ros.training.landmarks.reconstruction.verified_matches import (
+    match_pairs,
+    PairMatches,
+    verify,
+)
 from posenet_ros.training.landmarks.selection import (
     mean_colors,
     mean_descriptors,
     seen_by_view,
     select_landmarks,
 )
-from posenet_ros.training.landmarks.tracks import make_tracks
-from posenet_ros.training.landmarks.triangulation import (
-    observed_points,
-    triangulate,
-    Triangulated,
-)
-from posenet_ros.training.landmarks.verified_matches import match_pairs, PairMatches, verify
 from posenet_ros.training.landmarks.vocabulary import fit_vocabulary, global_descriptors
 
 
@@ -51,6 +52,11 @@ class PoseCheck:
     residual_px: float
     consistent: bool
     change: PoseChange | None = None
+
+    @property
+    def wide(self) -> bool:
+        """Whether the map is made within the wide tolerance: the poses err and are not moved."""
+        return not self.consistent and self.change is None
 
     def describe(self) -> str:
         """Describe it in one line for the terminal."""
@@ -109,7 +115,7 @@ def map_matches(dataset: Dataset, features: Sequence[ViewFeatures],
     check = check_poses(dataset, local, matches, options)
     cameras = cameras_of(dataset)
     if check.consistent or not options.refine_poses:
-        found = _triangulate(local, matches, cameras, options, wide=not check.consistent)
+        found = triangulate_matches(local, matches, cameras, options, wide=not check.consistent)
     else:
         given = cameras
         found, cameras = _refine(local, matches, given, options)
@@ -157,9 +163,16 @@ def make_map(dataset: Dataset, features: Sequence[ViewFeatures], found: Triangul
         features=options.features)
 
 
-def _triangulate(features: Sequence[Features], matches: Sequence[PairMatches], cameras: Cameras,
-                 options: MappingOptions, *, wide: bool) -> Triangulated:
-    """Triangulate the tracks of the matches within the usual or the wide tolerance."""
+def triangulate_matches(features: Sequence[Features], matches: Sequence[PairMatches],
+                        cameras: Cameras, options: MappingOptions, *,
+                        wide: bool) -> Triangulated:
+    """
+    Triangulate the tracks of matches.
+
+    :param features: of the views, `cameras` their poses.
+    :param matches: within the wide tolerance of the poses.
+    :param wide: within the wide tolerance, for poses that err; False: within the usual one.
+    """
     settings = options.triangulation
     if wide:
         settings = replace(settings, max_error=options.wide_tolerance)
@@ -174,10 +187,10 @@ def _refine(features: Sequence[Features], matches: Sequence[PairMatches], camera
     """Refine the poses by tracks within the wide tolerance, then by those that they admit."""
     given = cameras
     for wide in (True, False):
-        found = _triangulate(features, matches, cameras, options, wide=wide)
+        found = triangulate_matches(features, matches, cameras, options, wide=wide)
         observed = observed_points(found.tracks, features)
         found, cameras = refine_poses(found, observed, cameras, given, options.adjustment)
-    return _triangulate(features, matches, cameras, options, wide=False), cameras
+    return triangulate_matches(features, matches, cameras, options, wide=False), cameras
 
 
 def _with_poses(dataset: Dataset, cameras: Cameras) -> Dataset:

@@ -18,7 +18,7 @@ def pixels(count: float) -> float:
 
 @dataclass(frozen=True)
 class PairOptions:
-    """Settings of :func:`posenet_ros.training.landmarks.pairs.select_pairs`."""
+    """Settings of :func:`.reconstruction.pairs.select_pairs`."""
 
     # of the nearest usable views: some nearer, some further; 7 ranks are 10 % less exact
     ranks: tuple[int, ...] = (0, 1, 2, 3, 5, 7, 9, 12, 16, 20, 25, 30)
@@ -37,7 +37,7 @@ class PairOptions:
 
 @dataclass(frozen=True)
 class MatchOptions:
-    """Settings of :func:`posenet_ros.training.landmarks.verified_matches.match_pairs`."""
+    """Settings of :func:`.reconstruction.verified_matches.match_pairs`."""
 
     # of the nearest to the second nearest distance (Lowe 2004); 0.9 lets repeats in
     max_ratio: float = 0.8
@@ -49,7 +49,7 @@ class MatchOptions:
 
 @dataclass(frozen=True)
 class TriangulationOptions:
-    """Settings of :func:`posenet_ros.training.landmarks.triangulation.triangulate`."""
+    """Settings of :func:`.reconstruction.triangulation.triangulate`."""
 
     # reprojection error of an inlier
     max_error: float = pixels(3)
@@ -72,7 +72,7 @@ class TriangulationOptions:
 
 @dataclass(frozen=True)
 class AdjustmentOptions:
-    """Settings of :func:`posenet_ros.training.landmarks.bundle_adjustment.refine_poses`."""
+    """Settings of :func:`.reconstruction.bundle_adjustment.refine_poses`."""
 
     # standard deviations of the given poses, as odometry and phones have them; twice as much is
     # 5 % less exact, smaller ones hold the poses where they are
@@ -90,7 +90,7 @@ class AdjustmentOptions:
 
 @dataclass(frozen=True)
 class VocabularyOptions:
-    """Settings of :func:`posenet_ros.training.landmarks.vocabulary.fit_vocabulary`."""
+    """Settings of :func:`.vocabulary.fit_vocabulary`."""
 
     # visual words: with 32 a fifth of the images, instead of a seventh, find no near view among
     # the first 20 where it is hard
@@ -108,7 +108,7 @@ class VocabularyOptions:
 
 @dataclass(frozen=True)
 class ValidationOptions:
-    """Settings of :func:`posenet_ros.training.landmarks.validation.calibrate_map`."""
+    """Settings of :func:`.validation.calibrate_map`."""
 
     # walks that are held out one after another, each by a map of its own: seconds for each
     max_walks: int = 3
@@ -130,7 +130,7 @@ class ValidationOptions:
 @dataclass(frozen=True)
 class MappingOptions:
     """
-    Settings of :func:`posenet_ros.training.landmarks.mapping.map_dataset`.
+    Settings of :func:`.mapping.map_dataset`.
 
     :param refine_poses: move the poses with the landmarks.
     """

@@ -10,8 +10,8 @@ from posenet_ros.arrays import AnyArray
 from posenet_ros.landmarks.features import QUANTISATION_LEVELS
 from posenet_ros.landmarks.matching import unit_rows
 from posenet_ros.training.landmarks.feature_cache import ViewFeatures
-from posenet_ros.training.landmarks.tracks import Tracks
-from posenet_ros.training.landmarks.triangulation import Triangulated
+from posenet_ros.training.landmarks.reconstruction.tracks import Tracks
+from posenet_ros.training.landmarks.reconstruction.triangulation import Triangulated
 
 CHUNK = 4096  # landmarks that are described at a time
 

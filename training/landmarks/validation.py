@@ -17,9 +17,10 @@ from posenet_ros.landmarks.landmark_map import LandmarkMap
 from posenet_ros.landmarks.localiser import LandmarkLocaliser
 from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.fitting.calibration import fit_score_power, fit_sigma_scales
-from posenet_ros.training.landmarks.mapping import map_matches, MappedDataset
+from posenet_ros.training.landmarks.mapping import make_map, MappedDataset, triangulate_matches
 from posenet_ros.training.landmarks.options import MappingOptions, ValidationOptions
-from posenet_ros.training.landmarks.verified_matches import PairMatches
+from posenet_ros.training.landmarks.reconstruction.pairs import cameras_of
+from posenet_ros.training.landmarks.reconstruction.verified_matches import PairMatches
 from posenet_ros.uncertainty.covariance import sigma_factor
 from posenet_ros.utils.parallel import ordered_map
 from posenet_ros.utils.progress import progress
@@ -84,7 +85,7 @@ def calibrate_map(mapped: MappedDataset, options: MappingOptions | None = None) 
         mapped.landmark_map.views, pose_residual_ratios=ratios))
     power, factors = fit_residual_power(held_out, landmark_map, settings)
     residuals = normalised_residuals(held_out) / factors[:, np.newaxis]
-    scales = (settings.fallback_scale,) * 6
+    scales: tuple[float, ...] = (settings.fallback_scale,) * 6
     if len(residuals) >= settings.min_localised:
         scales = fit_sigma_scales(residuals, heavy_tails=True)
     return CalibratedMap(landmark_map, scales, power, held_out)
@@ -141,8 +142,10 @@ def map_without(mapped: MappedDataset, held: Indices, options: MappingOptions) -
     new[kept] = np.arange(len(kept))
     matches = [PairMatches(int(new[one.first]), int(new[one.second]), one.keypoints)
                for one in mapped.matches if new[one.first] >= 0 and new[one.second] >= 0]
-    return map_matches(mapped.dataset.subset(kept), [mapped.features[i] for i in kept], matches,
-                       replace(options, refine_poses=False)).landmark_map
+    dataset, features = mapped.dataset.subset(kept), [mapped.features[i] for i in kept]
+    found = triangulate_matches([one.features for one in features], matches, cameras_of(dataset),
+                                options, wide=mapped.check.wide)
+    return make_map(dataset, features, found, options)
 
 
 def _localise(mapped: MappedDataset, views: Indices, landmark_map: LandmarkMap) -> Floats:

@@ -56,7 +56,7 @@ def principal_axes(centred: Floats32, size: int) -> NDArray[np.float16]:
     largest = largest[values[largest] > 1e-6 * max(float(values.max()), 1e-6)]
     axes = unit_rows((centred.T @ vectors[:, largest]).T)
     signs = np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])
-    return (axes * signs[:, np.newaxis]).T.astype(np.float16)
+    return np.asarray((axes * signs[:, np.newaxis]).T, np.float16)
 
 
 def _visual_words(features: Sequence[Features], options: VocabularyOptions,

@@ -30,7 +30,7 @@ class ScaleSource(Enum):
 SCALE_FROM = ('odometry | tf | imu | gnss | stereo | depth | points FILE | poses FILE | '
               'distance IMG IMG M')
 WORDS_AFTER = {ScaleSource.POINTS: 1, ScaleSource.POSES: 1, ScaleSource.DISTANCE: 3}
-# Those that a recording holds, the usually exacter first: of equal errors the earlier is taken.
+# Those that a recording holds, the usually exacter first: of similar errors the earlier is taken.
 # TF may be corrected by a localiser; wheels slip; a baseline of 0.1 m is calibrated to half a
 # percent and sees 10 m deep; a depth camera less; GNSS needs a long walk, an IMU a lively one.
 RECORDED = (ScaleSource.TF, ScaleSource.ODOMETRY, ScaleSource.STEREO, ScaleSource.DEPTH,
@@ -102,7 +102,7 @@ CALIBRATION_SIGMA = {
     ScaleSource.TF: 0.01, ScaleSource.ODOMETRY: 0.01,  # a wheel's radius, its tyre's pressure
     ScaleSource.STEREO: 0.005,  # baseline and focal length
     ScaleSource.DEPTH: 0.01, ScaleSource.GNSS: 0.0,
-    ScaleSource.IMU: 0.005,  # an accelerometer's scale factor
+    ScaleSource.IMU: 0.02,  # its clock against the camera's, vibrations, the scale factor
     ScaleSource.POINTS: 0.0, ScaleSource.POSES: 0.0, ScaleSource.DISTANCE: 0.0,
     ScaleSource.FRAME: 0.0}
 

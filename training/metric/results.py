@@ -26,7 +26,7 @@ class ScaleEstimate:
 
     @property
     def expected_error(self) -> float:
-        """Standard error with the usual one of the source's calibration, a fraction."""
+        """Return the standard error with the usual one of the calibration, a fraction."""
         return float((self.relative_sigma ** 2 + CALIBRATION_SIGMA[self.source] ** 2) ** 0.5)
 
     def describe(self) -> str:

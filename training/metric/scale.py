@@ -30,7 +30,8 @@ from posenet_ros.training.metric.sources.trajectory import scale_from_trajectori
 
 # they read and match images: only where they are asked for, or nothing else is good
 EXPENSIVE = (ScaleSource.STEREO, ScaleSource.DEPTH)
-GOOD_ERROR = 0.02  # expected error of a scale, a fraction
+SIMILAR_ERRORS = 1.5  # ratio of expected errors that makes no difference
+GOOD_ERROR = 0.015  # expected error of a scale, a fraction
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,9 @@ class ScaleChoice:
 def choose_scale(dataset: Dataset, walks: Sequence[Walk], request: ScaleRequest | None = None,
                  options: ScaleOptions = DEFAULT_SCALE) -> ScaleChoice:
     """
-    Estimate the scale by a source, or by the recorded one of the least expected error.
+    Estimate the scale by a source, or by the best recorded one, see :func:`best_estimate`.
 
-    The expected error is the standard error by the residuals and the usual error of the source's
-    calibration. The sources that were recorded beside the chosen one are compared with it.
+    The sources that were recorded beside the chosen one are compared with it.
 
     :param request: of `--scale-from`; None takes what was recorded.
     :raises InputError: when the source that is asked for cannot tell.
@@ -74,9 +74,21 @@ def choose_scale(dataset: Dataset, walks: Sequence[Walk], request: ScaleRequest 
             notes.append(f'no scale by {source.value}: {error}')
     if not found:
         return ScaleChoice(None, (), tuple(notes))
-    chosen = asked[0] if asked else min(found, key=lambda e: e.expected_error)
+    chosen = asked[0] if asked else best_estimate(found)
     return ScaleChoice(chosen, tuple(e for e in found if e is not chosen),
                        (*notes, *contradictions(found, options)))
+
+
+def best_estimate(found: Sequence[ScaleEstimate]) -> ScaleEstimate:
+    """
+    Return the first in the order of RECORDED whose expected error is nearly the least.
+
+    The expected error is the standard error by the residuals and the usual error of the source's
+    calibration; nearly, as the latter is known roughly.
+    """
+    limit = SIMILAR_ERRORS * min(e.expected_error for e in found)
+    return min((e for e in found if e.expected_error <= limit),
+               key=lambda e: RECORDED.index(e.source))
 
 
 def _recorded(walks: Sequence[Walk]) -> list[ScaleSource]:

@@ -23,6 +23,7 @@ from posenet_ros.geometry.estimate import diagonal_covariance, PoseEstimate, rot
 from posenet_ros.geometry.lie import pose_difference, retract, so3_exp
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.localisation.kalman import kalman_update
+from posenet_ros.training.scene.sensors.simulation import noisy_step
 
 TRUTH = ('true_x', 'true_y', 'true_z', 'true_qx', 'true_qy', 'true_qz', 'true_qw')
 ESTIMATE = ('x', 'y', 'z', 'qx', 'qy', 'qz', 'qw')
@@ -69,9 +70,7 @@ class Odometry:
         sigma = self.noise * length + self.floor
         turn = so3_exp(random.normal(0, 0.3 * sigma, 3)
                        + self.bias * length * np.array([0.0, 1.0, 0.0]))
-        measured = Pose.from_rotation(
-            true.rotation @ turn,
-            true.translation_m * (1 + self.bias) + random.normal(0, sigma, 3))
+        measured = noisy_step(true, sigma, turn, self.bias, random)
         allowed = 2 * sigma  # for the bias, which the filter does not know
         return PoseEstimate(measured, diagonal_covariance([allowed] * 3, [0.6 * sigma] * 3))
 

@@ -15,6 +15,7 @@ import sys
 import time
 
 from posenet_ros.errors import InputError
+from posenet_ros.training.scene.sensors.options import DEFAULT_BASELINE_M, SensorOptions
 from posenet_ros.training.scene.settings import (
     FRAMES_RANGE,
     Settings,
@@ -47,6 +48,13 @@ def parser() -> CommandParser:
                         help='WIDTHxHEIGHT of the images, pixels')
     result.add_argument('--seed', type=int, default=Settings.seed,
                         help='another seed is another day: walks, people, materials, noise')
+    result.add_argument('--sensors', action='store_true',
+                        help='write odometry, IMU and satellite fixes of each walk, with noise')
+    result.add_argument('--stereo', type=float, nargs='?', const=DEFAULT_BASELINE_M, default=0.0,
+                        metavar='M', help='render the images of a second camera so many metres '
+                        f'to the right as well (M: {DEFAULT_BASELINE_M:g}); with --sensors')
+    result.add_argument('--depth', action='store_true',
+                        help='write depth images as well; with --sensors')
     result.add_argument('--force', action='store_true', help='replace the folder if it exists')
     return result
 
@@ -54,7 +62,9 @@ def parser() -> CommandParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     options = parser().parse_args(argv)
-    settings = Settings(options.frames, *_size(options.size), options.seed)
+    sensors = SensorOptions(stereo_baseline_m=options.stereo, depth=options.depth) if (
+        options.sensors or options.stereo or options.depth) else None
+    settings = Settings(options.frames, *_size(options.size), options.seed, sensors)
     check_new(options.out, SCENE, force=options.force)
     from posenet_ros.training.scene.dataset import write_scene
     start = time.monotonic()

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 import json
 import multiprocessing
 from multiprocessing.pool import Pool
 import os
 from pathlib import Path
+from typing import Any
 
 import cv2
+from numpy.typing import NDArray
 from posenet_ros.datasets.layouts import CAMERA_FILE
 from posenet_ros.datasets.pose_files import write_cambridge
 from posenet_ros.geometry.pose import Pose
+from posenet_ros.training.scene.sensors.files import SCENE_FILE, SensorFiles, write_sensors
+from posenet_ros.training.scene.sensors.options import SensorOptions
+from posenet_ros.training.scene.sensors.pictures import images_beside, make_folders
 from posenet_ros.training.scene.sequence import make_court, SequenceRenderer
 from posenet_ros.training.scene.settings import Settings
 from posenet_ros.training.scene.walks import Walk, walks
@@ -23,7 +27,6 @@ from posenet_ros.utils.files.kinds import SCENE
 from posenet_ros.utils.progress import progress
 from posenet_ros.utils.signals import ignored_by_children
 
-SCENE_FILE = 'scene.json'
 JPEG_QUALITY = 92
 MAX_PROCESSES = 4  # each holds about 460 MB
 PART_SUFFIX = '.part'
@@ -66,13 +69,23 @@ class Worker:
             self.renderer = None  # frees the last sequence's textures first
             self.renderer = SequenceRenderer(
                 self.court, walk, self.settings.camera, self.settings.seed)
-        options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-        _, data = cv2.imencode('.jpg', self.renderer.image(index), options)
         path = self.folder / frame_name(walk, index)
-        part = path.with_suffix(PART_SUFFIX)
-        part.write_bytes(data.tobytes())
-        os.replace(part, path)  # so that none is half an image, whenever this ends
+        canvas = self.renderer.draw(index)
+        if self.settings.sensors:  # first: the frame stands for all that belongs to it
+            for file, image in images_beside(self.renderer, canvas, index, self.settings.sensors,
+                                             SensorFiles(self.folder, walk.name), path.name):
+                _write_image(file, image)
+        _write_image(path, self.renderer.photograph(canvas, index))
         return path
+
+
+def _write_image(path: Path, image: NDArray[Any]) -> None:
+    """Write an image so that none is half of one, whenever this ends."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if path.suffix == '.jpg' else []
+    _, data = cv2.imencode(path.suffix, image, options)
+    part = path.with_suffix(PART_SUFFIX)
+    part.write_bytes(data.tobytes())
+    os.replace(part, path)
 
 
 _worker: Worker  # of this process of the pool
@@ -116,6 +129,13 @@ def pose_rows(walk: Walk) -> Iterator[tuple[str, Pose]]:
         yield frame_name(walk, index), walk.pose(walk.time_s(index))
 
 
+def _write_all_sensors(
+        folder: Path, sequences: Sequence[Walk], options: SensorOptions, seed: int) -> None:
+    for walk in sequences:
+        names = [frame_name(walk, i).rpartition('/')[2] for i in range(walk.frames)]
+        write_sensors(SensorFiles(folder, walk.name), walk, names, options, seed)
+
+
 def write_scene(
         out: Path, settings: Settings, *, force: bool = False, processes: int = 0) -> None:
     """
@@ -132,15 +152,19 @@ def write_scene(
                           force=force) as folder:
         for walk in sequences:
             (folder / walk.name).mkdir(exist_ok=True)
+            if settings.sensors:
+                make_folders(SensorFiles(folder, walk.name), settings.sensors)
         for part in folder.rglob(f'*{PART_SUFFIX}'):
             part.unlink()
         _render_all(settings, folder, processes)
         for split in ('train', 'test'):
             write_cambridge(folder / f'dataset_{split}.txt', (
                 row for walk in sequences if walk.split == split for row in pose_rows(walk)))
+        if settings.sensors:
+            _write_all_sensors(folder, sequences, settings.sensors, settings.seed)
         camera = json.dumps(settings.camera.to_mapping(), indent=1)
         (folder / CAMERA_FILE).write_text(camera + '\n')
-        scene = {**asdict(settings),
+        scene = {**settings.to_mapping(),
                  'frame_rate_hz': {walk.name: walk.rate_hz for walk in sequences},
                  'digest': settings.digest(),
                  'sequences': {walk.name: walk.split for walk in sequences}}

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import BgrImage, Floats
 from posenet_ros.geometry.camera import Camera
+from posenet_ros.geometry.pose import Pose
 from posenet_ros.training.scene.court import build
 from posenet_ros.training.scene.rendering.light import Light
 from posenet_ros.training.scene.rendering.renderer import (
@@ -115,26 +116,36 @@ class SequenceRenderer:
 
     def image(self, index: int) -> BgrImage:
         """Render the (height, width, 3) BGR frame at an index."""
+        return self.photograph(self.draw(index), index)
+
+    def draw(self, index: int, baseline_m: float = 0.0) -> Canvas:
+        """
+        Draw the frame at an index, with its inverse depths.
+
+        :param baseline_m: by which the camera stands to the right; flat things face the left one.
+        """
         time_s = self.walk.time_s(index)
-        view = View(self.camera, self.walk.pose(time_s))
+        left = self.walk.pose(time_s)
+        eye = left.translation_m
+        view = View(self.camera, left @ Pose(np.array([baseline_m, 0, 0])) if baseline_m else left)
         canvas = Canvas(view, self.light.sky(self.camera, view.map_from_camera))
         surfaces, textures = list(self.court.surfaces), list(self.textures)
         for billboard, texture in zip(self.court.billboards, self.billboards, strict=True):
-            surfaces.append(billboard.facing(view.position))
+            surfaces.append(billboard.facing(eye))
             textures.append(texture)
         for number, somebody in enumerate(self.people):
-            for surface, texture in self._person(number, somebody, time_s, view):
+            for surface, texture in self._person(number, somebody, time_s, eye):
                 surfaces.append(surface)
                 textures.append(texture)
         draw_surfaces(canvas, surfaces, textures)
-        return self._photograph(canvas.image, index)
+        return canvas
 
     def _person(
             self, number: int, somebody: Person, time_s: float,
-            view: View) -> list[tuple[Surface, Texture]]:
+            eye: Floats) -> list[tuple[Surface, Texture]]:
         """Return a walker's billboard and shadow; nothing when too near to the camera."""
         position, direction, phase = somebody.at(time_s)
-        away = position - view.position[:2]
+        away = position - eye[:2]
         if np.linalg.norm(away) < NEAREST_PERSON_M:
             return []
         mirrored = bool(away[1] * direction[0] - away[0] * direction[1] < 0)
@@ -142,7 +153,7 @@ class SequenceRenderer:
                           somebody.strides[phase])
         shaded = self._shaded(position)
         key = number, phase, mirrored, shaded
-        surface = board.facing(view.position, mirrored=mirrored)
+        surface = board.facing(eye, mirrored=mirrored)
         if key not in self._strides:
             self._strides[key] = self._sprite(surface, 0.0 if shaded else 0.62)
         parts = [(surface, self._strides[key]), self._blob(position)]
@@ -190,8 +201,13 @@ class SequenceRenderer:
             self._strides[key] = Texture(surface, partial(shadow_image, strength))
         return surface, self._strides[key]
 
-    def _photograph(self, image: BgrImage, index: int) -> BgrImage:
-        """Add motion blur, exposure, vignetting and sensor noise."""
+    def photograph(self, canvas: Canvas, index: int, camera: int = 0) -> BgrImage:
+        """
+        Add motion blur, exposure, vignetting and sensor noise.
+
+        :param camera: 0 is the left one; another has noise of its own.
+        """
+        image = canvas.image
         kernel = self._motion_kernel(index)
         if kernel is not None:
             image = np.asarray(
@@ -199,7 +215,8 @@ class SequenceRenderer:
         time_s = self.walk.time_s(index)
         gain = 1 + 0.05 * np.sin(0.35 * time_s + self.seed[1])
         image = np.asarray(cv2.multiply(image, self._vignette, scale=gain / 255), np.uint8)
-        rng = np.random.default_rng((*self.seed, 2, index))
+        rng = np.random.default_rng((*self.seed, 2, index, camera) if camera else (
+            *self.seed, 2, index))
         row, column = rng.integers(0, _NOISE_MARGIN, 2)
         height, width = image.shape[:2]
         noise = self._noise[row:row + height, column:column + width]

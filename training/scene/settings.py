@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, TYPE_CHECKING
 
 from posenet_ros.errors import InputError
+from posenet_ros.training.scene.sensors.options import SensorOptions
 
 if TYPE_CHECKING:
     from posenet_ros.geometry.camera import Camera
@@ -29,6 +30,7 @@ class Settings:
     :param width: image width, pixels.
     :param height: image height, pixels.
     :param seed: of walks, people, materials and noise.
+    :param sensors: what is recorded beside the images; None: nothing.
     :raises InputError: on a value out of range.
     """
 
@@ -36,6 +38,7 @@ class Settings:
     width: int = 640
     height: int = 480
     seed: int = 0
+    sensors: SensorOptions | None = None
 
     def __post_init__(self) -> None:
         ranges = {'frames': (self.frames, FRAMES_RANGE), 'width': (self.width, SIDE_RANGE),
@@ -52,9 +55,18 @@ class Settings:
         return Camera(self.width, self.height, focal, focal, (self.width - 1) / 2,
                       (self.height - 1) / 2)
 
+    def to_mapping(self) -> dict[str, Any]:
+        """Return the fields as JSON types; the sensors only where there are any."""
+        values = asdict(self)
+        if self.sensors is None:
+            del values['sensors']
+        return values
+
     def digest(self) -> str:
         """Return the SHA-256 of the settings and of the code that draws the scene."""
-        code = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode())
-        for file in sorted(Path(__file__).parent.rglob('*.py')):
-            code.update(file.read_bytes())
+        code = hashlib.sha256(json.dumps(self.to_mapping(), sort_keys=True).encode())
+        folder = Path(__file__).parent
+        for file in sorted(folder.rglob('*.py')):
+            if self.sensors or 'sensors' not in file.relative_to(folder).parts:
+                code.update(file.read_bytes())
         return code.hexdigest()

@@ -18,8 +18,9 @@ from posenet_ros.training.sfm.reconstruction import Component
 
 MIN_IMAGES = 3
 MIN_FEATURES = 50  # of an image that has any texture
-ROTATION_ERROR_PX = 1.5  # of images 640 wide: mean error of keypoints that only rotated
-ROTATING_PAIRS = 0.9  # ratio of pairs: a walk has more that show a translation
+ROTATION_ERROR_PX = 1.0  # of images 640 wide: median error of keypoints that only rotated
+ROTATING_PAIRS = 0.9  # ratio of pairs: in a walk more of them show a translation
+ROTATION_STEPS = 5  # of the reweighted fit of a rotation
 PLANAR = 4, 5, 6  # COLMAP's configurations of a pair that a homography explains
 FOCAL_LENGTHS = np.geomspace(0.5, 2.0, 13)  # by the longer side, tried for an unknown camera
 
@@ -82,7 +83,7 @@ def rotation_errors(rays: Sequence[tuple[Floats, Floats]]) -> Floats:
     """
     Return how far matches are from a pure rotation, the best one of each pair of images.
 
-    The rotation is that of Kabsch 1976.
+    The rotation is that of Kabsch 1976, reweighted for the least sum of distances.
 
     :param rays: of each of P pairs, (M, 2) normalised image coordinates in either image.
     :returns: (P,) median errors, radians.
@@ -91,9 +92,12 @@ def rotation_errors(rays: Sequence[tuple[Floats, Floats]]) -> Floats:
     for first, second in rays:
         a, b = (np.column_stack([points, np.ones(len(points))]) for points in (first, second))
         a, b = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (a, b))
-        u, _, vt = np.linalg.svd(b.T @ a)
-        rotation = u @ np.diag([1.0, 1.0, np.linalg.det(u @ vt)]) @ vt
-        errors.append(float(np.median(np.linalg.norm(b - a @ rotation.T, axis=1))))
+        error = np.ones(len(a))
+        for _ in range(ROTATION_STEPS):
+            u, _, vt = np.linalg.svd((b / np.maximum(error, 1e-9)[:, np.newaxis]).T @ a)
+            rotation = u @ np.diag([1.0, 1.0, np.linalg.det(u @ vt)]) @ vt
+            error = np.linalg.norm(b - a @ rotation.T, axis=1)
+        errors.append(float(np.median(error)))
     return np.array(errors)
 
 

@@ -52,5 +52,3 @@ def find_conflicts(component: Component, verified: VerifiedPairs, features: Feat
         if len(matches) >= MIN_MATCHES and np.nanmedian(errors) > limit:
             found.append(ConflictingPair(names[i], names[j], len(matches)))
     return tuple(sorted(found, key=lambda pair: -pair.matches)), count
-
-

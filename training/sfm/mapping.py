@@ -30,9 +30,8 @@ STEPS = 20
 NO_SPACE = 'disk is full', 'No space left', 'disk I/O error'
 # lines of the global mapper's log, and the ratio of its time that is spent then (100 images)
 MILESTONES = (
-    (r'Track establishment done', 0.02), (r'Global positioning done', 0.5),
-    (r'iteration 1 / 3 finished', 0.6), (r'iteration 2 / 3 finished', 0.65),
-    (r'iteration 3 / 3 finished', 0.7), (r'retriangulation and refinement done', 1.0))
+    (r'Global positioning done', 0.5), (r'iteration 1 / 3 finished', 0.6),
+    (r'iteration 2 / 3 finished', 0.65), (r'iteration 3 / 3 finished', 0.7), (r'retriangulation and refinement done', 1.0))
 REGISTERED = re.compile(r'num_reg_frames=(\d+)')
 
 

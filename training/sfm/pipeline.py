@@ -1,4 +1,4 @@
-"""From walks without poses to a reconstruction, step by step; finished steps are not done again."""
+"""Reconstruct walks without poses, step by step; what is finished is not done again."""
 
 from __future__ import annotations
 

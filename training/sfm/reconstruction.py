@@ -112,7 +112,8 @@ class Reconstruction:
             worst = self.conflicting_pairs[0]
             lines.append(
                 f'{len(self.conflicting_pairs)} of {self.verified_pairs} pairs match and '
-                f'contradict the poses, such as {worst.first} and {worst.second}: these look alike')
+                f'contradict the poses, such as {worst.first} and {worst.second}: they '
+                'look alike')
         return lines
 
 

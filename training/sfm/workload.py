@@ -16,6 +16,7 @@ FEATURES_S, PAIR_S, GLOBAL_S, INCREMENTAL_S = 0.1, 0.05, 0.3, 0.8
 REFERENCE_PIXELS, REFERENCE_IMAGES = 640 * 480, 300
 # of mapping by number of images: bundle adjustment grows faster than its images
 GROWTH = 1.2
+NEW = 0.5  # of the similar images, what others have not paired yet
 MEMORY_BYTES, IMAGE_BYTES = 300e6, 0.8e6
 DISK_BYTES = 0.45e6  # of an image: its features, and its part of the database and the models
 
@@ -26,7 +27,7 @@ class Workload:
     What structure from motion is expected to take.
 
     :param images: number of keyframes.
-    :param pairs: number of pairs to match, at most.
+    :param pairs: number of pairs to match.
     :param seconds: with all threads.
     :param memory_bytes: at its peak.
     :param disk_bytes: of intermediate results.
@@ -39,7 +40,7 @@ class Workload:
     disk_bytes: float
 
     def __str__(self) -> str:
-        return (f'{self.images} images, up to {self.pairs} pairs: about '
+        return (f'{self.images} images, some {self.pairs} pairs: about '
                 f'{describe_duration(self.seconds)}, {self.memory_bytes / 1e9:.1f} GB of memory, '
                 f'{self.disk_bytes / 1e9:.1f} GB on disk')
 
@@ -53,7 +54,7 @@ def estimate_workload(images: int, size: tuple[int, int], options: SfmOptions, *
     """
     scale = min(1.0, options.sift.max_size / max(size)) ** 2
     pixels = size[0] * size[1] * scale / REFERENCE_PIXELS
-    pairs = min(images * (options.pairs.following + options.pairs.similar),
+    pairs = min(round(images * (options.pairs.following + NEW * options.pairs.similar)),
                 images * (images - 1) // 2)
     pair_s = PAIR_S * (options.sift.max_keypoints / 2048) ** 2
     mapping_s = GLOBAL_S if camera_known else INCREMENTAL_S

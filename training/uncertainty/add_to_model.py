@@ -28,8 +28,9 @@ def add_uncertainty(model: Path, data: Path, out: Path, *, force: bool) -> str:
     loaded, dataset = load_with_dataset(model, data)
     with tempfile.TemporaryDirectory() as work:
         images = load_calibration_data(loaded, dataset, Path(work))
-        plain = replace(loaded.require_network('posenet uncertainty'), sigma_width=0, descriptor_size=0)
-        network = load_network(loaded.require_network('posenet uncertainty'), loaded.folder / WEIGHTS_FILE)
+        config = loaded.require_network('posenet uncertainty')
+        plain = replace(config, sigma_width=0, descriptor_size=0)
+        network = load_network(config, loaded.folder / WEIGHTS_FILE)
         fitted = fit_uncertainty(network, plain, images, loaded.calibration)
     with new_folder(out, force=force) as folder:
         rewrite_model_folder(loaded, fitted, images, folder)

@@ -16,7 +16,6 @@ from posenet_ros.landmarks.options import FeatureOptions
 from posenet_ros.landmarks.vlad import global_descriptor
 from posenet_ros.training.data.datasets import Dataset, Sample
 from posenet_ros.training.landmarks import feature_cache
-from posenet_ros.training.landmarks.bundle_adjustment import pose_change, refine_poses
 from posenet_ros.training.landmarks.feature_cache import detect_dataset, ViewFeatures
 from posenet_ros.training.landmarks.mapping import map_dataset, MappedDataset
 from posenet_ros.training.landmarks.options import (
@@ -24,10 +23,15 @@ from posenet_ros.training.landmarks.options import (
     MappingOptions,
     VocabularyOptions,
 )
-from posenet_ros.training.landmarks.pairs import Cameras, cameras_of
+from posenet_ros.training.landmarks.reconstruction.bundle_adjustment import (
+    pose_change,
+    refine_poses,
+)
+from posenet_ros.training.landmarks.reconstruction.pairs import Cameras, cameras_of
+from posenet_ros.training.landmarks.reconstruction.rays import observed_points
+from posenet_ros.training.landmarks.reconstruction.tracks import Tracks
+from posenet_ros.training.landmarks.reconstruction.triangulation import triangulate, Triangulated
 from posenet_ros.training.landmarks.selection import select_landmarks
-from posenet_ros.training.landmarks.tracks import Tracks
-from posenet_ros.training.landmarks.triangulation import observed_points, triangulate, Triangulated
 from posenet_ros.training.landmarks.vocabulary import fit_vocabulary, principal_axes
 import pytest
 

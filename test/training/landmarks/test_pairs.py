@@ -10,7 +10,11 @@ from posenet_ros.geometry.lie import so3_exp
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.training.data.datasets import Dataset, Sample
 from posenet_ros.training.landmarks.options import PairOptions
-from posenet_ros.training.landmarks.pairs import cameras_of, select_pairs, ViewSearch
+from posenet_ros.training.landmarks.reconstruction.pairs import (
+    cameras_of,
+    select_pairs,
+    ViewSearch,
+)
 import pytest
 
 from .scene import AHEAD, CAMERA
@@ -22,9 +26,11 @@ def dataset_at(positions: np.ndarray, turns_deg: np.ndarray | None = None,
                sequences: np.ndarray | None = None) -> Dataset:
     turns = np.zeros(len(positions)) if turns_deg is None else np.radians(turns_deg)
     names = ['a'] * len(positions) if sequences is None else sequences.tolist()
-    return Dataset('places', tuple(
-        Sample(Path(str(i)), str(i), Pose.from_rotation(so3_exp([0, 0, turn]) @ AHEAD, place), name)
-        for i, (place, turn, name) in enumerate(zip(positions, turns, names, strict=True))), CAMERA)
+    poses = [Pose.from_rotation(so3_exp([0, 0, turn]) @ AHEAD, place)
+             for turn, place in zip(turns, positions, strict=True)]
+    samples = [Sample(Path(str(i)), str(i), pose, name)
+               for i, (pose, name) in enumerate(zip(poses, names, strict=True))]
+    return Dataset('places', tuple(samples), CAMERA)
 
 
 def line(count: int, step_m: float = 1.0) -> np.ndarray:
@@ -60,13 +66,15 @@ def test_views_of_other_directions_or_without_parallax_are_not_paired() -> None:
     pairs = select_pairs(dataset_at(line(20), turns), OPTIONS)
     assert len(pairs)
     assert (turns[pairs[:, 0]] == turns[pairs[:, 1]]).all()
-    close = np.concatenate([line(10), line(10) + (0.3, 0, 0)])
+    beside = line(10) + np.array([0.3, 0, 0])
+    close = np.concatenate([line(10), beside])
     pairs = select_pairs(dataset_at(close), OPTIONS)
     assert (np.linalg.norm(close[pairs[:, 0]] - close[pairs[:, 1]], axis=1) > 0.5).all()
 
 
 def test_dense_walks_are_joined_with_the_other_walks_beside_them() -> None:
-    positions = np.concatenate([line(60, 0.1), line(60, 0.1) + (0, 0, 1.0)])
+    above = line(60, 0.1) + np.array([0, 0, 1.0])
+    positions = np.concatenate([line(60, 0.1), above])
     sequences = np.repeat(['a', 'b'], 60)
     data = dataset_at(positions, sequences=sequences)
     walks = sequences[select_pairs(data, OPTIONS)]
@@ -80,7 +88,8 @@ def test_dense_walks_are_joined_with_the_other_walks_beside_them() -> None:
 
 
 def test_a_camera_that_stood_still_is_paired_with_where_it_went() -> None:
-    positions = np.concatenate([np.zeros((300, 3)), line(20) + (1, 0, 0)])
+    onwards = line(20) + np.array([1.0, 0, 0])
+    positions = np.concatenate([np.zeros((300, 3)), onwards])
     pairs = select_pairs(dataset_at(positions), OPTIONS)
     standing = pairs[pairs[:, 0] == 0, 1]
     assert standing.tolist() == [300, 301, 303]

@@ -9,14 +9,14 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.features import Features
 from posenet_ros.landmarks.matching import match_mutual, unit_rows
 from posenet_ros.training.landmarks.options import MatchOptions, pixels, TriangulationOptions
-from posenet_ros.training.landmarks.pairs import Cameras, cameras_of
-from posenet_ros.training.landmarks.tracks import (
+from posenet_ros.training.landmarks.reconstruction.pairs import Cameras, cameras_of
+from posenet_ros.training.landmarks.reconstruction.tracks import (
     connected_components,
     make_tracks,
     Tracks,
 )
-from posenet_ros.training.landmarks.triangulation import triangulate, Triangulated
-from posenet_ros.training.landmarks.verified_matches import (
+from posenet_ros.training.landmarks.reconstruction.triangulation import triangulate, Triangulated
+from posenet_ros.training.landmarks.reconstruction.verified_matches import (
     epipolar_errors,
     essential_matrix,
     match_pairs,

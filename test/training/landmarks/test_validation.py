@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from posenet_ros.landmarks.absolute_pose import AbsolutePose
+from posenet_ros.landmarks.features import Features
 from posenet_ros.landmarks.landmark_map import LandmarkMap
 from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.landmarks import validation
@@ -48,9 +50,9 @@ def test_no_image_is_localised_by_a_map_that_knows_it(
             super().__init__(landmark_map, **options)
             self.known = landmark_map
 
-        def localise(self, features, *rest):  # type: ignore[no-untyped-def]
+        def localise(self, features: Features) -> AbsolutePose | None:
             known.append((self.known, features.descriptors))
-            return super().localise(features, *rest)
+            return super().localise(features)
 
     monkeypatch.setattr(validation, 'LandmarkLocaliser', Spy)
     calibrated = calibrate_map(mapped, OPTIONS)
@@ -102,11 +104,11 @@ def test_blocks_of_a_single_walk_are_held_out(mapped: MappedDataset) -> None:
 
 def test_walks_that_share_nothing_are_validated_by_blocks(mapped: MappedDataset) -> None:
     data = make_dataset(2, 30)
-    apart = tuple(replace(s, map_from_camera=replace(
+    away = np.array([100.0, 0.5, 0.3])
+    data = replace(data, samples=tuple(replace(s, map_from_camera=replace(
         s.map_from_camera, translation_m=s.map_from_camera.translation_m
-        + (100 * (s.sequence == 'seq1'), 0, 0))) for s in data.samples)
-    data = replace(data, samples=apart)
-    points = np.concatenate([POINTS, POINTS[::2] + (100, 0.5, 0.3)])
+        + away * (s.sequence == 'seq1'))) for s in data.samples))
+    points = np.concatenate([POINTS, POINTS[::2] + away])
     found = map_dataset(data, OPTIONS, observe(data, points))
     held_out = calibrate_map(found, OPTIONS).held_out
     assert set(held_out.views) == set(blocks(60, OPTIONS.validation))

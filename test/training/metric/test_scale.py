@@ -16,7 +16,7 @@ from posenet_ros.training.data.walk import Walk
 from posenet_ros.training.metric.keyframes import keyframes_of
 from posenet_ros.training.metric.options import scale_request, ScaleSource
 from posenet_ros.training.metric.results import ScaleEstimate
-from posenet_ros.training.metric.scale import choose_scale, contradictions
+from posenet_ros.training.metric.scale import best_estimate, choose_scale, contradictions
 from posenet_ros.training.metric.sources.gnss import scale_from_gnss
 from posenet_ros.training.metric.sources.inertial import align_inertial
 from posenet_ros.training.metric.sources.known import (
@@ -181,6 +181,17 @@ def test_an_inertial_unit_in_one_direction_says_how_little_it_knows_of_up() -> N
     assert error < 3 * found.sigma_deg
 
 
+def test_the_bias_of_an_accelerometer_is_found() -> None:
+    motion = walk_about(0, 60, 100)
+    dataset, walk = reconstruct(motion)
+    walk = with_imu(walk, motion, 0, replace(IMU, acceleration_bias=0.0))
+    bias = np.array([0.2, -0.15, 0.1])
+    walk = replace(walk, imu=replace(walk.imu, accelerations=walk.imu.accelerations + bias))
+    found = align_inertial(keyframes_of(dataset, [walk]))
+    np.testing.assert_allclose(found.biases[0, [0, 2]], bias[[0, 2]], atol=0.02)
+    assert abs(found.biases[0, 1] - bias[1]) < 0.3  # upwards it is hidden by gravity
+
+
 def test_accelerations_without_gravity_are_no_accelerometers() -> None:
     motion = walk_about(0, 30, 100)
     dataset, walk = reconstruct(motion)
@@ -310,12 +321,23 @@ def test_the_best_recorded_source_is_chosen_and_those_that_contradict_are_told()
     wrong = with_odometry(good, motion, 0, replace(ODOMETRY, bias=0.15))
     choice = choose_scale(dataset, [with_imu(wrong, motion, 0, IMU)])
     assert choice.chosen is not None
-    assert choice.chosen.source == ScaleSource.IMU  # 0.5 % against 1 %
-    assert any('odometry is 1' in note or 'smaller than by imu' in note for note in choice.notes)
+    assert choice.chosen.source == ScaleSource.ODOMETRY
+    assert sum('the scale by odometry is 1' in note for note in choice.notes) == 2
+    noisy = with_odometry(good, motion, 0, replace(ODOMETRY, sigma_m=0.3))
+    better = choose_scale(dataset, [with_imu(noisy, motion, 0, IMU)])
+    assert better.chosen is not None
+    assert better.chosen.source != ScaleSource.ODOMETRY
     asked = choose_scale(dataset, [wrong], scale_request(['odometry']))
     assert asked.chosen is not None
     assert asked.chosen.source == ScaleSource.ODOMETRY
     assert len(asked.notes) == 1
+
+
+def test_of_similar_errors_the_usual_order_decides() -> None:
+    odometry = ScaleEstimate(1.0, 0.001, ScaleSource.ODOMETRY)  # and 1 % of calibration
+    for sigma, expected in ((0.009, ScaleSource.ODOMETRY), (0.004, ScaleSource.GNSS)):
+        gnss = ScaleEstimate(1.0, sigma, ScaleSource.GNSS)
+        assert best_estimate([gnss, odometry]).source == expected
 
 
 def test_contradictions_need_three_standard_errors() -> None:

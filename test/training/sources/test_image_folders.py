@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ TAKEN, SUBSECONDS, OFFSET, ORIENTATION, FOLDER = 0x9003, 0x9291, 0x9011, 0x112, 
 
 
 def write_image(file: Path, size: tuple[int, int] = (32, 24),
-                exif: dict[int, object] | None = None, orientation: int = 1) -> None:
+                exif: Mapping[int, object] | None = None, orientation: int = 1) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     noise = np.random.default_rng(1).integers(0, 255, (size[1], size[0], 3), np.uint8)
     image = Image.fromarray(noise)
@@ -128,6 +129,13 @@ def test_poses_are_found_by_name(tmp_path: Path) -> None:
             if image.map_from_camera} == {'seq1/a.png': 1, 'w/a.png': 2, 'w/c.png': 4,
                                           'w/x/d.png': 5}
     assert found.notes == ('w: 1 of 5 images have no pose in poses.txt and are left out',)
+
+
+def test_a_name_that_two_rows_fit_has_no_pose(tmp_path: Path) -> None:
+    file = tmp_path / 'poses.txt'
+    write_cambridge(file, [('a.png', pose(1)), ('z/w/a.png', pose(2)), ('b.png', pose(3))])
+    found, = with_poses([walk_of(('w/a.png', None), ('w/b.png', None))], file)
+    assert [image.name for image in found.images] == ['w/b.png']
 
 
 def test_poses_are_interpolated_at_the_stamp(tmp_path: Path) -> None:

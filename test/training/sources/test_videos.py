@@ -94,10 +94,11 @@ def noise(index: int) -> np.ndarray:
     return np.random.default_rng(index).integers(0, 256, (SIZE[1], SIZE[0], 3), np.uint8)
 
 
+@pytest.mark.parametrize('kind', ['ts', 'mp4'])  # a damaged frame, a packet without one
 def test_damaged_packets_are_counted_and_left_out(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     monkeypatch.setitem(globals(), 'picture', noise)  # each packet is as long as the others
-    file = tmp_path / 'walk.ts'
+    file = tmp_path / f'walk.{kind}'
     write_video(file, [100 * i for i in range(20)])
     data = bytearray(file.read_bytes())
     at = len(data) // 2
@@ -105,7 +106,7 @@ def test_damaged_packets_are_counted_and_left_out(
     file.write_bytes(bytes(data))
     walk = read_video(file, 'walk', tmp_path / 'out')
     assert len(walk.images) == 19
-    assert walk.notes == ('walk.ts: 19 frames, 19 taken, 1 damaged and left out',)
+    assert walk.notes == (f'walk.{kind}: 19 frames, 19 taken, 1 damaged and left out',)
 
 
 def test_a_video_that_is_cut_off_is_read_to_its_end(

@@ -16,7 +16,7 @@ from posenet_ros.training.data.augment import Augmentation
 from posenet_ros.training.data.images import MAX_IMAGES, subsample
 from posenet_ros.training.export.litert import load_network
 from posenet_ros.training.fitting.calibration import coverage, fit_score_power, fit_sigma_scales
-from posenet_ros.training.landmarks import validation
+from posenet_ros.training.landmarks.options import ValidationOptions
 from posenet_ros.training.uncertainty import __main__ as uncertainty
 from posenet_ros.training.uncertainty.noise_model import fit_noise_model
 from posenet_ros.training.uncertainty.place_descriptors import (
@@ -92,10 +92,10 @@ def test_wrong_truths_do_not_hide_the_power() -> None:
 
 
 def test_a_power_has_to_be_told_from_chance() -> None:
-    rng = np.random.default_rng(0)
+    rng, options = np.random.default_rng(0), ValidationOptions()
     powers = [fit_score_power(
         rng.normal(size=(40, 6)).astype(np.float32), np.ones((40, 6), np.float32),
-        rng.uniform(0.8, 1.2, 40), validation.POWERS, validation.MIN_STANDARD_ERRORS)
+        rng.uniform(0.8, 1.2, 40), options.powers, options.min_standard_errors)
         for _ in range(20)]
     assert np.mean(powers) < 0.1
 

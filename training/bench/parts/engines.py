@@ -125,12 +125,13 @@ def measure(folder: Path, quick: bool) -> dict[str, Any]:
     """Return the arithmetic (GFLOP), the times of each engine and peer, and the missing peers."""
     from posenet_ros.training.export.litert import load_network, write_litert
     artifact = load(folder)
-    model = load_network(artifact.require_network('posenet bench'), folder / WEIGHTS_FILE)
+    config = artifact.require_network('posenet bench')
+    model = load_network(config, folder / WEIGHTS_FILE)
     with tempfile.TemporaryDirectory() as scratch:
         int8 = Path(scratch) / INT8_FILE
-        write_litert(artifact.require_network('posenet bench'), folder / WEIGHTS_FILE, int8, int8=True, model=model)
+        write_litert(config, folder / WEIGHTS_FILE, int8, int8=True, model=model)
         runs = product_runs(artifact, model, int8)
-    image = np.zeros((1, artifact.require_network('posenet bench').input_height, artifact.require_network('posenet bench').input_width, 3), np.uint8)
+    image = np.zeros((1, config.input_height, config.input_width, 3), np.uint8)
     model(image, training=False)  # a model that has never run is not exported
     peers, missing = ({}, {'peers': 'left out by --quick'}) if quick else onnx_runs(model, image)
     times = time_interleaved({**runs, **peers}, 5 if quick else 40)
@@ -141,7 +142,7 @@ def measure(folder: Path, quick: bool) -> dict[str, Any]:
         values['share_of_peak'] = limit_ms / values['cpu_min']
         values['to_predict'] = values['cpu_min'] / times[PREDICT]['cpu_min']
     times.pop('matrix product')
-    return {'network': artifact.require_network('posenet bench').backbone, 'input': list(image.shape[1:3]),
+    return {'network': config.backbone, 'input': list(image.shape[1:3]),
             'gflop': arithmetic, 'peak_gflops': rate, 'limit_ms': limit_ms, 'engines': times,
             'missing': missing}
 

@@ -83,7 +83,8 @@ def make_scene(out: Path, settings: Settings) -> None:
         print('going on with the frames that are missing', flush=True)
     elif court.exists():
         _say_anew(court)
-    run_command('scene', '--out', court, '--frames', settings.frames, '--force')
+    run_command('scene', '--out', court, '--frames', settings.frames, '--force',
+                *['--sensors'] * bool(settings.sensors))
 
 
 def make_model(out: Path, preset: str, settings: Settings) -> None:

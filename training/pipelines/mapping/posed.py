@@ -20,6 +20,7 @@ from posenet_ros.training.sources.bags.options import BagOptions
 from posenet_ros.training.sources.image_folders import describe_rotated
 from posenet_ros.training.sources.pose_association import with_poses
 from posenet_ros.training.sources.read import read_walks, Source, SourceKind
+from posenet_ros.utils.files.text import read_text
 
 SFM_FOLDER = 'sfm'
 UNKNOWN_SCALE, UNKNOWN_UP = Scale(False, ''), Up('')
@@ -64,6 +65,7 @@ def pose_images(options: argparse.Namespace, work: Path) -> PosedImages:
         walks = with_poses(walks, options.poses, options.max_gap)
     for note in (note for walk in walks for note in walk.notes):
         _say(note)
+    check_measurements(options, walks)
     if not all(image.map_from_camera for walk in walks for image in walk.images):
         return _by_structure_from_motion(walks, options, work)
     rotated = describe_rotated(walks) if options.images else ''
@@ -101,6 +103,24 @@ def _moved(dataset: Dataset, found: MetricFrame, notes: Sequence[str]) -> PosedI
     up = Up(found.up.source, found.up.sigma_deg) if found.up else Up('frame')
     return PosedImages(move_dataset(dataset, found.map_from_reconstruction), scale, up,
                        (*notes, *found.describe()))
+
+
+def check_measurements(options: argparse.Namespace, walks: Sequence[Walk]) -> None:
+    """
+    Check what the scale and the frame are taken from, before poses are looked for.
+
+    :raises InputError: when a file is missing, or an image is not among those of the walks.
+    """
+    request = options.scale_request
+    for file in filter(None, (options.frame, request and request.file)):
+        read_text(file)
+    names = [image.name for walk in walks for image in walk.images]
+    for wanted in request.images or () if request else ():
+        found = [name for name in names if f'/{name}'.endswith(f'/{wanted}')]
+        if len(found) != 1 and wanted not in names:
+            raise InputError('--scale-from distance needs two images of the walks, such as '
+                             f'{names[0]}. Received: {wanted}, which {len(found)} have as the end '
+                             'of their name')
 
 
 def _by_structure_from_motion(walks: Sequence[Walk], options: argparse.Namespace,

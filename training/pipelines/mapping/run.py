@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 import time
@@ -15,6 +16,7 @@ from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.options import FeatureOptions
 from posenet_ros.training.landmarks.mapping import map_dataset, MappedDataset
 from posenet_ros.training.landmarks.options import MappingOptions
+from posenet_ros.training.landmarks.validation import calibrate_map, CalibratedMap
 from posenet_ros.training.pipelines.mapping.export import check_exports, export_folder
 from posenet_ros.training.pipelines.mapping.posed import limit_views, pose_images, PosedImages
 from posenet_ros.training.pipelines.mapping.work import (
@@ -74,13 +76,25 @@ def _map_and_save(options: argparse.Namespace, exports: list[tuple[str, Path]]) 
             _say(note)
         _say('\n'.join(posed.dataset.summary()))
         _say(describe_workload(posed.dataset, options.feature_width))
-        mapped = map_dataset(posed.dataset, mapping_options(options), work=work)
+        settings = mapping_options(options)
+        mapped = map_dataset(posed.dataset, settings, work=work)
         _say(mapped.check.describe())
-        about = describe_map(mapped, posed, options, time.perf_counter() - started)
-        _write(mapped, posed, about, options)
-    _say(f'map: {about["landmarks"]} landmarks of {about["views"]} images, scale '
-         f'{posed.scale}, up {posed.up}; {describe_duration(about["seconds"])}; model in '
-         f'{options.out}')
+        calibrated = calibrate_map(mapped, settings)
+        about = {'source': next(name for name in SOURCES if getattr(options, name)),
+                 **describe_map(mapped, calibrated), 'notes': list(posed.notes),
+                 'seconds': round(time.perf_counter() - started, 1)}
+        _write(mapped, calibrated, posed, about, options)
+    _say_result(about, posed, options.out)
+
+
+def _say_result(about: Mapping[str, Any], posed: PosedImages, out: Path) -> None:
+    error_m = about['held_out_position_m']
+    unit = 'm' if posed.scale.metric else 'units'
+    median = '' if error_m is None else f', {error_m:.3g} {unit} in the median'
+    _say(f'localised: {about["held_out_localised"]} of {about["held_out"]} images that were held '
+         f'out of the map{median}')
+    _say(f'map: {about["landmarks"]} landmarks of {about["views"]} images, scale {posed.scale}, '
+         f'up {posed.up}; {describe_duration(about["seconds"])}; model in {out}')
 
 
 def _check_no_network(out: Path) -> None:
@@ -106,25 +120,22 @@ def mapping_options(options: argparse.Namespace) -> MappingOptions:
                           refine_poses=options.refine_poses)
 
 
-def describe_map(mapped: MappedDataset, posed: PosedImages, options: argparse.Namespace,
-                 seconds: float) -> dict[str, Any]:
-    """Describe how a map was made, for its provenance."""
-    landmark_map = mapped.landmark_map
-    return {
-        'source': next(name for name in SOURCES if getattr(options, name)),
-        'landmarks': len(landmark_map.points_m), 'views': len(landmark_map.views),
-        'walks': len(set(landmark_map.views.sequences)),
-        'residual_px': round(mapped.check.residual_px, 3), 'notes': list(posed.notes),
-        'seconds': round(seconds, 1)}
+def describe_map(mapped: MappedDataset, calibrated: CalibratedMap) -> dict[str, Any]:
+    """Describe a map and its validation, for its provenance."""
+    landmark_map = calibrated.landmark_map
+    return {'landmarks': len(landmark_map.points_m), 'views': len(landmark_map.views),
+            'walks': len(set(landmark_map.views.sequences)),
+            'residual_px': round(mapped.check.residual_px, 3), **calibrated.held_out.summary()}
 
 
-def _write(mapped: MappedDataset, posed: PosedImages, about: dict[str, Any],
-           options: argparse.Namespace) -> None:
+def _write(mapped: MappedDataset, calibrated: CalibratedMap, posed: PosedImages,
+           about: dict[str, Any], options: argparse.Namespace) -> None:
     """Write the model folder, whole or not at all."""
-    landmark_map = replace(mapped.landmark_map, metric=posed.scale.metric)
+    landmark_map = replace(calibrated.landmark_map, metric=posed.scale.metric)
     views, dataset = landmark_map.views, mapped.dataset
     artifact = make_map_artifact(
-        dataset.camera, views.names, views.positions_m, views.quats_xyzw, (1.0,) * 6,
+        dataset.camera, views.names, views.positions_m, views.quats_xyzw,
+        calibrated.sigma_scales, misfit_power=calibrated.residual_power,
         provenance={'dataset_sha256': dataset.digest(), 'map': about}, scale=posed.scale,
         up=posed.up)
     with new_folder(options.out, force=options.force) as folder:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from posenet_ros.errors import InputError
 
 BASELINE_RANGE_M = 0.01, 2.0
+DEFAULT_BASELINE_M = 0.12  # as the ZED 2
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,14 +47,14 @@ class Motion:
 
     @property
     def rate_hz(self) -> float:
-        """Samples a second."""
+        """Return the samples a second."""
         return float(1 / (self.times_s[1] - self.times_s[0]))
 
     @property
     def recorded(self) -> NDArray[np.intp]:
-        """Indices of the samples within the recording."""
-        end = self.times_s[-1] - MARGIN_S
-        return np.flatnonzero((self.times_s > -1e-9) & (self.times_s < end + 1e-9))
+        """Return the indices of the samples within the recording."""
+        margin = _margin(self.rate_hz)
+        return np.arange(margin, len(self.times_s) - margin)
 
     def stamps_ns(self, chosen: NDArray[np.intp]) -> NDArray[np.int64]:
         """Return the stamps of some samples since the recording's start, nanoseconds."""
@@ -67,8 +68,12 @@ class Motion:
 
 def motion_times(duration_s: float, rate_hz: float) -> Floats:
     """Return the times (M,) of a motion that is recorded for a while, seconds."""
-    margin = round(MARGIN_S * rate_hz)
+    margin = _margin(rate_hz)
     return np.asarray(np.arange(-margin, int(duration_s * rate_hz) + margin + 1) / rate_hz)
+
+
+def _margin(rate_hz: float) -> int:
+    return math.ceil(MARGIN_S * rate_hz - 1e-6)
 
 
 def noisy_step(step: Pose, sigma_m: float, turn: Floats, bias: float,

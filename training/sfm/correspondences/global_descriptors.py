@@ -41,8 +41,9 @@ def _vlad(rows: Floats32, centres: Floats32) -> Floats32:
     if len(rows) and len(centres):
         nearest = (rows @ centres.T - 0.5 * (centres ** 2).sum(axis=1)).argmax(axis=1)
         members = (nearest == np.arange(len(centres))[:, np.newaxis]).astype(np.float32)
-        result = members @ rows - members.sum(axis=1, keepdims=True) * centres
-    return unit_rows(unit_rows(result).ravel()[np.newaxis])[0]
+        result = np.asarray(
+            members @ rows - members.sum(axis=1, keepdims=True) * centres, np.float32)
+    return unit_rows(unit_rows(result).ravel()[np.newaxis]).ravel()
 
 
 def describe_images(features: FeatureFiles, options: PairOptions, seed: int) -> Floats32:

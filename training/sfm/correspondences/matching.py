@@ -63,7 +63,7 @@ def create_database(file: Path, names: Sequence[str], features: FeatureFiles,
             frame = library.Frame(frame_id=i + 1, rig_id=1)
             frame.add_data_id(image.data_id)
             database.write_frame(frame, use_frame_id=True)
-            points = colmap_keypoints(initial, features.keypoints(i))
+            points = colmap_keypoints(initial, features.keypoints(i).astype(np.float64))
             database.write_keypoints(i + 1, points.astype(np.float32))
 
 
@@ -81,7 +81,7 @@ def match_pairs(file: Path, pairs: NDArray[np.intp], features: FeatureFiles,
     with library.Database.open(file) as database:
         missing = [(int(a), int(b)) for a, b in pairs
                    if not database.exists_two_view_geometry(a + 1, b + 1)]
-        points = {i: colmap_keypoints(initial, features.keypoints(i))
+        points = {i: colmap_keypoints(initial, features.keypoints(i).astype(np.float64))
                   for i in {index for pair in missing for index in pair}}
 
         def verify(pair: tuple[int, int]) -> Any:  # noqa: ANN401 - pycolmap's

@@ -78,7 +78,7 @@ class MotionMeter:
         if len(self._now) < self._options.min_tracked * self._count:
             return np.inf
         lengths = np.linalg.norm(self._now - self._start, axis=1)
-        return float(np.median(lengths)) / grey.shape[1]
+        return float(np.median(lengths) / grey.shape[1])
 
     def restart(self, grey: GreyImage) -> None:
         """Take an image as the last keyframe."""
@@ -102,7 +102,8 @@ def _with_window(images: Iterable[ReducedImage], options: KeyframeOptions
         while waiting and done < end:
             window = sharpness[max(done - options.neighbours, 0):done + options.neighbours + 1]
             image = waiting.pop(0)
-            yield image.grey, image.sharpness / max(float(np.median(window)), 1e-9)
+            usual = float(np.median(window))
+            yield image.grey, image.sharpness / usual if usual else 1.0
             done += 1
 
     for image in images:

@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
 from posenet_ros.geometry.lie import so3_exp, so3_log
 from posenet_ros.training.landmarks.options import AdjustmentOptions
-from posenet_ros.training.landmarks.pairs import Cameras
-from posenet_ros.training.landmarks.tracks import Tracks
-from posenet_ros.training.landmarks.triangulation import (
+from posenet_ros.training.landmarks.reconstruction.pairs import Cameras
+from posenet_ros.training.landmarks.reconstruction.rays import projection_jacobian, rays_of
+from posenet_ros.training.landmarks.reconstruction.tracks import Tracks
+from posenet_ros.training.landmarks.reconstruction.triangulation import (
     gauss_newton_step,
-    projection_jacobian,
-    rays_of,
     Triangulated,
 )
 from posenet_ros.utils.progress import progress

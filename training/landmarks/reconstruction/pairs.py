@@ -70,7 +70,8 @@ class ViewSearch:
         self._positions, self._min_distance_m = cameras.positions_m, min_distance_m
         self._ahead = cameras.rotations[:, :, 2]
         # 32 bits, as FLANN has them, are exact enough near the origin
-        self._centred = np.float32(cameras.positions_m - cameras.positions_m.mean(axis=0))
+        self._centred = (
+            cameras.positions_m - cameras.positions_m.mean(axis=0)).astype(np.float32)
         self._min_cosine = np.cos(np.radians(options.max_angle_deg))
         self._max_candidates = options.max_candidates
 

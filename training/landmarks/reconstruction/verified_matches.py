@@ -12,7 +12,7 @@ from posenet_ros.arrays import Floats, Floats32
 from posenet_ros.landmarks.features import Features
 from posenet_ros.landmarks.matching import unit_rows
 from posenet_ros.training.landmarks.options import MatchOptions
-from posenet_ros.training.landmarks.pairs import Cameras
+from posenet_ros.training.landmarks.reconstruction.pairs import Cameras
 from posenet_ros.utils.parallel import ordered_map
 from posenet_ros.utils.progress import progress
 
@@ -67,9 +67,10 @@ def verify(matches: Sequence[PairMatches], features: Sequence[Features], cameras
     """
     kept = []
     for one in matches:
+        ours, theirs = one.keypoints.T
         errors = epipolar_errors(
-            *(features[view].points_normalized[one.keypoints[:, k]]
-              for k, view in enumerate((one.first, one.second))),
+            features[one.first].points_normalized[ours],
+            features[one.second].points_normalized[theirs],
             essential_matrix(cameras, one.first, one.second))
         kept.append(one._replace(keypoints=one.keypoints[errors < options.max_epipolar_error]))
     return [one for one in kept if len(one.keypoints) >= options.min_matches]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from posenet_ros.training.landmarks.verified_matches import PairMatches
+from posenet_ros.training.landmarks.reconstruction.verified_matches import PairMatches
 
 Indices = NDArray[np.intp]
 

@@ -1,0 +1,1 @@
+"""Reconstruct landmarks of posed views: pairs, matches, tracks, triangulation, adjustment."""
