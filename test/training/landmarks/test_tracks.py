@@ -72,16 +72,18 @@ def test_matches_are_mutual_pass_the_ratio_test_and_lie_on_their_lines() -> None
     data = make_dataset(1, 2)
     features = [one.features for one in observe(data, scene_points(300))]
     descriptors = [unit_rows(one.descriptors) for one in features]
-    plain = np.column_stack(match_mutual(*descriptors, 0.8))
-    found = match_views(descriptors[0], features[0].points_normalized, features[1],
-                        essential_matrix(cameras_of(data), 0, 1), ANY)
-    assert np.array_equal(found, plain)
+    essential = essential_matrix(cameras_of(data), 0, 1)
+    for ratio in (0.99, 0.8):
+        plain = np.column_stack(match_mutual(*descriptors, ratio))
+        found = match_views(descriptors[0], features[0].points_normalized, features[1],
+                            essential, replace(ANY, max_ratio=ratio))
+        assert np.array_equal(found, plain)
     wrong = features[1].points_normalized.copy()
     moved = found[::3, 1]
     wrong[moved] += (0, 8 / 400)
     spoilt = features[1]._replace(points_normalized=wrong)
-    left = match_views(descriptors[0], features[0].points_normalized, spoilt,
-                       essential_matrix(cameras_of(data), 0, 1), MatchOptions())
+    left = match_views(
+        descriptors[0], features[0].points_normalized, spoilt, essential, MatchOptions())
     assert len(left) >= 0.95 * (len(found) - len(moved))
     assert not np.isin(left[:, 1], moved).any()
 
@@ -153,6 +155,13 @@ def test_a_wrong_ray_is_left_out_and_parallel_rays_do_not_meet() -> None:
     assert np.allclose(found.points_m, points[:2], atol=1e-5), 'not far away, not behind'
     assert found.tracks.lengths.tolist() == [3, 4]
     assert found.tracks.views[:3].tolist() == [0, 1, 2]
+
+
+def test_rays_have_to_meet_at_a_wide_enough_angle() -> None:
+    points = np.array([[0.0, 10.0, 0.0]])
+    for angle_deg, count in ((1.3, 0), (1.7, 1)):
+        cameras = cameras_at((0, 0, 0), (10 * np.tan(np.radians(angle_deg)), 0, 0))
+        assert len(run(cameras, project(cameras, points)).points_m) == count
 
 
 def test_noise_is_averaged_over_the_rays() -> None:
