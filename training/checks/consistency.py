@@ -82,11 +82,13 @@ class _Tried(NamedTuple):
     A hypothesis that was tried.
 
     :param fit: (P,) of the pairs; `error_px` their median error, pixels of detection.
+    :param penalty: of the fit, where much was adapted to the matches.
     """
 
     hypothesis: Hypothesis
     fit: Floats
     error_px: float
+    penalty: float = 0.0
 
 
 def check_dataset(dataset: Dataset, options: CheckOptions | None = None) -> ConsistencyCheck:
@@ -177,7 +179,7 @@ def _frame(fit: EpipolarFit, sample: MatchSample, poses: Poses, options: CheckOp
         "camera, as between base_link and the camera",
         "give the poses of the camera's optical frame: x right, y down, z forward",
         lambda poses: poses.compose(rotation, offset))
-    tried = _try(fit, poses, hypothesis)
+    tried = _try(fit, poses, hypothesis)._replace(penalty=options.search_penalty)
     if degrees < options.min_frame_angle_deg:
         return tried._replace(fit=np.full(len(tried.fit), np.nan))
     return tried
@@ -196,12 +198,13 @@ def _mixed(fit: EpipolarFit, sample: MatchSample, poses: Poses, camera: Camera,
               f'{found.factor * camera.fx:.0f} px, the others of {camera.fx:.0f} px; image '
               f'{first + 1} is the first of them')
     yield _Tried(Hypothesis(Mistake.MIXED, detail, 'make a dataset of each camera'), found.fit,
-                 found.error_px)
+                 found.error_px, options.search_penalty)
 
 
 def _best(given: Floats, tried: list[_Tried], options: CheckOptions) -> _Tried | None:
     """Choose the first hypothesis of those that are best, where it is better than the given."""
-    gains = np.array([_gain(given, one.fit, options) for one in tried])
+    gains = np.array([_gain(given, one.fit, options) - one.penalty for one in tried])
+    gains[gains < options.min_gain] = -np.inf
     best = gains.max(initial=-np.inf)
     if not np.isfinite(best):
         return None

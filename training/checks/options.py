@@ -49,6 +49,8 @@ class CheckOptions:
     min_gain: float = 0.04
     # the same, in standard errors over the pairs: half of 150 hypotheses are better by chance
     min_standard_errors: float = 4.0
+    # of a frame or of two cameras that were fitted: exact poses gain up to 0.05 by it
+    search_penalty: float = 0.08
     # simpler hypotheses are preferred to others that fit better by less
     tie: float = 0.015
     # of a hypothesis: what fits worse explains nothing

@@ -25,7 +25,13 @@ def check_folder(folder: Path, camera: str | None) -> int:
     return int(check.finding is not None)
 
 
-def warn_of_mistakes(dataset: Dataset) -> None:
-    """Check a dataset before it is used; a mistake is a warning, and a line says that it fits."""
+def warn_of_mistakes(dataset: Dataset) -> str:
+    """
+    Check a dataset before it is used, and say what was found.
+
+    :returns: the mistake in some words; '' for none.
+    """
     check = check_dataset(dataset)
-    print(f'warning: {check.describe()}' if check.finding else check.describe(), flush=True)
+    found = check.finding
+    print(f'warning: {check.describe()}' if found else check.describe(), flush=True)
+    return f'{found.mistake.value}: {found.detail}' if found else ''
