@@ -41,8 +41,10 @@ ALLOWED = {
 ONLY_FROM = {('evaluation', 'ros_node'): {'online'}}
 ONLY_MODULE = {('ros_data', 'localisation'): {'gate'}}
 ALLOWED_IN_TRAINING = {
-    'pipelines': {'bench', 'uncertainty', 'landmarks', 'export', 'fitting', 'scene', 'metric',
-                  'sfm', 'sources', 'data'},
+    'pipelines': {'bench', 'map_report', 'uncertainty', 'landmarks', 'export', 'fitting', 'scene',
+                  'metric', 'sfm', 'sources', 'checks', 'data'},
+    'map_report': {'landmarks', 'data'},
+    'checks': {'data'},
     'bench': {'uncertainty', 'landmarks', 'export', 'fitting', 'data', 'scene'},
     'uncertainty': {'landmarks', 'export', 'fitting', 'data'},
     'landmarks': {'fitting', 'data'},

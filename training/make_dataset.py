@@ -1,8 +1,11 @@
 """
-Convert bags to a dataset: images, poses in Cambridge layout, and camera.json.
+Convert bags to a dataset: images, poses in Cambridge layout, and camera.json; or check one.
 
 Each image gets the pose at its stamp, interpolated between its neighbours in time. The test split
 is cut out in blocks of time or, better, is a separate walk (--test-bag).
+
+--check holds images, poses and camera of a dataset against each other by the epipolar geometry of
+neighbouring images, and names the mistake where they do not fit.
 """
 
 from __future__ import annotations
@@ -28,15 +31,18 @@ from posenet_ros.utils.files.kinds import DATASET
 def parser() -> CommandParser:
     """Make the parser of the command line."""
     result = CommandParser(description=__doc__)
-    result.add_argument('--bag', type=Path, nargs='+', required=True,
+    source = result.add_mutually_exclusive_group(required=True)
+    source.add_argument('--bag', type=Path, nargs='+',
                         help='bags to learn from: rosbag2 folder, .mcap, .db3 or ROS 1 .bag')
+    source.add_argument('--check', type=Path, metavar='DATASET',
+                        help='check a dataset instead; exit code 1 where a mistake is found')
     result.add_argument('--test-bag', type=Path, nargs='+', default=[], metavar='BAG',
                         help='bags of other walks, for testing only')
-    add_bag_arguments(result, poses_required=True)
+    add_bag_arguments(result, poses_required=False)
     result.add_argument('--camera', metavar='FX[,FY,CX,CY[,MODEL][,K1,...]]',
                         help='camera of the images, pixels, in place of camera_info; MODEL: '
                              'plumb_bob, rational_polynomial or equidistant (fisheye)')
-    result.add_argument('--out', type=Path, required=True, help='folder of the new dataset')
+    result.add_argument('--out', type=Path, help='folder of the new dataset')
     result.add_argument('--max-gap', type=positive, default=MAX_POSE_GAP_S, metavar='S',
                         help='between the poses round an image, seconds (default: %(default)s)')
     result.add_argument('--every', type=count, default=1, metavar='N',
@@ -52,8 +58,16 @@ def parser() -> CommandParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write the dataset; nothing is left behind where that fails."""
-    options = parser().parse_args(argv)
+    """Write the dataset, or check one; nothing is left behind where that fails."""
+    command = parser()
+    options = command.parse_args(argv)
+    if options.check:
+        from posenet_ros.training.pipelines.dataset_check import check_folder
+        return check_folder(options.check, options.camera)
+    if not options.out:
+        command.error('the following arguments are required: --out')
+    if not (options.pose or options.tf):
+        command.error('one of the arguments --pose --tf is required')
     if options.test_share is None:
         options.test_share = 0.0 if options.test_bag else 0.2
     check_new(options.out, DATASET, force=options.force, inputs=input_paths(options))

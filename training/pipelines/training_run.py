@@ -36,6 +36,7 @@ from posenet_ros.training.fitting.model_folder import make_artifact, make_proven
 from posenet_ros.training.fitting.network_setup import network_config
 from posenet_ros.training.fitting.presets import load_preset, Preset
 from posenet_ros.training.landmarks import add_to_model
+from posenet_ros.training.pipelines.dataset_check import warn_of_mistakes
 from posenet_ros.training.pipelines.training_work import (
     has_checkpoint,
     prepare_work,
@@ -175,6 +176,8 @@ def train(options: argparse.Namespace) -> None:
 def _read_data(options: argparse.Namespace, preset: Preset, on: devices.Devices) -> Dataset:
     dataset = read_dataset(options.data, 'train', options.camera)
     _say('\n'.join([*dataset.summary(), on.text]))
+    if on.chief:
+        warn_of_mistakes(dataset)
     keras.config.set_dtype_policy(preset.precision)
     return dataset
 

@@ -40,6 +40,7 @@ from posenet_ros.evaluation.results import FrameResult, WorstFrame
 
 MAX_OPEN_ROWS = 8  # of a table; a longer one is folded
 JPEG_QUALITY = 80
+Headline = tuple[str, str]  # a number and what it is, on a tile
 
 PAGE = Template("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
@@ -99,19 +100,22 @@ def _details(heading: str, summary: str, content: str) -> str:
             f'{content}</details>')
 
 
-def _headline_tiles(report: Report) -> str:
+def _headlines(report: Report) -> list[Headline]:
     frames, (metres, degrees) = report.frames, report.medians
     ends_m, ends_deg = report.confidence_95 or (None, None)
     unit = length_unit([metres])
-    tiles = [(length(metres), f'median position error{_interval(ends_m, unit)}'),
+    return [(length(metres), f'median position error{_interval(ends_m, unit)}'),
              (number(degrees, 'deg'), f'median rotation error{_interval(ends_deg, DEGREES)}'),
              (length(report.translation_m.p95 if report.translation_m else None),
               'contain 95 % of the position errors'),
              (percent(frames.accepted / frames.total),
               f'{frames.accepted} of {frames.total} frames with an accepted estimate')]
+
+
+def _tiles(headlines: Sequence[Headline]) -> str:
     return '<div class="tiles">' + ''.join(
         f'<div class="tile"><b>{escape(value)}</b><span>{escape(text)}</span></div>'
-        for value, text in tiles) + '</div>'
+        for value, text in headlines) + '</div>'
 
 
 def _interval(ends: Sequence[float] | None, unit: Unit) -> str:
@@ -204,16 +208,27 @@ def html_page(report: Report, evaluation: Evaluation) -> str:
 
     :param evaluation: the results that the report was made from.
     """
-    title = escape(f'Relocalisation on {report.data.get("name", "poses")}')
-    shown = sections(report, evaluation)
-    parts = [f'<header><h1>{title}</h1><p>{escape(summary_sentences(report, evaluation))}</p>',
-             f'<p class="quiet">{escape(origin_line(report))}</p></header>',
-             _headline_tiles(report),
+    title = f'Relocalisation on {report.data.get("name", "poses")}'
+    return page_of_sections(
+        title, summary_sentences(report, evaluation), origin_line(report), _headlines(report),
+        sections(report, evaluation),
+        {'model': report.model, 'data': report.data, 'versions': report.versions})
+
+
+def page_of_sections(title: str, summary: str, origin: str, headlines: Sequence[Headline],
+                     shown: Sequence[Section], about: Mapping[str, Mapping[str, Any]]) -> str:
+    """
+    Render a page of tiles and sections; all texts are escaped here.
+
+    :param summary: sentences under the title; `origin` a quiet line below them.
+    :param about: mappings that are folded at the end, as `Provenance`.
+    """
+    parts = [f'<header><h1>{escape(title)}</h1><p>{escape(summary)}</p>',
+             f'<p class="quiet">{escape(origin)}</p></header>', _tiles(headlines),
              _contents([*(section.heading for section in shown), 'Provenance']),
              '<main>', *map(_html_section, shown), _heading('Provenance'),
-             _provenance({'model': report.model, 'data': report.data,
-                          'versions': report.versions}), '</main>']
-    return PAGE.substitute(title=title, style=_style(), body='\n'.join(parts))
+             _provenance(about), '</main>']
+    return PAGE.substitute(title=escape(title), style=_style(), body='\n'.join(parts))
 
 
 def markdown_page(report: Report, evaluation: Evaluation) -> str:

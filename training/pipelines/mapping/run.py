@@ -17,6 +17,10 @@ from posenet_ros.landmarks.options import FeatureOptions
 from posenet_ros.training.landmarks.mapping import map_dataset, MappedDataset
 from posenet_ros.training.landmarks.options import MappingOptions
 from posenet_ros.training.landmarks.validation import calibrate_map, CalibratedMap
+from posenet_ros.training.map_report.content import MapReport
+from posenet_ros.training.map_report.measure import MapFacts, measure_map
+from posenet_ros.training.map_report.write import PAGE_FILE, write_map_report
+from posenet_ros.training.pipelines.dataset_check import warn_of_mistakes
 from posenet_ros.training.pipelines.mapping.export import check_exports, export_folder
 from posenet_ros.training.pipelines.mapping.posed import limit_views, pose_images, PosedImages
 from posenet_ros.training.pipelines.mapping.work import (
@@ -75,6 +79,7 @@ def _map_and_save(options: argparse.Namespace, exports: list[tuple[str, Path]]) 
         for note in posed.notes:
             _say(note)
         _say('\n'.join(posed.dataset.summary()))
+        mistake = warn_of_mistakes(posed.dataset)
         _say(describe_workload(posed.dataset, options.feature_width))
         settings = mapping_options(options)
         mapped = map_dataset(posed.dataset, settings, work=work)
@@ -83,8 +88,9 @@ def _map_and_save(options: argparse.Namespace, exports: list[tuple[str, Path]]) 
         about = {'source': next(name for name in SOURCES if getattr(options, name)),
                  **describe_map(mapped, calibrated), 'notes': list(posed.notes),
                  'seconds': round(time.perf_counter() - started, 1)}
-        _write(mapped, calibrated, posed, about, options)
+        report = _write(mapped, calibrated, posed, about, mistake, options)
     _say_result(about, posed, options.out)
+    _say(f'{report.sentence} See {options.out / PAGE_FILE}')
 
 
 def _say_result(about: Mapping[str, Any], posed: PosedImages, out: Path) -> None:
@@ -129,8 +135,8 @@ def describe_map(mapped: MappedDataset, calibrated: CalibratedMap) -> dict[str, 
 
 
 def _write(mapped: MappedDataset, calibrated: CalibratedMap, posed: PosedImages,
-           about: dict[str, Any], options: argparse.Namespace) -> None:
-    """Write the model folder, whole or not at all."""
+           about: dict[str, Any], mistake: str, options: argparse.Namespace) -> MapReport:
+    """Write the model folder with the report of the map, whole or not at all."""
     landmark_map = replace(calibrated.landmark_map, metric=posed.scale.metric)
     views, dataset = landmark_map.views, mapped.dataset
     artifact = make_map_artifact(
@@ -141,3 +147,11 @@ def _write(mapped: MappedDataset, calibrated: CalibratedMap, posed: PosedImages,
     with new_folder(options.out, force=options.force) as folder:
         landmark_file.save(landmark_map, folder / LANDMARKS_FILE)
         save(artifact, folder)
+        facts = MapFacts(
+            options.out.resolve().name, posed.scale, posed.up,
+            (folder / LANDMARKS_FILE).stat().st_size, about['seconds'], mistake=mistake,
+            notes=posed.notes)
+        report = measure_map(calibrated, dataset, mapped.check, facts)
+        for line in write_map_report(report, calibrated, folder):
+            _say(line)
+    return report

@@ -1,0 +1,1 @@
+"""Check images, poses and camera of a dataset against each other."""

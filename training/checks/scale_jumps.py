@@ -1,0 +1,174 @@
+"""Jumps of the scale of positions: by depths of the same keypoints from two pairs of images."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from posenet_ros.arrays import Floats
+from posenet_ros.training.checks.epipolar import Poses
+from posenet_ros.training.checks.matched_pairs import Indices, MatchedPair, MatchSample
+
+MIN_PARALLAX_DEG = 0.5  # of a keypoint's two rays: narrower ones leave the depth open
+MIN_KEYPOINTS = 8
+MIN_CHANGES = 3  # of two walks, for a statement
+SAME_CHANGE = 0.07  # of logarithms of ratios that agree
+MIN_LENGTH = 1e-9
+
+
+class ScaleChange(NamedTuple):
+    """
+    The scale at one image against that at another one.
+
+    :param image: index in the dataset; `other` likewise.
+    :param ratio: of the lengths at `other` to those at `image`, of the same keypoints.
+    """
+
+    image: int
+    other: int
+    ratio: float
+
+
+def depths(rays: Floats, others: Floats, rotation: Floats, translation: Floats) -> Floats:
+    """
+    Compute the depths of keypoints from another view, by the mid-point of two rays.
+
+    :param rays: (M, 2) normalised; `others` (M, 2) in the other view.
+    :param rotation: (3, 3) and `translation` (3,) of other_from_this.
+    :returns: (M,), NaN where the parallax is too small or the point behind a camera.
+    """
+    ones = np.ones((len(rays), 1))
+    ours = np.hstack([rays, ones]) @ rotation.T
+    theirs = np.hstack([others, ones])
+    normal = np.cross(theirs, ours)
+    squared = np.sum(normal ** 2, axis=1)
+    # z ours + t is along theirs: z (theirs x ours) = -(theirs x t)
+    with np.errstate(invalid='ignore', divide='ignore'):
+        depth = -np.sum(normal * np.cross(theirs, translation), axis=1) / squared
+        sine = np.sqrt(squared) / np.linalg.norm(ours, axis=1) / np.linalg.norm(theirs, axis=1)
+        usable = (sine > np.sin(np.radians(MIN_PARALLAX_DEG))) & (depth > 0)
+    return np.where(usable, depth, np.nan)
+
+
+def _depths_in(sample: MatchSample, poses: Poses, pair: MatchedPair, *, of_first: bool) -> Floats:
+    """Return the depths of all keypoints of one image of a pair, NaN where they are not known."""
+    this, other, side = (pair.first, pair.second, 0) if of_first else (pair.second, pair.first, 1)
+    rotation, translation = (one[0] for one in poses.relative(np.array([[this, other]])))
+    features, theirs = sample.features[this], sample.features[other]
+    own = pair.keypoints[:, side]
+    result = np.full(len(features.points_normalized), np.nan)
+    result[own] = depths(features.points_normalized[own], theirs.points_normalized[
+        pair.keypoints[:, 1 - side]], rotation, translation)
+    return result
+
+
+def changes_along_walks(sample: MatchSample, poses: Poses) -> list[ScaleChange]:
+    """
+    Compute how the scale changes from before an image to after the one but next of a walk.
+
+    The first has depths by the image before it, the other by the image after it; the distances
+    between keypoints that they have in common have to be the same by both.
+    """
+    ahead = shortest_pairs(sample)
+    behind = {pair.second: pair for pair in ahead.values()}
+    found = []
+    for pair in sample.pairs:
+        if pair.neighbours and ahead.get(pair.first) is not pair \
+                and pair.first in behind and pair.second in ahead:
+            before = _depths_in(sample, poses, behind[pair.first], of_first=False)
+            after = _depths_in(sample, poses, ahead[pair.second], of_first=True)
+            found.append(_ratio_of_distances(sample, pair, before, after))
+    return sorted((one for one in found if one), key=lambda one: one.image)
+
+
+def changes_between_walks(sample: MatchSample, poses: Poses) -> list[ScaleChange]:
+    """Compute the ratio of scale of similar images that are no neighbours."""
+    known: dict[int, Floats] = {}
+    for pair in (p for p in sample.pairs if p.neighbours):
+        for image, of_first in ((pair.first, True), (pair.second, False)):
+            new = _depths_in(sample, poses, pair, of_first=of_first)
+            old = known.get(image, new)
+            known[image] = np.where(np.isfinite(old), old, new)
+    found = [_ratio_of_distances(sample, pair, known[pair.first], known[pair.second])
+             for pair in sample.pairs
+             if not pair.neighbours and pair.first in known and pair.second in known]
+    return [one for one in found if one]
+
+
+def _ratio_of_distances(sample: MatchSample, pair: MatchedPair, first: Floats,
+                        second: Floats) -> ScaleChange | None:
+    """Compare the distances between matched keypoints by the depths (N,) in either image."""
+    clouds = []
+    for side, (image, depth) in enumerate(((pair.first, first), (pair.second, second))):
+        own = pair.keypoints[:, side]
+        rays = np.hstack([sample.features[image].points_normalized[own], np.ones((len(own), 1))])
+        clouds.append(rays * depth[own, np.newaxis])
+    known = np.isfinite(clouds[0] + clouds[1]).all(axis=1)
+    before, after = (np.linalg.norm(cloud[known] - np.roll(cloud[known], known.sum() // 2, axis=0),
+                                    axis=1) for cloud in clouds)
+    if known.sum() < MIN_KEYPOINTS:
+        return None
+    logs = np.log(np.maximum(after, MIN_LENGTH) / np.maximum(before, MIN_LENGTH))
+    return ScaleChange(pair.first, pair.second, float(np.exp(np.median(logs))))
+
+
+def shortest_pairs(sample: MatchSample) -> dict[int, MatchedPair]:
+    """Return for each image the pair with the image that follows it, by its index."""
+    ahead: dict[int, MatchedPair] = {}
+    for pair in sample.pairs:
+        if pair.neighbours:
+            known = ahead.get(pair.first)
+            if known is None or pair.second < known.second:
+                ahead[pair.first] = pair
+    return ahead
+
+
+def find_jump(changes: list[ScaleChange], walks: Indices, min_ratio: float,
+              min_deviations: float) -> ScaleChange | None:
+    """
+    Find a jump of the scale along a walk: a large change that two measurements in turn agree on.
+
+    One measurement alone may be of an image whose own pose errs: the scale then changes back.
+
+    :param changes: by the index of their image; `walks` (N,) the walk of each image.
+    :param min_ratio: of a jump, or its inverse.
+    :param min_deviations: by which it exceeds the usual changes, robust standard deviations.
+    """
+    logs = np.log([one.ratio for one in changes])
+    if len(logs) < 2:
+        return None
+    least = max(np.log(min_ratio), min_deviations * 1.48 * float(np.median(np.abs(logs))))
+    walk = walks[[one.image for one in changes]]
+    large = np.minimum(np.abs(logs[1:]), np.abs(logs[:-1])) * (logs[1:] * logs[:-1] > 0) * (
+        walk[1:] == walk[:-1])
+    best = int(large.argmax())
+    return changes[best + 1] if large[best] > least else None
+
+
+def find_part_of_other_scale(changes: list[ScaleChange], walks: Indices, min_ratio: float,
+                             min_deviations: float) -> ScaleChange | None:
+    """
+    Find walks, or parts of them, of another scale than others that show the same places.
+
+    At least MIN_CHANGES images have to agree on it.
+    """
+    pairs: dict[tuple[int, int], list[ScaleChange]] = {}
+    for one in changes:
+        a, b = int(walks[one.image]), int(walks[one.other])
+        ordered = (one.image, one.other) if a <= b else (one.other, one.image)
+        ratio = one.ratio if a <= b else 1 / one.ratio
+        pairs.setdefault((min(a, b), max(a, b)), []).append(ScaleChange(*ordered, ratio))
+    usual = 1.48 * float(np.median(np.abs(np.log([one.ratio for one in changes] or [1.0]))))
+    for found in pairs.values():
+        logs = np.log([one.ratio for one in found])
+        middle = float(np.median(logs))
+        error = 1.86 * float(np.median(np.abs(logs - middle))) / np.sqrt(len(logs))
+        if len(found) >= MIN_CHANGES and abs(middle) > max(
+                np.log(min_ratio), min_deviations / 2 * error):
+            return ScaleChange(found[0].image, found[0].other, float(np.exp(middle)))
+        for one, log in zip(found, logs, strict=True):
+            alike = np.abs(logs - log) < SAME_CHANGE
+            if abs(log) > max(np.log(min_ratio), min_deviations * usual) and (
+                    alike.sum() >= MIN_CHANGES):
+                return one
+    return None

@@ -1,0 +1,1 @@
+"""The verdict of a map before anyone drives: map.json, map.html and map.png."""
