@@ -66,7 +66,7 @@ def match_near(points: Floats, expected: Floats, ours: NDArray[np.float32],
     best, back = np.full((2, max(len(ours), len(theirs))), min_cosine, np.float32)
     np.maximum.at(best, own, cosines)
     np.maximum.at(back, other, cosines)
-    chosen = (cosines > min_cosine) & (cosines >= best[own]) & (cosines >= back[other])
+    chosen = (cosines >= best[own]) & (cosines >= back[other])
     return own[chosen], other[chosen]
 
 
