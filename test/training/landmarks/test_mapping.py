@@ -13,7 +13,7 @@ from posenet_ros.landmarks.landmark_map import LandmarkMap
 from posenet_ros.landmarks.localiser import LandmarkLocaliser
 from posenet_ros.landmarks.matching import unit_rows
 from posenet_ros.landmarks.options import FeatureOptions
-from posenet_ros.landmarks.vlad import global_descriptor
+from posenet_ros.landmarks.vlad import global_descriptor, vlad
 from posenet_ros.training.data.datasets import Dataset, Sample
 from posenet_ros.training.landmarks import feature_cache
 from posenet_ros.training.landmarks.feature_cache import detect_dataset, ViewFeatures
@@ -259,6 +259,9 @@ def test_global_descriptors_find_the_views_near_an_image(
         assert (table @ own).argmax() == view
     nothing = global_descriptor(np.empty((0, 128), np.uint8), found.vocabulary)
     assert not nothing.any()
+    usual = vlad(unit_rows(views[0].features.descriptors), found.vocabulary.centres)
+    of_usual = replace(found.vocabulary, mean=usual)
+    assert not global_descriptor(views[0].features.descriptors, of_usual).any(), 'centred'
 
 
 def test_the_size_of_a_vocabulary_is_bounded(views: list[ViewFeatures]) -> None:
