@@ -79,7 +79,7 @@ class Reconstruction:
 
     @property
     def largest(self) -> Component:
-        """The component with the most images."""
+        """Component with the most images."""
         return self.components[0]
 
     @property

@@ -17,6 +17,7 @@ from posenet_ros.training.sfm.checks import NotJoinedError, rotation_errors
 from posenet_ros.training.sfm.conflicts import epipolar_errors, find_conflicts
 from posenet_ros.training.sfm.correspondences.matching import VerifiedPairs
 from posenet_ros.training.sfm.library import load_pycolmap
+from posenet_ros.training.sfm.mapper import global_options, incremental_options, MapperRequest
 from posenet_ros.training.sfm.options import DEFAULT_SFM, MappingOptions
 from posenet_ros.training.sfm.pipeline import reconstruct
 from posenet_ros.training.sfm.reconstruction import Component
@@ -201,7 +202,7 @@ def test_a_mapper_that_fails_is_one_line(
         yield type('P', (), {'poll': lambda self: 1, 'returncode': 1})()
 
     monkeypatch.setattr(mapping, 'start_module', start)
-    request = mapping.MapperRequest('global', 'x', str(tmp_path), False, 0, 1)
+    request = MapperRequest('global', 'x', str(tmp_path), False, 0, 1)
     with pytest.raises(error, match=text):
         mapping._run(request, tmp_path, 3)
 
@@ -219,3 +220,19 @@ def test_the_installed_library_is_quiet() -> None:
     library = pytest.importorskip('pycolmap')
     load_pycolmap()
     assert library.logging.minloglevel == 2
+
+
+@pytest.mark.parametrize('refined', [False, True])
+def test_the_mappers_get_the_seed_and_keep_a_known_camera(refined: bool) -> None:
+    library = pytest.importorskip('pycolmap')
+    request = MapperRequest('global', 'x', 'y', refined, 5, 1)
+    options = global_options(library, request)
+    for part in (options, options.mapper, options.mapper.rotation_averaging,
+                 options.mapper.global_positioning, options.mapper.retriangulation):
+        assert part.random_seed == 5
+    assert options.mapper.bundle_adjustment.refine_focal_length is refined
+    assert options.mapper.bundle_adjustment.refine_extra_params is refined
+    other = incremental_options(library, request)
+    assert {other.random_seed, other.mapper.random_seed, other.triangulation.random_seed} == {5}
+    assert other.ba_refine_focal_length is other.ba_refine_extra_params is refined
+    assert other.mapper.abs_pose_refine_focal_length is refined

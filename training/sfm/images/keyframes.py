@@ -88,8 +88,6 @@ class MotionMeter:
         self._count, self._last = len(found), grey
 
 
-
-
 def _with_window(images: Iterable[ReducedImage], options: KeyframeOptions
                  ) -> Iterator[tuple[GreyImage, float]]:
     """Yield each image with its relative sharpness, holding no more images than the window."""
