@@ -124,6 +124,15 @@ def _map_rows(model: LoadedArtifact) -> Iterator[Row]:
         yield 'landmarks', f'{size}; of each of {len(place.views)} views (an older map)'
     yield 'scale', str(model.scale)
     yield 'up', str(model.up)
+    verdict = _verdict(model.folder / 'map.json')
+    if verdict:
+        yield 'verdict', verdict
+
+
+def _verdict(file: Path) -> str:
+    """Return the verdict of a map's report, '' without one."""
+    from posenet_ros.utils.files.text import read_json
+    return str(read_json(file).get('sentence', '')) if file.is_file() else ''
 
 
 def _capabilities(model: LoadedArtifact) -> Iterator[Row]:

@@ -133,10 +133,10 @@ def _tried(fit: EpipolarFit, sample: MatchSample, poses: Poses, camera: Camera,
            options: CheckOptions) -> Iterator[_Tried]:
     """Try all hypotheses, those that need a search last."""
     simple = [_try(fit, poses, one) for one in hypotheses(camera, sample.walks, options)]
-    yield from simple
-    focal = max((one for one in simple if one.hypothesis.mistake is Mistake.FOCAL_LENGTH),
-                key=lambda one: float(np.nanmean(one.fit)))
-    yield from _finer_focal_lengths(fit, poses, camera, focal, options)
+    focal = [one for one in simple if one.hypothesis.mistake is Mistake.FOCAL_LENGTH]
+    yield from (one for one in simple
+                if one.hypothesis.mistake is not Mistake.FOCAL_LENGTH)
+    yield _finest_focal_length(fit, poses, camera, max(focal, key=lambda one: _mean(one.fit)))
     yield _frame(fit, sample, poses, options)
     yield from _mixed(fit, sample, poses, camera, options)
 
@@ -161,13 +161,12 @@ def _median(errors: Floats) -> float:
     return float(np.nanmedian(errors)) if np.isfinite(errors).any() else np.inf
 
 
-def _finer_focal_lengths(fit: EpipolarFit, poses: Poses, camera: Camera, coarse: _Tried,
-                         options: CheckOptions) -> Iterator[_Tried]:
-    """Try focal lengths round the best of the table."""
-    center = coarse.hypothesis.focal_factor
-    for factor in center * np.exp(np.linspace(-0.05, 0.05, 11)):
-        if abs(factor - 1) >= options.min_focal_change:
-            yield _try(fit, poses, focal_length(float(factor), camera))
+def _finest_focal_length(fit: EpipolarFit, poses: Poses, camera: Camera,
+                         coarse: _Tried) -> _Tried:
+    """Try focal lengths round the best of the table; return the best."""
+    factors = coarse.hypothesis.focal_factor * np.exp(np.linspace(-0.05, 0.05, 11))
+    return max((_try(fit, poses, focal_length(float(factor), camera)) for factor in factors),
+               key=lambda one: _mean(one.fit))
 
 
 def _frame(fit: EpipolarFit, sample: MatchSample, poses: Poses, options: CheckOptions) -> _Tried:
@@ -176,7 +175,7 @@ def _frame(fit: EpipolarFit, sample: MatchSample, poses: Poses, options: CheckOp
     degrees = float(np.degrees(np.linalg.norm(so3_log(rotation))))
     hypothesis = Hypothesis(
         Mistake.FRAME, f'a constant rotation of {degrees:.1f} degrees lies between them and the '
-        "camera, as between base_link and the camera",
+        'camera, as between base_link and the camera',
         "give the poses of the camera's optical frame: x right, y down, z forward",
         lambda poses: poses.compose(rotation, offset))
     tried = _try(fit, poses, hypothesis)._replace(penalty=options.search_penalty)
@@ -212,7 +211,7 @@ def _best(given: Floats, tried: list[_Tried], options: CheckOptions) -> _Tried |
 
 
 def _gain(given: Floats, fit: Floats, options: CheckOptions) -> float:
-    """Return the mean gain of a hypothesis over what is given; -inf where it is not significant."""
+    """Return the mean gain over what is given; -inf where it is not significant."""
     known = np.isfinite(given) & np.isfinite(fit)
     if known.sum() < options.min_pairs or float(np.mean(fit[known])) < options.min_fit:
         return -np.inf

@@ -28,7 +28,7 @@ class Poses(NamedTuple):
         return Poses(turned, -np.einsum('nij,nj->ni', turned, self.positions_m))
 
     def compose(self, rotation: Floats, offset_m: Floats | None = None) -> Poses:
-        """Return the poses of a frame that is fixed to the camera's, (3, 3) and (3,) in its axes."""
+        """Return the poses of a frame at a constant (3, 3) rotation and (3,) offset in this one."""
         offset = np.zeros(3) if offset_m is None else offset_m
         return Poses(self.rotations @ rotation, self.positions_m + self.rotations @ offset)
 
@@ -75,11 +75,14 @@ class EpipolarFit:
     distance of the two keypoints to each other's epipolar line, in pixels: 1 for exact poses.
 
     :param scale_px: s, pixels.
+    :param max_matches: of a pair that are looked at.
     """
 
-    def __init__(self, sample: MatchSample, scale_px: float) -> None:
-        self.pairs, self.pair_of_match = sample.images, sample.pair_of_match
-        self.first, self.second = sample.points()
+    def __init__(self, sample: MatchSample, scale_px: float, max_matches: int = 25) -> None:
+        of_match, (first, second) = sample.pair_of_match, sample.points()
+        chosen = spread(of_match, max_matches)
+        self.pairs, self.pair_of_match = sample.images, of_match[chosen]
+        self.first, self.second = first[chosen], second[chosen]
         self.counts = np.bincount(self.pair_of_match, minlength=len(self.pairs))
         self._focal_length_px, self._scale_px = sample.focal_length_px, scale_px
 
@@ -117,6 +120,16 @@ class EpipolarFit:
         values = 1 / (1 + (errors_px / self._scale_px) ** 2)
         sums = np.bincount(self.pair_of_match, values, len(self.pairs))
         return np.asarray(sums / np.maximum(self.counts, 1), np.float64)
+
+
+def spread(groups: Indices, most: int) -> Indices:
+    """Choose at most `most` members of each group, evenly spread: their indices."""
+    starts = np.flatnonzero(np.r_[True, groups[1:] != groups[:-1]][:len(groups)])
+    counts = np.diff(np.r_[starts, len(groups)])
+    rank = np.arange(len(groups)) - np.repeat(starts, counts)
+    bins = rank * np.repeat(np.minimum(counts, most), counts) // np.repeat(counts, counts)
+    return np.flatnonzero(np.r_[True, (bins[1:] != bins[:-1]) | (groups[1:] != groups[:-1])]
+                          [:len(groups)])
 
 
 def essential_matrices(rotations: Floats, translations: Floats) -> Floats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum, unique
-from itertools import permutations, product
+from itertools import permutations
 
 import numpy as np
 from posenet_ros.arrays import Floats
@@ -157,7 +157,7 @@ def _axes(detail: str, rotation: Floats) -> Hypothesis:
 
     if np.array_equal(rotation, BODY):
         return Hypothesis(
-            Mistake.FRAME, f'base_link\'s or another body frame\'s axes ({detail})',
+            Mistake.FRAME, f"base_link's or another body frame's axes ({detail})",
             "give the poses of the camera's optical frame: x right, y down, z forward", undo)
     known = ' of OpenGL and Blender' if np.array_equal(rotation, OPENGL) else ''
     return Hypothesis(Mistake.AXES, f'camera axes{known}: {detail}',

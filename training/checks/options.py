@@ -64,8 +64,6 @@ class CheckOptions:
     # true by given focal length
     focal_factors: tuple[float, ...] = tuple(
         float(f) for f in np.exp(np.arange(-14, 15) * 0.05) if abs(f - 1) > 1e-9)
-    # a change of the focal length that is told
-    min_focal_change: float = 0.03
     # of the images, in the smaller of two groups of cameras
     min_mixed: float = 0.1
     # a rotation between frames that is told, degrees

@@ -34,7 +34,7 @@ VIEW_PERCENTILES = 2, 98  # of the landmarks, to which the plan reaches: some li
 MARGIN = 0.06  # of the longer side
 MARGIN_IN = 1.1
 PNG_WIDTH_IN, PNG_DPI = 8.0, 130
-WEAK = '#d97706'
+WEAK, LANDMARK = '#d97706', '#9ca3af'  # seen on white and on black
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +46,7 @@ class Plan:
     :param errors_m: (V,) of left-out images; NaN for others and those without a pose.
     :param failed: (V,) left-out images without a pose.
     :param starts: first view of each walk.
+    :param seen: (V,) number of landmarks that each view sees.
     """
 
     landmarks_m: Floats
@@ -53,6 +54,7 @@ class Plan:
     errors_m: Floats
     failed: NDArray[np.bool_]
     starts: NDArray[np.intp]
+    seen: NDArray[np.integer]
     weak: tuple[WeakCell, ...]
     axes: tuple[str, str]
     unit: str
@@ -69,8 +71,8 @@ class Plan:
         chosen = slice(None, None, max(1, len(landmark_map.points_m) // MAX_LANDMARKS))
         return cls(landmark_map.points_m[chosen][:, across].astype(np.float64),
                    landmark_map.views.positions_m[:, across], errors, failed,
-                   np.flatnonzero(np.r_[True, names[1:] != names[:-1]]), report.weak_cells,
-                   report.plan_axes, report.unit)
+                   np.flatnonzero(np.r_[True, names[1:] != names[:-1]]),
+                   np.diff(landmark_map.starts), report.weak_cells, report.plan_axes, report.unit)
 
     @property
     def window(self) -> Floats:
@@ -82,12 +84,15 @@ class Plan:
         return np.array([low - margin, high + margin])
 
 
-def plan_figure(plan: Plan) -> str:
-    """Draw the floor plan as SVG."""
+def plan_figures(plan: Plan) -> list[str]:
+    """Draw the floor plan as SVG: the errors of left-out images, and the coverage."""
     out: list[str] = []
-    with drawing(out, 'Floor plan of the map', _height_in(plan, PANEL_IN[0])) as (figure, axis):
+    height = _height_in(plan, PANEL_IN[0])
+    with drawing(out, 'Floor plan: position errors of images left out', height) as (figure, axis):
         draw_plan(figure, axis, plan)
-    return out[0]
+    with drawing(out, 'Floor plan: landmarks that each image sees', height) as (figure, axis):
+        draw_coverage(figure, axis, plan)
+    return out
 
 
 def write_plan(plan: Plan, file: Path) -> None:
@@ -110,11 +115,32 @@ def _height_in(plan: Plan, width_in: float) -> float:
 
 
 def draw_plan(figure: Any, axis: Axes, plan: Plan) -> None:  # noqa: ANN401
-    """Draw landmarks, the way of each walk, the left-out images and the weak cells."""
+    """Draw landmarks, the way of each walk, and the left-out images by their errors."""
+    _draw_ground(axis, plan)
+    _draw_errors(figure, axis, plan)
+    if plan.failed.any():
+        axis.plot(*plan.views_m[plan.failed].T, 'x', color=Colour.FAILURE, markersize=5, zorder=4,
+                  label=f'not localised ({int(plan.failed.sum())})')
+    legend_below(figure, axis, 3)
+
+
+def draw_coverage(figure: Any, axis: Axes, plan: Plan) -> None:  # noqa: ANN401
+    """Draw the images in the colour of the number of landmarks that they see."""
+    _draw_ground(axis, plan)
+    spots = axis.scatter(*plan.views_m.T, c=plan.seen, s=8, cmap=_colours(), zorder=3, vmin=0,
+                         rasterized=len(plan.views_m) > MAX_VECTOR_POINTS)
+    bar = figure.colorbar(spots, ax=axis, shrink=0.9, pad=0.02)
+    bar.outline.set_visible(False)
+    bar.set_label('landmarks seen')
+    legend_below(figure, axis, 3)
+
+
+def _draw_ground(axis: Axes, plan: Plan) -> None:
+    """Draw landmarks, ways and weak cells, to scale."""
     from matplotlib.patches import Rectangle
 
-    axis.plot(*plan.landmarks_m.T, '.', color=Colour.TRAINING, markersize=1.5, zorder=1,
-              rasterized=len(plan.landmarks_m) > MAX_VECTOR_POINTS, label='landmarks')
+    axis.plot(*plan.landmarks_m.T, '.', color=LANDMARK, alpha=0.5, markersize=1.5, zorder=1,
+              rasterized=True, label='landmarks')
     for way in np.split(plan.views_m, plan.starts[1:]):
         axis.plot(*way.T, '-', color='#64748b', linewidth=0.7, zorder=2)
     for i, cell in enumerate(plan.weak):
@@ -122,31 +148,30 @@ def draw_plan(figure: Any, axis: Axes, plan: Plan) -> None:  # noqa: ANN401
         axis.add_patch(Rectangle(corner, cell.size_m, cell.size_m, facecolor='none', zorder=5,
                                  edgecolor=WEAK, linewidth=1.4,
                                  label='' if i else 'record more here'))
-    _draw_errors(figure, axis, plan)
-    if plan.failed.any():
-        axis.plot(*plan.views_m[plan.failed].T, 'x', color=Colour.FAILURE, markersize=5, zorder=4,
-                  label=f'not localised ({int(plan.failed.sum())})')
     low, high = plan.window
     axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]),
              xlabel=f'{plan.axes[0]} ({plan.unit})', ylabel=f'{plan.axes[1]} ({plan.unit})')
     axis.set_aspect('equal')
-    legend_below(figure, axis, 3)
+
+
+def _colours() -> Any:  # noqa: ANN401
+    import matplotlib as mpl
+    from matplotlib.colors import ListedColormap
+    return ListedColormap(
+        mpl.colormaps[COLOURS](np.linspace(*COLOUR_RANGE, COLOUR_STEPS)).tolist())
 
 
 def _draw_errors(figure: Any, axis: Axes, plan: Plan) -> None:  # noqa: ANN401
     """Draw the left-out images in the colour of their error."""
-    import matplotlib as mpl
-    from matplotlib.colors import ListedColormap, LogNorm
+    from matplotlib.colors import LogNorm
 
     known = np.isfinite(plan.errors_m)
     if not known.any():
         return
     errors = np.maximum(plan.errors_m[known], MIN_ERROR_M)
-    colours = ListedColormap(
-        mpl.colormaps[COLOURS](np.linspace(*COLOUR_RANGE, COLOUR_STEPS)).tolist())
     low, high = float(errors.min()), float(errors.max())
     norm = LogNorm(low, high) if high > 1.01 * low else LogNorm(low / 2, 2 * high)
-    spots = axis.scatter(*plan.views_m[known].T, c=errors, s=12, cmap=colours, norm=norm,
+    spots = axis.scatter(*plan.views_m[known].T, c=errors, s=12, cmap=_colours(), norm=norm,
                          edgecolors=Colour.TRUTH, linewidths=0.2, zorder=3)
     bar = figure.colorbar(spots, ax=axis, shrink=0.9, pad=0.02)
     bar.outline.set_visible(False)

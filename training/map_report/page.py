@@ -13,7 +13,6 @@ from posenet_ros.training.map_report.verdict import distance
 from posenet_ros.utils.progress import describe_duration
 
 
-
 def html_page(report: MapReport, plan: Sequence[str], errors: Sequence[str],
               omitted: Sequence[str] = ()) -> str:
     """
@@ -24,12 +23,13 @@ def html_page(report: MapReport, plan: Sequence[str], errors: Sequence[str],
     """
     notes = (*report.notes, *omitted)
     sections = [
-        Section('The floor plan', 'Landmarks from above, the way of each walk, and the images '
-                'that were left out in the colour of their error.', plan,
+        Section('The floor plan', 'Landmarks from above and the way of each walk; first the '
+                'images that were left out in the colour of their error, then all images in that '
+                'of the number of landmarks that they see.', plan,
                 [_weak_rows(report)]),
-        Section('Walks', f'Each {report.left_out} was left out of the map and its images localised '
-                'in the rest; the offset is the median of their errors: how far the walk lies '
-                'from the others.', tables=[_walk_rows(report), _apart_rows(report)]),
+        Section('Walks', f'Each {report.left_out} was left out of the map and its images '
+                'localised in the rest; the offset is the median of their errors: how far the '
+                'walk lies from the others.', tables=[_walk_rows(report), _apart_rows(report)]),
         Section('Errors of the images left out', 'Images without a pose count as infinite errors: '
                 'where there are any, the curve ends below 100 %.', errors),
         Section('Places that look alike', 'Images far from each other that look as alike as '
@@ -65,7 +65,7 @@ def _numbers(found: Localised | None, report: MapReport) -> list[str]:
 
 
 def _walk_rows(report: MapReport) -> list[Row]:
-    head = ['walk', 'images', 'localised', 'median', '95 %', 'rotation', 'within 0.25 m, 2 deg',
+    head = ['walks', 'images', 'localised', 'median', '95 %', 'rotation', 'within 0.25 m, 2 deg',
             'offset']
     rows = [[walk.name, str(walk.images), *_numbers(walk.left_out, report)]
             for walk in report.walks]

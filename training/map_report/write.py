@@ -8,7 +8,7 @@ from pathlib import Path
 
 from posenet_ros.training.landmarks.validation import CalibratedMap
 from posenet_ros.training.map_report.content import MAP_REPORT_FILE, MapReport
-from posenet_ros.training.map_report.figures import error_figures, Plan, plan_figure, write_plan
+from posenet_ros.training.map_report.figures import error_figures, Plan, plan_figures, write_plan
 from posenet_ros.training.map_report.page import html_page
 
 PAGE_FILE, PICTURE_FILE = 'map.html', 'map.png'
@@ -33,7 +33,7 @@ def write_map_report(report: MapReport, calibrated: CalibratedMap, folder: Path)
         return []
 
     _drawn(picture, PICTURE_FILE, omitted)
-    plans = _drawn(lambda: [plan_figure(plan())], 'the floor plan', omitted)
+    plans = _drawn(lambda: plan_figures(plan()), 'the floor plan', omitted)
     errors = _drawn(lambda: error_figures(held_out), 'the errors', omitted)
     (folder / PAGE_FILE).write_text(html_page(report, plans, errors, omitted), encoding='utf-8')
     return omitted
@@ -43,7 +43,7 @@ def _drawn(draw: Callable[[], Sequence[str]], name: str, omitted: list[str]) -> 
     """Draw; where that fails, say so in `omitted`: a map is worth more than its picture."""
     try:
         return draw()
-    except Exception as error:  # noqa: BLE001 - of matplotlib, whichever
+    except Exception as error:  # of matplotlib, whichever
         reason = ' '.join(str(error).split()) or type(error).__name__
         omitted.append(f'{name} is left out, it could not be drawn: {reason}')
         return []

@@ -37,7 +37,7 @@ def two_walks() -> Poses:
 def observe(poses: Poses, seed: int = 0) -> MatchSample:
     """Match what images see of some points: neighbours, and each image with the other walk's."""
     rng = np.random.default_rng(seed)
-    points = rng.uniform([-3, 3, -3], [9, 9, 3], (260, 3))
+    points = rng.uniform([-3, 3, -3], [9, 9, 3], (160, 3))
     in_camera = np.einsum('nji,npj->npi', poses.rotations, points - poses.positions_m[:, None])
     rays = in_camera[..., :2] / in_camera[..., 2:] + rng.normal(
         0, NOISE_PX / CAMERA.fx, (len(poses.rotations), len(points), 2))

@@ -151,7 +151,7 @@ def test_the_error_is_the_distance_to_the_epipolar_line() -> None:
                                             keypoints=np.array([[0, 0], [1, 1]]))], features={
         i: SAMPLE.features[0]._replace(points_normalized=np.array([[0.1, 0.2], [x, 0.0]]))
         for i, x in ((0, 0.3), (1, 0.2))})
-    sample = moved(sample, lambda points: points + (0, 0.01), lambda image: image == 1)
+    sample = moved(sample, lambda points: points + np.array([0, 0.01]), lambda image: image == 1)
     errors = EpipolarFit(sample, 1.0).errors_px(poses)
     np.testing.assert_allclose(np.abs(errors), 0.01 * CAMERA.fx)
 
