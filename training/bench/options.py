@@ -32,8 +32,8 @@ PARTS = {
     'training': Part(f'{PACKAGE}.parts.training', 'training and its input pipeline', True),
     'node': Part(f'{PACKAGE}.parts.node', 'a node on images of its place: what became of each'),
     'live': Part(f'{PACKAGE}.parts.live', 'live nodes over DDS'),
-    'map': Part(f'{PACKAGE}.mapping.benchmark', 'the map of a place: its cost, and how exact poses '
-                'in it are'),
+    'map': Part(f'{PACKAGE}.mapping.benchmark', 'the map of a place: its cost, and how exact '
+                'poses in it are'),
     'gpu': Part(f'{PACKAGE}.parts.gpu', 'an NVIDIA GPU: float16, XLA, batch 1, training rate, '
                 'roofline', True),
 }

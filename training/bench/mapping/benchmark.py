@@ -15,14 +15,10 @@ from typing import Any
 
 import cv2
 from posenet_ros.errors import PoseNetError
-from posenet_ros.geometry.pose import Pose
-from posenet_ros.landmarks.features import Features
-from posenet_ros.landmarks.landmark_map import LandmarkMap
-from posenet_ros.landmarks.localiser import LandmarkLocaliser
 from posenet_ros.landmarks.options import features_of_width
-from posenet_ros.training.bench.mapping.build import CALIBRATION, measure_build, MeasuredMap
+from posenet_ros.training.bench.mapping.build import figures, measure_build
 from posenet_ros.training.bench.mapping.peer import measure_peer, peer_features, peer_localiser
-from posenet_ros.training.bench.mapping.queries import Localise, measure_queries
+from posenet_ros.training.bench.mapping.queries import localiser_of, measure_queries
 from posenet_ros.training.bench.mapping.splits import (
     disturb_poses,
     leave_walks_out,
@@ -88,26 +84,6 @@ def _splits(data: Path, camera: str | None, *, held_out: object) -> tuple[Datase
 def width_of(text: str, dataset: Dataset) -> int:
     """Return the width of `--feature-width`, pixels: a number, or the images' own."""
     return dataset.camera.width if text == NATIVE else int(text)
-
-
-def localiser_of(landmark_map: LandmarkMap) -> Localise:
-    """Return a function that localises an image in a map by its features alone."""
-    localiser = LandmarkLocaliser(landmark_map)
-
-    def localise(features: Features) -> Pose | None:
-        found = localiser.localise(features)
-        return found.map_from_camera if found else None
-
-    return localise
-
-
-def figures(measured: MeasuredMap) -> dict[str, Any]:
-    """Return the figures of a map's making."""
-    return {'cpu_s': measured.cpu_s,
-            'all_cpu_s': sum(value for stage, value in measured.cpu_s.items()
-                             if stage != CALIBRATION),
-            'megabytes': measured.megabytes, 'landmarks': len(measured.landmark_map.points_m),
-            'residual': measured.residual}
 
 
 def _peer(train: Dataset, queries: Dataset, work: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from posenet_ros.inference import artifact as artifacts
 from posenet_ros.inference.map_artifact import make_map_artifact
@@ -67,3 +68,12 @@ def measure_build(dataset: Dataset, options: MappingOptions, folder: Path) -> Me
 def size_mb(folder: Path) -> float:
     """Return the size of all files of a folder, MB."""
     return sum(file.stat().st_size for file in folder.rglob('*') if file.is_file()) / MEGABYTE
+
+
+def figures(measured: MeasuredMap) -> dict[str, Any]:
+    """Return the figures of a map's making."""
+    return {'cpu_s': measured.cpu_s,
+            'all_cpu_s': sum(value for stage, value in measured.cpu_s.items()
+                             if stage != CALIBRATION),
+            'megabytes': measured.megabytes, 'landmarks': len(measured.landmark_map.points_m),
+            'residual': measured.residual}

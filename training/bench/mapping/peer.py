@@ -1,8 +1,9 @@
 """
 The peer of a map: hierarchical localisation as hloc does it (Sarlin et al. 2019), by pycolmap.
 
-SIFT at the images' own size, triangulated by pycolmap with the given poses; each view keeps its own
-descriptors, and a query is matched with ten views in turn. Pairs, retrieval and solver are ours.
+SIFT at the images' own size, triangulated by pycolmap with the given poses; each view keeps its
+own descriptors, and a query is matched with ten views in turn. Pairs, retrieval and solver are
+ours.
 """
 
 from __future__ import annotations

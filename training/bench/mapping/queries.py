@@ -13,6 +13,8 @@ from posenet_ros.geometry.lie import pose_difference
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.files import read_image
 from posenet_ros.landmarks.features import detect, Features
+from posenet_ros.landmarks.landmark_map import LandmarkMap
+from posenet_ros.landmarks.localiser import LandmarkLocaliser
 from posenet_ros.landmarks.options import FeatureOptions
 from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.utils.progress import progress
@@ -44,6 +46,17 @@ def measure_queries(queries: Dataset, features: FeatureOptions, localise: Locali
     features_ms, pose_ms = 1e3 * np.median(np.reshape(times, (-1, 2)), axis=0)
     return {**accuracy(np.reshape(errors, (-1, 2))),
             'features_ms': float(features_ms), 'pose_ms': float(pose_ms)}
+
+
+def localiser_of(landmark_map: LandmarkMap) -> Localise:
+    """Return a function that localises an image in a map by its features alone."""
+    localiser = LandmarkLocaliser(landmark_map)
+
+    def localise(features: Features) -> Pose | None:
+        found = localiser.localise(features)
+        return found.map_from_camera if found else None
+
+    return localise
 
 
 def pose_error(pose: Pose | None, truth: Pose) -> tuple[float, float]:

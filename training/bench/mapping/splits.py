@@ -1,4 +1,4 @@
-"""What is mapped and what is localised: the test split, or walks left out of the training split."""
+"""Walks left out of the training split, and noise on poses."""
 
 from __future__ import annotations
 
