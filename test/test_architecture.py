@@ -45,7 +45,7 @@ ALLOWED_IN_TRAINING = {
                   'metric', 'sfm', 'sources', 'checks', 'data'},
     'map_report': {'landmarks', 'data'},
     'checks': {'data'},
-    'bench': {'uncertainty', 'landmarks', 'export', 'fitting', 'data', 'scene'},
+    'bench': {'uncertainty', 'landmarks', 'export', 'fitting', 'data', 'scene', 'sfm'},
     'uncertainty': {'landmarks', 'export', 'fitting', 'data'},
     'landmarks': {'fitting', 'data'},
     'sfm': {'data'},

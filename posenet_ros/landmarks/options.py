@@ -17,6 +17,18 @@ class FeatureOptions:
     contrast_threshold: float = 0.02
 
 
+# keypoints of images that are wider than by default: nearly all that they have; with 600 of them
+# poses are a fifth less exact
+MAX_KEYPOINTS_OF_WIDE = 2048
+
+
+def features_of_width(width: int) -> FeatureOptions:
+    """Return the settings to detect features at a width, pixels."""
+    if width > FeatureOptions.width:
+        return FeatureOptions(width, MAX_KEYPOINTS_OF_WIDE)
+    return FeatureOptions(width)
+
+
 @dataclass(frozen=True)
 class AbsolutePoseOptions:
     """

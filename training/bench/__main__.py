@@ -17,7 +17,7 @@ from posenet_ros.utils.atomic_folder import check_new, new_file
 from posenet_ros.utils.files.kinds import FIGURES
 from posenet_ros.utils.quiet_stderr import import_keras
 
-WITHOUT_MODEL = {'model', 'training'}
+WITHOUT_MODEL = {'model', 'training', 'map'}
 
 
 def needs_model(options: argparse.Namespace) -> bool:
@@ -61,6 +61,8 @@ def run_part(options: argparse.Namespace) -> None:
             file.write_text(json.dumps(found, indent=2) + '\n')
     if options.part == 'node':
         show_node(found)
+    elif options.part == 'map':
+        show_map(found)
     elif starts_commands(options):
         show_commands(found, options.strict)
     elif not options.out:
@@ -72,6 +74,13 @@ def show_node(found: Mapping[str, Any]) -> None:
     from posenet_ros.evaluation.report.tables import text_table
     from posenet_ros.training.bench.tables import node_rows
     print(text_table(node_rows(found)))
+
+
+def show_map(found: Mapping[str, Any]) -> None:
+    """Print the figures of a map."""
+    from posenet_ros.evaluation.report.tables import text_table
+    from posenet_ros.training.bench.mapping.rows import map_rows
+    print(text_table(map_rows(found)))
 
 
 def show_commands(found: Mapping[str, Any], strict: bool) -> None:

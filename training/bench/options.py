@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from posenet_ros.utils.arguments import CommandParser
+from posenet_ros.utils.arguments import CommandParser, count
 
 PACKAGE = 'posenet_ros.training.bench'
 ALL = 'all'
@@ -32,6 +32,8 @@ PARTS = {
     'training': Part(f'{PACKAGE}.parts.training', 'training and its input pipeline', True),
     'node': Part(f'{PACKAGE}.parts.node', 'a node on images of its place: what became of each'),
     'live': Part(f'{PACKAGE}.parts.live', 'live nodes over DDS'),
+    'map': Part(f'{PACKAGE}.mapping.benchmark', 'the map of a place: its cost, and how exact '
+                'poses in it are'),
     'gpu': Part(f'{PACKAGE}.parts.gpu', 'an NVIDIA GPU: float16, XLA, batch 1, training rate, '
                 'roofline', True),
 }
@@ -56,6 +58,7 @@ def parser() -> CommandParser:
     result.add_argument('--seconds', type=float, default=8.0,
                         help='how long the nodes are fed in each case (default: %(default)s)')
     _add_part(result)
+    _add_map(result)
     return result
 
 
@@ -84,3 +87,26 @@ def _add_part(parser: CommandParser) -> None:
     group.add_argument('--echo', action='store_true',
                        help='live: answer without a network, to measure the transport')
     group.add_argument('--as-echo', action='store_true', help='live: be the node that does so')
+
+
+def _add_map(parser: CommandParser) -> None:
+    group = parser.add_argument_group('with the part map')
+    group.add_argument('--data', type=Path, metavar='FOLDER',
+                       help="dataset with poses and a test split (default: the demo's court)")
+    group.add_argument('--camera', metavar='FX[,FY,CX,CY[,MODEL][,K1,...]]',
+                       help='camera of its images, pixels')
+    group.add_argument('--every', type=count, default=1, metavar='N',
+                       help='take each Nth image of either split: a quick look (default: 1)')
+    group.add_argument('--feature-width', default='320', metavar='PIXELS',
+                       help="at which features are detected, or native: the images' own (default: "
+                       '%(default)s)')
+    group.add_argument('--held-out', action='store_true',
+                       help='localise walks left out of the training split, to choose settings by')
+    group.add_argument('--pose-noise', metavar='M,DEG', help='disturb the poses of the map by so '
+                       'much, root mean square, and localise walks left out')
+    group.add_argument('--refine-poses', action='store_true',
+                       help='move poses where the images contradict them')
+    group.add_argument('--unposed', choices=('known', 'unknown'),
+                       help='map the images without their poses, the camera known or not')
+    group.add_argument('--without-peer', dest='peer', action='store_false',
+                       help='leave out the same by pycolmap')

@@ -13,7 +13,7 @@ from posenet_ros.errors import InputError
 from posenet_ros.inference.artifact import LANDMARKS_FILE, load, save
 from posenet_ros.inference.map_artifact import make_map_artifact
 from posenet_ros.landmarks import landmark_file
-from posenet_ros.landmarks.options import FeatureOptions
+from posenet_ros.landmarks.options import features_of_width
 from posenet_ros.training.landmarks.mapping import map_dataset, MappedDataset
 from posenet_ros.training.landmarks.options import MappingOptions
 from posenet_ros.training.landmarks.validation import calibrate_map, CalibratedMap
@@ -122,7 +122,7 @@ def source_mapping(options: argparse.Namespace) -> dict[str, Any]:
 
 def mapping_options(options: argparse.Namespace) -> MappingOptions:
     """Return the settings of the mapping."""
-    return MappingOptions(features=FeatureOptions(width=options.feature_width),
+    return MappingOptions(features=features_of_width(options.feature_width),
                           refine_poses=options.refine_poses)
 
 

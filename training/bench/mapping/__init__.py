@@ -1,0 +1,1 @@
+"""Benchmark of maps: what they cost, and how exact poses found in them are."""
