@@ -41,9 +41,10 @@ ALLOWED = {
 ONLY_FROM = {('evaluation', 'ros_node'): {'online'}}
 ONLY_MODULE = {('ros_data', 'localisation'): {'gate'}}
 ALLOWED_IN_TRAINING = {
-    'pipelines': {'bench', 'map_report', 'uncertainty', 'landmarks', 'export', 'fitting', 'scene',
-                  'metric', 'sfm', 'sources', 'checks', 'data'},
+    'pipelines': {'bench', 'map_report', 'map_update', 'uncertainty', 'landmarks', 'export',
+                  'fitting', 'scene', 'metric', 'sfm', 'sources', 'checks', 'data'},
     'map_report': {'landmarks', 'data'},
+    'map_update': {'landmarks', 'metric', 'data'},
     'checks': {'data'},
     'bench': {'uncertainty', 'landmarks', 'export', 'fitting', 'data', 'scene', 'sfm'},
     'uncertainty': {'landmarks', 'export', 'fitting', 'data'},

@@ -3,7 +3,7 @@ Make a map of a place from a walk: a model folder of landmarks, without a networ
 
 The walk is a dataset with poses, bags, folders of images or videos. Where poses are given they are
 taken; else structure from motion finds them, and metres and up come from what was recorded beside
-the images, or from --scale-from.
+the images, or from --scale-from. --extend joins a new walk to a map, --merge joins two maps.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from posenet_ros.utils.arguments import (
 from posenet_ros.utils.choices import MAP_EXPORTS, MAX_POSE_GAP_S
 
 OF_BAGS = 'image', 'camera_info', 'pose', 'tf', 'pose_of'  # options of --bag alone
+OF_NEW_MAPS = 'scale_from', 'frame', 'refine_poses', 'largest'  # an old map has them already
 
 
 def parser() -> CommandParser:
@@ -39,8 +40,12 @@ def parser() -> CommandParser:
                         help='folders of images; each folder in them is a walk')
     source.add_argument('--video', type=Path, nargs='+', metavar='FILE',
                         help='videos, a walk each')
-    result.add_argument('--out', type=Path, required=True, metavar='PLACE',
-                        help='model folder to write')
+    old = result.add_mutually_exclusive_group()
+    old.add_argument('--extend', type=Path, metavar='PLACE', help='model folder whose map the '
+                     'walk joins; it is replaced when the map is not worse (or see --out)')
+    old.add_argument('--merge', type=Path, nargs=2, metavar=('A', 'B'), help='two model folders '
+                     'whose maps overlap: B joins A, in the frame of A')
+    result.add_argument('--out', type=Path, metavar='PLACE', help='model folder to write')
     _add_pose_arguments(result)
     _add_map_arguments(result)
     result.add_argument('--export', nargs=2, action='append', default=[],
@@ -89,7 +94,11 @@ def check_options(options: argparse.Namespace, command: CommandParser) -> None:
     """Refuse options that do not go together: one line, exit 2."""
     source = next((name for name in ('data', 'bag', 'images', 'video')
                    if getattr(options, name) is not None), None)
-    if source is None and not options.export:
+    if options.out is None and not options.extend:
+        command.error('the following arguments are required: --out')
+    if options.extend or options.merge:
+        check_update_options(options, command, source)
+    elif source is None and not options.export:
         command.error('one of the arguments --data --bag --images --video is required')
     if source == 'data' and options.poses:
         command.error('--poses is for images without poses: --data has some')
@@ -102,6 +111,19 @@ def check_options(options: argparse.Namespace, command: CommandParser) -> None:
         if form not in MAP_EXPORTS:
             command.error(f'argument --export: expected one of {", ".join(MAP_EXPORTS)}. '
                           f'Received: {form}')
+
+
+def check_update_options(options: argparse.Namespace, command: CommandParser,
+                         source: str | None) -> None:
+    """Refuse options that do not go with --extend or --merge."""
+    name = 'extend' if options.extend else 'merge'
+    if (source is None) == (name == 'extend'):
+        command.error('--extend needs the new walk: --data, --bag, --images or --video'
+                      if source is None else f'--{source} is for --extend: --merge takes two maps')
+    for other in OF_NEW_MAPS:
+        if getattr(options, other):
+            command.error(f'--{other.replace("_", "-")} is for a new map: --{name} keeps the '
+                          'frame and the poses of the old one')
 
 
 def main(argv: Sequence[str] | None = None) -> int:

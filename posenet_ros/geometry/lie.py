@@ -71,6 +71,19 @@ def rotation_angle_rad(quats_xyzw: ArrayLike, others_xyzw: ArrayLike) -> Floats:
         np.linalg.norm(q - r, axis=-1), np.linalg.norm(q + r, axis=-1)), np.float64)
 
 
+def angle_between_rad(vectors: ArrayLike, others: ArrayLike) -> Floats:
+    """
+    Compute the angle between vectors by atan2, which keeps its digits near 0 and pi.
+
+    :param vectors: (..., 3) of any length but 0.
+    :param others: (..., 3) the same.
+    :returns: (...) radians, 0 to pi.
+    """
+    across = np.linalg.norm(np.cross(vectors, others), axis=-1)
+    along = np.sum(np.multiply(vectors, others), axis=-1)
+    return np.asarray(np.arctan2(across, along), np.float64)
+
+
 def rotation_vectors_rad(estimates_xyzw: ArrayLike, truths_xyzw: ArrayLike) -> Floats:
     """
     Compute the rotation vectors from truths to estimates, about the map's fixed axes.

@@ -97,7 +97,7 @@ def viewed(folder: Path) -> Iterator[Viewed]:
         address = re.search(r'open (http://127\.0\.0\.1:(\d+)) ', text)
         assert address, text
         assert f'ssh -L {address[2]}:127.0.0.1:{address[2]} ' in text
-        assert 'landmarks in the colours of the training images' in text
+        assert 'landmarks in the colours of the map' in text
         with open_page(address[1], folder / 'chromium', SIZE) as page:
             wait_for(lambda: 'Layers' in page.text(), 'the controls')
             from posenet_ros.evaluation.viewer.frames_file import read_frames

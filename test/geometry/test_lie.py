@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 import numpy as np
 from posenet_ros.geometry.lie import (
+    angle_between_rad,
     interpolate,
     mean_quaternion,
     pose_difference,
@@ -157,6 +158,16 @@ def axis_angle_calls(file: Path) -> list[str]:
     return sorted((names | imported) & {
         'Rodrigues', 'arccos', 'acos', 'axangle2mat', 'mat2axangle', 'axangle2quat',
         'quat2axangle', 'transforms3d.axangles', 'Rotation'})
+
+
+@settings(deadline=None)
+@given(AXES, AXES, st.sampled_from([0.0, 1e-9, 1e-3, 1.0, np.pi - 1e-9]))
+def test_angle_between_vectors(axis: np.ndarray, other: np.ndarray, angle_rad: float) -> None:
+    across = np.cross(axis, other)
+    if np.linalg.norm(across) < 1e-2:
+        return
+    turned = so3_exp(across / np.linalg.norm(across) * angle_rad) @ axis
+    assert angle_between_rad(2 * axis, 3 * turned) == pytest.approx(angle_rad, rel=1e-6, abs=1e-15)
 
 
 def test_no_other_module_computes_with_axes_and_angles() -> None:

@@ -72,6 +72,7 @@ def test_an_image_of_nothing_gets_no_pose_but_a_reason(peer: Peer) -> None:
     verdicts = peer.keep(DiagnosticArray, 'verdict')
     peer.spin_for(0.5)
     poses = len(peer.poses)
+    verdicts.clear()
     peer.images.publish(picture_message(NOISE, 10**10))
     assert peer.wait_until(lambda: verdicts)
     [judged] = judged_poses(verdicts[-1])

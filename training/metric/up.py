@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
+from posenet_ros.geometry.lie import angle_between_rad
 from posenet_ros.training.metric.keyframes import Keyframes
 from posenet_ros.training.metric.options import DEFAULT_UP, UpOptions
 from posenet_ros.training.metric.results import UpEstimate
@@ -62,7 +63,7 @@ def up_from_path(keyframes: Sequence[Keyframes], options: UpOptions = DEFAULT_UP
                          f'{third / second:.2g} as high as wide')
     held = _images_up(np.concatenate([k.rotations for k in keyframes if len(k)]))
     direction = _normal(positions, held)
-    steep = float(np.degrees(np.arccos(np.clip(direction @ held, -1, 1))))
+    steep = float(np.degrees(angle_between_rad(direction, held)))
     if steep > options.max_steepness_deg:
         raise InputError('the plane of a path needs level ground. Received: a plane of '
                          f"{steep:.0f} deg to the images' horizon")

@@ -19,7 +19,7 @@ import pytest
 SLOW = {'difflib', 'email', 'subprocess', 'importlib.metadata', 'importlib.resources', 'tempfile',
         'ctypes', 'inspect', 'multiprocessing', 'concurrent', 'asyncio', 'pkg_resources'}
 DATACLASSES = {  # these show the defaults of a dataclass, which imports inspect
-    'demo', 'scene', 'node'}
+    'demo', 'map', 'scene', 'node'}
 LOADED = ('import sys; before = set(sys.modules); from posenet_ros.cli import main\n'
           'try: main(sys.argv[1:])\n'
           'except SystemExit: pass\n'

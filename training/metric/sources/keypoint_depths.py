@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from posenet_ros.arrays import Floats, RgbImage
 from posenet_ros.geometry.camera import Camera
+from posenet_ros.geometry.lie import rotation_angle_rad
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.files import read_image
 from posenet_ros.landmarks.features import detect, Features
@@ -76,7 +77,7 @@ def _partner(walk: Keyframes, index: int, options: DepthOptions) -> int:
     found, best = index + 1, -1.0
     for other in range(index + 1, last + 1):
         step = walk.poses[index].inverse() @ walk.poses[other]
-        turn = np.degrees(2 * np.arccos(min(float(step.quat_xyzw[3]), 1.0)))
+        turn = float(np.degrees(rotation_angle_rad(step.quat_xyzw, Pose().quat_xyzw)))
         worth = float(np.linalg.norm(step.translation_m)) * 0.5 ** (turn / 15)
         if worth > best:
             found, best = other, worth

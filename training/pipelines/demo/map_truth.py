@@ -11,7 +11,7 @@ from posenet_ros.errors import PoseNetError
 from posenet_ros.evaluation.metrics.pose_errors import ByUnit
 from posenet_ros.evaluation.report.build import build_report, Evaluation
 from posenet_ros.evaluation.report.tables import length, text_table
-from posenet_ros.geometry.lie import rotation_angle_rad
+from posenet_ros.geometry.lie import angle_between_rad, rotation_angle_rad
 from posenet_ros.geometry.similarity import Similarity
 from posenet_ros.inference.artifact import LANDMARKS_FILE
 from posenet_ros.landmarks import landmark_file
@@ -48,8 +48,8 @@ class MapTruth:
     @property
     def up_error_deg(self) -> float:
         """Angle between the map's z and up, degrees."""
-        return float(np.degrees(np.arccos(np.clip(self.map_from_court.rigid.rotation[2, 2],
-                                                  -1, 1))))
+        return float(np.degrees(angle_between_rad(
+            self.map_from_court.rigid.rotation[:, 2], (0, 0, 1))))
 
     def table(self) -> str:
         """Format the errors of the map."""

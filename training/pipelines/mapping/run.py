@@ -22,6 +22,7 @@ from posenet_ros.training.map_report.measure import MapFacts, measure_map
 from posenet_ros.training.map_report.write import PAGE_FILE, write_map_report
 from posenet_ros.training.pipelines.dataset_check import warn_of_mistakes
 from posenet_ros.training.pipelines.mapping.export import check_exports, export_folder
+from posenet_ros.training.pipelines.mapping.extend import extend_place
 from posenet_ros.training.pipelines.mapping.posed import limit_views, pose_images, PosedImages
 from posenet_ros.training.pipelines.mapping.work import (
     has_results,
@@ -51,6 +52,12 @@ def make_map(options: argparse.Namespace) -> None:
     :raises LockedError: when another process writes the same model folder.
     """
     exports = [(form, Path(path)) for form, path in options.export]
+    if options.extend:
+        extend_place(options, source_mapping(options))
+        options.out = options.out or options.extend
+        for line in export_folder(options.out, exports, force=options.force) if exports else ():
+            _say(line)
+        return
     with lock(options.out.resolve()):
         if any(getattr(options, name) for name in SOURCES):
             _map_and_save(options, exports)

@@ -1,0 +1,72 @@
+"""Write a model folder anew with an updated map: what belongs to its views follows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+import shutil
+from typing import Any
+
+import numpy as np
+from posenet_ros.arrays import Floats
+from posenet_ros.inference.artifact import LANDMARKS_FILE, LoadedArtifact, save
+from posenet_ros.inference.calibration import Scene
+from posenet_ros.inference.train_index import TrainIndex
+from posenet_ros.landmarks import landmark_file
+from posenet_ros.landmarks.landmark_map import LandmarkMap, Views
+from posenet_ros.utils.atomic_folder import new_folder
+
+COUNTS = 'landmarks', 'views', 'walks'
+REPORT_FILES = 'map.html', 'map.json', 'map.png'  # are of the old map
+
+
+def write_updated(artifact: LoadedArtifact, landmark_map: LandmarkMap, about: Mapping[str, Any],
+                  out: Path) -> None:
+    """
+    Write a model folder with another map, whole or not at all; it may replace its own.
+
+    :param artifact: of the old folder; its network, calibration and frame are kept.
+    :param about: the update, for the provenance, with COUNTS of the map.
+    :param out: call :func:`posenet_ros.utils.atomic_folder.check_new` before.
+    """
+    history = artifact.provenance.get('map', {})
+    history = {**history, **{key: about[key] for key in COUNTS},
+               'updates': [*history.get('updates', []), dict(about)]}
+    changed = replace(
+        artifact, train=follow_views(artifact.train, landmark_map.views),
+        scene=extended_scene(artifact.scene, landmark_map.views.positions_m),
+        provenance={**artifact.provenance, 'map': history})
+    with new_folder(out, force=True) as folder:
+        shutil.copytree(artifact.folder, folder, dirs_exist_ok=True,
+                        ignore=shutil.ignore_patterns(*REPORT_FILES))
+        landmark_file.save(landmark_map, folder / LANDMARKS_FILE)
+        save(changed, folder)
+
+
+def follow_views(train: TrainIndex, views: Views) -> TrainIndex:
+    """
+    Return a training index of the views of a map, in their order.
+
+    Images that a network has not described have zeros, which are similar to nothing; what it
+    knew of dropped ones goes.
+    """
+    row_of = {name: row for row, name in enumerate(train.names)}
+    rows = np.array([row_of.get(name, -1) for name in views.names])
+    descriptors = train.descriptors[rows]
+    descriptors[rows < 0] = 0
+    view_of = np.full(len(train.names), -1)
+    view_of[rows[rows >= 0]] = np.flatnonzero(rows >= 0)
+    places = view_of[train.place_images]
+    kept = places >= 0
+    described = train.global_descriptors
+    return TrainIndex(
+        views.names, np.asarray(views.positions_m, np.float64),
+        np.asarray(views.quats_xyzw, np.float64), descriptors,
+        described[kept] if len(places) else described[:0], places[kept].astype(np.int32))
+
+
+def extended_scene(scene: Scene, positions_m: Floats) -> Scene:
+    """Return the area of a scene with further positions (N, 3)."""
+    corners = np.vstack([scene.bounds_min_m, scene.bounds_max_m, positions_m])
+    return Scene(tuple(corners.min(axis=0).tolist()), tuple(corners.max(axis=0).tolist()))
