@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 from posenet_ros.arrays import Floats
 from posenet_ros.geometry.camera import Camera
-from posenet_ros.geometry.lie import so3_log
 from posenet_ros.training.checks.epipolar import EpipolarFit, Poses, poses_of
-from posenet_ros.training.checks.hand_eye import find_frame
-from posenet_ros.training.checks.hypotheses import (
-    BODY,
-    focal_length,
-    hypotheses,
-    Hypothesis,
-    Mistake,
-)
+from posenet_ros.training.checks.hypotheses import Mistake
 from posenet_ros.training.checks.matched_pairs import MatchSample, sample_matches
-from posenet_ros.training.checks.mixed_cameras import find_mixed_cameras
 from posenet_ros.training.checks.options import CheckOptions
 from posenet_ros.training.checks.scale_jumps import (
     changes_along_walks,
@@ -28,10 +17,8 @@ from posenet_ros.training.checks.scale_jumps import (
     find_jump,
     find_part_of_other_scale,
 )
+from posenet_ros.training.checks.search import mean_fit, MIN_IN_FRONT, Tried, try_hypotheses
 from posenet_ros.training.data.datasets import Dataset
-
-MIN_IN_FRONT = 0.5  # of the matches, where a pose is right side up: others are behind the cameras
-MIN_FIT = 0.1  # below it nobody asks on which side the landmarks are
 
 
 @dataclass(frozen=True)
@@ -77,20 +64,6 @@ class ConsistencyCheck:
         return f'{found.mistake.value}: {found.detail}; {found.figure}, {sample}; {found.advice}'
 
 
-class _Tried(NamedTuple):
-    """
-    A hypothesis that was tried.
-
-    :param fit: (P,) of the pairs; `error_px` their median error, pixels of detection.
-    :param penalty: of the fit, where much was adapted to the matches.
-    """
-
-    hypothesis: Hypothesis
-    fit: Floats
-    error_px: float
-    penalty: float = 0.0
-
-
 def check_dataset(dataset: Dataset, options: CheckOptions | None = None) -> ConsistencyCheck:
     """Check a dataset by the epipolar geometry of a sample of its images."""
     options = options or CheckOptions()
@@ -117,7 +90,7 @@ def check_sample(sample: MatchSample, poses: Poses, camera: Camera,
     if fit.in_front(poses, fit.first, fit.second) < MIN_IN_FRONT:
         given = np.zeros_like(given)
     error_px = float(np.nanmedian(errors)) * scale
-    best = _best(given, list(_tried(fit, sample, poses, camera, options)), options)
+    best = _best(given, list(try_hypotheses(fit, sample, poses, camera, options)), options)
     if best:
         figure = (f'median epipolar error {error_px:.2g} px as given, {best.error_px * scale:.2g} '
                   'px without that')
@@ -129,78 +102,7 @@ def check_sample(sample: MatchSample, poses: Poses, camera: Camera,
     return replace(counts, error_px=error_px, finding=found)
 
 
-def _tried(fit: EpipolarFit, sample: MatchSample, poses: Poses, camera: Camera,
-           options: CheckOptions) -> Iterator[_Tried]:
-    """Try all hypotheses, those that need a search last."""
-    simple = [_try(fit, poses, one) for one in hypotheses(camera, sample.walks, options)]
-    focal = [one for one in simple if one.hypothesis.mistake is Mistake.FOCAL_LENGTH]
-    yield from (one for one in simple
-                if one.hypothesis.mistake is not Mistake.FOCAL_LENGTH)
-    yield _finest_focal_length(fit, poses, camera, max(focal, key=lambda one: _mean(one.fit)))
-    yield _frame(fit, sample, poses, options)
-    yield from _mixed(fit, sample, poses, camera, options)
-
-
-def _try(fit: EpipolarFit, poses: Poses, hypothesis: Hypothesis) -> _Tried:
-    points = hypothesis.points
-    first, second = (each if points is None else points(each) for each in (fit.first, fit.second))
-    undone = hypothesis.poses(poses)
-    errors = np.abs(fit.errors_px(undone, first, second))
-    fits = fit.of_errors(errors)
-    if _mean(fits) > MIN_FIT and fit.in_front(undone, first, second) < MIN_IN_FRONT:
-        fits = np.zeros_like(fits)
-    return _Tried(hypothesis, fits, _median(errors))
-
-
-def _mean(values: Floats) -> float:
-    known = values[np.isfinite(values)]
-    return float(np.mean(known)) if len(known) else 0.0
-
-
-def _median(errors: Floats) -> float:
-    return float(np.nanmedian(errors)) if np.isfinite(errors).any() else np.inf
-
-
-def _finest_focal_length(fit: EpipolarFit, poses: Poses, camera: Camera,
-                         coarse: _Tried) -> _Tried:
-    """Try focal lengths round the best of the table; return the best."""
-    factors = coarse.hypothesis.focal_factor * np.exp(np.linspace(-0.05, 0.05, 11))
-    return max((_try(fit, poses, focal_length(float(factor), camera)) for factor in factors),
-               key=lambda one: _mean(one.fit))
-
-
-def _frame(fit: EpipolarFit, sample: MatchSample, poses: Poses, options: CheckOptions) -> _Tried:
-    """Try the poses of another frame that is fixed to the camera."""
-    rotation, offset = find_frame(fit, sample, poses, [np.eye(3), BODY], options.scale_px)
-    degrees = float(np.degrees(np.linalg.norm(so3_log(rotation))))
-    hypothesis = Hypothesis(
-        Mistake.FRAME, f'a constant rotation of {degrees:.1f} degrees lies between them and the '
-        'camera, as between base_link and the camera',
-        "give the poses of the camera's optical frame: x right, y down, z forward",
-        lambda poses: poses.compose(rotation, offset))
-    tried = _try(fit, poses, hypothesis)._replace(penalty=options.search_penalty)
-    if degrees < options.min_frame_angle_deg:
-        return tried._replace(fit=np.full(len(tried.fit), np.nan))
-    return tried
-
-
-def _mixed(fit: EpipolarFit, sample: MatchSample, poses: Poses, camera: Camera,
-           options: CheckOptions) -> Iterator[_Tried]:
-    """Try two cameras among the images."""
-    found = find_mixed_cameras(fit, poses, options.focal_factors)
-    read = found.second[list(sample.features)]
-    part = float(read.mean())
-    if min(part, 1 - part) < options.min_mixed:
-        return
-    first = int(np.flatnonzero(found.second)[0])
-    detail = (f'{100 * part:.0f} % of the images have a focal length of about '
-              f'{found.factor * camera.fx:.0f} px, the others of {camera.fx:.0f} px; image '
-              f'{first + 1} is the first of them')
-    yield _Tried(Hypothesis(Mistake.MIXED, detail, 'make a dataset of each camera'), found.fit,
-                 found.error_px, options.search_penalty)
-
-
-def _best(given: Floats, tried: list[_Tried], options: CheckOptions) -> _Tried | None:
+def _best(given: Floats, tried: list[Tried], options: CheckOptions) -> Tried | None:
     """Choose the first hypothesis of those that are best, where it is better than the given."""
     gains = np.array([_gain(given, one.fit, options) - one.penalty for one in tried])
     gains[gains < options.min_gain] = -np.inf
@@ -232,7 +134,7 @@ def _fit_of(given: Floats, sample: MatchSample, *, neighbours: bool) -> Floats:
 def _no_fit(given: Floats, sample: MatchSample, error_px: float,
             options: CheckOptions) -> Finding | None:
     """Find poses that do not fit though no hypothesis explains it."""
-    if _mean(_fit_of(given, sample, neighbours=True)) >= options.min_neighbour_fit:
+    if mean_fit(_fit_of(given, sample, neighbours=True)) >= options.min_neighbour_fit:
         return None
     return Finding(Mistake.UNKNOWN, 'the poses err, or are not of these images; no known mistake '
                    'explains it', f'median epipolar error {error_px:.2g} px',
@@ -242,12 +144,12 @@ def _no_fit(given: Floats, sample: MatchSample, error_px: float,
 def _apart(given: Floats, sample: MatchSample, options: CheckOptions) -> Finding | None:
     """Find places whose images do not fit when they are seen again."""
     near, far = (_fit_of(given, sample, neighbours=neighbours) for neighbours in (True, False))
-    if len(far) < options.min_pairs or _mean(far) >= options.min_revisit_fit * _mean(near):
+    if len(far) < options.min_pairs or mean_fit(far) >= options.min_revisit_fit * mean_fit(near):
         return None
     return Finding(
         Mistake.UNKNOWN, 'neighbouring images fit, the same places seen again do not: walks in '
-        'different frames, or drift', f'fit {_mean(near):.2f} of neighbours, {_mean(far):.2f} of '
-        'places seen again', 'give all poses in one frame, without drift')
+        'different frames, or drift', f'fit {mean_fit(near):.2f} of neighbours, '
+        f'{mean_fit(far):.2f} of places seen again', 'give all poses in one frame, without drift')
 
 
 def _scale(sample: MatchSample, poses: Poses, options: CheckOptions) -> Finding | None:

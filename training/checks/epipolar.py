@@ -28,7 +28,7 @@ class Poses(NamedTuple):
         return Poses(turned, -np.einsum('nij,nj->ni', turned, self.positions_m))
 
     def compose(self, rotation: Floats, offset_m: Floats | None = None) -> Poses:
-        """Return the poses of a frame at a constant (3, 3) rotation and (3,) offset in this one."""
+        """Return the poses of a frame at a fixed (3, 3) rotation and (3,) offset in this one."""
         offset = np.zeros(3) if offset_m is None else offset_m
         return Poses(self.rotations @ rotation, self.positions_m + self.rotations @ offset)
 

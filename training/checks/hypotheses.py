@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum, unique
+from functools import partial
 from itertools import permutations
 
 import numpy as np
@@ -71,15 +72,31 @@ def hypotheses(camera: Camera, walks: Indices, options: CheckOptions) -> Iterato
             yield Hypothesis(
                 Mistake.INVERSE, f'{name}, in axes {detail}',
                 f'{EXPECTED}: invert them, then turn the axes',
-                lambda poses, undo=undo, rotation=rotation: undo(poses).compose(rotation))
+                partial(_undo_and_turn, undo, rotation))
     for images in (sign * shift for shift in options.shifts for sign in (1, -1)):
         yield Hypothesis(
             Mistake.STAMPS, f'each image fits the pose of {abs(images):g} images '
             f'{"later" if images > 0 else "earlier"}',
             'give images and poses the stamps of one clock, without delay',
-            lambda poses, images=images: shifted(poses, walks, images))
+            partial(shifted, walks=walks, images=images))
     for factor in options.focal_factors:
         yield focal_length(factor, camera)
+
+
+def _undo_and_turn(undo: Callable[[Poses], Poses], rotation: Floats, poses: Poses) -> Poses:
+    return undo(poses).compose(rotation)
+
+
+def _roll_within(around: Callable[[Poses], Poses], places: int, poses: Poses) -> Poses:
+    return around(roll_quaternions(around(poses), places))
+
+
+def _unchanged(poses: Poses) -> Poses:
+    return poses
+
+
+def _turned(turn: Floats, points: Floats) -> Floats:
+    return np.asarray(points @ turn.T, np.float64)
 
 
 def _rotation_inverse(poses: Poses) -> Poses:
@@ -108,11 +125,10 @@ def _quaternion_orders() -> Iterator[Hypothesis]:
     """Yield other orders of the quaternions, as they stand in files of each layout."""
     for places, detail in ((1, 'w stands last and was read first'),
                            (-1, 'w stands first and was read last')):
-        for around in (lambda poses: poses, _rotation_inverse, Poses.inverse):
+        for around in (_unchanged, _rotation_inverse, Poses.inverse):
             yield Hypothesis(
                 Mistake.QUATERNION, detail, 'write the quaternions in the order of the layout',
-                lambda poses, places=places, around=around: around(
-                    roll_quaternions(around(poses), places)))
+                partial(_roll_within, around, places))
 
 
 def roll_quaternions(poses: Poses, places: int) -> Poses:
@@ -178,7 +194,7 @@ def _images(camera: Camera) -> Iterator[Hypothesis]:
     for detail, turn in (('by 90 degrees clockwise', TURNED_FROM_IMAGE[:2, :2].T),
                          ('by 90 degrees anticlockwise', TURNED_FROM_IMAGE[:2, :2])):
         yield Hypothesis(Mistake.ROTATED, detail, ROTATE_ADVICE,
-                         points=lambda points, turn=turn: points @ turn.T)
+                         points=partial(_turned, turn))
 
 
 ROTATE_ADVICE = 'turn the images, or the poses about the optical axis'

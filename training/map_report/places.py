@@ -69,12 +69,13 @@ def similar_places(landmark_map: LandmarkMap, options: ReportOptions) -> tuple[S
         return ()
     positions = landmark_map.views.positions_m[views]
     similarity = vectors @ vectors.T
-    usual = float(np.median(np.sum(vectors[1:] * vectors[:-1], axis=1)))
     reach = options.min_distance * extent_m(positions)
-    first, second = np.nonzero(np.triu(similarity >= usual, 1))
+    near = np.linalg.norm(positions[:, np.newaxis] - positions, axis=2) <= reach
+    np.fill_diagonal(similarity, -1)
+    usual = float(np.median(np.where(near, similarity, -1).max(axis=1)))  # of the best near view
+    first, second = np.nonzero(np.triu((similarity >= usual) & ~near, 1))
     distances = np.linalg.norm(positions[first] - positions[second], axis=1)
     order = np.argsort(-similarity[first, second], kind='stable')
-    order = order[distances[order] > reach]
     found: list[SimilarPlaces] = []
     taken: list[Floats] = []
     for i in order:

@@ -43,7 +43,8 @@ def make_map(*, third_joins: bool = True) -> LandmarkMap:
     own = np.zeros(count, int) if third_joins else np.where(walk == 2, 200, 0)
     seen = np.concatenate([np.arange(20) + 10 * i + j for i, j in zip(x, own, strict=True)])
     landmarks = np.random.default_rng(0).uniform([0, 6, 0], [9, 8, 3], (400, 3))
-    descriptors = np.eye(count) + 0.1
+    place = np.arange(count)
+    descriptors = np.exp(-(place[:, np.newaxis] - place) ** 2 / 2.0)  # neighbours are alike
     descriptors /= np.linalg.norm(descriptors, axis=1, keepdims=True)
     quat = Pose.from_rotation(AHEAD).quat_xyzw
     views = Views(tuple(f'{NAMES[w]}/{i}.png' for w, i in zip(walk, x, strict=True)),
