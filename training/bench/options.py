@@ -8,7 +8,7 @@ from typing import NamedTuple
 from posenet_ros.utils.arguments import CommandParser, count
 
 PACKAGE = 'posenet_ros.training.bench'
-ALL = 'all'
+ALL, NATIVE = 'all', 'native'
 DEFAULT_PRESETS = ['best', 'posenet']
 
 
@@ -97,7 +97,7 @@ def _add_map(parser: CommandParser) -> None:
                        help='camera of its images, pixels')
     group.add_argument('--every', type=count, default=1, metavar='N',
                        help='take each Nth image of either split: a quick look (default: 1)')
-    group.add_argument('--feature-width', default='320', metavar='PIXELS',
+    group.add_argument('--feature-width', type=_width, default=320, metavar='PIXELS',
                        help="at which features are detected, or native: the images' own (default: "
                        '%(default)s)')
     group.add_argument('--held-out', action='store_true',
@@ -110,3 +110,8 @@ def _add_map(parser: CommandParser) -> None:
                        help='map the images without their poses, the camera known or not')
     group.add_argument('--without-peer', dest='peer', action='store_false',
                        help='leave out the same by pycolmap')
+
+
+def _width(text: str) -> int | None:
+    """Parse a width in pixels; None is the images' own."""
+    return None if text == NATIVE else count(text)

@@ -14,7 +14,7 @@ from posenet_ros.geometry.similarity import Similarity
 from posenet_ros.landmarks.options import FeatureOptions, features_of_width
 from posenet_ros.training.bench.__main__ import main
 from posenet_ros.training.bench.mapping.cpu import timed
-from posenet_ros.training.bench.mapping.queries import accuracy, pose_error
+from posenet_ros.training.bench.mapping.queries import absolute_pose_error, accuracy
 from posenet_ros.training.bench.mapping.rows import map_rows
 from posenet_ros.training.bench.mapping.splits import (
     disturb_poses,
@@ -120,8 +120,8 @@ def test_accuracy_counts_an_unanswered_image_as_an_infinite_error() -> None:
 
 def test_the_error_of_a_pose_is_in_metres_and_degrees() -> None:
     turned = Pose(np.array([3.0, 4, 0]), np.array([0, 0, np.sin(0.1), np.cos(0.1)]))
-    assert pose_error(turned, Pose()) == pytest.approx((5, math.degrees(0.2)))
-    assert pose_error(None, Pose()) == (math.inf, math.inf)
+    assert absolute_pose_error(turned, Pose()) == pytest.approx((5, math.degrees(0.2)))
+    assert absolute_pose_error(None, Pose()) == (math.inf, math.inf)
 
 
 def test_poses_are_compared_after_a_similarity() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import cv2
 from posenet_ros.errors import PoseNetError
-from posenet_ros.landmarks.options import features_of_width
+from posenet_ros.landmarks.options import FeatureOptions, features_of_width
 from posenet_ros.training.bench.mapping.build import figures, measure_build
 from posenet_ros.training.bench.mapping.peer import measure_peer, peer_features, peer_localiser
 from posenet_ros.training.bench.mapping.queries import localiser_of, measure_queries
@@ -30,10 +30,8 @@ from posenet_ros.training.landmarks.options import MappingOptions
 from posenet_ros.training.scene.dataset import write_scene
 from posenet_ros.training.scene.settings import Settings
 
-NATIVE = 'native'
 COURT, QUICK_COURT = Settings(frames=400), Settings(frames=48, width=320, height=240)
-SHOWN = ('data', 'camera', 'every', 'feature_width', 'held_out', 'pose_noise', 'refine_poses',
-         'unposed')
+SHOWN = 'data', 'camera', 'every', 'held_out', 'pose_noise', 'refine_poses', 'unposed'
 
 
 def benchmark(options: argparse.Namespace) -> dict[str, Any]:
@@ -46,26 +44,27 @@ def benchmark(options: argparse.Namespace) -> dict[str, Any]:
         train, queries = (
             dataset.subset(range(0, len(dataset.samples), options.every))
             for dataset in _splits(data, options.camera, held_out=options.held_out or noise))
-        result = {
-            'machine': describe_machine(),
-            'options': {name: str(value) for name in SHOWN
-                        if (value := getattr(options, name)) not in (None, False)},
-            'data': train.name, 'images': len(train.samples)}
-        features = features_of_width(width_of(options.feature_width, train))
+        features = features_of_width(options.feature_width or train.camera.width)
+        about = {**_describe(options, features), 'data': train.name, 'images': len(train.samples)}
         if options.unposed:
             from posenet_ros.training.bench.mapping.unposed import measure_unposed
-            return {**result, **measure_unposed(
+            return about | measure_unposed(
                 train, queries, features, work, camera_known=options.unposed == 'known',
-                with_peer=options.peer)}
-        if noise:
-            train = disturb_poses(train, *noise)
+                with_peer=options.peer)
+        posed = disturb_poses(train, *noise) if noise else train
         settings = MappingOptions(features=features, refine_poses=options.refine_poses)
-        found = measure_build(train, settings, work / 'place')
-        result['map'] = {**figures(found), **measure_queries(
-            queries, features, localiser_of(found.landmark_map))}
+        about['map'] = _measure(posed, queries, settings, work)
         if options.peer:
-            result['peer'] = _peer(train, queries, work)
-        return result
+            about['peer'] = _measure_peer(posed, queries, work)
+        return about
+
+
+def _describe(options: argparse.Namespace, features: FeatureOptions) -> dict[str, Any]:
+    """Describe the machine and what was asked."""
+    given = {name: str(value) for name in SHOWN
+             if (value := getattr(options, name)) not in (None, False)}
+    return {'machine': describe_machine(),
+            'options': {**given, 'feature_width': str(features.width)}}
 
 
 def _court(folder: Path, *, quick: bool) -> Path:
@@ -81,12 +80,14 @@ def _splits(data: Path, camera: str | None, *, held_out: object) -> tuple[Datase
     return train, read_dataset(data, 'test', train.camera)
 
 
-def width_of(text: str, dataset: Dataset) -> int:
-    """Return the width of `--feature-width`, pixels: a number, or the images' own."""
-    return dataset.camera.width if text == NATIVE else int(text)
+def _measure(train: Dataset, queries: Dataset, settings: MappingOptions,
+             work: Path) -> dict[str, Any]:
+    found = measure_build(train, settings, work / 'place')
+    return {**figures(found), **measure_queries(
+        queries, settings.features, localiser_of(found.landmark_map))}
 
 
-def _peer(train: Dataset, queries: Dataset, work: Path) -> dict[str, Any]:
+def _measure_peer(train: Dataset, queries: Dataset, work: Path) -> dict[str, Any]:
     """Measure the peer; without pycolmap, say why not."""
     try:
         found = measure_peer(train, work / 'peer')

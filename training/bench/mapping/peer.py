@@ -46,6 +46,7 @@ from posenet_ros.utils.progress import progress
 
 KEYPOINTS = 2048
 RANKS = 0, 1, 2, 3, 5, 7, 9, 12, 16, 20  # of the nearest views
+DESCRIPTOR_SIZE = 256  # of the global descriptors
 VIEWS = 10  # that a query is matched with
 MIN_INLIERS = 12
 TWO_VIEW_CALIBRATED = 2  # COLMAP's kind of a geometry
@@ -75,7 +76,7 @@ def measure_peer(dataset: Dataset, folder: Path) -> MeasuredMap:
         points_m, owners = _triangulate(dataset, features, matches, folder)
     landmark_map = _per_view_map(dataset, features, points_m, owners)
     with timed(cpu_s, RETRIEVAL):
-        words = fit_vocabulary(features, options.vocabulary)
+        words = fit_vocabulary(features, replace(options.vocabulary, size=DESCRIPTOR_SIZE))
         descriptors = global_descriptors(features, words)
     out = folder / 'map'
     out.mkdir()
@@ -107,13 +108,14 @@ def _match(dataset: Dataset, features: Sequence[Features],
     pairs = select_pairs(dataset, replace(options.pairs, ranks=RANKS, ranks_of_other_walks=()))
     units = [unit_rows(one.descriptors) for one in features]
 
-    def match(pair: NDArray[np.intp]) -> list[PairMatches]:
+    def match_one(pair: NDArray[np.intp]) -> list[PairMatches]:
         first, second = map(int, pair)
         found = match_mutual(units[first], units[second], options.matches.max_ratio)
         return verify([PairMatches(first, second, np.column_stack(found))], features, cameras,
                       options.matches)
 
-    for found in progress(ordered_map(match, pairs), len(pairs), 'pair', 'matches of the peer'):
+    results = ordered_map(match_one, pairs)
+    for found in progress(results, len(pairs), 'pair', 'matches of the peer'):
         yield from found
 
 

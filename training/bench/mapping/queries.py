@@ -42,7 +42,7 @@ def measure_queries(queries: Dataset, features: FeatureOptions, localise: Locali
         middle = time.process_time()
         pose = localise(found)
         times.append((middle - start, time.process_time() - middle))
-        errors.append(pose_error(pose, sample.map_from_camera))
+        errors.append(absolute_pose_error(pose, sample.map_from_camera))
     features_ms, pose_ms = 1e3 * np.median(np.reshape(times, (-1, 2)), axis=0)
     return {**accuracy(np.reshape(errors, (-1, 2))),
             'features_ms': float(features_ms), 'pose_ms': float(pose_ms)}
@@ -59,7 +59,7 @@ def localiser_of(landmark_map: LandmarkMap) -> Localise:
     return localise
 
 
-def pose_error(pose: Pose | None, truth: Pose) -> tuple[float, float]:
+def absolute_pose_error(pose: Pose | None, truth: Pose) -> tuple[float, float]:
     """Return the error in metres and degrees, infinite without a pose."""
     if pose is None:
         return math.inf, math.inf
