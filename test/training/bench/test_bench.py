@@ -76,6 +76,7 @@ def test_a_part_that_fails_ends_the_benchmark_with_its_reason(
     assert '/nowhere/artifact.json is missing' in capfd.readouterr().err
 
 
+@pytest.mark.long
 def test_a_part_makes_its_model_and_prints_its_figures(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(['uncertainty', '--quick']) == 0
     assert json.loads(capfd.readouterr().out)['pose alone']['to_plain'] == 1

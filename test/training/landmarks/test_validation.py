@@ -103,6 +103,7 @@ def test_blocks_of_a_single_walk_are_held_out(mapped: MappedDataset) -> None:
     assert set(held_out.views) == set(blocks(30, OPTIONS.validation))
 
 
+@pytest.mark.long
 def test_walks_that_share_nothing_are_validated_by_blocks(mapped: MappedDataset) -> None:
     data = make_dataset(2, 30)
     away = np.array([100.0, 0.5, 0.3])

@@ -247,6 +247,7 @@ def test_an_output_that_exists_is_kept(
     assert capsys.readouterr().err.count('\n') == 1
 
 
+@pytest.mark.long
 def test_an_interrupt_keeps_whole_frames_alone_and_the_next_run_goes_on(tmp_path: Path) -> None:
     """Ctrl-C, which a terminal sends to all processes, ends them without a word of theirs."""
     command = [sys.executable, '-m', 'training.scene', '--out', str(tmp_path / 'out'),

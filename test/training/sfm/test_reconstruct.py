@@ -76,6 +76,7 @@ def test_it_becomes_a_dataset(found: Reconstruction, walk: Walk) -> None:
     assert dataset.samples[3].map_from_camera is found.map_from_camera[3]
 
 
+@pytest.mark.long
 def test_two_runs_are_equal(found: Reconstruction, walk: Walk, tmp_path: Path) -> None:
     again = reconstruct([walk], tmp_path, OPTIONS, lambda _: None)
     assert again.names == found.names
@@ -97,6 +98,7 @@ def test_finished_steps_are_not_done_again(
     assert again.map_from_camera[5].matrix.tolist() == found.map_from_camera[5].matrix.tolist()
 
 
+@pytest.mark.long
 def test_an_unknown_camera_is_estimated(walk: Walk, tmp_path: Path) -> None:
     lines: list[str] = []
     result = reconstruct([replace(walk, camera=None)], tmp_path, OPTIONS, lines.append)
@@ -109,6 +111,7 @@ def test_an_unknown_camera_is_estimated(walk: Walk, tmp_path: Path) -> None:
     assert result.notes[-1].startswith('camera: focal length 2')
 
 
+@pytest.mark.long
 def test_walks_that_do_not_join_are_named(tmp_path: Path, images: list[np.ndarray]) -> None:
     options = replace(OPTIONS, mapping=MappingOptions(min_component=6))
     elsewhere = [draw(pose, seed=7) for pose in sideways(8, -0.5, 0.5)]
