@@ -36,6 +36,7 @@ from posenet_ros.utils.atomic_folder import check_new, new_folder
 from posenet_ros.utils.files.kinds import MODEL
 from posenet_ros.utils.files.lock import lock
 from posenet_ros.utils.progress import describe_duration
+from posenet_ros.utils.quiet_stderr import import_keras
 
 SOURCES = 'data', 'bag', 'images', 'video'
 # of the options, those that decide which images are read, and which poses are given
@@ -59,7 +60,9 @@ def make_map(options: argparse.Namespace) -> None:
             _say(line)
         return
     with lock(options.out.resolve()):
-        if any(getattr(options, name) for name in SOURCES):
+        if options.data and options.force and has_network(options.out):
+            add_to_network(options.out, options.data)
+        elif any(getattr(options, name) for name in SOURCES):
             _map_and_save(options, exports)
         else:
             check_exports(exports, [options.out], force=options.force)
@@ -110,11 +113,27 @@ def _say_result(about: Mapping[str, Any], posed: PosedImages, out: Path) -> None
          f'up {posed.up}; {describe_duration(about["seconds"])}; model in {out}')
 
 
+def has_network(out: Path) -> bool:
+    """Return whether a path is a model folder with a network."""
+    return MODEL.fits(out) and load(out).network is not None
+
+
+def add_to_network(model: Path, data: Path) -> None:
+    """
+    Give a model folder with a network the map of the dataset that it was trained on.
+
+    :raises InputError: when it was trained on another, or the images have too few landmarks.
+    """
+    import_keras()
+    from posenet_ros.training.landmarks.add_to_model import replace_landmarks, summary_line
+    _say(f'{summary_line(replace_landmarks(model, data))}; model in {model}')
+
+
 def _check_no_network(out: Path) -> None:
     """Refuse to replace a trained network by a map alone."""
-    if MODEL.fits(out) and load(out).network is not None:
-        raise InputError(f'{out} has a network, which posenet map would not keep: posenet '
-                         'landmarks writes a copy of it with a new map; or give another --out')
+    if has_network(out):
+        raise InputError(f'{out} has a network, which posenet map keeps only where --data is the '
+                         'dataset that it was trained on; or give another --out')
 
 
 def source_mapping(options: argparse.Namespace) -> dict[str, Any]:
