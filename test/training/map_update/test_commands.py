@@ -13,7 +13,7 @@ from posenet_ros.inference.train_index import TrainIndex
 from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.landmark_map import LandmarkMap
 from posenet_ros.landmarks.options import FeatureOptions
-from posenet_ros.localisation.factory import make_relocaliser
+from posenet_ros.localisation.factory import make_relocaliser, RelocaliserOptions
 from posenet_ros.training import train
 from posenet_ros.training.map import main
 from posenet_ros.training.map_update import update
@@ -85,7 +85,7 @@ def test_a_walk_joins_the_map_of_its_place(
     assert artifact.provenance['map']['views'] == 24
     assert artifact.provenance['map']['updates'][0]['found'] == 8
     assert 'in the old map' in capsys.readouterr().out
-    make_relocaliser(artifact)
+    make_relocaliser(artifact, RelocaliserOptions(refine=True))
     with pytest.raises(InputError, match='none that it does not have by name already'):
         main(words)
 
@@ -159,7 +159,7 @@ def test_a_map_with_a_network_is_extended(data: Path, with_network: Path, tmp_pa
     artifact: LoadedArtifact = load(out)
     assert artifact.network is not None
     assert len(artifact.train.names) == 24
-    make_relocaliser(artifact)
+    make_relocaliser(artifact, RelocaliserOptions(refine=True))
 
 
 def test_descriptors_follow_their_views() -> None:

@@ -23,6 +23,7 @@ from posenet_ros.training.map_report.write import PAGE_FILE, write_map_report
 from posenet_ros.training.pipelines.dataset_check import warn_of_mistakes
 from posenet_ros.training.pipelines.mapping.export import check_exports, export_folder
 from posenet_ros.training.pipelines.mapping.extend import extend_place
+from posenet_ros.training.pipelines.mapping.merge import merge_places
 from posenet_ros.training.pipelines.mapping.posed import limit_views, pose_images, PosedImages
 from posenet_ros.training.pipelines.mapping.work import (
     has_results,
@@ -53,9 +54,8 @@ def make_map(options: argparse.Namespace) -> None:
     :raises LockedError: when another process writes the same model folder.
     """
     exports = [(form, Path(path)) for form, path in options.export]
-    if options.extend:
-        extend_place(options, source_mapping(options))
-        options.out = options.out or options.extend
+    if options.extend or options.merge:
+        _update(options)
         for line in export_folder(options.out, exports, force=options.force) if exports else ():
             _say(line)
         return
@@ -68,6 +68,15 @@ def make_map(options: argparse.Namespace) -> None:
             check_exports(exports, [options.out], force=options.force)
         for line in export_folder(options.out, exports, force=options.force) if exports else ():
             _say(line)
+
+
+def _update(options: argparse.Namespace) -> None:
+    """Extend a map, or merge two."""
+    if options.merge:
+        merge_places(options)
+    else:
+        extend_place(options, source_mapping(options))
+        options.out = options.out or options.extend
 
 
 def _say(text: str) -> None:
