@@ -19,8 +19,11 @@ def parser() -> CommandParser:
         description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     result.add_argument('--preset', required=True,
                         help=f'one of {", ".join(PRESETS)}, or a .yaml file')
-    result.add_argument('--data', type=Path, required=True, help='dataset folder')
-    result.add_argument('--out', type=Path, required=True, help='model folder to write')
+    result.add_argument('--data', type=Path, required=True, help='dataset folder; with --map, '
+                        'the folder of its images')
+    result.add_argument('--map', type=Path, metavar='PLACE', help='model folder of posenet map: '
+                        'train by the poses of its map, and add the network to it (or see --out)')
+    result.add_argument('--out', type=Path, help='model folder to write')
     add_assignments(result, '--set', 'settings', 'change settings of the preset, as '
                     'augmentation.shift=0.08, or shift=0.08; may be repeated')
     result.add_argument('--camera', metavar='FX[,FY,CX,CY[,MODEL][,K1,...]]', help='camera of the '
@@ -38,7 +41,11 @@ def parser() -> CommandParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Train."""
-    options = parser().parse_args(argv)
+    command = parser()
+    options = command.parse_args(argv)
+    options.out = options.out or options.map
+    if options.out is None:
+        command.error('the following arguments are required: --out')
     words = [word for word in (sys.argv[1:] if argv is None else argv) if word != '--resume']
     options.resume_command = command_line([*words, '--resume'])
     import_keras()

@@ -35,11 +35,25 @@ def copy_with_landmarks(model: Path, data: Path, out: Path, *, force: bool) -> s
     :returns: a line about the map.
     """
     check_new(out, MODEL, force=force, inputs=[model, data])
+    return summary_line(_write_with_landmarks(model, data, out, force=force))
+
+
+def replace_landmarks(model: Path, data: Path) -> dict[str, Any]:
+    """
+    Replace a model folder by one with the landmarks of its dataset.
+
+    :param data: the dataset that the model was trained on.
+    :returns: counts and errors, as for the provenance.
+    """
+    check_new(model, MODEL, force=True, inputs=[data])
+    return _write_with_landmarks(model, data, model, force=True)
+
+
+def _write_with_landmarks(model: Path, data: Path, out: Path, *, force: bool) -> dict[str, Any]:
     loaded, dataset = load_with_dataset(model, data)
     with new_folder(out, force=force) as folder:
         shutil.copytree(model, folder, dirs_exist_ok=True)
-        about = add_landmarks(loaded, dataset, folder)
-    return summary_line(about)
+        return add_landmarks(loaded, dataset, folder)
 
 
 def add_landmarks(loaded: LoadedArtifact, dataset: Dataset, folder: Path,

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.errors import InputError
-from posenet_ros.inference.artifact import load, save
+from posenet_ros.inference.artifact import load, LoadedArtifact, save
 from posenet_ros.inference.calibration import Calibration
 from posenet_ros.networks.ensemble import make_ensemble
 from posenet_ros.training.data.datasets import Dataset, read_dataset
@@ -37,6 +37,7 @@ from posenet_ros.training.fitting.network_setup import network_config
 from posenet_ros.training.fitting.presets import load_preset, Preset
 from posenet_ros.training.landmarks import add_to_model
 from posenet_ros.training.pipelines.dataset_check import warn_of_mistakes
+from posenet_ros.training.pipelines.training_map import keep_map, load_place, map_dataset_of
 from posenet_ros.training.pipelines.training_work import (
     has_checkpoint,
     prepare_work,
@@ -56,11 +57,12 @@ class Training:
     A training, from dataset to model folder.
 
     :param work: folder of the checkpoints and the logs, beside the model.
+    :param place: model folder whose map the dataset is of, and that is kept; None for none.
     """
 
     def __init__(self, preset: Preset, dataset: Dataset, work: Path,
-                 on: devices.Devices) -> None:
-        self.preset, self.dataset = preset, dataset
+                 on: devices.Devices, place: LoadedArtifact | None = None) -> None:
+        self.preset, self.dataset, self._place = preset, dataset, place
         splits = make_splits(dataset, preset)
         for split in splits:
             _say(describe_split(dataset, split))
@@ -95,7 +97,9 @@ class Training:
         with new_folder(out, force=force) as folder:
             fitted = self._fit_uncertainty(network, calibrate(found, held), about)
             self._write(fitted, about, inputs, held, folder)
-            if self.preset.landmarks:
+            if self._place:
+                keep_map(self._place, folder)
+            elif self.preset.landmarks:
                 self._add_landmarks(folder)
             self._copy_logs(folder)
         _say_results(about, seconds, out)
@@ -167,14 +171,20 @@ def train(options: argparse.Namespace) -> None:
         with lock(options.out.resolve()):
             _train_and_save(options, preset, on)
         return
-    dataset = _read_data(options, preset, on)
+    dataset = _read_data(options, preset, on, _place_of(options))
     with tempfile.TemporaryDirectory() as other:
         Training(preset, dataset, Path(other), on).fit(
             work_folder(options.out) if options.resume else None)
 
 
-def _read_data(options: argparse.Namespace, preset: Preset, on: devices.Devices) -> Dataset:
-    dataset = read_dataset(options.data, 'train', options.camera)
+def _place_of(options: argparse.Namespace) -> LoadedArtifact | None:
+    return load_place(options.map, force=options.force) if options.map else None
+
+
+def _read_data(options: argparse.Namespace, preset: Preset, on: devices.Devices,
+               place: LoadedArtifact | None) -> Dataset:
+    dataset = map_dataset_of(place, options.data) if place else read_dataset(
+        options.data, 'train', options.camera)
     _say('\n'.join([*dataset.summary(), on.text]))
     if on.chief:
         warn_of_mistakes(dataset)
@@ -184,16 +194,19 @@ def _read_data(options: argparse.Namespace, preset: Preset, on: devices.Devices)
 
 def _train_and_save(options: argparse.Namespace, preset: Preset, on: devices.Devices) -> None:
     started = time.perf_counter()
-    work = work_folder(options.out)
+    work, place = work_folder(options.out), _place_of(options)
+    onto_map = place is not None and options.out.resolve() == place.folder.resolve()
     if not options.resume or has_checkpoint(work):
-        check_new(options.out, MODEL, force=options.force, inputs=[options.data])
-    dataset = _read_data(options, preset, on)
+        inputs = [options.data] if onto_map or not place else [options.data, place.folder]
+        check_new(options.out, MODEL, force=options.force or onto_map, inputs=inputs)
+    dataset = _read_data(options, preset, on, place)
     prepare_work(options.out, resume=options.resume, force=options.force,
                  resume_command=options.resume_command)
     try:
-        training = Training(preset, dataset, work, on)
+        training = Training(preset, dataset, work, on, place)
         network = training.fit(work if options.resume else None, options.tensorboard)
-        training.save(network, options.out, time.perf_counter() - started, options.force)
+        training.save(network, options.out, time.perf_counter() - started,
+                      options.force or onto_map)
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt(stop(work, options.resume_command)) from interrupt
     shutil.rmtree(work)

@@ -23,6 +23,7 @@ from posenet_ros.training.map_report.write import PAGE_FILE, write_map_report
 from posenet_ros.training.pipelines.dataset_check import warn_of_mistakes
 from posenet_ros.training.pipelines.mapping.export import check_exports, export_folder
 from posenet_ros.training.pipelines.mapping.extend import extend_place
+from posenet_ros.training.pipelines.mapping.merge import merge_places
 from posenet_ros.training.pipelines.mapping.posed import limit_views, pose_images, PosedImages
 from posenet_ros.training.pipelines.mapping.work import (
     has_results,
@@ -36,6 +37,7 @@ from posenet_ros.utils.atomic_folder import check_new, new_folder
 from posenet_ros.utils.files.kinds import MODEL
 from posenet_ros.utils.files.lock import lock
 from posenet_ros.utils.progress import describe_duration
+from posenet_ros.utils.quiet_stderr import import_keras
 
 SOURCES = 'data', 'bag', 'images', 'video'
 # of the options, those that decide which images are read, and which poses are given
@@ -52,19 +54,29 @@ def make_map(options: argparse.Namespace) -> None:
     :raises LockedError: when another process writes the same model folder.
     """
     exports = [(form, Path(path)) for form, path in options.export]
-    if options.extend:
-        extend_place(options, source_mapping(options))
-        options.out = options.out or options.extend
+    if options.extend or options.merge:
+        _update(options)
         for line in export_folder(options.out, exports, force=options.force) if exports else ():
             _say(line)
         return
     with lock(options.out.resolve()):
-        if any(getattr(options, name) for name in SOURCES):
+        if options.data and options.force and has_network(options.out):
+            add_to_network(options.out, options.data)
+        elif any(getattr(options, name) for name in SOURCES):
             _map_and_save(options, exports)
         else:
             check_exports(exports, [options.out], force=options.force)
         for line in export_folder(options.out, exports, force=options.force) if exports else ():
             _say(line)
+
+
+def _update(options: argparse.Namespace) -> None:
+    """Extend a map, or merge two."""
+    if options.merge:
+        merge_places(options)
+    else:
+        extend_place(options, source_mapping(options))
+        options.out = options.out or options.extend
 
 
 def _say(text: str) -> None:
@@ -110,11 +122,27 @@ def _say_result(about: Mapping[str, Any], posed: PosedImages, out: Path) -> None
          f'up {posed.up}; {describe_duration(about["seconds"])}; model in {out}')
 
 
+def has_network(out: Path) -> bool:
+    """Return whether a path is a model folder with a network."""
+    return MODEL.fits(out) and load(out).network is not None
+
+
+def add_to_network(model: Path, data: Path) -> None:
+    """
+    Give a model folder with a network the map of the dataset that it was trained on.
+
+    :raises InputError: when it was trained on another, or the images have too few landmarks.
+    """
+    import_keras()
+    from posenet_ros.training.landmarks.add_to_model import replace_landmarks, summary_line
+    _say(f'{summary_line(replace_landmarks(model, data))}; model in {model}')
+
+
 def _check_no_network(out: Path) -> None:
     """Refuse to replace a trained network by a map alone."""
-    if MODEL.fits(out) and load(out).network is not None:
-        raise InputError(f'{out} has a network, which posenet map would not keep: posenet '
-                         'landmarks writes a copy of it with a new map; or give another --out')
+    if has_network(out):
+        raise InputError(f'{out} has a network, which posenet map keeps only where --data is the '
+                         'dataset that it was trained on; or give another --out')
 
 
 def source_mapping(options: argparse.Namespace) -> dict[str, Any]:
