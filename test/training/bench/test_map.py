@@ -153,12 +153,11 @@ def test_walks_without_poses_have_none() -> None:
 
 
 def test_cpu_time_is_added_up_by_stage() -> None:
-    times: dict[str, float] = {}
-    for _ in range(2):
-        with timed(times, 'work'):
-            sum(range(3_000_000))
+    times = {'work': 7.0}
+    with timed(times, 'work'):
+        sum(range(1_000_000))
     assert set(times) == {'work'}
-    assert times['work'] > 0.02
+    assert 7.005 < times['work'] < 9
 
 
 def test_wide_images_keep_more_keypoints() -> None:

@@ -48,7 +48,7 @@ KEYPOINTS = 2048
 RANKS = 0, 1, 2, 3, 5, 7, 9, 12, 16, 20  # of the nearest views
 DESCRIPTOR_SIZE = 256  # of the global descriptors
 VIEWS = 10  # that a query is matched with
-MIN_INLIERS = 12
+MAX_RATIO, MIN_INLIERS = 0.8, 12
 TWO_VIEW_CALIBRATED = 2  # COLMAP's kind of a geometry
 RETRIEVAL = 'retrieval'
 
@@ -89,10 +89,11 @@ def measure_peer(dataset: Dataset, folder: Path) -> MeasuredMap:
 def peer_localiser(landmark_map: LandmarkMap) -> Localise:
     """Return a function that localises an image in the peer's map by its features."""
     index = ViewIndex(landmark_map)
+    settings = replace(DEFAULT_LOCALISER, max_ratio=MAX_RATIO)
 
     def localise(features: Features) -> Pose | None:
         views = index.by_features(features)[:VIEWS]
-        matches = match_by_view(features, landmark_map, views, (), DEFAULT_LOCALISER)
+        matches = match_by_view(features, landmark_map, views, (), settings)
         found = estimate_absolute_pose(matches.points_m, matches.points_normalized)
         if found is None or len(found.inliers) < MIN_INLIERS:
             return None
