@@ -79,8 +79,9 @@ def angle_between_rad(vectors: ArrayLike, others: ArrayLike) -> Floats:
     :param others: (..., 3) the same.
     :returns: (...) radians, 0 to pi.
     """
-    across = np.linalg.norm(np.cross(vectors, others), axis=-1)
-    along = np.sum(np.multiply(vectors, others), axis=-1)
+    first, second = np.asarray(vectors, np.float64), np.asarray(others, np.float64)
+    across = np.linalg.norm(np.cross(first, second), axis=-1)
+    along = np.sum(first * second, axis=-1)
     return np.asarray(np.arctan2(across, along), np.float64)
 
 

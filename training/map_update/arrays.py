@@ -37,7 +37,9 @@ def landmarks_of(landmark_map: LandmarkMap) -> Landmarks:
 
 def join_landmarks(first: Landmarks, second: Landmarks) -> Landmarks:
     """Put landmarks one after another."""
-    return Landmarks(*(np.concatenate(pair) for pair in zip(first, second, strict=True)))
+    return Landmarks(np.concatenate([first.points_m, second.points_m]),
+                     np.concatenate([first.descriptors, second.descriptors]),
+                     np.concatenate([first.colors, second.colors]))
 
 
 def observations_of(landmark_map: LandmarkMap) -> Indices:

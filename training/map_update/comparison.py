@@ -48,8 +48,8 @@ class Comparison:
 
     def is_worse(self, options: ComparisonOptions) -> bool:
         """Return whether the updated map is worse by more than chance."""
-        lost = np.sum(np.isfinite(self.old_m) & ~np.isfinite(self.new_m))
-        won = np.sum(~np.isfinite(self.old_m) & np.isfinite(self.new_m))
+        lost = int((np.isfinite(self.old_m) & ~np.isfinite(self.new_m)).sum())
+        won = int((~np.isfinite(self.old_m) & np.isfinite(self.new_m)).sum())
         # McNemar 1947: of the images that one map alone finds, either has half by chance
         if lost - won > options.standard_errors * np.sqrt(lost + won):
             return True

@@ -39,7 +39,7 @@ class ComparisonOptions:
     # at least, where the walk has that many
     min_held_out: int = 3
     # views of the old map that are localised anew, evenly spread
-    old_views: int = 60
+    old_views: int = 24
     # standard deviation of their keypoints, of which the map does not know the true ones
     noise_px: float = 0.5
     # by which fewer answers, or larger errors, have to be worse: 2 % are by chance

@@ -122,7 +122,7 @@ def _choose_poses(found: Sequence[AbsolutePose | None], images: NewImages, optio
 
     :returns: the poses, whether they are the given ones, and what is to be told.
     """
-    by_map = [one and one.map_from_camera for one in found]
+    by_map = [one.map_from_camera if one else None for one in found]
     check = compare_with_given(found, images.given)
     if check is None:
         return by_map, False, ()
@@ -153,7 +153,7 @@ def _register_rest(landmark_map: LandmarkMap, images: NewImages, poses: Sequence
         if not any(found):
             break
         for i, one in zip(rest.tolist(), found, strict=True):
-            result[i] = one and one.map_from_camera
+            result[i] = one.map_from_camera if one else None
         chosen = rest[[one is not None for one in found]]
         landmark_map = _extend(landmark_map, images, chosen, result, options).landmark_map
     return result

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from posenet_ros.geometry.lie import so3_exp
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.training.data.datasets import Dataset, Sample
+from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.landmarks.feature_cache import ViewFeatures
 from posenet_ros.training.map_update.update import NewImages
 
@@ -35,17 +34,9 @@ def lost(dataset: Dataset) -> Dataset:
 
 def new_images(dataset: Dataset, points_m: np.ndarray, *, given: bool = False,
                seed: int = 7) -> NewImages:
-    """Return the images of a walk that sees some points; with their poses where these are given."""
+    """Return the images of a walk that sees some points, with their poses where given."""
     poses = [sample.map_from_camera if given else None for sample in dataset.samples]
     return NewImages(lost(dataset), poses, observe(dataset, points_m, seed=seed))
-
-
-def away(samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
-    """Turn images round: they see nothing."""
-    turned = so3_exp([0, 0, np.pi])
-    return tuple(replace(sample, map_from_camera=Pose.from_rotation(
-        turned @ sample.map_from_camera.rotation, sample.map_from_camera.translation_m))
-        for sample in samples)
 
 
 def nothing(features: ViewFeatures) -> ViewFeatures:

@@ -68,17 +68,13 @@ def test_a_moved_map_is_put_back_and_joined(
 
 def test_a_scale_is_not_corrected_where_both_are_metric(
         first: LandmarkMap, second: LandmarkMap) -> None:
-    try:
-        found = merge(first, moved_map(second, SCALED))
-    except InputError as error:
-        assert 'have to overlap' in str(error)
-    else:
-        assert found.first_from_second.scale == 1
+    with pytest.raises(InputError, match='have to overlap'):
+        merge(first, moved_map(second, SCALED))
 
 
 def test_maps_without_overlap_are_refused(first: LandmarkMap) -> None:
     other = mapped(2, 3, np.arange(len(POINTS)) >= 270, 2)
-    with pytest.raises(InputError, match='the maps have to overlap: 5 views .* of 12 views'):
+    with pytest.raises(InputError, match=r'the maps have to overlap: 5 views .* of 12 views'):
         merge(first.select_views(np.arange(12)), replace(
             other, descriptors=np.roll(other.descriptors, 40, axis=1)))
 

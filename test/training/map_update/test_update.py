@@ -143,16 +143,16 @@ def test_given_poses_are_taken_where_they_agree(data: Dataset, old: LandmarkMap)
 
 def test_given_poses_of_another_frame_are_refused(data: Dataset, old: LandmarkMap) -> None:
     images = new_images(walk(data, 'seq2'), POINTS, given=True)
-    moved = [pose and Pose(pose.translation_m + [1.0, 0, 0], pose.quat_xyzw)
+    moved = [pose and Pose(pose.translation_m + np.array([1.0, 0, 0]), pose.quat_xyzw)
              for pose in images.given]
-    with pytest.raises(InputError, match="in the map's frame. Received: poses that are 1 and"):
+    with pytest.raises(InputError, match=r"in the map's frame. Received: poses that are 1 and"):
         update_map(old, replace(images, given=moved), OPTIONS)
 
 
 def test_given_poses_that_err_are_not_taken(data: Dataset, old: LandmarkMap) -> None:
     truth = walk(data, 'seq2')
     images = new_images(truth, POINTS, given=True)
-    moved = [pose and Pose(pose.translation_m + [0.06, 0, 0], pose.quat_xyzw)
+    moved = [pose and Pose(pose.translation_m + np.array([0.06, 0, 0]), pose.quat_xyzw)
              for pose in images.given]
     found = update_map(old, replace(images, given=moved), OPTIONS)
     assert "the map's are taken" in found.notes[0]
@@ -166,7 +166,7 @@ def test_given_poses_that_err_are_not_taken(data: Dataset, old: LandmarkMap) -> 
 def test_a_walk_of_another_place_is_refused(data: Dataset, old: LandmarkMap) -> None:
     images = new_images(walk(data, 'seq2'), POINTS)
     blank = replace(images, features=[nothing(one) for one in images.features])
-    with pytest.raises(InputError, match='see the mapped place: 5 .* Received: 0 of 12'):
+    with pytest.raises(InputError, match=r'see the mapped place: 5 .* Received: 0 of 12'):
         update_map(old, blank, OPTIONS)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import time
 
 import numpy as np
+from posenet_ros.geometry.lie import rotation_angle_rad
 from posenet_ros.geometry.similarity import Similarity
 from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.features import detection_size
@@ -45,12 +46,12 @@ def merge_places(options: argparse.Namespace) -> None:
           f'by {describe_transform(merged.first_from_second)}; {merged.joined} landmarks are '
           f'common', flush=True)
     print(f'merged: {about["landmarks"]} landmarks of {about["views"]} images; '
-          f'{describe_duration(about["seconds"])}; model in {options.out}', flush=True)
+          f'{describe_duration(time.perf_counter() - started)}; model in {options.out}', flush=True)
 
 
 def describe_transform(transform: Similarity) -> str:
     """Describe how a map was moved, for the terminal."""
     length = float(np.linalg.norm(transform.rigid.translation_m))
-    angle = 2 * np.degrees(np.arccos(min(abs(float(transform.rigid.quat_xyzw[3])), 1.0)))
+    angle = float(np.degrees(rotation_angle_rad(transform.rigid.quat_xyzw, (0, 0, 0, 1))))
     scale = '' if transform.scale == 1 else f', scaled by {transform.scale:.4g}'
     return f'{length:.3g} and {angle:.3g} deg{scale}'
