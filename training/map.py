@@ -117,9 +117,10 @@ def check_update_options(options: argparse.Namespace, command: CommandParser,
                          source: str | None) -> None:
     """Refuse options that do not go with --extend or --merge."""
     name = 'extend' if options.extend else 'merge'
-    if (source is None) == (name == 'extend'):
-        command.error('--extend needs the new walk: --data, --bag, --images or --video'
-                      if source is None else f'--{source} is for --extend: --merge takes two maps')
+    if options.extend and source is None:
+        command.error('--extend needs the new walk: --data, --bag, --images or --video')
+    if not options.extend and source is not None:
+        command.error(f'--{source} is for --extend: --merge takes two maps')
     for other in OF_NEW_MAPS:
         if getattr(options, other):
             command.error(f'--{other.replace("_", "-")} is for a new map: --{name} keeps the '

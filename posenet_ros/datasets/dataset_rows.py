@@ -56,7 +56,7 @@ def numbered_lines(file: Path, comment: str = '#') -> Iterator[tuple[str, str]]:
 
 
 def make_row(folder: Path, where: str, name: str, sequence: str, pose: Pose | None,
-         error: str = '') -> DatasetRow:
+             error: str = '') -> DatasetRow:
     """Make a row; an image outside the dataset's folder is an error and is never opened."""
     try:
         return DatasetRow(where, image_path(folder, name), name, sequence, pose, error)

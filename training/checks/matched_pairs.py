@@ -153,7 +153,7 @@ def similar_pairs(rows: dict[int, NDArray[np.float32]], walks: Indices,
     if not len(pool):
         return []
     rng = np.random.default_rng(options.seed)
-    centres = pool[rng.choice(len(pool), min(options.words, len(pool)), replace=False)]
+    centres = pool[rng.choice(len(pool), min(options.visual_words, len(pool)), replace=False)]
     vectors = np.stack([vlad(one, centres) for one in rows.values()])
     vectors = unit_rows(vectors - vectors.mean(axis=0))
     similarity = vectors @ vectors.T
@@ -180,4 +180,3 @@ def _agree(first: Features, second: Features, keypoints: Indices,
     _, inlier = cv2.findFundamentalMat(ours, theirs, cv2.FM_RANSAC, options.max_error_px, 0.99,
                                        500)
     return none if inlier is None else np.asarray(inlier[:, 0] > 0)
-

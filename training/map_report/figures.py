@@ -127,7 +127,8 @@ def draw_plan(figure: Any, axis: Axes, plan: Plan) -> None:  # noqa: ANN401
 def draw_coverage(figure: Any, axis: Axes, plan: Plan) -> None:  # noqa: ANN401
     """Draw the images in the colour of the number of landmarks that they see."""
     _draw_ground(axis, plan)
-    spots = axis.scatter(plan.views_m[:, 0], plan.views_m[:, 1], c=plan.seen, s=8, cmap=_colours(), zorder=3, vmin=0,
+    x, y = plan.views_m.T
+    spots = axis.scatter(x, y, c=plan.seen, s=8, cmap=_colours(), zorder=3, vmin=0,
                          rasterized=len(plan.views_m) > MAX_VECTOR_POINTS)
     bar = figure.colorbar(spots, ax=axis, shrink=0.9, pad=0.02)
     bar.outline.set_visible(False)

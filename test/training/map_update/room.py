@@ -10,7 +10,9 @@ from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.landmarks.feature_cache import ViewFeatures
 from posenet_ros.training.map_update.update import NewImages
 
-from ..landmarks.scene import make_dataset, observe, scene_points
+from ..landmarks.scene import CAMERA, make_dataset, observe, scene_points
+
+__all__ = ['CAMERA', 'observe', 'scene_points']  # of the tests of the landmarks, too
 
 POINTS = scene_points(400)
 IMAGES = 12

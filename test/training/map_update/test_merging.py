@@ -15,8 +15,7 @@ from posenet_ros.training.map_update.merging import merge_maps, MergedMap, moved
 from posenet_ros.training.map_update.options import UpdateOptions
 import pytest
 
-from ..landmarks.scene import CAMERA, observe
-from .room import IMAGES, POINTS, three_walks
+from .room import CAMERA, IMAGES, observe, POINTS, three_walks
 
 OPTIONS = UpdateOptions()
 MOVE = Similarity(1.0, Pose.from_rotation(so3_exp([0.2, -0.4, 1.0]), (3.0, -2.0, 1.0)))

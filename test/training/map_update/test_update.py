@@ -19,8 +19,16 @@ from posenet_ros.training.map_update.registration import register_images
 from posenet_ros.training.map_update.update import update_map, UpdatedMap
 import pytest
 
-from ..landmarks.scene import observe, scene_points
-from .room import IMAGES, new_images, nothing, POINTS, three_walks, walk
+from .room import (
+    IMAGES,
+    new_images,
+    nothing,
+    observe,
+    POINTS,
+    scene_points,
+    three_walks,
+    walk,
+)
 
 OPTIONS = UpdateOptions()
 GONE = np.arange(len(POINTS)) < 60  # points that the new walk does not see any more

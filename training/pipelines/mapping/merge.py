@@ -46,7 +46,8 @@ def merge_places(options: argparse.Namespace) -> None:
           f'by {describe_transform(merged.first_from_second)}; {merged.joined} landmarks are '
           f'common', flush=True)
     print(f'merged: {about["landmarks"]} landmarks of {about["views"]} images; '
-          f'{describe_duration(time.perf_counter() - started)}; model in {options.out}', flush=True)
+          f'{describe_duration(time.perf_counter() - started)}; model in {options.out}',
+          flush=True)
 
 
 def describe_transform(transform: Similarity) -> str:
