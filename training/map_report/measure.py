@@ -59,7 +59,7 @@ def measure_map(calibrated: CalibratedMap, dataset: Dataset, check: PoseCheck, f
     apart = apart_walks(landmark_map, options)
     left_out = what_was_left_out(landmark_map.views.sequences, held_out)
     level, summary = judge(found, apart, left_out, facts.mistake, metric=facts.scale.metric,
-                            options=options)
+                           options=options)
     across = plan_axes(dataset)
     return MapReport(
         facts.name, f'{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}', level, summary,
