@@ -155,7 +155,7 @@ def _apart(given: Floats, sample: MatchSample, options: CheckOptions) -> Finding
 def _scale(sample: MatchSample, poses: Poses, options: CheckOptions) -> Finding | None:
     """Find jumps of the scale of the positions."""
     limits = options.min_scale_jump, options.min_jump_deviations
-    jump = find_jump(changes_along_walks(sample, poses), sample.walks, *limits)
+    jump = find_jump(changes_along_walks(sample, poses), *limits)
     if jump:
         return Finding(
             Mistake.SCALE, f'between image {jump.image + 1} and {jump.other + 1} the scale of the '

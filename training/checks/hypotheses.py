@@ -175,6 +175,8 @@ def _axes(detail: str, rotation: Floats) -> Hypothesis:
         return Hypothesis(
             Mistake.FRAME, f"base_link's or another body frame's axes ({detail})",
             "give the poses of the camera's optical frame: x right, y down, z forward", undo)
+    if rotation[2, 2] > 0:  # a turn about the optical axis
+        return Hypothesis(Mistake.ROTATED, f'against their poses ({detail})', ROTATE_ADVICE, undo)
     known = ' of OpenGL and Blender' if np.array_equal(rotation, OPENGL) else ''
     return Hypothesis(Mistake.AXES, f'camera axes{known}: {detail}',
                       f'{EXPECTED}: turn the axes', undo)

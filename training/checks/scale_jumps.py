@@ -10,7 +10,9 @@ from posenet_ros.training.checks.epipolar import Poses
 from posenet_ros.training.checks.matched_pairs import Indices, MatchedPair, MatchSample
 
 MIN_PARALLAX_DEG = 0.5  # of a keypoint's two rays: narrower ones leave the depth open
-MIN_KEYPOINTS = 8
+MIN_KEYPOINTS = 10
+MAX_ERROR = 0.05  # of the logarithm of a ratio that is used
+WINDOW = 2  # pairs before and after a jump
 MIN_CHANGES = 3  # of two walks, for a statement
 SAME_CHANGE = 0.07  # of logarithms of ratios that agree
 MIN_LENGTH = 1e-9
@@ -64,21 +66,55 @@ def _depths_in(sample: MatchSample, poses: Poses, pair: MatchedPair, *, of_first
 
 def changes_along_walks(sample: MatchSample, poses: Poses) -> list[ScaleChange]:
     """
-    Compute how the scale changes from before an image to after the one but next of a walk.
+    Compute how the scale changes along the walks: from some pairs to those that follow them.
 
-    The first has depths by the image before it, the other by the image after it; the distances
-    between keypoints that they have in common have to be the same by both.
+    Two pairs with a common image give its keypoints two depths, whose ratio is the change of scale
+    between them. The change is that of the medians of WINDOW pairs before and after: a pair whose
+    pose errs changes the scale and changes it back.
+    """
+    found = []
+    for images, levels in _levels(sample, poses):
+        for k in range(WINDOW, len(levels) - WINDOW + 1):
+            change = np.median(levels[k:k + WINDOW]) - np.median(levels[k - WINDOW:k])
+            found.append(ScaleChange(images[k - 1], images[k], float(np.exp(change))))
+    return found
+
+
+def _levels(sample: MatchSample, poses: Poses) -> list[tuple[list[int], Floats]]:
+    """
+    Return chains of pairs: the first image of each, and the logarithm of its scale.
+
+    A chain ends where a ratio is not known well.
     """
     ahead = shortest_pairs(sample)
-    behind = {pair.second: pair for pair in ahead.values()}
+    followed = {pair.second for pair in ahead.values()}
     found = []
-    for pair in sample.pairs:
-        if pair.neighbours and ahead.get(pair.first) is not pair \
-                and pair.first in behind and pair.second in ahead:
-            before = _depths_in(sample, poses, behind[pair.first], of_first=False)
-            after = _depths_in(sample, poses, ahead[pair.second], of_first=True)
-            found.append(_ratio_of_distances(sample, pair, before, after))
-    return sorted((one for one in found if one), key=lambda one: one.image)
+    for start in [image for image in ahead if image not in followed]:
+        pair, images, levels = ahead[start], [start], [0.0]
+        while pair.second in ahead:
+            following = ahead[pair.second]
+            ratio = _log_depth_ratio(sample, poses, pair, following)
+            if ratio is None:
+                found.append((images, np.array(levels)))
+                images, levels, ratio = [], [], 0.0
+            images.append(following.first)
+            levels.append((levels[-1] if levels else 0.0) + ratio)
+            pair = following
+        found.append((images, np.array(levels)))
+    return found
+
+
+def _log_depth_ratio(sample: MatchSample, poses: Poses, before: MatchedPair,
+                     after: MatchedPair) -> float | None:
+    """Return the logarithm of the ratio of depths of a common image; None where it is not sure."""
+    logs = np.log(_depths_in(sample, poses, after, of_first=True)
+                  / _depths_in(sample, poses, before, of_first=False))
+    logs = logs[np.isfinite(logs)]
+    if len(logs) < MIN_KEYPOINTS:
+        return None
+    middle = float(np.median(logs))
+    error = 1.86 * float(np.median(np.abs(logs - middle))) / np.sqrt(len(logs))
+    return middle if error < MAX_ERROR else None
 
 
 def changes_between_walks(sample: MatchSample, poses: Poses) -> list[ScaleChange]:
@@ -123,26 +159,20 @@ def shortest_pairs(sample: MatchSample) -> dict[int, MatchedPair]:
     return ahead
 
 
-def find_jump(changes: list[ScaleChange], walks: Indices, min_ratio: float,
+def find_jump(changes: list[ScaleChange], min_ratio: float,
               min_deviations: float) -> ScaleChange | None:
     """
-    Find a jump of the scale along a walk: a large change that two measurements in turn agree on.
+    Find the largest jump of the scale along a walk.
 
-    One measurement alone may be of an image whose own pose errs: the scale then changes back.
-
-    :param changes: by the index of their image; `walks` (N,) the walk of each image.
     :param min_ratio: of a jump, or its inverse.
     :param min_deviations: by which it exceeds the usual changes, robust standard deviations.
     """
-    logs = np.log([one.ratio for one in changes])
-    if len(logs) < 2:
+    if not changes:
         return None
-    least = max(np.log(min_ratio), min_deviations * 1.48 * float(np.median(np.abs(logs))))
-    walk = walks[[one.image for one in changes]]
-    large = np.minimum(np.abs(logs[1:]), np.abs(logs[:-1])) * (logs[1:] * logs[:-1] > 0) * (
-        walk[1:] == walk[:-1])
-    best = int(large.argmax())
-    return changes[best + 1] if large[best] > least else None
+    logs = np.abs(np.log([one.ratio for one in changes]))
+    best = int(logs.argmax())
+    least = max(np.log(min_ratio), min_deviations * 1.48 * float(np.median(logs)))
+    return changes[best] if logs[best] > least else None
 
 
 def find_part_of_other_scale(changes: list[ScaleChange], walks: Indices, min_ratio: float,
