@@ -153,7 +153,7 @@ def similar_pairs(rows: dict[int, NDArray[np.float32]], walks: Indices,
     if not len(pool):
         return []
     rng = np.random.default_rng(options.seed)
-    centres = pool[rng.choice(len(pool), min(options.words, len(pool)), replace=False)]
+    centres = pool[rng.choice(len(pool), min(options.visual_words, len(pool)), replace=False)]
     vectors = np.stack([vlad(one, centres) for one in rows.values()])
     vectors = unit_rows(vectors - vectors.mean(axis=0))
     similarity = vectors @ vectors.T

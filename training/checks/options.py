@@ -23,7 +23,7 @@ class SampleOptions:
     # sampled images between two that are no neighbours
     min_distance: int = 5
     # visual words of the descriptor by which similar images are found; they are drawn, not fitted
-    words: int = 64
+    visual_words: int = 64
     # of the nearest to the second nearest distance (Lowe 2004)
     max_ratio: float = 0.8
     # pixels to the epipolar line of the fundamental matrix, which knows no pose

@@ -53,7 +53,7 @@ class WalkReport:
 
     name: str
     images: int
-    left_out: Localised | None
+    held_out: Localised | None
 
 
 @dataclass(frozen=True)
@@ -105,9 +105,9 @@ class MapReport:
     """
     The report of a map.
 
-    :param sentence: the verdict in plain words.
+    :param summary: the verdict in plain words.
     :param images: that were given, of which `views` are in the map.
-    :param left_out: what was left out of the map for the localised images: 'walk' or 'block'.
+    :param held_out_unit: what was left out of the map for the localised images: 'walk' or 'block'.
     :param residual_px: median reprojection error of a sample of tracks, pixels of the images.
     :param plan_axes: names of the axes of the floor plan.
     :param mistake: that the check of images, poses and camera found; '' for none.
@@ -117,12 +117,12 @@ class MapReport:
     name: str
     created: str
     level: Level
-    sentence: str
+    summary: str
     images: int
     views: int
     walks: tuple[WalkReport, ...]
     apart: tuple[ApartWalks, ...]
-    left_out: str
+    held_out_unit: str
     localised: Localised | None
     residual_px: float
     poses: str

@@ -127,7 +127,8 @@ def draw_plan(figure: Any, axis: Axes, plan: Plan) -> None:  # noqa: ANN401
 def draw_coverage(figure: Any, axis: Axes, plan: Plan) -> None:  # noqa: ANN401
     """Draw the images in the colour of the number of landmarks that they see."""
     _draw_ground(axis, plan)
-    spots = axis.scatter(*plan.views_m.T, c=plan.seen, s=8, cmap=_colours(), zorder=3, vmin=0,
+    x, y = plan.views_m.T
+    spots = axis.scatter(x, y, c=plan.seen, s=8, cmap=_colours(), zorder=3, vmin=0,
                          rasterized=len(plan.views_m) > MAX_VECTOR_POINTS)
     bar = figure.colorbar(spots, ax=axis, shrink=0.9, pad=0.02)
     bar.outline.set_visible(False)
@@ -171,7 +172,8 @@ def _draw_errors(figure: Any, axis: Axes, plan: Plan) -> None:  # noqa: ANN401
     errors = np.maximum(plan.errors_m[known], MIN_ERROR_M)
     low, high = float(errors.min()), float(errors.max())
     norm = LogNorm(low, high) if high > 1.01 * low else LogNorm(low / 2, 2 * high)
-    spots = axis.scatter(*plan.views_m[known].T, c=errors, s=12, cmap=_colours(), norm=norm,
+    x, y = plan.views_m[known].T
+    spots = axis.scatter(x, y, c=errors, s=12, cmap=_colours(), norm=norm,
                          edgecolors=Colour.TRUTH, linewidths=0.2, zorder=3)
     bar = figure.colorbar(spots, ax=axis, shrink=0.9, pad=0.02)
     bar.outline.set_visible(False)

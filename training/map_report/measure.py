@@ -12,8 +12,8 @@ from posenet_ros.training.data.datasets import Dataset, up_axis
 from posenet_ros.training.landmarks.mapping import PoseCheck
 from posenet_ros.training.landmarks.validation import CalibratedMap, HeldOutPoses
 from posenet_ros.training.map_report.content import MapReport
+from posenet_ros.training.map_report.coverage import similar_places, weak_cells
 from posenet_ros.training.map_report.options import ReportOptions
-from posenet_ros.training.map_report.places import similar_places, weak_cells
 from posenet_ros.training.map_report.verdict import judge
 from posenet_ros.training.map_report.walks import apart_walks, localised, walk_reports
 

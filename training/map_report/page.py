@@ -27,7 +27,7 @@ def html_page(report: MapReport, plan: Sequence[str], errors: Sequence[str],
                 'images that were left out in the colour of their error, then all images in that '
                 'of the number of landmarks that they see.', plan,
                 [_weak_rows(report)]),
-        Section('Walks', f'Each {report.left_out} was left out of the map and its images '
+        Section('Walks', f'Each {report.held_out_unit} was left out of the map and its images '
                 'localised in the rest; the offset is the median of their errors: how far the '
                 'walk lies from the others.', tables=[_walk_rows(report), _apart_rows(report)]),
         Section('Errors of the images left out', 'Images without a pose count as infinite errors: '
@@ -38,7 +38,7 @@ def html_page(report: MapReport, plan: Sequence[str], errors: Sequence[str],
         Section('The map', tables=[_map_rows(report), _note_rows(notes)])]
     about = {'map': {'name': report.name, 'created': report.created}, 'versions': versions()}
     return page_of_sections(
-        f'Map of {report.name}', report.sentence,
+        f'Map of {report.name}', report.summary,
         f'{report.views} images of {len(report.walks)} walks. Made {report.created}.',
         _headlines(report), [one for one in sections if not one.empty], about)
 
@@ -50,7 +50,7 @@ def _headlines(report: MapReport) -> list[Headline]:
         (f'{report.views} of {report.images}', 'images registered')]
     if found:
         tiles += [(percent(found.answered, 0), f'of {found.images} images localised without their '
-                   f'{report.left_out}'),
+                   f'{report.held_out_unit}'),
                   (distance(found.median_m, metric=report.metric), 'median position error')]
     return [*tiles, (f'{report.size_bytes / 1e6:.1f} MB', f'{report.landmarks} landmarks')]
 
@@ -67,7 +67,7 @@ def _numbers(found: Localised | None, report: MapReport) -> list[str]:
 def _walk_rows(report: MapReport) -> list[Row]:
     head = ['walks', 'images', 'localised', 'median', '95 %', 'rotation', 'within 0.25 m, 2 deg',
             'offset']
-    rows = [[walk.name, str(walk.images), *_numbers(walk.left_out, report)]
+    rows = [[walk.name, str(walk.images), *_numbers(walk.held_out, report)]
             for walk in report.walks]
     return [head, *rows, ['all', str(report.views), *_numbers(report.localised, report)]]
 

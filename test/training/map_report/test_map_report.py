@@ -15,9 +15,9 @@ from posenet_ros.training.landmarks.mapping import PoseCheck
 from posenet_ros.training.landmarks.validation import CalibratedMap, HeldOutPoses
 from posenet_ros.training.map_report import write
 from posenet_ros.training.map_report.content import Level, MapReport
+from posenet_ros.training.map_report.coverage import similar_places, weak_cells
 from posenet_ros.training.map_report.measure import MapFacts, measure_map
 from posenet_ros.training.map_report.options import ReportOptions
-from posenet_ros.training.map_report.places import similar_places, weak_cells
 from posenet_ros.training.map_report.walks import (
     apart_walks,
     joined_walks,
@@ -96,15 +96,15 @@ def test_walks_join_by_common_landmarks() -> None:
 def test_the_verdict_says_what_is_found() -> None:
     good = report(make_map(), held_out())
     assert good.level is Level.GOOD
-    assert good.sentence == ('Good to drive: 100 % of the images of a walk left out of the map '
+    assert good.summary == ('Good to drive: 100 % of the images of a walk left out of the map '
                              'are localised, 10.0 mm in the median.')
     assert report(make_map(), held_out(6)).level is Level.GAPS
     assert report(make_map(), held_out(20)).level is Level.NOT_YET
     assert report(make_map(), held_out(error_m=0.5)).level is Level.GAPS
-    assert report(make_map(), held_out(), 'inverse poses').sentence == 'Not yet: inverse poses.'
+    assert report(make_map(), held_out(), 'inverse poses').summary == 'Not yet: inverse poses.'
     split = report(make_map(third_joins=False), held_out())
     assert split.level is Level.NOT_YET
-    assert f'{NAMES[2]} shares no view with the other walks' in split.sentence
+    assert f'{NAMES[2]} shares no view with the other walks' in split.summary
     nobody = HeldOutPoses(np.empty(0, int), np.empty(0, int), np.empty((0, 2, 6)))
     assert report(make_map(), nobody).level is Level.UNKNOWN
 

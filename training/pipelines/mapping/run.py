@@ -90,7 +90,7 @@ def _map_and_save(options: argparse.Namespace, exports: list[tuple[str, Path]]) 
                  'seconds': round(time.perf_counter() - started, 1)}
         report = _write(mapped, calibrated, posed, about, mistake, options)
     _say_result(about, posed, options.out)
-    _say(f'{report.sentence} See {options.out / PAGE_FILE}')
+    _say(f'{report.summary} See {options.out / PAGE_FILE}')
 
 
 def _say_result(about: Mapping[str, Any], posed: PosedImages, out: Path) -> None:

@@ -31,7 +31,7 @@ def weak_cells(landmark_map: LandmarkMap, held_out: HeldOutPoses, across: tuple[
     lost = np.full(len(flat), np.nan)
     lost[held_out.views] = ~held_out.localised
     seen = np.diff(landmark_map.starts)
-    found = []
+    found: list[WeakCell] = []
     for cell in np.unique(cells, axis=0):
         inside = (cells == cell).all(axis=1)
         centre = flat.min(axis=0) + (cell + 0.5) * size
