@@ -132,7 +132,7 @@ def _map_rows(model: LoadedArtifact) -> Iterator[Row]:
 def _verdict(file: Path) -> str:
     """Return the verdict of a map's report, '' without one."""
     from posenet_ros.utils.files.text import read_json
-    return str(read_json(file).get('sentence', '')) if file.is_file() else ''
+    return str(read_json(file).get('summary', '')) if file.is_file() else ''
 
 
 def _capabilities(model: LoadedArtifact) -> Iterator[Row]:

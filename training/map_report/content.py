@@ -107,7 +107,7 @@ class MapReport:
 
     :param summary: the verdict in plain words.
     :param images: that were given, of which `views` are in the map.
-    :param held_out_part: what was left out of the map for the localised images: 'walk' or 'block'.
+    :param held_out_unit: what was left out of the map for the localised images: 'walk' or 'block'.
     :param residual_px: median reprojection error of a sample of tracks, pixels of the images.
     :param plan_axes: names of the axes of the floor plan.
     :param mistake: that the check of images, poses and camera found; '' for none.
@@ -122,7 +122,7 @@ class MapReport:
     views: int
     walks: tuple[WalkReport, ...]
     apart: tuple[ApartWalks, ...]
-    held_out_part: str
+    held_out_unit: str
     localised: Localised | None
     residual_px: float
     poses: str

@@ -12,10 +12,10 @@ from posenet_ros.training.data.datasets import Dataset, up_axis
 from posenet_ros.training.landmarks.mapping import PoseCheck
 from posenet_ros.training.landmarks.validation import CalibratedMap, HeldOutPoses
 from posenet_ros.training.map_report.content import MapReport
+from posenet_ros.training.map_report.coverage import similar_places, weak_cells
 from posenet_ros.training.map_report.options import ReportOptions
 from posenet_ros.training.map_report.verdict import judge
 from posenet_ros.training.map_report.walks import apart_walks, localised, walk_reports
-from posenet_ros.training.map_report.weak_cells import similar_places, weak_cells
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,11 +58,11 @@ def measure_map(calibrated: CalibratedMap, dataset: Dataset, check: PoseCheck, f
     found = localised(held_out.rows, options) if len(held_out.views) else None
     apart = apart_walks(landmark_map, options)
     left_out = what_was_left_out(landmark_map.views.sequences, held_out)
-    level, summary = judge(found, apart, left_out, facts.mistake, metric=facts.scale.metric,
-                           options=options)
+    level, sentence = judge(found, apart, left_out, facts.mistake, metric=facts.scale.metric,
+                            options=options)
     across = plan_axes(dataset)
     return MapReport(
-        facts.name, f'{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}', level, summary,
+        facts.name, f'{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}', level, sentence,
         facts.images or len(landmark_map.views), len(landmark_map.views),
         walk_reports(landmark_map, held_out, options), apart, left_out, found, check.residual_px,
         check.describe(), len(landmark_map.points_m),

@@ -27,7 +27,7 @@ def html_page(report: MapReport, plan: Sequence[str], errors: Sequence[str],
                 'images that were left out in the colour of their error, then all images in that '
                 'of the number of landmarks that they see.', plan,
                 [_weak_rows(report)]),
-        Section('Walks', f'Each {report.held_out_part} was left out of the map and its images '
+        Section('Walks', f'Each {report.held_out_unit} was left out of the map and its images '
                 'localised in the rest; the offset is the median of their errors: how far the '
                 'walk lies from the others.', tables=[_walk_rows(report), _apart_rows(report)]),
         Section('Errors of the images left out', 'Images without a pose count as infinite errors: '
@@ -50,7 +50,7 @@ def _headlines(report: MapReport) -> list[Headline]:
         (f'{report.views} of {report.images}', 'images registered')]
     if found:
         tiles += [(percent(found.answered, 0), f'of {found.images} images localised without their '
-                   f'{report.held_out_part}'),
+                   f'{report.held_out_unit}'),
                   (distance(found.median_m, metric=report.metric), 'median position error')]
     return [*tiles, (f'{report.size_bytes / 1e6:.1f} MB', f'{report.landmarks} landmarks')]
 
