@@ -28,7 +28,7 @@ def test_memory_that_grows_is_noticed() -> None:
     leaking = [(float(s), 50_000_000 + s * 400_000) for s in range(21)]
     assert not soak.grows(steady, 0.33)
     assert soak.grows(leaking, 0.33)
-    hour = [(float(s), 50_000_000 + s * 400) for s in range(1200)]  # 1.44 MB an hour
+    hour = [(float(s), 50_000_000 + s * 1000) for s in range(1200)]  # 3.6 MB an hour
     assert soak.grows(hour, 20.0)
     assert not soak.grows(hour, 0.33)
 

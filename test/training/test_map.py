@@ -226,8 +226,8 @@ def test_a_trained_network_is_not_replaced_by_a_map(
     out = shutil.copytree(place, tmp_path / 'place')
     assert main(['--data', str(data), '--out', str(out), '--force']) == 0
     with mock.patch.object(run, 'load', return_value=argparse.Namespace(network=1)), pytest.raises(
-            InputError, match=r'has a network, which posenet map would not keep'):
-        main(['--data', str(data), '--out', str(out), '--force'])
+            InputError, match=r'has a network, which posenet map keeps only where --data is'):
+        main(['--images', str(data / 'seq1'), '--out', str(out), '--force'])
 
 
 def test_images_with_poses_need_a_camera(data: Path, tmp_path: Path) -> None:
