@@ -97,7 +97,7 @@ def check_sample(sample: MatchSample, poses: Poses, camera: Camera,
         found: Finding | None = Finding(
             best.hypothesis.mistake, best.hypothesis.detail, figure, best.hypothesis.advice)
     else:
-        found = (_no_fit(given, sample, error_px, options) or _scale(sample, poses, options)
+        found = (_no_fit(given, sample, error_px, options) or _scale(given, sample, poses, options)
                  or _apart(given, sample, options))
     return replace(counts, error_px=error_px, finding=found)
 
@@ -152,7 +152,8 @@ def _apart(given: Floats, sample: MatchSample, options: CheckOptions) -> Finding
         f'{mean_fit(far):.2f} of places seen again', 'give all poses in one frame, without drift')
 
 
-def _scale(sample: MatchSample, poses: Poses, options: CheckOptions) -> Finding | None:
+def _scale(given: Floats, sample: MatchSample, poses: Poses,
+           options: CheckOptions) -> Finding | None:
     """Find jumps of the scale of the positions."""
     limits = options.min_scale_jump, options.min_jump_deviations
     jump = find_jump(changes_along_walks(sample, poses), *limits)
@@ -161,7 +162,10 @@ def _scale(sample: MatchSample, poses: Poses, options: CheckOptions) -> Finding 
             Mistake.SCALE, f'between image {jump.image + 1} and {jump.other + 1} the scale of the '
             'positions changes', f'depths of the same landmarks change by a factor of '
             f'{jump.ratio:.2f}', 'give positions of one scale')
-    part = find_part_of_other_scale(changes_between_walks(sample, poses), sample.walks, *limits)
+    # images that fit each other have one scale, whatever their depths say
+    apart = replace(sample, pairs=[pair for pair, fit in zip(sample.pairs, given, strict=True)
+                                   if pair.neighbours or fit < options.max_apart_fit])
+    part = find_part_of_other_scale(changes_between_walks(apart, poses), sample.walks, *limits)
     if part:
         return Finding(
             Mistake.SCALE, f'the images round image {part.other + 1} have another scale than '

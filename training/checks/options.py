@@ -68,6 +68,8 @@ class CheckOptions:
     min_mixed: float = 0.1
     # a rotation between frames that is told, degrees
     min_frame_angle_deg: float = 1.0
+    # of images of places of different scale
+    max_apart_fit: float = 0.3
     # depth ratio of two pairs with a common image: larger ones are a jump of scale
     min_scale_jump: float = 1.2
     # the same, in robust standard deviations of all ratios

@@ -119,6 +119,21 @@ def test_details_and_figures_are_told() -> None:
     assert f'image {IMAGES + 1} is the first' in detail
 
 
+def test_equal_explanations_are_told_by_the_simplest() -> None:
+    finding = check(move=lambda points: -points).finding
+    assert finding is not None
+    assert finding.detail == 'by 180 degrees'
+
+
+def test_shifted_poses_are_those_of_later_images() -> None:
+    found = shifted(POSES, SAMPLE.walks, 1)
+    np.testing.assert_allclose(found.positions_m[3], POSES.positions_m[4])
+    np.testing.assert_allclose(found.rotations[3], POSES.rotations[4])
+    assert np.isnan(found.positions_m[IMAGES - 1]).all()  # the next one is of the other walk
+    half = shifted(POSES, SAMPLE.walks, -0.5)
+    np.testing.assert_allclose(half.positions_m[4], POSES.positions_m[3:5].mean(axis=0))
+
+
 def test_poses_of_other_images_fit_no_known_mistake() -> None:
     order = np.random.default_rng(0).permutation(2 * IMAGES)
     finding = check(Poses(POSES.rotations[order], POSES.positions_m[order])).finding
