@@ -35,7 +35,7 @@ def relative_motions(sample: MatchSample) -> tuple[Floats, Floats]:
             continue
         _, rotation, direction, _ = cv2.recoverPose(essential, first, second, np.eye(3),
                                                     mask=inlier)
-        turns[i], directions[i] = cv2.Rodrigues(rotation)[0][:, 0], direction[:, 0]
+        turns[i], directions[i] = so3_log(rotation), direction[:, 0]
     return turns, directions
 
 
