@@ -180,4 +180,3 @@ def _agree(first: Features, second: Features, keypoints: Indices,
     _, inlier = cv2.findFundamentalMat(ours, theirs, cv2.FM_RANSAC, options.max_error_px, 0.99,
                                        500)
     return none if inlier is None else np.asarray(inlier[:, 0] > 0)
-

@@ -105,11 +105,11 @@ def _headlines(report: Report) -> list[Headline]:
     ends_m, ends_deg = report.confidence_95 or (None, None)
     unit = length_unit([metres])
     return [(length(metres), f'median position error{_interval(ends_m, unit)}'),
-             (number(degrees, 'deg'), f'median rotation error{_interval(ends_deg, DEGREES)}'),
-             (length(report.translation_m.p95 if report.translation_m else None),
-              'contain 95 % of the position errors'),
-             (percent(frames.accepted / frames.total),
-              f'{frames.accepted} of {frames.total} frames with an accepted estimate')]
+            (number(degrees, 'deg'), f'median rotation error{_interval(ends_deg, DEGREES)}'),
+            (length(report.translation_m.p95 if report.translation_m else None),
+             'contain 95 % of the position errors'),
+            (percent(frames.accepted / frames.total),
+             f'{frames.accepted} of {frames.total} frames with an accepted estimate')]
 
 
 def _tiles(headlines: Sequence[Headline]) -> str:

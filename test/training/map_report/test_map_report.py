@@ -27,7 +27,7 @@ from posenet_ros.training.map_report.walks import (
 from posenet_ros.training.map_report.write import write_map_report
 import pytest
 
-from test.training.checks.scene import AHEAD, CAMERA
+from ..checks.scene import AHEAD, CAMERA
 
 OPTIONS = ReportOptions(min_shared_landmarks=5)
 IMAGES = 10  # of each of three walks
@@ -97,7 +97,7 @@ def test_the_verdict_says_what_is_found() -> None:
     good = report(make_map(), held_out())
     assert good.level is Level.GOOD
     assert good.summary == ('Good to drive: 100 % of the images of a walk left out of the map '
-                             'are localised, 10.0 mm in the median.')
+                            'are localised, 10.0 mm in the median.')
     assert report(make_map(), held_out(6)).level is Level.GAPS
     assert report(make_map(), held_out(20)).level is Level.NOT_YET
     assert report(make_map(), held_out(error_m=0.5)).level is Level.GAPS
