@@ -15,6 +15,7 @@ MAX_ERROR = 0.05  # of the logarithm of a ratio that is used
 WINDOW = 2  # pairs before and after a jump
 MIN_CHANGES = 3  # of two walks, for a statement
 SAME_CHANGE = 0.07  # of logarithms of ratios that agree
+MIN_AGREEING = 0.3  # of the images that do not fit
 MIN_LENGTH = 1e-9
 
 
@@ -188,7 +189,6 @@ def find_part_of_other_scale(changes: list[ScaleChange], walks: Indices, min_rat
         ordered = (one.image, one.other) if a <= b else (one.other, one.image)
         ratio = one.ratio if a <= b else 1 / one.ratio
         pairs.setdefault((min(a, b), max(a, b)), []).append(ScaleChange(*ordered, ratio))
-    usual = 1.48 * float(np.median(np.abs(np.log([one.ratio for one in changes] or [1.0]))))
     for found in pairs.values():
         logs = np.log([one.ratio for one in found])
         middle = float(np.median(logs))
@@ -196,9 +196,14 @@ def find_part_of_other_scale(changes: list[ScaleChange], walks: Indices, min_rat
         if len(found) >= MIN_CHANGES and abs(middle) > max(
                 np.log(min_ratio), min_deviations / 2 * error):
             return ScaleChange(found[0].image, found[0].other, float(np.exp(middle)))
-        for one, log in zip(found, logs, strict=True):
-            alike = np.abs(logs - log) < SAME_CHANGE
-            if abs(log) > max(np.log(min_ratio), min_deviations * usual) and (
-                    alike.sum() >= MIN_CHANGES):
-                return one
+    return _change_in_common(changes, min_ratio)
+
+
+def _change_in_common(changes: list[ScaleChange], min_ratio: float) -> ScaleChange | None:
+    """Find a change that MIN_CHANGES images agree on, of whichever walks: of a part of one."""
+    sizes = np.abs(np.log([one.ratio for one in changes]))
+    for one, size in zip(changes, sizes, strict=True):
+        alike = int(np.sum(np.abs(sizes - size) < SAME_CHANGE))
+        if size > np.log(min_ratio) and alike >= max(MIN_CHANGES, MIN_AGREEING * len(changes)):
+            return one
     return None
