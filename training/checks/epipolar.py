@@ -9,6 +9,7 @@ from posenet_ros.arrays import Floats
 from posenet_ros.geometry.lie import so3_exp, so3_log
 from posenet_ros.training.checks.matched_pairs import Indices, MatchSample
 from posenet_ros.training.data.datasets import Dataset
+from posenet_ros.training.data.epipolar import epipolar_residuals, essential_matrix
 
 
 class Poses(NamedTuple):
@@ -93,10 +94,13 @@ class EpipolarFit:
 
         :param first: (M, 2) keypoints in place of those of the sample; `second` likewise.
         """
-        essentials = essential_matrices(*poses.relative(self.pairs))[self.pair_of_match]
-        return self._focal_length_px * epipolar_errors(
+        rotations, steps = poses.relative(self.pairs)
+        lengths = np.linalg.norm(steps, axis=1, keepdims=True)
+        essentials = essential_matrix(  # NaN for cameras in one place
+            rotations, steps / np.where(lengths > 0, lengths, np.nan))
+        return self._focal_length_px * epipolar_residuals(
             self.first if first is None else first, self.second if second is None else second,
-            essentials)
+            essentials[self.pair_of_match])
 
     def in_front(self, poses: Poses, first: Floats, second: Floats) -> float:
         """
@@ -130,34 +134,3 @@ def spread(groups: Indices, most: int) -> Indices:
     bins = rank * np.repeat(np.minimum(counts, most), counts) // np.repeat(counts, counts)
     return np.flatnonzero(np.r_[True, (bins[1:] != bins[:-1]) | (groups[1:] != groups[:-1])]
                           [:len(groups)])
-
-
-def essential_matrices(rotations: Floats, translations: Floats) -> Floats:
-    """
-    Compute the essential matrices E of second_from_first: y^T E x = 0.
-
-    E = [t]x R (Hartley and Zisserman 2004, eq. 9.12).
-
-    :returns: (P, 3, 3); NaN for cameras in one place.
-    """
-    lengths = np.linalg.norm(translations, axis=1, keepdims=True)
-    x, y, z = (translations / np.where(lengths > 0, lengths, np.nan)).T
-    zero = np.zeros_like(x)
-    cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=1).reshape(-1, 3, 3)
-    return np.asarray(cross @ rotations, np.float64)
-
-
-def epipolar_errors(first: Floats, second: Floats, essentials: Floats) -> Floats:
-    """
-    Compute the larger distance of two matched keypoints to each other's epipolar line.
-
-    :param first: (M, 2) normalised image coordinates, `second` likewise.
-    :param essentials: (M, 3, 3) of each match.
-    :returns: (M,) normalised image coordinates, negative on one side of the line.
-    """
-    ones = np.ones((len(first), 1))
-    x, y = np.hstack([first, ones]), np.hstack([second, ones])
-    lines = np.einsum('mij,mj->mi', essentials, x)
-    back = np.einsum('mij,mi->mj', essentials, y)
-    shorter = np.minimum(np.hypot(*lines[:, :2].T), np.hypot(*back[:, :2].T))
-    return np.asarray(np.sum(y * lines, axis=1) / np.maximum(shorter, 1e-12), np.float64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from posenet_ros.arrays import Floats
 from posenet_ros.geometry.pose import Pose
+from posenet_ros.training.data.epipolar import essential_matrix, sampson_distances
 from posenet_ros.training.sfm.correspondences.features import FeatureFiles
 from posenet_ros.training.sfm.correspondences.matching import REFERENCE_WIDTH, VerifiedPairs
 from posenet_ros.training.sfm.reconstruction import Component, ConflictingPair
@@ -15,18 +16,15 @@ MIN_MATCHES = 30  # fewer agree by chance
 
 def epipolar_errors(second_from_first: Pose, first: Floats, second: Floats) -> Floats:
     """
-    Return the Sampson distances of matches (Hartley and Zisserman, eq. 11.9).
+    Return the Sampson distances of matches.
 
     :param first: (M, 2) normalised image coordinates; `second` the same in the other image.
     :returns: (M,) in focal lengths.
     """
-    x, y, z = second_from_first.translation_m / max(
-        float(np.linalg.norm(second_from_first.translation_m)), 1e-12)
-    essential = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]]) @ second_from_first.rotation
-    a, b = (np.column_stack([points, np.ones(len(points))]) for points in (first, second))
-    line_b, line_a = a @ essential.T, b @ essential
-    norms = np.sqrt((line_b[:, :2] ** 2).sum(axis=1) + (line_a[:, :2] ** 2).sum(axis=1))
-    return np.asarray(np.abs((b * line_b).sum(axis=1)) / np.maximum(norms, 1e-12))
+    step = second_from_first.translation_m
+    essential = essential_matrix(
+        second_from_first.rotation, step / max(float(np.linalg.norm(step)), 1e-12))
+    return sampson_distances(first, second, essential)
 
 
 def find_conflicts(component: Component, verified: VerifiedPairs, features: FeatureFiles,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from posenet_ros.arrays import Floats, Floats32
 from posenet_ros.landmarks.features import Features
 from posenet_ros.landmarks.matching import unit_rows
+from posenet_ros.training.data import epipolar
 from posenet_ros.training.landmarks.options import MatchOptions
 from posenet_ros.training.landmarks.reconstruction.pairs import Cameras
 from posenet_ros.utils.parallel import ordered_map
@@ -108,15 +109,13 @@ def essential_matrix(cameras: Cameras, first: int, second: int) -> Floats:
     """
     Compute the essential matrix E of two views: y^T E x = 0 for x of the first, y of the second.
 
-    E = [t]x R of second_from_first (Hartley and Zisserman 2004, eq. 9.12).
-
     :returns: (3, 3); zeros for views in one place, whose matches it cannot verify.
     """
     rotation = cameras.rotations[second].T @ cameras.rotations[first]
     step = cameras.positions_m[first] - cameras.positions_m[second]
     length = np.linalg.norm(step)
-    x, y, z = cameras.rotations[second].T @ (step / length if length else step)
-    return np.asarray(np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]]) @ rotation, np.float64)
+    direction = cameras.rotations[second].T @ (step / length if length else step)
+    return epipolar.essential_matrix(rotation, direction)
 
 
 def epipolar_errors(points: Floats, others: Floats, essential: Floats) -> Floats:
@@ -126,10 +125,4 @@ def epipolar_errors(points: Floats, others: Floats, essential: Floats) -> Floats
     :param points: (M, 2) normalised image coordinates in the first view, `others` in the second.
     :returns: (M,) normalised image coordinates.
     """
-    ones = np.ones((len(points), 1))
-    first, second = np.hstack([points, ones]), np.hstack([others, ones])
-    lines, back = first @ essential.T, second @ essential
-    products = np.abs(np.sum(second * lines, axis=1))
-    lengths = np.minimum(np.linalg.norm(lines[:, :2], axis=1),
-                         np.linalg.norm(back[:, :2], axis=1))
-    return np.asarray(products / np.maximum(lengths, 1e-12), np.float64)
+    return np.abs(epipolar.epipolar_residuals(points, others, essential))
