@@ -33,6 +33,8 @@ def vlad(descriptors: Floats32, centres: Floats32) -> Floats32:
     :param centres: (K, D) visual words.
     :returns: (K * D,) of length 1; zeros without descriptors.
     """
+    if not len(centres):  # of images without a feature
+        return np.empty(0, np.float32)
     # the nearest word: |d - c|^2 = |d|^2 - 2 d c + |c|^2
     scores = descriptors @ centres.T - np.sum(centres ** 2, axis=1) / 2
     members = (scores.argmax(axis=1) == np.arange(len(centres))[:, np.newaxis])

@@ -1,9 +1,4 @@
-"""
-Global descriptors of images: VLAD of their SIFT features.
-
-Jegou et al., "Aggregating local descriptors into a compact image representation", CVPR 2010;
-residuals are normalised by centre (Arandjelovic and Zisserman, "All about VLAD", CVPR 2013).
-"""
+"""Global descriptors of the images of walks: VLAD of their SIFT features, and its PCA."""
 
 from __future__ import annotations
 
@@ -12,6 +7,7 @@ import numpy as np
 from posenet_ros.arrays import Floats32
 from posenet_ros.landmarks.features import DESCRIPTOR_SIZE
 from posenet_ros.landmarks.matching import unit_rows
+from posenet_ros.landmarks.vlad import vlad
 from posenet_ros.training.sfm.correspondences.features import FeatureFiles
 from posenet_ros.training.sfm.options import PairOptions
 
@@ -35,17 +31,6 @@ def _centres(features: FeatureFiles, count: int, rng: np.random.Generator) -> Fl
                       np.float32)
 
 
-def _vlad(rows: Floats32, centres: Floats32) -> Floats32:
-    """Sum the residuals (N, D) to the nearest centres (C, D); return (C * D,) of length 1."""
-    result = np.zeros_like(centres)
-    if len(rows) and len(centres):
-        nearest = (rows @ centres.T - 0.5 * (centres ** 2).sum(axis=1)).argmax(axis=1)
-        members = (nearest == np.arange(len(centres))[:, np.newaxis]).astype(np.float32)
-        result = np.asarray(
-            members @ rows - members.sum(axis=1, keepdims=True) * centres, np.float32)
-    return unit_rows(unit_rows(result).ravel()[np.newaxis]).ravel()
-
-
 def describe_images(features: FeatureFiles, options: PairOptions, seed: int) -> Floats32:
     """
     Compute a global descriptor of each image.
@@ -54,7 +39,7 @@ def describe_images(features: FeatureFiles, options: PairOptions, seed: int) -> 
     """
     rng = np.random.default_rng(seed)
     centres = _centres(features, options.centres, rng)
-    vlads = np.array([_vlad(unit_rows(features.raw_descriptors(i)), centres)
+    vlads = np.array([vlad(unit_rows(features.raw_descriptors(i)), centres)
                       for i in range(features.count)])
     centred = vlads - vlads.mean(axis=0)
     some = centred[rng.permutation(len(centred))[:PCA_IMAGES]]
