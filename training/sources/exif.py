@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, UTC
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-ORIENTATION, EXIF_FOLDER = 0x0112, 0x8769
+from posenet_ros.training.data.exif import ORIENTATION, read_exif_tags, UPRIGHT
+
 TAKEN, SUBSECONDS, OFFSET = 0x9003, 0x9291, 0x9011
 
 
@@ -24,17 +26,15 @@ class Exif(NamedTuple):
 
 def read_exif(path: Path) -> Exif:
     """Read the EXIF data of an image file; nothing where there is none, or it is damaged."""
-    from PIL import Image  # comes with matplotlib; costs much to import
+    tags = read_exif_tags(path)
     try:
-        with Image.open(path) as image:
-            data = image.getexif()
-        taken = data.get_ifd(EXIF_FOLDER)
-        return Exif(_stamp_ns(taken), data.get(ORIENTATION, 1) not in (0, 1))
-    except Exception:  # Pillow lets out whatever a damaged file causes
+        stamp_ns = _stamp_ns(tags.exposure)
+    except (ValueError, OverflowError):  # no time that is one
         return Exif()
+    return Exif(stamp_ns, tags.image.get(ORIENTATION, UPRIGHT) not in (0, UPRIGHT))
 
 
-def _stamp_ns(taken: dict[int, str]) -> int | None:
+def _stamp_ns(taken: Mapping[int, Any]) -> int | None:
     if TAKEN not in taken:
         return None
     fraction = str(taken.get(SUBSECONDS, '')).strip('\0 ')

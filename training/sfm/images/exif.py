@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import NamedTuple
-import warnings
 
-ORIENTATION, EXIF_FOLDER, FOCAL_35MM = 0x0112, 0x8769, 0xA405  # tags
+from posenet_ros.training.data.exif import ORIENTATION, read_exif_tags, UPRIGHT
+
+FOCAL_35MM = 0xA405  # a tag
 DIAGONAL_35MM = 43.2666  # millimetres of 36 x 24
-UPRIGHT = 1
 KINDS = {'.jpg', '.jpeg', '.png', '.tif', '.tiff', '.webp'}
 
 
@@ -33,15 +33,11 @@ def read_exif(path: Path) -> Exif:
     """Read the header of an image file; what is missing or damaged counts as not said."""
     if path.suffix.lower() not in KINDS:
         return Exif()
-    from PIL import Image
+    tags = read_exif_tags(path)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # of large images and odd tags
-            with Image.open(path) as image:
-                tags = image.getexif()
-                orientation = int(tags.get(ORIENTATION, UPRIGHT))
-                focal = float(tags.get_ifd(EXIF_FOLDER).get(FOCAL_35MM, 0))
-    except Exception:  # Pillow lets out whatever a damaged file causes
+        orientation = int(tags.image.get(ORIENTATION, UPRIGHT))
+        focal = float(tags.exposure.get(FOCAL_35MM, 0))
+    except (TypeError, ValueError, ArithmeticError):  # damaged, such as 50 divided by 0
         return Exif()
     return Exif(orientation if 1 <= orientation <= 8 else UPRIGHT,
                 focal if focal > 0 else None)

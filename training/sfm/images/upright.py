@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 from posenet_ros.arrays import AnyArray
 from posenet_ros.imaging.files import image_size, read_image
+from posenet_ros.training.data.exif import UPRIGHT
 from posenet_ros.training.data.walk import Walk, WalkImage
-from posenet_ros.training.sfm.images.exif import Exif, UPRIGHT
+from posenet_ros.training.sfm.images.exif import Exif
 from posenet_ros.training.sfm.work_folder import write_whole
 from posenet_ros.utils.parallel import ordered_map
 from posenet_ros.utils.progress import progress
