@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import replace
-import os
 from pathlib import Path
 import shutil
 import time
@@ -22,6 +21,7 @@ from posenet_ros.training.metric.frame import move_dataset
 from posenet_ros.training.pipelines.demo.map_truth import check, compare_with_truth, error_lines
 from posenet_ros.training.pipelines.demo.results import warn_of_load
 from posenet_ros.training.pipelines.demo.run import (
+    alone_in,
     BAG_CODE,
     make_scene,
     print_heading,
@@ -34,9 +34,7 @@ from posenet_ros.training.scene.sensors.options import SensorOptions
 from posenet_ros.training.scene.settings import Settings
 from posenet_ros.utils.atomic_folder import check_new, new_folder
 from posenet_ros.utils.files.kinds import BAG, DATASET, MODEL, REPORT, SCENE, write_mark
-from posenet_ros.utils.files.lock import lock
 from posenet_ros.utils.progress import describe_duration
-from posenet_ros.utils.ros_environment import prepare_environment
 
 OUTPUTS = {'court': SCENE, 'model': MODEL, 'test': DATASET, 'bag': BAG, 'report': REPORT}
 WALKS = 'walks'
@@ -99,14 +97,8 @@ def run_from_nothing(options: argparse.Namespace) -> None:
     :raises PoseNetError: when a step fails or a result is worse than promised.
     :raises KeyboardInterrupt: when interrupted, with the way to go on.
     """
-    os.environ.update(ROS_AUTOMATIC_DISCOVERY_RANGE='LOCALHOST',
-                      ROS_DOMAIN_ID=str(options.domain))
-    prepare_environment()
-    try:
-        with lock(options.out.resolve()):
-            _run_steps(options)
-    except KeyboardInterrupt as interrupt:
-        raise KeyboardInterrupt('stopped: the same command goes on') from interrupt
+    with alone_in(options.out, options.domain):
+        _run_steps(options)
 
 
 def _run_steps(options: argparse.Namespace) -> None:

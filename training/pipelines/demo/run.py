@@ -7,8 +7,8 @@ Each runs as a process of its own, by the command that a user would type.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 import os
 from pathlib import Path
@@ -208,12 +208,24 @@ def run_demo(options: argparse.Namespace) -> None:
         runs in the same folder, or anything else stands where a result goes.
     :raises KeyboardInterrupt: when interrupted, with the way to go on.
     """
-    os.environ.update(ROS_AUTOMATIC_DISCOVERY_RANGE='LOCALHOST',
-                      ROS_DOMAIN_ID=str(options.domain))
+    with alone_in(options.out, options.domain):
+        _run_steps(options)
+
+
+@contextmanager
+def alone_in(folder: Path, domain: int) -> Iterator[None]:
+    """
+    Let one demo at a time run in a folder, with ROS on this machine alone.
+
+    :param domain: ROS_DOMAIN_ID.
+    :raises LockedError: when another demo runs in the folder.
+    :raises KeyboardInterrupt: when interrupted, with the way to go on.
+    """
+    os.environ.update(ROS_AUTOMATIC_DISCOVERY_RANGE='LOCALHOST', ROS_DOMAIN_ID=str(domain))
     prepare_environment()
     try:
-        with lock(options.out.resolve()):
-            _run_steps(options)
+        with lock(folder.resolve()):
+            yield
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt('stopped: the same command goes on') from interrupt
 

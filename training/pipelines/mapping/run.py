@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 import time
@@ -56,8 +56,7 @@ def make_map(options: argparse.Namespace) -> None:
     exports = [(form, Path(path)) for form, path in options.export]
     if options.extend or options.merge:
         _update(options)
-        for line in export_folder(options.out, exports, force=options.force) if exports else ():
-            _say(line)
+        _export(options, exports)
         return
     with lock(options.out.resolve()):
         if options.data and options.force and has_network(options.out):
@@ -66,8 +65,12 @@ def make_map(options: argparse.Namespace) -> None:
             _map_and_save(options, exports)
         else:
             check_exports(exports, [options.out], force=options.force)
-        for line in export_folder(options.out, exports, force=options.force) if exports else ():
-            _say(line)
+        _export(options, exports)
+
+
+def _export(options: argparse.Namespace, exports: Sequence[tuple[str, Path]]) -> None:
+    for line in export_folder(options.out, exports, force=options.force) if exports else ():
+        _say(line)
 
 
 def _update(options: argparse.Namespace) -> None:
