@@ -27,6 +27,8 @@ class PoseEstimate:
     :param matches: of the image with landmarks; None when the pose is the network's alone.
     :param not_localised: why the pose is but that of the most similar view of a map; empty for
         one of the image's own.
+    :param ambiguous: the poses, this one first, that the image cannot tell apart; empty for an
+        image of one place.
     :raises InputError: when the covariance is not symmetric positive semi-definite.
     """
 
@@ -36,6 +38,7 @@ class PoseEstimate:
     landmarks: int = 0
     matches: LandmarkMatches | None = None
     not_localised: str = ''
+    ambiguous: tuple[Pose, ...] = ()
 
     def __post_init__(self) -> None:
         covariance = finite_array(self.covariance, (6, 6), 'covariance')
@@ -70,7 +73,8 @@ class PoseEstimate:
         adjoint[:3, 3:] = np.cross(np.eye(3), lever).T  # column j is e_j x lever
         return PoseEstimate(self.map_from_camera @ camera_from_base,
                             symmetrise(adjoint @ self.covariance @ adjoint.T), self.place_score,
-                            self.landmarks, self.matches, self.not_localised)
+                            self.landmarks, self.matches, self.not_localised,
+                            tuple(pose @ camera_from_base for pose in self.ambiguous))
 
 
 def symmetrise(matrix: Floats) -> Floats:

@@ -23,11 +23,15 @@ class Features(NamedTuple):
         in the camera's optical frame, undistorted.
     :param descriptors: (N, DESCRIPTOR_SIZE) RootSIFT, uint8.
     :param focal_length_px: of the image in which they were detected: what a pixel is.
+    :param grey: (H, W) the image in which they were detected, uint8; None where it is not kept.
+    :param camera: of that image; None likewise.
     """
 
     points_normalized: NDArray[np.float64]
     descriptors: NDArray[np.uint8]
     focal_length_px: float = 400.0
+    grey: NDArray[np.uint8] | None = None
+    camera: Camera | None = None
 
 
 def detection_size(width: int, height: int,
@@ -67,10 +71,11 @@ def detect(image: RgbImage, camera: Camera,
     detected_by = camera.scaled(*size)
     if not keypoints:
         return Features(np.empty((0, 2)), np.empty((0, DESCRIPTOR_SIZE), np.uint8),
-                        detected_by.fx)
+                        detected_by.fx, np.asarray(grey, np.uint8), detected_by)
     points = detected_by.undistort_points([keypoint.pt for keypoint in keypoints])
     in_view = np.isfinite(points).all(axis=1)  # not on the black rim of a fisheye's image
     points, histograms = points[in_view], histograms[in_view]
     l1_normalised = histograms / np.maximum(histograms.sum(axis=1, keepdims=True), 1e-9)
     descriptors = np.round(np.sqrt(l1_normalised) * QUANTISATION_LEVELS).astype(np.uint8)
-    return Features(np.asarray(points, np.float64), descriptors, detected_by.fx)
+    return Features(np.asarray(points, np.float64), descriptors, detected_by.fx,
+                    np.asarray(grey, np.uint8), detected_by)

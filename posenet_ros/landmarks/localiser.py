@@ -12,7 +12,7 @@ accepted by the first matches alone, which did not know it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -20,26 +20,26 @@ from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
 from posenet_ros.geometry.lie import pose_difference
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.landmarks.absolute_pose import (
-    AbsolutePose,
-    estimate_absolute_pose,
-    find_inliers,
-    refine_absolute_pose,
-)
 from posenet_ros.landmarks.features import Features
 from posenet_ros.landmarks.landmark_map import Indices, LandmarkMap
+from posenet_ros.landmarks.localisation import Localisation, Outcome
 from posenet_ros.landmarks.matching import match_by_view, match_in_windows, match_joined
 from posenet_ros.landmarks.options import (
     DEFAULT_LOCALISER,
     FeatureOptions,
     LandmarkLocaliserOptions,
 )
+from posenet_ros.landmarks.pnp.absolute_pose import (
+    AbsolutePose,
+    estimate_absolute_pose,
+    find_inliers,
+    refine_absolute_pose,
+)
 from posenet_ros.landmarks.retrieval import ViewIndex
 from posenet_ros.uncertainty.covariance import sigma_factor
 
 
-@dataclass(frozen=True, eq=False)
-class Hypothesis:
+class Candidate(NamedTuple):
     """
     A pose that an image may have, before it is verified.
 
@@ -49,20 +49,6 @@ class Hypothesis:
 
     found: AbsolutePose
     source: str
-
-
-class Localisation(NamedTuple):
-    """
-    The result of localising an image.
-
-    :param pose: None when too few landmarks agree.
-    :param landmarks: that agree with the pose, or most that agree with any rejected one.
-    :param matched: of which they are.
-    """
-
-    pose: AbsolutePose | None
-    landmarks: int
-    matched: int
 
 
 class LandmarkLocaliser:
@@ -117,7 +103,7 @@ class LandmarkLocaliser:
         :param descriptor: (D,) the network's descriptor of the image, where there is one.
         :param exclude: views that are not used.
         """
-        most = Localisation(None, 0, 0)
+        most = Localisation(Outcome.NOT_LOCALISED)
         for source, views in self._candidate_views(features, guess, descriptor, exclude):
             hypothesis = self._hypothesis(features, views, source, exclude)
             if hypothesis is None:
@@ -191,7 +177,7 @@ class LandmarkLocaliser:
         yield 'pose', near[self._options.views:]
 
     def _hypothesis(self, features: Features, views: NDArray[np.intp], source: str,
-                    exclude: Indices) -> Hypothesis | None:
+                    exclude: Indices) -> Candidate | None:
         """Match the landmarks of some views and estimate the pose; None without one."""
         if not len(views):
             return None
@@ -202,9 +188,9 @@ class LandmarkLocaliser:
         if found is None:
             return None
         matches.inlier[found.inliers] = True
-        return Hypothesis(replace(found, matches=matches), source)
+        return Candidate(replace(found, matches=matches), source)
 
-    def _verify(self, features: Features, hypothesis: Hypothesis,
+    def _verify(self, features: Features, hypothesis: Candidate,
                 exclude: Indices) -> AbsolutePose | None:
         """Return the refined pose of a hypothesis; None when it is not believed."""
         if len(hypothesis.found.inliers) < self.min_inliers:
@@ -247,4 +233,5 @@ class LandmarkLocaliser:
 
 
 def _localisation(pose: AbsolutePose | None, found: AbsolutePose) -> Localisation:
-    return Localisation(pose, len(found.inliers), len(found.matches or ()))
+    outcome = Outcome.LOCALISED if pose else Outcome.NOT_LOCALISED
+    return Localisation(outcome, pose, len(found.inliers), len(found.matches or ()))

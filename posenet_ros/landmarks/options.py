@@ -32,7 +32,7 @@ def features_of_width(width: int) -> FeatureOptions:
 @dataclass(frozen=True)
 class AbsolutePoseOptions:
     """
-    Settings of :func:`posenet_ros.landmarks.absolute_pose.estimate_absolute_pose`.
+    Settings of :func:`posenet_ros.landmarks.pnp.absolute_pose.estimate_absolute_pose`.
 
     Errors are in normalised image coordinates.
     """

@@ -31,6 +31,7 @@ class Verdict(Enum):
     JUMP = 'jump'
     CAMERA_DIFFERS = 'camera_differs'
     NOT_LOCALISED = 'not_localised'
+    AMBIGUOUS = 'ambiguous'
     COVERED = ImageFault.COVERED.value
     DARK = ImageFault.DARK.value
     OVEREXPOSED = ImageFault.OVEREXPOSED.value

@@ -14,9 +14,9 @@ from posenet_ros.geometry.matches import LandmarkMatches
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.inference.artifact import Artifact
 from posenet_ros.inference.prediction import Predict, Prediction
-from posenet_ros.landmarks.absolute_pose import AbsolutePose
 from posenet_ros.landmarks.features import detect, Features, max_reduction
 from posenet_ros.landmarks.localiser import LandmarkLocaliser
+from posenet_ros.landmarks.pnp.absolute_pose import AbsolutePose
 from posenet_ros.uncertainty.covariance import (
     covariance,
     prior_sigmas,

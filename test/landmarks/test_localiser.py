@@ -27,12 +27,12 @@ from posenet_ros.imaging.quality import FrozenImageDetector
 from posenet_ros.inference.artifact import LANDMARKS_FILE, load, LoadedArtifact, save, TRAIN_FILE
 from posenet_ros.inference.prediction import Prediction
 from posenet_ros.landmarks import landmark_file
-from posenet_ros.landmarks.absolute_pose import AbsolutePose
 from posenet_ros.landmarks.features import detect, Features
 from posenet_ros.landmarks.landmark_map import LandmarkMap, per_view_map
-from posenet_ros.landmarks.localiser import Hypothesis, LandmarkLocaliser
+from posenet_ros.landmarks.localiser import Candidate, LandmarkLocaliser
 from posenet_ros.landmarks.options import DEFAULT_LOCALISER as OPTIONS
 from posenet_ros.landmarks.place_map import load_place_map
+from posenet_ros.landmarks.pnp.absolute_pose import AbsolutePose
 from posenet_ros.localisation.camera_info_policy import CameraInfoPolicy
 from posenet_ros.localisation.factory import make_landmark_localiser
 from posenet_ros.localisation.gate import Decision, Gate, Verdict
@@ -175,12 +175,12 @@ def test_a_low_inlier_ratio_is_checked_by_the_views_around(
     poses, used = iter(()), []
 
     def next_pose(_: Features, views: np.ndarray, source: str, exclude: list[int],
-                  ) -> Hypothesis | None:
+                  ) -> Candidate | None:
         if not len(views):
             return None
         used.append(views.tolist())
         pose = next(poses)
-        return pose and Hypothesis(pose, source)
+        return pose and Candidate(pose, source)
 
     monkeypatch.setattr(localiser, '_hypothesis', next_pose)
 

@@ -12,9 +12,9 @@ from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.lie import pose_difference
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.landmarks.absolute_pose import AbsolutePose
 from posenet_ros.landmarks.landmark_map import LandmarkMap
 from posenet_ros.landmarks.localiser import LandmarkLocaliser
+from posenet_ros.landmarks.pnp.absolute_pose import AbsolutePose
 from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.fitting.calibration import fit_score_power, fit_sigma_scales
 from posenet_ros.training.landmarks.mapping import make_map, MappedDataset, triangulate_matches

@@ -9,9 +9,9 @@ import numpy as np
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.lie import pose_difference
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.landmarks.absolute_pose import AbsolutePose
 from posenet_ros.landmarks.landmark_map import LandmarkMap
 from posenet_ros.landmarks.localiser import LandmarkLocaliser
+from posenet_ros.landmarks.pnp.absolute_pose import AbsolutePose
 from posenet_ros.training.landmarks.feature_cache import ViewFeatures
 from posenet_ros.training.landmarks.options import MappingOptions
 from posenet_ros.training.map_update.observations import project

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.landmarks.absolute_pose import AbsolutePose
 from posenet_ros.landmarks.landmark_map import LandmarkMap
+from posenet_ros.landmarks.pnp.absolute_pose import AbsolutePose
 from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.landmarks.feature_cache import ViewFeatures
 from posenet_ros.training.map_update.comparison import (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from posenet_ros.landmarks.absolute_pose import AbsolutePose
 from posenet_ros.landmarks.features import Features
 from posenet_ros.landmarks.landmark_map import LandmarkMap
+from posenet_ros.landmarks.pnp.absolute_pose import AbsolutePose
 from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.landmarks import validation
 from posenet_ros.training.landmarks.mapping import map_dataset, MappedDataset

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks import landmark_file
-from posenet_ros.landmarks.absolute_pose import estimate_absolute_pose
 from posenet_ros.landmarks.features import Features
 from posenet_ros.landmarks.landmark_map import LandmarkMap, per_view_map
 from posenet_ros.landmarks.matching import match_by_view, match_mutual, unit_rows
 from posenet_ros.landmarks.options import DEFAULT_LOCALISER, FeatureOptions
+from posenet_ros.landmarks.pnp.absolute_pose import estimate_absolute_pose
 from posenet_ros.landmarks.retrieval import ViewIndex
 from posenet_ros.training.bench.mapping.build import (
     FEATURES,

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
 from posenet_ros.geometry.estimate import symmetrise
 from posenet_ros.landmarks.options import AbsolutePoseOptions
-from posenet_ros.landmarks.pose_refinement import information_matrix, Linearisation
+from posenet_ros.landmarks.pnp.pose_refinement import information_matrix, Linearisation
 
 
 def pose_covariance(fit: Linearisation, points_normalized: Floats,

@@ -6,10 +6,10 @@ import numpy as np
 from posenet_ros.geometry.estimate import PoseEstimate
 from posenet_ros.geometry.lie import pose_difference
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.landmarks.absolute_pose import estimate_absolute_pose, find_inliers
 from posenet_ros.landmarks.options import AbsolutePoseOptions
-from posenet_ros.landmarks.pose_covariance import pose_covariance
-from posenet_ros.landmarks.pose_refinement import refine_pose
+from posenet_ros.landmarks.pnp.absolute_pose import estimate_absolute_pose, find_inliers
+from posenet_ros.landmarks.pnp.pose_covariance import pose_covariance
+from posenet_ros.landmarks.pnp.pose_refinement import refine_pose
 import pytest
 
 TRUTH = Pose((3.0, -2.0, 1.0), np.array([0.2, -0.3, 0.5, 0.78])

@@ -12,8 +12,8 @@ from posenet_ros.geometry.lie import so3_exp
 from posenet_ros.geometry.matches import LandmarkMatches
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.options import AbsolutePoseOptions, DEFAULT_ABSOLUTE_POSE
-from posenet_ros.landmarks.pose_covariance import pose_covariance
-from posenet_ros.landmarks.pose_refinement import refine_pose
+from posenet_ros.landmarks.pnp.pose_covariance import pose_covariance
+from posenet_ros.landmarks.pnp.pose_refinement import refine_pose
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ def estimate_absolute_pose(
     Cauchy's loss, because landmarks that are slightly off, or that belong to a neighbouring
     point, would bias the pose; points on the same ray share their weight.
 
-    The covariance is that of :func:`posenet_ros.landmarks.pose_covariance.pose_covariance`.
+    The covariance is that of :func:`posenet_ros.landmarks.pnp.pose_covariance.pose_covariance`.
 
     :param points_m: (N, 3) in the map, metres.
     :param points_normalized: (N, 2) where the camera sees them, normalised image coordinates:
