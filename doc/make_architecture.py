@@ -1,5 +1,5 @@
 """
-Draw doc/architecture.svg from the tables of doc/architecture.md: `python doc/make_architecture.py`.
+Draw architecture.svg from the tables of architecture.md: `python doc/make_architecture.py`.
 
 A box a folder, in the order of the tables: its name, its subject, and the modules and folders in
 it. It stands on a light card of its own, so that it can be read on a dark page, too.
