@@ -30,6 +30,21 @@ def features_of_width(width: int) -> FeatureOptions:
 
 
 @dataclass(frozen=True)
+class RansacOptions:
+    """Settings of :func:`posenet_ros.landmarks.pnp.ransac.ransac`."""
+
+    # of three matches each: with 256 an all-inlier sample is missed once in 700 where a third of
+    # the matches is right
+    samples: int = 256
+    # where a set has more matches, poses are scored by so many, the likeliest, and the best
+    # `scored_poses` of them again by all
+    scored_matches: int = 100
+    scored_poses: int = 32
+    # of the random numbers: the same image has the same answer
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class AbsolutePoseOptions:
     """
     Settings of :func:`posenet_ros.landmarks.pnp.absolute_pose.estimate_absolute_pose`.
@@ -41,9 +56,8 @@ class AbsolutePoseOptions:
     max_error: float = 0.01
     # fewer do not determine a pose with its covariance
     min_inliers: int = 6
-    # of RANSAC, and the probability that one sample is free of outliers
-    max_trials: int = 300
-    confidence: float = 0.999
+    # of an initial pose by RANSAC
+    ransac: RansacOptions = field(default_factory=RansacOptions)
     # width of Cauchy's loss: at this residual a point counts half
     loss_scale: float = 0.001
     # of the iteratively reweighted least squares; it ends earlier at a mean change of the
