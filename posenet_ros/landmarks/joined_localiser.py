@@ -50,7 +50,6 @@ from posenet_ros.landmarks.verification.similarities import Similarities
 from posenet_ros.landmarks.verification.verify import VerifiedPose, Verifier
 from posenet_ros.landmarks.verification.visibility import MapGeometry
 
-
 class JoinedLocaliser:
     """
     Localise images in a map of joined landmarks.
@@ -111,10 +110,12 @@ class JoinedLocaliser:
         views = self._index.by_features(image.query.features, exclude, options.views)
         by_network = self._index.by_network_descriptor(descriptor, exclude)
         views = np.concatenate([views, by_network[~np.isin(by_network, views)]])
-        groups = [views[:options.pooled_views], *self._geometry.groups(
+        places = [self._place(image, group) for group in self._geometry.groups(
             views, options.group_distance, options.group_angle_deg)]
-        seen = [image.verifier.observations(group) for group in groups]
-        places = [Place('place', one.landmarks) for one in seen]
+        if len(places) > 1:  # the most similar views together, of what is compared anyway
+            known = np.concatenate([place.landmarks for place in places])
+            pooled = image.verifier.observations(views[:options.pooled_views]).landmarks
+            places.insert(0, Place('place', np.intersect1d(pooled, known)))
         for pose, source in ((guess, 'network'), (prior and prior.map_from_camera,
                                                   prior and prior.source)):
             if pose is not None:
@@ -124,10 +125,19 @@ class JoinedLocaliser:
 
     def _place_near(self, image: _Image, pose: Pose, source: str) -> Place:
         views = image.verifier.near(MatrixPose.of(pose), self._options.hypotheses.views_near)
-        return Place(source, image.verifier.observations(views).landmarks)
+        return self._place(image, views, source)
+
+    def _place(self, image: _Image, views: NDArray[np.intp], source: str = 'place') -> Place:
+        """Return the landmarks that some views see, those of the longest tracks."""
+        landmarks = image.verifier.observations(views).landmarks
+        lengths = self._map.track_lengths[landmarks]
+        most = self._options.hypotheses.landmarks
+        return Place(source, landmarks[np.argsort(-lengths, kind='stable')[:most]])
 
     def _propose(self, image: _Image, places: Sequence[Place]) -> list[Proposal]:
         """Compare the landmarks of places with the image, and estimate a pose of each."""
+        if not places:
+            return []
         image.similarities.add(np.unique(np.concatenate([place.landmarks for place in places])))
         image.lap('compare')
         proposals = propose_poses(

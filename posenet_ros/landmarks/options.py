@@ -89,6 +89,8 @@ class HypothesisOptions:
     pooled_views: int = 20
     # views around a pose that is known from elsewhere: the network's, or a prior
     views_near: int = 10
+    # landmarks of a place that are matched, those of the longest tracks
+    landmarks: int = 1000
     # ratio test: of the distances to the nearest and the second nearest descriptor
     max_ratio: float = 0.85
     # cosine of the descriptors of a match
@@ -128,7 +130,8 @@ class VerificationOptions:
     # from the border of the image, within which no feature is detected
     margin_px: float = 2.0
     # radii round the projected landmark, one after another, in which its feature is looked for
-    windows_px: tuple[float, ...] = (10.0, 6.0)
+    # (from 10 pixels, neighbours of the right pose do not reach it, and are its rivals)
+    windows_px: tuple[float, ...] = (16.0, 10.0, 6.0)
     # cosine of the descriptors there
     min_window_cosine: float = 0.8
     # of the robust loss of a refinement
