@@ -50,6 +50,7 @@ from posenet_ros.landmarks.verification.similarities import Similarities
 from posenet_ros.landmarks.verification.verify import VerifiedPose, Verifier
 from posenet_ros.landmarks.verification.visibility import MapGeometry
 
+
 class JoinedLocaliser:
     """
     Localise images in a map of joined landmarks.
