@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
+from posenet_ros.geometry.lie import rotation_matrices
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.features import DESCRIPTOR_SIZE
 from posenet_ros.landmarks.options import FeatureOptions
@@ -68,6 +69,11 @@ class Views:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @cached_property
+    def rotations(self) -> Floats:
+        """Return the rotation matrices of map_from_camera, (V, 3, 3)."""
+        return rotation_matrices(self.quats_xyzw)
 
     def pose(self, view: int) -> Pose:
         """Return map_from_camera of a view."""
