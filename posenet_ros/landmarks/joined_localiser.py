@@ -44,6 +44,7 @@ from posenet_ros.landmarks.verification.decision import (
     paired_test,
     Verdict,
 )
+from posenet_ros.landmarks.verification.patches import PatchComparison
 from posenet_ros.landmarks.verification.places import PlaceRadius
 from posenet_ros.landmarks.verification.query import Query
 from posenet_ros.landmarks.verification.similarities import Similarities
@@ -76,7 +77,8 @@ class JoinedLocaliser:
         similarities = Similarities(self._map.descriptors, query, self._options.verification)
         verifier = Verifier(self._map, self._geometry, query, similarities,
                             self._options.verification, exclude)
-        image = _Image(query, similarities, verifier, lap)
+        patches = PatchComparison.of(self._map, self._geometry, query, verifier, self._options)
+        image = _Image(query, similarities, verifier, patches, lap)
         lap('prepare')
         if prior is not None and is_certain(
                 prior, self._geometry.median_depth_m, self._options.decision):
@@ -85,7 +87,8 @@ class JoinedLocaliser:
                 return near
         places = self._places(image, guess, descriptor, exclude, prior)
         verified = self._verify(image, self._propose(image, places))
-        decider = Decider(self.radius, self._options.decision, complete=self._complete)
+        decider = Decider(self.radius, self._options.decision, complete=self._complete,
+                          add_patches=patches and patches.with_cells)
         verdict = decider.decide(verified, prior)
         lap('decide')
         return self._localisation(image, verdict, verified)
@@ -179,7 +182,6 @@ class JoinedLocaliser:
         matches = self._matches(image, best)
         if verdict.outcome is Outcome.LOCALISED:
             pose = self._refined(image, best, matches)
-            image.lap('refine')
             outcome = Outcome.LOCALISED if pose else Outcome.NOT_LOCALISED
             return Localisation(outcome, pose, int(matches.inlier.sum()), len(matches),
                                 hypotheses, refusal=None if pose else Refusal.EVIDENCE)
@@ -194,8 +196,12 @@ class JoinedLocaliser:
             best.pose, best.seen, self._options.verification.windows_px[-1])
         fine = refine_absolute_pose(points, rays, best.pose.to_pose(), best.inlier_ratio,
                                     self._options.absolute_pose)
+        image.lap('refine')
         if fine is None:
             return None
+        if image.patches:
+            fine = image.patches.refine(best, fine)
+            image.lap('patches')
         inliers = find_inliers(matches.points_m, matches.points_normalized, fine.map_from_camera,
                                self._options.verification.vote_px * image.query.pixel)
         matches.inlier[:] = False
@@ -221,6 +227,7 @@ class _Image(NamedTuple):
     query: Query
     similarities: Similarities
     verifier: Verifier
+    patches: PatchComparison | None
     lap: Callable[[str], None]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from posenet_ros.landmarks.patches.options import PatchOptions
+
 
 @dataclass(frozen=True)
 class FeatureOptions:
@@ -148,6 +150,12 @@ class VerificationOptions:
     density_px: float = 8.0
     # votes that a fitted pose of six parameters has for nothing
     fitted_cells: int = 4
+    # patches of a hypothesis that are compared between rivals
+    patch_landmarks: int = 150
+    # views around the pose whose patches make it exact
+    patch_views: int = 20
+    # part of the votes for a pose that has to agree with the one by patches
+    kept_votes: float = 0.8
     # end: after so many hypotheses, one of so much evidence and inlier ratio, that wins against
     # each other one by so many sigmas and has so many times the inliers of the next, is enough
     end_after: int = 3
@@ -219,6 +227,7 @@ class LandmarkLocaliserOptions:
     hypotheses: HypothesisOptions = field(default_factory=HypothesisOptions)
     verification: VerificationOptions = field(default_factory=VerificationOptions)
     decision: DecisionOptions = field(default_factory=DecisionOptions)
+    patches: PatchOptions = field(default_factory=PatchOptions)
 
 
 DEFAULT_FEATURES = FeatureOptions()
