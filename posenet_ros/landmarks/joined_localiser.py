@@ -72,6 +72,8 @@ class JoinedLocaliser:
                descriptor: NDArray[np.floating] | None = None, exclude: Indices = (),
                prior: PosePrior | None = None, timer: StageTimer | None = None) -> Localisation:
         """Localise an image; the parameters are those of LandmarkLocaliser.search."""
+        if len(features.points_normalized) < self._options.hypotheses.min_inliers:
+            return Localisation(Outcome.NOT_LOCALISED, refusal=Refusal.NO_HYPOTHESIS)
         lap = timer.lap if timer else _ignore
         query = Query(features, self._options.verification)
         similarities = Similarities(self._map.descriptors, query, self._options.verification)
