@@ -1,9 +1,4 @@
-"""
-Matching of an image's local features with the landmarks of a map.
-
-The features are matched with all landmarks of some views by one product, or near where a pose
-projects the landmarks.
-"""
+"""Matching of descriptors, and of an image's features with landmarks of one view each."""
 
 from __future__ import annotations
 
@@ -11,9 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from posenet_ros.arrays import Floats
 from posenet_ros.geometry.matches import LandmarkMatches
-from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.features import Features
-from posenet_ros.landmarks.landmark_map import Indices, LandmarkMap
+from posenet_ros.landmarks.landmark_map import LandmarkMap
 from posenet_ros.landmarks.options import LandmarkLocaliserOptions
 
 
@@ -85,20 +79,8 @@ def _pairs_near(points: Floats, others: Floats,
     return own[near], order[other[near]]
 
 
-def match_joined(features: Features, landmark_map: LandmarkMap, views: NDArray[np.intp],
-                 exclude: Indices, options: LandmarkLocaliserOptions) -> LandmarkMatches:
-    """Match features with all landmarks that some views see, at once; no inliers yet."""
-    landmarks, by = landmark_map.landmarks_with_views_of(views, exclude)
-    ours, theirs = match_mutual(
-        unit_rows(features.descriptors), unit_rows(landmark_map.descriptors[landmarks]),
-        options.max_ratio)
-    return LandmarkMatches(
-        landmark_map.points_m[landmarks[theirs]].astype(np.float64),
-        features.points_normalized[ours], by[theirs], np.zeros(len(ours), np.bool_))
-
-
 def match_by_view(features: Features, landmark_map: LandmarkMap, views: NDArray[np.intp],
-                  exclude: Indices, options: LandmarkLocaliserOptions) -> LandmarkMatches:
+                  options: LandmarkLocaliserOptions) -> LandmarkMatches:
     """
     Match features with the own landmarks of each view in turn; no inliers yet.
 
@@ -116,22 +98,3 @@ def match_by_view(features: Features, landmark_map: LandmarkMap, views: NDArray[
     view_of_match = np.repeat(np.asarray(views, np.intp), counts)
     return LandmarkMatches(np.concatenate(points), np.concatenate(rays), view_of_match,
                            np.zeros(len(view_of_match), np.bool_))
-
-
-def match_in_windows(features: Features, landmark_map: LandmarkMap, pose: Pose,
-                     landmarks: NDArray[np.int32],
-                     options: LandmarkLocaliserOptions) -> tuple[Floats, Floats]:
-    """
-    Match features with landmarks near where a pose projects them.
-
-    :returns: (N, 3) landmarks and (N, 2) keypoints that match.
-    """
-    points = landmark_map.points_m[landmarks].astype(np.float64)
-    in_camera = (points - pose.translation_m) @ pose.rotation
-    front = np.flatnonzero(in_camera[:, 2] > 0)
-    expected = in_camera[front, :2] / in_camera[front, 2:]
-    ours, theirs = match_near(
-        features.points_normalized, expected, unit_rows(features.descriptors),
-        unit_rows(landmark_map.descriptors[landmarks[front]]),
-        options.window_px / features.focal_length_px, options.min_cosine)
-    return points[front[theirs]], features.points_normalized[ours]
