@@ -6,6 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from patch_helpers import (
+    DISTORTED,
+    FISHEYE,
+    make_map,
+    make_texture,
+    PINHOLE,
+    QUERY,
+    render,
+    tilted,
+    WALKED,
+    write_views,
+)
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.lie import pose_difference
 from posenet_ros.geometry.pose import Pose
@@ -22,21 +34,9 @@ from posenet_ros.landmarks.pnp.absolute_pose import AbsolutePose
 from posenet_ros.training.landmarks.patch_cutting import with_patches
 import pytest
 
-from .wall import (
-    DISTORTED,
-    FISHEYE,
-    make_map,
-    make_texture,
-    PINHOLE,
-    QUERY,
-    render,
-    tilted,
-    WALKED,
-    write_views,
-)
 
 TEXTURE = make_texture()
-ALL = np.arange(120)
+ALL = np.arange(200)
 LENSES, NAMES = (PINHOLE, DISTORTED, FISHEYE), ('pinhole', 'distorted', 'fisheye')
 
 
