@@ -15,6 +15,9 @@ class FeatureOptions:
     max_keypoints: int = 600
     # OpenCV's `contrastThreshold`
     contrast_threshold: float = 0.02
+    # pixels: wider images are resized for the patches, which gain by detail more than keypoints
+    # do, and cost the same at any size; maps of several widths go together
+    patch_width: int = field(default=640, compare=False)
 
 
 # keypoints of images that are wider than by default: nearly all that they have; with 600 of them

@@ -141,7 +141,8 @@ def spread_landmarks(landmark_map: LandmarkMap, landmarks: Landmarks, pose: Pose
     pixels = camera.project((points - pose.translation_m) @ pose.rotation)
     with np.errstate(invalid='ignore'):
         inside = ((pixels >= 0) & (pixels < camera.size)).all(axis=1)
-    chosen, points, pixels = rows[inside], points[inside], pixels[inside]
+    chosen: NDArray[np.intp] = rows[inside]
+    points, pixels = points[inside], pixels[inside]
     if len(chosen) <= options.max_landmarks:
         return chosen
     columns, lines = (pixels // options.cell_px).astype(np.intp).T
@@ -150,7 +151,7 @@ def spread_landmarks(landmark_map: LandmarkMap, landmarks: Landmarks, pose: Pose
     starts = np.flatnonzero(np.diff(cells[order], prepend=-1))
     rank = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
     best = order[np.argsort(rank, kind='stable')[:options.max_landmarks]]
-    return chosen[np.sort(best)]
+    return np.asarray(chosen[np.sort(best)], np.intp)
 
 
 def _unlikeness(landmark_map: LandmarkMap, landmarks: NDArray[np.intp], points_m: Floats,
