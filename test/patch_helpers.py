@@ -87,4 +87,4 @@ def make_map(cameras: Sequence[Camera], spots: int = SPOTS) -> LandmarkMap:
     return LandmarkMap(
         views, points.astype(np.float32), np.zeros((spots, 128), np.uint8),
         np.zeros((spots, 3), np.uint8), np.cumsum([0, *map(len, seen)]).astype(np.int32),
-        np.concatenate(seen).astype(np.int32), features=FeatureOptions(200))
+        np.concatenate(seen).astype(np.int32), features=FeatureOptions(200, patch_width=200))

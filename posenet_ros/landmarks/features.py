@@ -64,9 +64,9 @@ def _resized(grey: AnyArray, most: int) -> NDArray[np.uint8]:
 
 
 def max_reduction(width: int, options: FeatureOptions = DEFAULT_FEATURES) -> int:
-    """Return the largest power of two by which an image may be reduced before detection."""
+    """Return the largest power of two by which an image may be reduced when it is decoded."""
     factor = 1
-    while width >= 2 * factor * options.width:
+    while width >= 2 * factor * max(options.width, options.patch_width):
         factor *= 2
     return factor
 

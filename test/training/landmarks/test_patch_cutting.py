@@ -10,7 +10,6 @@ import numpy as np
 from patch_helpers import DISTORTED, make_map, make_texture, PINHOLE, VIEWS, write_views
 from posenet_ros.errors import InputError
 from posenet_ros.landmarks.landmark_map import NO_PATCH, PATCH_SIZE, Views
-from posenet_ros.landmarks.options import FeatureOptions
 from posenet_ros.landmarks.patches.alignment import smooth_image
 from posenet_ros.training.landmarks.patch_cutting import with_patches
 import pytest
@@ -71,14 +70,14 @@ def test_a_patch_that_the_border_cuts_off_is_the_last_choice(paths: list[Path]) 
     assert (place.patch_corners <= (200 - PATCH_SIZE, 150 - PATCH_SIZE)).all()
 
 
-def test_images_are_taken_at_detection_size(paths: list[Path], tmp_path: Path) -> None:
+def test_images_are_taken_at_the_size_for_patches(paths: list[Path], tmp_path: Path) -> None:
     large = [tmp_path / path.name for path in paths]
     for path, file in zip(paths, large, strict=True):
         cv2.imwrite(str(file), cv2.resize(cv2.imread(str(path)), (400, 300)))
     bare = make_map((PINHOLE,) * 3)
     small = with_patches(bare, paths)
     same = with_patches(bare, large)
-    assert bare.features == FeatureOptions(200)
+    assert bare.features.patch_width == 200
     assert np.array_equal(small.patch_corners, same.patch_corners)
     off = np.abs(small.patches.astype(int) - same.patches)
     assert off.mean() < 6, 'resized twice'
