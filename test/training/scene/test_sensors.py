@@ -34,7 +34,7 @@ from posenet_ros.training.scene.sensors.simulation import (
 )
 from posenet_ros.training.scene.sequence import SequenceRenderer
 from posenet_ros.training.scene.settings import Settings
-from posenet_ros.training.scene.structure import Court
+from posenet_ros.training.scene.parts.structure import Court
 from posenet_ros.training.scene.walks import optical_rotation, walks
 from posenet_ros.training.scene.walks import Walk as ScenePath
 from posenet_ros.training.sources.bags.options import BagOptions

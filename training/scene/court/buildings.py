@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from posenet_ros.arrays import BgrImage
-from posenet_ros.training.scene.facade import Facade, pointed_arch, round_arch
+from posenet_ros.training.scene.parts.facade import Facade, pointed_arch, round_arch
 from posenet_ros.training.scene.rendering.textures import (
     ashlar,
     bgr,
@@ -12,7 +12,7 @@ from posenet_ros.training.scene.rendering.textures import (
     PIXELS_PER_M,
     slate,
 )
-from posenet_ros.training.scene.structure import (
+from posenet_ros.training.scene.parts.structure import (
     Court,
     EAST,
     NORTH,

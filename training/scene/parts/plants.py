@@ -10,7 +10,7 @@ from posenet_ros.training.scene.rendering.textures import (
     Color,
     scale_color,
 )
-from posenet_ros.training.scene.sprites import blank, Pen
+from posenet_ros.training.scene.parts.sprites import blank, Pen
 
 
 def tree(rng: np.random.Generator, width_m: float, height_m: float, code: str,
