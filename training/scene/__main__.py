@@ -56,8 +56,8 @@ def parser() -> CommandParser:
     result.add_argument('--size', default=f'{Settings.width}x{Settings.height}',
                         help='WIDTHxHEIGHT of the images, pixels')
     result.add_argument('--seed', type=int, default=Settings.seed,
-                        help='another seed is another day: walks, people, materials, noise; of the '
-                             'arcade another arrangement as well')
+                        help='another seed is another day: walks, people, materials, noise; '
+                             'of the arcade another arrangement as well')
     result.add_argument('--sensors', action='store_true',
                         help='write odometry, IMU and satellite fixes of each walk, with noise')
     result.add_argument('--stereo', type=float, nargs='?', const=DEFAULT_BASELINE_M, default=0.0,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from posenet_ros.datasets.layouts import CAMERA_FILE
 from posenet_ros.datasets.pose_files import write_cambridge
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.training.scene.copies import CopyFinder, copy_rows, write_copies
+from posenet_ros.training.scene.copies import copy_rows, CopyFinder, write_copies
 from posenet_ros.training.scene.place import Place
 from posenet_ros.training.scene.places import make_place
 from posenet_ros.training.scene.sensors.files import SCENE_FILE, SensorFiles, write_sensors

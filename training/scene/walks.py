@@ -84,7 +84,8 @@ class Walk:
         """Return map_from_camera at a time since the walk's start."""
         p = self._phases
         lengths, points = self._track
-        length = 1.0 + SPEED_M_S * time_s + 0.12 * np.sin(0.5 * time_s + p[0]) - 0.12 * np.sin(p[0])
+        hurry = np.sin(0.5 * time_s + p[0]) - np.sin(p[0])
+        length = 1.0 + SPEED_M_S * time_s + 0.12 * hurry
         x, y = (np.interp(length, lengths, points[:, i]) for i in (0, 1))
         step = 2 * np.pi * 0.95 * time_s  # the head sways once in two steps
         z = 1.65 + 0.025 * np.sin(2 * step + p[1]) + 0.03 * np.sin(0.3 * time_s + p[2])
@@ -129,7 +130,7 @@ _TEST = (0.78, (1.31, 1.87), (0.42, 0.93), (11.3, 4.9))
 
 def walks(frames: int, seed: int, test_frames: int = 0) -> tuple[Walk, ...]:
     """
-    Return the court's sequences: five training walks, a short one to calibrate on, and a test walk.
+    Return the court's sequences: five training walks, a short one to calibrate on, a test walk.
 
     :param frames: images of all sequences together.
     :param seed: another seed is another set of walks in the same area.

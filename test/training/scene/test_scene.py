@@ -31,6 +31,7 @@ from posenet_ros.training.scene.dataset import (
     Worker,
     write_scene,
 )
+from posenet_ros.training.scene.parts.structure import Court
 from posenet_ros.training.scene.rendering.light import Light
 from posenet_ros.training.scene.rendering.renderer import (
     Canvas,
@@ -41,7 +42,6 @@ from posenet_ros.training.scene.rendering.renderer import (
 )
 from posenet_ros.training.scene.rendering.shadows import shadow_maps
 from posenet_ros.training.scene.settings import Settings
-from posenet_ros.training.scene.parts.structure import Court
 from posenet_ros.training.scene.walks import optical_rotation, Walk, walks
 from posenet_ros.utils.arguments import run_cli
 import psutil

@@ -94,7 +94,8 @@ def make_walks(areas: Sequence[Area], frames: int, test_frames: int,
     Each goes there and back once, with as many images a second as that takes.
     """
     rng = np.random.default_rng((seed, 5))
-    counts = [*_split(frames - test_frames, _TRAIN_FRACTIONS), *_split(test_frames, _TEST_FRACTIONS)]
+    counts = [*_split(frames - test_frames, _TRAIN_FRACTIONS),
+              *_split(test_frames, _TEST_FRACTIONS)]
     result = []
     for i, (area, count) in enumerate(zip((*_ORDER, *_TEST_ORDER), counts, strict=True)):
         train = i < len(_ORDER)
