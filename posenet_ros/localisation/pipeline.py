@@ -31,7 +31,7 @@ from posenet_ros.imaging.rectify import crop_to_aspect, view_overlap, warp_image
 from posenet_ros.landmarks.features import Features
 from posenet_ros.landmarks.localisation import PosePrior
 from posenet_ros.localisation.gate import Decision, Gate
-from posenet_ros.localisation.gating.prior import is_near
+from posenet_ros.localisation.gating.prior import Expectation, is_near, NOTHING
 from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.localisation.stamps import StampOrder
 
@@ -86,7 +86,7 @@ class Judgement(NamedTuple):
 
 
 def localise(relocaliser: Relocaliser, decode: Decode, camera: Camera | None, clock: Clock,
-             warp_into: Camera | None = None, prior: PosePrior | None = None) -> QueryResult:
+             warp_into: Camera | None = None, expected: Expectation = NOTHING) -> QueryResult:
     """
     Localise one image.
 
@@ -95,11 +95,11 @@ def localise(relocaliser: Relocaliser, decode: Decode, camera: Camera | None, cl
     :param clock: for the duration of the stages.
     :param warp_into: the model's camera, where the image's is another: the network gets the image
         warped into it, the landmarks are found in the image as it is. None does not warp.
-    :param prior: what is known of the camera's pose before; None for nothing.
+    :param expected: what is known of the camera's pose before.
     :raises ImageFileError: when the image is a file that is missing or damaged.
     """
     prepared = prepare(relocaliser, decode, camera, clock, warp_into)
-    return infer(relocaliser, prepared, clock, prior)
+    return infer(relocaliser, prepared, clock, expected.prior, check=expected.check)
 
 
 def prepare(relocaliser: Relocaliser, decode: Decode, camera: Camera | None, clock: Clock,

@@ -12,7 +12,7 @@ import time
 from typing import Any, Generic, TypeVar
 
 from posenet_ros.imaging.decoding import Frame
-from posenet_ros.localisation.gating.prior import Expectation
+from posenet_ros.localisation.gating.prior import Expectation, NOTHING
 from posenet_ros.localisation.pipeline import Decode, infer, prepare, QueryResult
 from posenet_ros.localisation.query_camera import QueryCamera
 from posenet_ros.localisation.relocaliser import Relocaliser
@@ -180,7 +180,7 @@ class InferenceThread:
 
     def _infer(self, generation: int, prepared: QueryResult) -> QueryResult:
         """Localise a prepared image by what is known of its pose."""
-        expected = Expectation()
+        expected = NOTHING
         try:
             with self._lock:  # not while the network runs
                 if prepared.frame is not None and generation == self._generation:

@@ -82,6 +82,9 @@ class Expectation(NamedTuple):
     check: bool = False
 
 
+NOTHING = Expectation()
+
+
 def prior_of(known: KnownPose, stamp_ns: int, odom_from_camera: Pose | None,
              options: PriorOptions = DEFAULT_PRIORS) -> PosePrior | None:
     """
@@ -163,7 +166,7 @@ class PoseHistory:
         :param odom_from_camera: the camera's pose by odometry at that time, if available.
         """
         if self.options is None:
-            return Expectation()
+            return NOTHING
         if self._given:
             estimate, odom = self._given
             self._known = KnownPose(estimate.map_from_camera, *estimate.max_sigmas(), stamp_ns,
@@ -171,7 +174,7 @@ class PoseHistory:
             self._given, self._checked_ns = None, stamp_ns
         prior = self._prior(stamp_ns, odom_from_camera)
         if prior is None:
-            return Expectation()
+            return NOTHING
         check = (self._checked_ns is None
                  or stamp_ns - self._checked_ns >= self.options.check_period_s * 1e9)
         if check:
