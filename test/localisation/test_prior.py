@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from posenet_ros.geometry.estimate import diagonal_covariance, PoseEstimate
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.localisation.gate import Gate, Verdict
+from posenet_ros.localisation.gate import Decision, Gate, Verdict
 from posenet_ros.localisation.gate_config import GateConfig
 from posenet_ros.localisation.gating.prior import (
     Expectation,
@@ -37,6 +37,11 @@ def estimate(pose: Pose = HERE, sigma_m: float = 0.1, landmarks: int = 50,
              ambiguous: tuple[Pose, ...] = ()) -> PoseEstimate:
     return PoseEstimate(pose, diagonal_covariance([sigma_m] * 3, [0.03] * 3),
                         landmarks=landmarks, ambiguous=ambiguous)
+
+
+def decide(gate: Gate, pose: Pose, stamp_ns: int) -> Decision:
+    gate.history.expect(stamp_ns)
+    return gate.decide(estimate(pose), stamp_ns)
 
 
 def test_without_odometry_it_grows_with_the_time() -> None:
@@ -141,8 +146,7 @@ def test_a_wrong_pose_ends_when_images_in_a_row_contradict_it() -> None:
     assert gate.decide(estimate(), S).accepted
     verdicts = []
     for i in range(1, 5):
-        gate.history.expect(S + i * S // 10)
-        verdicts.append(gate.decide(estimate(far), S + i * S // 10).verdict)
+        verdicts.append(decide(gate, far, S + i * S // 10).verdict)
     assert verdicts == [Verdict.JUMP, Verdict.JUMP, Verdict.ACCEPTED, Verdict.ACCEPTED]
     assert gate.history.expect(2 * S).prior.map_from_camera is far
 
@@ -152,13 +156,19 @@ def test_one_contradiction_between_poses_that_fit_is_never_believed() -> None:
     for i in range(1, 20):
         elsewhere = i % 3 == 0
         pose = turned(0.0, 31.0, 2.0, 0.0) if elsewhere else HERE
-        assert gate.decide(estimate(pose), i * S // 10).accepted != elsewhere
+        assert decide(gate, pose, i * S // 10).accepted != elsewhere
+
+
+def test_an_image_that_nothing_was_expected_of_contradicts_nothing() -> None:
+    gate = Gate(GateConfig(), SCENE, priors=OPTIONS)
+    assert decide(gate, HERE, S).accepted
+    assert gate.decide(estimate(turned(0.0, 31.0, 2.0, 0.0)), S + 1).accepted
 
 
 def test_the_reason_says_how_far_and_of_what() -> None:
     gate = Gate(GateConfig(), SCENE, priors=OPTIONS)
     gate.decide(estimate(), S)
-    decision = gate.decide(estimate(turned(0.0, 31.0, 2.0, 0.0)), 2 * S)
+    decision = decide(gate, turned(0.0, 31.0, 2.0, 0.0), 2 * S)
     assert decision.reasons == (
         'the image shows a place 30.0 m from where the camera is by its last pose: '
         '3 images in a row have to',)
