@@ -10,7 +10,6 @@ from dataclasses import replace
 from threading import Event, Lock, RLock
 import time
 from types import SimpleNamespace
-from typing import Any
 
 from helpers import CAMERA, random_image, ROOT, tiny_artifact
 from hypothesis import given, settings
@@ -242,7 +241,7 @@ def test_a_check_is_localised_alone_and_by_the_prior_where_that_does_not_tell(
     bench.expect, estimate = lambda frame: Expectation(prior, True), bench.relocaliser.estimate
     landmarks = 0
 
-    def spy(image: np.ndarray, features: Any, prior: PosePrior | None) -> PoseEstimate:
+    def spy(image: np.ndarray, features: object, prior: PosePrior | None) -> PoseEstimate:
         priors.append(prior)
         return replace(estimate(image, features, prior), landmarks=landmarks)
 
