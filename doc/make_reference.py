@@ -43,7 +43,8 @@ GROUPS = {
     'Frames and TF': (
         'map_frame', 'camera_frame', 'base_frame', 'odom_frame', 'tf_mode', 'tf_timeout',
         'tf_publish_rate', 'tf_smoothing_time', 'transform_tolerance', 'planar',
-        'set_initial_pose', 'initial_pose', 'map_from_dataset_xyz',
+        'set_initial_pose', 'initial_pose', 'use_prior', 'prior_timeout',
+        'map_from_dataset_xyz',
         'map_from_dataset_quat_xyzw'),
     'Gate: which poses are withheld': (
         'max_sigma_m', 'max_sigma_deg', 'max_place_score', 'max_distance_m', 'max_jump_m',
@@ -80,6 +81,8 @@ MEANINGS = {  # of keys that the schema does not describe
     'square error', 'std': 'standard deviation of the error', 'min': 'smallest error',
     'nearest_train_image': 'errors of the pose of the training image that looks most alike',
     'nearest_train_position': 'errors of the training pose nearest to the truth',
+    'limit_m': 'the limit of the position\'s error, metres', 'limit_deg': 'that of the '
+    'rotation, degrees',
     'nees_mean': 'mean normalised estimation error squared', 'nees_median': 'its median',
     'p50': 'median', 'p75': '75th percentile', 'p90': '90th percentile',
     'p95': '95th percentile', 'p99': '99th percentile', 'pose': 'all six axes together',
