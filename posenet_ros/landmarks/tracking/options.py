@@ -1,0 +1,54 @@
+"""Settings of tracking, with the reasons for their defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from posenet_ros.landmarks.options import AbsolutePoseOptions
+
+
+def _pose_options() -> AbsolutePoseOptions:
+    """Return the settings of a tracked pose: its start is near, so that few steps suffice."""
+    return AbsolutePoseOptions(max_iterations=4, min_step=2e-5)
+
+
+@dataclass(frozen=True)
+class TrackingOptions:
+    """Settings of :class:`posenet_ros.landmarks.tracking.pose_tracker.PoseTracker`."""
+
+    # pixels: wider images are resized
+    width: int = 640
+    # views near the keyframe's pose, whose landmarks are followed
+    views: int = 10
+    # landmarks of a keyframe
+    landmarks: int = 150
+    # pixels: side of the cells over which they are spread
+    cell_px: int = 32
+    # pixels: side of the window of the optical flow
+    window_px: int = 11
+    # levels of the image pyramid above the image itself: the prediction is near
+    levels: int = 1
+    # and where that fails: the prediction is far off, as after images that were missed
+    more_levels: int = 4
+    # of the optical flow, each level: iterations, and the smallest step, pixels
+    iterations: int = 10
+    epsilon_px: float = 0.03
+    # pixels: followed back to the keyframe, a point has to come out where it began
+    max_round_trip_px: float = 0.7
+    # pixels: reprojection error of an inlier
+    max_error_px: float = 2.0
+    # a pose needs as many inliers, and this share of the landmarks that have to be in the image
+    min_inliers: int = 20
+    min_inlier_ratio: float = 0.35
+    # of the image's cells, 4 x 3 over the whole, that hold an inlier
+    min_cells: int = 4
+    # a new keyframe where fewer of the landmarks than this share agree
+    keyframe_inlier_ratio: float = 0.6
+    # or where the camera has turned by more, degrees
+    keyframe_angle_deg: float = 15.0
+    # or has moved by more than this part of the landmarks' median depth
+    keyframe_baseline: float = 0.15
+    absolute_pose: AbsolutePoseOptions = field(default_factory=_pose_options)
+
+
+DEFAULT_TRACKING = TrackingOptions()
