@@ -8,8 +8,8 @@ from posenet_ros.landmarks.options import AbsolutePoseOptions
 
 
 def _pose_options() -> AbsolutePoseOptions:
-    """Return the settings of a tracked pose: its start is near, so that few steps suffice."""
-    return AbsolutePoseOptions(max_iterations=4, min_step=2e-5)
+    """Return the settings of a tracked pose: a landmark is followed better than it is detected."""
+    return AbsolutePoseOptions(loss_scale=0.0005, max_iterations=0)
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class TrackingOptions:
     # views near the keyframe's pose, whose landmarks are followed
     views: int = 10
     # landmarks of a keyframe
-    landmarks: int = 150
+    landmarks: int = 200
     # pixels: side of the cells over which they are spread
     cell_px: int = 32
     # pixels: side of the window of the optical flow
@@ -48,6 +48,14 @@ class TrackingOptions:
     keyframe_angle_deg: float = 15.0
     # or has moved by more than this part of the landmarks' median depth
     keyframe_baseline: float = 0.15
+    # of Gauss-Newton with Cauchy weights: before what disagrees is left out, and after that
+    first_steps: int = 3
+    steps: int = 2
+    # what disagrees: residuals of so many times their median, but at least so many pixels. Things
+    # that move or hide a landmark are often nearer, and so pull more than they are many
+    max_residual: float = 4.0
+    min_residual_px: float = 0.6
+    # the loss of the last steps, and the covariance
     absolute_pose: AbsolutePoseOptions = field(default_factory=_pose_options)
 
 

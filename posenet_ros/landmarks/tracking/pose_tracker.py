@@ -19,6 +19,7 @@ from posenet_ros.geometry.lie import rotation_angle_rad
 from posenet_ros.geometry.matches import LandmarkMatches
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.landmark_map import LandmarkMap
+from posenet_ros.landmarks.pnp.matrix_pose import fit_pose, MatrixPose
 from posenet_ros.landmarks.pnp.pose_covariance import pose_covariance
 from posenet_ros.landmarks.pnp.pose_refinement import refine_pose
 from posenet_ros.landmarks.retrieval import ViewIndex
@@ -134,7 +135,7 @@ class PoseTracker:
         points = keyframe.points_m[visible[found]]
         matches = LandmarkMatches(points, rays, np.zeros(len(points), np.intp),
                                   np.zeros(len(points), np.bool_))
-        fitted = self._fit(keyframe, matches, predicted, options.max_error_px / camera.fx)
+        fitted = self._fit(keyframe, matches, predicted, 1 / camera.fx)
         if fitted is None:
             return None
         pose, covariance = fitted
@@ -142,18 +143,33 @@ class PoseTracker:
         return tracked if self._has_evidence(tracked, pixels[found], camera) else None
 
     def _fit(self, keyframe: Keyframe, matches: LandmarkMatches, predicted: Pose,
-             max_error: float) -> tuple[Pose, Floats] | None:
-        """Estimate the pose with its covariance, and mark the inliers."""
-        options = self._options.absolute_pose
-        count = len(matches)
-        if count < self._options.min_inliers:
+             pixel: float) -> tuple[Pose, Floats] | None:
+        """
+        Estimate the pose with its covariance, and mark the inliers.
+
+        :param pixel: in normalised image coordinates.
+        """
+        options = self._options
+        if len(matches) < options.min_inliers:
             return None
-        fit = refine_pose(matches.points_m, matches.points_normalized, predicted,
-                          np.arange(count), options)
+        points, rays = matches.points_m, matches.points_normalized
+        start = MatrixPose.of(predicted)
+        loss = max(options.absolute_pose.loss_scale,
+                   float(np.median(reprojection_errors(points, rays, start))))
+        near = fit_pose(points, rays, start, loss, options.first_steps)
+        errors = reprojection_errors(points, rays, near)
+        limit = max(options.max_residual * np.median(errors), options.min_residual_px * pixel)
+        matches.inlier[:] = errors < limit
+        kept = matches.inlier
+        near = fit_pose(points[kept], rays[kept], near, options.absolute_pose.loss_scale,
+                        options.steps)
+        if not np.isfinite(near.translation_m).all():
+            return None
+        rows = np.arange(int(kept.sum()))
+        fit = refine_pose(points[kept], rays[kept], near.to_pose(), rows, options.absolute_pose)
         if fit is None:
             return None
-        matches.inlier[:] = np.sum(np.square(fit.residuals), axis=1) < max_error ** 2
-        own = pose_covariance(fit, matches.points_normalized, np.arange(count), 1.0, options)
+        own = pose_covariance(fit, rays[kept], rows, 1.0, options.absolute_pose)
         return fit.pose, own + moved_covariance(keyframe, fit.pose)
 
     def _has_evidence(self, tracked: TrackedPose, pixels: Floats, camera: Camera) -> bool:
@@ -188,3 +204,10 @@ def moved_covariance(keyframe: Keyframe, pose: Pose) -> Floats:
     adjoint = np.eye(6)
     adjoint[:3, 3:] = np.cross(np.eye(3), lever).T
     return symmetrise(adjoint @ keyframe.covariance @ adjoint.T)
+
+
+def reprojection_errors(points_m: Floats, points_normalized: Floats, pose: MatrixPose) -> Floats:
+    """Return the reprojection errors (N,) of points, normalised image coordinates."""
+    inside = (points_m - pose.translation_m) @ pose.rotation
+    errors = inside[:, :2] / inside[:, 2:] - points_normalized
+    return np.asarray(np.sqrt(np.sum(np.square(errors), axis=1)))
