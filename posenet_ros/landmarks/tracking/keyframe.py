@@ -11,8 +11,11 @@ from posenet_ros.arrays import Floats
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.landmark_map import LandmarkMap
+from posenet_ros.landmarks.patches.patch_pose import refine_by_patches, spread_landmarks
 from posenet_ros.landmarks.retrieval import ViewIndex
 from posenet_ros.landmarks.tracking.options import TrackingOptions
+
+GreyImage = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,18 +29,19 @@ class Keyframe:
     :param points_m: (N, 3) landmarks, at their place in the map, metres.
     :param pixels: (N, 2) their projections, float32.
     :param median_depth_m: of the landmarks.
+    :param anchored: whether features or patches gave the pose; False for a tracked one.
     """
 
-    grey: NDArray[np.uint8]
+    grey: GreyImage
     map_from_camera: Pose
     covariance: Floats
     points_m: Floats
     pixels: NDArray[np.float32]
     median_depth_m: float
+    anchored: bool
 
 
-def tracking_image(grey: NDArray[np.uint8], camera: Camera,
-                   width: int) -> tuple[NDArray[np.uint8], Camera]:
+def resized(grey: GreyImage, camera: Camera, width: int) -> tuple[GreyImage, Camera]:
     """
     Resize an image that is wider than `width`.
 
@@ -52,26 +56,6 @@ def tracking_image(grey: NDArray[np.uint8], camera: Camera,
     return grey, camera if camera.size == size else camera.scaled(*size)
 
 
-def make_keyframe(landmark_map: LandmarkMap, index: ViewIndex, grey: NDArray[np.uint8],
-                  camera: Camera, pose: Pose, covariance: Floats,
-                  options: TrackingOptions) -> Keyframe:
-    """
-    Choose the landmarks that an image shows, by the views of the map near its pose.
-
-    :param grey: (H, W) of `camera`.
-    :param pose: map_from_camera.
-    """
-    near = landmark_map.landmarks_of(index.by_pose(pose, options.views))
-    points = landmark_map.points_m[near].astype(np.float64)
-    in_camera = (points - pose.translation_m) @ pose.rotation
-    pixels = camera.project(in_camera)
-    inside = np.flatnonzero(in_image(pixels, camera, options.window_px))
-    chosen = inside[spread(pixels[inside], landmark_map.track_lengths[near[inside]], options)]
-    depth = float(np.median(in_camera[chosen, 2])) if len(chosen) else 1.0
-    return Keyframe(grey, pose, covariance, points[chosen],
-                    pixels[chosen].astype(np.float32), depth)
-
-
 def in_image(pixels: Floats, camera: Camera, window_px: int) -> NDArray[np.bool_]:
     """Return which pixels (N, 2) have a whole window inside the image; NaN have none."""
     margin = window_px / 2
@@ -79,13 +63,45 @@ def in_image(pixels: Floats, camera: Camera, window_px: int) -> NDArray[np.bool_
     return np.asarray(inside.all(axis=1))
 
 
-def spread(pixels: Floats, track_lengths: NDArray[np.integer],
-           options: TrackingOptions) -> NDArray[np.intp]:
-    """Choose landmarks evenly over the image, of each cell those that most views see first."""
-    cells = (pixels // options.cell_px).astype(np.int64) @ (1 << 16, 1)
-    order = np.lexsort((-track_lengths, cells))
-    ordered = cells[order]
-    first = np.flatnonzero(np.diff(ordered, prepend=-1))
-    rank = np.arange(len(order)) - np.repeat(first, np.diff(np.append(first, len(order))))
-    best = np.lexsort((-track_lengths[order], rank))[:options.landmarks]
-    return np.asarray(order[best])
+class KeyframeMaker:
+    """
+    Make keyframes; it has no state, so that any thread may.
+
+    :param landmark_map: the landmarks.
+    :param index: of the views of that map.
+    """
+
+    def __init__(self, landmark_map: LandmarkMap, index: ViewIndex,
+                 options: TrackingOptions) -> None:
+        self._map, self._index, self._options = landmark_map, index, options
+
+    def make(self, grey: GreyImage, camera: Camera, pose: Pose, covariance: Floats, *,
+             anchored: bool) -> Keyframe:
+        """
+        Choose the landmarks that an image shows, by the views of the map near its pose.
+
+        Where the map has patches they say which landmarks are to be seen, behind nobody, and
+        give the pose anew, so that nothing adds up from one keyframe to the next.
+
+        :param grey: (H, W) of `camera`, at most as wide as the options say.
+        :param pose: map_from_camera, with its (6, 6) `covariance`.
+        :param anchored: as of :class:`Keyframe`.
+        """
+        options = self._options
+        near = self._map.landmarks_of(self._index.by_pose(pose, options.views))
+        if len(self._map.patches):
+            refined, shown = refine_by_patches(
+                self._map, near, pose, *resized(grey, camera, self._map.features.width))
+            if len(shown) >= options.min_shown:
+                near = shown.astype(np.int32)
+                if refined is not None:
+                    pose, covariance, anchored = (
+                        refined.map_from_camera, refined.covariance, True)
+        chosen = spread_landmarks(self._map, near, pose, camera, options.spread)
+        points = self._map.points_m[chosen].astype(np.float64)
+        in_camera = (points - pose.translation_m) @ pose.rotation
+        pixels = camera.project(in_camera)
+        inside = np.flatnonzero(in_image(pixels, camera, options.window_px))
+        depth = float(np.median(in_camera[inside, 2])) if len(inside) else 1.0
+        return Keyframe(grey, pose, covariance, points[inside],
+                        pixels[inside].astype(np.float32), depth, anchored)

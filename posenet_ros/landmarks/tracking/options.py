@@ -5,11 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from posenet_ros.landmarks.options import AbsolutePoseOptions
+from posenet_ros.landmarks.patches.options import PatchOptions
 
 
 def _pose_options() -> AbsolutePoseOptions:
     """Return the settings of a tracked pose: a landmark is followed better than it is detected."""
     return AbsolutePoseOptions(loss_scale=0.0005, max_iterations=0)
+
+
+def _spread() -> PatchOptions:
+    """Return the settings that spread the landmarks of a keyframe over its image."""
+    return PatchOptions(max_landmarks=200)
 
 
 @dataclass(frozen=True)
@@ -20,16 +26,19 @@ class TrackingOptions:
     width: int = 640
     # views near the keyframe's pose, whose landmarks are followed
     views: int = 10
-    # landmarks of a keyframe
-    landmarks: int = 200
-    # pixels: side of the cells over which they are spread
-    cell_px: int = 32
+    # landmarks of a keyframe, and the cells over which they are spread
+    spread: PatchOptions = field(default_factory=_spread)
+    # of them, that the map's patches have to show at the least to be chosen by these
+    min_shown: int = 80
     # pixels: side of the window of the optical flow
     window_px: int = 11
     # levels of the image pyramid above the image itself: the prediction is near
     levels: int = 1
     # and where that fails: the prediction is far off, as after images that were missed
     more_levels: int = 4
+    # pixels by which a landmark may be off its expected place: where the median is more, they are
+    # followed once more from the pose that was found
+    max_shift_px: float = 3.0
     # of the optical flow, each level: iterations, and the smallest step, pixels
     iterations: int = 10
     epsilon_px: float = 0.03
@@ -53,7 +62,7 @@ class TrackingOptions:
     steps: int = 2
     # what disagrees: residuals of so many times their median, but at least so many pixels. Things
     # that move or hide a landmark are often nearer, and so pull more than they are many
-    max_residual: float = 4.0
+    max_residual: float = 3.0
     min_residual_px: float = 0.6
     # the loss of the last steps, and the covariance
     absolute_pose: AbsolutePoseOptions = field(default_factory=_pose_options)

@@ -2,16 +2,15 @@
 Track a camera's pose: follow the landmarks of a keyframe, and solve for the pose.
 
 The landmarks keep their place in the map, so that a pose errs as the keyframe's does, and by what
-is followed badly; nothing adds up from image to image. Only where a keyframe's landmarks leave the
-view does the image that is tracked become the next one.
+is followed badly; nothing adds up from image to image. Where a keyframe's landmarks leave the view
+the image that is tracked becomes the next one, anchored by the map's patches where it has any.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.estimate import symmetrise
@@ -19,18 +18,18 @@ from posenet_ros.geometry.lie import rotation_angle_rad
 from posenet_ros.geometry.matches import LandmarkMatches
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.landmark_map import LandmarkMap
-from posenet_ros.landmarks.pnp.matrix_pose import fit_pose, MatrixPose
-from posenet_ros.landmarks.pnp.pose_covariance import pose_covariance
-from posenet_ros.landmarks.pnp.pose_refinement import refine_pose
+from posenet_ros.landmarks.pnp.matrix_pose import MatrixPose
 from posenet_ros.landmarks.retrieval import ViewIndex
 from posenet_ros.landmarks.tracking.keyframe import (
+    GreyImage,
     in_image,
     Keyframe,
-    make_keyframe,
-    tracking_image,
+    KeyframeMaker,
+    resized,
 )
 from posenet_ros.landmarks.tracking.optical_flow import follow
 from posenet_ros.landmarks.tracking.options import DEFAULT_TRACKING, TrackingOptions
+from posenet_ros.landmarks.tracking.robust_fit import fit_followed, reprojection_errors
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,14 +42,14 @@ class TrackedPose:
         and that of what was followed.
     :param matches: the landmarks that were looked for and found.
     :param expected: number of landmarks that have to be in the image.
-    :param since_localised: number of keyframes since one was localised; 0 for that itself.
+    :param tracked_keyframes: number of keyframes since one that features or patches anchored.
     """
 
     map_from_camera: Pose
     covariance: Floats
     matches: LandmarkMatches
     expected: int
-    since_localised: int = 0
+    tracked_keyframes: int = 0
 
     @property
     def inliers(self) -> int:
@@ -59,7 +58,7 @@ class TrackedPose:
 
     @property
     def inlier_ratio(self) -> float:
-        """Return the share of the expected landmarks that agree."""
+        """Return the part of the expected landmarks that agrees."""
         return self.inliers / max(self.expected, 1)
 
 
@@ -73,34 +72,37 @@ class PoseTracker:
 
     def __init__(self, landmark_map: LandmarkMap, index: ViewIndex,
                  options: TrackingOptions = DEFAULT_TRACKING) -> None:
-        self._map, self._index, self._options = landmark_map, index, options
+        self._options = options
+        self._maker = KeyframeMaker(landmark_map, index, options)
         self._keyframe: Keyframe | None = None
-        self._since_localised = 0
+        self._tracked_keyframes = 0
 
-    def start(self, pose: Pose, covariance: Floats, grey: NDArray[np.uint8],
-              camera: Camera) -> None:
+    def make_keyframe(self, pose: Pose, covariance: Floats, grey: GreyImage,
+                      camera: Camera) -> Keyframe:
         """
-        Begin anew at an image that was localised.
+        Make a keyframe of an image that was localised; in any thread.
 
         :param pose: map_from_camera of the image, and its (6, 6) `covariance`.
         :param grey: (H, W) uint8, of `camera` or resized.
         """
-        image, seen_by = tracking_image(grey, camera, self._options.width)
-        self._since_localised = 0
-        self._keyframe = make_keyframe(
-            self._map, self._index, image, seen_by, pose, covariance, self._options)
+        return self._maker.make(*resized(grey, camera, self._options.width), pose, covariance,
+                                anchored=True)
+
+    def start(self, keyframe: Keyframe) -> None:
+        """Track from a keyframe."""
+        self._tracked_keyframes = 0
+        self._keyframe = keyframe
 
     def stop(self) -> None:
         """Track nothing until the next start."""
         self._keyframe = None
 
     @property
-    def started(self) -> bool:
-        """Return whether there is a keyframe to track from."""
-        return self._keyframe is not None
+    def keyframe(self) -> Keyframe | None:
+        """Return what is tracked from; None before the start."""
+        return self._keyframe
 
-    def track(self, grey: NDArray[np.uint8], camera: Camera,
-              predicted: Pose) -> TrackedPose | None:
+    def track(self, grey: GreyImage, camera: Camera, predicted: Pose) -> TrackedPose | None:
         """
         Estimate the pose of the next image.
 
@@ -110,20 +112,29 @@ class PoseTracker:
         """
         if self._keyframe is None:
             return None
-        image, seen_by = tracking_image(grey, camera, self._options.width)
-        for levels in (self._options.levels, self._options.more_levels):
-            tracked = self._solve(self._keyframe, image, seen_by, predicted, levels)
-            if tracked is not None:
-                break
-        if tracked is not None and self._is_far(self._keyframe, tracked):
-            self._since_localised += 1
-            self._keyframe = make_keyframe(
-                self._map, self._index, image, seen_by, tracked.map_from_camera,
-                tracked.covariance, self._options)
-        return tracked
+        image, seen_by = resized(grey, camera, self._options.width)
+        tracked = self._follow(self._keyframe, image, seen_by, predicted)
+        if tracked is None or not self._is_far(self._keyframe, tracked):
+            return tracked
+        made = self._maker.make(image, seen_by, tracked.map_from_camera, tracked.covariance,
+                                anchored=False)
+        self._tracked_keyframes = 0 if made.anchored else self._tracked_keyframes + 1
+        self._keyframe = made
+        return replace(tracked, map_from_camera=made.map_from_camera, covariance=made.covariance)
 
-    def _solve(self, keyframe: Keyframe, image: NDArray[np.uint8], camera: Camera,
-               predicted: Pose, levels: int) -> TrackedPose | None:
+    def _follow(self, keyframe: Keyframe, image: GreyImage, camera: Camera,
+                predicted: Pose) -> TrackedPose | None:
+        """Follow the landmarks; where the prediction is far off, coarsely and then once more."""
+        options = self._options
+        tracked = self._solve(keyframe, image, camera, predicted, options.levels)
+        if tracked is not None and not self._is_far_off(predicted, tracked, camera):
+            return tracked
+        tracked = self._solve(keyframe, image, camera, predicted, options.more_levels)
+        return tracked and self._solve(
+            keyframe, image, camera, tracked.map_from_camera, options.levels)
+
+    def _solve(self, keyframe: Keyframe, image: GreyImage, camera: Camera, predicted: Pose,
+               levels: int) -> TrackedPose | None:
         """Follow the keyframe's landmarks and estimate the pose; None without evidence for it."""
         options = self._options
         expected = camera.project(
@@ -135,42 +146,13 @@ class PoseTracker:
         points = keyframe.points_m[visible[found]]
         matches = LandmarkMatches(points, rays, np.zeros(len(points), np.intp),
                                   np.zeros(len(points), np.bool_))
-        fitted = self._fit(keyframe, matches, predicted, 1 / camera.fx)
-        if fitted is None:
-            return None
-        pose, covariance = fitted
-        tracked = TrackedPose(pose, covariance, matches, len(visible), self._since_localised)
-        return tracked if self._has_evidence(tracked, pixels[found], camera) else None
-
-    def _fit(self, keyframe: Keyframe, matches: LandmarkMatches, predicted: Pose,
-             pixel: float) -> tuple[Pose, Floats] | None:
-        """
-        Estimate the pose with its covariance, and mark the inliers.
-
-        :param pixel: in normalised image coordinates.
-        """
-        options = self._options
-        if len(matches) < options.min_inliers:
-            return None
-        points, rays = matches.points_m, matches.points_normalized
-        start = MatrixPose.of(predicted)
-        loss = max(options.absolute_pose.loss_scale,
-                   float(np.median(reprojection_errors(points, rays, start))))
-        near = fit_pose(points, rays, start, loss, options.first_steps)
-        errors = reprojection_errors(points, rays, near)
-        limit = max(options.max_residual * np.median(errors), options.min_residual_px * pixel)
-        matches.inlier[:] = errors < limit
-        kept = matches.inlier
-        near = fit_pose(points[kept], rays[kept], near, options.absolute_pose.loss_scale,
-                        options.steps)
-        if not np.isfinite(near.translation_m).all():
-            return None
-        rows = np.arange(int(kept.sum()))
-        fit = refine_pose(points[kept], rays[kept], near.to_pose(), rows, options.absolute_pose)
+        fit = fit_followed(matches, predicted, 1 / camera.fx, options)
         if fit is None:
             return None
-        own = pose_covariance(fit, rays[kept], rows, 1.0, options.absolute_pose)
-        return fit.pose, own + moved_covariance(keyframe, fit.pose)
+        tracked = TrackedPose(
+            fit.pose, fit.covariance + moved_covariance(keyframe, fit.pose), matches, len(visible),
+            self._tracked_keyframes)
+        return tracked if self._has_evidence(tracked, pixels[found], camera) else None
 
     def _has_evidence(self, tracked: TrackedPose, pixels: Floats, camera: Camera) -> bool:
         """Return whether enough landmarks agree, all over the image."""
@@ -180,6 +162,11 @@ class PoseTracker:
             return False
         cells = (pixels[tracked.matches.inlier] / camera.size * (4, 3)).astype(int) @ (3, 1)
         return len(np.unique(cells)) >= options.min_cells
+
+    def _is_far_off(self, predicted: Pose, tracked: TrackedPose, camera: Camera) -> bool:
+        """Return whether a prediction was too far off for the landmarks to be followed well."""
+        errors = reprojection_errors(tracked.matches, MatrixPose.of(predicted))
+        return float(np.median(errors)) * camera.fx > self._options.max_shift_px
 
     def _is_far(self, keyframe: Keyframe, tracked: TrackedPose) -> bool:
         """Return whether the view has changed so much that a new keyframe is due."""
@@ -204,10 +191,3 @@ def moved_covariance(keyframe: Keyframe, pose: Pose) -> Floats:
     adjoint = np.eye(6)
     adjoint[:3, 3:] = np.cross(np.eye(3), lever).T
     return symmetrise(adjoint @ keyframe.covariance @ adjoint.T)
-
-
-def reprojection_errors(points_m: Floats, points_normalized: Floats, pose: MatrixPose) -> Floats:
-    """Return the reprojection errors (N,) of points, normalised image coordinates."""
-    inside = (points_m - pose.translation_m) @ pose.rotation
-    errors = inside[:, :2] / inside[:, 2:] - points_normalized
-    return np.asarray(np.sqrt(np.sum(np.square(errors), axis=1)))
