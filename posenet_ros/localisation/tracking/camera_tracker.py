@@ -18,6 +18,7 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.localisation import PosePrior
 from posenet_ros.landmarks.tracking.keyframe import GreyImage, Keyframe
 from posenet_ros.localisation.motion import TimedPose
+from posenet_ros.localisation.stamps import order_of, StampOrder
 from posenet_ros.localisation.tracking.map_tracker import MapTracker
 from posenet_ros.localisation.tracking.motion_model import MotionModel
 from posenet_ros.localisation.tracking.options import DEFAULT_SCHEDULE, ScheduleOptions
@@ -65,8 +66,8 @@ class CameraTracker:
         self._run += 1
         self._tracker.stop()
         self._motion.clear()
-        self._failures = 0
-        self._pending = False
+        self._failures = self._rejected = 0
+        self._pending_ns: int | None = None
         self._checked_ns = self._corrected_ns = self._confirmed_ns = 0
 
     def track(self, grey: GreyImage, camera: Camera, stamp_ns: int,
@@ -81,6 +82,8 @@ class CameraTracker:
         """
         last = self._motion.last
         if last is None:
+            return None
+        if order_of(stamp_ns, last.stamp_ns) is StampOrder.STALE:
             return None
         if self._is_over(last, stamp_ns, odom_from_camera):
             self.reset()
@@ -108,18 +111,24 @@ class CameraTracker:
         """
         if tracked is None:
             return LocalisationRequest(stamp_ns, odom_from_camera, None, None, self._run)
-        if self._pending:
+        options, pending_ns = self._options, self._pending_ns
+        if pending_ns is not None and stamp_ns - pending_ns < options.max_pending_s * 1e9:
             return None
-        options = self._options
         check = stamp_ns - self._checked_ns >= options.check_period_s * 1e9
         period_s = options.weak_period_s if self._is_weak() else options.correction_period_s
         if not check and stamp_ns - self._corrected_ns < period_s * 1e9:
             return None
-        self._pending, self._corrected_ns = True, stamp_ns
+        self._pending_ns = self._corrected_ns = stamp_ns
         if check:
             self._checked_ns = stamp_ns
         return LocalisationRequest(stamp_ns, odom_from_camera, tracked,
                                    None if check else self._prior(tracked), self._run)
+
+    def judged(self, *, accepted: bool) -> None:
+        """Take the gate's word on the last tracked pose: rejected ones in a row end it."""
+        self._rejected = 0 if accepted else self._rejected + 1
+        if self._rejected >= self._options.max_failures:
+            self.reset()
 
     def make_keyframe(self, estimate: PoseEstimate, grey: GreyImage, camera: Camera) -> Keyframe:
         """Make the keyframe of an image that was localised; needs no lock."""
@@ -150,7 +159,7 @@ class CameraTracker:
         """
         if request.run != self._run or request.tracked is None:
             return False
-        self._pending = False
+        self._pending_ns = None
         if estimate is None or not is_localised(estimate):
             unconfirmed_ns = request.stamp_ns - self._confirmed_ns
             if unconfirmed_ns > self._options.max_unconfirmed_s * 1e9:
@@ -172,7 +181,7 @@ class CameraTracker:
         self._tracker.start(keyframe)
 
     def _is_over(self, last: TimedPose, stamp_ns: int, odom_from_camera: Pose | None) -> bool:
-        """Return whether the last pose is too long ago to be tracked from, or comes after."""
+        """Return whether the last pose is too long ago to be tracked from, or time began anew."""
         bridged = last.odom_from_camera is not None and odom_from_camera is not None
         limit_s = self._options.max_bridged_s if bridged else self._options.max_gap_s
         return not 0 < stamp_ns - last.stamp_ns <= limit_s * 1e9

@@ -18,10 +18,12 @@ class ScheduleOptions:
     weak_period_s: float = 0.3
     weak_inlier_ratio: float = 0.5
     weak_keyframes: int = 3
+    # an answer that has not come within this time will not, so that the next may be due
+    max_pending_s: float = 3.0
     # without one that confirms it, tracking ends
     max_unconfirmed_s: float = 12.0
-    # images in a row that cannot be tracked, and longest time between two, without odometry,
-    # after which it ends
+    # images in a row that cannot be tracked, or are rejected, and longest time between two,
+    # without odometry, after which it ends
     max_failures: int = 3
     max_gap_s: float = 0.5
     # with odometry, which bridges

@@ -102,6 +102,8 @@ class SequentialTracking:
 
     def judged(self, *, accepted: bool) -> None:
         """Take the gate's word on the last image: an accepted one is tracked from."""
+        if self._started is None:
+            self._tracker.judged(accepted=accepted)
         if self._started is None or not accepted:
             return
         request, localised, grey = self._started
