@@ -23,6 +23,7 @@ from posenet_ros.evaluation.association import (
     PoseFiles,
     read_train_poses,
 )
+from posenet_ros.evaluation.metrics.pose_errors import ByUnit
 from posenet_ros.evaluation.online import record_node
 from posenet_ros.evaluation.options import gate_config
 from posenet_ros.evaluation.out_of_place import open_out_of_place
@@ -69,6 +70,11 @@ def make_image_describer(artifact: LoadedArtifact) -> tuple[Describe | None, str
     crop = artifact.preprocess.crop  # of a dense evaluation's images, which are whole
     return lambda images: np.asarray(extractor.predict_on_batch(
         np.stack([crop(image) for image in images]))), ''
+
+
+def false_pose_limits(options: argparse.Namespace) -> ByUnit[float]:
+    """Read the errors beyond which a pose is a false one from the command line's options."""
+    return ByUnit(options.false_pose, options.false_pose_deg)
 
 
 def topics_from_options(options: argparse.Namespace) -> Topics:
@@ -126,7 +132,7 @@ def evaluate(artifact: LoadedArtifact, source: Source, options: argparse.Namespa
     training = TrainingImages(
         artifact.train, options.train_images or options.data, artifact.camera)
     return Evaluation(
-        frames, artifact.train, model, source.data, out_of_place, options.false_pose,
+        frames, artifact.train, model, source.data, out_of_place, false_pose_limits(options),
         show_frames(worst_frames.frames, training, source.camera or artifact.camera))
 
 
@@ -201,7 +207,7 @@ def score_files(options: argparse.Namespace) -> Evaluation:
         worst_frames.add(frame, partial(read_image, image) if image.is_file() else None)
     training = TrainingImages(train, options.train.parent) if train else None
     return Evaluation(frames, train, {'name': options.poses.stem}, data,
-                      false_pose_m=options.false_pose,
+                      false_pose=false_pose_limits(options),
                       worst=show_frames(worst_frames.frames, training))
 
 
@@ -240,7 +246,7 @@ def score_published(options: argparse.Namespace) -> Evaluation:
         data['largest_difference_to_offline'] = max_differences(frames, offline.frames)
         model = describe_model(artifact)
     return replace(offline, frames=frames, model=model, data=data,
-                   false_pose_m=options.false_pose)
+                   false_pose=false_pose_limits(options))
 
 
 def run_model(options: argparse.Namespace) -> Evaluation:

@@ -13,6 +13,7 @@ from posenet_ros.utils.arguments import CommandParser
 from posenet_ros.utils.choices import (
     ASSOCIATION_KEYS,
     ENGINES,
+    FALSE_POSE_DEG,
     FALSE_POSE_M,
     GATE_LIMITS,
     MAX_IMAGES_OF_A_PLACE,
@@ -47,6 +48,8 @@ def parser() -> CommandParser:
     result.add_argument('--false-pose', type=float, default=FALSE_POSE_M, metavar='M',
                         help='count accepted poses that are further off than this, metres '
                         '(default %(default)s)')
+    result.add_argument('--false-pose-deg', type=float, default=FALSE_POSE_DEG, metavar='DEG',
+                        help='or turned by more than this, degrees (default %(default)s)')
     result.add_argument('--max-truth-gap', type=float, default=MAX_POSE_GAP_S, metavar='S',
                         help='the longest gap between two truths in which to interpolate, '
                         'seconds (default %(default)s)')

@@ -138,6 +138,7 @@ def judge_frame(query: QueryImage, result: QueryResult, gate: Gate,
         frame, estimate=estimate.map_from_camera, covariance=estimate.covariance,
         place_score=estimate.place_score, verdict=decision.verdict, reasons=decision.reasons,
         fault=fault.kind if fault else None, landmarks=estimate.landmarks,
+        ambiguous=estimate.ambiguous,
         latency_ms={**latency_ms, 'total': sum(latency_ms.values())})
 
 

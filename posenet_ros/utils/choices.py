@@ -15,5 +15,7 @@ GATE_LIMITS = ('max_distance_m', 'max_sigma_m', 'max_sigma_deg', 'max_jump_m', '
                'reject_blurred_images', 'max_identical_images', 'min_sharpness')
 SEVERITIES = range(1, 6)  # as ImageNet-C
 MAX_IMAGES_OF_A_PLACE = 1000  # evenly spread: more would not change the result
-FALSE_POSE_M = 5.0  # an accepted pose with a larger error is a false one
+FALSE_POSE_M = 1.0  # an accepted pose with a larger error is a false one
+FALSE_POSE_DEG = 10.0  # as one that is turned by more
+FAR_OFF_M = 5.0  # that an answer to a corrupted image is off by, to be counted
 MAX_POSE_GAP_S = 0.2  # between two poses, to interpolate
