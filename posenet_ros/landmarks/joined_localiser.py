@@ -114,6 +114,8 @@ class JoinedLocaliser:
         """Return the landmarks of each place that the image may show."""
         options = self._options.hypotheses
         views = self._index.by_features(image.query.features, exclude, options.views)
+        if not len(views) and len(self._map.views) <= options.views:  # needs no retrieval
+            views = np.setdiff1d(np.arange(len(self._map.views)), exclude)
         by_network = self._index.by_network_descriptor(descriptor, exclude)
         views = np.concatenate([views, by_network[~np.isin(by_network, views)]])
         places = [self._place(image, group) for group in self._geometry.groups(

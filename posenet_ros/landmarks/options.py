@@ -194,7 +194,7 @@ class DecisionOptions:
     # evidence that is enough near such a prior, whatever the inlier ratio
     min_evidence_near: float = 10.0
     # near: within so many sigmas, or within half the distance of another place
-    near_sigmas: float = 5.0
+    near_sigmas: float = 3.0
 
 
 @dataclass(frozen=True)
