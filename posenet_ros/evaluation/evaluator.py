@@ -100,8 +100,8 @@ def evaluate(artifact: LoadedArtifact, source: Source, options: argparse.Namespa
     """
     Run a model over a source, with a progress bar.
 
-    :param options: engine, precision, mc_samples, refine, dense, gate, out_of_place and
-        train_images of the command line.
+    :param options: engine, precision, mc_samples, refine, dense, tracking, gate, out_of_place
+        and train_images of the command line.
     :param final: as of :class:`WorstFrames`.
     :raises InputError: when the camera is not the model's, or no image has a truth.
     """
@@ -119,7 +119,7 @@ def evaluate(artifact: LoadedArtifact, source: Source, options: argparse.Namespa
     worst_frames = WorstFrames(final=final)
     results = run(source.queries, camera.camera, relocaliser,
                   Gate(limits, artifact.scene), artifact.train, worst_frames, describe,
-                  max(loaded.parallel, WORKERS), camera.warp_into)
+                  max(loaded.parallel, WORKERS), camera.warp_into, tracking=options.tracking)
     frames = list(progress(results, source.total, 'frame', 'evaluate'))
     check_not_empty(frames, source)
     out_of_place = run_out_of_place(
@@ -253,6 +253,9 @@ def run_model(options: argparse.Namespace) -> Evaluation:
     """Run the model over the bag or dataset."""
     if options.model is None:
         raise InputError('--bag and --data have to come with --model FOLDER. Received: none')
+    if options.tracking and options.data is not None:
+        raise InputError('--tracking has to come with --bag, whose images have stamps. '
+                         'Received: --data')
     artifact = load(options.model)
     with open_source(options) as source:
         return evaluate(artifact, source, options)

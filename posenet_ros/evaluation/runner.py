@@ -25,6 +25,8 @@ from posenet_ros.inference.train_index import TrainIndex
 from posenet_ros.localisation.gate import Gate
 from posenet_ros.localisation.pipeline import Decode, judge, localise, prepare, QueryResult
 from posenet_ros.localisation.relocaliser import Relocaliser
+from posenet_ros.localisation.tracking.camera_tracker import CameraTracker
+from posenet_ros.localisation.tracking.sequential import SequentialTracking
 from posenet_ros.utils.parallel import ordered_map, WORKERS
 
 Describe = Callable[[RgbImage], NDArray[np.floating]]  # (B, H, W, 3) RGB to (B, D) descriptors
@@ -108,6 +110,34 @@ def localise_query(
     return query, replace(result, frame=None)
 
 
+def localise_tracking(
+        relocaliser: Relocaliser, queries: Iterable[QueryImage], camera: Camera | None,
+        gate: Gate, warp_into: Camera | None = None) -> Iterator[JudgedResult]:
+    """
+    Localise the images of a source in their order, and track between localisations.
+
+    It is what the node does with `tracking`, but that localisations take no time.
+
+    :param camera: and `warp_into`: as of :func:`run`.
+    :raises InputError: when the model has no landmarks.
+    """
+    tracker = relocaliser.make_tracker()
+    if tracker is None:
+        raise InputError('--tracking has to come with a model that has landmarks, and with '
+                         '--refine. Received: no landmarks')
+    tracking = SequentialTracking(relocaliser, CameraTracker(tracker), perf_counter)
+    sequence, frozen = None, FrozenImageDetector()
+    for query in queries:
+        if query.sequence != sequence:
+            gate.reset()
+            tracking.reset()
+            sequence = query.sequence
+        result = replace(tracking.localise(decoder(query), camera, warp_into), frame=None)
+        frame = judge_frame(query, result, gate, frozen)
+        tracking.judged(accepted=frame.accepted)
+        yield frame, (query, result)
+
+
 def without_estimate(query: QueryImage) -> FrameResult:
     """Make a frame without an estimate."""
     return FrameResult(query.name, query.stamp_ns, query.truth, sequence=query.sequence,
@@ -184,7 +214,8 @@ def _with_nearest(
 def run(
         queries: Iterable[QueryImage], camera: Camera | None, relocaliser: Relocaliser, gate: Gate,
         train: TrainIndex, worst_frames: WorstFrames, describe: Describe | None = None,
-        workers: int = WORKERS, warp_into: Camera | None = None) -> Iterator[FrameResult]:
+        workers: int = WORKERS, warp_into: Camera | None = None, *,
+        tracking: bool = False) -> Iterator[FrameResult]:
     """
     Yield the result of each image, in order.
 
@@ -193,10 +224,20 @@ def run(
     :param describe: computes the descriptors of `train`; None leaves the nearest image out.
     :param workers: threads; the relocaliser is used by all of them at once.
     :param warp_into: as of :func:`posenet_ros.localisation.pipeline.localise`.
+    :param tracking: track the camera between localisations, in one thread.
     """
+    if tracking:
+        in_order = localise_tracking(relocaliser, queries, camera, gate, warp_into)
+        return _described(_collect_worst(in_order, worst_frames), train, describe)
     localised = ordered_map(
         lambda query: localise_query(relocaliser, query, camera, warp_into), queries, workers)
     judged = _collect_worst(judge_in_order(localised, gate), worst_frames)
+    return _described(judged, train, describe)
+
+
+def _described(judged: Iterator[tuple[FrameResult, RgbImage | None]], train: TrainIndex,
+               describe: Describe | None) -> Iterator[FrameResult]:
+    """Return the frames, with the most similar training image where that can be told."""
     if describe is None:
         return (frame for frame, _ in judged)
     return _with_nearest(judged, train, describe)

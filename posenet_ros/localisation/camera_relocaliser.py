@@ -27,6 +27,9 @@ from posenet_ros.localisation.gate import Decision, Gate, Verdict
 from posenet_ros.localisation.gate_config import GateConfig, NODE_DEFAULTS
 from posenet_ros.localisation.pipeline import judge, localise, QueryResult
 from posenet_ros.localisation.relocaliser import Relocaliser
+from posenet_ros.localisation.tracking.camera_tracker import CameraTracker
+from posenet_ros.localisation.tracking.map_tracker import MapTracker
+from posenet_ros.localisation.tracking.sequential import SequentialTracking
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,10 +102,14 @@ class CameraRelocaliser:
 
     :param relocaliser: of one camera.
     :param gate: judges its poses.
+    :param tracker: tracks the camera between localisations; None localises each image.
     """
 
-    def __init__(self, relocaliser: Relocaliser, gate: Gate) -> None:
+    def __init__(self, relocaliser: Relocaliser, gate: Gate,
+                 tracker: MapTracker | None = None) -> None:
         self._relocaliser, self._gate = relocaliser, gate
+        self._tracking = tracker and SequentialTracking(
+            relocaliser, CameraTracker(tracker), perf_counter)
         self._lock = Lock()
         self.reset()
 
@@ -115,6 +122,8 @@ class CameraRelocaliser:
         """Forget the past, as when another sequence begins: the next pose is no jump."""
         with self._lock:
             self._gate.reset()
+            if self._tracking:
+                self._tracking.reset()
             self._frozen = FrozenImageDetector()
             self._last_stamp_ns: int | None = None
 
@@ -126,7 +135,7 @@ class CameraRelocaliser:
         :param image: (H, W, 3) RGB, uint8; of any size with the aspect of the model's camera.
         :param camera: of this image; None means the model's, at the image's size.
         :param stamp_s: when the image was taken, seconds from any epoch; None means right after
-            the last one. Limits on jumps need it.
+            the last one. Limits on jumps need it, and tracking.
         :returns: its `pose` is None when the gate rejects it, as for an image that is dark.
         :raises InputError: when the image is no RGB of 8 bits, or of another size than its camera;
             when the camera is not the model's; when the stamp is earlier than the last one; when
@@ -136,13 +145,16 @@ class CameraRelocaliser:
         self._check_camera(camera)
         with self._lock:
             stamp_ns = self._stamp_ns(stamp_s)
-            result = localise(
-                self._relocaliser, lambda _: Frame(image, stamp_ns, ''), camera, perf_counter)
+            frame = Frame(image, stamp_ns, '')
+            result = (self._tracking.localise(lambda _: frame, camera) if self._tracking else
+                      localise(self._relocaliser, lambda _: frame, camera, perf_counter))
             _raise_error(result)
             self._last_stamp_ns = stamp_ns
             judgement = judge(result, self._gate, self._frozen, stamp_ns)
-        assert result.estimate  # or an error was raised
-        assert judgement
+            assert judgement  # or an error was raised
+            if self._tracking:
+                self._tracking.judged(accepted=judgement.decision.accepted)
+        assert result.estimate
         return Relocalisation(result.estimate, judgement.decision, judgement.fault)
 
     def _check_camera(self, camera: Camera | None) -> None:
@@ -156,6 +168,8 @@ class CameraRelocaliser:
     def _stamp_ns(self, stamp_s: float | None) -> int:
         """Return an image's stamp, nanoseconds."""
         config = self._gate.config
+        if stamp_s is None and self._tracking:
+            raise InputError('stamp_s has to be given with tracking. Received: None')
         if stamp_s is None and (config.max_jump_m or config.max_jump_deg):
             raise InputError('stamp_s has to be given with max_jump_m or max_jump_deg, for a jump '
                              'is measured from where the camera has moved to. Received: None')
@@ -200,13 +214,14 @@ def _raise_error(result: QueryResult) -> None:
 
 def make_camera_relocaliser(
         folder: Path | str, options: RelocaliserOptions, refine: bool | None = None,
-        gate: Mapping[str, float] | None = None) -> CameraRelocaliser:
+        gate: Mapping[str, float] | None = None, *, tracking: bool = False) -> CameraRelocaliser:
     """
     Load a model folder and make a relocaliser with the node's gate.
 
     :param options: of the relocaliser; `refine` takes the place of theirs.
     :param refine: None refines where the folder has landmarks.
     :param gate: limits of :class:`GateConfig` that differ from the node's defaults.
+    :param tracking: track the camera between localisations.
     :raises InputError: when the folder, an option or a limit is not usable.
     """
     if refine not in (None, False, True):
@@ -215,8 +230,12 @@ def make_camera_relocaliser(
     artifact = load(folder)
     refine = has_landmarks(artifact) if refine is None else refine
     loaded = make_relocaliser(artifact, replace(options, refine=refine))
+    tracker = loaded.relocaliser.make_tracker() if tracking else None
+    if tracking and tracker is None:
+        raise InputError('tracking has to come with a model folder that has landmarks, and with '
+                         'refine. Received: no landmarks')
     return CameraRelocaliser(loaded.relocaliser,
-                             Gate(config, artifact.scene, options.map_from_dataset))
+                             Gate(config, artifact.scene, options.map_from_dataset), tracker)
 
 
 def _gate_config(limits: Mapping[str, float]) -> GateConfig:
