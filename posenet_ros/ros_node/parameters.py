@@ -67,8 +67,8 @@ class Parameters:
     tracking: str = described_field(
         'auto', 'Track the camera between localisations: a pose for each image, in some 4 ms; a '
         'localisation corrects it once a second, and looks for other places every five. auto: '
-        'where poses are refined by landmarks; off: localise each image.',
-        choices=('auto', 'off'))
+        'where poses are refined by landmarks; false (or off): localise each.',
+        choices=('auto', 'false'))
     allow_unscaled: bool = described_field(
         False, 'Answer by a map without metric scale: all lengths are then in units of the map, '
         'not in metres. false: such a map is refused.')

@@ -90,7 +90,7 @@ def test_lost_tracking_is_noticed_and_found_again(peer: Peer, walked: Walked) ->
 
 
 def test_switched_off_every_image_is_localised(walked: Walked, tmp_path: Path) -> None:
-    command = node_command(model=walked[0], tracking='off')
+    command = node_command(model=walked[0], tracking='false')
     with connected(command, DOMAIN + 1, tmp_path / 'log.txt') as (_, peer):
         walk(peer, slow_walk(walked, 3), 10**12)
         assert counts(peer)['tracked'] == 0
