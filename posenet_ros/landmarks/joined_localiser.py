@@ -90,7 +90,7 @@ class JoinedLocaliser:
         places = self._places(image, guess, descriptor, exclude, prior)
         verified = self._verify(image, self._propose(image, places))
         decider = Decider(self.radius, self._options.decision, complete=self._complete,
-                          add_patches=patches and patches.with_cells)
+                          add_patches=patches.with_cells if patches else None)
         verdict = decider.decide(verified, prior)
         lap('decide')
         return self._localisation(image, verdict, verified)
