@@ -43,8 +43,10 @@ from posenet_ros.localisation.camera_info_policy import CameraInfoPolicy
 from posenet_ros.localisation.dense import CROPS
 from posenet_ros.localisation.factory import make_relocaliser, RelocaliserOptions
 from posenet_ros.localisation.gate import Gate
+from posenet_ros.localisation.gating.prior import DEFAULT_PRIORS
 from posenet_ros.localisation.query_camera import choose_query_camera, QueryCamera
 from posenet_ros.localisation.relocaliser import Relocaliser
+from posenet_ros.utils.choices import REPLAYS
 from posenet_ros.utils.parallel import WORKERS
 from posenet_ros.utils.progress import progress
 from posenet_ros.utils.quiet_stderr import import_keras
@@ -100,8 +102,8 @@ def evaluate(artifact: LoadedArtifact, source: Source, options: argparse.Namespa
     """
     Run a model over a source, with a progress bar.
 
-    :param options: engine, precision, mc_samples, refine, dense, tracking, gate, out_of_place
-        and train_images of the command line.
+    :param options: engine, precision, mc_samples, refine, dense, tracking, gate, replay,
+        out_of_place and train_images of the command line.
     :param final: as of :class:`WorstFrames`.
     :raises InputError: when the camera is not the model's, or no image has a truth.
     """
@@ -116,10 +118,14 @@ def evaluate(artifact: LoadedArtifact, source: Source, options: argparse.Namespa
     cv2.setNumThreads(1)  # the workers have the cores
     camera = camera_of_source(source, relocaliser, options.camera_info_policy, refine)
     describe, reason = make_image_describer(artifact)
+    in_order = options.tracking or options.replay == REPLAYS[1]
+    gate = Gate(limits, artifact.scene, priors=(
+        DEFAULT_PRIORS if in_order and artifact.scale.metric else None))
     worst_frames = WorstFrames(final=final)
     results = run(source.queries, camera.camera, relocaliser,
-                  Gate(limits, artifact.scene), artifact.train, worst_frames, describe,
-                  max(loaded.parallel, WORKERS), camera.warp_into, tracking=options.tracking)
+                  gate, artifact.train, worst_frames, describe,
+                  max(loaded.parallel, WORKERS), camera.warp_into, in_order=in_order,
+                  tracking=options.tracking)
     frames = list(progress(results, source.total, 'frame', 'evaluate'))
     check_not_empty(frames, source)
     out_of_place = run_out_of_place(

@@ -20,6 +20,7 @@ from posenet_ros.utils.choices import (
     MAX_POSE_GAP_S,
     POSE_FORMATS,
     PRECISIONS,
+    REPLAYS,
     SPLITS,
 )
 from posenet_ros.utils.settings.assignments import add_assignments, read_assignments
@@ -83,6 +84,9 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
     group.add_argument('--tracking', action='store_true',
                        help='track the camera between localisations, as the node does; the images '
                        'have to be those of a camera at its rate, in order')
+    group.add_argument('--replay', choices=REPLAYS, default=REPLAYS[0],
+                       help='images: each by itself; order: one after another, the last accepted '
+                       "pose as the next image's prior, as in the node (default %(default)s)")
     group.add_argument('--camera', metavar='FX[,FY,CX,CY[,MODEL][,K1,...]]',
                        help='camera of the images, pixels, in place of camera_info or '
                        'camera.json; MODEL: plumb_bob, rational_polynomial or equidistant '

@@ -23,7 +23,14 @@ from posenet_ros.imaging.decoding import Frame
 from posenet_ros.imaging.quality import FrozenImageDetector
 from posenet_ros.inference.train_index import TrainIndex
 from posenet_ros.localisation.gate import Gate
-from posenet_ros.localisation.pipeline import Decode, judge, localise, prepare, QueryResult
+from posenet_ros.localisation.pipeline import (
+    Decode,
+    infer,
+    judge,
+    localise,
+    prepare,
+    QueryResult,
+)
 from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.localisation.tracking.camera_tracker import CameraTracker
 from posenet_ros.localisation.tracking.sequential import SequentialTracking
@@ -96,9 +103,10 @@ def decoder(query: QueryImage) -> Decode:
 
 
 def prepare_query(
-        relocaliser: Relocaliser, query: QueryImage, camera: Camera | None) -> Localised:
+        relocaliser: Relocaliser, query: QueryImage, camera: Camera | None,
+        warp_into: Camera | None = None) -> Localised:
     """Decode an image and make the network's input; the full image is not kept."""
-    prepared = prepare(relocaliser, decoder(query), camera, perf_counter)
+    prepared = prepare(relocaliser, decoder(query), camera, perf_counter, warp_into)
     return query, replace(prepared, frame=None)
 
 
@@ -132,10 +140,27 @@ def localise_tracking(
             gate.reset()
             tracking.reset()
             sequence = query.sequence
-        result = replace(tracking.localise(decoder(query), camera, warp_into), frame=None)
+        result = replace(tracking.localise(
+            decoder(query), camera, warp_into,
+            expect=partial(gate.history.expect, query.stamp_ns)), frame=None)
         frame = judge_frame(query, result, gate, frozen)
         tracking.judged(accepted=frame.accepted)
         yield frame, (query, result)
+def replay(prepared: Iterable[Localised], relocaliser: Relocaliser,
+           gate: Gate) -> Iterator[Localised]:
+    """
+    Localise prepared images one after another, each by what the gate knows by then.
+
+    :param gate: has to judge each before the next is asked for.
+    """
+    sequence = None
+    for query, result in prepared:
+        if query.sequence != sequence:
+            gate.reset()
+            sequence = query.sequence
+        expected = gate.history.expect(query.stamp_ns)
+        yield query, infer(relocaliser, result, perf_counter, expected.prior,
+                           check=expected.check)
 
 
 def without_estimate(query: QueryImage) -> FrameResult:
@@ -215,7 +240,7 @@ def run(
         queries: Iterable[QueryImage], camera: Camera | None, relocaliser: Relocaliser, gate: Gate,
         train: TrainIndex, worst_frames: WorstFrames, describe: Describe | None = None,
         workers: int = WORKERS, warp_into: Camera | None = None, *,
-        tracking: bool = False) -> Iterator[FrameResult]:
+        in_order: bool = False, tracking: bool = False) -> Iterator[FrameResult]:
     """
     Yield the result of each image, in order.
 
@@ -224,13 +249,17 @@ def run(
     :param describe: computes the descriptors of `train`; None leaves the nearest image out.
     :param workers: threads; the relocaliser is used by all of them at once.
     :param warp_into: as of :func:`posenet_ros.localisation.pipeline.localise`.
-    :param tracking: track the camera between localisations, in one thread.
+    :param in_order: localise one image after another, each by what the gate knows of it.
+    :param tracking: the same, and track the camera between localisations.
     """
     if tracking:
-        in_order = localise_tracking(relocaliser, queries, camera, gate, warp_into)
-        return _described(_collect_worst(in_order, worst_frames), train, describe)
-    localised = ordered_map(
-        lambda query: localise_query(relocaliser, query, camera, warp_into), queries, workers)
+        tracked = localise_tracking(relocaliser, queries, camera, gate, warp_into)
+        return _described(_collect_worst(tracked, worst_frames), train, describe)
+    step = prepare_query if in_order else localise_query
+    localised: Iterable[Localised] = ordered_map(
+        lambda query: step(relocaliser, query, camera, warp_into), queries, workers)
+    if in_order:
+        localised = replay(localised, relocaliser, gate)
     judged = _collect_worst(judge_in_order(localised, gate), worst_frames)
     return _described(judged, train, describe)
 

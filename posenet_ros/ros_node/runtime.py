@@ -53,7 +53,8 @@ class Runtime:
         diagnostics.facts = _facts(artifact, loaded, values, model.place)
         node.get_logger().info(
             map_line(diagnostics.facts, len(model.place.views), model.refined))
-        gate = Gate(values.gate_config(), artifact.scene, values.map_from_dataset())
+        gate = Gate(values.gate_config(), artifact.scene, values.map_from_dataset(),
+                    values.prior_options(metric=artifact.scale.metric))
         with ExitStack() as stack:  # what is made later is freed earlier
             publishers = Publishers(node, stack, values, model.place, self._on_pose)
             tf = TfBroadcaster(

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import Frame
 from posenet_ros.landmarks.tracking.keyframe import GreyImage, Keyframe
+from posenet_ros.localisation.gating.prior import Expectation
 from posenet_ros.localisation.pipeline import (
     detect_features,
     infer,
@@ -58,6 +59,7 @@ class TrackingThreads(InferenceThread):
 
     def __init__(self, node: Node, stack: ExitStack, relocaliser: Relocaliser,
                  lock: AbstractContextManager[Any], diagnostics: Diagnostics,
+                 expect: Callable[[Frame], Expectation],
                  on_result: Callable[[QueryResult, float], bool],
                  on_failure: Callable[[Exception, int], None], tracker: MapTracker,
                  odometry: Callable[[Frame], Pose | None]) -> None:
@@ -65,7 +67,8 @@ class TrackingThreads(InferenceThread):
         self._odometry = odometry
         self._localiser = Worker(self._localise_due, 'localisation')
         stack.callback(lambda: self._localiser.stop(STOP_TIMEOUT_S))
-        super().__init__(node, stack, relocaliser, lock, diagnostics, on_result, on_failure)
+        super().__init__(
+            node, stack, relocaliser, lock, diagnostics, expect, on_result, on_failure)
 
     def discard_pending(self) -> None:
         """Discard the images that wait and those that are worked at; track nothing."""
@@ -116,14 +119,14 @@ class TrackingThreads(InferenceThread):
     def _localise_due(self, due: DueImage) -> None:
         """Localise an image in the second thread."""
         try:
-            result = infer(self._relocaliser, detect_features(
-                self._relocaliser, due.prepared, time.monotonic), time.monotonic,
-                due.request.prior)
+            image = detect_features(self._relocaliser, due.prepared, time.monotonic)
             self._diagnostics.count('localised')
             if due.request.tracked is None:
-                self._start(due, result)
+                self._start(due, self._infer(due.query.generation, image))
             else:
-                self._correct(due, result)
+                expected = due.request.expected
+                self._correct(due, infer(self._relocaliser, image, time.monotonic,
+                                         expected.prior, check=expected.check))
         except Exception as error:  # or this thread would end, and nobody would know
             with self._lock:
                 self._fail(due.query.generation, error)
@@ -167,6 +170,8 @@ def start_inference(
     diagnostics.facts['tracking'] = 'on' if tracker else 'off'
     if tracker is None:
         return InferenceThread(
-            node, stack, relocaliser, lock, diagnostics, results.handle, on_failure)
-    return TrackingThreads(node, stack, relocaliser, lock, diagnostics, results.handle, on_failure,
-                           tracker, results.odom_from_camera)
+            node, stack, relocaliser, lock, diagnostics, results.expect, results.handle,
+            on_failure)
+    return TrackingThreads(
+        node, stack, relocaliser, lock, diagnostics, results.expect, results.handle, on_failure,
+        tracker, results.odom_from_camera)

@@ -6,6 +6,7 @@ PRESETS = ('best', 'demo', 'posenet', 'smoke')
 SPLITS = ('train', 'test')
 MAP_EXPORTS = ('colmap', 'colmap-text', 'nerfstudio', 'ply', 'poses')
 BAG_STORAGES = ('mcap', 'sqlite3')
+REPLAYS = ('images', 'order')
 POSE_FORMATS = ('cambridge', 'tum', 'kitti')
 ASSOCIATION_KEYS = ('name', 'stamp', 'row')
 CORRUPTIONS = ('gaussian_noise', 'shot_noise', 'defocus_blur', 'motion_blur', 'fog', 'rain',

@@ -17,6 +17,7 @@ from posenet_ros.geometry.lie import rotation_angle_rad
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.localisation import PosePrior
 from posenet_ros.landmarks.tracking.keyframe import GreyImage, Keyframe
+from posenet_ros.localisation.gating.prior import Expectation, NOTHING
 from posenet_ros.localisation.motion import TimedPose
 from posenet_ros.localisation.stamps import order_of, StampOrder
 from posenet_ros.localisation.tracking.map_tracker import MapTracker
@@ -32,14 +33,14 @@ class LocalisationRequest:
     :param stamp_ns: of the image to localise.
     :param odom_from_camera: the camera's pose by odometry at that time, if available.
     :param tracked: what tracking says of it; None where it is not tracked.
-    :param prior: what is known of its pose; None: nothing, so that rivals are found.
+    :param expected: what tracking says of its pose, where it is tracked.
     :param run: counts the starts and ends of tracking: of another run an answer is void.
     """
 
     stamp_ns: int
     odom_from_camera: Pose | None
     tracked: PoseEstimate | None
-    prior: PosePrior | None
+    expected: Expectation
     run: int
 
 
@@ -102,7 +103,7 @@ class CameraTracker:
     def request(self, stamp_ns: int, tracked: PoseEstimate | None,
                 odom_from_camera: Pose | None = None) -> LocalisationRequest | None:
         """
-        Say whether an image has to be localised, and with which prior.
+        Say whether an image has to be localised, and by what is known of it.
 
         An image that is not tracked has to be; of the others one at a time, until it is answered.
 
@@ -110,7 +111,7 @@ class CameraTracker:
         :returns: None where it need not.
         """
         if tracked is None:
-            return LocalisationRequest(stamp_ns, odom_from_camera, None, None, self._run)
+            return LocalisationRequest(stamp_ns, odom_from_camera, None, NOTHING, self._run)
         options, pending_ns = self._options, self._pending_ns
         if pending_ns is not None and stamp_ns - pending_ns < options.max_pending_s * 1e9:
             return None
@@ -122,7 +123,7 @@ class CameraTracker:
         if check:
             self._checked_ns = stamp_ns
         return LocalisationRequest(stamp_ns, odom_from_camera, tracked,
-                                   None if check else self._prior(tracked), self._run)
+                                   Expectation(self._prior(tracked), check), self._run)
 
     def judged(self, *, accepted: bool) -> None:
         """Take the gate's word on the last tracked pose: rejected ones in a row end it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import cv2
@@ -9,8 +10,8 @@ import numpy as np
 from posenet_ros.arrays import RgbImage
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.landmarks.localisation import PosePrior
 from posenet_ros.landmarks.tracking.keyframe import GreyImage
+from posenet_ros.localisation.gating.prior import Expectation, NOTHING
 from posenet_ros.localisation.pipeline import (
     Clock,
     Decode,
@@ -71,12 +72,12 @@ class SequentialTracking:
 
     def localise(self, decode: Decode, camera: Camera | None, warp_into: Camera | None = None,
                  odom_from_camera: Pose | None = None,
-                 prior: PosePrior | None = None) -> QueryResult:
+                 expect: Callable[[], Expectation] = lambda: NOTHING) -> QueryResult:
         """
         Track an image, else localise it.
 
         :param decode: and `camera`, `warp_into`: as of the pipeline's `localise`.
-        :param prior: what is known of the pose of an image that is not tracked.
+        :param expect: called for an image that is not tracked: what is known of its pose.
         :raises ImageFileError: when the image is a file that is missing or damaged.
         """
         self._started = None
@@ -92,8 +93,10 @@ class SequentialTracking:
         if request is None:
             return tracked
         self.localisations += 1
-        localised = infer(self._relocaliser, detect_features(
-            self._relocaliser, prepared, self._clock), self._clock, request.prior or prior)
+        expected = expect() if request.tracked is None else request.expected
+        localised = infer(
+            self._relocaliser, detect_features(self._relocaliser, prepared, self._clock),
+            self._clock, expected.prior, check=expected.check)
         if request.tracked is None:
             self._started = request, localised, grey
             return localised

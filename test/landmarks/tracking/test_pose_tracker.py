@@ -7,6 +7,7 @@ from dataclasses import replace
 import cv2
 from landmarks.tracking.wall import CAMERA, DISTORTED, draw, pose_at, texture, wall_map
 import numpy as np
+from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.lie import interpolate, pose_difference, so3_exp
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.retrieval import ViewIndex
@@ -20,14 +21,16 @@ COVARIANCE = np.diag([1e-6] * 3 + [1e-8] * 3)
 WALK = [pose_at(0.03 * i, 0.01 * i, 0.005 * i, 0.5 * i, 0.2 * i) for i in range(12)]
 
 
-def started(camera=CAMERA, at: Pose = WALK[0], **settings) -> PoseTracker:
+def started(camera: Camera = CAMERA, **settings: float) -> PoseTracker:
     """Return a tracker that was started at a pose without error."""
     tracker = PoseTracker(MAP, ViewIndex(MAP), replace(TrackingOptions(), **settings))
-    tracker.start(tracker.make_keyframe(at, COVARIANCE, draw(WALL, at, camera), camera))
+    tracker.start(tracker.make_keyframe(
+        WALK[0], COVARIANCE, draw(WALL, WALK[0], camera), camera))
     return tracker
 
 
-def followed(tracker: PoseTracker, walk: list[Pose], camera=CAMERA) -> list[TrackedPose | None]:
+def followed(tracker: PoseTracker, walk: list[Pose],
+             camera: Camera = CAMERA) -> list[TrackedPose | None]:
     """Track along a walk at constant velocity."""
     last, results = [walk[0]], []
     for pose in walk[1:]:
@@ -45,7 +48,7 @@ def errors(results: list[TrackedPose | None], walk: list[Pose]) -> np.ndarray:
 
 
 @pytest.mark.parametrize('camera', [CAMERA, DISTORTED])
-def test_a_walk_is_tracked_exactly(camera) -> None:
+def test_a_walk_is_tracked_exactly(camera: Camera) -> None:
     walk = WALK[:6]
     found = errors(followed(started(camera), walk, camera), walk)
     assert np.abs(found[:, :3]).max() < 0.004  # at 5 m: a fifth of a pixel
@@ -121,7 +124,7 @@ def test_inliers_in_a_corner_are_no_evidence() -> None:
 
 
 @pytest.mark.parametrize('setting', [{'min_inliers': 150}, {'min_inlier_ratio': 0.6}])
-def test_half_an_image_is_enough_only_if_the_settings_say_so(setting: dict) -> None:
+def test_half_an_image_is_enough_only_if_the_settings_say_so(setting: dict[str, float]) -> None:
     image = draw(WALL, WALK[1])
     image[:, 160:] = 0
     assert started(min_cells=3).track(image, CAMERA, WALK[1])
@@ -138,7 +141,7 @@ def test_a_tracker_without_a_keyframe_tracks_nothing() -> None:
 def test_the_covariance_is_of_the_errors() -> None:
     rng, results = np.random.default_rng(0), []
     tracker = started()
-    for _ in range(40):
+    for _ in range(20):
         image = draw(WALL, WALK[2]).astype(np.float64) + rng.normal(0, 12, (240, 320))
         tracked = tracker.track(np.clip(image, 0, 255).astype(np.uint8), CAMERA, WALK[2])
         own = tracked.covariance - moved_covariance(tracker.keyframe, tracked.map_from_camera)

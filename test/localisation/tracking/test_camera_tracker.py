@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from landmarks.tracking.wall import CAMERA, draw, pose_at, texture, wall_map
@@ -24,29 +25,30 @@ import pytest
 
 WALL, MAP = texture(), wall_map()
 MS = 1_000_000
+START = pose_at(0)
 COVARIANCE = np.diag([1e-4] * 3 + [1e-6] * 3)
 STILL = draw(WALL, pose_at(0))
 MAP_FROM_DATASET = Pose(np.array([100.0, 0, 0]), np.array([0, 0, 0.6, 0.8]))
 
 
-def estimate(pose: Pose, landmarks: int = 50, **fields) -> PoseEstimate:
+def estimate(pose: Pose, landmarks: int = 50, **fields: object) -> PoseEstimate:
     return PoseEstimate(pose, COVARIANCE, 0.0, landmarks, **fields)
 
 
-def tracker_of(map_from_dataset: Pose | None = None, **settings) -> CameraTracker:
+def tracker_of(map_from_dataset: Pose | None = None, **settings: float) -> CameraTracker:
     return CameraTracker(
         MapTracker(PoseTracker(MAP, ViewIndex(MAP)), map_from_dataset or Pose(), (2.0,) * 6),
         replace(ScheduleOptions(), **settings))
 
 
-def start(tracker: CameraTracker, pose: Pose = pose_at(0), stamp_ns: int = 0,
+def start(tracker: CameraTracker, pose: Pose = START, stamp_ns: int = 0,
           odom: Pose | None = None, image: np.ndarray = STILL) -> None:
     request = tracker.request(stamp_ns, None, odom)
     assert request
     tracker.start(request, tracker.make_keyframe(estimate(pose), image, CAMERA))
 
 
-def still(tracker: CameraTracker, stamps_ms) -> dict[int, LocalisationRequest]:
+def still(tracker: CameraTracker, stamps_ms: Iterable[int]) -> dict[int, LocalisationRequest]:
     """Track a camera that stands; return the requests of the images that had one."""
     found = {}
     for stamp in stamps_ms:
@@ -62,10 +64,10 @@ def test_without_a_start_every_image_has_to_be_localised() -> None:
     assert tracker.track(STILL, CAMERA, 0) is None
     assert not tracker.tracking
     request = tracker.request(5, None)
-    assert (request.stamp_ns, request.tracked, request.prior) == (5, None, None)
+    assert (request.stamp_ns, request.tracked, request.expected.prior) == (5, None, None)
 
 
-def test_a_tracked_camera_is_localised_once_a_second_and_without_prior_every_five() -> None:
+def test_a_tracked_camera_is_localised_once_a_second_and_by_nothing_known_every_five() -> None:
     tracker, found = tracker_of(), {}
     start(tracker)
     for stamp in range(100, 11_001, 100):
@@ -75,10 +77,11 @@ def test_a_tracked_camera_is_localised_once_a_second_and_without_prior_every_fiv
             assert tracker.confirms(found[stamp], pose)
             tracker.correct(found[stamp], tracker.make_keyframe(pose, STILL, CAMERA))
     assert sorted(found) == list(range(1000, 11_001, 1000))
-    assert [stamp for stamp, one in found.items() if one.prior is None] == [5000, 10_000]
-    assert found[1000].prior.source == 'tracking'
-    assert found[1000].prior.sigma_m >= 0.01 * 5.0
-    assert found[1000].prior.sigma_rad >= np.radians(0.5)
+    assert [stamp for stamp, one in found.items() if one.expected.check] == [5000, 10_000]
+    prior = found[1000].expected.prior
+    assert prior.source == 'tracking'
+    assert prior.sigma_m >= 0.01 * 5.0
+    assert prior.sigma_rad >= np.radians(0.5)
 
 
 def test_one_request_is_answered_before_the_next_unless_it_is_lost() -> None:
@@ -102,7 +105,8 @@ def test_falling_evidence_asks_sooner() -> None:
 @pytest.mark.parametrize('answer', [
     None, estimate(pose_at(0), landmarks=0), estimate(pose_at(0), not_localised='a wall'),
     estimate(pose_at(0), ambiguous=(pose_at(0), pose_at(3)))])
-def test_an_answer_that_says_nothing_ends_tracking_only_after_some_time(answer) -> None:
+def test_an_answer_that_says_nothing_ends_tracking_only_after_some_time(
+        answer: PoseEstimate | None) -> None:
     tracker = tracker_of(max_unconfirmed_s=2.5)
     start(tracker)
     for stamp, tracking in ((1000, True), (2000, True), (3000, False)):
