@@ -33,7 +33,7 @@ from posenet_ros.landmarks.tracking.robust_fit import fit_followed, reprojection
 
 
 @dataclass(frozen=True, eq=False)
-class TrackedPose:
+class TrackingResult:
     """
     The pose of an image by the landmarks of a keyframe.
 
@@ -102,7 +102,7 @@ class PoseTracker:
         """Return what is tracked from; None before the start."""
         return self._keyframe
 
-    def track(self, grey: GreyImage, camera: Camera, predicted: Pose) -> TrackedPose | None:
+    def track(self, grey: GreyImage, camera: Camera, predicted: Pose) -> TrackingResult | None:
         """
         Estimate the pose of the next image.
 
@@ -123,7 +123,7 @@ class PoseTracker:
         return replace(tracked, map_from_camera=made.map_from_camera, covariance=made.covariance)
 
     def _follow(self, keyframe: Keyframe, image: GreyImage, camera: Camera,
-                predicted: Pose) -> TrackedPose | None:
+                predicted: Pose) -> TrackingResult | None:
         """Follow the landmarks; where the prediction is far off, coarsely and then once more."""
         options = self._options
         tracked = self._solve(keyframe, image, camera, predicted, options.levels)
@@ -134,7 +134,7 @@ class PoseTracker:
             keyframe, image, camera, tracked.map_from_camera, options.levels)
 
     def _solve(self, keyframe: Keyframe, image: GreyImage, camera: Camera, predicted: Pose,
-               levels: int) -> TrackedPose | None:
+               levels: int) -> TrackingResult | None:
         """Follow the keyframe's landmarks and estimate the pose; None without evidence for it."""
         options = self._options
         expected = camera.project(
@@ -149,12 +149,12 @@ class PoseTracker:
         fit = fit_followed(matches, predicted, 1 / camera.fx, options)
         if fit is None:
             return None
-        tracked = TrackedPose(
+        tracked = TrackingResult(
             fit.pose, fit.covariance + moved_covariance(keyframe, fit.pose), matches, len(visible),
             self._tracked_keyframes)
         return tracked if self._has_evidence(tracked, pixels[found], camera) else None
 
-    def _has_evidence(self, tracked: TrackedPose, pixels: Floats, camera: Camera) -> bool:
+    def _has_evidence(self, tracked: TrackingResult, pixels: Floats, camera: Camera) -> bool:
         """Return whether enough landmarks agree, all over the image."""
         options = self._options
         if (tracked.inliers < options.min_inliers
@@ -163,12 +163,12 @@ class PoseTracker:
         cells = (pixels[tracked.matches.inlier] / camera.size * (4, 3)).astype(int) @ (3, 1)
         return len(np.unique(cells)) >= options.min_cells
 
-    def _is_far_off(self, predicted: Pose, tracked: TrackedPose, camera: Camera) -> bool:
+    def _is_far_off(self, predicted: Pose, tracked: TrackingResult, camera: Camera) -> bool:
         """Return whether a prediction was too far off for the landmarks to be followed well."""
         errors = reprojection_errors(tracked.matches, MatrixPose.of(predicted))
         return float(np.median(errors)) * camera.fx > self._options.max_shift_px
 
-    def _is_far(self, keyframe: Keyframe, tracked: TrackedPose) -> bool:
+    def _is_far(self, keyframe: Keyframe, tracked: TrackingResult) -> bool:
         """Return whether the view has changed so much that a new keyframe is due."""
         options, pose = self._options, tracked.map_from_camera
         angle = rotation_angle_rad(pose.quat_xyzw, keyframe.map_from_camera.quat_xyzw)

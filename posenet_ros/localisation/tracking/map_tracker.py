@@ -9,7 +9,7 @@ from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.estimate import PoseEstimate, rotate_covariance
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.tracking.keyframe import GreyImage, Keyframe
-from posenet_ros.landmarks.tracking.pose_tracker import PoseTracker, TrackedPose
+from posenet_ros.landmarks.tracking.pose_tracker import PoseTracker, TrackingResult
 from posenet_ros.uncertainty.covariance import scale_covariance
 
 
@@ -27,7 +27,7 @@ class MapTracker:
         self._tracker, self._map_from_dataset = tracker, map_from_dataset
         self._dataset_from_map = map_from_dataset.inverse()
         self._scale = np.array(scale, np.float64)
-        self.last: TrackedPose | None = None
+        self.last: TrackingResult | None = None
 
     @property
     def depth_m(self) -> float:

@@ -13,7 +13,7 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.retrieval import ViewIndex
 from posenet_ros.landmarks.tracking.keyframe import KeyframeMaker
 from posenet_ros.landmarks.tracking.options import TrackingOptions
-from posenet_ros.landmarks.tracking.pose_tracker import moved_covariance, PoseTracker, TrackedPose
+from posenet_ros.landmarks.tracking.pose_tracker import moved_covariance, PoseTracker, TrackingResult
 import pytest
 
 WALL, MAP = texture(), wall_map()
@@ -30,7 +30,7 @@ def started(camera: Camera = CAMERA, **settings: float) -> PoseTracker:
 
 
 def followed(tracker: PoseTracker, walk: list[Pose],
-             camera: Camera = CAMERA) -> list[TrackedPose | None]:
+             camera: Camera = CAMERA) -> list[TrackingResult | None]:
     """Track along a walk at constant velocity."""
     last, results = [walk[0]], []
     for pose in walk[1:]:
@@ -41,7 +41,7 @@ def followed(tracker: PoseTracker, walk: list[Pose],
     return results
 
 
-def errors(results: list[TrackedPose | None], walk: list[Pose]) -> np.ndarray:
+def errors(results: list[TrackingResult | None], walk: list[Pose]) -> np.ndarray:
     """Return the errors (N, 6) of tracked poses: metres, radians."""
     return np.array([pose_difference(result.map_from_camera, pose)
                      for result, pose in zip(results, walk[1:], strict=True)])
