@@ -75,6 +75,11 @@ class KeyframeMaker:
                  options: TrackingOptions) -> None:
         self._map, self._index, self._options = landmark_map, index, options
 
+    @property
+    def anchors(self) -> bool:
+        """Whether the map has patches, which anchor a keyframe."""
+        return bool(len(self._map.patches))
+
     def make(self, grey: GreyImage, camera: Camera, pose: Pose, covariance: Floats, *,
              anchored: bool) -> Keyframe:
         """
@@ -89,9 +94,10 @@ class KeyframeMaker:
         """
         options = self._options
         near = self._map.landmarks_of(self._index.by_pose(pose, options.views))
-        if len(self._map.patches):
+        if self.anchors:
             refined, shown = refine_by_patches(
-                self._map, near, pose, *resized(grey, camera, self._map.features.width))
+                self._map, near, pose, *resized(grey, camera, self._map.features.width),
+                options.anchor)
             if len(shown) >= options.min_shown:
                 near = shown.astype(np.int32)
                 if refined is not None:

@@ -42,6 +42,7 @@ class TrackingResult:
         and that of what was followed.
     :param matches: the landmarks that were looked for and found.
     :param expected: number of landmarks that have to be in the image.
+    :param anchored: whether this image has become a keyframe that the map's patches anchor.
     :param tracked_keyframes: number of keyframes since one that features or patches anchored.
     """
 
@@ -49,6 +50,7 @@ class TrackingResult:
     covariance: Floats
     matches: LandmarkMatches
     expected: int
+    anchored: bool = False
     tracked_keyframes: int = 0
 
     @property
@@ -102,25 +104,30 @@ class PoseTracker:
         """Return what is tracked from; None before the start."""
         return self._keyframe
 
-    def track(self, grey: GreyImage, camera: Camera, predicted: Pose) -> TrackingResult | None:
+    def track(self, grey: GreyImage, camera: Camera, predicted: Pose, *,
+              renew: bool = False) -> TrackingResult | None:
         """
         Estimate the pose of the next image.
 
         :param grey: (H, W) uint8, of `camera` or resized.
         :param predicted: map_from_camera, some pixels near.
+        :param renew: make a new keyframe of the image, where the map's patches can anchor it.
         :returns: None where the landmarks do not show that the pose is right.
         """
         if self._keyframe is None:
             return None
         image, seen_by = resized(grey, camera, self._options.width)
         tracked = self._follow(self._keyframe, image, seen_by, predicted)
-        if tracked is None or not self._is_far(self._keyframe, tracked):
+        due = tracked is not None and (
+            renew and self._maker.anchors or self._is_far(self._keyframe, tracked))
+        if tracked is None or not due:
             return tracked
         made = self._maker.make(image, seen_by, tracked.map_from_camera, tracked.covariance,
                                 anchored=False)
         self._tracked_keyframes = 0 if made.anchored else self._tracked_keyframes + 1
         self._keyframe = made
-        return replace(tracked, map_from_camera=made.map_from_camera, covariance=made.covariance)
+        return replace(tracked, map_from_camera=made.map_from_camera, covariance=made.covariance,
+                       anchored=made.anchored, tracked_keyframes=self._tracked_keyframes)
 
     def _follow(self, keyframe: Keyframe, image: GreyImage, camera: Camera,
                 predicted: Pose) -> TrackingResult | None:
@@ -151,7 +158,7 @@ class PoseTracker:
             return None
         tracked = TrackingResult(
             fit.pose, fit.covariance + moved_covariance(keyframe, fit.pose), matches, len(visible),
-            self._tracked_keyframes)
+            tracked_keyframes=self._tracked_keyframes)
         return tracked if self._has_evidence(tracked, pixels[found], camera) else None
 
     def _has_evidence(self, tracked: TrackingResult, pixels: Floats, camera: Camera) -> bool:

@@ -90,13 +90,16 @@ class CameraTracker:
             self.reset()
             return None
         predicted = self._motion.predict(stamp_ns, odom_from_camera)
-        estimate = self._tracker.track(grey, camera, predicted)
+        renew = stamp_ns - self._corrected_ns >= self._options.correction_period_s * 1e9
+        estimate = self._tracker.track(grey, camera, predicted, renew=renew)
         if estimate is None:
             self._failures += 1
             if self._failures >= self._options.max_failures:
                 self.reset()
             return None
         self._failures = 0
+        if self._tracker.last and self._tracker.last.anchored:
+            self._corrected_ns = stamp_ns  # as a localisation near the tracked pose would
         self._motion.add(TimedPose(stamp_ns, estimate.map_from_camera, odom_from_camera))
         return estimate
 

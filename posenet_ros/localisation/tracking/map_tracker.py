@@ -58,14 +58,17 @@ class MapTracker:
         """Track nothing until the next start."""
         self._tracker.stop()
 
-    def track(self, grey: GreyImage, camera: Camera, predicted: Pose) -> PoseEstimate | None:
+    def track(self, grey: GreyImage, camera: Camera, predicted: Pose, *,
+              renew: bool = False) -> PoseEstimate | None:
         """
         Estimate the pose of the next image.
 
         :param predicted: map_from_camera, some pixels near.
+        :param renew: anchor the image by the map's patches, where it has any.
         :returns: None where the landmarks do not show that the pose is right.
         """
-        self.last = self._tracker.track(grey, camera, self._dataset_from_map @ predicted)
+        self.last = self._tracker.track(
+            grey, camera, self._dataset_from_map @ predicted, renew=renew)
         if self.last is None:
             return None
         covariance = scale_covariance(self.last.covariance, self._scale)

@@ -11,7 +11,8 @@ class ScheduleOptions:
 
     # between localisations that know nothing of the tracked pose, which alone find rivals; seconds
     check_period_s: float = 5.0
-    # between those with the tracked pose as prior, which are cheap
+    # between those with the tracked pose as prior, unless the map's patches anchor a keyframe,
+    # which is as exact and cheaper
     correction_period_s: float = 1.0
     # the same where the evidence falls: fewer of the landmarks agree than this, or so many
     # keyframes were only tracked

@@ -41,7 +41,7 @@ def followed(tracker: PoseTracker, walk: list[Pose],
     return results
 
 
-def errors(results: list[TrackingResult | None], walk: list[Pose]) -> np.ndarray:
+def pose_errors(results: list[TrackingResult | None], walk: list[Pose]) -> np.ndarray:
     """Return the errors (N, 6) of tracked poses: metres, radians."""
     return np.array([pose_difference(result.map_from_camera, pose)
                      for result, pose in zip(results, walk[1:], strict=True)])
@@ -50,7 +50,7 @@ def errors(results: list[TrackingResult | None], walk: list[Pose]) -> np.ndarray
 @pytest.mark.parametrize('camera', [CAMERA, DISTORTED])
 def test_a_walk_is_tracked_exactly(camera: Camera) -> None:
     walk = WALK[:6]
-    found = errors(followed(started(camera), walk, camera), walk)
+    found = pose_errors(followed(started(camera), walk, camera), walk)
     assert np.abs(found[:, :3]).max() < 0.004  # at 5 m: a fifth of a pixel
     assert np.abs(found[:, 3:]).max() < 0.0008
 
@@ -58,13 +58,13 @@ def test_a_walk_is_tracked_exactly(camera: Camera) -> None:
 def test_an_image_that_is_too_wide_is_tracked_at_the_width_of_the_options() -> None:
     tracker = started(width=160, min_inliers=10)
     assert tracker.keyframe.grey.shape == (120, 160)
-    assert np.abs(errors(followed(tracker, WALK[:4]), WALK[:4])[:, :3]).max() < 0.01
+    assert np.abs(pose_errors(followed(tracker, WALK[:4]), WALK[:4])[:, :3]).max() < 0.01
 
 
 def test_new_keyframes_follow_the_camera_out_of_the_first_view() -> None:
     walk = [pose_at(0.2 * i, yaw_deg=2 * i) for i in range(16)]
     results = followed(started(), walk)
-    assert np.abs(errors(results, walk)[:, :3]).max() < 0.02
+    assert np.abs(pose_errors(results, walk)[:, :3]).max() < 0.02
     assert [one.tracked_keyframes for one in results] == sorted(
         one.tracked_keyframes for one in results)
     assert results[-1].tracked_keyframes >= 2
