@@ -12,6 +12,7 @@ import argparse
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+import json
 from pathlib import Path
 import tempfile
 from typing import Any
@@ -96,8 +97,9 @@ def benchmark(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def settings() -> dict[str, Any]:
-    """Return all settings of map and localiser: one default for every row."""
-    return {'map': asdict(MappingOptions()), 'localiser': asdict(DEFAULT_LOCALISER)}
+    """Return all settings of map and localiser, as JSON types: one default for every row."""
+    return dict(json.loads(json.dumps(
+        {'map': asdict(MappingOptions()), 'localiser': asdict(DEFAULT_LOCALISER)})))
 
 
 def _given(options: argparse.Namespace) -> dict[str, str]:
