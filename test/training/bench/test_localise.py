@@ -303,7 +303,8 @@ def test_both_methods_are_measured_on_all_images(
         assert row['cpu_ms'] > 0
         assert result['maps'][name][0]['kilobytes_an_image'] > 0
     assert rows['other test', 'peer']['queries'] == 1
-    assert result['settings']['localiser']['max_ratio']
+    assert result['settings']['localiser']['decision']['min_evidence'] == 30
+    assert 'rest' in rows['all images', 'posenet']['stages_ms']
     text = out.with_suffix('.md').read_text()
     assert text == as_markdown(result) + '\n'
     assert text.startswith('| images | method |')

@@ -13,7 +13,7 @@ import numpy as np
 from posenet_ros.arrays import Floats
 from posenet_ros.geometry.lie import pose_difference
 from posenet_ros.landmarks.features import detect
-from posenet_ros.landmarks.localisation import Localisation, Outcome
+from posenet_ros.landmarks.localisation import Localisation, Outcome, Refusal
 from posenet_ros.training.bench.localisation.methods import Method, Request
 from posenet_ros.training.bench.localisation.queries import Query
 from posenet_ros.training.bench.localisation.variants import Variant
@@ -37,10 +37,11 @@ class EvaluatedQuery:
 
     :param error_m: of the pose, metres; `error_deg` degrees; infinite without a pose, and where
         the image is of another place.
+    :param refusal: why there is no pose.
     :param truth_named: whether a pose that is not false is among the ambiguous ones.
     :param normalised: (6,) error of the pose divided by its standard deviations; NaN without.
     :param sigma_m: standard deviation of the position that was claimed, metres; NaN without.
-    :param evidence: of the likeliest hypothesis; likewise `agreeing_share`.
+    :param evidence: of the likeliest hypothesis; likewise `inlier_ratio`.
     :param cpu_ms: of each stage.
     """
 
@@ -48,11 +49,12 @@ class EvaluatedQuery:
     outcome: Outcome
     error_m: float = math.inf
     error_deg: float = math.inf
+    refusal: Refusal | None = None
     truth_named: bool = False
     normalised: Floats = field(default_factory=lambda: np.full(6, np.nan))
     sigma_m: float = math.nan
     evidence: float = 0.0
-    agreeing_share: float = 0.0
+    inlier_ratio: float = 0.0
     hypotheses: int = 0
     rivals: int = 0
     copy_m: float = math.inf
@@ -60,10 +62,11 @@ class EvaluatedQuery:
 
     def to_mapping(self) -> dict[str, Any]:
         """Return what a reader of the file asks for, as JSON types."""
-        return {'name': self.name, 'outcome': self.outcome.value, 'error_m': _finite(self.error_m),
-                'error_deg': _finite(self.error_deg), 'truth_named': self.truth_named,
+        return {'name': self.name, 'outcome': self.outcome.value,
+                'refusal': self.refusal and self.refusal.name.lower(),
+                'error_m': _finite(self.error_m), 'error_deg': _finite(self.error_deg), 'truth_named': self.truth_named,
                 'sigma_m': _finite(self.sigma_m), 'evidence': round(self.evidence, 2),
-                'agreeing_share': round(self.agreeing_share, 3), 'hypotheses': self.hypotheses,
+                'inlier_ratio': round(self.inlier_ratio, 3), 'hypotheses': self.hypotheses,
                 'rivals': self.rivals, 'cpu_ms': round(sum(self.cpu_ms.values()), 1)}
 
 
@@ -101,8 +104,8 @@ def evaluated(method: Method, query: Query, found: Localisation,
     """Compare a result with the truth."""
     best = found.hypotheses[0] if found.hypotheses else None
     result = EvaluatedQuery(
-        query.name, found.outcome, evidence=best.evidence if best else 0.0,
-        agreeing_share=best.agreeing_share if best else 0.0, hypotheses=len(found.hypotheses),
+        query.name, found.outcome, refusal=found.refusal, evidence=best.evidence if best else 0.0,
+        inlier_ratio=best.inlier_ratio if best else 0.0, hypotheses=len(found.hypotheses),
         rivals=len(found.rivals), copy_m=query.copy_m,
         cpu_ms={stage: 1e3 * value for stage, value in cpu_s.items()})
     if query.truth is None:
@@ -152,7 +155,8 @@ def summary_elsewhere(results: Sequence[EvaluatedQuery]) -> dict[str, Any]:
 
 def _silent(results: Sequence[EvaluatedQuery]) -> dict[str, Any]:
     outcomes = Counter(one.outcome for one in results)
-    return {'ambiguous': outcomes[Outcome.AMBIGUOUS] / len(results),
+    refusals = Counter(one.refusal.name.lower() for one in results if one.refusal)
+    return {'ambiguous': outcomes[Outcome.AMBIGUOUS] / len(results), 'refusals': dict(refusals),
             'max_evidence_of_none': max(
                 (one.evidence for one in results if one.outcome is Outcome.NOT_LOCALISED),
                 default=0.0)}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+import time
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,11 +17,10 @@ from posenet_ros.inference.artifact import LANDMARKS_FILE, load, LoadedArtifact
 from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.features import Features
 from posenet_ros.landmarks.landmark_map import LandmarkMap
-from posenet_ros.landmarks.localisation import Localisation, PosePrior
+from posenet_ros.landmarks.localisation import Localisation, PosePrior, StageTimer
 from posenet_ros.landmarks.localiser import LandmarkLocaliser
-from posenet_ros.landmarks.options import FeatureOptions
+from posenet_ros.landmarks.options import DEFAULT_LOCALISER, FeatureOptions
 from posenet_ros.training.bench.mapping.build import figures, measure_build, size_mb
-from posenet_ros.training.bench.mapping.cpu import timed
 from posenet_ros.training.bench.mapping.peer import measure_peer, peer_features, PeerLocaliser
 from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.landmarks.options import MappingOptions
@@ -99,12 +99,17 @@ def open_ours(folder: Path, train: Dataset, about: dict[str, Any] | None = None)
 def _localise_by(landmark_map: LandmarkMap, artifact: LoadedArtifact) -> Localise:
     @cache
     def localiser(seed: int) -> LandmarkLocaliser:
+        options = replace(DEFAULT_LOCALISER, ransac=replace(DEFAULT_LOCALISER.ransac, seed=seed))
         return LandmarkLocaliser(
-            landmark_map, pose_residual_power=artifact.calibration.misfit_power)
+            landmark_map, pose_residual_power=artifact.calibration.misfit_power, options=options)
 
     def localise(request: Request, cpu_s: dict[str, float]) -> Localisation:
-        with timed(cpu_s, 'pose'):
-            return localiser(request.seed).search(request.features, exclude=request.exclude)
+        searched_by, timer = localiser(request.seed), StageTimer(time.process_time)
+        found = searched_by.search(
+            request.features, exclude=request.exclude, prior=request.prior, timer=timer)
+        timer.lap('rest')
+        cpu_s |= timer.stages_s
+        return found
 
     return localise
 

@@ -12,11 +12,12 @@ DASH = '-'
 PLACE_HEAD: Row = (
     'images', 'method', 'number', 'answered', 'ambiguous', 'truth among these',
     'answered or truth among', 'median, m', 'deg', 'p95, m', 'deg', 'within 0.1 m, 1 deg',
-    '0.25 m, 2 deg', 'false', 'errors within 1, 2, 3 sigma', 'CPU ms', 'p95')
+    '0.25 m, 2 deg', 'false', 'errors within 1, 2, 3 sigma', 'CPU ms', 'p95',
+    'without a pose because')
 ELSEWHERE_HEAD: Row = ('images of another place', 'method', 'number', 'accepted', 'ambiguous',
                        'largest evidence of the others', 'CPU ms')
 FALSE_HEAD: Row = ('false poses', 'method', 'image', 'off, m', 'deg', 'sigma claimed, m',
-                   'evidence', 'voters that agree', 'hypotheses')
+                   'evidence', 'inlier ratio', 'hypotheses')
 MAP_HEAD: Row = ('map', 'images', 'landmarks', 'files, MB', 'KB an image', 'made in, CPU s')
 SHOWN_FALSE = 20  # of all rows together; the file has them all
 
@@ -53,7 +54,9 @@ def _place(row: Mapping[str, Any]) -> Row:
             _number(row['p95_m'], '.3f'), _number(row['p95_deg'], '.2f'),
             percent(row['r_0.1m_1deg']), percent(row['r_0.25m_2deg']), str(row['false']),
             ', '.join(map(percent, within)) if within else DASH,
-            f'{row["cpu_ms"]:.0f}', f'{row["cpu_ms_p95"]:.0f}')
+            f'{row["cpu_ms"]:.0f}', f'{row["cpu_ms_p95"]:.0f}', ', '.join(
+                f'{name.replace("_", " ")} {count}' for name, count in row['refusals'].items())
+            or DASH)
 
 
 def _elsewhere(row: Mapping[str, Any]) -> Row:
@@ -95,7 +98,7 @@ def _false(rows: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
         name = ' '.join(filter(None, (row['name'], str(row['severity'] or ''))))
         yield (name, row['method'], pose['name'], _number(pose['error_m'], '.2f'),
                _number(pose['error_deg'], '.1f'), _number(pose['sigma_m'], '.3f'),
-               f'{pose["evidence"]:.0f}', f'{pose["agreeing_share"]:.2f}',
+               f'{pose["evidence"]:.0f}', f'{pose["inlier_ratio"]:.2f}',
                str(pose['hypotheses']))
     if len(every) > SHOWN_FALSE:
         yield (f'and {len(every) - SHOWN_FALSE} more', *[''] * (len(FALSE_HEAD) - 1))

@@ -109,7 +109,7 @@ class PeerLocaliser:
         with timed(cpu_s, RETRIEVAL):
             views = self._index.by_features(features, exclude)[:VIEWS]
         with timed(cpu_s, MATCHES):
-            matches = match_by_view(features, self._map, views, exclude, self._options)
+            matches = match_by_view(features, self._map, views, self._options)
         with timed(cpu_s, POSE):
             found = estimate_absolute_pose(matches.points_m, matches.points_normalized)
         landmarks = len(found.inliers) if found else 0
