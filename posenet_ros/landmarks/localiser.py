@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -115,7 +116,8 @@ class LandmarkLocaliser:
         :returns: (6, 6) k S, ordered as a PoseEstimate's covariance; zeros without a descriptor.
         """
         views = self.index.by_network_descriptor(descriptor)[:self._options.spread_views]
-        return self._mean_square(views, guess) * self._options.spread_weight
+        poses = [self._map.views.pose(view) for view in views]
+        return mean_square_difference(poses, guess) * self._options.spread_weight
 
     def most_similar(self, features: Features) -> tuple[Pose, Floats]:
         """
@@ -127,15 +129,15 @@ class LandmarkLocaliser:
         if not len(views):  # a map without global descriptors
             views = np.arange(len(self._map.views))
         guess = self._map.views.pose(views[0])
-        return guess, self._mean_square(views, guess)
-
-    def _mean_square(self, views: NDArray[np.intp], guess: Pose) -> Floats:
-        """Return the (6, 6) mean square of the differences of views' poses to a guess."""
-        errors = np.reshape(
-            [pose_difference(self._map.views.pose(view), guess) for view in views], (-1, 6))
-        return np.asarray(errors.T @ errors, np.float64) / max(len(errors), 1)
+        return guess, mean_square_difference([self._map.views.pose(v) for v in views], guess)
 
     def _with_residual_ratio(self, found: AbsolutePose, exclude: Indices) -> AbsolutePose:
         ratio = self.pose_residual_ratio(found.map_from_camera, exclude)
         factor = sigma_factor(ratio, self._pose_residual_power)
         return replace(found, covariance=found.covariance * factor ** 2)
+
+
+def mean_square_difference(poses: Sequence[Pose], guess: Pose) -> Floats:
+    """Return the (6, 6) mean square of the differences of poses to a guess, zeros for none."""
+    errors = np.reshape([pose_difference(pose, guess) for pose in poses], (-1, 6))
+    return np.asarray(errors.T @ errors, np.float64) / max(len(errors), 1)
