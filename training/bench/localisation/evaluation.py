@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from posenet_ros.arrays import Floats
 from posenet_ros.geometry.lie import pose_difference
+from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.features import detect
 from posenet_ros.landmarks.localisation import Localisation, Outcome, Refusal
 from posenet_ros.training.bench.localisation.methods import Method, Request
@@ -42,6 +43,8 @@ class EvaluatedQuery:
     :param normalised: (6,) error of the pose divided by its standard deviations; NaN without.
     :param sigma_m: standard deviation of the position that was claimed, metres; NaN without.
     :param evidence: of the likeliest hypothesis; likewise `inlier_ratio`.
+    :param nearest_m: distance of the hypothesis nearest to the truth that is turned by 10 deg at
+        most, metres; infinite without.
     :param cpu_ms: of each stage.
     """
 
@@ -55,6 +58,7 @@ class EvaluatedQuery:
     sigma_m: float = math.nan
     evidence: float = 0.0
     inlier_ratio: float = 0.0
+    nearest_m: float = math.inf
     hypotheses: int = 0
     rivals: int = 0
     copy_m: float = math.inf
@@ -64,9 +68,11 @@ class EvaluatedQuery:
         """Return what a reader of the file asks for, as JSON types."""
         return {'name': self.name, 'outcome': self.outcome.value,
                 'refusal': self.refusal and self.refusal.name.lower(),
-                'error_m': _finite(self.error_m), 'error_deg': _finite(self.error_deg), 'truth_named': self.truth_named,
-                'sigma_m': _finite(self.sigma_m), 'evidence': round(self.evidence, 2),
-                'inlier_ratio': round(self.inlier_ratio, 3), 'hypotheses': self.hypotheses,
+                'error_m': _finite(self.error_m), 'error_deg': _finite(self.error_deg),
+                'truth_named': self.truth_named, 'sigma_m': _finite(self.sigma_m),
+                'evidence': round(self.evidence, 2),
+                'inlier_ratio': round(self.inlier_ratio, 3),
+                'nearest_m': _finite(self.nearest_m), 'hypotheses': self.hypotheses,
                 'rivals': self.rivals, 'cpu_ms': round(sum(self.cpu_ms.values()), 1)}
 
 
@@ -111,7 +117,8 @@ def evaluated(method: Method, query: Query, found: Localisation,
     if query.truth is None:
         return result
     result = replace(result, truth_named=any(
-        _is_right(absolute_pose_error(one.map_from_camera, query.truth)) for one in found.rivals))
+        _is_right(absolute_pose_error(one.map_from_camera, query.truth))
+        for one in found.rivals), nearest_m=nearest_m(found, query.truth))
     if found.pose is None:
         return result
     pose = found.pose.map_from_camera
@@ -120,6 +127,12 @@ def evaluated(method: Method, query: Query, found: Localisation,
     return replace(result, error_m=error_m, error_deg=error_deg,
                    normalised=pose_difference(pose, query.truth) / sigmas,
                    sigma_m=float(np.linalg.norm(sigmas[:3])))
+
+
+def nearest_m(found: Localisation, truth: Pose) -> float:
+    """Return the distance of the nearest hypothesis that is turned by 10 deg at most."""
+    errors = [absolute_pose_error(one.map_from_camera, truth) for one in found.hypotheses]
+    return min((metres for metres, degrees in errors if degrees <= FALSE_DEG), default=math.inf)
 
 
 def _is_right(errors: tuple[float, float]) -> bool:
