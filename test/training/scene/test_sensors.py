@@ -17,6 +17,7 @@ from posenet_ros.geometry.trajectory import Trajectory
 from posenet_ros.ros_data.bag_reader import BagReader
 from posenet_ros.training.data.walk import Walk
 from posenet_ros.training.make_bag import main
+from posenet_ros.training.scene.parts.structure import Court
 from posenet_ros.training.scene.rendering.renderer import Canvas, draw_surfaces, View
 from posenet_ros.training.scene.sensors.files import read_walk, SensorFiles, write_sensors
 from posenet_ros.training.scene.sensors.options import (
@@ -34,7 +35,6 @@ from posenet_ros.training.scene.sensors.simulation import (
 )
 from posenet_ros.training.scene.sequence import SequenceRenderer
 from posenet_ros.training.scene.settings import Settings
-from posenet_ros.training.scene.structure import Court
 from posenet_ros.training.scene.walks import optical_rotation, walks
 from posenet_ros.training.scene.walks import Walk as ScenePath
 from posenet_ros.training.sources.bags.options import BagOptions
