@@ -18,6 +18,7 @@ from posenet_ros.training.bench.__main__ import main
 from posenet_ros.training.bench.localisation.benchmark import parse_corruptions
 from posenet_ros.training.bench.localisation.cameras import fisheye, pinhole_below
 from posenet_ros.training.bench.localisation.evaluation import (
+    by_copies,
     evaluate_queries,
     evaluated,
     EvaluatedQuery,
@@ -28,9 +29,11 @@ from posenet_ros.training.bench.localisation.folds import read_folds
 from posenet_ros.training.bench.localisation.methods import Method, Request
 from posenet_ros.training.bench.localisation.queries import (
     corrupted_query,
+    dataset_queries,
     evenly,
     halved_query,
     Query,
+    read_copies,
     turned_query,
     widescreen_query,
 )
@@ -42,6 +45,7 @@ from posenet_ros.training.bench.localisation.variants import (
     Variant,
     wrong_pose,
 )
+from posenet_ros.training.data.datasets import Dataset, Sample
 import pytest
 from training_helpers import LARGE_CAMERA, write_wall_dataset
 
@@ -128,6 +132,23 @@ def test_every_pose_of_another_place_is_false() -> None:
     assert (sums['queries'], sums['false'], sums['answered']) == (3, 1, 1 / 3)
     assert sums['ambiguous'] == 1 / 3
     assert len(sums['false_poses']) == 1
+
+
+def test_images_of_a_place_that_repeats_are_told_apart_by_their_copies(tmp_path: Path) -> None:
+    (tmp_path / 'copies.txt').write_text(
+        '# image, pose, distance, difference\n'
+        'a.png 1 2 3 1 0 0 0 8.5 0.001\na.png 1 2 3 1 0 0 0 4.2 0.001\n'
+        'b.png 1 2 3 1 0 0 0 2.1 0.001\n')
+    copies_m = read_copies(tmp_path)
+    assert copies_m == {'a.png': 4.2, 'b.png': 2.1}
+    assert read_copies(tmp_path / 'nothing') == {}
+    samples = tuple(Sample(Path(name), name, at(0.0), 'seq1') for name in ('a.png', 'b.png', 'c'))
+    queries = dataset_queries(Dataset('d', samples, CAMERA), copies_m=copies_m)
+    results = [evaluated(method([]), one, found(None), {}) for one in queries]
+    assert {name: [one.name for one in part] for name, part in by_copies(results).items()} == {
+        'with copies over 3 m away': ['a.png'], 'with a copy within 3 m': ['b.png'],
+        'without a copy': ['c']}
+    assert by_copies(results[2:]) == {}
 
 
 def test_an_image_is_asked_in_all_ways() -> None:

@@ -22,6 +22,7 @@ from posenet_ros.errors import InputError, PoseNetError
 from posenet_ros.landmarks.options import DEFAULT_LOCALISER
 from posenet_ros.training.bench.localisation.cameras import camera_queries
 from posenet_ros.training.bench.localisation.evaluation import (
+    by_copies,
     evaluate_queries,
     EvaluatedQuery,
     summary,
@@ -40,6 +41,7 @@ from posenet_ros.training.bench.localisation.queries import (
     dataset_queries,
     evenly,
     Query,
+    read_copies,
 )
 from posenet_ros.training.bench.localisation.variants import make_variants, parse_prior, Variant
 from posenet_ros.training.bench.mapping.benchmark import court_folder
@@ -93,7 +95,8 @@ def benchmark(options: argparse.Namespace) -> dict[str, Any]:
             for group in _groups(options, data, fold, variants, corruptions):
                 for method in methods:
                     _evaluate(group, method, options.seeds, results)
-    return {**about, 'rows': [_row(key, found) for key, found in results.items()]}
+    return {**about, 'rows': [
+        row for key, found in results.items() for row in _rows(key, found)]}
 
 
 def settings() -> dict[str, Any]:
@@ -131,7 +134,7 @@ def _methods(options: argparse.Namespace, fold: Fold, folder: Path,
 def _groups(options: argparse.Namespace, data: Path, fold: Fold, variants: Sequence[Variant],
             corruptions: Sequence[tuple[str, int]]) -> Iterator[Group]:
     """Yield all images to localise; those that are rendered one camera after another."""
-    queries = dataset_queries(fold[1])
+    queries = dataset_queries(fold[1], copies_m=read_copies(data))
     yield Group('place', '', queries, variants)
     for text in options.other_places:
         place = read_other_place(text, options.every)
@@ -156,6 +159,14 @@ def _evaluate(group: Group, method: Method, seeds: int,
     for variant, evaluated in found.items():
         name = group.name or variant or 'all images'
         results[group.kind, name, method.name, group.severity] += evaluated
+
+
+def _rows(key: Key, found: Sequence[EvaluatedQuery]) -> Iterator[dict[str, Any]]:
+    """Yield the row of some images; of a place that repeats also those of their parts."""
+    kind, name, method, severity = key
+    yield _row(key, found)
+    for part, some in (by_copies(found) if kind == 'place' else {}).items():
+        yield _row((kind, f'{name}: {part}', method, severity), some)
 
 
 def _row(key: Key, found: Sequence[EvaluatedQuery]) -> dict[str, Any]:

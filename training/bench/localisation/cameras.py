@@ -23,15 +23,16 @@ from posenet_ros.training.bench.localisation.queries import (
     widescreen_query,
 )
 from posenet_ros.training.scene.dataset import frame_name
+from posenet_ros.training.scene.places import make_place
 from posenet_ros.training.scene.sensors.files import SCENE_FILE
-from posenet_ros.training.scene.sequence import make_court, SequenceRenderer
+from posenet_ros.training.scene.sequence import SequenceRenderer
 from posenet_ros.training.scene.settings import Settings
-from posenet_ros.training.scene.walks import walks
 
 Map = NDArray[np.float32]
 IMAGES = 40  # of each camera, evenly
 FISHEYE_DEG = 110.0  # angle of view along the width
 ZOOMS = 1.33, 2.0
+SCENE_KEYS = 'frames', 'width', 'height', 'seed', 'place', 'test_frames'
 
 
 def camera_queries(data: Path, queries: list[Query]) -> Iterator[tuple[str, list[Query]]]:
@@ -50,7 +51,8 @@ def camera_queries(data: Path, queries: list[Query]) -> Iterator[tuple[str, list
 
 def _rendered(data: Path, queries: list[Query]) -> Iterator[tuple[str, list[Query]]]:
     scene = json.loads((data / SCENE_FILE).read_text())
-    settings = Settings(scene['frames'], scene['width'], scene['height'], scene['seed'])
+    known = {name: scene[name] for name in SCENE_KEYS if name in scene}
+    settings = Settings(**known)
     for zoom in ZOOMS:
         camera = replace(settings.camera, fx=zoom * settings.camera.fx,
                          fy=zoom * settings.camera.fy)
@@ -73,15 +75,17 @@ def rendered_queries(settings: Settings, queries: list[Query], camera: Camera) -
     :param queries: images of the scene, of any of its walks.
     """
     pinhole, maps = pinhole_below(camera)
-    court = make_court(settings.seed)
+    place = make_place(settings)
+    sites = place.build()
     renderers: dict[str, SequenceRenderer] = {}
     frames = {frame_name(walk, i): (walk, i)
-              for walk in walks(settings.frames, settings.seed) for i in range(walk.frames)}
+              for walk in place.walks for i in range(walk.frames)}
 
     def read(name: str) -> RgbImage:
         walk, index = frames[name]
         if walk.name not in renderers:
-            renderers[walk.name] = SequenceRenderer(court, walk, pinhole, settings.seed)
+            renderers[walk.name] = SequenceRenderer(
+                sites[walk.area.site], walk, pinhole, settings.seed)
         image = np.ascontiguousarray(renderers[walk.name].image(index)[..., ::-1])
         return image if maps is None else np.asarray(
             cv2.remap(image, maps[0], maps[1], cv2.INTER_LINEAR), np.uint8)

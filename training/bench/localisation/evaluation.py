@@ -29,6 +29,7 @@ from posenet_ros.utils.progress import progress
 
 FEATURES = 'features'
 SIGMAS = 1, 2, 3
+FAR_COPY_M = 3.0  # a copy that a prior of 1 m tells from the truth
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,6 +156,18 @@ def summary(results: Sequence[EvaluatedQuery]) -> dict[str, Any]:
             'answered_or_named': float((np.isfinite(errors[:, 0]) | named).mean()),
             'coverage': coverage(results), 'false_poses': false_poses(results),
             **cpu_figures(results)}
+
+
+def by_copies(results: Sequence[EvaluatedQuery]) -> dict[str, list[EvaluatedQuery]]:
+    """Divide images by how near the nearest pose is that looks the same; none without any."""
+    parts: dict[str, list[EvaluatedQuery]] = {}
+    if any(math.isfinite(one.copy_m) for one in results):
+        for one in results:
+            name = ('without a copy' if math.isinf(one.copy_m) else
+                    f'with copies over {FAR_COPY_M:g} m away' if one.copy_m > FAR_COPY_M else
+                    f'with a copy within {FAR_COPY_M:g} m')
+            parts.setdefault(name, []).append(one)
+    return parts
 
 
 def summary_elsewhere(results: Sequence[EvaluatedQuery]) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+import math
+from pathlib import Path
 import zlib
 
 import cv2
@@ -15,8 +17,10 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.files import read_image
 from posenet_ros.training.data.corruptions import corrupted
 from posenet_ros.training.data.datasets import Dataset
+from posenet_ros.training.scene.copies import COPIES_FILE
 
 WIDESCREEN = 16 / 9
+COPY_DISTANCE = 8  # column of a line of copies
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,21 +40,36 @@ class Query:
     read: Callable[[], RgbImage]
     camera: Camera
     truth: Pose | None
-    copy_m: float = float('inf')
+    copy_m: float = math.inf
 
     def rng(self, seed: int) -> np.random.Generator:
         """Return random numbers of this image alone."""
         return np.random.default_rng([seed, zlib.crc32(self.name.encode())])
 
 
-def dataset_queries(dataset: Dataset, *, known: bool = True) -> list[Query]:
+def dataset_queries(dataset: Dataset, *, known: bool = True,
+                    copies_m: Mapping[str, float] | None = None) -> list[Query]:
     """
     Return the images of a dataset.
 
     :param known: False for a dataset of another place.
+    :param copies_m: of images that have copies, the distance to the nearest.
     """
+    copies_m = copies_m or {}
     return [Query(sample.name, partial(read_image, sample.path), dataset.camera,
-                  sample.map_from_camera if known else None) for sample in dataset.samples]
+                  sample.map_from_camera if known else None,
+                  copies_m.get(sample.name, math.inf)) for sample in dataset.samples]
+
+
+def read_copies(data: Path) -> dict[str, float]:
+    """Return the distance of each image's nearest copy, metres, where a dataset tells of any."""
+    file = data / COPIES_FILE
+    found: dict[str, float] = {}
+    for line in file.read_text().splitlines() if file.is_file() else ():
+        if line and not line.startswith('#'):
+            fields = line.split()
+            found[fields[0]] = min(float(fields[COPY_DISTANCE]), found.get(fields[0], math.inf))
+    return found
 
 
 def evenly(queries: Sequence[Query], count: int) -> list[Query]:
