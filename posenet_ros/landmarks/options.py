@@ -189,12 +189,12 @@ class DecisionOptions:
     prior_floor: float = -4.0
     # of a prior that is certain: at most so much, and so much of the map's median depth
     certain_sigma_m: float = 0.3
-    certain_sigma: float = 0.1
+    certain_sigma: float = 0.2
     certain_sigma_deg: float = 5.0
     # evidence that is enough near such a prior, whatever the inlier ratio
     min_evidence_near: float = 10.0
     # near: within so many sigmas, or within half the distance of another place
-    near_sigmas: float = 5.0
+    near_sigmas: float = 3.0
 
 
 @dataclass(frozen=True)

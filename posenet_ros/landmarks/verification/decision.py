@@ -7,10 +7,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.localisation import Outcome, PosePrior, Refusal
 from posenet_ros.landmarks.options import DecisionOptions
-from posenet_ros.landmarks.verification.places import angle_deg, distance_m, PlaceRadius
+from posenet_ros.landmarks.verification.places import angle_deg, AnyPose, distance_m, PlaceRadius
 from posenet_ros.landmarks.verification.verify import VerifiedPose
 
 # Find the cells whose patches agree with a pose; the second time the same.
@@ -154,7 +153,8 @@ def is_certain(prior: PosePrior, median_depth_m: float, options: DecisionOptions
             and math.degrees(prior.sigma_rad) <= options.certain_sigma_deg)
 
 
-def is_near(pose: Pose, prior: PosePrior, radius: PlaceRadius, options: DecisionOptions) -> bool:
+def is_near(pose: AnyPose, prior: PosePrior, radius: PlaceRadius,
+            options: DecisionOptions) -> bool:
     """Whether a pose found near a certain prior has stayed there."""
     distance = max(options.near_sigmas * prior.sigma_m, radius.distance_m / 2)
     angle = max(options.near_sigmas * math.degrees(prior.sigma_rad), radius.angle_deg / 2)
