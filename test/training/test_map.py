@@ -329,10 +329,10 @@ def test_the_export_of_a_folder_without_map_is_one_error(place: Path, tmp_path: 
 
 def test_the_workload_is_said_before_the_start(data: Path) -> None:
     dataset = read_dataset(data, 'train')
-    text = workload.describe_workload(dataset, 320)
+    text = workload.describe_workload(dataset, 480)
     assert text.startswith('mapping 16 images: about 1 s and 0.3 GB of memory')
     large = Dataset('', dataset.samples * 200, dataset.camera)
-    assert 'about 3 min and 2.2 GB' in workload.describe_workload(large, 320)
+    assert 'about 5 min and 2.2 GB' in workload.describe_workload(large, 480)
 
 
 def test_the_parser_is_light() -> None:

@@ -13,6 +13,10 @@ class PatchOptions:
     max_landmarks: int = 600
     # squares over which these are spread
     cell_px: int = 32
+    # those whose reference view is the most like the image come first: an angle that makes as
+    # unlike as twice the distance, and how much a track of twice the length makes up for
+    angle_scale_deg: float = 20.0
+    track_length_weight: float = 0.25
     # half the width of what is compared: 9 x 9 pixels
     half_width: int = 4
     # standard deviation of the Gaussian weight, of the half width
