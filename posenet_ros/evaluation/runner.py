@@ -23,7 +23,14 @@ from posenet_ros.imaging.decoding import Frame
 from posenet_ros.imaging.quality import FrozenImageDetector
 from posenet_ros.inference.train_index import TrainIndex
 from posenet_ros.localisation.gate import Gate
-from posenet_ros.localisation.pipeline import Decode, judge, localise, prepare, QueryResult
+from posenet_ros.localisation.pipeline import (
+    Decode,
+    infer,
+    judge,
+    localise,
+    prepare,
+    QueryResult,
+)
 from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.utils.parallel import ordered_map, WORKERS
 
@@ -94,9 +101,10 @@ def decoder(query: QueryImage) -> Decode:
 
 
 def prepare_query(
-        relocaliser: Relocaliser, query: QueryImage, camera: Camera | None) -> Localised:
+        relocaliser: Relocaliser, query: QueryImage, camera: Camera | None,
+        warp_into: Camera | None = None) -> Localised:
     """Decode an image and make the network's input; the full image is not kept."""
-    prepared = prepare(relocaliser, decoder(query), camera, perf_counter)
+    prepared = prepare(relocaliser, decoder(query), camera, perf_counter, warp_into)
     return query, replace(prepared, frame=None)
 
 
@@ -106,6 +114,23 @@ def localise_query(
     """Localise an image; the full image is not kept, as many results may wait."""
     result = localise(relocaliser, decoder(query), camera, perf_counter, warp_into)
     return query, replace(result, frame=None)
+
+
+def replay(prepared: Iterable[Localised], relocaliser: Relocaliser,
+           gate: Gate) -> Iterator[Localised]:
+    """
+    Localise prepared images one after another, each by what the gate knows by then.
+
+    :param gate: has to judge each before the next is asked for.
+    """
+    sequence = None
+    for query, result in prepared:
+        if query.sequence != sequence:
+            gate.reset()
+            sequence = query.sequence
+        expected = gate.history.expect(query.stamp_ns)
+        yield query, infer(relocaliser, result, perf_counter, expected.prior,
+                           check=expected.check)
 
 
 def without_estimate(query: QueryImage) -> FrameResult:
@@ -138,6 +163,7 @@ def judge_frame(query: QueryImage, result: QueryResult, gate: Gate,
         frame, estimate=estimate.map_from_camera, covariance=estimate.covariance,
         place_score=estimate.place_score, verdict=decision.verdict, reasons=decision.reasons,
         fault=fault.kind if fault else None, landmarks=estimate.landmarks,
+        ambiguous=estimate.ambiguous,
         latency_ms={**latency_ms, 'total': sum(latency_ms.values())})
 
 
@@ -183,7 +209,8 @@ def _with_nearest(
 def run(
         queries: Iterable[QueryImage], camera: Camera | None, relocaliser: Relocaliser, gate: Gate,
         train: TrainIndex, worst_frames: WorstFrames, describe: Describe | None = None,
-        workers: int = WORKERS, warp_into: Camera | None = None) -> Iterator[FrameResult]:
+        workers: int = WORKERS, warp_into: Camera | None = None, *,
+        in_order: bool = False) -> Iterator[FrameResult]:
     """
     Yield the result of each image, in order.
 
@@ -192,9 +219,13 @@ def run(
     :param describe: computes the descriptors of `train`; None leaves the nearest image out.
     :param workers: threads; the relocaliser is used by all of them at once.
     :param warp_into: as of :func:`posenet_ros.localisation.pipeline.localise`.
+    :param in_order: localise one image after another, each by what the gate knows of it.
     """
-    localised = ordered_map(
-        lambda query: localise_query(relocaliser, query, camera, warp_into), queries, workers)
+    step = prepare_query if in_order else localise_query
+    localised: Iterable[Localised] = ordered_map(
+        lambda query: step(relocaliser, query, camera, warp_into), queries, workers)
+    if in_order:
+        localised = replay(localised, relocaliser, gate)
     judged = _collect_worst(judge_in_order(localised, gate), worst_frames)
     if describe is None:
         return (frame for frame, _ in judged)

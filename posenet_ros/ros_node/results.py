@@ -10,7 +10,8 @@ from posenet_ros.geometry.estimate import PoseEstimate
 from posenet_ros.geometry.frames import frame_name
 from posenet_ros.imaging.decoding import Frame
 from posenet_ros.imaging.quality import Fault, FrozenImageDetector
-from posenet_ros.localisation.gate import Decision, Gate
+from posenet_ros.localisation.gate import Decision, Gate, Verdict
+from posenet_ros.localisation.gating.prior import Expectation
 from posenet_ros.localisation.pipeline import judge, QueryResult
 from posenet_ros.localisation.stamps import clock_advice, MAX_AHEAD_S, order_of, StampOrder
 from posenet_ros.ros_node.diagnostics import Diagnostics
@@ -47,6 +48,8 @@ class ResultHandler:
         """Apply changed live parameters."""
         self._values = values
         self._gate.config = values.gate_config()
+        if self._gate.history.options:
+            self._gate.history.options = values.prior_options()
         self._tf.change(values)
         self.initial_poses.values = values
 
@@ -69,6 +72,17 @@ class ResultHandler:
         self._tf.time_jumped_back()
         self.initial_poses.clear()
         self._last_stamp_ns = self._last_now_ns = 0
+
+    def expect(self, frame: Frame) -> Expectation:
+        """Say what is known of an image's pose before it is localised."""
+        camera_frame = self._values.camera_frame or frame_name(frame.frame_id)
+        self.initial_poses.image_came(camera_frame)
+        expected = self._gate.history.expect(
+            frame.stamp_ns, self._tf.odom_from_camera(camera_frame, frame.stamp_ns))
+        prior = expected.prior
+        self._diagnostics.note({'prior': 'none' if prior is None else (
+            f'{prior.source}, sigma {prior.sigma_m:.2f} m')})
+        return expected
 
     def handle(self, result: QueryResult, received_s: float) -> None:
         """
@@ -95,6 +109,8 @@ class ResultHandler:
             self._publishers.publish(estimate, frame.stamp_ns)
             self._tf.update(estimate, self._camera_frame, frame.stamp_ns)
             self._record_latencies(result, received_s, age_s)
+        if judgement.decision.verdict is Verdict.AMBIGUOUS:
+            self._publishers.publish_ambiguous(estimate, frame.stamp_ns)
         self._publishers.publish_verdict(frame.stamp_ns, estimate, judgement.decision)
         self._publishers.publish_pictures(frame, result, judgement.decision)
 
@@ -128,6 +144,7 @@ class ResultHandler:
 
     def _report_decision(self, decision: Decision, estimate: PoseEstimate) -> None:
         self._diagnostics.count_verdict(decision.verdict.value)
+        self._diagnostics.note(verification_values(estimate))
         if not decision.accepted:
             self._diagnostics.count('rejected')
             self._warn(f'pose {decision.verdict.value}', '; '.join(decision.reasons))
@@ -159,3 +176,12 @@ class ResultHandler:
             self._diagnostics.add_latency(stage, seconds)
         self._diagnostics.add_latency('received to published', time.monotonic() - received_s)
         self._diagnostics.add_latency('stamp to published', age_s)
+
+
+def verification_values(estimate: PoseEstimate) -> dict[str, str]:
+    """Return what the diagnostics say of how landmarks decided about an image."""
+    found = estimate.verification
+    if found is None:
+        return {}
+    return {'hypotheses': str(found.hypotheses), 'evidence': f'{found.evidence:.0f}',
+            'inlier ratio': f'{found.inlier_ratio:.2f}', 'rivals': str(found.rivals)}

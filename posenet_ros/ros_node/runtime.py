@@ -53,7 +53,8 @@ class Runtime:
         diagnostics.facts = _facts(artifact, loaded, values, model.place)
         node.get_logger().info(
             map_line(diagnostics.facts, len(model.place.views), model.refined))
-        gate = Gate(values.gate_config(), artifact.scene, values.map_from_dataset())
+        gate = Gate(values.gate_config(), artifact.scene, values.map_from_dataset(),
+                    values.prior_options(metric=artifact.scale.metric))
         with ExitStack() as stack:  # what is made later is freed earlier
             publishers = Publishers(node, stack, values, model.place, self._on_pose)
             tf = TfBroadcaster(
@@ -63,8 +64,8 @@ class Runtime:
             self._results = ResultHandler(
                 node, values, diagnostics, report.warn, gate, publishers, tf, initial)
             self._inference = InferenceThread(
-                node, stack, loaded.relocaliser, self._lock, diagnostics, self._results.handle,
-                ImageFailures(values.max_failures, diagnostics, report))
+                node, stack, loaded.relocaliser, self._lock, diagnostics, self._results.expect,
+                self._results.handle, ImageFailures(values.max_failures, diagnostics, report))
             create_services(node, stack, self)
             self._input = ImageInput(node, stack, values, diagnostics, loaded.relocaliser,
                                      self._on_image, report.warn)

@@ -11,7 +11,9 @@ from threading import Condition, Thread
 import time
 from typing import Any, Generic, TypeVar
 
-from posenet_ros.localisation.pipeline import Decode, localise, QueryResult
+from posenet_ros.imaging.decoding import Frame
+from posenet_ros.localisation.gating.prior import Expectation, NOTHING
+from posenet_ros.localisation.pipeline import Decode, infer, prepare, QueryResult
 from posenet_ros.localisation.query_camera import QueryCamera
 from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.ros_node.diagnostics import Diagnostics
@@ -118,6 +120,7 @@ class InferenceThread:
 
     :param stack: ends the thread when it is closed.
     :param lock: is held while a result is handed over; `discard_pending` needs it, too.
+    :param expect: called in the thread, with the lock held: what is known of an image's pose.
     :param on_result: called in the thread with a result and when its image arrived, seconds.
     :param on_failure: called in the executor's thread with the exception, and the number of
         images that have failed in a row.
@@ -126,11 +129,12 @@ class InferenceThread:
 
     def __init__(self, node: Node, stack: ExitStack, relocaliser: Relocaliser,
                  lock: AbstractContextManager[Any], diagnostics: Diagnostics,
+                 expect: Callable[[Frame], Expectation],
                  on_result: Callable[[QueryResult, float], None],
                  on_failure: Callable[[Exception, int], None]) -> None:
         self._node, self._relocaliser, self._lock = node, relocaliser, lock
         self._diagnostics = diagnostics
-        self._on_result, self._on_failure = on_result, on_failure
+        self._expect, self._on_result, self._on_failure = expect, on_result, on_failure
         self._generation = 0
         self._failures: deque[tuple[int, Exception, int]] = deque()
         self._in_row = 0
@@ -158,8 +162,9 @@ class InferenceThread:
 
     def _localise(self, query: Query) -> None:
         wait_s = time.monotonic() - query.received_s
-        result = localise(self._relocaliser, query.decode, query.camera.camera, time.monotonic,
-                          query.camera.warp_into)
+        result = self._infer(query.generation, prepare(
+            self._relocaliser, query.decode, query.camera.camera, time.monotonic,
+            query.camera.warp_into))
         with self._lock:
             if query.generation != self._generation:
                 self._diagnostics.count('dropped')
@@ -172,6 +177,18 @@ class InferenceThread:
                 self._in_row = 0
             except Exception as error:  # or this thread would end, and nobody would know
                 self._fail(query.generation, error)
+
+    def _infer(self, generation: int, prepared: QueryResult) -> QueryResult:
+        """Localise a prepared image by what is known of its pose."""
+        expected = NOTHING
+        try:
+            with self._lock:  # not while the network runs
+                if prepared.frame is not None and generation == self._generation:
+                    expected = self._expect(prepared.frame)
+        except Exception as error:  # as what the network raises
+            return replace(prepared, failure=error)
+        return infer(self._relocaliser, prepared, time.monotonic, expected.prior,
+                     check=expected.check)
 
     def _fail(self, generation: int, error: Exception) -> None:
         self._in_row += 1

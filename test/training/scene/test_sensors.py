@@ -248,7 +248,8 @@ def test_a_scene_without_sensors_has_none(scene: Path, tmp_path: Path) -> None:
 
 
 def test_settings_without_sensors_are_as_they_were() -> None:
-    assert Settings().to_mapping() == {'frames': 1200, 'width': 640, 'height': 480, 'seed': 0}
+    assert Settings().to_mapping() == {'frames': 1200, 'width': 640, 'height': 480, 'seed': 0,
+                                       'place': 'court', 'test_frames': 0}
     assert Settings().digest() != Settings(sensors=SensorOptions()).digest()
     assert Settings(sensors=SensorOptions(seed=1)).digest() != Settings(
         sensors=SensorOptions()).digest()
