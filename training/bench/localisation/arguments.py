@@ -19,6 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument('--leave-walks-out', nargs='?', const=SOME, metavar='HOW',
                        help='localise training images that the map does not have, to choose '
                        f'settings by: {SOME} walks, {EACH} walk in turn, or every Nth image')
+    group.add_argument('--max-queries', type=count, metavar='N', help='localise at most N images '
+                       'of each place, chosen evenly (default: all)')
     group.add_argument('--unmapped', type=float, metavar='M', help='also without the views within '
                        'M metres of the image: the true place is not in the map')
     group.add_argument('--prior', nargs='+', default=[], metavar='M,DEG', help='also with a prior '

@@ -37,9 +37,9 @@ from posenet_ros.training.bench.localisation.methods import (
     PEER,
 )
 from posenet_ros.training.bench.localisation.queries import (
+    choose_evenly,
     corrupted_query,
     dataset_queries,
-    evenly,
     Query,
     read_copies,
 )
@@ -50,8 +50,8 @@ from posenet_ros.training.data.corruptions import CORRUPTIONS
 from posenet_ros.training.landmarks.options import MappingOptions
 from posenet_ros.utils.choices import SEVERITIES
 
-SHOWN = ('data', 'camera', 'model', 'every', 'leave_walks_out', 'unmapped', 'prior', 'seeds',
-         'other_places', 'corruptions', 'cameras')
+SHOWN = ('data', 'camera', 'model', 'every', 'max_queries', 'leave_walks_out', 'unmapped', 'prior',
+         'seeds', 'other_places', 'corruptions', 'cameras')
 CORRUPTED_IMAGES = 40  # of each corruption at each severity, evenly
 PLAIN = [Variant()]
 
@@ -134,12 +134,14 @@ def _methods(options: argparse.Namespace, fold: Fold, folder: Path,
 def _groups(options: argparse.Namespace, data: Path, fold: Fold, variants: Sequence[Variant],
             corruptions: Sequence[tuple[str, int]]) -> Iterator[Group]:
     """Yield all images to localise; those that are rendered one camera after another."""
-    queries = dataset_queries(fold[1], copies_m=read_copies(data))
+    queries = choose_evenly(
+        dataset_queries(fold[1], copies_m=read_copies(data)), options.max_queries)
     yield Group('place', '', queries, variants)
     for text in options.other_places:
         place = read_other_place(text, options.every)
-        yield Group('elsewhere', place.name, dataset_queries(place, known=False), PLAIN)
-    some = evenly(queries, CORRUPTED_IMAGES) if options.corruptions == [] else queries
+        yield Group('elsewhere', place.name, choose_evenly(
+            dataset_queries(place, known=False), options.max_queries), PLAIN)
+    some = choose_evenly(queries, CORRUPTED_IMAGES) if options.corruptions == [] else queries
     for name, severity in corruptions:
         yield Group('corruption', name, [corrupted_query(query, name, severity)
                                          for query in some], PLAIN, severity)

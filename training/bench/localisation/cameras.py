@@ -16,7 +16,7 @@ from posenet_ros.arrays import RgbImage
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.distortion import EQUIDISTANT
 from posenet_ros.training.bench.localisation.queries import (
-    evenly,
+    choose_evenly,
     halved_query,
     Query,
     turned_query,
@@ -41,7 +41,7 @@ def camera_queries(data: Path, queries: list[Query]) -> Iterator[tuple[str, list
 
     :param data: folder of the dataset; a synthetic scene is rendered anew for further cameras.
     """
-    some = evenly(queries, IMAGES)
+    some = choose_evenly(queries, IMAGES)
     yield 'turned by 90 deg', [turned_query(query) for query in some]
     yield 'cropped to 16:9', [widescreen_query(query) for query in some]
     yield 'half the size', [halved_query(query) for query in some]

@@ -72,10 +72,10 @@ def read_copies(data: Path) -> dict[str, float]:
     return found
 
 
-def evenly(queries: Sequence[Query], count: int) -> list[Query]:
-    """Choose at most so many queries, evenly."""
-    chosen = np.linspace(0, len(queries) - 1, min(count, len(queries))).round().astype(int)
-    return [queries[i] for i in chosen]
+def choose_evenly(queries: Sequence[Query], most: int | None) -> list[Query]:
+    """Choose at most so many queries, evenly; None keeps all."""
+    count = min(most or len(queries), len(queries))
+    return [queries[i] for i in np.linspace(0, len(queries) - 1, count).round().astype(int)]
 
 
 def corrupted_query(query: Query, name: str, severity: int) -> Query:
