@@ -303,9 +303,9 @@ def test_both_methods_are_measured_on_all_images(
     other = tmp_path / 'other'
     write_wall_dataset(other, 1, count=2, camera=LARGE_CAMERA)
     out = tmp_path / 'found.json'
-    assert main(['localise', '--data', str(wall), '--every', '2', '--max-queries', '5', '--unmapped', '0.5', '--prior',
-                 '0.3,1', '--other-places', str(other), '--corruptions', 'dark=1', '--cameras',
-                 '--out', str(out)]) == 0
+    assert main(['localise', '--data', str(wall), '--every', '2', '--max-queries', '5',
+                 '--unmapped', '0.5', '--prior', '0.3,1', '--other-places', str(other),
+                 '--corruptions', 'dark=1', '--cameras', '--out', str(out)]) == 0
     result = json.loads(out.read_text())
     rows = {(row['name'], row['method']): row for row in result['rows']}
     ours = {name for name, method in rows if method == 'posenet'}
