@@ -35,7 +35,7 @@ ROOT = Path(posenet_ros.__file__).parents[1]
 FIRST_FIVE = ('model', 'refine', 'tf_mode', 'camera_frame', 'max_sigma_m')
 # The parameters by subject, in the order of the page; a test holds the list complete.
 GROUPS = {
-    'Model and inference': ('model', 'engine', 'precision', 'mc_samples', 'refine',
+    'Model and inference': ('model', 'engine', 'precision', 'mc_samples', 'refine', 'tracking',
                             'allow_unscaled', 'autostart', 'mode'),
     'Camera and images': (
         'image_transport', 'image_reliability', 'image_durability', 'image_depth',

@@ -102,8 +102,8 @@ def evaluate(artifact: LoadedArtifact, source: Source, options: argparse.Namespa
     """
     Run a model over a source, with a progress bar.
 
-    :param options: engine, precision, mc_samples, refine, dense, gate, replay, out_of_place and
-        train_images of the command line.
+    :param options: engine, precision, mc_samples, refine, dense, tracking, gate, replay,
+        out_of_place and train_images of the command line.
     :param final: as of :class:`WorstFrames`.
     :raises InputError: when the camera is not the model's, or no image has a truth.
     """
@@ -118,13 +118,14 @@ def evaluate(artifact: LoadedArtifact, source: Source, options: argparse.Namespa
     cv2.setNumThreads(1)  # the workers have the cores
     camera = camera_of_source(source, relocaliser, options.camera_info_policy, refine)
     describe, reason = make_image_describer(artifact)
-    in_order = options.replay == REPLAYS[1]
+    in_order = options.tracking or options.replay == REPLAYS[1]
     gate = Gate(limits, artifact.scene, priors=(
         DEFAULT_PRIORS if in_order and artifact.scale.metric else None))
     worst_frames = WorstFrames(final=final)
     results = run(source.queries, camera.camera, relocaliser,
                   gate, artifact.train, worst_frames, describe,
-                  max(loaded.parallel, WORKERS), camera.warp_into, in_order=in_order)
+                  max(loaded.parallel, WORKERS), camera.warp_into, in_order=in_order,
+                  tracking=options.tracking)
     frames = list(progress(results, source.total, 'frame', 'evaluate'))
     check_not_empty(frames, source)
     out_of_place = run_out_of_place(
@@ -258,6 +259,9 @@ def run_model(options: argparse.Namespace) -> Evaluation:
     """Run the model over the bag or dataset."""
     if options.model is None:
         raise InputError('--bag and --data have to come with --model FOLDER. Received: none')
+    if options.tracking and options.data is not None:
+        raise InputError('--tracking has to come with --bag, whose images have stamps. '
+                         'Received: --data')
     artifact = load(options.model)
     with open_source(options) as source:
         return evaluate(artifact, source, options)

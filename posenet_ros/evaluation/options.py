@@ -81,6 +81,9 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
                         'image, as the 2015 paper does, for networks that see a crop of it')
     group.add_argument('--refine', action='store_true',
                        help='refine poses by the landmarks of the model folder')
+    group.add_argument('--tracking', action='store_true',
+                       help='track the camera between localisations, as the node does; the images '
+                       'have to be those of a camera at its rate, in order')
     group.add_argument('--replay', choices=REPLAYS, default=REPLAYS[0],
                        help='images: each by itself; order: one after another, the last accepted '
                        "pose as the next image's prior, as in the node (default %(default)s)")

@@ -32,6 +32,8 @@ from posenet_ros.localisation.pipeline import (
     QueryResult,
 )
 from posenet_ros.localisation.relocaliser import Relocaliser
+from posenet_ros.localisation.tracking.camera_tracker import CameraTracker
+from posenet_ros.localisation.tracking.sequential import SequentialTracking
 from posenet_ros.utils.parallel import ordered_map, WORKERS
 
 Describe = Callable[[RgbImage], NDArray[np.floating]]  # (B, H, W, 3) RGB to (B, D) descriptors
@@ -116,6 +118,34 @@ def localise_query(
     return query, replace(result, frame=None)
 
 
+def localise_tracking(
+        relocaliser: Relocaliser, queries: Iterable[QueryImage], camera: Camera | None,
+        gate: Gate, warp_into: Camera | None = None) -> Iterator[JudgedResult]:
+    """
+    Localise the images of a source in their order, and track between localisations.
+
+    It is what the node does with `tracking`, but that localisations take no time.
+
+    :param camera: and `warp_into`: as of :func:`run`.
+    :raises InputError: when the model has no landmarks.
+    """
+    tracker = relocaliser.make_tracker()
+    if tracker is None:
+        raise InputError('--tracking has to come with a model that has landmarks, and with '
+                         '--refine. Received: no landmarks')
+    tracking = SequentialTracking(relocaliser, CameraTracker(tracker), perf_counter)
+    sequence, frozen = None, FrozenImageDetector()
+    for query in queries:
+        if query.sequence != sequence:
+            gate.reset()
+            tracking.reset()
+            sequence = query.sequence
+        result = replace(tracking.localise(
+            decoder(query), camera, warp_into,
+            expect=partial(gate.history.expect, query.stamp_ns)), frame=None)
+        frame = judge_frame(query, result, gate, frozen)
+        tracking.judged(accepted=frame.accepted)
+        yield frame, (query, result)
 def replay(prepared: Iterable[Localised], relocaliser: Relocaliser,
            gate: Gate) -> Iterator[Localised]:
     """
@@ -210,7 +240,7 @@ def run(
         queries: Iterable[QueryImage], camera: Camera | None, relocaliser: Relocaliser, gate: Gate,
         train: TrainIndex, worst_frames: WorstFrames, describe: Describe | None = None,
         workers: int = WORKERS, warp_into: Camera | None = None, *,
-        in_order: bool = False) -> Iterator[FrameResult]:
+        in_order: bool = False, tracking: bool = False) -> Iterator[FrameResult]:
     """
     Yield the result of each image, in order.
 
@@ -220,13 +250,23 @@ def run(
     :param workers: threads; the relocaliser is used by all of them at once.
     :param warp_into: as of :func:`posenet_ros.localisation.pipeline.localise`.
     :param in_order: localise one image after another, each by what the gate knows of it.
+    :param tracking: the same, and track the camera between localisations.
     """
+    if tracking:
+        tracked = localise_tracking(relocaliser, queries, camera, gate, warp_into)
+        return _described(_collect_worst(tracked, worst_frames), train, describe)
     step = prepare_query if in_order else localise_query
     localised: Iterable[Localised] = ordered_map(
         lambda query: step(relocaliser, query, camera, warp_into), queries, workers)
     if in_order:
         localised = replay(localised, relocaliser, gate)
     judged = _collect_worst(judge_in_order(localised, gate), worst_frames)
+    return _described(judged, train, describe)
+
+
+def _described(judged: Iterator[tuple[FrameResult, RgbImage | None]], train: TrainIndex,
+               describe: Describe | None) -> Iterator[FrameResult]:
+    """Return the frames, with the most similar training image where that can be told."""
     if describe is None:
         return (frame for frame, _ in judged)
     return _with_nearest(judged, train, describe)

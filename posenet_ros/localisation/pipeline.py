@@ -104,10 +104,11 @@ def localise(relocaliser: Relocaliser, decode: Decode, camera: Camera | None, cl
 
 
 def prepare(relocaliser: Relocaliser, decode: Decode, camera: Camera | None, clock: Clock,
-            warp_into: Camera | None = None) -> QueryResult:
+            warp_into: Camera | None = None, *, features: bool = True) -> QueryResult:
     """
     Decode an image and make the network's input; the parameters are those of :func:`localise`.
 
+    :param features: False leaves them to :func:`detect_features`.
     :raises ImageFileError: when the image is a file that is missing or damaged.
     """
     start_s = clock()
@@ -118,7 +119,7 @@ def prepare(relocaliser: Relocaliser, decode: Decode, camera: Camera | None, clo
         decoded_s = clock()
         camera = camera or relocaliser.camera_of(frame.image)
         network_input, statistics = _network_input(relocaliser, frame.image, camera, warp_into)
-        features = relocaliser.features(frame.image, camera)
+        found = relocaliser.features(frame.image, camera) if features else None
     except ImageFileError:
         raise
     except InputError as error:
@@ -126,8 +127,29 @@ def prepare(relocaliser: Relocaliser, decode: Decode, camera: Camera | None, clo
     except Exception as error:  # the inference thread has to survive
         return QueryResult(frame, failure=error)
     stages_s = {'decode': decoded_s - start_s, 'prepare': clock() - decoded_s}
-    return QueryResult(frame, network_input, features, statistics, stages_s=stages_s,
+    return QueryResult(frame, network_input, found, statistics, stages_s=stages_s,
                        camera=camera, min_keypoints=_min_keypoints(camera, warp_into))
+
+
+def detect_features(relocaliser: Relocaliser, prepared: QueryResult, clock: Clock) -> QueryResult:
+    """Detect the features of an image that was prepared without them, and has been decoded."""
+    if prepared.frame is None or prepared.network_input is None:
+        return prepared
+    start_s = clock()
+    try:
+        features = relocaliser.features(prepared.frame.image, prepared.camera)
+    except Exception as error:  # the inference thread has to survive
+        return replace(prepared, network_input=None, failure=error)
+    stages_s = dict(prepared.stages_s)
+    stages_s['prepare'] = stages_s.get('prepare', 0.0) + clock() - start_s
+    return replace(prepared, features=features, stages_s=stages_s)
+
+
+def inspect(prepared: QueryResult) -> QueryResult:
+    """Measure the network's input, for the gate to see whether the image is at fault."""
+    if prepared.network_input is None or prepared.statistics is not None:
+        return prepared
+    return replace(prepared, statistics=image_statistics(prepared.network_input))
 
 
 def _min_keypoints(camera: Camera | None, warp_into: Camera | None) -> int:
@@ -180,8 +202,7 @@ def infer(relocaliser: Relocaliser, prepared: QueryResult, clock: Clock,
     if prepared.network_input is None:
         return prepared
     start_s = clock()
-    inspected = replace(prepared, statistics=(
-        prepared.statistics or image_statistics(prepared.network_input)))
+    inspected = inspect(prepared)
     inspected_s = clock()
     try:
         estimate = relocaliser.estimate(

@@ -22,6 +22,7 @@ from posenet_ros.inference.prediction import Predict, Prediction
 from posenet_ros.landmarks.features import detect, Features, max_reduction
 from posenet_ros.landmarks.localisation import Localisation, Outcome, PosePrior
 from posenet_ros.landmarks.localiser import LandmarkLocaliser, mean_square_difference
+from posenet_ros.localisation.tracking.map_tracker import MapTracker
 from posenet_ros.uncertainty.covariance import (
     covariance,
     prior_sigmas,
@@ -119,6 +120,13 @@ class Relocaliser:
             return None
         return detect(
             image, camera or self.camera_of(image), self._landmark_localiser.features)
+
+    def make_tracker(self) -> MapTracker | None:
+        """Make a tracker of one camera; None where there are no landmarks to be tracked."""
+        if self._landmark_localiser is None:
+            return None
+        return MapTracker(self._landmark_localiser.make_tracker(), self._map_from_dataset,
+                          self._artifact.calibration.refined_scale)
 
     def reduction(self, width: int, height: int) -> int:
         """Return the factor by which an image of this size may be decoded smaller."""

@@ -65,6 +65,11 @@ class Parameters:
         'of them: ten times more accurate or better, for some 45 ms more an image. auto: where '
         'the folder has landmarks; true: and it has to have them; a map alone needs it.',
         choices=('auto', 'true', 'false'))
+    tracking: str = described_field(
+        'auto', 'Track the camera between localisations: a pose for each image, in some 4 ms; a '
+        'localisation corrects it once a second, and looks for other places every five. auto: '
+        'where poses are refined by landmarks; false (or off): localise each.',
+        choices=('auto', 'false'))
     allow_unscaled: bool = described_field(
         False, 'Answer by a map without metric scale: all lengths are then in units of the map, '
         'not in metres. false: such a map is refused.')

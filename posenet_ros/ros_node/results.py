@@ -8,6 +8,7 @@ import time
 import numpy as np
 from posenet_ros.geometry.estimate import PoseEstimate
 from posenet_ros.geometry.frames import frame_name
+from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import Frame
 from posenet_ros.imaging.quality import Fault, FrozenImageDetector
 from posenet_ros.localisation.gate import Decision, Gate, Verdict
@@ -85,15 +86,16 @@ class ResultHandler:
             f'{prior.source}, sigma {prior.sigma_m:.2f} m')})
         return expected
 
-    def handle(self, result: QueryResult, received_s: float) -> None:
+    def handle(self, result: QueryResult, received_s: float) -> bool:
         """
         Judge and publish a result.
 
         :param received_s: when its image arrived, on the monotonic clock.
+        :returns: whether the pose is accepted.
         """
         if result.frame is None or result.estimate is None:
             self.report_bad_image(result.image_error, result.frame)
-            return
+            return False
         frame, estimate = result.frame, result.estimate
         now_ns = self._now_ns()
         self._detect_time_jump(frame.stamp_ns, now_ns)
@@ -114,6 +116,12 @@ class ResultHandler:
             self._publishers.publish_ambiguous(estimate, frame.stamp_ns)
         self._publishers.publish_verdict(frame.stamp_ns, estimate, judgement.decision)
         self._publishers.publish_pictures(frame, result, judgement.decision)
+        return judgement.decision.accepted
+
+    def odom_from_camera(self, frame: Frame) -> Pose | None:
+        """Return the camera's pose by odometry at the time of an image, if available."""
+        return self._tf.odom_from_camera(
+            self._values.camera_frame or frame_name(frame.frame_id), frame.stamp_ns)
 
     def report_bad_image(self, reason: str, frame: Frame | None = None) -> None:
         """
