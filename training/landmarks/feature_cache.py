@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from posenet_ros.arrays import Floats, RgbImage
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.imaging.files import read_image
-from posenet_ros.landmarks.features import detect, Features, patch_camera
+from posenet_ros.landmarks.features import detect, Features, patch_camera, patch_image
 from posenet_ros.landmarks.options import FeatureOptions
 from posenet_ros.training.data.datasets import Dataset, Sample
 from posenet_ros.utils.parallel import ordered_map
@@ -83,6 +83,18 @@ def detect_dataset(dataset: Dataset, options: FeatureOptions,
 
     return list(progress(
         ordered_map(one, dataset.samples), len(dataset.samples), 'image', 'features'))
+
+
+def with_image(view: ViewFeatures, options: FeatureOptions) -> Features:
+    """
+    Return the features of a view with the grey image for patches, read again from its file.
+
+    :param options: by which they were detected.
+    :raises InputError: when the image cannot be read.
+    """
+    if view.path is None:
+        return view.features
+    return view.features._replace(grey=patch_image(read_image(view.path), options))
 
 
 def _kept_or_detected(path: Path, camera: Camera, options: FeatureOptions,

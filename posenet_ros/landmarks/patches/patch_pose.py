@@ -118,7 +118,8 @@ def refine_by_patches(
             points, camera.undistort_points(found), pose,
             by_keypoints.inlier_ratio if by_keypoints else 1.0, limits)
     if refined and by_keypoints:
-        refined = fuse_poses(by_keypoints, refined)
+        refined = fuse_poses(by_keypoints, replace(
+            refined, covariance=refined.covariance * options.sigma_scale ** 2))
     last = refined.map_from_camera if refined else pose
     residuals = np.linalg.norm(camera.project(
         (points - last.translation_m) @ last.rotation) - found, axis=1)

@@ -241,5 +241,8 @@ def test_the_pose_by_keypoints_counts_by_its_covariance(
     by_keypoints = AbsolutePose(WALKED, np.arange(9), 0.7, np.eye(6) * sigma_m ** 2)
     found, _ = refine_by_patches(place, ALL, WALKED, grey, PINHOLE, by_keypoints=by_keypoints)
     assert low < error_m(found.map_from_camera, QUERY) / error_m(WALKED, QUERY) < high
+    free, _ = refine_by_patches(place, ALL, WALKED, grey, PINHOLE, PatchOptions(sigma_scale=1e-3),
+                                by_keypoints=by_keypoints)
+    assert error_m(free.map_from_camera, QUERY) < 0.2 * error_m(WALKED, QUERY)
     assert found.inlier_ratio == 0.7
     assert len(found.inliers) == 9

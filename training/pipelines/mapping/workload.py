@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from posenet_ros.landmarks.landmark_map import LandmarkMap
 from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.utils.progress import describe_duration
 
@@ -21,3 +22,10 @@ def describe_workload(dataset: Dataset, feature_width: int) -> str:
     memory = BASE_MEMORY_BYTES + count * IMAGE_MEMORY_BYTES
     return (f'mapping {count} images: about {describe_duration(seconds)} and '
             f'{memory / 1e9:.1f} GB of memory')
+
+
+def describe_size(size_bytes: int, landmark_map: LandmarkMap) -> str:
+    """Describe what a map's file takes, and its patches of it."""
+    return (f'landmarks.npz: {size_bytes / 1e6:.1f} MB, '
+            f'{size_bytes / 1e3 / len(landmark_map.views):.1f} KB an image; '
+            f'{landmark_map.patches.nbytes / 1e6:.1f} MB of it are patches')
