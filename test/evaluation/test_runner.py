@@ -120,6 +120,7 @@ class Walker(Relocaliser):
 
     def estimate(self, network_input: np.ndarray, features: Features | None = None,
                  prior: PosePrior | None = None) -> PoseEstimate:
+        """Estimate the pose as the network says, and call it confirmed."""
         self.priors.append(prior)
         return replace(super().estimate(network_input, features, prior),
                        landmarks=30)
