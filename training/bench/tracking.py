@@ -16,9 +16,9 @@ from posenet_ros.imaging.decoding import Frame
 from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.localisation.tracking.camera_tracker import CameraTracker, is_localised
 from posenet_ros.localisation.tracking.sequential import SequentialTracking
-from posenet_ros.training.scene.sequence import make_court, SequenceRenderer
+from posenet_ros.training.scene.places import make_place
+from posenet_ros.training.scene.sequence import SequenceRenderer
 from posenet_ros.training.scene.settings import Settings
-from posenet_ros.training.scene.walks import walks
 
 RATE_HZ = 30.0
 FALSE_POSE_M, FALSE_POSE_DEG = 1.0, 10.0
@@ -58,9 +58,11 @@ class TrackingFigures:
 def court_walk(frames: int, settings: Settings, rate_hz: float = RATE_HZ,
                ) -> Iterator[tuple[RgbImage, Pose]]:
     """Render the court's test walk at the rate of a camera, one image after another."""
-    walk = replace(next(walk for walk in walks(settings.frames, settings.seed)
-                        if walk.split == 'test'), rate_hz=rate_hz, frames=frames)
-    renderer = SequenceRenderer(make_court(settings.seed), walk, settings.camera, settings.seed)
+    place = make_place(settings)
+    walk = replace(next(walk for walk in place.walks if walk.split == 'test'),
+                   rate_hz=rate_hz, frames=frames)
+    renderer = SequenceRenderer(
+        place.build()[walk.area.site], walk, settings.camera, settings.seed)
     for index in range(frames):
         image = cv2.cvtColor(renderer.image(index), cv2.COLOR_BGR2RGB)
         yield np.asarray(image, np.uint8), walk.pose(walk.time_s(index))
@@ -120,7 +122,7 @@ def _figures(answers: list[_Answer]) -> TrackingFigures:
     answered = [one for one in answers if np.isfinite(one.error_m)]
     tracked = [one for one in answered if one.tracked]
     metres = [one.error_m for one in tracked] or [np.nan]
-    normalised = np.array([one.normalised for one in tracked] or [[np.nan]])
+    normalised = np.array([one.normalised for one in tracked] or [(np.nan,)])
     within = [float(np.mean(normalised <= sigmas)) for sigmas in (1, 2, 3)]
     return TrackingFigures(
         len(answers), len(answered), len(tracked), float(np.median(metres)),
