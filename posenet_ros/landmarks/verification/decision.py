@@ -9,7 +9,12 @@ from typing import NamedTuple
 import numpy as np
 from posenet_ros.landmarks.localisation import Outcome, PosePrior, Refusal
 from posenet_ros.landmarks.options import DecisionOptions
-from posenet_ros.landmarks.verification.places import angle_deg, AnyPose, distance_m, PlaceRadius
+from posenet_ros.landmarks.verification.place_radius import (
+    angle_deg,
+    AnyPose,
+    distance_m,
+    PlaceRadius,
+)
 from posenet_ros.landmarks.verification.verify import VerifiedPose
 
 # Find the cells whose patches agree with a pose; the second time the same.
@@ -78,13 +83,13 @@ class Decider:
         """
         Believe a pose that each rival loses against, by the paired test or by the prior.
 
-        A prior that puts a pose at its floor denies it: its place may look like that of the
-        image, which the map then does not show.
+        A prior denies what is too far from it: that may look like the place of the image, which
+        the map then does not show.
         """
         likelihoods = [self.log10_prior(one, prior) for one in ordered]
         fewest: Verdict | None = None
         for index, one in enumerate(ordered):
-            if self.refusal(one) or likelihoods[index] <= self._options.prior_floor:
+            if self.refusal(one) or prior_sigmas(one, prior) > self._options.denied_sigmas:
                 continue
             rivals = tuple(
                 other for other, likelihood in zip(ordered, likelihoods, strict=True)
@@ -113,9 +118,7 @@ class Decider:
 
     def log10_prior(self, one: VerifiedPose, prior: PosePrior) -> float:
         """Return the logarithm of a prior's normal density, by its largest, above the floor."""
-        distance = distance_m(one.pose, prior.map_from_camera) / prior.sigma_m
-        angle = math.radians(angle_deg(one.pose, prior.map_from_camera)) / prior.sigma_rad
-        density = -(distance ** 2 + angle ** 2) / 2 / math.log(10)
+        density = -prior_sigmas(one, prior) ** 2 / 2 / math.log(10)
         return max(density, self._options.prior_floor)
 
     def _sigmas(self, one: VerifiedPose, other: VerifiedPose) -> float:
@@ -139,6 +142,13 @@ def paired_test(one: VerifiedPose, other: VerifiedPose) -> float:
         wins += len(np.setdiff1d(ours, theirs, assume_unique=True))
         losses += len(np.setdiff1d(theirs, ours, assume_unique=True))
     return (wins - losses) / max(math.sqrt(wins + losses), 1.0)
+
+
+def prior_sigmas(one: VerifiedPose, prior: PosePrior) -> float:
+    """Return how far a pose is from a prior, in standard deviations of both its parts."""
+    distance = distance_m(one.pose, prior.map_from_camera) / prior.sigma_m
+    angle = math.radians(angle_deg(one.pose, prior.map_from_camera)) / prior.sigma_rad
+    return math.hypot(distance, angle)
 
 
 def log10_odds(sigmas: float) -> float:
