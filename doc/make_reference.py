@@ -43,7 +43,8 @@ GROUPS = {
     'Frames and TF': (
         'map_frame', 'camera_frame', 'base_frame', 'odom_frame', 'tf_mode', 'tf_timeout',
         'tf_publish_rate', 'tf_smoothing_time', 'transform_tolerance', 'planar',
-        'set_initial_pose', 'initial_pose', 'map_from_dataset_xyz',
+        'set_initial_pose', 'initial_pose', 'use_prior', 'prior_timeout',
+        'map_from_dataset_xyz',
         'map_from_dataset_quat_xyzw'),
     'Gate: which poses are withheld': (
         'max_sigma_m', 'max_sigma_deg', 'max_place_score', 'max_distance_m', 'max_jump_m',

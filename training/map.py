@@ -25,7 +25,8 @@ from posenet_ros.utils.arguments import (
 from posenet_ros.utils.choices import MAP_EXPORTS, MAX_POSE_GAP_S
 
 OF_BAGS = 'image', 'camera_info', 'pose', 'tf', 'pose_of'  # options of --bag alone
-OF_NEW_MAPS = 'scale_from', 'frame', 'refine_poses', 'largest'  # an old map has them already
+# an old map has them already
+OF_NEW_MAPS = 'scale_from', 'frame', 'refine_poses', 'largest', 'complete'
 
 
 def parser() -> CommandParser:
@@ -86,6 +87,9 @@ def _add_map_arguments(result: argparse.ArgumentParser) -> None:
                         '%(default)s); larger is more accurate and slower')
     result.add_argument('--refine-poses', action='store_true', help='move poses that were given '
                         'where the images contradict them')
+    result.add_argument('--complete', action='store_true', help='the walk saw all places that '
+                        'the robot will ever be in, as a room or a closed yard: nothing unmapped '
+                        'looks like what is mapped, so more images are answered')
     result.add_argument('--largest', action='store_true', help='map the largest part of walks '
                         'that do not join')
 

@@ -69,7 +69,8 @@ SCHEMA = {
     'patches': Column('uint8', (-1, PATCH_SIZE, PATCH_SIZE)),
     'patch_views': Column('int32', (-1,), NO_PATCH), 'patch_corners': Column('int16', (-1, 2), 0),
     'cameras': Column('<U', (-1,)), 'camera_indices': Column('int32', (-1,), 0), 'tiles': Column('int32', (-1,), 0),
-    'metric': Column('bool'), 'parent': Column('<U'), 'content': Column('<U'),
+    'metric': Column('bool'), 'complete': Column('bool'), 'parent': Column('<U'),
+    'content': Column('<U'),
     'feature_width': Column('int32', (), 1), 'max_keypoints': Column('int32', (), 1),
     'contrast_threshold': Column('float64', (), 0)}
 WORDS_SCHEMA = {
@@ -197,6 +198,7 @@ def _to_arrays(landmark_map: LandmarkMap) -> dict[str, AnyArray]:
               'cameras': [json.dumps(one.to_mapping()) for one in views.cameras],
               'camera_indices': views.camera_indices,
               'metric': landmark_map.metric, 'parent': landmark_map.parent,
+              'complete': landmark_map.complete,
               'feature_width': features.width, 'max_keypoints': features.max_keypoints,
               'contrast_threshold': features.contrast_threshold}
     schema = {name: column for name, column in SCHEMA.items() if name != 'content'}
@@ -222,6 +224,7 @@ def _hash(arrays: Mapping[str, AnyArray]) -> str:
 
 
 def _from_arrays(arrays: Mapping[str, AnyArray], version: int) -> LandmarkMap:
+    arrays = {'complete': np.array(False), **arrays}  # as of a map before there was the mark
     if version == 2:
         arrays = {**arrays, **NEW}
     _check(arrays, SCHEMA | (WORDS_SCHEMA if 'words' in arrays else {}))
@@ -235,7 +238,8 @@ def _from_arrays(arrays: Mapping[str, AnyArray], version: int) -> LandmarkMap:
                               float(arrays['contrast_threshold']))
     named: dict[str, NDArray[Any]] = {name: arrays[name] for name in ARRAYS}
     return LandmarkMap(views, vocabulary=words, features=features,
-                       metric=bool(arrays['metric']), parent=str(arrays['parent']), **named)
+                       metric=bool(arrays['metric']), parent=str(arrays['parent']),
+                       complete=bool(arrays['complete']), **named)
 
 
 def _from_old_arrays(arrays: dict[str, AnyArray]) -> LandmarkMap:

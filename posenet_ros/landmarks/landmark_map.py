@@ -125,6 +125,7 @@ class LandmarkMap:
     :param tiles: (V,) part of the map that each view belongs to; empty in a map of one piece.
     :param features: of the detector by which the map was made; a query has to use the same.
     :param metric: whether lengths are metres; False: the scale is not known.
+    :param complete: whether it shows all places there are, as of a room or a closed yard.
     :param parent: content hash of the map that this one extends; empty for a new one.
     :raises InputError: on shapes or indices that do not fit.
     """
@@ -143,6 +144,7 @@ class LandmarkMap:
     features: FeatureOptions = field(default_factory=FeatureOptions)
     metric: bool = True
     parent: str = ''
+    complete: bool = False
     patch_corners: NDArray[np.int16] = field(default_factory=lambda: np.empty((0, 2), np.int16))
 
     def __post_init__(self) -> None:

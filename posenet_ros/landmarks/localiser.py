@@ -35,7 +35,8 @@ class LandmarkLocaliser:
     :param landmark_map: of V views.
     :param network_descriptors: (M, D) and `descriptor_views`: as of :class:`ViewIndex`.
     :param pose_residual_power: the expected error grows with this power of the residual ratio.
-    :param complete: the map shows all places there are: none that looks alike is unmapped.
+    :param complete: the map shows all places there are: none that looks alike is unmapped; so
+        does a map that is marked as complete.
     """
 
     def __init__(self, landmark_map: LandmarkMap,
@@ -48,7 +49,8 @@ class LandmarkLocaliser:
         self._options = options
         self.index = ViewIndex(landmark_map, network_descriptors, descriptor_views, options)
         self._joined = JoinedLocaliser(
-            landmark_map, self.index, options, complete) if landmark_map.joined else None
+            landmark_map, self.index, options,
+            complete or landmark_map.complete) if landmark_map.joined else None
         self._by_view = ViewLocaliser(landmark_map, self.index, options)
 
     def why_not(self, found: Localisation) -> str:

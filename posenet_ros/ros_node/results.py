@@ -77,6 +77,7 @@ class ResultHandler:
     def expect(self, frame: Frame) -> Expectation:
         """Say what is known of an image's pose before it is localised."""
         camera_frame = self._values.camera_frame or frame_name(frame.frame_id)
+        self._tf.image_came(camera_frame)
         self.initial_poses.image_came(camera_frame)
         expected = self._gate.history.expect(
             frame.stamp_ns, self._tf.odom_from_camera(camera_frame, frame.stamp_ns))

@@ -74,6 +74,7 @@ def small_map() -> LandmarkMap:
         rng.integers(0, 256, (4, PATCH_SIZE, PATCH_SIZE), np.uint8),
         np.array([0, 1, 0, 2], np.int32), np.array([0, 0, 1], np.int32),
         FeatureOptions(640, 1000, 0.01), metric=False, parent='a' * 64,
+        complete=True,
         patch_corners=np.arange(8, dtype=np.int16).reshape(4, 2))
 
 
@@ -293,6 +294,9 @@ def changed(file: Path, change: Callable[[Arrays], Arrays]) -> Path:
 @pytest.mark.parametrize('name', [*landmark_file.SCHEMA, *landmark_file.WORDS_SCHEMA])
 def test_each_missing_array_is_named(file: Path, name: str) -> None:
     changed(file, lambda arrays: {key: a for key, a in arrays.items() if key != name})
+    if name == 'complete':  # as of a map before there was the mark
+        assert not landmark_file.load(file).complete
+        return
     if name in ('words', 'format'):  # a map without a vocabulary; an old one without its arrays
         name = 'misfits'
     if name == 'misfits':

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from threading import Event, Lock, RLock
 import time
 from types import SimpleNamespace
@@ -14,7 +15,11 @@ from helpers import CAMERA, random_image, ROOT, tiny_artifact
 from hypothesis import given, settings
 from hypothesis import strategies as st
 import numpy as np
+from posenet_ros.geometry.estimate import PoseEstimate
+from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import Frame
+from posenet_ros.landmarks.localisation import PosePrior
+from posenet_ros.localisation.gating.prior import Expectation, NOTHING
 from posenet_ros.localisation.pipeline import QueryResult
 from posenet_ros.localisation.query_camera import QueryCamera
 from posenet_ros.localisation.relocaliser import Prediction, Relocaliser
@@ -144,9 +149,11 @@ class Bench:
         self.release.set()
         self.error: Exception | None = None
         self.on_result: Callable[..., None] = lambda *result: self.results.append(result)
+        self.expect: Callable[[Frame], Expectation] = lambda frame: NOTHING
+        self.relocaliser = Relocaliser(self.predict, tiny_artifact())
         self.thread = InferenceThread(
-            self.node, stack, Relocaliser(self.predict, tiny_artifact()), self.lock,
-            self.diagnostics, lambda *result: self.on_result(*result),
+            self.node, stack, self.relocaliser, self.lock, self.diagnostics,
+            lambda frame: self.expect(frame), lambda *result: self.on_result(*result),
             lambda *failure: self.failures.append(failure))
 
     def predict(self, batch: np.ndarray) -> Prediction:
@@ -211,15 +218,54 @@ def test_what_was_given_before_a_switch_is_dropped(bench: Bench) -> None:
     bench.wait_for(lambda: len(bench.results) == 1)
 
 
-@pytest.mark.parametrize('where', ['network', 'publishing'])
+def test_what_is_known_of_an_image_is_asked_for_with_the_lock_held(bench: Bench) -> None:
+    """It is asked when the image is decoded, and given to who localises."""
+    prior, priors, held = PosePrior(Pose(), 1.0, 0.1), [], []
+
+    def expect(frame: Frame) -> Expectation:
+        held.append((frame.frame_id, bench.lock._is_owned()))  # type: ignore[attr-defined]
+        return Expectation(prior)
+
+    bench.expect, estimate = expect, bench.relocaliser.estimate
+    bench.relocaliser.estimate = lambda image, features, prior: (
+        priors.append(prior) or estimate(image, features, prior))
+    bench.give('front')
+    bench.wait_for(lambda: len(bench.results) == 1)
+    assert held == [('front', True)]
+    assert priors == [prior]
+
+
+def test_a_check_is_localised_alone_and_by_the_prior_where_that_does_not_tell(
+        bench: Bench) -> None:
+    prior, priors = PosePrior(Pose(), 1.0, 0.1), []
+    bench.expect, estimate = lambda frame: Expectation(prior, True), bench.relocaliser.estimate
+    landmarks = 0
+
+    def spy(image: np.ndarray, features: object, prior: PosePrior | None) -> PoseEstimate:
+        priors.append(prior)
+        return replace(estimate(image, features, prior), landmarks=landmarks)
+
+    bench.relocaliser.estimate = spy
+    bench.give()
+    bench.wait_for(lambda: len(bench.results) == 1)
+    assert priors == [None, prior]
+    landmarks = 20
+    bench.give()
+    bench.wait_for(lambda: len(bench.results) == 2)
+    assert priors == [None, prior, None]
+
+
+@pytest.mark.parametrize('where', ['network', 'publishing', 'expecting'])
 def test_a_failure_is_reported_in_the_executors_thread(bench: Bench, where: str) -> None:
     def fail(*_: object) -> None:
         raise MemoryError('none left')
 
     if where == 'network':
         bench.error = MemoryError('none left')
-    else:
+    elif where == 'publishing':
         bench.on_result = fail
+    else:
+        bench.expect = fail
     bench.give()
     assert bench.node.triggered.wait(5)
     assert not bench.failures

@@ -87,7 +87,9 @@ def test_a_bag_with_poses_becomes_a_map(data: Path, tmp_path: Path) -> None:
 
 
 def test_at_most_so_many_views_are_kept(data: Path, tmp_path: Path) -> None:
-    assert main(['--data', str(data), '--views', '9', '--out', str(tmp_path / 'out')]) == 0
+    assert main(['--data', str(data), '--views', '9', '--complete', '--out',
+                 str(tmp_path / 'out')]) == 0
+    assert landmark_file.load(tmp_path / 'out' / 'landmarks.npz').complete
     names = landmark_file.load(tmp_path / 'out' / LANDMARKS_FILE).views.names
     assert len(names) == 9
     assert names[0].endswith('frame00000.png')

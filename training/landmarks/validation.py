@@ -149,7 +149,7 @@ def map_without(mapped: MappedDataset, held: Indices, options: MappingOptions) -
 
 
 def _localise(mapped: MappedDataset, views: Indices, landmark_map: LandmarkMap) -> Floats:
-    localiser = LandmarkLocaliser(landmark_map)
+    localiser = LandmarkLocaliser(landmark_map, complete=mapped.landmark_map.complete)
 
     def one(view: int) -> Floats:
         found = localiser.localise(mapped.features[view].features)

@@ -137,6 +137,7 @@ class PoseHistory:
         self._given: tuple[PoseEstimate, Pose | None] | None = None
         self._checked_ns: int | None = None
         self._contradictions = 0
+        self._expected_ns: int | None = None
 
     def give(self, estimate: PoseEstimate, odom_from_camera: Pose | None) -> None:
         """Take an initial pose; the time of the next image is its time."""
@@ -167,6 +168,7 @@ class PoseHistory:
         """
         if self.options is None:
             return NOTHING
+        self._expected_ns = stamp_ns
         if self._given:
             estimate, odom = self._given
             self._known = KnownPose(estimate.map_from_camera, *estimate.max_sigmas(), stamp_ns,
@@ -186,9 +188,11 @@ class PoseHistory:
         """
         Say why a pose is not believed yet that is far from the expected one.
 
-        Where images are checked and so many in a row contradict, the last is believed.
+        Of so many in a row that contradict, the last is believed. An image that nothing was
+        expected of, as one without a stamp, contradicts nothing.
         """
-        prior = self._prior(stamp_ns, odom_from_camera)
+        prior = self._prior(stamp_ns, odom_from_camera) if (
+            stamp_ns == self._expected_ns) else None
         if prior is None or self.options is None or not estimate.landmarks or is_near(
                 estimate.map_from_camera, prior, self.options):
             return ''

@@ -131,6 +131,11 @@ class TfBroadcaster:
         except MissingTransformError:
             return None
 
+    def image_came(self, camera_frame: str) -> None:
+        """Take the TF frame of an image, whether or not it gets a pose; empty where not known."""
+        if self._sends and camera_frame:
+            self._watch.image_came(camera_frame)
+
     def update(self, estimate: PoseEstimate, camera_frame: str, stamp_ns: int) -> None:
         """
         Take an accepted estimate.

@@ -119,6 +119,8 @@ def test_a_low_inlier_ratio_is_believed_only_in_a_complete_map() -> None:
     assert (found.outcome, found.refusal) == (Outcome.NOT_LOCALISED, Refusal.INLIER_RATIO)
     assert found.hypotheses[0].evidence > OPTIONS.decision.min_evidence
     assert search(DIFFERENT, at, few, complete=True).outcome is Outcome.LOCALISED
+    marked = LandmarkLocaliser(replace(DIFFERENT.make_map(VIEWS), complete=True))
+    assert marked.search(few).outcome is Outcome.LOCALISED
 
 
 def test_few_features_are_too_little_evidence_unless_a_prior_is_certain() -> None:

@@ -112,6 +112,7 @@ def test_another_folder_may_be_written(data: Path, own: Path, tmp_path: Path) ->
     (['--extend', 'p'], 'needs the new walk'),
     (['--merge', 'a', 'b', '--out', 'c', '--data', 'd'], '--data is for --extend'),
     (['--extend', 'p', '--data', 'd', '--refine-poses'], '--refine-poses is for a new map'),
+    (['--extend', 'p', '--data', 'd', '--complete'], '--complete is for a new map'),
     (['--extend', 'p', '--data', 'd', '--frame', 'f'], '--frame is for a new map'),
     (['--data', 'd'], 'required: --out')])
 def test_options_that_do_not_go_together_are_refused(

@@ -105,6 +105,8 @@ def _map_and_save(options: argparse.Namespace, exports: list[tuple[str, Path]]) 
         _say(describe_workload(posed.dataset, options.feature_width))
         settings = mapping_options(options)
         mapped = map_dataset(posed.dataset, settings, work=work)
+        mapped = replace(mapped, landmark_map=replace(
+            mapped.landmark_map, complete=options.complete))
         _say(mapped.check.describe())
         calibrated = calibrate_map(mapped, settings)
         about = {'source': next(name for name in SOURCES if getattr(options, name)),

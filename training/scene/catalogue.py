@@ -7,9 +7,9 @@ from posenet_ros.training.scene.court.place import court_place
 from posenet_ros.training.scene.place import Place
 from posenet_ros.training.scene.settings import Settings
 
-_PLACES = {'court': court_place, 'arcade': arcade_place}
+_MAKERS = {'court': court_place, 'arcade': arcade_place}
 
 
 def make_place(settings: Settings) -> Place:
     """Return the place of the settings, in the arrangement of their seed."""
-    return _PLACES[settings.place](settings.frames, settings.test_images, settings.seed)
+    return _MAKERS[settings.place](settings.frames, settings.test_images, settings.seed)
