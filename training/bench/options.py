@@ -79,8 +79,8 @@ def _add_part(parser: CommandParser) -> None:
     group.add_argument('--rate', type=float, default=30.0, metavar='HZ',
                        help='live, node: images a second (default: %(default)s)')
     group.add_argument('--images', type=Path, metavar='FOLDER',
-                       help='node, live: with images of the place, sent in the order of their names '
-                       '(default of live: a texture)')
+                       help='node, live: with images of the place, sent in the order of their '
+                       'names (default of live: a texture)')
     group.add_argument('--refine', choices=('auto', 'off'), default='auto',
                        help='node: refine poses by landmarks (default: %(default)s)')
     group.add_argument('--nodes', type=int, default=1,

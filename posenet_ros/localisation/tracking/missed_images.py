@@ -1,4 +1,4 @@
-"""The images that come while one is localised: through them the camera is tracked to the latest."""
+"""The images that come while one is localised, through which the camera is tracked then."""
 
 from __future__ import annotations
 
