@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from map_helpers import write_map_model
@@ -9,8 +10,9 @@ import numpy as np
 import posenet_ros
 from posenet_ros.errors import InputError
 from posenet_ros.evaluate import main
+from posenet_ros.evaluation.metrics.largest_errors import WorstFrames
 from posenet_ros.evaluation.results import FrameResult
-from posenet_ros.evaluation.runner import run, WorstFrames
+from posenet_ros.evaluation.runner import run
 from posenet_ros.evaluation.sources import QueryImage
 from posenet_ros.geometry.lie import interpolate
 from posenet_ros.geometry.pose import Pose
@@ -57,6 +59,15 @@ def test_a_walk_is_tracked_from_its_first_image_and_each_sequence_begins_anew(
     for one, other in zip(frames, again, strict=True):
         assert np.array_equal(one.estimate.matrix, other.estimate.matrix)
         assert np.array_equal(one.covariance, other.covariance)
+
+
+def test_a_pose_that_the_gate_rejects_is_not_tracked_from(walked: Walked) -> None:
+    artifact = load(walked[0])
+    relocaliser = make_relocaliser(artifact, RelocaliserOptions(refine=True)).relocaliser
+    strict = Gate(replace(NODE_DEFAULTS, max_sigma_m=1e-9), artifact.scene)
+    frames = list(run(queries(walked[1][:3]), None, relocaliser, strict, artifact.train,
+                      WorstFrames(), tracking=True))
+    assert all('infer' in frame.latency_ms for frame in frames)
 
 
 def test_tracking_needs_landmarks_and_stamps(walked: Walked, tmp_path: Path) -> None:

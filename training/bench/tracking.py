@@ -16,7 +16,7 @@ from posenet_ros.imaging.decoding import Frame
 from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.localisation.tracking.camera_tracker import CameraTracker, is_localised
 from posenet_ros.localisation.tracking.sequential import SequentialTracking
-from posenet_ros.training.scene.places import make_place
+from posenet_ros.training.scene.catalogue import make_place
 from posenet_ros.training.scene.sequence import SequenceRenderer
 from posenet_ros.training.scene.settings import Settings
 

@@ -116,6 +116,20 @@ def test_an_answer_that_says_nothing_ends_tracking_only_after_some_time(
         assert tracker.tracking == tracking
 
 
+def test_an_answer_that_confirms_begins_the_time_anew() -> None:
+    tracker = tracker_of(max_unconfirmed_s=2.5)
+    start(tracker)
+    for stamp, confirmed, tracking in ((1000, False, True), (2000, True, True),
+                                       (3000, False, True), (4000, False, True),
+                                       (5000, False, False)):
+        request = still(tracker, range(stamp - 900, stamp + 1, 100))[stamp]
+        answer = request.tracked if confirmed else None
+        assert tracker.confirms(request, answer) == confirmed
+        if confirmed:
+            tracker.correct(request, tracker.make_keyframe(answer, STILL, CAMERA))
+        assert tracker.tracking == tracking
+
+
 @pytest.mark.parametrize(('elsewhere', 'ends'), [
     (pose_at(0.02), False), (pose_at(0, yaw_deg=0.3), False),
     (pose_at(1.0), True), (pose_at(0, yaw_deg=5.0), True)])
@@ -142,6 +156,8 @@ def test_an_answer_about_an_older_image_corrects_what_was_tracked_since() -> Non
     answer = estimate(walk[at])
     assert tracker.confirms(request, answer)
     tracker.correct(request, tracker.make_keyframe(answer, asked, CAMERA))
+    assert tracker._motion.last.map_from_camera.translation_m == pytest.approx(
+        walk[35].translation_m, abs=0.006)
     tracked = tracker.track(draw(WALL, walk[36]), CAMERA, 36 * 33 * MS)
     assert np.abs(pose_difference(tracked.map_from_camera, walk[36])[:3]).max() < 0.006
 
