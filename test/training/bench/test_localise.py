@@ -110,12 +110,6 @@ def test_results_are_right_ambiguous_silent_or_false() -> None:
     assert sums['cpu_ms'] == pytest.approx(4.0)
 
 
-def test_a_pose_named_among_others_is_not_named_where_one_is_given() -> None:
-    sums = summary(results_of(found(at(1.5), at(0.0))))
-    assert sums['answered_or_named'] == 1
-    assert sums['named'] is None
-
-
 def test_coverage_counts_all_axes_by_calibrated_sigmas() -> None:
     # the calibration doubles a sigma of 0.1: errors of 0.15, 0.3, 0.5 and 0.7 m are 0.75, 1.5,
     # 2.5 and 3.5 sigma along one axis, and nothing along five
