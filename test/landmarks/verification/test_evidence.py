@@ -8,7 +8,7 @@ import numpy as np
 from posenet_ros.landmarks.options import DecisionOptions, VerificationOptions
 from posenet_ros.landmarks.pnp.matrix_pose import MatrixPose, rotation_of_vector
 from posenet_ros.landmarks.verification.evidence import evidence, log10_binomial_tail
-from posenet_ros.landmarks.verification.places import PlaceRadius
+from posenet_ros.landmarks.verification.place_radius import PlaceRadius
 from posenet_ros.landmarks.verification.point_grid import PointGrid
 import pytest
 

@@ -159,7 +159,7 @@ def test_a_wrong_certain_prior_does_not_hide_the_place() -> None:
 
 def test_a_pose_of_a_network_is_a_hypothesis_that_has_to_be_confirmed() -> None:
     localiser = LandmarkLocaliser(DIFFERENT.make_map(VIEWS), options=replace(
-        OPTIONS, hypotheses=replace(OPTIONS.hypotheses, views=3, views_near=4)))
+        OPTIONS, hypotheses=replace(OPTIONS.hypotheses, views=3, guess_views=4)))
     at = Pose((20.0, 0.1, 0.4))
     features = DIFFERENT.photograph(at)
     assert localiser.search(features).refusal is Refusal.NO_HYPOTHESIS, 'nothing is retrieved'
