@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from helpers import CAMERA, random_image, tiny_artifact
 import numpy as np
 from posenet_ros.errors import InputError
-from posenet_ros.evaluation.runner import judge_in_order, localise_query, prepare_query
+from posenet_ros.evaluation.results import FrameResult
+from posenet_ros.evaluation.runner import (
+    judge_in_order,
+    localise_query,
+    prepare_query,
+    replay,
+    run,
+    WorstFrames,
+)
 from posenet_ros.evaluation.sources import QueryImage
+from posenet_ros.geometry.estimate import PoseEstimate
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import ImageError
 from posenet_ros.imaging.files import ImageFileError
+from posenet_ros.landmarks.features import Features
+from posenet_ros.landmarks.localisation import PosePrior
 from posenet_ros.localisation.gate import Gate, GateConfig, Verdict
+from posenet_ros.localisation.gating.prior import PriorOptions
 from posenet_ros.localisation.relocaliser import Prediction, Relocaliser
 import pytest
 
@@ -96,3 +109,52 @@ def test_identical_images_are_a_frozen_camera() -> None:
     frames = judge_in_order(localised, gate(reject_faulty_images=True, max_identical_images=3))
     assert [frame.verdict for frame, _ in frames] == [
         Verdict.ACCEPTED, Verdict.ACCEPTED, Verdict.FROZEN]
+
+
+class Walker(Relocaliser):
+    """A relocaliser with landmarks that agree, which keeps the priors that it is given."""
+
+    def __init__(self) -> None:
+        super().__init__(relocaliser()._predict, tiny_artifact())
+        self.priors: list[PosePrior | None] = []
+
+    def estimate(self, network_input: np.ndarray, features: Features | None = None,
+                 prior: PosePrior | None = None) -> PoseEstimate:
+        """Estimate the pose as the network says, and call it confirmed."""
+        self.priors.append(prior)
+        return replace(super().estimate(network_input, features, prior),
+                       landmarks=30)
+
+
+
+def replayed(walker: Walker, queries: list[QueryImage]) -> list[FrameResult]:
+    """Replay images as an evaluation does."""
+    judge = Gate(GateConfig(), tiny_artifact().scene, priors=PriorOptions())
+    prepared = [prepare_query(walker, one, None) for one in queries]
+    return [frame for frame, _ in judge_in_order(replay(prepared, walker, judge), judge)]
+
+
+def second(number: int, sequence: str = '') -> QueryImage:
+    return replace(query(number, sequence=sequence), stamp_ns=number * 10**9)
+
+
+def test_in_order_each_pose_is_the_prior_of_the_next_of_its_sequence() -> None:
+    walker = Walker()
+    frames = replayed(walker, [second(1, 'a'), second(2, 'a'), second(3, 'b'), second(4, 'b')])
+    assert [frame.verdict for frame in frames] == [Verdict.ACCEPTED] * 4
+    assert [prior and prior.source for prior in walker.priors] == [
+        None, 'last pose', None, 'last pose']
+
+
+def test_in_order_an_image_now_and_then_is_localised_alone_first() -> None:
+    walker = Walker()
+    replayed(walker, [second(number) for number in range(1, 8)])
+    assert [prior is None for prior in walker.priors] == [True, *[False] * 4, True, False]
+    assert len(walker.priors) == 7  # it told
+
+
+def test_each_by_itself_has_no_prior() -> None:
+    walker = Walker()
+    frames = list(run([second(1), second(2)], None, walker, gate(), None, WorstFrames()))
+    assert len(frames) == 2
+    assert walker.priors == [None, None]

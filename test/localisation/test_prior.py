@@ -99,6 +99,13 @@ def test_an_initial_pose_counts_from_the_next_image_until_a_pose_is_accepted() -
     assert (later.source, later.map_from_camera.translation_m[0]) == ('last pose', 2.0)
 
 
+def test_an_accepted_pose_takes_the_place_of_an_initial_one_at_once() -> None:
+    history = PoseHistory(OPTIONS)
+    history.give(estimate(), None)
+    history.accept(estimate(turned(0.0, 2.0)), S, None)
+    assert history.expect(S).prior.source == 'last pose'
+
+
 def test_an_initial_pose_that_nothing_confirms_is_dropped() -> None:
     history = PoseHistory(OPTIONS)
     history.give(estimate(), Pose())
@@ -137,6 +144,13 @@ def test_after_an_image_without_a_pose_the_next_is_a_check() -> None:
     history.reject()
     assert history.expect(S + 2).check
     assert not history.expect(S + 3).check
+
+
+def test_after_a_pose_that_the_gate_withheld_the_next_image_is_a_check() -> None:
+    gate = Gate(GateConfig(max_sigma_m=0.5), SCENE, priors=OPTIONS)
+    assert decide(gate, HERE, S).accepted
+    assert not gate.decide(estimate(sigma_m=2.0), S + 1).accepted
+    assert gate.history.expect(S + 2).check
 
 
 def test_a_wrong_pose_ends_when_images_in_a_row_contradict_it() -> None:

@@ -102,12 +102,13 @@ def along_x(distances: Floats) -> tuple[Pose, ...]:
 
 def arcade_motions(layout: Layout) -> tuple[Pose, ...]:
     """Return the motions that carry a bay onto another."""
-    return along_x(layout.bay_m * np.arange(1 - layout.bays, layout.bays))
+    steps: Floats = layout.bay_m * np.arange(1.0 - layout.bays, layout.bays)
+    return along_x(steps)
 
 
 def front_motions(layout: Layout) -> tuple[Pose, ...]:
     """Return the motions that carry a bay of a wing onto another of either wing."""
-    steps = layout.pitch_m * np.arange(1 - layout.wing_bays, layout.wing_bays)
+    steps: Floats = layout.pitch_m * np.arange(1.0 - layout.wing_bays, layout.wing_bays)
     across = layout.wing_m + layout.centre_m
     return along_x(np.concatenate([steps, steps + across, steps - across]))
 

@@ -113,4 +113,4 @@ def make_walks(areas: Sequence[Area], frames: int, test_frames: int,
 def _split(total: int, fractions: Sequence[float]) -> list[int]:
     """Split a number of images by fractions, whose sum is 1."""
     ends = np.round(total * np.cumsum(fractions)).astype(int)
-    return np.diff(ends, prepend=0).tolist()
+    return [int(count) for count in np.diff(ends, prepend=0)]
