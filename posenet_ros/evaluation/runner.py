@@ -146,6 +146,8 @@ def localise_tracking(
         frame = judge_frame(query, result, gate, frozen)
         tracking.judged(accepted=frame.accepted)
         yield frame, (query, result)
+
+
 def replay(prepared: Iterable[Localised], relocaliser: Relocaliser,
            gate: Gate) -> Iterator[Localised]:
     """
