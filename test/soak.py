@@ -247,11 +247,24 @@ def report(soak: Soak, faults: Counter[str], minutes: float) -> bool:
         'node': 'alive' if lives else 'dead'}
     for name, line in lines.items():
         print(f'{name:32} {line}')
-    return (lives and not soak.wrong_stamps and not grows(soak.memory, minutes)
-            and 0 <= uncounted(values) <= 1  # one is in the network
-            and set(faults) == {fault.__name__ for fault in soak.faults()}
-            and max(soak.recoveries.values()) <= (
-                SHORT_RECOVERY_FRAMES if minutes < SHORT_MINUTES else RECOVERY_FRAMES))
+    wrong = what_is_wrong(soak, faults, minutes, values)
+    print(f'{"verdict":32} {"; ".join(wrong) or "all is well"}')
+    return not wrong
+
+
+def what_is_wrong(soak: Soak, faults: Counter[str], minutes: float,
+                  values: Mapping[str, str]) -> list[str]:
+    """Return what is not as it has to be, a few words each."""
+    most = SHORT_RECOVERY_FRAMES if minutes < SHORT_MINUTES else RECOVERY_FRAMES
+    checks = {
+        'the node died': soak.node.popen.poll() is not None,
+        'poses have stamps of no image': bool(soak.wrong_stamps),
+        'memory grows': grows(soak.memory, minutes),
+        # one is in the network
+        'images are not counted by name': not 0 <= uncounted(values) <= 1,
+        'not every fault was made': set(faults) != {each.__name__ for each in soak.faults()},
+        f'more than {most} frames to recover': max(soak.recoveries.values()) > most}
+    return [words for words, wrong in checks.items() if wrong]
 
 
 def run(minutes: float, folder: Path, model: Path) -> bool:

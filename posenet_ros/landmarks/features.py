@@ -12,6 +12,9 @@ from posenet_ros.geometry.camera import Camera
 from posenet_ros.landmarks.options import DEFAULT_FEATURES, FeatureOptions
 
 DESCRIPTOR_SIZE = 128
+# pixels: OpenCV doubles the image as if pixel centres were at corners, and so finds every keypoint
+# too far right and down (its option enable_precise_upscale mends it, from 4.8 on)
+SIFT_SHIFT = 0.25
 QUANTISATION_LEVELS = 255  # of the model folder's format, uint8
 
 
@@ -92,7 +95,8 @@ def detect(image: RgbImage, camera: Camera,
     if not keypoints:
         return Features(np.empty((0, 2)), np.empty((0, DESCRIPTOR_SIZE), np.uint8),
                         detected_by.fx, patch_grey, taken_by)
-    points = detected_by.undistort_points([keypoint.pt for keypoint in keypoints])
+    pixels = np.array([keypoint.pt for keypoint in keypoints]) - SIFT_SHIFT
+    points = detected_by.undistort_points(pixels)
     in_view = np.isfinite(points).all(axis=1)  # not on the black rim of a fisheye's image
     points, histograms = points[in_view], histograms[in_view]
     l1_normalised = histograms / np.maximum(histograms.sum(axis=1, keepdims=True), 1e-9)

@@ -166,6 +166,14 @@ def test_the_pictures_of_tf_trees_are_those_of_their_script() -> None:
         assert (ROOT / 'doc' / 'guides' / f'{name}.svg').read_text() == script.draw(name)
 
 
+def test_the_picture_of_the_architecture_is_that_of_its_script() -> None:
+    script = documentation_script('make_architecture')
+    drawn = script.draw(ROOT)
+    shown = (ROOT / 'doc' / 'architecture.svg').read_text()
+    assert shown == drawn, 'run python doc/make_architecture.py'
+    assert all(f'>{name}<' in drawn for name in ('localisation', 'map_report', 'commands'))
+
+
 def test_a_results_table_has_the_numbers_of_the_report(tmp_path: Path) -> None:
     report = {
         'frames': {'total': 4, 'estimated': 4, 'accepted': 3, 'dropped': 0},

@@ -14,10 +14,11 @@ from posenet_ros.errors import PoseNetError
 from posenet_ros.training.bench.options import ALL, parser, PARTS
 from posenet_ros.utils.arguments import input_paths, own_arguments, run_cli
 from posenet_ros.utils.atomic_folder import check_new, new_file
-from posenet_ros.utils.files.kinds import FIGURES
+from posenet_ros.utils.files.kinds import FIGURES, TABLE
 from posenet_ros.utils.quiet_stderr import import_keras
 
-WITHOUT_MODEL = {'model', 'training', 'map'}
+WITHOUT_MODEL = {'model', 'training', 'map', 'localise'}
+MARKDOWN = '.md'
 
 
 def needs_model(options: argparse.Namespace) -> bool:
@@ -44,6 +45,8 @@ def run_part(options: argparse.Namespace) -> None:
             raise PoseNetError('bench gpu measures an NVIDIA GPU: this machine has none')
     if options.out:
         check_new(options.out, FIGURES, force=True, inputs=input_paths(options))
+        if options.part == 'localise':
+            check_new(options.out.with_suffix(MARKDOWN), TABLE, force=True)
     options.preset = 'smoke' if options.quick else options.presets[0]
     import tempfile  # slow to import, and help does without
     with tempfile.TemporaryDirectory() as scratch:
@@ -63,6 +66,8 @@ def run_part(options: argparse.Namespace) -> None:
         show_node(found)
     elif options.part == 'map':
         show_map(found)
+    elif options.part == 'localise':
+        show_localisation(found, options.out)
     elif starts_commands(options):
         show_commands(found, options.strict)
     elif not options.out:
@@ -81,6 +86,19 @@ def show_map(found: Mapping[str, Any]) -> None:
     from posenet_ros.evaluation.report.tables import text_table
     from posenet_ros.training.bench.mapping.rows import map_rows
     print(text_table(map_rows(found)))
+
+
+def show_localisation(found: Mapping[str, Any], out: Path | None) -> None:
+    """
+    Print the figures of the localiser.
+
+    :param out: file of the figures; their tables are written beside it, in Markdown.
+    """
+    from posenet_ros.training.bench.localisation.rows import as_markdown, as_text
+    print(as_text(found))
+    if out:
+        with new_file(out.with_suffix(MARKDOWN)) as file:
+            file.write_text(as_markdown(found) + '\n', encoding='utf-8')
 
 
 def show_commands(found: Mapping[str, Any], strict: bool) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from posenet_ros.training.bench.localisation.arguments import (
+    add_arguments as add_localisation_arguments,
+)
 from posenet_ros.utils.arguments import CommandParser, count
 
 PACKAGE = 'posenet_ros.training.bench'
@@ -34,6 +37,8 @@ PARTS = {
     'live': Part(f'{PACKAGE}.parts.live', 'live nodes over DDS'),
     'map': Part(f'{PACKAGE}.mapping.benchmark', 'the map of a place: its cost, and how exact '
                 'poses in it are'),
+    'localise': Part(f'{PACKAGE}.localisation.benchmark', 'the landmark localiser beside a peer: '
+                     'right, silent or false, and at what cost'),
     'gpu': Part(f'{PACKAGE}.parts.gpu', 'an NVIDIA GPU: float16, XLA, batch 1, training rate, '
                 'roofline', True),
 }
@@ -59,6 +64,7 @@ def parser() -> CommandParser:
                         help='how long the nodes are fed in each case (default: %(default)s)')
     _add_part(result)
     _add_map(result)
+    add_localisation_arguments(result)
     return result
 
 

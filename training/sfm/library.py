@@ -21,7 +21,7 @@ def load_pycolmap() -> Any:  # noqa: ANN401 - a module that may be missing
         import pycolmap
     except ImportError as error:
         raise PoseNetError(
-            'structure from motion needs pycolmap: pip install posenet_ros[map]; images with '
+            "structure from motion needs pycolmap: pip install 'posenet_ros[map]'; images with "
             'poses need none (--data)') from error
     pycolmap.logging.minloglevel = ERRORS_ONLY
     if threading.current_thread() is threading.main_thread():

@@ -64,7 +64,7 @@ def test_without_pycolmap_it_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_pa
     with pytest.raises(PoseNetError) as caught:
         reconstruct([], tmp_path, OPTIONS, quiet)
     assert str(caught.value) == (
-        'structure from motion needs pycolmap: pip install posenet_ros[map]; images with poses '
+        "structure from motion needs pycolmap: pip install 'posenet_ros[map]'; images with poses "
         'need none (--data)')
     assert caught.value.exit_code == 1
 

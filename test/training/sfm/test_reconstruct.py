@@ -23,7 +23,7 @@ import pytest
 from sfm_helpers import CAMERA, draw, OPTIONS, sideways, similarity_errors, write_walk, yaw
 
 pytest.importorskip('pycolmap', reason='structure from motion needs pycolmap: '
-                    'pip install posenet_ros[map]')
+                    "pip install 'posenet_ros[map]'")
 POSES = sideways(20)
 
 

@@ -17,7 +17,7 @@ import cv2
 from posenet_ros.errors import PoseNetError
 from posenet_ros.landmarks.options import FeatureOptions, features_of_width
 from posenet_ros.training.bench.mapping.build import figures, measure_build
-from posenet_ros.training.bench.mapping.peer import measure_peer, peer_features, peer_localiser
+from posenet_ros.training.bench.mapping.peer import measure_peer, peer_features, PeerLocaliser
 from posenet_ros.training.bench.mapping.queries import localiser_of, measure_queries
 from posenet_ros.training.bench.mapping.splits import (
     disturb_poses,
@@ -40,7 +40,7 @@ def benchmark(options: argparse.Namespace) -> dict[str, Any]:
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch)
-        data = options.data or _court(work / 'court', quick=options.quick)
+        data = options.data or court_folder(work / 'court', quick=options.quick)
         train, queries = (
             dataset.subset(range(0, len(dataset.samples), options.every))
             for dataset in _splits(data, options.camera, held_out=options.held_out or noise))
@@ -67,7 +67,7 @@ def _describe(options: argparse.Namespace, features: FeatureOptions) -> dict[str
             'options': {**given, 'feature_width': str(features.width)}}
 
 
-def _court(folder: Path, *, quick: bool) -> Path:
+def court_folder(folder: Path, *, quick: bool) -> Path:
     """Render the demo's court."""
     write_scene(folder, QUICK_COURT if quick else COURT)
     return folder
@@ -94,4 +94,4 @@ def _measure_peer(train: Dataset, queries: Dataset, work: Path) -> dict[str, Any
     except PoseNetError as error:
         return {'missing': str(error)}
     return {**figures(found), **measure_queries(
-        queries, peer_features(train), peer_localiser(found.landmark_map))}
+        queries, peer_features(train), PeerLocaliser(found.landmark_map).localise)}

@@ -19,7 +19,8 @@ from posenet_ros.arrays import Floats
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.features import Features
-from posenet_ros.landmarks.landmark_map import LandmarkMap, per_view_map
+from posenet_ros.landmarks.landmark_map import Indices, LandmarkMap, per_view_map
+from posenet_ros.landmarks.localisation import Localisation, Outcome
 from posenet_ros.landmarks.matching import match_by_view, match_mutual, unit_rows
 from posenet_ros.landmarks.options import DEFAULT_LOCALISER, FeatureOptions
 from posenet_ros.landmarks.pnp.absolute_pose import estimate_absolute_pose
@@ -32,7 +33,6 @@ from posenet_ros.training.bench.mapping.build import (
     TRACKS,
 )
 from posenet_ros.training.bench.mapping.cpu import timed
-from posenet_ros.training.bench.mapping.queries import Localise
 from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.landmarks.feature_cache import detect_dataset
 from posenet_ros.training.landmarks.options import MappingOptions
@@ -50,7 +50,7 @@ DESCRIPTOR_SIZE = 256  # of the global descriptors
 VIEWS = 10  # that a query is matched with
 MAX_RATIO, MIN_INLIERS = 0.8, 12
 TWO_VIEW_CALIBRATED = 2  # COLMAP's kind of a geometry
-RETRIEVAL = 'retrieval'
+RETRIEVAL, POSE = 'retrieval', 'pnp'
 
 
 def peer_features(dataset: Dataset) -> FeatureOptions:
@@ -86,20 +86,41 @@ def measure_peer(dataset: Dataset, folder: Path) -> MeasuredMap:
     return MeasuredMap(landmark_map, cpu_s, size_mb(out), '')
 
 
-def peer_localiser(landmark_map: LandmarkMap) -> Localise:
-    """Return a function that localises an image in the peer's map by its features."""
-    index = ViewIndex(landmark_map)
-    settings = replace(DEFAULT_LOCALISER, max_ratio=MAX_RATIO)
+class PeerLocaliser:
+    """
+    Localise images in the peer's map.
 
-    def localise(features: Features) -> Pose | None:
-        views = index.by_features(features)[:VIEWS]
-        matches = match_by_view(features, landmark_map, views, (), settings)
-        found = estimate_absolute_pose(matches.points_m, matches.points_normalized)
-        if found is None or len(found.inliers) < MIN_INLIERS:
-            return None
-        return found.map_from_camera
+    :param landmark_map: in which each view has its own descriptors.
+    """
 
-    return localise
+    def __init__(self, landmark_map: LandmarkMap) -> None:
+        self._map, self._index = landmark_map, ViewIndex(landmark_map)
+        self._options = replace(DEFAULT_LOCALISER, max_ratio=MAX_RATIO)
+
+    def search(self, features: Features, exclude: Indices = (),
+               cpu_s: dict[str, float] | None = None) -> Localisation:
+        """
+        Localise an image.
+
+        :param exclude: views that are not used.
+        :param cpu_s: takes the CPU time of each stage, seconds.
+        """
+        cpu_s = {} if cpu_s is None else cpu_s
+        with timed(cpu_s, RETRIEVAL):
+            views = self._index.by_features(features, exclude)[:VIEWS]
+        with timed(cpu_s, MATCHES):
+            matches = match_by_view(features, self._map, views, self._options)
+        with timed(cpu_s, POSE):
+            found = estimate_absolute_pose(matches.points_m, matches.points_normalized)
+        landmarks = len(found.inliers) if found else 0
+        if landmarks < MIN_INLIERS:
+            return Localisation(Outcome.NOT_LOCALISED, None, landmarks, len(matches))
+        return Localisation(Outcome.LOCALISED, found, landmarks, len(matches))
+
+    def localise(self, features: Features) -> Pose | None:
+        """Return the pose of an image, None without one."""
+        found = self.search(features).pose
+        return found.map_from_camera if found else None
 
 
 def _match(dataset: Dataset, features: Sequence[Features],

@@ -33,6 +33,21 @@ def leave_walks_out(dataset: Dataset) -> tuple[Dataset, Dataset]:
     return dataset.subset(kept.tolist()), dataset.subset(held.tolist())
 
 
+def leave_each_walk_out(dataset: Dataset) -> list[tuple[Dataset, Dataset]]:
+    """Split a dataset into images to map and images to localise, each walk left out in turn."""
+    sequences = np.array([sample.sequence for sample in dataset.samples])
+    return [(dataset.subset(np.flatnonzero(sequences != name).tolist()),
+             dataset.subset(np.flatnonzero(sequences == name).tolist()))
+            for name in np.unique(sequences)]
+
+
+def leave_every_out(dataset: Dataset, number: int) -> tuple[Dataset, Dataset]:
+    """Split a dataset into images to map and every `number`th image, to localise."""
+    held = set(range(0, len(dataset.samples), number))
+    return (dataset.subset(sorted(set(range(len(dataset.samples))) - held)),
+            dataset.subset(sorted(held)))
+
+
 def parse_noise(text: str) -> tuple[float, float]:
     """
     Parse metres and degrees, such as 0.05,0.3.
