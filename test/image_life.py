@@ -19,7 +19,8 @@ import time
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 from call_recorder import Calls, record_calls  # noqa: E402
 import numpy as np  # noqa: E402
-from posenet_ros.evaluation.runner import run, WorstFrames  # noqa: E402
+from posenet_ros.evaluation.metrics.largest_errors import WorstFrames  # noqa: E402
+from posenet_ros.evaluation.runner import run  # noqa: E402
 from posenet_ros.evaluation.sources import QueryImage  # noqa: E402
 from posenet_ros.geometry.pose import Pose  # noqa: E402
 from posenet_ros.imaging.files import read_image  # noqa: E402

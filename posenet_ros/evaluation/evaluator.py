@@ -23,6 +23,7 @@ from posenet_ros.evaluation.association import (
     PoseFiles,
     read_train_poses,
 )
+from posenet_ros.evaluation.metrics.largest_errors import Final, WorstFrames
 from posenet_ros.evaluation.metrics.pose_errors import ByUnit
 from posenet_ros.evaluation.online import record_node
 from posenet_ros.evaluation.options import gate_config
@@ -35,7 +36,7 @@ from posenet_ros.evaluation.published import (
 from posenet_ros.evaluation.report.build import describe_model, Evaluation
 from posenet_ros.evaluation.report.worst_frames import show_frames, TrainingImages
 from posenet_ros.evaluation.results import FrameResult
-from posenet_ros.evaluation.runner import Describe, Final, run, without_estimate, WorstFrames
+from posenet_ros.evaluation.runner import Describe, run, without_estimate
 from posenet_ros.evaluation.sources import open_bag, open_dataset, Source, Topics
 from posenet_ros.imaging.files import read_image
 from posenet_ros.inference.artifact import load, LoadedArtifact

@@ -34,6 +34,9 @@ from posenet_ros.ros_node.results import ResultHandler
 from posenet_ros.ros_node.worker import InferenceThread, Query, STOP_TIMEOUT_S, Worker
 from rclpy.node import Node
 
+# of a process with several cameras: one localises at a time, so that the others are tracked
+_LOCALISING = Lock()
+
 
 class DueImage(NamedTuple):
     """An image that is to be localised, as the tracking thread prepared it."""
@@ -119,17 +122,24 @@ class TrackingThreads(InferenceThread):
     def _localise_due(self, due: DueImage) -> None:
         """Localise an image in the second thread."""
         try:
-            image = detect_features(self._relocaliser, due.prepared, time.monotonic)
+            with _LOCALISING:
+                result = self._answer(due)
             self._diagnostics.count('localised')
             if due.request.tracked is None:
-                self._start(due, self._infer(due.query.generation, image))
+                self._start(due, result)
             else:
-                expected = due.request.expected
-                self._correct(due, infer(self._relocaliser, image, time.monotonic,
-                                         expected.prior, check=expected.check))
+                self._correct(due, result)
         except Exception as error:  # or this thread would end, and nobody would know
             with self._lock:
                 self._fail(due.query.generation, error)
+
+    def _answer(self, due: DueImage) -> QueryResult:
+        image = detect_features(self._relocaliser, due.prepared, time.monotonic)
+        if due.request.tracked is None:
+            return self._infer(due.query.generation, image)
+        expected = due.request.expected
+        return infer(self._relocaliser, image, time.monotonic, expected.prior,
+                     check=expected.check)
 
     def _start(self, due: DueImage, result: QueryResult) -> None:
         """Answer an image that was not tracked, and track from it where the gate accepts it."""

@@ -17,13 +17,13 @@ from posenet_ros import evaluate
 from posenet_ros.datasets.pose_files import write_cambridge
 from posenet_ros.errors import InputError
 from posenet_ros.evaluation import evaluator
+from posenet_ros.evaluation.metrics.largest_errors import WorstFrames
 from posenet_ros.evaluation.options import gate_config, parser
 from posenet_ros.evaluation.report import folder as report_files
 from posenet_ros.evaluation.report.build import Evaluation
 from posenet_ros.evaluation.report.content import Report
 from posenet_ros.evaluation.results import FrameResult
 from posenet_ros.evaluation.runner import run as run_model
-from posenet_ros.evaluation.runner import WorstFrames
 from posenet_ros.evaluation.sources import QueryImage, SequenceSplitter
 from posenet_ros.geometry.matches import LandmarkMatches
 from posenet_ros.geometry.pose import Pose

@@ -9,6 +9,7 @@ import cv2
 from helpers import CAMERA, random_image, with_distortion
 import numpy as np
 from posenet_ros.errors import InputError
+from posenet_ros.evaluation.metrics.largest_errors import KeptFrame
 from posenet_ros.evaluation.report.worst_frames import (
     HEIGHT_PX,
     match_lines,
@@ -17,7 +18,6 @@ from posenet_ros.evaluation.report.worst_frames import (
     TrainingImages,
 )
 from posenet_ros.evaluation.results import FrameResult
-from posenet_ros.evaluation.runner import KeptFrame
 from posenet_ros.geometry.matches import LandmarkMatches
 from posenet_ros.geometry.pose import Pose, xyzw_from_wxyz
 from posenet_ros.imaging.files import read_image

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from posenet_ros.arrays import Floats, RgbImage
 from posenet_ros.errors import InputError
+from posenet_ros.evaluation.metrics.largest_errors import KeptFrame
 from posenet_ros.evaluation.results import WorstFrame
-from posenet_ros.evaluation.runner import KeptFrame
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.lie import rotation_angle_rad
 from posenet_ros.geometry.matches import LandmarkMatches

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -24,6 +24,7 @@ class Keyframe:
     An image whose landmarks are followed through the images after it.
 
     :param grey: (H, W) at the size in which it is tracked, uint8.
+    :param camera: of that image.
     :param map_from_camera: its pose.
     :param covariance: (6, 6) of that pose, ordered as a PoseEstimate's.
     :param points_m: (N, 3) landmarks, at their place in the map, metres.
@@ -33,12 +34,26 @@ class Keyframe:
     """
 
     grey: GreyImage
+    camera: Camera
     map_from_camera: Pose
     covariance: Floats
     points_m: Floats
     pixels: NDArray[np.float32]
     median_depth_m: float
     anchored: bool
+
+    def corrected(self, correction: Pose, covariance: Floats) -> Keyframe:
+        """
+        Return the keyframe at another pose.
+
+        :param correction: map_from_map: where what was at a place turns out to be.
+        :param covariance: (6, 6) of the new pose.
+        """
+        pose = correction @ self.map_from_camera
+        pixels = self.camera.project((self.points_m - pose.translation_m) @ pose.rotation)
+        seen = np.isfinite(pixels).all(axis=1)
+        return replace(self, map_from_camera=pose, covariance=covariance, anchored=True,
+                       points_m=self.points_m[seen], pixels=pixels[seen].astype(np.float32))
 
 
 def resized(grey: GreyImage, camera: Camera, width: int) -> tuple[GreyImage, Camera]:
@@ -109,5 +124,5 @@ class KeyframeMaker:
         pixels = camera.project(in_camera)
         inside = np.flatnonzero(in_image(pixels, camera, options.window_px))
         depth = float(np.median(in_camera[inside, 2])) if len(inside) else 1.0
-        return Keyframe(grey, pose, covariance, points[inside],
+        return Keyframe(grey, camera, pose, covariance, points[inside],
                         pixels[inside].astype(np.float32), depth, anchored)

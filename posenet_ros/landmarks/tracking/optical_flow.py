@@ -28,12 +28,12 @@ def follow(template: NDArray[np.uint8], image: NDArray[np.uint8], points: NDArra
     criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, options.iterations,
                 options.epsilon_px)
     window = options.window_px, options.window_px
-    found, there, _ = cv2.calcOpticalFlowPyrLK(
+    found, _, _ = cv2.calcOpticalFlowPyrLK(
         template, image, points, expected.astype(np.float32), winSize=window,
         maxLevel=levels, criteria=criteria, flags=cv2.OPTFLOW_USE_INITIAL_FLOW)
     back, again, _ = cv2.calcOpticalFlowPyrLK(
         image, template, found, points.copy(), winSize=window, maxLevel=0, criteria=criteria,
         flags=cv2.OPTFLOW_USE_INITIAL_FLOW)
     round_trip = np.abs(back - points).max(axis=1)
-    ok = (there[:, 0] == 1) & (again[:, 0] == 1) & (round_trip < options.max_round_trip_px)
+    ok = (again[:, 0] == 1) & (round_trip < options.max_round_trip_px)
     return np.asarray(found, np.float64), np.asarray(ok)

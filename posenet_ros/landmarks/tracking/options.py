@@ -64,8 +64,9 @@ class TrackingOptions:
     keyframe_angle_deg: float = 15.0
     # or has moved by more than this part of the landmarks' median depth
     keyframe_baseline: float = 0.15
-    # of Gauss-Newton with Cauchy weights: before what disagrees is left out, and after that
-    first_steps: int = 3
+    # by which Cauchy's loss is narrower with each step of Gauss-Newton, and the steps after what
+    # disagrees is left out
+    loss_factor: float = 3.0
     steps: int = 2
     # what disagrees: residuals of so many times their median, but at least so many pixels. Things
     # that move or hide a landmark are often nearer, and so pull more than they are many

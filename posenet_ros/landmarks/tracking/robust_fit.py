@@ -33,9 +33,11 @@ def fit_followed(matches: LandmarkMatches, predicted: Pose, pixel: float,
     """
     Estimate a pose, and mark the inliers among the matches.
 
-    First with a loss as wide as the prediction is off; then what disagrees with the rest is left
-    out. A loss alone does not: what moves or hides a landmark is often nearer than the landmarks,
-    so that few points pull far.
+    First with a loss as wide as the prediction is off, and narrower with each step (graduated
+    non-convexity, Blake and Zisserman 1987), or what has not moved in the image, such as a part
+    of the robot, would hold the pose where it was predicted. Then what disagrees is left out: a
+    loss alone is not enough, as what moves or hides a landmark is often nearer than the
+    landmarks, so that few points pull far.
 
     :param predicted: map_from_camera, in front of which the landmarks are.
     :param pixel: in normalised image coordinates.
@@ -46,7 +48,10 @@ def fit_followed(matches: LandmarkMatches, predicted: Pose, pixel: float,
         return None
     start = MatrixPose.of(predicted)
     loss = max(limits.loss_scale, float(np.median(reprojection_errors(matches, start))))
-    near = fit_pose(matches.points_m, matches.points_normalized, start, loss, options.first_steps)
+    near = fit_pose(matches.points_m, matches.points_normalized, start, loss, 1)
+    while loss > limits.loss_scale:
+        loss = max(limits.loss_scale, loss / options.loss_factor)
+        near = fit_pose(matches.points_m, matches.points_normalized, near, loss, 1)
     errors = reprojection_errors(matches, near)
     matches.inlier[:] = errors < max(options.max_residual * float(np.median(errors)),
                                      options.min_residual_px * pixel)

@@ -21,6 +21,7 @@ from posenet_ros.localisation.gating.prior import Expectation, NOTHING
 from posenet_ros.localisation.motion import TimedPose
 from posenet_ros.localisation.stamps import order_of, StampOrder
 from posenet_ros.localisation.tracking.map_tracker import MapTracker
+from posenet_ros.localisation.tracking.missed_images import MissedImage, MissedImages
 from posenet_ros.localisation.tracking.motion_model import MotionModel
 from posenet_ros.localisation.tracking.options import DEFAULT_SCHEDULE, ScheduleOptions
 
@@ -53,7 +54,7 @@ class CameraTracker:
 
     def __init__(self, tracker: MapTracker, options: ScheduleOptions = DEFAULT_SCHEDULE) -> None:
         self._tracker, self._options = tracker, options
-        self._motion = MotionModel()
+        self._motion, self._missed = MotionModel(), MissedImages(options)
         self._run = 0
         self.reset()
 
@@ -82,9 +83,18 @@ class CameraTracker:
         :returns: None where it cannot be tracked.
         """
         last = self._motion.last
-        if last is None:
+        if last and order_of(stamp_ns, last.stamp_ns) is StampOrder.STALE:
             return None
-        if order_of(stamp_ns, last.stamp_ns) is StampOrder.STALE:
+        estimate = self._track_from(last, grey, camera, stamp_ns, odom_from_camera)
+        if estimate is None:
+            self._missed.add(MissedImage(grey, camera, stamp_ns, odom_from_camera))
+        else:
+            self._missed.clear()
+        return estimate
+
+    def _track_from(self, last: TimedPose | None, grey: GreyImage, camera: Camera, stamp_ns: int,
+                    odom_from_camera: Pose | None) -> PoseEstimate | None:
+        if last is None:
             return None
         if self._is_over(last, stamp_ns, odom_from_camera):
             self.reset()
@@ -140,17 +150,20 @@ class CameraTracker:
 
     def start(self, request: LocalisationRequest, keyframe: Keyframe) -> None:
         """
-        Track from an image that was not tracked, and is localised now.
+        Track from an image that was not tracked, and is localised now, to the latest one.
 
         :param keyframe: of that image.
         """
-        if request.run != self._run:
+        if request.tracked is not None or (self.tracking and request.run != self._run):
             return
+        missed_images = self._missed.after(request.stamp_ns)
         self.reset()
         self._tracker.start(keyframe)
         self._motion.add(TimedPose(
             request.stamp_ns, self._tracker.pose_of(keyframe), request.odom_from_camera))
         self._checked_ns = self._corrected_ns = self._confirmed_ns = request.stamp_ns
+        for missed in missed_images:
+            self.track(*missed)
 
     def confirms(self, request: LocalisationRequest, estimate: PoseEstimate | None) -> bool:
         """
@@ -182,7 +195,11 @@ class CameraTracker:
         correction = (self._tracker.pose_of(keyframe)
                       @ request.tracked.map_from_camera.inverse())
         self._motion.correct(lambda pose: correction @ pose)
-        self._tracker.start(keyframe)
+        last = self._motion.last
+        if last and last.stamp_ns - request.stamp_ns > self._options.max_late_s * 1e9:
+            self._tracker.correct(keyframe, request.tracked.map_from_camera)
+        else:
+            self._tracker.start(keyframe)
 
     def _is_over(self, last: TimedPose, stamp_ns: int, odom_from_camera: Pose | None) -> bool:
         """Return whether the last pose is too long ago to be tracked from, or time began anew."""

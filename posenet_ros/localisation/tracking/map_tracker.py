@@ -50,6 +50,17 @@ class MapTracker:
         """Track from a keyframe."""
         self._tracker.start(keyframe)
 
+    def correct(self, keyframe: Keyframe, tracked: Pose) -> None:
+        """
+        Move what is tracked from by what a localised image says, without its pixels.
+
+        :param keyframe: of the localised image, whose pose was tracked to be `tracked` in the map.
+        """
+        current = self._tracker.keyframe
+        if current is not None:
+            correction = keyframe.map_from_camera @ (self._dataset_from_map @ tracked).inverse()
+            self._tracker.start(current.corrected(correction, keyframe.covariance))
+
     def pose_of(self, keyframe: Keyframe) -> Pose:
         """Return map_from_camera of a keyframe."""
         return self._map_from_dataset @ keyframe.map_from_camera

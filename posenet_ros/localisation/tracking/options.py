@@ -21,6 +21,12 @@ class ScheduleOptions:
     weak_keyframes: int = 3
     # an answer that has not come within this time will not, so that the next may be due
     max_pending_s: float = 3.0
+    # an answer about an image that is older moves the keyframe, of which later images show more
+    max_late_s: float = 0.25
+    # while nothing is tracked, images so far apart are kept, for so long: once one is localised,
+    # the camera is tracked through those that came after it
+    missed_period_s: float = 0.1
+    max_missed_s: float = 3.0
     # without one that confirms it, tracking ends
     max_unconfirmed_s: float = 12.0
     # images in a row that cannot be tracked, or are rejected, and longest time between two,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import cv2
 from landmarks.tracking.wall import CAMERA, DISTORTED, draw, pose_at, texture, wall_map
@@ -11,9 +12,15 @@ from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.lie import interpolate, pose_difference, so3_exp
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.retrieval import ViewIndex
+from posenet_ros.landmarks.tracking import pose_tracker
 from posenet_ros.landmarks.tracking.keyframe import KeyframeMaker
+from posenet_ros.landmarks.tracking.optical_flow import follow
 from posenet_ros.landmarks.tracking.options import TrackingOptions
-from posenet_ros.landmarks.tracking.pose_tracker import moved_covariance, PoseTracker, TrackingResult
+from posenet_ros.landmarks.tracking.pose_tracker import (
+    moved_covariance,
+    PoseTracker,
+    TrackingResult,
+)
 import pytest
 
 WALL, MAP = texture(), wall_map()
@@ -112,6 +119,46 @@ def test_what_moves_in_front_pulls_the_pose_nowhere() -> None:
     error = pose_difference(tracked.map_from_camera, WALK[1])
     assert np.abs(error[:3]).max() < 0.005
     assert tracked.inliers < 0.85 * len(tracked.matches)
+
+
+def test_what_stays_in_the_image_as_a_part_of_the_robot_does_not_hold_the_pose() -> None:
+    tracker, body = started(max_shift_px=1e3), draw(texture(3), WALK[0])[:, :80]
+    first = draw(WALL, WALK[0])
+    first[:, :80] = body
+    tracker.start(tracker.make_keyframe(WALK[0], COVARIANCE, first, CAMERA))
+    turned = pose_at(0.0, yaw_deg=1.5)  # 6 pixels
+    image = draw(WALL, turned)
+    image[:, :80] = body
+    tracked = tracker.track(image, CAMERA, WALK[0])
+    assert np.abs(pose_difference(tracked.map_from_camera, turned)[:3]).max() < 0.005
+
+
+def test_from_a_prediction_that_is_far_off_landmarks_are_followed_coarsely_then_finely(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    levels: list[int] = []
+
+    def recorded(*arguments: Any) -> Any:  # noqa: ANN401
+        levels.append(arguments[4])
+        return follow(*arguments)
+
+    monkeypatch.setattr(pose_tracker, 'follow', recorded)
+    near, far = pose_at(0.0, yaw_deg=0.3), pose_at(0.0, yaw_deg=1.2)  # 1 and 5 pixels
+    for pose, expected in ((near, [1]), (far, [1, 4, 1])):
+        levels.clear()
+        assert started().track(draw(WALL, pose), CAMERA, WALK[0])
+        assert levels == expected
+
+
+def test_few_inliers_of_few_landmarks_are_no_evidence() -> None:
+    tracker = started()
+    tracked = tracker.track(draw(WALL, WALK[1]), CAMERA, WALK[1])
+    pixels = CAMERA.project(np.column_stack(
+        [tracked.matches.points_normalized, np.ones(len(tracked.matches))]))
+    for inliers, enough in ((22, True), (18, False)):
+        tracked.matches.inlier[:] = False
+        tracked.matches.inlier[np.linspace(0, len(pixels) - 1, inliers).astype(int)] = True
+        few = replace(tracked, expected=30)
+        assert tracker._has_evidence(few, pixels, CAMERA) == enough
 
 
 def test_inliers_in_a_corner_are_no_evidence() -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.lie import so3_exp
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.landmarks.landmark_map import LandmarkMap, Views
+from posenet_ros.landmarks.landmark_map import LandmarkMap, NO_PATCH, PATCH_SIZE, Views
+from posenet_ros.landmarks.options import FeatureOptions
+from posenet_ros.landmarks.patches.alignment import smooth_image
 
 DEPTH_M = 5.0  # of the wall, along z
 HALF_SIZE_M = 10.0
@@ -61,3 +65,23 @@ def wall_map(landmarks: int = 3000, seed: int = 1) -> LandmarkMap:
     return LandmarkMap(
         views, points.astype(np.float32), np.zeros((landmarks, 128), np.uint8),
         np.empty((0, 3), np.uint8), starts, np.concatenate(parts).astype(np.int32))
+
+
+def with_patches(landmark_map: LandmarkMap, wall: np.ndarray) -> LandmarkMap:
+    """Return the map with a patch of each landmark, cut from the first view that sees it."""
+    views, count = landmark_map.views, len(landmark_map.points_m)
+    patches = np.zeros((count, PATCH_SIZE, PATCH_SIZE), np.uint8)
+    patch_views, corners = np.full(count, NO_PATCH, np.int32), np.zeros((count, 2), np.int16)
+    for view in range(len(views)):
+        image = smooth_image(draw(wall, views.pose(view)))
+        seen = landmark_map.seen_by(view)
+        pixels = CAMERA.project(views.pose(view).inverse().apply(landmark_map.points_m[seen]))
+        corner = np.round(pixels).astype(int) - PATCH_SIZE // 2
+        inside = ((corner >= 0) & (corner < (320 - PATCH_SIZE, 240 - PATCH_SIZE))).all(axis=1)
+        for landmark, (x, y) in zip(seen[inside], corner[inside], strict=True):
+            if patch_views[landmark] == NO_PATCH:
+                patch_views[landmark], corners[landmark] = view, (x, y)
+                patches[landmark] = np.round(image[y:y + PATCH_SIZE, x:x + PATCH_SIZE])
+    cameras = replace(views, cameras=(CAMERA,), camera_indices=np.zeros(len(views), np.int32))
+    return replace(landmark_map, views=cameras, patches=patches, patch_views=patch_views,
+                   patch_corners=corners, features=FeatureOptions(320))

@@ -19,6 +19,7 @@ from posenet_ros.localisation.tracking.camera_tracker import (
     LocalisationRequest,
 )
 from posenet_ros.localisation.tracking.map_tracker import MapTracker
+from posenet_ros.localisation.tracking.missed_images import MissedImage, MissedImages
 from posenet_ros.localisation.tracking.motion_model import MotionModel
 from posenet_ros.localisation.tracking.options import ScheduleOptions
 import pytest
@@ -115,6 +116,20 @@ def test_an_answer_that_says_nothing_ends_tracking_only_after_some_time(
         assert tracker.tracking == tracking
 
 
+def test_an_answer_that_confirms_begins_the_time_anew() -> None:
+    tracker = tracker_of(max_unconfirmed_s=2.5)
+    start(tracker)
+    for stamp, confirmed, tracking in ((1000, False, True), (2000, True, True),
+                                       (3000, False, True), (4000, False, True),
+                                       (5000, False, False)):
+        request = still(tracker, range(stamp - 900, stamp + 1, 100))[stamp]
+        answer = request.tracked if confirmed else None
+        assert tracker.confirms(request, answer) == confirmed
+        if confirmed:
+            tracker.correct(request, tracker.make_keyframe(answer, STILL, CAMERA))
+        assert tracker.tracking == tracking
+
+
 @pytest.mark.parametrize(('elsewhere', 'ends'), [
     (pose_at(0.02), False), (pose_at(0, yaw_deg=0.3), False),
     (pose_at(1.0), True), (pose_at(0, yaw_deg=5.0), True)])
@@ -141,8 +156,52 @@ def test_an_answer_about_an_older_image_corrects_what_was_tracked_since() -> Non
     answer = estimate(walk[at])
     assert tracker.confirms(request, answer)
     tracker.correct(request, tracker.make_keyframe(answer, asked, CAMERA))
+    assert tracker._motion.last.map_from_camera.translation_m == pytest.approx(
+        walk[35].translation_m, abs=0.006)
     tracked = tracker.track(draw(WALL, walk[36]), CAMERA, 36 * 33 * MS)
     assert np.abs(pose_difference(tracked.map_from_camera, walk[36])[:3]).max() < 0.006
+
+
+@pytest.mark.parametrize(('images_later', 'moves'), [(4, False), (9, True)])
+def test_a_late_answer_moves_the_keyframe_and_a_quick_one_is_the_next(
+        images_later: int, moves: bool) -> None:
+    tracker, walk = tracker_of(), [pose_at(0.02 * i) for i in range(45)]
+    images = [draw(WALL, pose) for pose in walk]
+    start(tracker, pose_at(0.05))
+    requests = [tracker.request(i * 33 * MS, tracker.track(images[i], CAMERA, i * 33 * MS))
+                for i in range(1, 32 + images_later)]
+    assert requests.count(None) == len(requests) - 1
+    answer = estimate(walk[31])
+    assert tracker.confirms(requests[30], answer)
+    before = tracker._tracker._tracker.keyframe.grey
+    tracker.correct(requests[30], tracker.make_keyframe(answer, images[31], CAMERA))
+    assert (tracker._tracker._tracker.keyframe.grey is before) == moves
+    tracked = tracker.track(images[41], CAMERA, 41 * 33 * MS)
+    assert np.abs(pose_difference(tracked.map_from_camera, walk[41])[:3]).max() < 0.008
+
+
+def test_after_a_slow_start_the_camera_is_tracked_through_what_was_missed() -> None:
+    tracker, walk = tracker_of(), [pose_at(0.03 * i, yaw_deg=1.2 * i) for i in range(42)]
+    images = [draw(WALL, pose) for pose in walk]
+    request = tracker.request(0, tracker.track(images[0], CAMERA, 0))
+    for i in range(1, 40):  # 1.3 seconds, in which the view has changed by 48 degrees
+        assert tracker.track(images[i], CAMERA, i * 33 * MS) is None
+    tracker.start(request, tracker.make_keyframe(estimate(walk[0]), images[0], CAMERA))
+    tracked = tracker.track(images[40], CAMERA, 40 * 33 * MS)
+    assert np.abs(pose_difference(tracked.map_from_camera, walk[40])[:3]).max() < 0.03
+    assert not tracker._missed.after(0)
+
+
+def test_missed_images_are_few_and_of_one_time() -> None:
+    missed = MissedImages(ScheduleOptions())
+    for stamp in range(0, 10_000, 33):
+        missed.add(MissedImage(STILL, CAMERA, stamp * MS, None))
+    assert 20 < len(missed.after(0)) < 32
+    assert len(missed.after(9500 * MS)) in (3, 4, 5)
+    missed.add(MissedImage(STILL, CAMERA, 100 * MS, None))
+    assert [one.stamp_ns for one in missed.after(0)] == [100 * MS]
+    missed.clear()
+    assert not missed.after(0)
 
 
 def test_answers_of_another_run_are_void() -> None:

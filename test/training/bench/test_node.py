@@ -10,7 +10,7 @@ from helpers import scene
 import numpy as np
 from posenet_ros.errors import InputError
 from posenet_ros.training.bench.__main__ import main
-from posenet_ros.training.bench.parts.node import image_files, read_images
+from posenet_ros.training.bench.parts.images import image_files, read_images
 from posenet_ros.training.bench.parts.node_watch import ends_of
 from posenet_ros.training.bench.tables import node_rows
 import pytest

@@ -20,7 +20,7 @@ from typing import Any
 import cv2
 from posenet_ros.errors import InputError, PoseNetError
 from posenet_ros.landmarks.options import DEFAULT_LOCALISER
-from posenet_ros.training.bench.localisation.cameras import camera_queries
+from posenet_ros.training.bench.localisation.cameras import camera_queries, read_settings
 from posenet_ros.training.bench.localisation.evaluation import (
     by_copies,
     evaluate_queries,
@@ -43,6 +43,7 @@ from posenet_ros.training.bench.localisation.queries import (
     Query,
     read_copies,
 )
+from posenet_ros.training.bench.localisation.tracking import track_walk
 from posenet_ros.training.bench.localisation.variants import make_variants, parse_prior, Variant
 from posenet_ros.training.bench.mapping.benchmark import court_folder
 from posenet_ros.training.bench.suite import describe_machine
@@ -51,8 +52,9 @@ from posenet_ros.training.landmarks.options import MappingOptions
 from posenet_ros.utils.choices import SEVERITIES
 
 SHOWN = ('data', 'camera', 'model', 'every', 'max_queries', 'leave_walks_out', 'unmapped', 'prior',
-         'seeds', 'other_places', 'corruptions', 'cameras')
+         'seeds', 'other_places', 'corruptions', 'cameras', 'tracked')
 CORRUPTED_IMAGES = 40  # of each corruption at each severity, evenly
+PLACE = 'place'
 PLAIN = [Variant()]
 
 
@@ -95,6 +97,9 @@ def benchmark(options: argparse.Namespace) -> dict[str, Any]:
             for group in _groups(options, data, fold, variants, corruptions):
                 for method in methods:
                     _evaluate(group, method, options.seeds, results)
+        if options.tracked:
+            about['tracked'] = asdict(track_walk(
+                options.model or Path(scratch, '0', PLACE), read_settings(data), options.tracked))
     return {**about, 'rows': [
         row for key, found in results.items() for row in _rows(key, found)]}
 
@@ -118,7 +123,7 @@ def _methods(options: argparse.Namespace, fold: Fold, folder: Path,
     folder.mkdir()
     train = fold[0]
     ours = open_ours(options.model, train) if options.model else build_ours(
-        train, folder / 'place')
+        train, folder / PLACE)
     about.setdefault('maps', {}).setdefault(ours.name, []).append(ours.figures)
     yield ours
     if options.peer:

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import RgbImage
+from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.distortion import EQUIDISTANT
 from posenet_ros.training.bench.localisation.queries import (
@@ -22,8 +23,8 @@ from posenet_ros.training.bench.localisation.queries import (
     turned_query,
     widescreen_query,
 )
+from posenet_ros.training.scene.catalogue import make_place
 from posenet_ros.training.scene.dataset import frame_name
-from posenet_ros.training.scene.places import make_place
 from posenet_ros.training.scene.sensors.files import SCENE_FILE
 from posenet_ros.training.scene.sequence import SequenceRenderer
 from posenet_ros.training.scene.settings import Settings
@@ -49,10 +50,22 @@ def camera_queries(data: Path, queries: list[Query]) -> Iterator[tuple[str, list
         yield from _rendered(data, some)
 
 
+def read_settings(data: Path) -> Settings:
+    """
+    Read the settings of a synthetic scene.
+
+    :raises InputError: when the folder is none.
+    """
+    file = data / SCENE_FILE
+    if not file.is_file():
+        raise InputError('--tracked needs a synthetic scene, whose walk is rendered at 30 Hz: '
+                         f'render one by posenet scene. Received: {data} without {SCENE_FILE}')
+    scene = json.loads(file.read_text())
+    return Settings(**{name: scene[name] for name in SCENE_KEYS if name in scene})
+
+
 def _rendered(data: Path, queries: list[Query]) -> Iterator[tuple[str, list[Query]]]:
-    scene = json.loads((data / SCENE_FILE).read_text())
-    known = {name: scene[name] for name in SCENE_KEYS if name in scene}
-    settings = Settings(**known)
+    settings = read_settings(data)
     for zoom in ZOOMS:
         camera = replace(settings.camera, fx=zoom * settings.camera.fx,
                          fy=zoom * settings.camera.fy)

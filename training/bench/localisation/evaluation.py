@@ -150,7 +150,7 @@ def summary(results: Sequence[EvaluatedQuery]) -> dict[str, Any]:
     """
     errors = np.array([(one.error_m, one.error_deg) for one in results])
     ambiguous = np.array([one.outcome is Outcome.AMBIGUOUS for one in results])
-    named = np.array([one.truth_named for one in results]) & ambiguous
+    named = np.array([one.truth_named for one in results])
     return {**accuracy(errors), **_silent(results),
             'named': float(named.sum() / ambiguous.sum()) if ambiguous.any() else None,
             'answered_or_named': float((np.isfinite(errors[:, 0]) | named).mean()),

@@ -30,6 +30,7 @@ def tables(found: Mapping[str, Any]) -> Iterator[list[Row]]:
             [ELSEWHERE_HEAD, *(_elsewhere(row) for row in rows if row['kind'] == 'elsewhere')],
             _corruptions([row for row in rows if row['kind'] == 'corruption']),
             _stages([row for row in rows if row['kind'] == 'place']),
+            _tracked(found.get('tracked', {})),
             [FALSE_HEAD, *_false(rows)],
             [MAP_HEAD, *_maps(found['maps'])]):
         if len(table) > 1:
@@ -90,6 +91,20 @@ def _stages(rows: Sequence[Mapping[str, Any]]) -> list[Row]:
             f'{stage} {row["stages_ms"][stage]:.1f}' for stage in stages
             if stage in row['stages_ms'])) for row in own]
     return [('CPU ms of an image by stage, medians', 'method', 'stages'), *result]
+
+
+def _tracked(found: Mapping[str, Any]) -> list[Row]:
+    """Return the row of a camera that is tracked at 30 Hz."""
+    head = ('tracked at 30 Hz: images', 'answered', 'tracked', 'localisations', 'median, m', 'deg',
+            'p95, m', 'false', 'errors within 1, 2, 3 sigma', 'CPU ms, tracked alone',
+            'mean of all')
+    if not found:
+        return [head]
+    return [head, (
+        *(str(found[name]) for name in ('images', 'answered', 'tracked', 'localisations')),
+        f'{found["median_m"]:.4f}', f'{found["median_deg"]:.3f}', f'{found["p95_m"]:.3f}',
+        str(found['false']), ', '.join(map(percent, found['within'])),
+        f'{found["tracking_cpu_ms"]:.1f}', f'{found["mean_cpu_ms"]:.1f}')]
 
 
 def _false(rows: Sequence[Mapping[str, Any]]) -> Iterator[Row]:

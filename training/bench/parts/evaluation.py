@@ -15,7 +15,8 @@ import time
 from typing import Any
 
 import cv2
-from posenet_ros.evaluation.runner import prepare_query, run, WorstFrames
+from posenet_ros.evaluation.metrics.largest_errors import WorstFrames
+from posenet_ros.evaluation.runner import prepare_query, run
 from posenet_ros.evaluation.sources import QueryImage
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import decode_compressed

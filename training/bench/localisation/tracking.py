@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 import time
 
 import cv2
@@ -13,15 +14,17 @@ from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.lie import rotation_angle_rad
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import Frame
+from posenet_ros.inference.artifact import load
+from posenet_ros.localisation.factory import make_relocaliser, RelocaliserOptions
 from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.localisation.tracking.camera_tracker import CameraTracker, is_localised
 from posenet_ros.localisation.tracking.sequential import SequentialTracking
-from posenet_ros.training.scene.sequence import make_court, SequenceRenderer
+from posenet_ros.training.bench.mapping.queries import FALSE_DEG, FALSE_M
+from posenet_ros.training.scene.catalogue import make_place
+from posenet_ros.training.scene.sequence import SequenceRenderer
 from posenet_ros.training.scene.settings import Settings
-from posenet_ros.training.scene.walks import walks
 
 RATE_HZ = 30.0
-FALSE_POSE_M, FALSE_POSE_DEG = 1.0, 10.0
 TimedImages = Iterable[tuple[RgbImage, Pose]]
 
 
@@ -55,19 +58,21 @@ class TrackingFigures:
     localisations: int
 
 
-def court_walk(frames: int, settings: Settings, rate_hz: float = RATE_HZ,
-               ) -> Iterator[tuple[RgbImage, Pose]]:
-    """Render the court's test walk at the rate of a camera, one image after another."""
-    walk = replace(next(walk for walk in walks(settings.frames, settings.seed)
-                        if walk.split == 'test'), rate_hz=rate_hz, frames=frames)
-    renderer = SequenceRenderer(make_court(settings.seed), walk, settings.camera, settings.seed)
+def rendered_walk(frames: int, settings: Settings, rate_hz: float = RATE_HZ,
+              ) -> Iterator[tuple[RgbImage, Pose]]:
+    """Render a synthetic place's test walk at a camera's rate, one image after another."""
+    place = make_place(settings)
+    walk = replace(next(walk for walk in place.walks if walk.split == 'test'),
+                   rate_hz=rate_hz, frames=frames)
+    renderer = SequenceRenderer(
+        place.build()[walk.area.site], walk, settings.camera, settings.seed)
     for index in range(frames):
         image = cv2.cvtColor(renderer.image(index), cv2.COLOR_BGR2RGB)
         yield np.asarray(image, np.uint8), walk.pose(walk.time_s(index))
 
 
 @dataclass(frozen=True)
-class _Answer:
+class _TrackedImage:
     """What became of one image: errors by axis, divided by their sigmas, and the cost."""
 
     tracked: bool
@@ -76,6 +81,16 @@ class _Answer:
     error_m: float = np.inf
     error_deg: float = np.inf
     normalised: tuple[float, ...] = ()
+
+
+def track_walk(folder: Path, settings: Settings, frames: int) -> TrackingFigures:
+    """
+    Track a camera along the test walk of a synthetic place.
+
+    :param folder: model folder of the place.
+    """
+    relocaliser = make_relocaliser(load(folder), RelocaliserOptions(refine=True)).relocaliser
+    return measure_tracking(relocaliser, rendered_walk(frames, settings), settings.camera)
 
 
 def measure_tracking(relocaliser: Relocaliser, walk: TimedImages, camera: Camera,
@@ -90,14 +105,15 @@ def measure_tracking(relocaliser: Relocaliser, walk: TimedImages, camera: Camera
     tracker = relocaliser.make_tracker()
     assert tracker is not None
     tracking = SequentialTracking(relocaliser, CameraTracker(tracker), time.process_time)
-    answers = []
+    results = []
     for index, (image, truth) in enumerate(walk):
         frame = Frame(image, round((index + 1) * 1e9 / rate_hz), 'camera')
-        answers.append(_answer(tracking, frame, camera, truth))
-    return _figures(answers)
+        results.append(_localise(tracking, frame, camera, truth))
+    return _figures(results)
 
 
-def _answer(tracking: SequentialTracking, frame: Frame, camera: Camera, truth: Pose) -> _Answer:
+def _localise(tracking: SequentialTracking, frame: Frame, camera: Camera, truth: Pose,
+              ) -> _TrackedImage:
     """Track or localise one image; every pose that landmarks confirm is accepted."""
     before, start_s = tracking.localisations, time.process_time()
     result = tracking.localise(lambda _: frame, camera)
@@ -108,26 +124,26 @@ def _answer(tracking: SequentialTracking, frame: Frame, camera: Camera, truth: P
     tracked = 'infer' not in result.stages_s
     localised = tracking.localisations > before
     if estimate is None or not accepted:
-        return _Answer(tracked, localised, cpu_ms)
+        return _TrackedImage(tracked, localised, cpu_ms)
     error = estimate.map_from_camera.translation_m - truth.translation_m
     angle_rad = rotation_angle_rad(estimate.map_from_camera.quat_xyzw, truth.quat_xyzw)
     sigmas = np.sqrt(np.diag(estimate.covariance)[:3])
-    return _Answer(tracked, localised, cpu_ms, float(np.linalg.norm(error)),
+    return _TrackedImage(tracked, localised, cpu_ms, float(np.linalg.norm(error)),
                    float(np.degrees(angle_rad)), tuple(np.abs(error / sigmas)))
 
 
-def _figures(answers: list[_Answer]) -> TrackingFigures:
-    answered = [one for one in answers if np.isfinite(one.error_m)]
+def _figures(results: list[_TrackedImage]) -> TrackingFigures:
+    answered = [one for one in results if np.isfinite(one.error_m)]
     tracked = [one for one in answered if one.tracked]
     metres = [one.error_m for one in tracked] or [np.nan]
-    normalised = np.array([one.normalised for one in tracked] or [[np.nan]])
+    normalised = np.array([one.normalised for one in tracked] or [(np.nan,)])
     within = [float(np.mean(normalised <= sigmas)) for sigmas in (1, 2, 3)]
     return TrackingFigures(
-        len(answers), len(answered), len(tracked), float(np.median(metres)),
+        len(results), len(answered), len(tracked), float(np.median(metres)),
         float(np.percentile(metres, 95)),
         float(np.median([one.error_deg for one in tracked] or [np.nan])),
-        sum(one.error_m > FALSE_POSE_M or one.error_deg > FALSE_POSE_DEG for one in answered),
+        sum(one.error_m > FALSE_M or one.error_deg > FALSE_DEG for one in answered),
         (within[0], within[1], within[2]),
         float(np.median([one.cpu_ms for one in tracked if not one.localised] or [np.nan])),
-        float(np.mean([one.cpu_ms for one in answers])),
-        sum(one.localised for one in answers))
+        float(np.mean([one.cpu_ms for one in results])),
+        sum(one.localised for one in results))
