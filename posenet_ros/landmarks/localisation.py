@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, unique
 from typing import NamedTuple
 
+import numpy as np
 from posenet_ros.geometry.pose import Pose
+from posenet_ros.landmarks.options import DecisionOptions
 from posenet_ros.landmarks.pnp.absolute_pose import AbsolutePose
 
 
@@ -17,6 +20,17 @@ class Outcome(Enum):
     LOCALISED = 'localised'
     AMBIGUOUS = 'ambiguous'
     NOT_LOCALISED = 'not_localised'
+
+
+@unique
+class Refusal(Enum):
+    """Why an image is not localised."""
+
+    NO_HYPOTHESIS = 'no views of the map match it'
+    EVIDENCE = 'too few landmarks agree'
+    INLIER_RATIO = 'too small a part of the landmarks agrees'
+    RIVALS = 'several places match it'
+    PRIOR = 'what matches is too far from where the camera is known to be'
 
 
 class PosePrior(NamedTuple):
@@ -43,20 +57,21 @@ class Hypothesis:
     :param map_from_camera: refined by the landmarks near it.
     :param source: what proposed it: 'place' (retrieved views), 'network', or that of a prior.
     :param evidence: base-10 logarithm of how unlikely as many votes are by chance (a contrario).
-    :param agreeing: number of image cells whose voters agree with the pose.
-    :param voters: number of image cells that vote at all.
+    :param inlier_cells: number of image cells with a landmark that agrees with the pose, of those
+        that are recognised by appearance alone.
+    :param voting_cells: number of image cells with a landmark that is recognised at all.
     """
 
     map_from_camera: Pose
     source: str
     evidence: float = 0.0
-    agreeing: int = 0
-    voters: int = 0
+    inlier_cells: int = 0
+    voting_cells: int = 0
 
     @property
-    def agreeing_share(self) -> float:
-        """Return the share of the voters that agree."""
-        return self.agreeing / max(self.voters, 1)
+    def inlier_ratio(self) -> float:
+        """Return the part of the voting cells that agrees."""
+        return self.inlier_cells / max(self.voting_cells, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +85,7 @@ class Localisation:
     :param matched: of which they are.
     :param hypotheses: all that were verified, by falling evidence.
     :param rivals: of AMBIGUOUS, the hypotheses that cannot be told apart, the likeliest first.
+    :param refusal: why it is not localised; None where it is, and in a map by views.
     """
 
     outcome: Outcome
@@ -78,3 +94,51 @@ class Localisation:
     matched: int = 0
     hypotheses: tuple[Hypothesis, ...] = ()
     rivals: tuple[Hypothesis, ...] = ()
+    refusal: Refusal | None = None
+
+
+def explain(found: Localisation, options: DecisionOptions) -> str:
+    """Say why an image is not localised in a map of joined landmarks."""
+    best = found.hypotheses[0] if found.hypotheses else None
+    if best is None or found.refusal is Refusal.NO_HYPOTHESIS:
+        return 'the image matches no place of the map: no place has enough landmarks in common'
+    if found.refusal is Refusal.EVIDENCE:
+        return ('the image matches no place of the map: '
+                f'{found.landmarks} of {found.matched} landmarks agree, evidence '
+                f'{best.evidence:.0f}, {options.min_evidence:.0f} is needed')
+    if found.refusal is Refusal.INLIER_RATIO:
+        return (f'the image matches no place of the map: only {found.landmarks} of '
+                f'{found.matched} recognised landmarks agree')
+    if found.refusal is Refusal.RIVALS:
+        return (f'the image matches {len(found.rivals)} places of the map, '
+                f'{_distances(found.rivals)} m apart')
+    return 'the image matches places of the map, but none near where the camera is known to be'
+
+
+def _distances(rivals: Sequence[Hypothesis]) -> str:
+    """Return the distances of rivals from the likeliest one."""
+    first = rivals[0].map_from_camera.translation_m
+    return ', '.join(f'{np.linalg.norm(one.map_from_camera.translation_m - first):.1f}'
+                     for one in rivals[1:])
+
+
+class StageTimer:
+    """
+    Measure the stages of localising images.
+
+    :param clock: seconds, such as time.process_time.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock, self._last = clock, clock()
+        self.stages_s: dict[str, float] = {}
+
+    def start(self) -> None:
+        """Forget what was before."""
+        self._last, self.stages_s = self._clock(), {}
+
+    def lap(self, name: str) -> None:
+        """Add the time since the last lap to a stage."""
+        now = self._clock()
+        self.stages_s[name] = self.stages_s.get(name, 0.0) + now - self._last
+        self._last = now

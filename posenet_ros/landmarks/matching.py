@@ -1,19 +1,12 @@
-"""
-Matching of an image's local features with the landmarks of a map.
-
-The features are matched with all landmarks of some views by one product, or near where a pose
-projects the landmarks.
-"""
+"""Matching of descriptors, and of an image's features with landmarks of one view each."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from posenet_ros.arrays import Floats
 from posenet_ros.geometry.matches import LandmarkMatches
-from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.features import Features
-from posenet_ros.landmarks.landmark_map import Indices, LandmarkMap
+from posenet_ros.landmarks.landmark_map import LandmarkMap
 from posenet_ros.landmarks.options import LandmarkLocaliserOptions
 
 
@@ -47,58 +40,8 @@ def match_mutual(ours: NDArray[np.float32], theirs: NDArray[np.float32],
     return chosen, best[chosen]
 
 
-def match_near(points: Floats, expected: Floats, ours: NDArray[np.float32],
-               theirs: NDArray[np.float32], radius: float, min_cosine: float,
-               ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """
-    Match mutual nearest neighbours among those that lie where they are expected.
-
-    There is no ratio test: within a window the second nearest is mostly another spot.
-
-    :param points: (N, 2) keypoints; `ours` (N, D) their descriptors of length 1.
-    :param expected: (M, 2) where landmarks are expected; `theirs` (M, D) likewise.
-    :param radius: half the width of the square window, in the unit of the points.
-    :param min_cosine: of the descriptors of a match.
-    :returns: indices (K,) into `ours` and into `theirs`.
-    """
-    own, other = _pairs_near(points, expected, radius)
-    cosines = np.einsum('ij,ij->i', ours[own], theirs[other])
-    best, back = np.full((2, max(len(ours), len(theirs))), min_cosine, np.float32)
-    np.maximum.at(best, own, cosines)
-    np.maximum.at(back, other, cosines)
-    chosen = (cosines >= best[own]) & (cosines >= back[other])
-    return own[chosen], other[chosen]
-
-
-def _pairs_near(points: Floats, others: Floats,
-                radius: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the pairs of points whose coordinates differ by `radius` at most, in either axis."""
-    order = np.argsort(others[:, 0], kind='stable')
-    ordered = others[order]
-    first, last = (np.searchsorted(ordered[:, 0], points[:, 0] + offset)
-                   for offset in (-radius, radius))
-    counts = last - first
-    own = np.repeat(np.arange(len(points)), counts)
-    rank = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    other = np.repeat(first, counts) + rank
-    near = np.abs(points[own, 1] - ordered[other, 1]) <= radius
-    return own[near], order[other[near]]
-
-
-def match_joined(features: Features, landmark_map: LandmarkMap, views: NDArray[np.intp],
-                 exclude: Indices, options: LandmarkLocaliserOptions) -> LandmarkMatches:
-    """Match features with all landmarks that some views see, at once; no inliers yet."""
-    landmarks, by = landmark_map.landmarks_with_views_of(views, exclude)
-    ours, theirs = match_mutual(
-        unit_rows(features.descriptors), unit_rows(landmark_map.descriptors[landmarks]),
-        options.max_ratio)
-    return LandmarkMatches(
-        landmark_map.points_m[landmarks[theirs]].astype(np.float64),
-        features.points_normalized[ours], by[theirs], np.zeros(len(ours), np.bool_))
-
-
 def match_by_view(features: Features, landmark_map: LandmarkMap, views: NDArray[np.intp],
-                  exclude: Indices, options: LandmarkLocaliserOptions) -> LandmarkMatches:
+                  options: LandmarkLocaliserOptions) -> LandmarkMatches:
     """
     Match features with the own landmarks of each view in turn; no inliers yet.
 
@@ -116,22 +59,3 @@ def match_by_view(features: Features, landmark_map: LandmarkMap, views: NDArray[
     view_of_match = np.repeat(np.asarray(views, np.intp), counts)
     return LandmarkMatches(np.concatenate(points), np.concatenate(rays), view_of_match,
                            np.zeros(len(view_of_match), np.bool_))
-
-
-def match_in_windows(features: Features, landmark_map: LandmarkMap, pose: Pose,
-                     landmarks: NDArray[np.int32],
-                     options: LandmarkLocaliserOptions) -> tuple[Floats, Floats]:
-    """
-    Match features with landmarks near where a pose projects them.
-
-    :returns: (N, 3) landmarks and (N, 2) keypoints that match.
-    """
-    points = landmark_map.points_m[landmarks].astype(np.float64)
-    in_camera = (points - pose.translation_m) @ pose.rotation
-    front = np.flatnonzero(in_camera[:, 2] > 0)
-    expected = in_camera[front, :2] / in_camera[front, 2:]
-    ours, theirs = match_near(
-        features.points_normalized, expected, unit_rows(features.descriptors),
-        unit_rows(landmark_map.descriptors[landmarks[front]]),
-        options.window_px / features.focal_length_px, options.min_cosine)
-    return points[front[theirs]], features.points_normalized[ours]

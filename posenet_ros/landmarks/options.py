@@ -30,6 +30,21 @@ def features_of_width(width: int) -> FeatureOptions:
 
 
 @dataclass(frozen=True)
+class RansacOptions:
+    """Settings of :func:`posenet_ros.landmarks.pnp.ransac.ransac`."""
+
+    # of three matches each: with 256 an all-inlier sample is missed once in 700 where a third of
+    # the matches is right
+    samples: int = 256
+    # where a set has more matches, poses are scored by so many, the likeliest, and the best
+    # `scored_poses` of them again by all
+    scored_matches: int = 100
+    scored_poses: int = 32
+    # of the random numbers: the same image has the same answer
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class AbsolutePoseOptions:
     """
     Settings of :func:`posenet_ros.landmarks.pnp.absolute_pose.estimate_absolute_pose`.
@@ -41,9 +56,8 @@ class AbsolutePoseOptions:
     max_error: float = 0.01
     # fewer do not determine a pose with its covariance
     min_inliers: int = 6
-    # of RANSAC, and the probability that one sample is free of outliers
-    max_trials: int = 300
-    confidence: float = 0.999
+    # of an initial pose by RANSAC
+    ransac: RansacOptions = field(default_factory=RansacOptions)
     # width of Cauchy's loss: at this residual a point counts half
     loss_scale: float = 0.001
     # of the iteratively reweighted least squares; it ends earlier at a mean change of the
@@ -62,29 +76,131 @@ class AbsolutePoseOptions:
 
 
 @dataclass(frozen=True)
+class HypothesisOptions:
+    """Settings of :mod:`posenet_ros.landmarks.hypotheses`."""
+
+    # retrieved views: with 25 of them 1 % fewer images of a place that repeats are answered
+    views: int = 40
+    # views of one place: at most so far from its best one, by the map's median depth, and turned
+    # by so much
+    group_distance: float = 0.35
+    group_angle_deg: float = 35.0
+    # the most similar views whose matches are pooled, besides those of each place
+    pooled_views: int = 20
+    # views around a pose that is known from elsewhere: the network's, or a prior
+    views_near: int = 10
+    # ratio test: of the distances to the nearest and the second nearest descriptor
+    max_ratio: float = 0.85
+    # cosine of the descriptors of a match
+    min_cosine: float = 0.5
+    # weights of the samples: exp(10) times as much at a cosine larger by 1
+    cosine_weight: float = 10.0
+    # reprojection error of an inlier, pixels
+    max_error_px: float = 6.0
+    # with eight a place that repeats has 4.3 hypotheses instead of 5.4: rivals are missed
+    min_inliers: int = 6
+    # outliers of a first pose from which a second one is tried
+    min_outliers: int = 12
+    # that are verified, the strongest: with fewer than five, false poses lack the rival that
+    # would tell
+    most: int = 7
+
+
+@dataclass(frozen=True)
+class VerificationOptions:
+    """
+    Settings of :mod:`posenet_ros.landmarks.verification`; pixels are of an image 480 wide.
+
+    Chosen on training walks left out; doc/experiments.md has what else was tried.
+    """
+
+    # views around a pose whose landmarks have to be visible from there
+    views: int = 10
+    # distance, by the map's median depth, and angle that separate two views as much
+    distance_scale: float = 0.35
+    angle_scale_deg: float = 30.0
+    # a landmark is visible where a view has seen it from as near an angle, and from a distance
+    # within this factor
+    max_view_angle_deg: float = 40.0
+    max_scale: float = 2.0
+    # landmarks of a hypothesis, those of the longest tracks
+    landmarks: int = 600
+    # from the border of the image, within which no feature is detected
+    margin_px: float = 2.0
+    # radii round the projected landmark, one after another, in which its feature is looked for
+    windows_px: tuple[float, ...] = (10.0, 6.0)
+    # cosine of the descriptors there
+    min_window_cosine: float = 0.8
+    # of the robust loss of a refinement
+    loss_px: float = 1.0
+    # ratio test of a vote, against features that are not at the same spot
+    max_ratio: float = 0.85
+    same_spot_px: float = 4.0
+    # side of the image cells that have one vote each: features come in clusters
+    cell_px: float = 8.0
+    # a vote agrees within this distance; evidence is the largest over these radii
+    vote_px: float = 4.0
+    radii_px: tuple[float, ...] = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
+    # within which the density of features is counted, for what agrees by chance
+    density_px: float = 8.0
+    # votes that a fitted pose of six parameters has for nothing
+    fitted_cells: int = 4
+    # end: after so many hypotheses, one of so much evidence and inlier ratio, that wins against
+    # each other one by so many sigmas and has so many times the inliers of the next, is enough
+    end_after: int = 3
+    end_evidence: float = 60.0
+    end_inlier_ratio: float = 0.5
+    end_sigmas: float = 4.0
+    end_inliers: float = 4.0
+
+
+@dataclass(frozen=True)
+class DecisionOptions:
+    """Settings of :mod:`posenet_ros.landmarks.verification.decision`."""
+
+    # of a pose that is believed; at 20 images of unmapped places get false poses, at 40 up to 1 %
+    # fewer are answered
+    min_evidence: float = 30.0
+    # inlier ratio of the votes: false poses where the true place is not mapped have less; not
+    # needed where the map is complete
+    min_inlier_ratio: float = 0.35
+    # of the paired test against each hypothesis elsewhere
+    min_sigmas: float = 2.0
+    # of two poses of one place; in a map without scale the distance is by its median depth
+    same_distance_m: float = 1.0
+    same_distance: float = 0.05
+    same_angle_deg: float = 10.0
+    # a prior tells rivals apart only if they are further from each other than so many sigmas,
+    prior_sigmas: float = 3.0
+    # and if its log10 odds, with those of the paired test, reach this
+    min_odds: float = 2.0
+    # log10 of the probability at which a prior denies a place
+    prior_floor: float = -4.0
+    # of a prior that is certain: at most so much, and so much of the map's median depth
+    certain_sigma_m: float = 0.3
+    certain_sigma: float = 0.1
+    certain_sigma_deg: float = 5.0
+    # evidence that is enough near such a prior, whatever the inlier ratio
+    min_evidence_near: float = 10.0
+    # near: within so many sigmas, or within half the distance of another place
+    near_sigmas: float = 5.0
+
+
+@dataclass(frozen=True)
 class LandmarkLocaliserOptions:
     """Settings of :class:`posenet_ros.landmarks.localiser.LandmarkLocaliser`."""
 
-    # training images that are matched at a time
+    # training images that are matched at a time, where each view has landmarks of its own, and
+    # that a network retrieves
     views: int = 20
-    # by pose, where neither the nearest nor the retrieved ones match
+    # the same by pose, where neither the nearest nor the retrieved ones match
     more_views: int = 60
     # an angle that separates two views as much as the usual distance of the nearest views
     rotation_scale_deg: float = 10.0
-    # ratio test: of the distances to the nearest and the second nearest descriptor
+    # ratio test of landmarks by view
     max_ratio: float = 0.85
-    # of a pose that counts as found, by the landmarks of a joined map: fewer may agree by chance
-    min_inliers: int = 12
-    # of its first matches: where the true place is not mapped, others reach 12 inliers, but
-    # mostly a smaller ratio; on walks that were left out no right pose has less
-    min_inlier_ratio: float = 0.3
-    # the same where each view has landmarks of its own, which count several times
+    # of a pose by landmarks by view, which count several times
     min_inliers_by_view: int = 30
-    # around the projected landmark, in which its keypoint is looked for once a pose is found:
-    # from 3 to 8 pixels all are as accurate
-    window_px: float = 5.0
-    # of the descriptors there
-    min_cosine: float = 0.5
     # of landmarks by view: inlier ratio from which a pose needs no check by the views around it
     sure_inlier_ratio: float = 0.3
     # inlier ratio that the check needs: at a wrong pose it is lower
@@ -96,6 +212,10 @@ class LandmarkLocaliserOptions:
     # part of the spread that is added to the covariance; see LandmarkLocaliser.spread
     spread_weight: float = 0.71
     absolute_pose: AbsolutePoseOptions = field(default_factory=AbsolutePoseOptions)
+    ransac: RansacOptions = field(default_factory=RansacOptions)
+    hypotheses: HypothesisOptions = field(default_factory=HypothesisOptions)
+    verification: VerificationOptions = field(default_factory=VerificationOptions)
+    decision: DecisionOptions = field(default_factory=DecisionOptions)
 
 
 DEFAULT_FEATURES = FeatureOptions()

@@ -64,13 +64,15 @@ class ViewIndex:
         order = np.argsort(-best, kind='stable')
         return _without(order[best[order] > -np.inf], exclude)[:self._options.views]
 
-    def by_features(self, features: Features, exclude: Indices = ()) -> NDArray[np.intp]:
+    def by_features(self, features: Features, exclude: Indices = (),
+                    count: int | None = None) -> NDArray[np.intp]:
         """Return the views most similar to an image by its local features (VLAD)."""
         if self._vocabulary is None:
             return np.empty(0, np.intp)
         similarities = self._own_descriptors @ global_descriptor(
             features.descriptors, self._vocabulary)
-        return _without(np.argsort(-similarities, kind='stable'), exclude)[:self._options.views]
+        order = _without(np.argsort(-similarities, kind='stable'), exclude)
+        return order[:count or self._options.views]
 
 
 def _without(views: NDArray[np.intp], exclude: Indices) -> NDArray[np.intp]:

@@ -29,6 +29,7 @@ from posenet_ros.imaging.quality import (
 )
 from posenet_ros.imaging.rectify import crop_to_aspect, view_overlap, warp_image
 from posenet_ros.landmarks.features import Features
+from posenet_ros.landmarks.localisation import PosePrior
 from posenet_ros.localisation.gate import Decision, Gate
 from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.localisation.stamps import StampOrder
@@ -84,7 +85,7 @@ class Judgement(NamedTuple):
 
 
 def localise(relocaliser: Relocaliser, decode: Decode, camera: Camera | None, clock: Clock,
-             warp_into: Camera | None = None) -> QueryResult:
+             warp_into: Camera | None = None, prior: PosePrior | None = None) -> QueryResult:
     """
     Localise one image.
 
@@ -93,10 +94,11 @@ def localise(relocaliser: Relocaliser, decode: Decode, camera: Camera | None, cl
     :param clock: for the duration of the stages.
     :param warp_into: the model's camera, where the image's is another: the network gets the image
         warped into it, the landmarks are found in the image as it is. None does not warp.
+    :param prior: what is known of the camera's pose before; None for nothing.
     :raises ImageFileError: when the image is a file that is missing or damaged.
     """
     prepared = prepare(relocaliser, decode, camera, clock, warp_into)
-    return infer(relocaliser, prepared, clock)
+    return infer(relocaliser, prepared, clock, prior)
 
 
 def prepare(relocaliser: Relocaliser, decode: Decode, camera: Camera | None, clock: Clock,
@@ -164,11 +166,13 @@ def _size_checked(reduction: Reduction, camera: Camera | None) -> Reduction:
     return factor
 
 
-def infer(relocaliser: Relocaliser, prepared: QueryResult, clock: Clock) -> QueryResult:
+def infer(relocaliser: Relocaliser, prepared: QueryResult, clock: Clock,
+          prior: PosePrior | None = None) -> QueryResult:
     """
     Inspect the network's input and estimate the pose.
 
     :param prepared: the result of :func:`prepare`; returned as it is when it has no input.
+    :param prior: what is known of the camera's pose before; None for nothing.
     """
     if prepared.network_input is None:
         return prepared
@@ -177,7 +181,7 @@ def infer(relocaliser: Relocaliser, prepared: QueryResult, clock: Clock) -> Quer
         prepared.statistics or image_statistics(prepared.network_input)))
     inspected_s = clock()
     try:
-        estimate = relocaliser.estimate(prepared.network_input, prepared.features)
+        estimate = relocaliser.estimate(prepared.network_input, prepared.features, prior)
     except Exception as error:  # any of a framework's
         return replace(inspected, failure=error)
     stages_s = {**prepared.stages_s, 'infer': clock() - inspected_s}

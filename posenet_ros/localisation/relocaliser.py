@@ -15,8 +15,8 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.inference.artifact import Artifact
 from posenet_ros.inference.prediction import Predict, Prediction
 from posenet_ros.landmarks.features import detect, Features, max_reduction
-from posenet_ros.landmarks.localiser import LandmarkLocaliser
-from posenet_ros.landmarks.pnp.absolute_pose import AbsolutePose
+from posenet_ros.landmarks.localisation import Localisation, Outcome, PosePrior
+from posenet_ros.landmarks.localiser import LandmarkLocaliser, mean_square_difference
 from posenet_ros.uncertainty.covariance import (
     covariance,
     prior_sigmas,
@@ -122,21 +122,26 @@ class Relocaliser:
             return factor
         return min(factor, max_reduction(width, self._landmark_localiser.features))
 
-    def estimate(self, network_input: RgbImage, features: Features | None = None) -> PoseEstimate:
+    def estimate(self, network_input: RgbImage, features: Features | None = None,
+                 prior: PosePrior | None = None) -> PoseEstimate:
         """
         Estimate the pose in the map, refined by landmarks where enough of them match.
 
         :param network_input: the result of :meth:`prepare`.
         :param features: the result of :meth:`features`.
+        :param prior: what is known of the pose before, in the map; None for nothing.
         :raises InputError: when the network's output is no pose (not finite).
         """
+        if prior is not None:
+            prior = prior._replace(map_from_camera=(
+                self._map_from_dataset.inverse() @ prior.map_from_camera))
         if self._predict is None:
-            return self._estimate_by_map(features)
+            return self._estimate_by_map(features, prior)
         prediction = self._predict(network_input[np.newaxis])
         dataset_from_camera = Pose(prediction.position_m[0], prediction.quat_xyzw[0])
-        refined = self._refined(features, dataset_from_camera, prediction)
-        if refined:
-            return self._confirmed(refined)
+        found = self._search(features, dataset_from_camera, prediction, prior)
+        if found is not None and found.outcome is not Outcome.NOT_LOCALISED:
+            return self._found(found)
         score = self._place_score(prediction)
         total = with_max_sigmas(covariance(
             prediction, self._artifact.calibration, self._dropout, score), self._prior_sigmas)
@@ -145,30 +150,42 @@ class Relocaliser:
                 dataset_from_camera, _descriptor(prediction))
         return self._in_map(dataset_from_camera, total, score)
 
-    def _estimate_by_map(self, features: Features | None) -> PoseEstimate:
+    def _estimate_by_map(self, features: Features | None,
+                         prior: PosePrior | None) -> PoseEstimate:
         """Estimate the pose by landmarks alone, else say that of the most similar view."""
         localiser = self._landmark_localiser
         if localiser is None or features is None:
             raise InputError('a map alone needs the features of the image. Received: none')
-        found = localiser.search(features)
-        if found.pose:
-            return self._confirmed(found.pose)
+        found = localiser.search(features, prior=prior)
+        if found.outcome is not Outcome.NOT_LOCALISED:
+            return self._found(found)
         guess, spread = localiser.most_similar(features)
-        calibration = self._artifact.calibration
-        own = diagonal_covariance(calibration.sigma_m, calibration.sigma_rad)
-        estimate = self._in_map(guess, with_max_sigmas(own + spread, self._prior_sigmas), None)
+        estimate = self._in_map(guess, self._vague(spread), None)
         return replace(estimate, not_localised=localiser.why_not(found))
 
-    def _confirmed(self, found: AbsolutePose) -> PoseEstimate:
-        """Return the estimate of a pose that landmarks confirm, with the calibrated covariance."""
-        return self._in_map(found.map_from_camera, scale_covariance(
-            found.covariance, self._artifact.calibration.refined_scale), 0.0, found.matches)
-
-    def _refined(self, features: Features | None, guess: Pose,
-                 prediction: Prediction) -> AbsolutePose | None:
+    def _search(self, features: Features | None, guess: Pose, prediction: Prediction,
+                prior: PosePrior | None) -> Localisation | None:
         if self._landmark_localiser is None or features is None:
             return None
-        return self._landmark_localiser.localise(features, guess, _descriptor(prediction))
+        return self._landmark_localiser.search(
+            features, guess, _descriptor(prediction), prior=prior)
+
+    def _found(self, found: Localisation) -> PoseEstimate:
+        """Return the estimate of a pose that landmarks confirm, or of the likeliest of several."""
+        if found.pose:
+            return self._in_map(found.pose.map_from_camera, scale_covariance(
+                found.pose.covariance, self._artifact.calibration.refined_scale), 0.0,
+                found.pose.matches)
+        poses = [rival.map_from_camera for rival in found.rivals]
+        estimate = self._in_map(
+            poses[0], self._vague(mean_square_difference(poses[1:], poses[0])), 0.0)
+        return replace(estimate, ambiguous=tuple(self._map_from_dataset @ pose for pose in poses))
+
+    def _vague(self, spread: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the covariance of a pose that may be another one, by their (6, 6) spread."""
+        calibration = self._artifact.calibration
+        own = diagonal_covariance(calibration.sigma_m, calibration.sigma_rad)
+        return with_max_sigmas(own + spread, self._prior_sigmas)
 
     def _in_map(self, dataset_from_camera: Pose, dataset_covariance: NDArray[np.float64],
                 place_score: float | None, matches: LandmarkMatches | None = None,

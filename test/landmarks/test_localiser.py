@@ -29,7 +29,7 @@ from posenet_ros.inference.prediction import Prediction
 from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.features import detect, Features
 from posenet_ros.landmarks.landmark_map import LandmarkMap, per_view_map
-from posenet_ros.landmarks.localiser import Candidate, LandmarkLocaliser
+from posenet_ros.landmarks.localiser import LandmarkLocaliser
 from posenet_ros.landmarks.options import DEFAULT_LOCALISER as OPTIONS
 from posenet_ros.landmarks.place_map import load_place_map
 from posenet_ros.landmarks.pnp.absolute_pose import AbsolutePose
@@ -174,15 +174,13 @@ def test_a_low_inlier_ratio_is_checked_by_the_views_around(
     localiser = LandmarkLocaliser(found)
     poses, used = iter(()), []
 
-    def next_pose(_: Features, views: np.ndarray, source: str, exclude: list[int],
-                  ) -> Candidate | None:
+    def next_pose(_: Features, views: np.ndarray) -> AbsolutePose | None:
         if not len(views):
             return None
         used.append(views.tolist())
-        pose = next(poses)
-        return pose and Candidate(pose, source)
+        return next(poses)
 
-    monkeypatch.setattr(localiser, '_hypothesis', next_pose)
+    monkeypatch.setattr(localiser._by_view, '_estimate', next_pose)
 
     def localise(*results: tuple[float, int]) -> int | None:
         """Localise with results of these inlier ratios and counts; return the inliers."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
-from posenet_ros.geometry.lie import so3_exp
 from posenet_ros.geometry.matches import LandmarkMatches
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.options import AbsolutePoseOptions, DEFAULT_ABSOLUTE_POSE
+from posenet_ros.landmarks.pnp.matrix_pose import inlier_mask, MatrixPose, refine_by_inliers
 from posenet_ros.landmarks.pnp.pose_covariance import pose_covariance
 from posenet_ros.landmarks.pnp.pose_refinement import refine_pose
+from posenet_ros.landmarks.pnp.ransac import MatchSet, ransac
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ def estimate_absolute_pose(
         x / z and y / z in the camera's optical frame.
     :returns: None when no pose was found.
     """
-    initial = _ransac(points_m, points_normalized, options)
+    initial = _initial_pose(points_m, points_normalized, options)
     if initial is None:
         return None
     return refine_absolute_pose(points_m, points_normalized, initial, options=options)
@@ -84,32 +84,23 @@ def refine_absolute_pose(
         fit, rays, ray_of_point, inlier_ratio, options))
 
 
-def _ransac(points_m: Floats, points_normalized: Floats,
-            options: AbsolutePoseOptions) -> Pose | None:
+def _initial_pose(points_m: Floats, points_normalized: Floats,
+                  options: AbsolutePoseOptions) -> Pose | None:
     """Estimate map_from_camera by RANSAC over P3P and a refinement by its inliers."""
-    try:
-        found, vector, translation, inliers = cv2.solvePnPRansac(
-            points_m, points_normalized, np.eye(3), None, iterationsCount=options.max_trials,
-            reprojectionError=options.max_error, confidence=options.confidence,
-            flags=cv2.SOLVEPNP_P3P)
-        if not found or inliers is None or len(inliers) < options.min_inliers:
-            return None
-        first = inliers[:, 0]
-        vector, translation = cv2.solvePnPRefineLM(
-            points_m[first], points_normalized[first], np.eye(3), None, vector, translation)
-    except cv2.error:  # too few points for a sample, or degenerate ones
+    if len(points_m) < options.min_inliers:
         return None
-    if not (np.isfinite(vector).all() and np.isfinite(translation).all()):
+    found = ransac([MatchSet(points_m, points_normalized, np.ones(len(points_m)))],
+                   options.max_error, options.ransac)[0]
+    if found is None:
         return None
-    rotation = so3_exp(-vector[:, 0])  # OpenCV's is camera_from_map
-    return Pose.from_rotation(rotation, -rotation @ translation[:, 0])
+    refined = refine_by_inliers(points_m, points_normalized, found, options.max_error)
+    if refined is None or len(find_inliers(
+            points_m, points_normalized, refined, options.max_error)) < options.min_inliers:
+        return None
+    return refined.to_pose()
 
 
-def find_inliers(points_m: Floats, points_normalized: Floats, pose: Pose,
+def find_inliers(points_m: Floats, points_normalized: Floats, pose: Pose | MatrixPose,
                  max_error: float) -> NDArray[np.intp]:
     """Find the points in front of the camera whose reprojection error is below `max_error`."""
-    in_camera = (points_m - pose.translation_m) @ pose.rotation
-    front = np.flatnonzero(in_camera[:, 2] > 0)
-    errors = np.linalg.norm(
-        in_camera[front, :2] / in_camera[front, 2:] - points_normalized[front], axis=1)
-    return np.asarray(front[errors < max_error], np.intp)
+    return np.flatnonzero(inlier_mask(points_m, points_normalized, pose, max_error))

@@ -1,0 +1,1 @@
+"""Hypotheses of a pose: one of each place that the image may show."""

@@ -1,0 +1,1 @@
+"""Verification of hypotheses: guided refinement, votes by appearance, evidence, decision."""

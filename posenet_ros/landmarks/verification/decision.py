@@ -1,0 +1,162 @@
+"""Which of several poses to believe: by evidence, a paired test against rivals, and a prior."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+import math
+from typing import NamedTuple
+
+import numpy as np
+from posenet_ros.geometry.pose import Pose
+from posenet_ros.landmarks.localisation import Outcome, PosePrior, Refusal
+from posenet_ros.landmarks.options import DecisionOptions
+from posenet_ros.landmarks.verification.places import angle_deg, distance_m, PlaceRadius
+from posenet_ros.landmarks.verification.verify import VerifiedPose
+
+# Find the cells whose patches agree with a pose; the second time the same.
+AddPatches = Callable[[VerifiedPose], VerifiedPose]
+CLEAR_SIGMAS = 5.0  # of votes alone, from which patches need not be compared
+
+
+class Verdict(NamedTuple):
+    """
+    What to believe.
+
+    :param best: the pose that is believed, or that has the most evidence.
+    :param refusal: why it is not believed; None where it is.
+    :param rivals: of AMBIGUOUS, the poses that cannot be told from it.
+    """
+
+    outcome: Outcome
+    best: VerifiedPose | None
+    refusal: Refusal | None = None
+    rivals: tuple[VerifiedPose, ...] = ()
+
+
+class Decider:
+    """
+    Decide between the hypotheses of an image.
+
+    :param radius: of one place.
+    :param complete: the map shows all places there are: a low inlier ratio is believed.
+    :param add_patches: compares patches where votes do not tell; None for a map without.
+    """
+
+    def __init__(self, radius: PlaceRadius, options: DecisionOptions, *, complete: bool = False,
+                 add_patches: AddPatches | None = None) -> None:
+        self._radius, self._options, self._complete = radius, options, complete
+        self._add_patches = add_patches
+
+    def decide(self, verified: Sequence[VerifiedPose], prior: PosePrior | None = None) -> Verdict:
+        """Believe the pose of the most evidence, if no rival elsewhere is as good."""
+        ordered = sorted(verified, key=lambda each: -each.evidence)
+        if not ordered:
+            return Verdict(Outcome.NOT_LOCALISED, None, Refusal.NO_HYPOTHESIS)
+        refusal = self.refusal(ordered[0])
+        if refusal:
+            return Verdict(Outcome.NOT_LOCALISED, ordered[0], refusal)
+        if prior is None:
+            return self._without_prior(ordered)
+        return self._with_prior(ordered, prior)
+
+    def refusal(self, one: VerifiedPose) -> Refusal | None:
+        """Say why a pose is not believed by itself; None where it is."""
+        if one.evidence < self._options.min_evidence:
+            return Refusal.EVIDENCE
+        if one.inlier_ratio < self._options.min_inlier_ratio and not self._complete:
+            return Refusal.INLIER_RATIO
+        return None
+
+    def _without_prior(self, ordered: Sequence[VerifiedPose]) -> Verdict:
+        best, *others = ordered
+        rivals = tuple(other for other in others if not self._radius.same(best.pose, other.pose)
+                       and self._sigmas(best, other) < self._options.min_sigmas)
+        if rivals:
+            return Verdict(Outcome.AMBIGUOUS, best, Refusal.RIVALS, rivals)
+        return Verdict(Outcome.LOCALISED, best)
+
+    def _with_prior(self, ordered: Sequence[VerifiedPose], prior: PosePrior) -> Verdict:
+        """
+        Believe a pose that each rival loses against, by the paired test or by the prior.
+
+        A prior that puts a pose at its floor denies it: its place may look like that of the
+        image, which the map then does not show.
+        """
+        likelihoods = [self.log10_prior(one, prior) for one in ordered]
+        fewest: Verdict | None = None
+        for index, one in enumerate(ordered):
+            if self.refusal(one) or likelihoods[index] <= self._options.prior_floor:
+                continue
+            rivals = tuple(
+                other for other, likelihood in zip(ordered, likelihoods, strict=True)
+                if not self._radius.same(one.pose, other.pose)
+                and not self._wins(one, other, likelihoods[index] - likelihood, prior))
+            if not rivals:
+                return Verdict(Outcome.LOCALISED, one)
+            if fewest is None or len(rivals) < len(fewest.rivals):
+                fewest = Verdict(Outcome.AMBIGUOUS, one, Refusal.RIVALS, rivals)
+        return fewest or Verdict(Outcome.NOT_LOCALISED, ordered[0], Refusal.PRIOR)
+
+    def _wins(self, one: VerifiedPose, other: VerifiedPose, advantage: float,
+              prior: PosePrior) -> bool:
+        """
+        Whether a pose beats a rival.
+
+        :param advantage: log10 of the odds by the prior.
+        """
+        options, sigmas = self._options, self._sigmas(one, other)
+        if sigmas >= options.min_sigmas and advantage >= -1:
+            return True
+        apart = distance_m(one.pose, other.pose)
+        if apart <= options.prior_sigmas * prior.sigma_m:
+            return False
+        return log10_odds(sigmas) + advantage >= options.min_odds
+
+    def log10_prior(self, one: VerifiedPose, prior: PosePrior) -> float:
+        """Return the logarithm of a prior's normal density, by its largest, above the floor."""
+        distance = distance_m(one.pose, prior.map_from_camera) / prior.sigma_m
+        angle = math.radians(angle_deg(one.pose, prior.map_from_camera)) / prior.sigma_rad
+        density = -(distance ** 2 + angle ** 2) / 2 / math.log(10)
+        return max(density, self._options.prior_floor)
+
+    def _sigmas(self, one: VerifiedPose, other: VerifiedPose) -> float:
+        """Compute the paired test of two poses, by patches too where votes do not tell."""
+        sigmas = paired_test(one, other)
+        if self._add_patches is None or sigmas >= CLEAR_SIGMAS:
+            return sigmas
+        return paired_test(self._add_patches(one), self._add_patches(other))
+
+
+def paired_test(one: VerifiedPose, other: VerifiedPose) -> float:
+    """
+    Compute by how many sigmas the image speaks for one pose and against another.
+
+    It is McNemar's test (1947): with x image cells that agree with one alone and y with the other
+    alone, (x - y) / sqrt(x + y). What both explain, such as a facade that repeats, drops out.
+    Cells of votes and of patches count alike.
+    """
+    wins = losses = 0
+    for ours, theirs in ((one.cells, other.cells), (one.patch_cells, other.patch_cells)):
+        wins += len(np.setdiff1d(ours, theirs, assume_unique=True))
+        losses += len(np.setdiff1d(theirs, ours, assume_unique=True))
+    return (wins - losses) / max(math.sqrt(wins + losses), 1.0)
+
+
+def log10_odds(sigmas: float) -> float:
+    """Return the log10 odds of a paired test: of the normal tail beyond it, 0 at 0 sigmas."""
+    tail = 0.5 * math.erfc(abs(sigmas) / math.sqrt(2))
+    return math.copysign(-math.log10(max(2 * tail, 1e-300)), sigmas)
+
+
+def is_certain(prior: PosePrior, median_depth_m: float, options: DecisionOptions) -> bool:
+    """Whether a prior is exact enough to do without retrieval and rivals."""
+    return (prior.sigma_m <= min(options.certain_sigma_m, options.certain_sigma * median_depth_m)
+            and math.degrees(prior.sigma_rad) <= options.certain_sigma_deg)
+
+
+def is_near(pose: Pose, prior: PosePrior, radius: PlaceRadius, options: DecisionOptions) -> bool:
+    """Whether a pose found near a certain prior has stayed there."""
+    distance = max(options.near_sigmas * prior.sigma_m, radius.distance_m / 2)
+    angle = max(options.near_sigmas * math.degrees(prior.sigma_rad), radius.angle_deg / 2)
+    return (distance_m(pose, prior.map_from_camera) <= distance
+            and angle_deg(pose, prior.map_from_camera) <= angle)
