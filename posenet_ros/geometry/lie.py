@@ -31,6 +31,19 @@ def so3_exp(vectors_rad: ArrayLike) -> Floats:
                       + np.sinc(angle / (2 * np.pi)) ** 2 / 2 * (skew @ skew), np.float64)
 
 
+def rotation_matrices(quats_xyzw: ArrayLike) -> Floats:
+    """
+    Compute the rotation matrices of unit quaternions: I + 2 w K + 2 K^2, K the skew matrix of xyz.
+
+    :param quats_xyzw: (..., 4).
+    :returns: (..., 3, 3).
+    """
+    quats = np.asarray(quats_xyzw, np.float64)
+    skew = np.cross(np.eye(3), quats[..., np.newaxis, :3])  # row j is e_j x v
+    return np.asarray(np.eye(3) + 2 * (
+        quats[..., 3, np.newaxis, np.newaxis] * skew + skew @ skew), np.float64)
+
+
 def so3_log(rotations: ArrayLike) -> Floats:
     """
     Compute the rotation vectors of rotation matrices, the logarithm, by way of quaternions.

@@ -45,12 +45,27 @@ def detection_size(width: int, height: int,
     return options.width, max(round(height * options.width / width), 1)
 
 
+def detection_camera(camera: Camera, options: FeatureOptions = DEFAULT_FEATURES) -> Camera:
+    """Return the camera of the images in which keypoints are detected."""
+    return camera.scaled(*detection_size(camera.width, camera.height, options))
+
+
 def max_reduction(width: int, options: FeatureOptions = DEFAULT_FEATURES) -> int:
     """Return the largest power of two by which an image may be reduced before detection."""
     factor = 1
     while width >= 2 * factor * options.width:
         factor *= 2
     return factor
+
+
+def detection_image(image: RgbImage,
+                    options: FeatureOptions = DEFAULT_FEATURES) -> NDArray[np.uint8]:
+    """Return the grey image, of detection size, in which keypoints are detected."""
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    size = detection_size(grey.shape[1], grey.shape[0], options)
+    if size != (grey.shape[1], grey.shape[0]):
+        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(grey, np.uint8)
 
 
 def detect(image: RgbImage, camera: Camera,
@@ -64,22 +79,19 @@ def detect(image: RgbImage, camera: Camera,
     :param image: (H, W, 3) RGB, of `camera` or resized.
     :param camera: intrinsics and distortion of the image before any resizing.
     """
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    size = detection_size(grey.shape[1], grey.shape[0], options)
-    if size != (grey.shape[1], grey.shape[0]):
-        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    grey = detection_image(image, options)
     sift = cv2.SIFT_create(  # type: ignore[attr-defined]
         options.max_keypoints, contrastThreshold=options.contrast_threshold)
     keypoints, histograms = sift.detectAndCompute(grey, None)
-    detected_by = camera.scaled(*size)
+    detected_by = camera.scaled(grey.shape[1], grey.shape[0])
     if not keypoints:
         return Features(np.empty((0, 2)), np.empty((0, DESCRIPTOR_SIZE), np.uint8),
-                        detected_by.fx, np.asarray(grey, np.uint8), detected_by)
+                        detected_by.fx, grey, detected_by)
     pixels = np.array([keypoint.pt for keypoint in keypoints]) - SIFT_SHIFT
     points = detected_by.undistort_points(pixels)
     in_view = np.isfinite(points).all(axis=1)  # not on the black rim of a fisheye's image
     points, histograms = points[in_view], histograms[in_view]
     l1_normalised = histograms / np.maximum(histograms.sum(axis=1, keepdims=True), 1e-9)
     descriptors = np.round(np.sqrt(l1_normalised) * QUANTISATION_LEVELS).astype(np.uint8)
-    return Features(np.asarray(points, np.float64), descriptors, detected_by.fx,
-                    np.asarray(grey, np.uint8), detected_by)
+    return Features(
+        np.asarray(points, np.float64), descriptors, detected_by.fx, grey, detected_by)

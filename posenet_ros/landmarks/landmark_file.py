@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 import hashlib
 import io
+import json
 import mmap
 from pathlib import Path
 import struct
@@ -21,9 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import AnyArray
 from posenet_ros.errors import InputError
+from posenet_ros.geometry.camera import Camera
 from posenet_ros.landmarks.features import DESCRIPTOR_SIZE
 from posenet_ros.landmarks.landmark_map import (
     LandmarkMap,
+    NO_PATCH,
     PATCH_SIZE,
     per_view_map,
     Views,
@@ -31,10 +34,11 @@ from posenet_ros.landmarks.landmark_map import (
 )
 from posenet_ros.landmarks.options import FeatureOptions
 
-MAP_FORMAT = 2  # 1: each view has landmarks of its own
+MAP_FORMAT = 3  # 1: each view has landmarks of its own; 2: no cameras, and no patches
 LOCAL_HEADER = struct.Struct('<26xHH')  # of a file in a zip: the lengths of its name and extra
 MAX_HEADER = 1 << 14  # bytes that hold the header of an array
-ARRAYS = ('points_m', 'descriptors', 'colors', 'starts', 'seen', 'patches', 'patch_views', 'tiles')
+ARRAYS = ('points_m', 'descriptors', 'colors', 'starts', 'seen', 'patches', 'patch_views',
+          'patch_corners', 'tiles')
 VIEW_ARRAYS = ('positions_m', 'quats_xyzw', 'global_descriptors', 'pose_residual_ratios')
 WORDS = {'words': 'centres', 'vlad_mean': 'mean', 'vlad_projection': 'projection'}
 UNIT_TOLERANCE = 1e-3  # of the length of a quaternion
@@ -63,13 +67,16 @@ SCHEMA = {
     'descriptors': Column('uint8', (-1, DESCRIPTOR_SIZE)), 'colors': Column('uint8', (-1, 3)),
     'starts': Column('int32', (-1,), 0), 'seen': Column('int32', (-1,), 0),
     'patches': Column('uint8', (-1, PATCH_SIZE, PATCH_SIZE)),
-    'patch_views': Column('int32', (-1,), 0), 'tiles': Column('int32', (-1,), 0),
+    'patch_views': Column('int32', (-1,), NO_PATCH), 'patch_corners': Column('int16', (-1, 2), 0),
+    'cameras': Column('<U', (-1,)), 'camera_indices': Column('int32', (-1,), 0), 'tiles': Column('int32', (-1,), 0),
     'metric': Column('bool'), 'parent': Column('<U'), 'content': Column('<U'),
     'feature_width': Column('int32', (), 1), 'max_keypoints': Column('int32', (), 1),
     'contrast_threshold': Column('float64', (), 0)}
 WORDS_SCHEMA = {
     'words': Column('float32', (-1, DESCRIPTOR_SIZE)), 'vlad_mean': Column('float32', (-1,)),
     'vlad_projection': Column('float16', (-1, -1))}
+NEW = {name: np.empty((0, *SCHEMA[name].shape[1:]), SCHEMA[name].kind)  # since format 3
+       for name in ('patch_corners', 'cameras', 'camera_indices')}
 OLD_SCHEMA = {'misfits': Column('float32', (-1,), np.nan)} | {
     name: SCHEMA[name]
     for name in ('positions_m', 'quats_xyzw', 'points_m', 'descriptors', 'starts')}
@@ -91,7 +98,7 @@ def load(file: Path) -> LandmarkMap:
         arrays = map_arrays(file)
         version = int(arrays['format']) if 'format' in arrays else 1
         if version <= MAP_FORMAT:
-            return _from_arrays(arrays) if version > 1 else _from_old_arrays(arrays)
+            return _from_arrays(arrays, version) if version > 1 else _from_old_arrays(arrays)
     except (OSError, KeyError, ValueError, TypeError, struct.error, zipfile.BadZipFile,
             InputError) as error:
         raise InputError(f'{file} is damaged: {error}') from error
@@ -187,6 +194,8 @@ def _to_arrays(landmark_map: LandmarkMap) -> dict[str, AnyArray]:
         old = {name: _cast(given[name], column) for name, column in OLD_SCHEMA.items()}
         return old
     given |= {'format': MAP_FORMAT, 'names': views.names, 'sequences': views.sequences,
+              'cameras': [json.dumps(one.to_mapping()) for one in views.cameras],
+              'camera_indices': views.camera_indices,
               'metric': landmark_map.metric, 'parent': landmark_map.parent,
               'feature_width': features.width, 'max_keypoints': features.max_keypoints,
               'contrast_threshold': features.contrast_threshold}
@@ -212,10 +221,14 @@ def _hash(arrays: Mapping[str, AnyArray]) -> str:
     return digest.hexdigest()
 
 
-def _from_arrays(arrays: Mapping[str, AnyArray]) -> LandmarkMap:
+def _from_arrays(arrays: Mapping[str, AnyArray], version: int) -> LandmarkMap:
+    if version == 2:
+        arrays = {**arrays, **NEW}
     _check(arrays, SCHEMA | (WORDS_SCHEMA if 'words' in arrays else {}))
+    cameras = tuple(Camera.from_mapping(json.loads(text)) for text in arrays['cameras'].tolist())
+    numbers: list[AnyArray] = [arrays[name] for name in VIEW_ARRAYS]
     views = Views(tuple(map(str, arrays['names'])), tuple(map(str, arrays['sequences'])),
-                  *(arrays[name] for name in VIEW_ARRAYS))
+                  *numbers, cameras=cameras, camera_indices=arrays['camera_indices'])
     words = Vocabulary(*(arrays[name] for name in WORDS)) if 'words' in arrays else None
     features = FeatureOptions(int(arrays['feature_width']), int(arrays['max_keypoints']),
                               float(arrays['contrast_threshold']))

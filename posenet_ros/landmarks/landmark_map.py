@@ -16,11 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
+from posenet_ros.geometry.camera import Camera
+from posenet_ros.geometry.lie import rotation_matrices
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.features import DESCRIPTOR_SIZE
 from posenet_ros.landmarks.options import FeatureOptions
 
 PATCH_SIZE = 16  # pixels
+NO_PATCH = -1  # view of a landmark that has none
 Indices = Sequence[int] | NDArray[np.integer]
 MIN_VIEWS = 2  # that have to see a landmark: one ray has no depth
 
@@ -37,6 +40,9 @@ class Views:
     :param global_descriptors: (V, D) float16, of length 1, for retrieval; D may be 0.
     :param pose_residual_ratios: (V,) residual of each view's pose, estimated from the other
         views, divided by its expected residual, with a median of 1; NaN where unknown.
+    :param cameras: of the images at the size at which features were detected; empty where they
+        are not known.
+    :param camera_indices: (V,) which of them took each view; empty where they are not known.
     """
 
     names: tuple[str, ...]
@@ -45,20 +51,29 @@ class Views:
     quats_xyzw: Floats
     global_descriptors: NDArray[np.float16]
     pose_residual_ratios: NDArray[np.float32]
+    cameras: tuple[Camera, ...] = ()
+    camera_indices: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
 
     def __post_init__(self) -> None:
         count = len(self.names)
         lengths = {'sequences': len(self.sequences), 'positions_m': len(self.positions_m),
                    'quats_xyzw': len(self.quats_xyzw),
                    'global_descriptors': len(self.global_descriptors),
-                   'pose_residual_ratios': len(self.pose_residual_ratios)}
+                   'pose_residual_ratios': len(self.pose_residual_ratios),
+                   'camera_indices': len(self.camera_indices) if self.cameras else count}
         for name, length in lengths.items():
             if length != count:
                 raise InputError(f'{name} of the map has to have a row for each of {count} '
                                  f'views. Received: {length}')
+        _check_indices('camera_indices', self.camera_indices, 0, len(self.cameras))
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @cached_property
+    def rotations(self) -> Floats:
+        """Return the rotation matrices of map_from_camera, (V, 3, 3)."""
+        return rotation_matrices(self.quats_xyzw)
 
     def pose(self, view: int) -> Pose:
         """Return map_from_camera of a view."""
@@ -72,7 +87,9 @@ class Views:
         """Return some of the views (K,), in that order."""
         return Views(tuple(self.names[i] for i in views), tuple(self.sequences[i] for i in views),
                      self.positions_m[views], self.quats_xyzw[views],
-                     self.global_descriptors[views], self.pose_residual_ratios[views])
+                     self.global_descriptors[views], self.pose_residual_ratios[views],
+                     self.cameras, self.camera_indices[views] if self.cameras else
+                     self.camera_indices)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +119,9 @@ class LandmarkMap:
     :param seen: (O,) the landmarks that each view sees, view by view.
     :param vocabulary: of the global descriptors; None where the views have none.
     :param patches: (L, PATCH_SIZE, PATCH_SIZE) grey values round the projected landmark in the
-        view `patch_views` (L,); both empty in a map without.
+        slightly blurred image of the view `patch_views` (L,), NO_PATCH for none.
+    :param patch_corners: (L, 2) column and row there of each patch's first pixel. All three are
+        empty in a map without patches.
     :param tiles: (V,) part of the map that each view belongs to; empty in a map of one piece.
     :param features: of the detector by which the map was made; a query has to use the same.
     :param metric: whether lengths are metres; False: the scale is not known.
@@ -124,6 +143,7 @@ class LandmarkMap:
     features: FeatureOptions = field(default_factory=FeatureOptions)
     metric: bool = True
     parent: str = ''
+    patch_corners: NDArray[np.int16] = field(default_factory=lambda: np.empty((0, 2), np.int16))
 
     def __post_init__(self) -> None:
         views, count = len(self.views), len(self.points_m)
@@ -131,7 +151,8 @@ class LandmarkMap:
             'points_m': {(count, 3)}, 'descriptors': {(count, DESCRIPTOR_SIZE)},
             'colors': {(count, 3), (0, 3)}, 'starts': {(views + 1,)},
             'patches': {(count, PATCH_SIZE, PATCH_SIZE), (0, PATCH_SIZE, PATCH_SIZE)},
-            'patch_views': {(len(self.patches),)}, 'tiles': {(views,), (0,)}}
+            'patch_views': {(len(self.patches),)},
+            'patch_corners': {(len(self.patches), 2)}, 'tiles': {(views,), (0,)}}
         for name, allowed in shapes.items():
             if getattr(self, name).shape not in allowed:
                 raise InputError(f'{name} of the map has to have the shape {max(allowed)}. '
@@ -141,11 +162,8 @@ class LandmarkMap:
             raise InputError('starts of the map have to rise from 0 to the length of seen. '
                              f'Received: {self.starts[:1]} to {self.starts[-1:]}, '
                              f'{len(self.seen)}')
-        for name, bound in (('seen', count), ('patch_views', views)):
-            indices = getattr(self, name)
-            if len(indices) and not 0 <= indices.min() <= indices.max() < bound:
-                raise InputError(f'{name} of the map has to hold indices below {bound}. '
-                                 f'Received: {indices.min()} to {indices.max()}')
+        _check_indices('seen', self.seen, 0, count)
+        _check_indices('patch_views', self.patch_views, NO_PATCH, views)
 
     @cached_property
     def joined(self) -> bool:
@@ -187,13 +205,17 @@ class LandmarkMap:
         return found[kept], by[kept]
 
     def select_views(self, views: NDArray[np.integer]) -> LandmarkMap:
-        """Return the map of some views (K,), in that order, with the landmarks that they see."""
+        """
+        Return the map of some views (K,), in that order, with the landmarks that they see.
+
+        A patch that was cut from another view is left out.
+        """
         parts = [self.seen_by(view) for view in views]
         seen = np.concatenate([np.empty(0, np.int32), *parts])
         lengths = np.bincount(seen, minlength=len(self.points_m))
         kept = lengths >= (MIN_VIEWS if self.joined else 1)
-        patched = kept & np.isin(self.patch_views, views) if len(self.patches) else kept
-        kept = patched  # a patch goes with the view that it is of
+        patch_views = _renumbered(self.patch_views, views, len(self.views))
+        has_patches = kept if len(self.patches) else np.empty(0, np.bool_)
         new, own = np.cumsum(kept) - 1, kept[seen]
         counts = [int(kept[part].sum()) for part in parts]
         return replace(
@@ -201,8 +223,8 @@ class LandmarkMap:
             descriptors=self.descriptors[kept],
             colors=self.colors[kept] if len(self.colors) else self.colors,
             starts=np.cumsum([0, *counts]).astype(np.int32), seen=new[seen[own]].astype(np.int32),
-            patches=self.patches[kept] if len(self.patches) else self.patches,
-            patch_views=_renumbered(self.patch_views, views, kept),
+            patches=self.patches[has_patches], patch_views=patch_views[has_patches],
+            patch_corners=self.patch_corners[has_patches],
             tiles=self.tiles[views] if len(self.tiles) else self.tiles)
 
     def without_views(self, views: Indices) -> LandmarkMap:
@@ -210,13 +232,18 @@ class LandmarkMap:
         return self.select_views(np.setdiff1d(np.arange(len(self.views)), views))
 
 
+def _check_indices(name: str, indices: NDArray[np.int32], low: int, bound: int) -> None:
+    if len(indices) and not low <= indices.min() <= indices.max() < bound:
+        raise InputError(f'{name} of the map has to hold indices below {bound}. '
+                         f'Received: {indices.min()} to {indices.max()}')
+
+
 def _renumbered(patch_views: NDArray[np.int32], views: NDArray[np.integer],
-                kept: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Return where among `views` each kept landmark's patch is from."""
-    if not len(patch_views):
-        return patch_views
-    order = np.argsort(views)
-    return order[np.searchsorted(np.asarray(views)[order], patch_views[kept])].astype(np.int32)
+                count: int) -> NDArray[np.int32]:
+    """Return where among `views` the patches are from; NO_PATCH where their view is not."""
+    new = np.full(count + 1, NO_PATCH, np.int32)  # the last one stands for NO_PATCH
+    new[views[::-1]] = np.arange(len(views), dtype=np.int32)[::-1]
+    return new[patch_views]
 
 
 def per_view_map(positions_m: Floats, quats_xyzw: Floats, points_m: NDArray[np.float32],

@@ -12,10 +12,11 @@ import cv2
 from map_helpers import make_wall_map, read_wall, vocabulary_of, Wall
 import numpy as np
 from posenet_ros.errors import InputError
+from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.features import detect, Features
-from posenet_ros.landmarks.landmark_map import LandmarkMap, PATCH_SIZE, per_view_map, Views
+from posenet_ros.landmarks.landmark_map import LandmarkMap, NO_PATCH, PATCH_SIZE, per_view_map, Views
 from posenet_ros.landmarks.localiser import LandmarkLocaliser
 from posenet_ros.landmarks.matching import match_in_windows, match_near, unit_rows
 from posenet_ros.landmarks.options import DEFAULT_LOCALISER as OPTIONS
@@ -54,7 +55,9 @@ def small_map() -> LandmarkMap:
     """Return a map of three views of two walks and four landmarks."""
     views = Views(('a/0', 'a/1', 'b/0'), ('a', 'a', 'b'), np.arange(9.0).reshape(3, 3),
                   np.tile([0, 0, 0, 1.0], (3, 1)), np.eye(3, dtype=np.float16),
-                  np.array([1, np.nan, 2], np.float32))
+                  np.array([1, np.nan, 2], np.float32),
+                  (LARGE_CAMERA, Camera(320, 240, 200, 201, 160, 120, (0.1, 0, 0, 0))),
+                  np.array([0, 0, 1], np.int32))
     rng = np.random.default_rng(0)
     return LandmarkMap(
         views, rng.normal(size=(4, 3)).astype(np.float32),
@@ -63,7 +66,8 @@ def small_map() -> LandmarkMap:
         vocabulary_of([Features(np.zeros((40, 2)), rng.integers(0, 256, (40, 128), np.uint8))]),
         rng.integers(0, 256, (4, PATCH_SIZE, PATCH_SIZE), np.uint8),
         np.array([0, 1, 0, 2], np.int32), np.array([0, 0, 1], np.int32),
-        FeatureOptions(640, 1000, 0.01), metric=False, parent='a' * 64)
+        FeatureOptions(640, 1000, 0.01), metric=False, parent='a' * 64,
+        patch_corners=np.arange(8, dtype=np.int16).reshape(4, 2))
 
 
 def error_m(found: Pose, truth: Pose) -> float:
@@ -227,8 +231,37 @@ def test_a_part_of_a_map_has_the_arrays_of_its_views() -> None:
     assert part.starts.tolist() == [0, 1, 2]
     assert part.patch_views.tolist() == [1], 'a/0'
     assert np.array_equal(part.patches, small_map().patches[[2]])
+    assert part.patch_corners.tolist() == [[4, 5]]
+    assert part.views.camera_indices.tolist() == [1, 0]
+    assert part.views.cameras == small_map().views.cameras
     assert part.tiles.tolist() == [1, 0]
     assert np.array_equal(part.colors, small_map().colors[[2]])
+
+
+def test_a_patch_of_a_view_that_is_left_out_is_left_out() -> None:
+    part = small_map().select_views(np.array([1, 0]))
+    assert part.patch_views.tolist() == [1, 0]
+    part = small_map().select_views(np.array([1, 2]))
+    assert part.seen.tolist() == [0, 0], 'landmark 3, of whom b/0 has the patch'
+    assert part.patch_views.tolist() == [1]
+    moved = replace(small_map(), patch_views=np.zeros(4, np.int32)).select_views(np.array([1, 2]))
+    assert moved.patch_views.tolist() == [NO_PATCH]
+    assert len(moved.patches) == 1, 'the landmark stays'
+    again = moved.select_views(np.array([1, 0]))
+    assert again.patch_views.tolist() == [NO_PATCH]
+
+
+def test_a_map_of_before_the_patches_is_read(file: Path) -> None:
+    changed(file, lambda arrays: {
+        **{name: array for name, array in arrays.items() if name not in landmark_file.NEW},
+        'format': np.int32(2), 'patches': np.empty((0, PATCH_SIZE, PATCH_SIZE), np.uint8),
+        'patch_views': np.empty(0, np.int32)})
+    found = landmark_file.load(file)
+    assert found.views.cameras == ()
+    assert found.patches.shape == (0, PATCH_SIZE, PATCH_SIZE)
+    assert found.patch_corners.shape == (0, 2)
+    assert np.array_equal(found.seen, small_map().seen)
+    assert found.select_views(np.array([2, 0])).views.cameras == ()
 
 
 def test_joined_landmarks_are_told_from_those_of_each_view(joined: LandmarkMap) -> None:
@@ -351,7 +384,8 @@ def test_each_array_of_another_type_or_shape_is_named(file: Path, name: str) -> 
 @pytest.mark.parametrize(('name', 'value', 'text'), [
     ('points_m', np.nan, 'finite'), ('positions_m', np.inf, 'finite'),
     ('quats_xyzw', 2.0, 'length 1'), ('seen', -1, 'numbers from 0'), ('seen', 4, 'below 4'),
-    ('starts', 9, 'have to rise'), ('patch_views', 3, 'below 3'), ('tiles', -1, 'numbers from 0'),
+    ('starts', 9, 'have to rise'), ('patch_views', 3, 'below 3'),
+    ('patch_views', -2, 'numbers from -1'), ('camera_indices', 2, 'below 2'), ('tiles', -1, 'numbers from 0'),
     ('vlad_projection', np.nan, 'finite'), ('global_descriptors', np.inf, 'finite'),
     ('feature_width', 0, 'numbers from 1')])
 def test_values_out_of_range_are_named(file: Path, name: str, value: float, text: str) -> None:
@@ -366,7 +400,8 @@ def test_values_out_of_range_are_named(file: Path, name: str, value: float, text
 
 
 @pytest.mark.parametrize('name', ['descriptors', 'colors', 'positions_m', 'sequences', 'patches',
-                                  'pose_residual_ratios', 'global_descriptors'])
+                                  'pose_residual_ratios', 'global_descriptors', 'patch_corners',
+                                  'camera_indices'])
 def test_arrays_of_other_lengths_are_refused(file: Path, name: str) -> None:
     changed(file, lambda arrays: {**arrays, name: arrays[name][:-1]})
     with pytest.raises(InputError, match=f'damaged: {name} of the map'):

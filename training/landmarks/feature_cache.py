@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from posenet_ros.arrays import Floats, RgbImage
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.imaging.files import read_image
-from posenet_ros.landmarks.features import detect, Features
+from posenet_ros.landmarks.features import detect, detection_camera, Features
 from posenet_ros.landmarks.options import FeatureOptions
 from posenet_ros.training.data.datasets import Dataset, Sample
 from posenet_ros.utils.parallel import ordered_map
@@ -27,18 +27,21 @@ class ViewFeatures(NamedTuple):
     """
     Local features of a view.
 
-    :param features: of N keypoints.
+    :param features: of N keypoints, without the grey image: a data set's are too many to keep.
     :param colors: (N, 3) RGB there.
+    :param path: of the image file; None where there is none.
     """
 
     features: Features
     colors: NDArray[np.uint8]
+    path: Path | None = None
 
 
 def detect_with_colors(image: RgbImage, camera: Camera, options: FeatureOptions) -> ViewFeatures:
     """Detect the features of an image (H, W, 3) of `camera`, and read the colours there."""
     features = detect(image, camera, options)
-    return ViewFeatures(features, colors_at(image, camera, features.points_normalized))
+    return ViewFeatures(features._replace(grey=None),
+                        colors_at(image, camera, features.points_normalized))
 
 
 def colors_at(image: RgbImage, camera: Camera, points_normalized: Floats) -> NDArray[np.uint8]:
@@ -73,8 +76,10 @@ def detect_dataset(dataset: Dataset, options: FeatureOptions,
 
     def one(sample: Sample) -> ViewFeatures:
         if not folder:
-            return detect_with_colors(read_image(sample.path), dataset.camera, options)
-        return _kept_or_detected(sample.path, dataset.camera, options, folder)
+            found = detect_with_colors(read_image(sample.path), dataset.camera, options)
+        else:
+            found = _kept_or_detected(sample.path, dataset.camera, options, folder)
+        return found._replace(path=sample.path)
 
     return list(progress(
         ordered_map(one, dataset.samples), len(dataset.samples), 'image', 'features'))
@@ -85,21 +90,26 @@ def _kept_or_detected(path: Path, camera: Camera, options: FeatureOptions,
     """Read the features from the folder, where the file is named by the hash of what went in."""
     settings = repr((camera.to_mapping(), astuple(options), cv2.__version__)).encode()
     file = folder / f'{hashlib.sha256(settings + path.read_bytes()).hexdigest()}.npz'
-    kept = _read(file)
+    kept = _read(file, detection_camera(camera, options))
     if kept is None:
         kept = detect_with_colors(read_image(path), camera, options)
         unfinished = file.with_suffix('.tmp')
         with unfinished.open('wb') as stream:
-            np.savez(stream, *kept.features, kept.colors)
+            np.savez(stream, *kept.features[:3], kept.colors)
         unfinished.replace(file)
     return kept
 
 
-def _read(file: Path) -> ViewFeatures | None:
-    """Read kept features; None where there are none, or they are damaged."""
+def _read(file: Path, camera: Camera) -> ViewFeatures | None:
+    """
+    Read kept features; None where there are none, or they are damaged.
+
+    :param camera: at detection size.
+    """
     try:
         with np.load(file, allow_pickle=False) as arrays:
             points, descriptors, focal_length_px, colors = (arrays[f'arr_{i}'] for i in range(4))
-            return ViewFeatures(Features(points, descriptors, float(focal_length_px)), colors)
+            return ViewFeatures(Features(
+                points, descriptors, float(focal_length_px), camera=camera), colors)
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
         return None

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.landmarks.features import Features
+from posenet_ros.landmarks.features import detection_camera, Features
 from posenet_ros.landmarks.landmark_map import LandmarkMap, Views
 from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.landmarks.feature_cache import detect_dataset, ViewFeatures
 from posenet_ros.training.landmarks.options import MappingOptions
+from posenet_ros.training.landmarks.patch_cutting import with_patches
 from posenet_ros.training.landmarks.reconstruction.bundle_adjustment import (
     describe_change,
     pose_change,
@@ -156,12 +157,15 @@ def make_map(dataset: Dataset, features: Sequence[ViewFeatures], found: Triangul
     views = Views(tuple(s.name for s in dataset.samples),
                   tuple(s.sequence for s in dataset.samples), dataset.positions_m,
                   dataset.quats_xyzw, global_descriptors(local, vocabulary),
-                  np.full(count, np.nan, np.float32))
+                  np.full(count, np.nan, np.float32),
+                  (detection_camera(dataset.camera, options.features),),
+                  np.zeros(count, np.int32))
     starts, seen = seen_by_view(found.tracks, count)
-    return LandmarkMap(
+    landmark_map = LandmarkMap(
         views, found.points_m.astype(np.float32), mean_descriptors(found.tracks, features),
         mean_colors(found.tracks, features), starts, seen, vocabulary,
         features=options.features)
+    return with_patches(landmark_map, [one.path for one in features])
 
 
 def triangulate_matches(features: Sequence[Features], matches: Sequence[PairMatches],

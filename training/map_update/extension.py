@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from posenet_ros.landmarks.features import Features
+from posenet_ros.landmarks.features import detection_camera, Features
 from posenet_ros.landmarks.landmark_map import LandmarkMap, Views
 from posenet_ros.landmarks.retrieval import ViewIndex
 from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.landmarks.feature_cache import ViewFeatures
 from posenet_ros.training.landmarks.mapping import triangulate_matches
 from posenet_ros.training.landmarks.options import MappingOptions
+from posenet_ros.training.landmarks.patch_cutting import with_patches
 from posenet_ros.training.landmarks.reconstruction.pairs import cameras_of, select_pairs
 from posenet_ros.training.landmarks.reconstruction.triangulation import Triangulated
 from posenet_ros.training.landmarks.reconstruction.verified_matches import match_pairs
@@ -37,6 +38,7 @@ from posenet_ros.training.map_update.arrays import (
     observations_of,
     weighted_means,
     with_parts,
+    without_patches,
 )
 from posenet_ros.training.map_update.observations import (
     half_extent,
@@ -82,12 +84,15 @@ def extend_map(landmark_map: LandmarkMap, dataset: Dataset, features: Sequence[V
     old = _with_sightings(landmark_map, observed, features)
     room = _room(landmark_map, len(features), options.mapping)
     found = triangulate_rest(dataset, features, observed, options.mapping, room)
-    new = Landmarks(found.points_m.astype(np.float32), mean_descriptors(found.tracks, features),
-                    mean_colors(found.tracks, features))
+    new = without_patches(
+        found.points_m.astype(np.float32), mean_descriptors(found.tracks, features),
+        mean_colors(found.tracks, features))
     views = join_views(landmark_map.views, _views(landmark_map, dataset, features))
     observations = _observations(landmark_map, observed, found)
     observations = observations[~np.isin(observations[:, 1], vanished)]
     extended = with_parts(landmark_map, views, join_landmarks(old, new), observations)
+    extended = with_patches(
+        extended, [None] * len(landmark_map.views) + [one.path for one in features])
     joined = np.setdiff1d(np.concatenate([one.landmarks for one in observed]), vanished)
     return Extension(extended, len(joined), len(found.points_m), len(vanished))
 
@@ -152,7 +157,9 @@ def _views(landmark_map: LandmarkMap, dataset: Dataset,
         described = global_descriptors([one.features for one in features], words)
     return Views(tuple(s.name for s in dataset.samples),
                  tuple(s.sequence for s in dataset.samples), dataset.positions_m,
-                 dataset.quats_xyzw, described, np.full(count, np.nan, np.float32))
+                 dataset.quats_xyzw, described, np.full(count, np.nan, np.float32),
+                 (detection_camera(dataset.camera, landmark_map.features),),
+                 np.zeros(count, np.int32))
 
 
 def _observations(landmark_map: LandmarkMap, observed: Sequence[Observed],

@@ -29,6 +29,8 @@ from posenet_ros.training.map_update.arrays import (
     observations_of,
     weighted_means,
     with_parts,
+    with_patches_of,
+    with_views_from,
 )
 from posenet_ros.training.map_update.comparison import features_of_view
 from posenet_ros.training.map_update.observations import (
@@ -223,7 +225,9 @@ def _join(first: LandmarkMap, moved: LandmarkMap, rendered: Sequence[Features],
     observations = np.column_stack([observations[:, 0] + len(first.views),
                                     number[observations[:, 1]]])
     views = join_views(first.views, _described(first, moved.views, rendered))
-    return with_parts(first, views, join_landmarks(common, landmarks_of(moved)),
+    own = with_views_from(landmarks_of(moved), len(first.views))
+    common = with_patches_of(common, own, theirs, ours)
+    return with_parts(first, views, join_landmarks(common, own),
                       np.concatenate([observations_of(first), observations]))
 
 
