@@ -44,6 +44,7 @@ from posenet_ros.landmarks.verification.decision import (
     paired_test,
     Verdict,
 )
+from posenet_ros.landmarks.verification.patches import PatchComparison
 from posenet_ros.landmarks.verification.places import PlaceRadius
 from posenet_ros.landmarks.verification.query import Query
 from posenet_ros.landmarks.verification.similarities import Similarities
@@ -76,7 +77,8 @@ class JoinedLocaliser:
         similarities = Similarities(self._map.descriptors, query, self._options.verification)
         verifier = Verifier(self._map, self._geometry, query, similarities,
                             self._options.verification, exclude)
-        image = _Image(query, similarities, verifier, lap)
+        patches = PatchComparison.of(self._map, self._geometry, query, verifier, self._options)
+        image = _Image(query, similarities, verifier, patches, lap)
         lap('prepare')
         if prior is not None and is_certain(
                 prior, self._geometry.median_depth_m, self._options.decision):
@@ -85,7 +87,8 @@ class JoinedLocaliser:
                 return near
         places = self._places(image, guess, descriptor, exclude, prior)
         verified = self._verify(image, self._propose(image, places))
-        decider = Decider(self.radius, self._options.decision, complete=self._complete)
+        decider = Decider(self.radius, self._options.decision, complete=self._complete,
+                          add_patches=patches and patches.with_cells)
         verdict = decider.decide(verified, prior)
         lap('decide')
         return self._localisation(image, verdict, verified)
@@ -111,10 +114,12 @@ class JoinedLocaliser:
         views = self._index.by_features(image.query.features, exclude, options.views)
         by_network = self._index.by_network_descriptor(descriptor, exclude)
         views = np.concatenate([views, by_network[~np.isin(by_network, views)]])
-        groups = [views[:options.pooled_views], *self._geometry.groups(
+        places = [self._place(image, group) for group in self._geometry.groups(
             views, options.group_distance, options.group_angle_deg)]
-        seen = [image.verifier.observations(group) for group in groups]
-        places = [Place('place', one.landmarks) for one in seen]
+        if len(places) > 1:  # the most similar views together, of what is compared anyway
+            known = np.concatenate([place.landmarks for place in places])
+            pooled = image.verifier.observations(views[:options.pooled_views]).landmarks
+            places.insert(0, Place('place', np.intersect1d(pooled, known)))
         for pose, source in ((guess, 'network'), (prior and prior.map_from_camera,
                                                   prior and prior.source)):
             if pose is not None:
@@ -124,10 +129,19 @@ class JoinedLocaliser:
 
     def _place_near(self, image: _Image, pose: Pose, source: str) -> Place:
         views = image.verifier.near(MatrixPose.of(pose), self._options.hypotheses.views_near)
-        return Place(source, image.verifier.observations(views).landmarks)
+        return self._place(image, views, source)
+
+    def _place(self, image: _Image, views: NDArray[np.intp], source: str = 'place') -> Place:
+        """Return the landmarks that some views see, those of the longest tracks."""
+        landmarks = image.verifier.observations(views).landmarks
+        lengths = self._map.track_lengths[landmarks]
+        most = self._options.hypotheses.landmarks
+        return Place(source, landmarks[np.argsort(-lengths, kind='stable')[:most]])
 
     def _propose(self, image: _Image, places: Sequence[Place]) -> list[Proposal]:
         """Compare the landmarks of places with the image, and estimate a pose of each."""
+        if not places:
+            return []
         image.similarities.add(np.unique(np.concatenate([place.landmarks for place in places])))
         image.lap('compare')
         proposals = propose_poses(
@@ -168,7 +182,6 @@ class JoinedLocaliser:
         matches = self._matches(image, best)
         if verdict.outcome is Outcome.LOCALISED:
             pose = self._refined(image, best, matches)
-            image.lap('refine')
             outcome = Outcome.LOCALISED if pose else Outcome.NOT_LOCALISED
             return Localisation(outcome, pose, int(matches.inlier.sum()), len(matches),
                                 hypotheses, refusal=None if pose else Refusal.EVIDENCE)
@@ -183,8 +196,12 @@ class JoinedLocaliser:
             best.pose, best.seen, self._options.verification.windows_px[-1])
         fine = refine_absolute_pose(points, rays, best.pose.to_pose(), best.inlier_ratio,
                                     self._options.absolute_pose)
+        image.lap('refine')
         if fine is None:
             return None
+        if image.patches:
+            fine = image.patches.refine(best, fine)
+            image.lap('patches')
         inliers = find_inliers(matches.points_m, matches.points_normalized, fine.map_from_camera,
                                self._options.verification.vote_px * image.query.pixel)
         matches.inlier[:] = False
@@ -210,6 +227,7 @@ class _Image(NamedTuple):
     query: Query
     similarities: Similarities
     verifier: Verifier
+    patches: PatchComparison | None
     lap: Callable[[str], None]
 
 

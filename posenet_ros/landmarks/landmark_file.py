@@ -226,9 +226,10 @@ def _from_arrays(arrays: Mapping[str, AnyArray], version: int) -> LandmarkMap:
         arrays = {**arrays, **NEW}
     _check(arrays, SCHEMA | (WORDS_SCHEMA if 'words' in arrays else {}))
     cameras = tuple(Camera.from_mapping(json.loads(text)) for text in arrays['cameras'].tolist())
-    numbers: list[AnyArray] = [arrays[name] for name in VIEW_ARRAYS]
+    of_views: dict[str, NDArray[Any]] = {
+        name: arrays[name] for name in (*VIEW_ARRAYS, 'camera_indices')}
     views = Views(tuple(map(str, arrays['names'])), tuple(map(str, arrays['sequences'])),
-                  *numbers, cameras=cameras, camera_indices=arrays['camera_indices'])
+                  cameras=cameras, **of_views)
     words = Vocabulary(*(arrays[name] for name in WORDS)) if 'words' in arrays else None
     features = FeatureOptions(int(arrays['feature_width']), int(arrays['max_keypoints']),
                               float(arrays['contrast_threshold']))

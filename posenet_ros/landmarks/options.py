@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from posenet_ros.landmarks.patches.options import PatchOptions
+
 
 @dataclass(frozen=True)
 class FeatureOptions:
@@ -89,6 +91,8 @@ class HypothesisOptions:
     pooled_views: int = 20
     # views around a pose that is known from elsewhere: the network's, or a prior
     views_near: int = 10
+    # landmarks of a place that are matched, those of the longest tracks
+    landmarks: int = 1000
     # ratio test: of the distances to the nearest and the second nearest descriptor
     max_ratio: float = 0.85
     # cosine of the descriptors of a match
@@ -128,7 +132,8 @@ class VerificationOptions:
     # from the border of the image, within which no feature is detected
     margin_px: float = 2.0
     # radii round the projected landmark, one after another, in which its feature is looked for
-    windows_px: tuple[float, ...] = (10.0, 6.0)
+    # (from 10 pixels, neighbours of the right pose do not reach it, and are its rivals)
+    windows_px: tuple[float, ...] = (16.0, 10.0, 6.0)
     # cosine of the descriptors there
     min_window_cosine: float = 0.8
     # of the robust loss of a refinement
@@ -145,6 +150,12 @@ class VerificationOptions:
     density_px: float = 8.0
     # votes that a fitted pose of six parameters has for nothing
     fitted_cells: int = 4
+    # patches of a hypothesis that are compared between rivals
+    patch_landmarks: int = 150
+    # views around the pose whose patches make it exact
+    patch_views: int = 20
+    # part of the votes for a pose that has to agree with the one by patches
+    kept_votes: float = 0.8
     # end: after so many hypotheses, one of so much evidence and inlier ratio, that wins against
     # each other one by so many sigmas and has so many times the inliers of the next, is enough
     end_after: int = 3
@@ -216,6 +227,7 @@ class LandmarkLocaliserOptions:
     hypotheses: HypothesisOptions = field(default_factory=HypothesisOptions)
     verification: VerificationOptions = field(default_factory=VerificationOptions)
     decision: DecisionOptions = field(default_factory=DecisionOptions)
+    patches: PatchOptions = field(default_factory=PatchOptions)
 
 
 DEFAULT_FEATURES = FeatureOptions()

@@ -13,6 +13,7 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.landmark_map import LandmarkMap, NO_PATCH
 from posenet_ros.landmarks.options import AbsolutePoseOptions, DEFAULT_ABSOLUTE_POSE
 from posenet_ros.landmarks.patches.alignment import align, make_templates, smooth_image
+from posenet_ros.landmarks.patches.fusion import fuse_poses
 from posenet_ros.landmarks.patches.options import DEFAULT_PATCHES, PatchOptions
 from posenet_ros.landmarks.patches.projection import Appearance, appearances
 from posenet_ros.landmarks.pnp.absolute_pose import AbsolutePose, refine_absolute_pose
@@ -90,7 +91,7 @@ def _usable(seen: Appearance, shape: tuple[int, ...], options: PatchOptions) -> 
 def refine_by_patches(
         landmark_map: LandmarkMap, landmarks: Landmarks, pose: Pose,
         grey: NDArray[np.uint8] | Floats32, camera: Camera,
-        options: PatchOptions = DEFAULT_PATCHES, inlier_ratio: float = 1.0,
+        options: PatchOptions = DEFAULT_PATCHES, *, by_keypoints: AbsolutePose | None = None,
         absolute_pose: AbsolutePoseOptions = DEFAULT_ABSOLUTE_POSE,
         ) -> tuple[AbsolutePose | None, NDArray[np.intp]]:
     """
@@ -99,9 +100,11 @@ def refine_by_patches(
     :param landmarks: (K,) indices; of more than `max_landmarks` the longest tracks of each part
         of the image are taken.
     :param pose: and `grey`, `camera`: as of :func:`align_patches`.
-    :param inlier_ratio: of the matches that gave the pose, for the covariance.
-    :returns: the pose, its `inliers` indices into the landmarks that were found, None where too
-        few are; and the landmarks that agree with it, or with the given pose where it is None.
+    :param by_keypoints: the pose by the image's keypoints, with which that by the patches is
+        averaged: each weighs by its covariance, in both of which is the inlier ratio of this one.
+    :returns: the pose, None where too few patches are found, with the inliers and the matches of
+        `by_keypoints`, or else with `inliers` among the landmarks that were found; and the
+        landmarks (M,) that agree with it, or with the given pose where it is None.
     """
     visible = spread_landmarks(landmark_map, landmarks, pose, camera, options)
     aligned = align_patches(landmark_map, visible, pose, grey, camera, options)
@@ -112,7 +115,10 @@ def refine_by_patches(
         limits = replace(absolute_pose, max_error=options.max_shift_px / camera.fx,
                          loss_scale=options.loss_scale_px / camera.fx)
         refined = refine_absolute_pose(
-            points, camera.undistort_points(found), pose, inlier_ratio, limits)
+            points, camera.undistort_points(found), pose,
+            by_keypoints.inlier_ratio if by_keypoints else 1.0, limits)
+    if refined and by_keypoints:
+        refined = fuse_poses(by_keypoints, refined)
     last = refined.map_from_camera if refined else pose
     residuals = np.linalg.norm(camera.project(
         (points - last.translation_m) @ last.rotation) - found, axis=1)

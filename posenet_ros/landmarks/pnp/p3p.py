@@ -16,6 +16,7 @@ from posenet_ros.arrays import Floats
 
 NEWTON_STEPS = 3  # that polish the root of the cubic
 TINY = 1e-30
+MAX_DEFECT = 1e-3  # of a rotation: of the sum of its squares, which is 3
 
 
 class P3pSolutions(NamedTuple):
@@ -170,7 +171,9 @@ def _poses(points: Floats, rays: Floats, depths: Floats,
     columns = np.stack([e12, e13, _cross(e12, e13)], axis=2)
     rotations = columns @ inverse[samples]
     translations = ends[:, 0] - (rotations @ points[samples, 0, :, np.newaxis])[:, :, 0]
-    kept = np.isfinite(rotations).all(axis=(1, 2)) & np.isfinite(translations).all(axis=1)
+    # a degenerate triangle has solutions that are no rotations
+    kept = np.abs(np.sum(np.square(rotations), axis=(1, 2)) - 3) < MAX_DEFECT
+    kept &= np.isfinite(translations).all(axis=1)
     return P3pSolutions(rotations[kept], translations[kept], samples[kept])
 
 

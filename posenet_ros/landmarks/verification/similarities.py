@@ -65,10 +65,6 @@ class Similarities:
         """Return the cosines of known landmarks with features, whose shapes are broadcast."""
         return np.asarray(self._cosines[self._row[landmarks], features])
 
-    def of_all_features(self, landmarks: Landmarks) -> NDArray[np.float32]:
-        """Return the cosines (K, N) of known landmarks with all features."""
-        return np.asarray(self._cosines[self._row[landmarks]])
-
     def _reserve(self, count: int) -> None:
         """Make room for `count` landmarks, more than needed: copies are rare."""
         if count <= len(self._cosines):

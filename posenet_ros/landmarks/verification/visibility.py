@@ -53,7 +53,7 @@ class MapGeometry:
     def __init__(self, landmark_map: LandmarkMap, options: VerificationOptions) -> None:
         self._map, self._options = landmark_map, options
         self._centres = landmark_map.views.positions_m
-        self._axes = _optical_axes(landmark_map.views.quats_xyzw)
+        self._axes = landmark_map.views.rotations[:, :, 2]
         self.median_depth_m = self._median_depth()
         self._min_cosine = np.float32(np.cos(np.radians(options.max_view_angle_deg)))
 
@@ -163,9 +163,3 @@ class MapGeometry:
         offsets = self._map.points_m[self._map.seen[some]] - self._centres[views]
         depths: Floats = np.einsum('ij,ij->i', offsets, self._axes[views])
         return float(np.median(depths)) if len(depths) else 1.0
-
-
-def _optical_axes(quats_xyzw: Floats) -> Floats:
-    """Return the directions (V, 3) in which cameras look: the third columns of their rotations."""
-    x, y, z, w = quats_xyzw.T
-    return np.stack([2 * (x * z + y * w), 2 * (y * z - x * w), 1 - 2 * (x * x + y * y)], axis=1)
