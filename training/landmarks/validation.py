@@ -1,9 +1,9 @@
-"""Localise images by maps that do not know their walk, and calibrate the poses by it."""
+"""Localise images by maps that do not know their walk."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,16 +12,19 @@ from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.lie import pose_difference
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.landmarks.landmark_map import LandmarkMap
+from posenet_ros.imaging.files import read_image
+from posenet_ros.inference.held_out import HeldOut
+from posenet_ros.landmarks.features import detection_image, Features
+from posenet_ros.landmarks.landmark_map import LandmarkMap, Views
 from posenet_ros.landmarks.localiser import LandmarkLocaliser
+from posenet_ros.landmarks.options import FeatureOptions
 from posenet_ros.landmarks.pnp.absolute_pose import AbsolutePose
 from posenet_ros.training.data.datasets import Dataset
-from posenet_ros.training.fitting.calibration import fit_score_power, fit_sigma_scales
+from posenet_ros.training.landmarks.feature_cache import ViewFeatures
 from posenet_ros.training.landmarks.mapping import make_map, MappedDataset, triangulate_matches
 from posenet_ros.training.landmarks.options import MappingOptions, ValidationOptions
 from posenet_ros.training.landmarks.reconstruction.pairs import cameras_of
 from posenet_ros.training.landmarks.reconstruction.verified_matches import PairMatches
-from posenet_ros.uncertainty.covariance import sigma_factor
 from posenet_ros.utils.parallel import ordered_map
 from posenet_ros.utils.progress import progress
 
@@ -35,11 +38,15 @@ class HeldOutPoses:
 
     :param views: (N,) index of each image; `folds` (N,) of the map that did not know it.
     :param rows: (N, 2, 6) as of :func:`residual_and_sigma`, NaN without a pose.
+    :param scores: (N, 3) PoseScores of each pose; the residual ratio is not known yet, 1.
+    :param names: of the images, and what the maps were made without.
     """
 
     views: Indices
     folds: Indices
     rows: Floats
+    scores: Floats = field(default_factory=lambda: np.ones((0, 3)))
+    names: HeldOut = field(default_factory=HeldOut)
 
     @property
     def localised(self) -> NDArray[np.bool_]:
@@ -51,44 +58,6 @@ class HeldOutPoses:
         sizes_m = np.linalg.norm(self.rows[self.localised, 0, :3], axis=1)
         return {'held_out': len(self.views), 'held_out_localised': int(self.localised.sum()),
                 'held_out_position_m': float(np.median(sizes_m)) if len(sizes_m) else None}
-
-
-@dataclass(frozen=True, eq=False)
-class CalibratedMap:
-    """
-    A map whose poses have calibrated covariances.
-
-    :param landmark_map: with the pose residual ratios of the images that were held out.
-    :param sigma_scales: (6,) `refined_scale` of a Calibration; `residual_power` its misfit_power.
-    """
-
-    landmark_map: LandmarkMap
-    sigma_scales: tuple[float, ...]
-    residual_power: float
-    held_out: HeldOutPoses
-
-
-def calibrate_map(mapped: MappedDataset, options: MappingOptions | None = None) -> CalibratedMap:
-    """
-    Calibrate the poses found in a map on images whose walk is left out of it.
-
-    Left out are whole walks, one after another; where there is one walk alone, or too few images
-    of a walk are localised by the others, blocks of images.
-    """
-    options = options or MappingOptions()
-    settings = options.validation
-    held_out = localise_held_out(mapped, walks(mapped.dataset, settings), options)
-    if held_out.localised.sum() < settings.min_localised:
-        held_out = localise_held_out(mapped, [blocks(len(mapped.features), settings)], options)
-    ratios = pose_residual_ratios(held_out, len(mapped.features))
-    landmark_map = replace(mapped.landmark_map, views=replace(
-        mapped.landmark_map.views, pose_residual_ratios=ratios))
-    power, factors = fit_residual_power(held_out, landmark_map, settings)
-    residuals = normalised_residuals(held_out) / factors[:, np.newaxis]
-    scales: tuple[float, ...] = (settings.fallback_scale,) * 6
-    if len(residuals) >= settings.min_localised:
-        scales = fit_sigma_scales(residuals, heavy_tails=True)
-    return CalibratedMap(landmark_map, scales, power, held_out)
 
 
 def walks(dataset: Dataset, options: ValidationOptions) -> list[Indices]:
@@ -112,12 +81,16 @@ def localise_held_out(mapped: MappedDataset, folds: Sequence[Indices],
     """
     Localise images by a map of all images but those of their fold, with a progress bar.
 
-    Nothing of that map knows them: neither landmarks, nor mean descriptors, nor the vocabulary.
-    (Poses that were refined are those of all images together.)
+    Neither landmarks, nor mean descriptors, nor patches of that map know them. The vocabulary, by
+    which similar views are found, is that of the whole map: it decides which views are tried, not
+    how exact a pose is, and is half of the time of a map. (Poses that were refined are those of
+    all images together.)
 
     :param folds: indices of the images that are held out together.
+    :raises InputError: where a map knows an image that it localised.
     """
-    parts, views, numbers = [np.empty((0, 2, 6))], [np.empty(0, np.intp)], []
+    parts, views, numbers = [np.empty((0, 3, 6))], [np.empty(0, np.intp)], []
+    missing: dict[int, list[str]] = {}
     most = -(-options.validation.max_images // max(len(folds), 1))
     for number, held in enumerate(folds):
         try:
@@ -125,15 +98,32 @@ def localise_held_out(mapped: MappedDataset, folds: Sequence[Indices],
         except InputError:  # the other images have too few landmarks
             continue
         chosen = held[::-(-len(held) // most)]
+        missing[number] = _left_out(mapped.dataset, landmark_map.views)
         parts.append(_localise(mapped, chosen, landmark_map))
         views.append(chosen)
         numbers += [number] * len(chosen)
-    return HeldOutPoses(np.concatenate(views), np.array(numbers, np.intp), np.concatenate(parts))
+    rows, all_views = np.concatenate(parts), np.concatenate(views)
+    chosen_samples = [mapped.dataset.samples[view] for view in all_views]
+    names = HeldOut(
+        tuple(s.name for s in chosen_samples), tuple(s.sequence for s in chosen_samples),
+        tuple(numbers), tuple(name for names in missing.values() for name in names),
+        tuple(fold for fold, names in missing.items() for _ in names))
+    return HeldOutPoses(all_views, np.array(numbers, np.intp), rows[:, :2], rows[:, 2, :3], names)
+
+
+def _left_out(dataset: Dataset, views: Views) -> list[str]:
+    """Return the walks that views lack whole, and the images of others that they lack."""
+    known, walks_known = set(views.names), set(views.sequences)
+    return list(dict.fromkeys(
+        sample.name if sample.sequence in walks_known else sample.sequence
+        for sample in dataset.samples if sample.name not in known))
 
 
 def map_without(mapped: MappedDataset, held: Indices, options: MappingOptions) -> LandmarkMap:
     """
     Make the map of all images but the held-out ones, of matches among these alone.
+
+    Its vocabulary is that of the whole map.
 
     :raises InputError: on too few landmarks.
     """
@@ -145,19 +135,31 @@ def map_without(mapped: MappedDataset, held: Indices, options: MappingOptions) -
     dataset, features = mapped.dataset.subset(kept), [mapped.features[i] for i in kept]
     found = triangulate_matches([one.features for one in features], matches, cameras_of(dataset),
                                 options, wide=mapped.check.wide)
-    return make_map(dataset, features, found, options)
+    return make_map(dataset, features, found, options, mapped.landmark_map.vocabulary)
 
 
 def _localise(mapped: MappedDataset, views: Indices, landmark_map: LandmarkMap) -> Floats:
+    """Return the error, the sigmas, and the scores (the rest NaN) of poses, (N, 3, 6)."""
     localiser = LandmarkLocaliser(landmark_map)
 
     def one(view: int) -> Floats:
-        found = localiser.localise(mapped.features[view].features)
-        return residual_and_sigma(found, mapped.dataset.samples[view].map_from_camera)
+        row = np.full((3, 6), np.nan)
+        found = localiser.search(with_image(mapped.features[view], landmark_map.features))
+        row[:2] = residual_and_sigma(found.pose, mapped.dataset.samples[view].map_from_camera)
+        if found.pose:
+            row[2, :3] = localiser.scores(found)
+        return row
 
     return np.reshape(list(progress(
         ordered_map(one, views.tolist()), len(views), 'image', 'images of walks held out')),
-        (-1, 2, 6))
+        (-1, 3, 6))
+
+
+def with_image(one: ViewFeatures, options: FeatureOptions) -> Features:
+    """Return features with the image that they are of, as a query has them; it is read anew."""
+    if one.path is None:
+        return one.features
+    return one.features._replace(grey=detection_image(read_image(one.path), options))
 
 
 def residual_and_sigma(estimate: AbsolutePose | None, truth: Pose) -> Floats:
@@ -166,46 +168,3 @@ def residual_and_sigma(estimate: AbsolutePose | None, truth: Pose) -> Floats:
         return np.full((2, 6), np.nan)
     return np.stack([pose_difference(estimate.map_from_camera, truth),
                      np.sqrt(np.diag(estimate.covariance))])
-
-
-def normalised_residuals(held_out: HeldOutPoses) -> Floats:
-    """Divide the errors of the localised images by their sigmas, (K, 6)."""
-    known = held_out.rows[held_out.localised]
-    return np.asarray(known[:, 0] / known[:, 1], np.float64)
-
-
-def pose_residual_ratios(held_out: HeldOutPoses, count: int) -> NDArray[np.float32]:
-    """
-    Compute the pose residual ratios of the images that were held out.
-
-    :param count: number V of views.
-    :returns: (V,) with a median of 1; NaN where unknown.
-    """
-    ratios = np.full(count, np.nan, np.float32)
-    sizes = np.sqrt(np.mean(np.square(normalised_residuals(held_out)), axis=1))
-    if len(sizes):
-        ratios[held_out.views[held_out.localised]] = sizes / np.median(sizes)
-    return ratios
-
-
-def fit_residual_power(held_out: HeldOutPoses, landmark_map: LandmarkMap,
-                       options: ValidationOptions) -> tuple[float, Floats]:
-    """
-    Fit the power of the pose residual ratio in the sigmas.
-
-    The ratio of an image is predicted from those of the views near it that are not of its fold.
-
-    :param landmark_map: with the ratios.
-    :returns: the power, 0 unless another is significantly better; the factors (K,) of the sigmas
-        of the localised images.
-    """
-    known = np.flatnonzero(held_out.localised)
-    if len(known) < options.min_localised:
-        return 0.0, np.ones(len(known))
-    localiser = LandmarkLocaliser(landmark_map)
-    scores = np.array([localiser.pose_residual_ratio(
-        landmark_map.views.pose(held_out.views[i]),
-        exclude=held_out.views[held_out.folds == held_out.folds[i]].tolist()) for i in known])
-    power = fit_score_power(held_out.rows[known, 0], held_out.rows[known, 1], scores,
-                            options.powers, options.min_standard_errors)
-    return power, np.asarray(sigma_factor(scores, power), np.float64)

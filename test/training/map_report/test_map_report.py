@@ -11,8 +11,9 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.inference.map_frame import Scale, Up
 from posenet_ros.landmarks.landmark_map import LandmarkMap, Views
 from posenet_ros.training.data.datasets import Dataset, Sample
+from posenet_ros.training.landmarks.calibration import CalibratedMap
 from posenet_ros.training.landmarks.mapping import PoseCheck
-from posenet_ros.training.landmarks.validation import CalibratedMap, HeldOutPoses
+from posenet_ros.training.landmarks.validation import HeldOutPoses
 from posenet_ros.training.map_report import write
 from posenet_ros.training.map_report.content import Level, MapReport
 from posenet_ros.training.map_report.coverage import similar_places, weak_cells
@@ -64,7 +65,7 @@ def held_out(failed: int = 0, error_m: float = 0.01) -> HeldOutPoses:
 
 
 def calibrated(landmark_map: LandmarkMap, found: HeldOutPoses) -> CalibratedMap:
-    return CalibratedMap(landmark_map, (1.0,) * 6, 0.0, found)
+    return CalibratedMap(landmark_map, (1.0,) * 6, found)
 
 
 def report(landmark_map: LandmarkMap, found: HeldOutPoses, mistake: str = '') -> MapReport:

@@ -1,0 +1,30 @@
+"""Scores that tell how exact a pose by landmarks is, beside the residuals of its landmarks."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from posenet_ros.uncertainty.covariance import sigma_factor
+
+REFERENCE_EVIDENCE = 100.0  # at which the evidence score is 1: a good image of a thin map
+
+
+class PoseScores(NamedTuple):
+    """
+    Scores of a pose: its expected error grows with a power of each; or those powers.
+
+    :param residual_ratio: of the views near it, see LandmarkMap's `pose_residual_ratios`.
+    :param distance: 1 at a view of the map, 2 at 0.35 median depths from it, or 30 degrees.
+    :param evidence: REFERENCE_EVIDENCE by that for the pose.
+    """
+
+    residual_ratio: float = 1.0
+    distance: float = 1.0
+    evidence: float = 1.0
+
+
+def sigma_factors(scores: PoseScores, powers: PoseScores) -> float:
+    """Return the factor on the sigmas of a pose: the product of its scores, each to its power."""
+    return math.prod(float(sigma_factor(score, power))
+                     for score, power in zip(scores, powers, strict=True))

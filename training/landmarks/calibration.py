@@ -1,0 +1,124 @@
+"""Calibrate the covariance of poses by landmarks on walks that are left out of the map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from posenet_ros.arrays import Floats
+from posenet_ros.landmarks.landmark_map import LandmarkMap
+from posenet_ros.landmarks.localiser import LandmarkLocaliser
+from posenet_ros.training.fitting.calibration import fit_coverage_scales, fit_score_power
+from posenet_ros.training.landmarks.mapping import MappedDataset
+from posenet_ros.training.landmarks.options import MappingOptions, ValidationOptions
+from posenet_ros.training.landmarks.validation import (
+    blocks,
+    HeldOutPoses,
+    localise_held_out,
+    walks,
+)
+from posenet_ros.uncertainty.covariance import sigma_factor
+from posenet_ros.uncertainty.pose_scores import PoseScores
+
+RESIDUAL_RATIO, DISTANCE, EVIDENCE = range(3)  # columns of scores, as in PoseScores
+
+
+@dataclass(frozen=True, eq=False)
+class CalibratedMap:
+    """
+    A map whose poses have calibrated covariances.
+
+    :param landmark_map: with the pose residual ratios of the images that were held out.
+    :param sigma_scales: (6,) `refined_scale` of a Calibration.
+    :param powers: of the scores of a pose.
+    """
+
+    landmark_map: LandmarkMap
+    sigma_scales: tuple[float, ...]
+    held_out: HeldOutPoses
+    powers: PoseScores = field(default_factory=lambda: PoseScores(0.0, 0.0, 0.0))
+
+    @property
+    def calibration(self) -> Mapping[str, Any]:
+        """Return what a Calibration holds of it, by field."""
+        return {'refined_scale': self.sigma_scales, 'misfit_power': self.powers.residual_ratio,
+                'distance_power': self.powers.distance, 'evidence_power': self.powers.evidence}
+
+
+def calibrate_map(mapped: MappedDataset, options: MappingOptions | None = None) -> CalibratedMap:
+    """
+    Calibrate the poses found in a map on images whose walk is left out of it.
+
+    Left out are whole walks, one after another; where there is one walk alone, or too few images
+    of a walk are localised by the others, blocks of images.
+    """
+    options = options or MappingOptions()
+    settings = options.validation
+    held_out = localise_held_out(mapped, walks(mapped.dataset, settings), options)
+    if held_out.localised.sum() < settings.min_localised:
+        held_out = localise_held_out(mapped, [blocks(len(mapped.features), settings)], options)
+    ratios = pose_residual_ratios(held_out, len(mapped.features))
+    landmark_map = replace(mapped.landmark_map, views=replace(
+        mapped.landmark_map.views, pose_residual_ratios=ratios))
+    powers, factors = fit_powers(held_out, landmark_map, settings)
+    residuals = normalised_residuals(held_out) / factors[:, np.newaxis]
+    scales: tuple[float, ...] = (settings.fallback_scale,) * 6
+    if len(residuals) >= settings.min_localised:
+        scales = fit_coverage_scales(residuals)
+    return CalibratedMap(landmark_map, scales, held_out, powers)
+
+
+def normalised_residuals(held_out: HeldOutPoses) -> Floats:
+    """Divide the errors of the localised images by their sigmas, (K, 6)."""
+    known = held_out.rows[held_out.localised]
+    return np.asarray(known[:, 0] / known[:, 1], np.float64)
+
+
+def pose_residual_ratios(held_out: HeldOutPoses, count: int) -> NDArray[np.float32]:
+    """
+    Compute the pose residual ratios of the images that were held out.
+
+    :param count: number V of views.
+    :returns: (V,) with a median of 1; NaN where unknown.
+    """
+    ratios = np.full(count, np.nan, np.float32)
+    sizes = np.sqrt(np.mean(np.square(normalised_residuals(held_out)), axis=1))
+    if len(sizes):
+        ratios[held_out.views[held_out.localised]] = sizes / np.median(sizes)
+    return ratios
+
+
+def fit_powers(held_out: HeldOutPoses, landmark_map: LandmarkMap,
+               options: ValidationOptions) -> tuple[PoseScores, Floats]:
+    """
+    Fit the powers of the scores in the sigmas, one after another.
+
+    :param landmark_map: with the pose residual ratios.
+    :returns: the powers, each 0 unless another is significantly better; the factors (K,) of the
+        sigmas of the localised images.
+    """
+    known = np.flatnonzero(held_out.localised)
+    powers, factors = [0.0, 0.0, 0.0], np.ones(len(known))
+    if len(known) < options.min_localised:
+        return PoseScores(*powers), factors
+    scores = held_out.scores[known].copy() if len(held_out.scores) else np.ones((len(known), 3))
+    scores[:, 0] = _residual_ratios(held_out, known, landmark_map)
+    for column in (EVIDENCE, DISTANCE, RESIDUAL_RATIO):
+        own = scores[:, column]
+        powers[column] = fit_score_power(
+            held_out.rows[known, 0], held_out.rows[known, 1] * factors[:, np.newaxis], own,
+            options.powers, options.min_standard_errors)
+        factors = factors * sigma_factor(own, powers[column])
+    return PoseScores(*powers), factors
+
+
+def _residual_ratios(held_out: HeldOutPoses, known: NDArray[np.intp],
+                     landmark_map: LandmarkMap) -> Floats:
+    """Predict the residual ratio of images from those of the views near, not of their fold."""
+    localiser = LandmarkLocaliser(landmark_map)
+    return np.array([localiser.pose_residual_ratio(
+        landmark_map.views.pose(held_out.views[i]),
+        exclude=held_out.views[held_out.folds == held_out.folds[i]].tolist()) for i in known])
