@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from posenet_ros.errors import InputError
 
-
 # of a Calibration, those that belong to the landmarks and not to a network
 REFINED_FIELDS = (
     'refined_scale', 'misfit_power', 'distance_power', 'evidence_power', 'tracked_scale')

@@ -93,7 +93,7 @@ class LandmarkLocaliser:
             found = self._joined.search(features, guess, descriptor, exclude, prior, timer)
         if found.pose is None:
             return found
-        factor = sigma_factors(self.scores(found, exclude), self._powers)
+        factor = float(sigma_factors(self.scores(found, exclude), self._powers))
         return replace(found, pose=replace(
             found.pose, covariance=found.pose.covariance * factor ** 2))
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
+import numpy as np
+from posenet_ros.arrays import Floats
 from posenet_ros.uncertainty.covariance import sigma_factor
 
 REFERENCE_EVIDENCE = 100.0  # at which the evidence score is 1: a good image of a thin map
@@ -24,7 +25,13 @@ class PoseScores(NamedTuple):
     evidence: float = 1.0
 
 
-def sigma_factors(scores: PoseScores, powers: PoseScores) -> float:
-    """Return the factor on the sigmas of a pose: the product of its scores, each to its power."""
-    return math.prod(float(sigma_factor(score, power))
-                     for score, power in zip(scores, powers, strict=True))
+def sigma_factors(scores: PoseScores | Floats, powers: PoseScores) -> Floats:
+    """
+    Return the factors on the sigmas of poses: the product of their scores, each to its power.
+
+    :param scores: of one pose, or (N, 3) of some, in the order of PoseScores.
+    :returns: one number, or (N,).
+    """
+    columns = np.asarray(scores, np.float64).T
+    return np.asarray(np.prod([sigma_factor(column, power) for column, power in zip(
+        columns, powers, strict=True)], axis=0), np.float64)

@@ -16,7 +16,13 @@ from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.features import detect, Features
-from posenet_ros.landmarks.landmark_map import LandmarkMap, NO_PATCH, PATCH_SIZE, per_view_map, Views
+from posenet_ros.landmarks.landmark_map import (
+    LandmarkMap,
+    NO_PATCH,
+    PATCH_SIZE,
+    per_view_map,
+    Views,
+)
 from posenet_ros.landmarks.localiser import LandmarkLocaliser
 from posenet_ros.landmarks.matching import match_in_windows, match_near, unit_rows
 from posenet_ros.landmarks.options import DEFAULT_LOCALISER as OPTIONS

@@ -20,10 +20,9 @@ from posenet_ros.training.landmarks.validation import (
     localise_held_out,
     walks,
 )
-from posenet_ros.uncertainty.covariance import sigma_factor
-from posenet_ros.uncertainty.pose_scores import PoseScores
+from posenet_ros.uncertainty.pose_scores import PoseScores, sigma_factors
 
-RESIDUAL_RATIO, DISTANCE, EVIDENCE = range(3)  # columns of scores, as in PoseScores
+FITTED = 2, 1, 0  # columns of PoseScores, the residual ratio last: it takes what is left
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,13 +59,23 @@ def calibrate_map(mapped: MappedDataset, options: MappingOptions | None = None) 
     held_out = localise_held_out(mapped, walks(mapped.dataset, settings), options)
     if held_out.localised.sum() < settings.min_localised:
         held_out = localise_held_out(mapped, [blocks(len(mapped.features), settings)], options)
-    ratios = pose_residual_ratios(held_out, len(mapped.features))
-    landmark_map = replace(mapped.landmark_map, views=replace(
-        mapped.landmark_map.views, pose_residual_ratios=ratios))
-    powers, factors = fit_powers(held_out, landmark_map, settings)
+    return fit_calibration(held_out, mapped.landmark_map, settings)
+
+
+def fit_calibration(held_out: HeldOutPoses, landmark_map: LandmarkMap,
+                    options: ValidationOptions) -> CalibratedMap:
+    """
+    Fit the calibration of a map's poses to those of images that were held out.
+
+    :param landmark_map: of all images.
+    """
+    ratios = pose_residual_ratios(held_out, len(landmark_map.views))
+    landmark_map = replace(landmark_map, views=replace(
+        landmark_map.views, pose_residual_ratios=ratios))
+    powers, factors = fit_powers(held_out, landmark_map, options)
     residuals = normalised_residuals(held_out) / factors[:, np.newaxis]
-    scales: tuple[float, ...] = (settings.fallback_scale,) * 6
-    if len(residuals) >= settings.min_localised:
+    scales: tuple[float, ...] = (options.fallback_scale,) * 6
+    if len(residuals) >= options.min_localised:
         scales = fit_coverage_scales(residuals)
     return CalibratedMap(landmark_map, scales, held_out, powers)
 
@@ -100,25 +109,29 @@ def fit_powers(held_out: HeldOutPoses, landmark_map: LandmarkMap,
     :returns: the powers, each 0 unless another is significantly better; the factors (K,) of the
         sigmas of the localised images.
     """
-    known = np.flatnonzero(held_out.localised)
-    powers, factors = [0.0, 0.0, 0.0], np.ones(len(known))
-    if len(known) < options.min_localised:
+    known = held_out.select(held_out.localised)
+    powers, factors = [0.0] * len(PoseScores._fields), np.ones(len(known.views))
+    if len(known.views) < options.min_localised:
         return PoseScores(*powers), factors
-    scores = held_out.scores[known].copy() if len(held_out.scores) else np.ones((len(known), 3))
-    scores[:, 0] = _residual_ratios(held_out, known, landmark_map)
-    for column in (EVIDENCE, DISTANCE, RESIDUAL_RATIO):
-        own = scores[:, column]
+    scores = with_residual_ratios(known, landmark_map)
+    for column in FITTED:
         powers[column] = fit_score_power(
-            held_out.rows[known, 0], held_out.rows[known, 1] * factors[:, np.newaxis], own,
+            known.rows[:, 0], known.rows[:, 1] * factors[:, np.newaxis], scores[:, column],
             options.powers, options.min_standard_errors)
-        factors = factors * sigma_factor(own, powers[column])
+        factors = sigma_factors(scores, PoseScores(*powers))
     return PoseScores(*powers), factors
 
 
-def _residual_ratios(held_out: HeldOutPoses, known: NDArray[np.intp],
-                     landmark_map: LandmarkMap) -> Floats:
-    """Predict the residual ratio of images from those of the views near, not of their fold."""
-    localiser = LandmarkLocaliser(landmark_map)
-    return np.array([localiser.pose_residual_ratio(
-        landmark_map.views.pose(held_out.views[i]),
-        exclude=held_out.views[held_out.folds == held_out.folds[i]].tolist()) for i in known])
+def with_residual_ratios(known: HeldOutPoses, landmark_map: LandmarkMap) -> Floats:
+    """
+    Complete the scores (N, 3) of poses by their residual ratios.
+
+    That of an image is predicted from those of the views near it that are not of its fold.
+
+    :param landmark_map: with the pose residual ratios.
+    """
+    localiser, scores = LandmarkLocaliser(landmark_map), known.scores.copy()
+    scores[:, FITTED[-1]] = [localiser.pose_residual_ratio(
+        landmark_map.views.pose(view), exclude=known.views[known.folds == fold].tolist())
+        for view, fold in zip(known.views, known.folds, strict=True)]
+    return scores

@@ -45,13 +45,18 @@ class HeldOutPoses:
     views: Indices
     folds: Indices
     rows: Floats
-    scores: Floats = field(default_factory=lambda: np.ones((0, 3)))
+    scores: Floats
     names: HeldOut = field(default_factory=HeldOut)
 
     @property
     def localised(self) -> NDArray[np.bool_]:
         """(N,) mask of the images that have a pose."""
         return np.asarray(np.isfinite(self.rows[:, 0, 0]))
+
+    def select(self, chosen: NDArray[np.bool_]) -> HeldOutPoses:
+        """Return the poses of some of the images, by a mask (N,), without their names."""
+        return HeldOutPoses(self.views[chosen], self.folds[chosen], self.rows[chosen],
+                            self.scores[chosen])
 
     def summary(self) -> dict[str, Any]:
         """Summarise them for the provenance."""

@@ -37,7 +37,8 @@ def mapped() -> MappedDataset:
 def poses_with(errors: np.ndarray, sigma: float = 1.0) -> HeldOutPoses:
     """Return held-out poses with some errors (N, 6)."""
     rows = np.stack([errors, np.full_like(errors, sigma)], axis=1)
-    return HeldOutPoses(np.arange(len(rows)), np.arange(len(rows)) % 2, rows)
+    return HeldOutPoses(np.arange(len(rows)), np.arange(len(rows)) % 2, rows,
+                        np.ones((len(rows), 3)))
 
 
 def test_no_image_is_localised_by_a_map_that_knows_it(

@@ -61,7 +61,8 @@ def held_out(failed: int = 0, error_m: float = 0.01) -> HeldOutPoses:
     rows = np.zeros((3 * IMAGES, 2, 6))
     rows[:, 0, 0], rows[:, 1] = error_m, 1
     rows[:failed] = np.nan
-    return HeldOutPoses(np.arange(len(rows)), np.repeat(np.arange(3), IMAGES), rows)
+    return HeldOutPoses(np.arange(len(rows)), np.repeat(np.arange(3), IMAGES), rows,
+                        np.ones((len(rows), 3)))
 
 
 def calibrated(landmark_map: LandmarkMap, found: HeldOutPoses) -> CalibratedMap:
@@ -106,7 +107,8 @@ def test_the_verdict_says_what_is_found() -> None:
     split = report(make_map(third_joins=False), held_out())
     assert split.level is Level.NOT_YET
     assert f'{NAMES[2]} shares no view with the other walks' in split.summary
-    nobody = HeldOutPoses(np.empty(0, int), np.empty(0, int), np.empty((0, 2, 6)))
+    nobody = HeldOutPoses(np.empty(0, int), np.empty(0, int), np.empty((0, 2, 6)),
+                          np.empty((0, 3)))
     assert report(make_map(), nobody).level is Level.UNKNOWN
 
 

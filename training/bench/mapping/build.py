@@ -12,8 +12,8 @@ from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.landmark_map import LandmarkMap
 from posenet_ros.training.bench.mapping.cpu import timed
 from posenet_ros.training.data.datasets import Dataset
-from posenet_ros.training.landmarks.feature_cache import detect_dataset
 from posenet_ros.training.landmarks.calibration import calibrate_map
+from posenet_ros.training.landmarks.feature_cache import detect_dataset
 from posenet_ros.training.landmarks.mapping import map_matches
 from posenet_ros.training.landmarks.options import MappingOptions
 from posenet_ros.training.landmarks.reconstruction.pairs import cameras_of, select_pairs
