@@ -82,7 +82,7 @@ def _parts(known: HeldOutPoses) -> NDArray[np.intp]:
     if len(np.unique(known.folds)) > 1:
         return known.folds
     steps = np.diff(known.views, prepend=known.views[:1])
-    usual = np.median(steps[1:]) if len(steps) > 1 else 1
+    usual = max(float(np.median(steps[1:])), 1.0) if len(steps) > 1 else 1.0
     return np.cumsum(steps > 3 * usual)
 
 
@@ -112,5 +112,6 @@ def table(rows: Sequence[AxisCoverage]) -> list[str]:
         of_sigmas = [row for row in rows if row.sigmas == sigmas]
         cells = (f'{row.found:.1%} ({row.interval[0]:.1%} to {row.interval[1]:.1%})'
                  f'{"" if row.holds else " *"}' for row in of_sigmas)
-        lines.append(f'| {sigmas} sigma, {of_sigmas[0].expected:.1%} | ' + ' | '.join(cells) + ' |')
+        name = f'{sigmas} sigma, {of_sigmas[0].expected:.1%}'
+        lines.append(f'| {name} | ' + ' | '.join(cells) + ' |')
     return lines
