@@ -10,7 +10,7 @@ from posenet_ros.errors import InputError
 
 # of a Calibration, those that belong to the landmarks and not to a network
 REFINED_FIELDS = (
-    'refined_scale', 'misfit_power', 'distance_power', 'evidence_power', 'tracked_scale')
+    'refined_scale', 'misfit_power', 'distance_power', 'inlier_ratio_power', 'tracked_scale')
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ class Calibration:
         ratio of the training images nearby.
     :param distance_power: and by this power of the distance score: poses are less exact away
         from the training images.
-    :param evidence_power: and by this power of the evidence score: poses of which little evidence
-        is found are less exact.
+    :param inlier_ratio_power: and by this power of the inlier ratio score: poses with which few
+        landmarks agree are less exact.
     :param tracked_scale: the factor for tracked poses; empty: they have `refined_scale`.
     :param place_limit: place distance to the training images above which an image is out of
         place; 0 for a network without global descriptor.
@@ -70,7 +70,7 @@ class Calibration:
     refined_scale: tuple[float, ...] = ()
     misfit_power: float = 0.0
     distance_power: float = 0.0
-    evidence_power: float = 0.0
+    inlier_ratio_power: float = 0.0
     tracked_scale: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
@@ -86,7 +86,7 @@ class Calibration:
         if not 0 <= self.mc_rate < 1:
             raise InputError(f'mc_rate has to be within 0 and 1. Received: {self.mc_rate}')
         for name in ('place_limit', 'place_power', 'misfit_power', 'distance_power',
-                     'evidence_power'):
+                     'inlier_ratio_power'):
             value = getattr(self, name)
             if not 0 <= value < np.inf:
                 raise InputError(f'{name} has to be 0 or more. Received: {value}')

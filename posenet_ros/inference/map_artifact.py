@@ -24,7 +24,7 @@ UNIFORM_ROTATION_SIGMA_RAD = math.pi / math.sqrt(3)  # of an angle uniform withi
 def make_map_artifact(
         camera: Camera, names: Sequence[str], positions_m: Floats, quats_xyzw: Floats,
         refined_scale: Sequence[float], *, misfit_power: float = 0.0, distance_power: float = 0.0,
-        evidence_power: float = 0.0, tracked_scale: Sequence[float] = (),
+        inlier_ratio_power: float = 0.0, tracked_scale: Sequence[float] = (),
         held_out: HeldOut | None = None,
         provenance: Mapping[str, Any] | None = None, scale: Scale | None = None,
         up: Up | None = None) -> Artifact:
@@ -46,7 +46,7 @@ def make_map_artifact(
         Scene(tuple(positions_m.min(axis=0).tolist()), tuple(positions_m.max(axis=0).tolist())),
         Calibration(tuple(sigmas.tolist()), (UNIFORM_ROTATION_SIGMA_RAD,) * 3,
                     refined_scale=tuple(refined_scale), misfit_power=misfit_power,
-                    distance_power=distance_power, evidence_power=evidence_power,
+                    distance_power=distance_power, inlier_ratio_power=inlier_ratio_power,
                     tracked_scale=tuple(tracked_scale)),
         TrainIndex(tuple(names), positions_m, quats_xyzw,
                    np.empty((len(names), 0), np.float16)),

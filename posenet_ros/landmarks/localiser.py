@@ -22,7 +22,9 @@ from posenet_ros.landmarks.options import (
 from posenet_ros.landmarks.pnp.absolute_pose import AbsolutePose
 from posenet_ros.landmarks.retrieval import ViewIndex
 from posenet_ros.landmarks.view_localiser import ViewLocaliser
-from posenet_ros.uncertainty.pose_scores import PoseScores, REFERENCE_EVIDENCE, sigma_factors
+from posenet_ros.uncertainty.pose_scores import PoseScores, REFERENCE_INLIER_RATIO, sigma_factors
+
+MIN_INLIER_RATIO = 0.01
 
 
 class LandmarkLocaliser:
@@ -34,8 +36,8 @@ class LandmarkLocaliser:
     :param landmark_map: of V views.
     :param network_descriptors: (M, D) and `descriptor_views`: as of :class:`ViewIndex`.
     :param pose_residual_power: the expected error grows with this power of the residual ratio.
-    :param distance_power: and with this power of the distance score, `evidence_power` of the
-        evidence score, see :class:`PoseScores`.
+    :param distance_power: and with this power of the distance score, `inlier_ratio_power` of
+        that of the inlier ratio, see :class:`PoseScores`.
     :param complete: the map shows all places there are: none that looks alike is unmapped.
     """
 
@@ -45,9 +47,9 @@ class LandmarkLocaliser:
                  descriptor_views: NDArray[np.integer] | None = None,
                  options: LandmarkLocaliserOptions = DEFAULT_LOCALISER, *,
                  complete: bool = False, distance_power: float = 0.0,
-                 evidence_power: float = 0.0) -> None:
+                 inlier_ratio_power: float = 0.0) -> None:
         self._map = landmark_map
-        self._powers = PoseScores(pose_residual_power, distance_power, evidence_power)
+        self._powers = PoseScores(pose_residual_power, distance_power, inlier_ratio_power)
         self._options = options
         self.index = ViewIndex(landmark_map, network_descriptors, descriptor_views, options)
         self._joined = JoinedLocaliser(
@@ -106,12 +108,15 @@ class LandmarkLocaliser:
         assert found.pose
         pose = found.pose.map_from_camera
         ratio = self.pose_residual_ratio(pose, exclude)
-        if self._joined is None or not found.hypotheses:
+        if self._joined is None:
             return PoseScores(ratio)
-        own = min(found.hypotheses, key=lambda one: float(np.linalg.norm(
-            one.map_from_camera.translation_m - pose.translation_m)))
         return PoseScores(ratio, 1 + self._joined.distance(pose, exclude),
-                          REFERENCE_EVIDENCE / max(own.evidence, 1.0))
+                          REFERENCE_INLIER_RATIO / max(found.pose.inlier_ratio, MIN_INLIER_RATIO))
+
+    def views_within(self, pose: Pose, distance: float) -> NDArray[np.intp]:
+        """Return the views nearer to a pose than so many `distance_scale` of the verification."""
+        return np.asarray(self._joined.views_within(pose, distance) if self._joined
+                          else np.empty(0, np.intp))
 
     def pose_residual_ratio(self, pose: Pose, exclude: Indices = ()) -> float:
         """Return the root mean square of the residual ratios of the views around a pose."""

@@ -102,7 +102,7 @@ def make_landmark_localiser(artifact: LoadedArtifact, wanted: bool) -> LandmarkL
         landmark_map, train.global_descriptors, artifact.calibration.misfit_power,
         train.place_images if known else None,
         distance_power=artifact.calibration.distance_power,
-        evidence_power=artifact.calibration.evidence_power)
+        inlier_ratio_power=artifact.calibration.inlier_ratio_power)
 
 
 def make_relocaliser(artifact: LoadedArtifact,

@@ -8,7 +8,7 @@ import numpy as np
 from posenet_ros.arrays import Floats
 from posenet_ros.uncertainty.covariance import sigma_factor
 
-REFERENCE_EVIDENCE = 100.0  # at which the evidence score is 1: a good image of a thin map
+REFERENCE_INLIER_RATIO = 0.6  # at which the inlier ratio score is 1: what is usual
 
 
 class PoseScores(NamedTuple):
@@ -17,12 +17,12 @@ class PoseScores(NamedTuple):
 
     :param residual_ratio: of the views near it, see LandmarkMap's `pose_residual_ratios`.
     :param distance: 1 at a view of the map, 2 at 0.35 median depths from it, or 30 degrees.
-    :param evidence: REFERENCE_EVIDENCE by that for the pose.
+    :param inlier_ratio: REFERENCE_INLIER_RATIO by that of the pose.
     """
 
     residual_ratio: float = 1.0
     distance: float = 1.0
-    evidence: float = 1.0
+    inlier_ratio: float = 1.0
 
 
 def sigma_factors(scores: PoseScores | Floats, powers: PoseScores) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,8 +21,6 @@ from posenet_ros.training.landmarks.validation import (
     walks,
 )
 from posenet_ros.uncertainty.pose_scores import PoseScores, sigma_factors
-
-FITTED = 2, 1, 0  # columns of PoseScores, the residual ratio last: it takes what is left
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +41,9 @@ class CalibratedMap:
     @property
     def calibration(self) -> Mapping[str, Any]:
         """Return what a Calibration holds of it, by field."""
-        return {'refined_scale': self.sigma_scales, 'misfit_power': self.powers.residual_ratio,
-                'distance_power': self.powers.distance, 'evidence_power': self.powers.evidence}
+        residual_ratio, distance, inlier_ratio = self.powers
+        return {'refined_scale': self.sigma_scales, 'misfit_power': residual_ratio,
+                'distance_power': distance, 'inlier_ratio_power': inlier_ratio}
 
 
 def calibrate_map(mapped: MappedDataset, options: MappingOptions | None = None) -> CalibratedMap:
@@ -105,21 +104,33 @@ def fit_powers(held_out: HeldOutPoses, landmark_map: LandmarkMap,
     """
     Fit the powers of the scores in the sigmas, one after another.
 
+    That of the distance is fitted to poses with and without the views nearby, the others to poses
+    as they are.
+
     :param landmark_map: with the pose residual ratios.
-    :returns: the powers, each 0 unless another is significantly better; the factors (K,) of the
-        sigmas of the localised images.
+    :returns: the powers; the factors (K,) of the sigmas of the localised images.
     """
     known = held_out.select(held_out.localised)
-    powers, factors = [0.0] * len(PoseScores._fields), np.ones(len(known.views))
     if len(known.views) < options.min_localised:
-        return PoseScores(*powers), factors
+        return PoseScores(0.0, 0.0, 0.0), np.ones(len(known.views))
     scores = with_residual_ratios(known, landmark_map)
-    for column in FITTED:
-        powers[column] = fit_score_power(
-            known.rows[:, 0], known.rows[:, 1] * factors[:, np.newaxis], scores[:, column],
-            options.powers, options.min_standard_errors)
-        factors = sigma_factors(scores, PoseScores(*powers))
-    return PoseScores(*powers), factors
+    far = known.far[np.isfinite(known.far[:, 0, 0])]
+    both = np.concatenate([known.rows, far[:, :2]])
+    distances = np.concatenate([scores[:, 1], far[:, 2, 1]])
+    powers = PoseScores(0.0, fit_score_power(both[:, 0], both[:, 1], distances, options.powers),
+                        0.0)
+    powers = powers._replace(inlier_ratio=_fit(
+        known, scores, powers, scores[:, 2], options.powers, 0))
+    powers = powers._replace(residual_ratio=_fit(
+        known, scores, powers, scores[:, 0], options.ratio_powers, options.min_standard_errors))
+    return powers, sigma_factors(scores, powers)
+
+
+def _fit(known: HeldOutPoses, scores: Floats, powers: PoseScores, own: Floats,
+         candidates: Sequence[float], standard_errors: float) -> float:
+    """Fit the power of one score `own` (N,), after those that are fitted already."""
+    sigmas = known.rows[:, 1] * sigma_factors(scores, powers)[:, np.newaxis]
+    return fit_score_power(known.rows[:, 0], sigmas, own, candidates, standard_errors)
 
 
 def with_residual_ratios(known: HeldOutPoses, landmark_map: LandmarkMap) -> Floats:
@@ -131,7 +142,7 @@ def with_residual_ratios(known: HeldOutPoses, landmark_map: LandmarkMap) -> Floa
     :param landmark_map: with the pose residual ratios.
     """
     localiser, scores = LandmarkLocaliser(landmark_map), known.scores.copy()
-    scores[:, FITTED[-1]] = [localiser.pose_residual_ratio(
+    scores[:, 0] = [localiser.pose_residual_ratio(
         landmark_map.views.pose(view), exclude=known.views[known.folds == fold].tolist())
         for view, fold in zip(known.views, known.folds, strict=True)]
     return scores

@@ -121,9 +121,17 @@ class ValidationOptions:
     min_localised: int = 10
     # sigma scale with fewer poses: of the scenes that were tried, 1 to 2
     fallback_scale: float = 2.0
-    # candidates for the power of the pose residual ratio
-    powers: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
-    # by which a power has to be better than none; 2 % are by chance
+    # every so many images are localised once more without the views within this distance, by
+    # 0.35 median depths, so that it is known how errors grow; unless these are most of the map
+    far_every: int = 2
+    far: float = 1.5
+    max_excluded: float = 0.5
+    # candidates for the powers of distance and inlier ratio; larger ones are chance
+    powers: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)
+    # for the power of the pose residual ratio
+    ratio_powers: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
+    # by which that has to be better than none; 2 % are by chance. (That errors grow with the
+    # distance, and as fewer landmarks agree, is known beforehand.)
     min_standard_errors: float = 1.0
 
 

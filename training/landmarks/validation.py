@@ -39,6 +39,8 @@ class HeldOutPoses:
     :param views: (N,) index of each image; `folds` (N,) of the map that did not know it.
     :param rows: (N, 2, 6) as of :func:`residual_and_sigma`, NaN without a pose.
     :param scores: (N, 3) PoseScores of each pose; the residual ratio is not known yet, 1.
+    :param far: (N, 3, 6) error, sigmas and scores of images that were localised once more without
+        the views nearby; NaN for the others.
     :param names: of the images, and what the maps were made without.
     """
 
@@ -46,6 +48,7 @@ class HeldOutPoses:
     folds: Indices
     rows: Floats
     scores: Floats
+    far: Floats
     names: HeldOut = field(default_factory=HeldOut)
 
     @property
@@ -56,7 +59,7 @@ class HeldOutPoses:
     def select(self, chosen: NDArray[np.bool_]) -> HeldOutPoses:
         """Return the poses of some of the images, by a mask (N,), without their names."""
         return HeldOutPoses(self.views[chosen], self.folds[chosen], self.rows[chosen],
-                            self.scores[chosen])
+                            self.scores[chosen], self.far[chosen])
 
     def summary(self) -> dict[str, Any]:
         """Summarise them for the provenance."""
@@ -94,7 +97,7 @@ def localise_held_out(mapped: MappedDataset, folds: Sequence[Indices],
     :param folds: indices of the images that are held out together.
     :raises InputError: where a map knows an image that it localised.
     """
-    parts, views, numbers = [np.empty((0, 3, 6))], [np.empty(0, np.intp)], []
+    parts, views, numbers = [np.empty((0, 2, 3, 6))], [np.empty(0, np.intp)], []
     missing: dict[int, list[str]] = {}
     most = -(-options.validation.max_images // max(len(folds), 1))
     for number, held in enumerate(folds):
@@ -104,7 +107,7 @@ def localise_held_out(mapped: MappedDataset, folds: Sequence[Indices],
             continue
         chosen = held[::-(-len(held) // most)]
         missing[number] = _left_out(mapped.dataset, landmark_map.views)
-        parts.append(_localise(mapped, chosen, landmark_map))
+        parts.append(_localise(mapped, chosen, landmark_map, options.validation))
         views.append(chosen)
         numbers += [number] * len(chosen)
     rows, all_views = np.concatenate(parts), np.concatenate(views)
@@ -113,7 +116,8 @@ def localise_held_out(mapped: MappedDataset, folds: Sequence[Indices],
         tuple(s.name for s in chosen_samples), tuple(s.sequence for s in chosen_samples),
         tuple(numbers), tuple(name for names in missing.values() for name in names),
         tuple(fold for fold, names in missing.items() for _ in names))
-    return HeldOutPoses(all_views, np.array(numbers, np.intp), rows[:, :2], rows[:, 2, :3], names)
+    return HeldOutPoses(all_views, np.array(numbers, np.intp), rows[:, 0, :2], rows[:, 0, 2, :3],
+                        rows[:, 1], names)
 
 
 def _left_out(dataset: Dataset, views: Views) -> list[str]:
@@ -143,21 +147,35 @@ def map_without(mapped: MappedDataset, held: Indices, options: MappingOptions) -
     return make_map(dataset, features, found, options, mapped.landmark_map.vocabulary)
 
 
-def _localise(mapped: MappedDataset, views: Indices, landmark_map: LandmarkMap) -> Floats:
-    """Return the error, the sigmas, and the scores (the rest NaN) of poses, (N, 3, 6)."""
+def _localise(mapped: MappedDataset, views: Indices, landmark_map: LandmarkMap,
+              options: ValidationOptions) -> Floats:
+    """Return the rows of poses, with and without the views nearby, (N, 2, 3, 6)."""
     localiser = LandmarkLocaliser(landmark_map)
 
-    def one(view: int) -> Floats:
-        row = np.full((3, 6), np.nan)
-        found = localiser.search(with_image(mapped.features[view], landmark_map.features))
-        row[:2] = residual_and_sigma(found.pose, mapped.dataset.samples[view].map_from_camera)
-        if found.pose:
-            row[2, :3] = localiser.scores(found)
-        return row
+    def one(index: int) -> Floats:
+        features = with_image(mapped.features[views[index]], landmark_map.features)
+        truth = mapped.dataset.samples[views[index]].map_from_camera
+        near = _row(localiser, features, truth, [])
+        exclude = localiser.views_within(truth, options.far)
+        few = len(exclude) > options.max_excluded * len(landmark_map.views)
+        if index % options.far_every or few or not len(exclude):
+            return np.stack([near, np.full((3, 6), np.nan)])
+        return np.stack([near, _row(localiser, features, truth, exclude)])
 
     return np.reshape(list(progress(
-        ordered_map(one, views.tolist()), len(views), 'image', 'images of walks held out')),
-        (-1, 3, 6))
+        ordered_map(one, range(len(views))), len(views), 'image', 'images of walks held out')),
+        (-1, 2, 3, 6))
+
+
+def _row(localiser: LandmarkLocaliser, features: Features, truth: Pose,
+         exclude: Sequence[int] | Indices) -> Floats:
+    """Return the error, the sigmas, and the scores (the rest NaN) of a pose, (3, 6)."""
+    row = np.full((3, 6), np.nan)
+    found = localiser.search(features, exclude=exclude)
+    row[:2] = residual_and_sigma(found.pose, truth)
+    if found.pose:
+        row[2, :3] = localiser.scores(found, exclude)
+    return row
 
 
 def with_image(one: ViewFeatures, options: FeatureOptions) -> Features:

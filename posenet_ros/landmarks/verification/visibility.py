@@ -69,6 +69,10 @@ class MapGeometry:
         """Return how far a pose is from the nearest view: 1 stands for `distance_scale` of it."""
         return float(self._distances(pose, exclude).min())
 
+    def within(self, pose: AnyPose, distance: float) -> NDArray[np.intp]:
+        """Return the views nearer to a pose than that, in units of :meth:`distance`."""
+        return np.flatnonzero(self._distances(pose, ()) < distance)
+
     def _distances(self, pose: AnyPose, exclude: Indices) -> Floats:
         """Return how far a pose is from each view (V,), infinite from excluded ones."""
         options = self._options

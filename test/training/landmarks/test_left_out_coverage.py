@@ -41,7 +41,8 @@ def held_out(factors: np.ndarray, scores: np.ndarray | None = None,
     return HeldOutPoses(
         np.repeat(np.arange(WALKS * IMAGES), repeats), np.repeat(np.arange(WALKS), count // WALKS),
         np.stack([errors, np.ones_like(errors)], axis=1),
-        np.ones((count, 3)) if scores is None else np.repeat(scores, repeats, axis=0))
+        np.ones((count, 3)) if scores is None else np.repeat(scores, repeats, axis=0),
+        np.full((count, 3, 6), np.nan))
 
 
 def test_normal_errors_of_the_expected_size_are_covered(mapped: MappedDataset) -> None:
@@ -80,12 +81,30 @@ def test_sigmas_grow_with_the_score_that_tells_the_errors(mapped: MappedDataset)
     found = held_out(scores[:, 1], scores)
     powers, factors = calibration.fit_powers(found, mapped.landmark_map, OPTIONS.validation)
     assert powers.distance == pytest.approx(1, abs=0.3)
-    assert powers.evidence == 0
+    assert powers.inlier_ratio == 0
     assert np.corrcoef(np.log(factors), np.log(found.scores[:, 1]))[0, 1] > 0.99
-    reverse = held_out(1 / scores[:, 1], scores)
     found = held_out(1 / scores[:, 1], scores)
     powers = calibration.fit_powers(found, mapped.landmark_map, OPTIONS.validation)[0]
     assert powers.distance == 0
+
+
+def test_how_errors_grow_is_learnt_where_the_views_nearby_are_left_out(
+        mapped: MappedDataset) -> None:
+    found = held_out(np.ones(30), np.tile([1.0, 1.2, 1.0], (30, 1)))
+    power = calibration.fit_powers(found, mapped.landmark_map, OPTIONS.validation)[0].distance
+    assert power == 0, 'all are as near'
+    far = np.concatenate([found.rows * [[[1.75], [1]]], np.ones((600, 1, 6))], axis=1)
+    far[:, 2, 1] = 4
+    far[::2] = np.nan
+    power = calibration.fit_powers(
+        replace(found, far=far), mapped.landmark_map, OPTIONS.validation)[0].distance
+    assert power == 0.5, 'log 1.75 / log (4 / 1.2)'
+    options = replace(OPTIONS, validation=replace(OPTIONS.validation, far=0.3))
+    held = calibration.calibrate_map(mapped, options).held_out
+    tried = np.isfinite(held.far[:, 0, 0])
+    assert 5 <= tried.sum() <= 15
+    assert (held.far[tried, 2, 1] > 1.29).all(), 'no view within 0.3'
+    assert (held.far[tried, 2, 1] > held.scores[tried, 1]).all()
 
 
 def test_a_pose_far_from_the_views_and_with_little_evidence_is_less_sure(
@@ -93,7 +112,7 @@ def test_a_pose_far_from_the_views_and_with_little_evidence_is_less_sure(
     plain = LandmarkLocaliser(mapped.landmark_map)
     powers = PoseScores(0.0, 1.0, 0.5)
     wiser = LandmarkLocaliser(mapped.landmark_map, distance_power=powers.distance,
-                              evidence_power=powers.evidence)
+                              inlier_ratio_power=powers.inlier_ratio)
     image = mapped.features[4].features
     for exclude in ([], [3, 4, 5, 14, 24]):
         found = plain.search(image, exclude=exclude)
@@ -106,7 +125,7 @@ def test_a_pose_far_from_the_views_and_with_little_evidence_is_less_sure(
     near = plain.scores(plain.search(image))
     assert near.distance == pytest.approx(1, abs=0.02), 'the view itself is in the map'
     assert scores.distance > near.distance + 0.05
-    assert scores.evidence >= near.evidence
+    assert scores.inlier_ratio >= near.inlier_ratio
 
 
 def test_a_map_that_knows_the_image_is_refused(

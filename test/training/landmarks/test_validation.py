@@ -38,7 +38,7 @@ def poses_with(errors: np.ndarray, sigma: float = 1.0) -> HeldOutPoses:
     """Return held-out poses with some errors (N, 6)."""
     rows = np.stack([errors, np.full_like(errors, sigma)], axis=1)
     return HeldOutPoses(np.arange(len(rows)), np.arange(len(rows)) % 2, rows,
-                        np.ones((len(rows), 3)))
+                        np.ones((len(rows), 3)), np.full((len(rows), 3, 6), np.nan))
 
 
 def test_no_image_is_localised_by_a_map_that_knows_it(
@@ -52,13 +52,13 @@ def test_no_image_is_localised_by_a_map_that_knows_it(
             super().__init__(landmark_map, **options)
             self.known = landmark_map
 
-        def search(self, features: Features) -> Localisation:
+        def search(self, features: Features, exclude: list[int]) -> Localisation:
             known.append((self.known, features.descriptors))
-            return super().search(features)
+            return super().search(features, exclude=exclude)
 
     monkeypatch.setattr(validation, 'LandmarkLocaliser', Spy)
     calibrated = calibrate_map(mapped, OPTIONS)
-    assert len(known) == len(calibrated.held_out.views) == 30
+    assert 30 == len(calibrated.held_out.views) <= len(known)
     name_of = {id(one.features.descriptors): s for one, s in zip(
         mapped.features, mapped.dataset.samples, strict=True)}
     for landmark_map, descriptors in known:

@@ -62,7 +62,7 @@ def held_out(failed: int = 0, error_m: float = 0.01) -> HeldOutPoses:
     rows[:, 0, 0], rows[:, 1] = error_m, 1
     rows[:failed] = np.nan
     return HeldOutPoses(np.arange(len(rows)), np.repeat(np.arange(3), IMAGES), rows,
-                        np.ones((len(rows), 3)))
+                        np.ones((len(rows), 3)), np.full((len(rows), 3, 6), np.nan))
 
 
 def calibrated(landmark_map: LandmarkMap, found: HeldOutPoses) -> CalibratedMap:
@@ -108,7 +108,7 @@ def test_the_verdict_says_what_is_found() -> None:
     assert split.level is Level.NOT_YET
     assert f'{NAMES[2]} shares no view with the other walks' in split.summary
     nobody = HeldOutPoses(np.empty(0, int), np.empty(0, int), np.empty((0, 2, 6)),
-                          np.empty((0, 3)))
+                          np.empty((0, 3)), np.empty((0, 3, 6)))
     assert report(make_map(), nobody).level is Level.UNKNOWN
 
 
