@@ -45,7 +45,7 @@ from posenet_ros.landmarks.verification.decision import (
     Verdict,
 )
 from posenet_ros.landmarks.verification.patches import PatchComparison
-from posenet_ros.landmarks.verification.places import PlaceRadius
+from posenet_ros.landmarks.verification.place_radius import PlaceRadius
 from posenet_ros.landmarks.verification.query import Query
 from posenet_ros.landmarks.verification.similarities import Similarities
 from posenet_ros.landmarks.verification.verify import VerifiedPose, Verifier
@@ -80,6 +80,8 @@ class JoinedLocaliser:
                descriptor: NDArray[np.floating] | None = None, exclude: Indices = (),
                prior: PosePrior | None = None, timer: StageTimer | None = None) -> Localisation:
         """Localise an image; the parameters are those of LandmarkLocaliser.search."""
+        if len(features.points_normalized) < self._options.hypotheses.min_inliers:
+            return Localisation(Outcome.NOT_LOCALISED, refusal=Refusal.NO_HYPOTHESIS)
         lap = timer.lap if timer else _ignore
         query = Query(features, self._options.verification)
         similarities = Similarities(self._map.descriptors, query, self._options.verification)
@@ -96,7 +98,7 @@ class JoinedLocaliser:
         places = self._places(image, guess, descriptor, exclude, prior)
         verified = self._verify(image, self._propose(image, places))
         decider = Decider(self.radius, self._options.decision, complete=self._complete,
-                          add_patches=patches and patches.with_cells)
+                          add_patches=patches.with_cells if patches else None)
         verdict = decider.decide(verified, prior)
         lap('decide')
         return self._localisation(image, verdict, verified)
@@ -120,6 +122,8 @@ class JoinedLocaliser:
         """Return the landmarks of each place that the image may show."""
         options = self._options.hypotheses
         views = self._index.by_features(image.query.features, exclude, options.views)
+        if not len(views) and len(self._map.views) <= options.views:  # needs no retrieval
+            views = np.setdiff1d(np.arange(len(self._map.views)), exclude)
         by_network = self._index.by_network_descriptor(descriptor, exclude)
         views = np.concatenate([views, by_network[~np.isin(by_network, views)]])
         places = [self._place(image, group) for group in self._geometry.groups(
@@ -136,7 +140,7 @@ class JoinedLocaliser:
         return places
 
     def _place_near(self, image: _Image, pose: Pose, source: str) -> Place:
-        views = image.verifier.near(MatrixPose.of(pose), self._options.hypotheses.views_near)
+        views = image.verifier.near(MatrixPose.of(pose), self._options.hypotheses.guess_views)
         return self._place(image, views, source)
 
     def _place(self, image: _Image, views: NDArray[np.intp], source: str = 'place') -> Place:

@@ -90,7 +90,7 @@ class HypothesisOptions:
     # the most similar views whose matches are pooled, besides those of each place
     pooled_views: int = 20
     # views around a pose that is known from elsewhere: the network's, or a prior
-    views_near: int = 10
+    guess_views: int = 10
     # landmarks of a place that are matched, those of the longest tracks
     landmarks: int = 1000
     # ratio test: of the distances to the nearest and the second nearest descriptor
@@ -185,16 +185,18 @@ class DecisionOptions:
     prior_sigmas: float = 3.0
     # and if its log10 odds, with those of the paired test, reach this
     min_odds: float = 2.0
-    # log10 of the probability at which a prior denies a place
+    # smallest log10 of a prior: it may be wrong
     prior_floor: float = -4.0
+    # beyond which it denies a place: an unmapped one may look the same, and no image can tell
+    denied_sigmas: float = 3.5
     # of a prior that is certain: at most so much, and so much of the map's median depth
     certain_sigma_m: float = 0.3
-    certain_sigma: float = 0.1
+    certain_sigma: float = 0.2
     certain_sigma_deg: float = 5.0
     # evidence that is enough near such a prior, whatever the inlier ratio
     min_evidence_near: float = 10.0
     # near: within so many sigmas, or within half the distance of another place
-    near_sigmas: float = 5.0
+    near_sigmas: float = 3.0
 
 
 @dataclass(frozen=True)

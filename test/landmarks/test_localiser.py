@@ -321,11 +321,11 @@ def test_the_matches_of_a_refined_pose_are_where_the_image_shows_the_landmarks(
     image = read_image(sample.path)
     estimate = relocaliser.estimate(relocaliser.prepare(image), relocaliser.features(image))
     matches = estimate.matches
-    agreeing, others = matches.select(matches.inlier), matches.select(~matches.inlier)
+    agreeing = matches.select(matches.inlier)
     camera = loaded.camera
     expected = camera.project(estimate.map_from_camera.inverse().apply(agreeing.points_m))
     assert len(agreeing) == estimate.landmarks
-    assert len(others)
+    assert len(agreeing) > 40
     assert np.abs(agreeing.pixels(camera) - expected).max() < 4
     place = load_place_map(loaded, turned)
     assert [view.name for view in place.views] == [each.name for each in walked.samples]

@@ -19,7 +19,8 @@ class PlaceMatches(NamedTuple):
 
     def select(self, chosen: NDArray[np.bool_]) -> PlaceMatches:
         """Return some of the matches, (K,) True for those to keep."""
-        return PlaceMatches(*(part[chosen] for part in self))
+        return PlaceMatches(
+            self.landmarks[chosen], self.features[chosen], self.cosines[chosen])
 
 
 def match_place(similarities: Similarities, landmarks: NDArray[np.integer],

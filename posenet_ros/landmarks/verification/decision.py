@@ -7,10 +7,14 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.localisation import Outcome, PosePrior, Refusal
 from posenet_ros.landmarks.options import DecisionOptions
-from posenet_ros.landmarks.verification.places import angle_deg, distance_m, PlaceRadius
+from posenet_ros.landmarks.verification.place_radius import (
+    angle_deg,
+    AnyPose,
+    distance_m,
+    PlaceRadius,
+)
 from posenet_ros.landmarks.verification.verify import VerifiedPose
 
 # Find the cells whose patches agree with a pose; the second time the same.
@@ -79,13 +83,13 @@ class Decider:
         """
         Believe a pose that each rival loses against, by the paired test or by the prior.
 
-        A prior that puts a pose at its floor denies it: its place may look like that of the
-        image, which the map then does not show.
+        A prior denies what is too far from it: that may look like the place of the image, which
+        the map then does not show.
         """
         likelihoods = [self.log10_prior(one, prior) for one in ordered]
         fewest: Verdict | None = None
         for index, one in enumerate(ordered):
-            if self.refusal(one) or likelihoods[index] <= self._options.prior_floor:
+            if self.refusal(one) or prior_sigmas(one, prior) > self._options.denied_sigmas:
                 continue
             rivals = tuple(
                 other for other, likelihood in zip(ordered, likelihoods, strict=True)
@@ -114,9 +118,7 @@ class Decider:
 
     def log10_prior(self, one: VerifiedPose, prior: PosePrior) -> float:
         """Return the logarithm of a prior's normal density, by its largest, above the floor."""
-        distance = distance_m(one.pose, prior.map_from_camera) / prior.sigma_m
-        angle = math.radians(angle_deg(one.pose, prior.map_from_camera)) / prior.sigma_rad
-        density = -(distance ** 2 + angle ** 2) / 2 / math.log(10)
+        density = -prior_sigmas(one, prior) ** 2 / 2 / math.log(10)
         return max(density, self._options.prior_floor)
 
     def _sigmas(self, one: VerifiedPose, other: VerifiedPose) -> float:
@@ -142,6 +144,13 @@ def paired_test(one: VerifiedPose, other: VerifiedPose) -> float:
     return (wins - losses) / max(math.sqrt(wins + losses), 1.0)
 
 
+def prior_sigmas(one: VerifiedPose, prior: PosePrior) -> float:
+    """Return how far a pose is from a prior, in standard deviations of both its parts."""
+    distance = distance_m(one.pose, prior.map_from_camera) / prior.sigma_m
+    angle = math.radians(angle_deg(one.pose, prior.map_from_camera)) / prior.sigma_rad
+    return math.hypot(distance, angle)
+
+
 def log10_odds(sigmas: float) -> float:
     """Return the log10 odds of a paired test: of the normal tail beyond it, 0 at 0 sigmas."""
     tail = 0.5 * math.erfc(abs(sigmas) / math.sqrt(2))
@@ -154,7 +163,8 @@ def is_certain(prior: PosePrior, median_depth_m: float, options: DecisionOptions
             and math.degrees(prior.sigma_rad) <= options.certain_sigma_deg)
 
 
-def is_near(pose: Pose, prior: PosePrior, radius: PlaceRadius, options: DecisionOptions) -> bool:
+def is_near(pose: AnyPose, prior: PosePrior, radius: PlaceRadius,
+            options: DecisionOptions) -> bool:
     """Whether a pose found near a certain prior has stayed there."""
     distance = max(options.near_sigmas * prior.sigma_m, radius.distance_m / 2)
     angle = max(options.near_sigmas * math.degrees(prior.sigma_rad), radius.angle_deg / 2)
