@@ -12,15 +12,13 @@ from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.lie import pose_difference
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.imaging.files import read_image
 from posenet_ros.inference.held_out import HeldOut
-from posenet_ros.landmarks.features import detection_image, Features
+from posenet_ros.landmarks.features import Features
 from posenet_ros.landmarks.landmark_map import LandmarkMap, Views
 from posenet_ros.landmarks.localiser import LandmarkLocaliser
-from posenet_ros.landmarks.options import FeatureOptions
 from posenet_ros.landmarks.pnp.absolute_pose import AbsolutePose
 from posenet_ros.training.data.datasets import Dataset
-from posenet_ros.training.landmarks.feature_cache import ViewFeatures
+from posenet_ros.training.landmarks.feature_cache import with_image
 from posenet_ros.training.landmarks.mapping import make_map, MappedDataset, triangulate_matches
 from posenet_ros.training.landmarks.options import MappingOptions, ValidationOptions
 from posenet_ros.training.landmarks.reconstruction.pairs import cameras_of
@@ -176,13 +174,6 @@ def _row(localiser: LandmarkLocaliser, features: Features, truth: Pose,
     if found.pose:
         row[2, :3] = localiser.scores(found, exclude)
     return row
-
-
-def with_image(one: ViewFeatures, options: FeatureOptions) -> Features:
-    """Return features with the image that they are of, as a query has them; it is read anew."""
-    if one.path is None:
-        return one.features
-    return one.features._replace(grey=detection_image(read_image(one.path), options))
 
 
 def residual_and_sigma(estimate: AbsolutePose | None, truth: Pose) -> Floats:
