@@ -35,7 +35,7 @@ ROOT = Path(posenet_ros.__file__).parents[1]
 FIRST_FIVE = ('model', 'refine', 'tf_mode', 'camera_frame', 'max_sigma_m')
 # The parameters by subject, in the order of the page; a test holds the list complete.
 GROUPS = {
-    'Model and inference': ('model', 'engine', 'precision', 'mc_samples', 'refine',
+    'Model and inference': ('model', 'engine', 'precision', 'mc_samples', 'refine', 'tracking',
                             'allow_unscaled', 'autostart', 'mode'),
     'Camera and images': (
         'image_transport', 'image_reliability', 'image_durability', 'image_depth',
@@ -80,6 +80,8 @@ MEANINGS = {  # of keys that the schema does not describe
     'square error', 'std': 'standard deviation of the error', 'min': 'smallest error',
     'nearest_train_image': 'errors of the pose of the training image that looks most alike',
     'nearest_train_position': 'errors of the training pose nearest to the truth',
+    'limit_m': 'the limit of the position\'s error, metres', 'limit_deg': 'that of the '
+    'rotation, degrees',
     'nees_mean': 'mean normalised estimation error squared', 'nees_median': 'its median',
     'p50': 'median', 'p75': '75th percentile', 'p90': '90th percentile',
     'p95': '95th percentile', 'p99': '99th percentile', 'pose': 'all six axes together',

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def load(folder: Path | str, *, engine: str = 'auto', precision: str = 'float32',
          refine: bool | None = None, mc_samples: int = 0, map_from_dataset: Pose | None = None,
-         **gate: float) -> CameraRelocaliser:
+         use_prior: bool = True, tracking: bool = False, **gate: float) -> CameraRelocaliser:
     """
     Load a model folder to relocalise a camera, image by image, as the node does.
 
@@ -39,6 +39,10 @@ def load(folder: Path | str, *, engine: str = 'auto', precision: str = 'float32'
     :param mc_samples: number of Monte-Carlo dropout samples, whose covariance is added; 0: off.
     :param map_from_dataset: moves poses from the training dataset's frame into the map; None
         leaves them there.
+    :param tracking: track the camera between localisations, for images at its rate with their
+        stamps: some 4 ms an image, and a localisation a second.
+    :param use_prior: let the last accepted pose, or that of `expect`, tell apart places that look
+        the same, where images come with stamps.
     :param gate: limits of :class:`posenet_ros.localisation.gate_config.GateConfig` that differ
         from the node's defaults, such as `max_sigma_m=0.3`.
     :returns: an object to be called with each image of one camera in turn, see
@@ -51,4 +55,5 @@ def load(folder: Path | str, *, engine: str = 'auto', precision: str = 'float32'
 
     options = RelocaliserOptions(engine, precision, mc_samples=mc_samples,
                                  map_from_dataset=map_from_dataset or Pose())
-    return make_camera_relocaliser(folder, options, refine, gate)
+    return make_camera_relocaliser(
+        folder, options, refine, gate, use_prior=use_prior, tracking=tracking)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+import shutil
 
 import numpy as np
 from posenet_ros.geometry.pose import Pose
@@ -12,7 +13,7 @@ from posenet_ros.inference import artifact as artifacts
 from posenet_ros.inference.map_artifact import make_map_artifact
 from posenet_ros.inference.map_frame import Scale
 from posenet_ros.landmarks.features import detect, Features
-from posenet_ros.landmarks.landmark_file import save
+from posenet_ros.landmarks.landmark_file import load, save
 from posenet_ros.landmarks.landmark_map import LandmarkMap, per_view_map, Views, Vocabulary
 from posenet_ros.landmarks.matching import unit_rows
 from posenet_ros.landmarks.vlad import global_descriptor
@@ -130,3 +131,37 @@ def write_map_model(model: Path, data: Path, scale: Scale | None = None,
         LARGE_CAMERA, views.names, views.positions_m, views.quats_xyzw, (1.5,) * 6,
         provenance={'map': {'walks': 2}}, scale=scale), model)
     return model, {name: pose for name, pose in poses.items() if name.startswith('seq3')}
+
+
+def twice(landmark_map: LandmarkMap, shift_m: float) -> LandmarkMap:
+    """Return a map of two places that look the same: the second a shift further along x."""
+    views, shift, count = landmark_map.views, np.array([shift_m, 0, 0]), len(landmark_map.points_m)
+    both = Views(
+        (*views.names, *(f'copy/{name}' for name in views.names)),
+        (*views.sequences, *(f'copy/{name}' for name in views.sequences)),
+        np.concatenate([views.positions_m, views.positions_m + shift]),
+        np.tile(views.quats_xyzw, (2, 1)), np.tile(views.global_descriptors, (2, 1)),
+        np.tile(views.pose_residual_ratios, 2))
+    return replace(
+        landmark_map, views=both,
+        points_m=np.concatenate([landmark_map.points_m, landmark_map.points_m + shift]).astype(
+            np.float32),
+        descriptors=np.tile(landmark_map.descriptors, (2, 1)),
+        colors=np.tile(landmark_map.colors, (2, 1)),
+        starts=np.concatenate([landmark_map.starts,
+                               landmark_map.starts[1:] + landmark_map.starts[-1]]),
+        seen=np.concatenate([landmark_map.seen, landmark_map.seen + count]))
+
+
+def write_twin_model(model: Path, data: Path, shift_m: float) -> tuple[Path, dict[str, Pose]]:
+    """Write a model folder of two walls that look the same; parameters as of write_map_model."""
+    _, poses = write_map_model(model, data)
+    landmark_map = twice(load(model / artifacts.LANDMARKS_FILE), shift_m)
+    views = landmark_map.views
+    shutil.rmtree(model)
+    model.mkdir()
+    save(landmark_map, model / artifacts.LANDMARKS_FILE)
+    artifacts.save(make_map_artifact(
+        LARGE_CAMERA, views.names, views.positions_m, views.quats_xyzw, (1.5,) * 6,
+        provenance={'map': {'walks': 4}}), model)
+    return model, poses

@@ -12,7 +12,7 @@ import sys
 
 from posenet_ros.utils.arguments import CommandParser, input_paths, run_cli
 from posenet_ros.utils.atomic_folder import check_new, new_file
-from posenet_ros.utils.choices import CORRUPTIONS, ENGINES, FALSE_POSE_M, SPLITS
+from posenet_ros.utils.choices import CORRUPTIONS, ENGINES, FAR_OFF_M, SPLITS
 from posenet_ros.utils.files.kinds import TABLE
 from posenet_ros.utils.settings.assignments import add_assignments
 
@@ -30,7 +30,7 @@ def parser() -> CommandParser:
                         help='folders of images, or bags, of other places')
     result.add_argument('--corruptions', nargs='*', choices=CORRUPTIONS, default=list(CORRUPTIONS),
                         metavar='NAME', help=f'default: all, {", ".join(CORRUPTIONS)}')
-    result.add_argument('--false-pose', type=float, default=FALSE_POSE_M, metavar='M',
+    result.add_argument('--false-pose', type=float, default=FAR_OFF_M, metavar='M',
                         help='a pose with a larger error is a false one, metres '
                         '(default %(default)s)')
     add_assignments(result, '--gate', 'gate',

@@ -23,6 +23,7 @@ from posenet_ros.evaluation.association import (
     PoseFiles,
     read_train_poses,
 )
+from posenet_ros.evaluation.metrics.pose_errors import ByUnit
 from posenet_ros.evaluation.online import record_node
 from posenet_ros.evaluation.options import gate_config
 from posenet_ros.evaluation.out_of_place import open_out_of_place
@@ -42,8 +43,10 @@ from posenet_ros.localisation.camera_info_policy import CameraInfoPolicy
 from posenet_ros.localisation.dense import CROPS
 from posenet_ros.localisation.factory import make_relocaliser, RelocaliserOptions
 from posenet_ros.localisation.gate import Gate
+from posenet_ros.localisation.gating.prior import DEFAULT_PRIORS
 from posenet_ros.localisation.query_camera import choose_query_camera, QueryCamera
 from posenet_ros.localisation.relocaliser import Relocaliser
+from posenet_ros.utils.choices import REPLAYS
 from posenet_ros.utils.parallel import WORKERS
 from posenet_ros.utils.progress import progress
 from posenet_ros.utils.quiet_stderr import import_keras
@@ -71,6 +74,11 @@ def make_image_describer(artifact: LoadedArtifact) -> tuple[Describe | None, str
         np.stack([crop(image) for image in images]))), ''
 
 
+def false_pose_limits(options: argparse.Namespace) -> ByUnit[float]:
+    """Read the errors beyond which a pose is a false one from the command line's options."""
+    return ByUnit(options.false_pose, options.false_pose_deg)
+
+
 def topics_from_options(options: argparse.Namespace) -> Topics:
     """Read the topics from the command line's options."""
     return Topics(
@@ -94,8 +102,8 @@ def evaluate(artifact: LoadedArtifact, source: Source, options: argparse.Namespa
     """
     Run a model over a source, with a progress bar.
 
-    :param options: engine, precision, mc_samples, refine, dense, gate, out_of_place and
-        train_images of the command line.
+    :param options: engine, precision, mc_samples, refine, dense, tracking, gate, replay,
+        out_of_place and train_images of the command line.
     :param final: as of :class:`WorstFrames`.
     :raises InputError: when the camera is not the model's, or no image has a truth.
     """
@@ -110,10 +118,14 @@ def evaluate(artifact: LoadedArtifact, source: Source, options: argparse.Namespa
     cv2.setNumThreads(1)  # the workers have the cores
     camera = camera_of_source(source, relocaliser, options.camera_info_policy, refine)
     describe, reason = make_image_describer(artifact)
+    in_order = options.tracking or options.replay == REPLAYS[1]
+    gate = Gate(limits, artifact.scene, priors=(
+        DEFAULT_PRIORS if in_order and artifact.scale.metric else None))
     worst_frames = WorstFrames(final=final)
     results = run(source.queries, camera.camera, relocaliser,
-                  Gate(limits, artifact.scene), artifact.train, worst_frames, describe,
-                  max(loaded.parallel, WORKERS), camera.warp_into)
+                  gate, artifact.train, worst_frames, describe,
+                  max(loaded.parallel, WORKERS), camera.warp_into, in_order=in_order,
+                  tracking=options.tracking)
     frames = list(progress(results, source.total, 'frame', 'evaluate'))
     check_not_empty(frames, source)
     out_of_place = run_out_of_place(
@@ -126,7 +138,7 @@ def evaluate(artifact: LoadedArtifact, source: Source, options: argparse.Namespa
     training = TrainingImages(
         artifact.train, options.train_images or options.data, artifact.camera)
     return Evaluation(
-        frames, artifact.train, model, source.data, out_of_place, options.false_pose,
+        frames, artifact.train, model, source.data, out_of_place, false_pose_limits(options),
         show_frames(worst_frames.frames, training, source.camera or artifact.camera))
 
 
@@ -201,7 +213,7 @@ def score_files(options: argparse.Namespace) -> Evaluation:
         worst_frames.add(frame, partial(read_image, image) if image.is_file() else None)
     training = TrainingImages(train, options.train.parent) if train else None
     return Evaluation(frames, train, {'name': options.poses.stem}, data,
-                      false_pose_m=options.false_pose,
+                      false_pose=false_pose_limits(options),
                       worst=show_frames(worst_frames.frames, training))
 
 
@@ -240,13 +252,16 @@ def score_published(options: argparse.Namespace) -> Evaluation:
         data['largest_difference_to_offline'] = max_differences(frames, offline.frames)
         model = describe_model(artifact)
     return replace(offline, frames=frames, model=model, data=data,
-                   false_pose_m=options.false_pose)
+                   false_pose=false_pose_limits(options))
 
 
 def run_model(options: argparse.Namespace) -> Evaluation:
     """Run the model over the bag or dataset."""
     if options.model is None:
         raise InputError('--bag and --data have to come with --model FOLDER. Received: none')
+    if options.tracking and options.data is not None:
+        raise InputError('--tracking has to come with --bag, whose images have stamps. '
+                         'Received: --data')
     artifact = load(options.model)
     with open_source(options) as source:
         return evaluate(artifact, source, options)

@@ -13,12 +13,14 @@ from posenet_ros.utils.arguments import CommandParser
 from posenet_ros.utils.choices import (
     ASSOCIATION_KEYS,
     ENGINES,
+    FALSE_POSE_DEG,
     FALSE_POSE_M,
     GATE_LIMITS,
     MAX_IMAGES_OF_A_PLACE,
     MAX_POSE_GAP_S,
     POSE_FORMATS,
     PRECISIONS,
+    REPLAYS,
     SPLITS,
 )
 from posenet_ros.utils.settings.assignments import add_assignments, read_assignments
@@ -47,6 +49,8 @@ def parser() -> CommandParser:
     result.add_argument('--false-pose', type=float, default=FALSE_POSE_M, metavar='M',
                         help='count accepted poses that are further off than this, metres '
                         '(default %(default)s)')
+    result.add_argument('--false-pose-deg', type=float, default=FALSE_POSE_DEG, metavar='DEG',
+                        help='or turned by more than this, degrees (default %(default)s)')
     result.add_argument('--max-truth-gap', type=float, default=MAX_POSE_GAP_S, metavar='S',
                         help='the longest gap between two truths in which to interpolate, '
                         'seconds (default %(default)s)')
@@ -77,6 +81,12 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
                         'image, as the 2015 paper does, for networks that see a crop of it')
     group.add_argument('--refine', action='store_true',
                        help='refine poses by the landmarks of the model folder')
+    group.add_argument('--tracking', action='store_true',
+                       help='track the camera between localisations, as the node does; the images '
+                       'have to be those of a camera at its rate, in order')
+    group.add_argument('--replay', choices=REPLAYS, default=REPLAYS[0],
+                       help='images: each by itself; order: one after another, the last accepted '
+                       "pose as the next image's prior, as in the node (default %(default)s)")
     group.add_argument('--camera', metavar='FX[,FY,CX,CY[,MODEL][,K1,...]]',
                        help='camera of the images, pixels, in place of camera_info or '
                        'camera.json; MODEL: plumb_bob, rational_polynomial or equidistant '

@@ -117,7 +117,7 @@ def with_published_pose(
 def _replace_estimate(
         frame: FrameResult, published: PublishedPose | None, sent_ns: int) -> FrameResult:
     frame = replace(frame, estimate=None, covariance=None, verdict=None, reasons=(),
-                    latency_ms={}, landmarks=0)
+                    latency_ms={}, landmarks=0, ambiguous=())
     if published is None or published.pose is None:
         return replace(frame, reasons=(NO_POSE if published is None else INVALID_POSE,))
     if published.decision:

@@ -10,18 +10,27 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
-from posenet_ros.evaluation.metrics.pose_errors import ByUnit
+from posenet_ros.evaluation.metrics.pose_errors import (
+    ByUnit,
+    Errors,
+    rotation_errors_deg,
+    translation_errors_m,
+)
+from posenet_ros.evaluation.metrics.proportions import upper_bound
 from posenet_ros.evaluation.metrics.ranks import auroc
 from posenet_ros.evaluation.metrics.sparsification import Sparsification, sparsification
-from posenet_ros.evaluation.results import FrameTable
-from posenet_ros.utils.choices import FALSE_POSE_M
+from posenet_ros.evaluation.results import FrameResult, FrameTable, positions, quaternions
+from posenet_ros.localisation.gate import Verdict
+from posenet_ros.utils.choices import FALSE_POSE_DEG, FALSE_POSE_M
 
 TRUE_POSITIVE_RATE = 0.95  # of the frames in place, at which a limit is chosen
 SCORE_LIMIT = 1.0  # of the place score, as the model was trained
+FALSE_POSE = ByUnit(FALSE_POSE_M, FALSE_POSE_DEG)
 SparsificationByUnit: TypeAlias = 'ByUnit[Sparsification | None]'
 
 
@@ -67,12 +76,53 @@ class OutOfPlaceStatistics(OutOfPlaceSource):
 
 
 @dataclass(frozen=True)
+class PredictedSigma:
+    """The predicted standard deviation of some estimates, roots of the traces."""
+
+    min: float
+    median: float
+    max: float
+
+
+@dataclass(frozen=True)
 class FalsePoses:
-    """The number of estimates with an error beyond the limit, and of the accepted among them."""
+    """
+    False poses: estimates with an error beyond either limit, and the accepted among them.
+
+    :param metric: whether metres are metres: those of a map without a scale are its units.
+    :param per_1000: of a thousand frames with a truth, those with an accepted false pose.
+    :param per_1000_at_most: the 95 % upper bound of that rate, of frames that err on their own.
+    :param beyond_3_sigma: accepted ones whose error is more than three times the predicted.
+    :param sigma_m: that the accepted ones predicted; None where there is none.
+    :param sigma_deg: the same.
+    """
 
     limit_m: float
+    limit_deg: float
+    metric: bool
     estimated: int
     accepted: int
+    per_1000: float
+    per_1000_at_most: float
+    beyond_3_sigma: int
+    sigma_m: PredictedSigma | None = None
+    sigma_deg: PredictedSigma | None = None
+
+
+@dataclass(frozen=True)
+class AmbiguousFrames:
+    """
+    Frames whose image fits several places.
+
+    :param frames: their number.
+    :param with_poses: of them, those whose poses are known.
+    :param truth_named: of these, the fraction in which one of the poses is no false one; None
+        without any.
+    """
+
+    frames: int
+    with_poses: int
+    truth_named: float | None
 
 
 def _limit_for_95(inside: Floats) -> float:
@@ -135,10 +185,44 @@ def out_of_place_statistics(
          for name, group in out_of_place.by_sequence().items()})
 
 
-def count_false_poses(table: FrameTable, limit_m: float = FALSE_POSE_M) -> FalsePoses:
-    """Count the estimates with an error beyond the limit, and the accepted ones among them."""
-    wrong = table.estimated & (table.errors.translation_m > limit_m)
-    return FalsePoses(limit_m, int(wrong.sum()), int((wrong & table.accepted).sum()))
+def count_false_poses(table: FrameTable, limits: ByUnit[float] = FALSE_POSE, *,
+                      metric: bool = True) -> FalsePoses:
+    """Count the estimates with an error beyond either limit, and how sure the accepted were."""
+    wrong = table.estimated & _beyond(table.errors, limits)
+    accepted = wrong & table.accepted
+    count, total = int(accepted.sum()), max(len(table), 1)
+    surprising = _beyond(table.errors, ByUnit(*(3 * sigmas for sigmas in table.sigmas)))
+    return FalsePoses(
+        limits.translation_m, limits.rotation_deg, metric, int(wrong.sum()), count,
+        1000 * count / total, 1000 * upper_bound(count, total),
+        int((accepted & surprising).sum()),
+        *(_predicted(sigmas[accepted]) for sigmas in table.sigmas))
+
+
+def _beyond(errors: Errors, limits: ByUnit[Any]) -> NDArray[np.bool_]:
+    """Return where an error is larger than its limit; one that is not known is no limit."""
+    metres, degrees = (error > limit for error, limit in zip(errors, limits, strict=True))
+    return np.asarray(metres | degrees, bool)
+
+
+def _predicted(sigmas: Floats) -> PredictedSigma | None:
+    known = sigmas[np.isfinite(sigmas)]
+    return PredictedSigma(float(known.min()), float(np.median(known)), float(known.max())
+                          ) if known.size else None
+
+
+def count_ambiguous(table: FrameTable, limits: ByUnit[float] = FALSE_POSE) -> AmbiguousFrames:
+    """Count the frames whose image fits several places, and those that name the truth."""
+    frames = [frame for frame in table.frames if frame.verdict is Verdict.AMBIGUOUS]
+    named = [_names_truth(frame, limits) for frame in frames if frame.ambiguous]
+    return AmbiguousFrames(len(frames), len(named), float(np.mean(named)) if named else None)
+
+
+def _names_truth(frame: FrameResult, limits: ByUnit[float]) -> bool:
+    truth = [frame.truth] * len(frame.ambiguous)
+    errors = ByUnit(translation_errors_m(positions(frame.ambiguous), positions(truth)),
+                    rotation_errors_deg(quaternions(frame.ambiguous), quaternions(truth)))
+    return bool((~_beyond(errors, limits)).any())
 
 
 def sparsification_by_unit(table: FrameTable) -> SparsificationByUnit | None:

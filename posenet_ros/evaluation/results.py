@@ -44,6 +44,7 @@ class FrameResult:
     :param recorded_ns: when the bag recorded the image; 0 when unknown.
     :param fault: the fault of the image, whether or not the gate rejects it.
     :param landmarks: as of a PoseEstimate: the number of inliers; 0 for the network's estimate.
+    :param ambiguous: as of a PoseEstimate: the poses that the image cannot tell apart.
     """
 
     name: str
@@ -60,6 +61,7 @@ class FrameResult:
     place_score: float | None = None
     fault: ImageFault | None = None
     landmarks: int = 0
+    ambiguous: tuple[Pose, ...] = ()
 
     @property
     def accepted(self) -> bool:

@@ -23,8 +23,17 @@ from posenet_ros.imaging.decoding import Frame
 from posenet_ros.imaging.quality import FrozenImageDetector
 from posenet_ros.inference.train_index import TrainIndex
 from posenet_ros.localisation.gate import Gate
-from posenet_ros.localisation.pipeline import Decode, judge, localise, prepare, QueryResult
+from posenet_ros.localisation.pipeline import (
+    Decode,
+    infer,
+    judge,
+    localise,
+    prepare,
+    QueryResult,
+)
 from posenet_ros.localisation.relocaliser import Relocaliser
+from posenet_ros.localisation.tracking.camera_tracker import CameraTracker
+from posenet_ros.localisation.tracking.sequential import SequentialTracking
 from posenet_ros.utils.parallel import ordered_map, WORKERS
 
 Describe = Callable[[RgbImage], NDArray[np.floating]]  # (B, H, W, 3) RGB to (B, D) descriptors
@@ -94,9 +103,10 @@ def decoder(query: QueryImage) -> Decode:
 
 
 def prepare_query(
-        relocaliser: Relocaliser, query: QueryImage, camera: Camera | None) -> Localised:
+        relocaliser: Relocaliser, query: QueryImage, camera: Camera | None,
+        warp_into: Camera | None = None) -> Localised:
     """Decode an image and make the network's input; the full image is not kept."""
-    prepared = prepare(relocaliser, decoder(query), camera, perf_counter)
+    prepared = prepare(relocaliser, decoder(query), camera, perf_counter, warp_into)
     return query, replace(prepared, frame=None)
 
 
@@ -106,6 +116,51 @@ def localise_query(
     """Localise an image; the full image is not kept, as many results may wait."""
     result = localise(relocaliser, decoder(query), camera, perf_counter, warp_into)
     return query, replace(result, frame=None)
+
+
+def localise_tracking(
+        relocaliser: Relocaliser, queries: Iterable[QueryImage], camera: Camera | None,
+        gate: Gate, warp_into: Camera | None = None) -> Iterator[JudgedResult]:
+    """
+    Localise the images of a source in their order, and track between localisations.
+
+    It is what the node does with `tracking`, but that localisations take no time.
+
+    :param camera: and `warp_into`: as of :func:`run`.
+    :raises InputError: when the model has no landmarks.
+    """
+    tracker = relocaliser.make_tracker()
+    if tracker is None:
+        raise InputError('--tracking has to come with a model that has landmarks, and with '
+                         '--refine. Received: no landmarks')
+    tracking = SequentialTracking(relocaliser, CameraTracker(tracker), perf_counter)
+    sequence, frozen = None, FrozenImageDetector()
+    for query in queries:
+        if query.sequence != sequence:
+            gate.reset()
+            tracking.reset()
+            sequence = query.sequence
+        result = replace(tracking.localise(
+            decoder(query), camera, warp_into,
+            expect=partial(gate.history.expect, query.stamp_ns)), frame=None)
+        frame = judge_frame(query, result, gate, frozen)
+        tracking.judged(accepted=frame.accepted)
+        yield frame, (query, result)
+def replay(prepared: Iterable[Localised], relocaliser: Relocaliser,
+           gate: Gate) -> Iterator[Localised]:
+    """
+    Localise prepared images one after another, each by what the gate knows by then.
+
+    :param gate: has to judge each before the next is asked for.
+    """
+    sequence = None
+    for query, result in prepared:
+        if query.sequence != sequence:
+            gate.reset()
+            sequence = query.sequence
+        expected = gate.history.expect(query.stamp_ns)
+        yield query, infer(relocaliser, result, perf_counter, expected.prior,
+                           check=expected.check)
 
 
 def without_estimate(query: QueryImage) -> FrameResult:
@@ -138,6 +193,7 @@ def judge_frame(query: QueryImage, result: QueryResult, gate: Gate,
         frame, estimate=estimate.map_from_camera, covariance=estimate.covariance,
         place_score=estimate.place_score, verdict=decision.verdict, reasons=decision.reasons,
         fault=fault.kind if fault else None, landmarks=estimate.landmarks,
+        ambiguous=estimate.ambiguous,
         latency_ms={**latency_ms, 'total': sum(latency_ms.values())})
 
 
@@ -183,7 +239,8 @@ def _with_nearest(
 def run(
         queries: Iterable[QueryImage], camera: Camera | None, relocaliser: Relocaliser, gate: Gate,
         train: TrainIndex, worst_frames: WorstFrames, describe: Describe | None = None,
-        workers: int = WORKERS, warp_into: Camera | None = None) -> Iterator[FrameResult]:
+        workers: int = WORKERS, warp_into: Camera | None = None, *,
+        in_order: bool = False, tracking: bool = False) -> Iterator[FrameResult]:
     """
     Yield the result of each image, in order.
 
@@ -192,10 +249,24 @@ def run(
     :param describe: computes the descriptors of `train`; None leaves the nearest image out.
     :param workers: threads; the relocaliser is used by all of them at once.
     :param warp_into: as of :func:`posenet_ros.localisation.pipeline.localise`.
+    :param in_order: localise one image after another, each by what the gate knows of it.
+    :param tracking: the same, and track the camera between localisations.
     """
-    localised = ordered_map(
-        lambda query: localise_query(relocaliser, query, camera, warp_into), queries, workers)
+    if tracking:
+        tracked = localise_tracking(relocaliser, queries, camera, gate, warp_into)
+        return _described(_collect_worst(tracked, worst_frames), train, describe)
+    step = prepare_query if in_order else localise_query
+    localised: Iterable[Localised] = ordered_map(
+        lambda query: step(relocaliser, query, camera, warp_into), queries, workers)
+    if in_order:
+        localised = replay(localised, relocaliser, gate)
     judged = _collect_worst(judge_in_order(localised, gate), worst_frames)
+    return _described(judged, train, describe)
+
+
+def _described(judged: Iterator[tuple[FrameResult, RgbImage | None]], train: TrainIndex,
+               describe: Describe | None) -> Iterator[FrameResult]:
+    """Return the frames, with the most similar training image where that can be told."""
     if describe is None:
         return (frame for frame, _ in judged)
     return _with_nearest(judged, train, describe)

@@ -4,12 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.matches import LandmarkMatches
 from posenet_ros.geometry.pose import finite_array, Pose
+
+
+class Verification(NamedTuple):
+    """
+    How landmarks decided about an image.
+
+    :param hypotheses: poses that were verified.
+    :param evidence: of the best one: base-10 logarithm of how unlikely its votes are by chance.
+    :param inlier_ratio: of its votes, 0..1.
+    :param rivals: poses that cannot be told from each other; 0 where it is told.
+    """
+
+    hypotheses: int
+    evidence: float
+    inlier_ratio: float
+    rivals: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +46,7 @@ class PoseEstimate:
         one of the image's own.
     :param ambiguous: the poses, this one first, that the image cannot tell apart; empty for an
         image of one place.
+    :param verification: of the image by landmarks; None where there was none.
     :raises InputError: when the covariance is not symmetric positive semi-definite.
     """
 
@@ -39,6 +57,7 @@ class PoseEstimate:
     matches: LandmarkMatches | None = None
     not_localised: str = ''
     ambiguous: tuple[Pose, ...] = ()
+    verification: Verification | None = None
 
     def __post_init__(self) -> None:
         covariance = finite_array(self.covariance, (6, 6), 'covariance')
@@ -74,7 +93,8 @@ class PoseEstimate:
         return PoseEstimate(self.map_from_camera @ camera_from_base,
                             symmetrise(adjoint @ self.covariance @ adjoint.T), self.place_score,
                             self.landmarks, self.matches, self.not_localised,
-                            tuple(pose @ camera_from_base for pose in self.ambiguous))
+                            tuple(pose @ camera_from_base for pose in self.ambiguous),
+                            self.verification)
 
 
 def symmetrise(matrix: Floats) -> Floats:

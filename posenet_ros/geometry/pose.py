@@ -9,6 +9,7 @@ are unit length in the order x y z w.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -125,10 +126,12 @@ class Pose:
                              f'Received: {array[3].tolist()}')
         return cls.from_rotation(array[:3, :3], array[:3, 3])
 
-    @property
+    @cached_property
     def rotation(self) -> Floats:
-        """(3, 3) rotation matrix."""
-        return np.asarray(quat2mat(wxyz_from_xyzw(self.quat_xyzw)), dtype=np.float64)
+        """(3, 3) rotation matrix, read-only."""
+        matrix = np.asarray(quat2mat(wxyz_from_xyzw(self.quat_xyzw)), dtype=np.float64)
+        matrix.setflags(write=False)
+        return matrix
 
     @property
     def matrix(self) -> Floats:

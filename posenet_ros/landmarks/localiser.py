@@ -21,6 +21,7 @@ from posenet_ros.landmarks.options import (
 )
 from posenet_ros.landmarks.pnp.absolute_pose import AbsolutePose
 from posenet_ros.landmarks.retrieval import ViewIndex
+from posenet_ros.landmarks.tracking.pose_tracker import PoseTracker
 from posenet_ros.landmarks.view_localiser import ViewLocaliser
 from posenet_ros.uncertainty.pose_scores import PoseScores, REFERENCE_INLIER_RATIO, sigma_factors
 
@@ -67,6 +68,10 @@ class LandmarkLocaliser:
     def features(self) -> FeatureOptions:
         """Return the settings by which the features of an image have to be detected."""
         return self._map.features
+
+    def make_tracker(self) -> PoseTracker:
+        """Make a tracker of one camera."""
+        return PoseTracker(self._map, self.index)
 
     def localise(self, features: Features, guess: Pose | None = None,
                  descriptor: NDArray[np.floating] | None = None,

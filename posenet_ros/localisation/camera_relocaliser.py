@@ -13,7 +13,7 @@ import numpy as np
 from posenet_ros.arrays import AnyArray, Floats, RgbImage
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
-from posenet_ros.geometry.estimate import PoseEstimate
+from posenet_ros.geometry.estimate import diagonal_covariance, PoseEstimate
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import Frame
 from posenet_ros.imaging.quality import Fault, FrozenImageDetector
@@ -25,8 +25,12 @@ from posenet_ros.localisation.factory import (
 )
 from posenet_ros.localisation.gate import Decision, Gate, Verdict
 from posenet_ros.localisation.gate_config import GateConfig, NODE_DEFAULTS
+from posenet_ros.localisation.gating.prior import DEFAULT_PRIORS, Expectation, NOTHING
 from posenet_ros.localisation.pipeline import judge, localise, QueryResult
 from posenet_ros.localisation.relocaliser import Relocaliser
+from posenet_ros.localisation.tracking.camera_tracker import CameraTracker
+from posenet_ros.localisation.tracking.map_tracker import MapTracker
+from posenet_ros.localisation.tracking.sequential import SequentialTracking
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +83,11 @@ class Relocalisation:
         return self.estimate.covariance if self.accepted else None
 
     @property
+    def ambiguous(self) -> tuple[Pose, ...]:
+        """Return the poses that the image cannot tell apart; empty for an image of one place."""
+        return self.estimate.ambiguous
+
+    @property
     def landmarks(self) -> int:
         """Return the number of landmarks that agree with the pose; 0: none confirms it."""
         return self.estimate.landmarks
@@ -99,10 +108,14 @@ class CameraRelocaliser:
 
     :param relocaliser: of one camera.
     :param gate: judges its poses.
+    :param tracker: tracks the camera between localisations; None localises each image.
     """
 
-    def __init__(self, relocaliser: Relocaliser, gate: Gate) -> None:
+    def __init__(self, relocaliser: Relocaliser, gate: Gate,
+                 tracker: MapTracker | None = None) -> None:
         self._relocaliser, self._gate = relocaliser, gate
+        self._tracking = tracker and SequentialTracking(
+            relocaliser, CameraTracker(tracker), perf_counter)
         self._lock = Lock()
         self.reset()
 
@@ -115,18 +128,37 @@ class CameraRelocaliser:
         """Forget the past, as when another sequence begins: the next pose is no jump."""
         with self._lock:
             self._gate.reset()
+            if self._tracking:
+                self._tracking.reset()
             self._frozen = FrozenImageDetector()
             self._last_stamp_ns: int | None = None
 
+    def expect(self, map_from_camera: Pose, sigma_m: float = 0.5,
+               sigma_deg: float = 15.0) -> None:
+        """
+        Say where the camera is, as /initialpose does: it tells places apart that look the same.
+
+        It counts until a pose is accepted, of images that have stamps.
+
+        :param sigma_m: standard deviation along each axis.
+        :param sigma_deg: about each axis.
+        """
+        covariance = diagonal_covariance([sigma_m] * 3, [float(np.radians(sigma_deg))] * 3)
+        with self._lock:
+            self._gate.seed(PoseEstimate(map_from_camera, covariance))
+
     def __call__(self, image: RgbImage, *, camera: Camera | None = None,
-                 stamp_s: float | None = None) -> Relocalisation:
+                 stamp_s: float | None = None,
+                 odom_from_camera: Pose | None = None) -> Relocalisation:
         """
         Localise an image and judge its pose.
 
         :param image: (H, W, 3) RGB, uint8; of any size with the aspect of the model's camera.
         :param camera: of this image; None means the model's, at the image's size.
         :param stamp_s: when the image was taken, seconds from any epoch; None means right after
-            the last one. Limits on jumps need it.
+            the last one. Limits on jumps need it, tracking, and what the last pose says of the
+            next.
+        :param odom_from_camera: the camera's pose by odometry at that time, if available.
         :returns: its `pose` is None when the gate rejects it, as for an image that is dark.
         :raises InputError: when the image is no RGB of 8 bits, or of another size than its camera;
             when the camera is not the model's; when the stamp is earlier than the last one; when
@@ -136,14 +168,29 @@ class CameraRelocaliser:
         self._check_camera(camera)
         with self._lock:
             stamp_ns = self._stamp_ns(stamp_s)
-            result = localise(
-                self._relocaliser, lambda _: Frame(image, stamp_ns, ''), camera, perf_counter)
+            result = self._localise(
+                Frame(image, stamp_ns, ''), camera, odom_from_camera, timed=stamp_s is not None)
             _raise_error(result)
             self._last_stamp_ns = stamp_ns
-            judgement = judge(result, self._gate, self._frozen, stamp_ns)
-        assert result.estimate  # or an error was raised
-        assert judgement
+            judgement = judge(result, self._gate, self._frozen, stamp_ns,
+                              odom_from_camera=odom_from_camera)
+            assert judgement  # or an error was raised
+            if self._tracking:
+                self._tracking.judged(accepted=judgement.decision.accepted)
+        assert result.estimate
         return Relocalisation(result.estimate, judgement.decision, judgement.fault)
+
+    def _localise(self, frame: Frame, camera: Camera | None, odom_from_camera: Pose | None, *,
+                  timed: bool) -> QueryResult:
+        """Localise an image, by what is known where it has a stamp, or track the camera."""
+        def expect() -> Expectation:
+            return self._gate.history.expect(
+                frame.stamp_ns, odom_from_camera) if timed else NOTHING
+        if self._tracking:
+            return self._tracking.localise(
+                lambda _: frame, camera, odom_from_camera=odom_from_camera, expect=expect)
+        return localise(
+            self._relocaliser, lambda _: frame, camera, perf_counter, expected=expect())
 
     def _check_camera(self, camera: Camera | None) -> None:
         if camera is None:
@@ -156,6 +203,8 @@ class CameraRelocaliser:
     def _stamp_ns(self, stamp_s: float | None) -> int:
         """Return an image's stamp, nanoseconds."""
         config = self._gate.config
+        if stamp_s is None and self._tracking:
+            raise InputError('stamp_s has to be given with tracking. Received: None')
         if stamp_s is None and (config.max_jump_m or config.max_jump_deg):
             raise InputError('stamp_s has to be given with max_jump_m or max_jump_deg, for a jump '
                              'is measured from where the camera has moved to. Received: None')
@@ -200,13 +249,16 @@ def _raise_error(result: QueryResult) -> None:
 
 def make_camera_relocaliser(
         folder: Path | str, options: RelocaliserOptions, refine: bool | None = None,
-        gate: Mapping[str, float] | None = None) -> CameraRelocaliser:
+        gate: Mapping[str, float] | None = None, *, use_prior: bool = True,
+        tracking: bool = False) -> CameraRelocaliser:
     """
     Load a model folder and make a relocaliser with the node's gate.
 
     :param options: of the relocaliser; `refine` takes the place of theirs.
     :param refine: None refines where the folder has landmarks.
     :param gate: limits of :class:`GateConfig` that differ from the node's defaults.
+    :param tracking: track the camera between localisations.
+    :param use_prior: let the last accepted pose tell places apart, in a map with a scale.
     :raises InputError: when the folder, an option or a limit is not usable.
     """
     if refine not in (None, False, True):
@@ -215,8 +267,13 @@ def make_camera_relocaliser(
     artifact = load(folder)
     refine = has_landmarks(artifact) if refine is None else refine
     loaded = make_relocaliser(artifact, replace(options, refine=refine))
-    return CameraRelocaliser(loaded.relocaliser,
-                             Gate(config, artifact.scene, options.map_from_dataset))
+    tracker = loaded.relocaliser.make_tracker() if tracking else None
+    if tracking and tracker is None:
+        raise InputError('tracking has to come with a model folder that has landmarks, and with '
+                         'refine. Received: no landmarks')
+    priors = DEFAULT_PRIORS if use_prior and artifact.scale.metric else None
+    gate_of_camera = Gate(config, artifact.scene, options.map_from_dataset, priors)
+    return CameraRelocaliser(loaded.relocaliser, gate_of_camera, tracker)
 
 
 def _gate_config(limits: Mapping[str, float]) -> GateConfig:

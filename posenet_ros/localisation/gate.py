@@ -15,6 +15,12 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.quality import Fault, FaultLimits, find_fault, ImageFault, ImageStatistics
 from posenet_ros.inference.calibration import Scene
 from posenet_ros.localisation.gate_config import GateConfig
+from posenet_ros.localisation.gating.prior import PoseHistory, PriorOptions
+from posenet_ros.localisation.gating.reasons import (
+    describe_excess,
+    why_ambiguous,
+    why_not_confirmed,
+)
 from posenet_ros.localisation.motion import predict_pose, TimedPose, VELOCITY_WINDOW_NS
 from posenet_ros.localisation.stamps import order_of, StampOrder
 
@@ -72,11 +78,13 @@ class Gate:
     :param config: the limits; they may be changed at any time.
     :param scene: where the network was trained, in the dataset's frame.
     :param map_from_dataset: the same transform that the estimates were moved with.
+    :param priors: what the past says of the next image's pose; None: nothing.
     """
 
-    def __init__(self, config: GateConfig, scene: Scene,
-                 map_from_dataset: Pose | None = None) -> None:
+    def __init__(self, config: GateConfig, scene: Scene, map_from_dataset: Pose | None = None,
+                 priors: PriorOptions | None = None) -> None:
         self.config = config
+        self.history = PoseHistory(priors)
         self._scene = scene
         self._dataset_from_map = (map_from_dataset or Pose()).inverse()
         self.reset()
@@ -87,12 +95,14 @@ class Gate:
         self._accepted: deque[TimedPose] = deque()
         self._candidates: list[TimedPose] = []
         self._seed: Seed | None = None
+        self.history.reset()
 
     def seed(self, estimate: PoseEstimate, odom_from_camera: Pose | None = None) -> None:
         """
         Set the camera's pose, against which the next poses are checked for a jump.
 
-        It counts until a pose is accepted, has no time, and so gives no velocity. The limits are
+        It counts until a pose is accepted, has no time, and so gives no velocity; until then it
+        is the prior, too. The limits are
         larger by three of its standard deviations.
 
         :param odom_from_camera: the camera's pose by odometry when it was there, if available.
@@ -102,6 +112,7 @@ class Gate:
         sigma_m, sigma_rad = estimate.max_sigmas()
         self._seed = Seed(TimedPose(0, estimate.map_from_camera, odom_from_camera),
                           3 * sigma_m, 3 * float(np.degrees(sigma_rad)))
+        self.history.give(estimate, odom_from_camera)
 
     def order_of(self, stamp_ns: int) -> StampOrder:
         """Compare the stamp of an image with that of the last one, whether or not accepted."""
@@ -140,16 +151,20 @@ class Gate:
         checks: dict[Verdict, Callable[[], str]] = {
             Verdict.STALE: lambda: self._too_old(age_s),
             Verdict.NOT_LOCALISED: lambda: estimate.not_localised,
-            Verdict.CAMERA_DIFFERS: lambda: _not_confirmed(estimate, min_keypoints),
+            Verdict.AMBIGUOUS: lambda: why_ambiguous(estimate.ambiguous),
+            Verdict.CAMERA_DIFFERS: lambda: why_not_confirmed(estimate, min_keypoints),
             Verdict.OUT_OF_PLACE: lambda: self._out_of_place(estimate),
             Verdict.OUT_OF_BOUNDS: lambda: self._out_of_bounds(estimate),
             Verdict.UNCERTAIN: lambda: self._uncertain(estimate),
             # the last: a pose rejected for another reason must not count towards a jump
-            Verdict.JUMP: lambda: self._jump(timed_pose)}
+            Verdict.JUMP: lambda: self._jump(timed_pose) or self.history.contradiction(
+                estimate, stamp_ns, odom_from_camera)}
         for verdict, reason_of in checks.items():
             if reason := reason_of():
+                self.history.reject()
                 return Decision(verdict, (reason,))
         self._accept(timed_pose)
+        self.history.accept(estimate, stamp_ns, odom_from_camera)
         return Decision(Verdict.ACCEPTED)
 
     def _accept(self, timed_pose: TimedPose) -> None:
@@ -194,7 +209,7 @@ class Gate:
         if not (self.config.max_sigma_m or self.config.max_sigma_deg):
             return ''
         sigma_m, sigma_rad = estimate.max_sigmas()
-        return _describe_excess('standard deviation', sigma_m, self.config.max_sigma_m,
+        return describe_excess('standard deviation', sigma_m, self.config.max_sigma_m,
                                 np.degrees(sigma_rad), self.config.max_sigma_deg)
 
     def _jump(self, timed_pose: TimedPose) -> str:
@@ -219,30 +234,7 @@ class Gate:
             return ''
         step = predict_pose(past, timed_pose).inverse() @ timed_pose.map_from_camera
         angle_rad = rotation_angle_rad(step.quat_xyzw, Pose().quat_xyzw)
-        return _describe_excess(
+        return describe_excess(
             'jump', float(np.linalg.norm(step.translation_m)), self.config.max_jump_m,
             float(np.degrees(angle_rad)), self.config.max_jump_deg,
             (seed.slack_m, seed.slack_deg) if seed else (0.0, 0.0))
-
-
-def _not_confirmed(estimate: PoseEstimate, min_keypoints: int) -> str:
-    """Say why a pose of another camera's image is of no use, unless landmarks confirm it."""
-    if not min_keypoints:
-        return ''
-    keypoints = estimate.matches.inlier_keypoints() if estimate.matches else estimate.landmarks
-    if keypoints >= min_keypoints:
-        return ''
-    return ("the image's camera is not the model's, for which the network was not trained, and "
-            f'{keypoints} keypoints show landmarks that confirm the pose: at least '
-            f'{min_keypoints} are expected')
-
-
-def _describe_excess(
-        what: str, metres: float, max_m: float, degrees: float, max_deg: float,
-        slack: tuple[float, float] = (0.0, 0.0)) -> str:
-    """Describe which values exceed their limits and the slack; a limit of 0 is none."""
-    parts = [f'{value:.2f} {unit}, the limit is {limit + more:g} {unit}'
-             for value, limit, more, unit in ((metres, max_m, slack[0], 'm'),
-                                              (degrees, max_deg, slack[1], 'deg'))
-             if limit and value > limit + more]
-    return f'{what} of {"; ".join(parts)}' if parts else ''

@@ -31,6 +31,7 @@ from posenet_ros.imaging.rectify import crop_to_aspect, view_overlap, warp_image
 from posenet_ros.landmarks.features import Features
 from posenet_ros.landmarks.localisation import PosePrior
 from posenet_ros.localisation.gate import Decision, Gate
+from posenet_ros.localisation.gating.prior import Expectation, is_near, NOTHING
 from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.localisation.stamps import StampOrder
 
@@ -86,7 +87,7 @@ class Judgement(NamedTuple):
 
 
 def localise(relocaliser: Relocaliser, decode: Decode, camera: Camera | None, clock: Clock,
-             warp_into: Camera | None = None, prior: PosePrior | None = None) -> QueryResult:
+             warp_into: Camera | None = None, expected: Expectation = NOTHING) -> QueryResult:
     """
     Localise one image.
 
@@ -95,18 +96,19 @@ def localise(relocaliser: Relocaliser, decode: Decode, camera: Camera | None, cl
     :param clock: for the duration of the stages.
     :param warp_into: the model's camera, where the image's is another: the network gets the image
         warped into it, the landmarks are found in the image as it is. None does not warp.
-    :param prior: what is known of the camera's pose before; None for nothing.
+    :param expected: what is known of the camera's pose before.
     :raises ImageFileError: when the image is a file that is missing or damaged.
     """
     prepared = prepare(relocaliser, decode, camera, clock, warp_into)
-    return infer(relocaliser, prepared, clock, prior)
+    return infer(relocaliser, prepared, clock, expected.prior, check=expected.check)
 
 
 def prepare(relocaliser: Relocaliser, decode: Decode, camera: Camera | None, clock: Clock,
-            warp_into: Camera | None = None) -> QueryResult:
+            warp_into: Camera | None = None, *, features: bool = True) -> QueryResult:
     """
     Decode an image and make the network's input; the parameters are those of :func:`localise`.
 
+    :param features: False leaves them to :func:`detect_features`.
     :raises ImageFileError: when the image is a file that is missing or damaged.
     """
     start_s = clock()
@@ -117,7 +119,7 @@ def prepare(relocaliser: Relocaliser, decode: Decode, camera: Camera | None, clo
         decoded_s = clock()
         camera = camera or relocaliser.camera_of(frame.image)
         network_input, statistics = _network_input(relocaliser, frame.image, camera, warp_into)
-        features = relocaliser.features(frame.image, camera)
+        found = relocaliser.features(frame.image, camera) if features else None
     except ImageFileError:
         raise
     except InputError as error:
@@ -125,8 +127,29 @@ def prepare(relocaliser: Relocaliser, decode: Decode, camera: Camera | None, clo
     except Exception as error:  # the inference thread has to survive
         return QueryResult(frame, failure=error)
     stages_s = {'decode': decoded_s - start_s, 'prepare': clock() - decoded_s}
-    return QueryResult(frame, network_input, features, statistics, stages_s=stages_s,
+    return QueryResult(frame, network_input, found, statistics, stages_s=stages_s,
                        camera=camera, min_keypoints=_min_keypoints(camera, warp_into))
+
+
+def detect_features(relocaliser: Relocaliser, prepared: QueryResult, clock: Clock) -> QueryResult:
+    """Detect the features of an image that was prepared without them, and has been decoded."""
+    if prepared.frame is None or prepared.network_input is None:
+        return prepared
+    start_s = clock()
+    try:
+        features = relocaliser.features(prepared.frame.image, prepared.camera)
+    except Exception as error:  # the inference thread has to survive
+        return replace(prepared, network_input=None, failure=error)
+    stages_s = dict(prepared.stages_s)
+    stages_s['prepare'] = stages_s.get('prepare', 0.0) + clock() - start_s
+    return replace(prepared, features=features, stages_s=stages_s)
+
+
+def inspect(prepared: QueryResult) -> QueryResult:
+    """Measure the network's input, for the gate to see whether the image is at fault."""
+    if prepared.network_input is None or prepared.statistics is not None:
+        return prepared
+    return replace(prepared, statistics=image_statistics(prepared.network_input))
 
 
 def _min_keypoints(camera: Camera | None, warp_into: Camera | None) -> int:
@@ -168,26 +191,36 @@ def _size_checked(reduction: Reduction, camera: Camera | None) -> Reduction:
 
 
 def infer(relocaliser: Relocaliser, prepared: QueryResult, clock: Clock,
-          prior: PosePrior | None = None) -> QueryResult:
+          prior: PosePrior | None = None, *, check: bool = False) -> QueryResult:
     """
     Inspect the network's input and estimate the pose.
 
     :param prepared: the result of :func:`prepare`; returned as it is when it has no input.
     :param prior: what is known of the camera's pose before; None for nothing.
+    :param check: do as if nothing was known; use the prior only where that does not tell.
     """
     if prepared.network_input is None:
         return prepared
     start_s = clock()
-    inspected = replace(prepared, statistics=(
-        prepared.statistics or image_statistics(prepared.network_input)))
+    inspected = inspect(prepared)
     inspected_s = clock()
     try:
-        estimate = relocaliser.estimate(prepared.network_input, prepared.features, prior)
+        estimate = relocaliser.estimate(
+            prepared.network_input, prepared.features, None if check else prior)
+        if check and prior is not None and _does_not_tell(estimate, prior):
+            estimate = relocaliser.estimate(prepared.network_input, prepared.features, prior)
     except Exception as error:  # any of a framework's
         return replace(inspected, failure=error)
     stages_s = {**prepared.stages_s, 'infer': clock() - inspected_s}
     stages_s['prepare'] = stages_s.get('prepare', 0.0) + inspected_s - start_s
     return replace(inspected, estimate=estimate, stages_s=stages_s)
+
+
+def _does_not_tell(estimate: PoseEstimate, prior: PosePrior) -> bool:
+    """Return whether an image alone says nothing, or that the prior may be right."""
+    if estimate.ambiguous:
+        return any(is_near(pose, prior) for pose in estimate.ambiguous)
+    return not estimate.landmarks
 
 
 def judge(result: QueryResult, gate: Gate, frozen: FrozenImageDetector, stamp_ns: int, *,

@@ -9,7 +9,12 @@ from numpy.typing import NDArray
 from posenet_ros.arrays import RgbImage
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
-from posenet_ros.geometry.estimate import diagonal_covariance, PoseEstimate, rotate_covariance
+from posenet_ros.geometry.estimate import (
+    diagonal_covariance,
+    PoseEstimate,
+    rotate_covariance,
+    Verification,
+)
 from posenet_ros.geometry.matches import LandmarkMatches
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.inference.artifact import Artifact
@@ -17,6 +22,7 @@ from posenet_ros.inference.prediction import Predict, Prediction
 from posenet_ros.landmarks.features import detect, Features, max_reduction
 from posenet_ros.landmarks.localisation import Localisation, Outcome, PosePrior
 from posenet_ros.landmarks.localiser import LandmarkLocaliser, mean_square_difference
+from posenet_ros.localisation.tracking.map_tracker import MapTracker
 from posenet_ros.uncertainty.covariance import (
     covariance,
     prior_sigmas,
@@ -115,6 +121,13 @@ class Relocaliser:
         return detect(
             image, camera or self.camera_of(image), self._landmark_localiser.features)
 
+    def make_tracker(self) -> MapTracker | None:
+        """Make a tracker of one camera; None where there are no landmarks to be tracked."""
+        if self._landmark_localiser is None:
+            return None
+        return MapTracker(self._landmark_localiser.make_tracker(), self._map_from_dataset,
+                          self._artifact.calibration.refined_scale)
+
     def reduction(self, width: int, height: int) -> int:
         """Return the factor by which an image of this size may be decoded smaller."""
         factor = self._artifact.preprocess.reduction(width, height)
@@ -161,7 +174,8 @@ class Relocaliser:
             return self._found(found)
         guess, spread = localiser.most_similar(features)
         estimate = self._in_map(guess, self._vague(spread), None)
-        return replace(estimate, not_localised=localiser.why_not(found))
+        return replace(estimate, not_localised=localiser.why_not(found),
+                       verification=_verification(found))
 
     def _search(self, features: Features | None, guess: Pose, prediction: Prediction,
                 prior: PosePrior | None) -> Localisation | None:
@@ -173,13 +187,14 @@ class Relocaliser:
     def _found(self, found: Localisation) -> PoseEstimate:
         """Return the estimate of a pose that landmarks confirm, or of the likeliest of several."""
         if found.pose:
-            return self._in_map(found.pose.map_from_camera, scale_covariance(
+            return replace(self._in_map(found.pose.map_from_camera, scale_covariance(
                 found.pose.covariance, self._artifact.calibration.refined_scale), 0.0,
-                found.pose.matches)
+                found.pose.matches), verification=_verification(found))
         poses = [rival.map_from_camera for rival in found.rivals]
         estimate = self._in_map(
             poses[0], self._vague(mean_square_difference(poses[1:], poses[0])), 0.0)
-        return replace(estimate, ambiguous=tuple(self._map_from_dataset @ pose for pose in poses))
+        return replace(estimate, ambiguous=tuple(self._map_from_dataset @ pose for pose in poses),
+                       verification=_verification(found))
 
     def _vague(self, spread: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the covariance of a pose that may be another one, by their (6, 6) spread."""
@@ -202,6 +217,15 @@ class Relocaliser:
         if prediction.descriptor is None or not limit:
             return None
         return float(place_distance(prediction.descriptor, self._global_descriptors)[0] / limit)
+
+
+def _verification(found: Localisation) -> Verification | None:
+    """Return how landmarks decided; None where no hypothesis was verified."""
+    if not found.hypotheses:
+        return None
+    best = found.hypotheses[0]
+    return Verification(
+        len(found.hypotheses), best.evidence, best.inlier_ratio, len(found.rivals))
 
 
 def _descriptor(prediction: Prediction) -> NDArray[np.floating] | None:

@@ -50,6 +50,7 @@ class Diagnostics:
     verdicts: Counter[str] = field(default_factory=Counter)
     error: str = ''
     _latencies_s: dict[str, deque[float]] = field(default_factory=dict)
+    _latest: dict[str, str] = field(default_factory=dict)
     _warnings: dict[str, str] = field(default_factory=dict)
     _last: tuple[float, Counter[str]] | None = None
     _lock: Lock = field(default_factory=Lock)  # two threads count
@@ -60,6 +61,7 @@ class Diagnostics:
             self.counts.clear()
             self.verdicts.clear()
             self._latencies_s.clear()
+            self._latest.clear()
             self._last = None
 
     def count(self, what: str, times: int = 1) -> None:
@@ -71,6 +73,11 @@ class Diagnostics:
         """Count a verdict of the gate."""
         with self._lock:
             self.verdicts[verdict] += 1
+
+    def note(self, values: Mapping[str, str]) -> None:
+        """Show values of the last image until there are newer ones."""
+        with self._lock:
+            self._latest.update(values)
 
     def add_latency(self, stage: str, seconds: float) -> None:
         """Record the latency of a stage, seconds."""
@@ -91,7 +98,7 @@ class Diagnostics:
         """
         with self._lock:
             warnings, self._warnings = self._warnings, {}
-            values = {'state': state, **self.facts, **self._count_values(now_s),
+            values = {'state': state, **self.facts, **self._count_values(now_s), **self._latest,
                       **self._latency_values(), **warnings}
         if self.error:
             return Status(Level.ERROR, self.error, values)

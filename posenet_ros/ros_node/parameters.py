@@ -21,6 +21,7 @@ from posenet_ros.utils.settings.described_fields import checked_value, described
 
 if TYPE_CHECKING:
     from posenet_ros.geometry.pose import Pose
+    from posenet_ros.localisation.gating.prior import PriorOptions
 
 
 @unique
@@ -64,6 +65,11 @@ class Parameters:
         'of them: ten times more accurate or better, for some 45 ms more an image. auto: where '
         'the folder has landmarks; true: and it has to have them; a map alone needs it.',
         choices=('auto', 'true', 'false'))
+    tracking: str = described_field(
+        'auto', 'Track the camera between localisations: a pose for each image, in some 4 ms; a '
+        'localisation corrects it once a second, and looks for other places every five. auto: '
+        'where poses are refined by landmarks; false (or off): localise each.',
+        choices=('auto', 'false'))
     allow_unscaled: bool = described_field(
         False, 'Answer by a map without metric scale: all lengths are then in units of the map, '
         'not in metres. false: such a map is refused.')
@@ -122,6 +128,12 @@ class Parameters:
         False, 'Take initial_pose when the node is activated, as if it came on /initialpose.')
     initial_pose: tuple[float, ...] = described_field(
         (0.0, 0.0, 0.0), 'Where base_frame is in the map: x, y in metres, yaw in radians.')
+    use_prior: bool = described_field(
+        True, 'Let the last accepted pose, moved by odometry where there is any, or the initial '
+        'pose tell apart places that look the same, and save time. In a map with a scale only.')
+    prior_timeout: float = described_field(
+        10.0, 'How long after the last accepted pose it tells nothing any more, as the robot may '
+        'have been carried away, seconds.', limits=(0.1, 3600.0), live=True)
     tf_timeout: float = described_field(
         0.2, "How long an estimate waits for the transforms of its image's time, seconds.",
         limits=(0.0, 60.0), live=True)
@@ -204,6 +216,15 @@ class Parameters:
                         np.array(self.map_from_dataset_quat_xyzw))
         except InputError as error:
             raise InputError(f'parameters map_from_dataset_*: {error}') from error
+
+    def prior_options(self, *, metric: bool = True) -> PriorOptions | None:
+        """
+        Return the settings of what the past says of a pose; None where it says nothing.
+
+        :param metric: whether the map's lengths are metres, as those of odometry.
+        """
+        from posenet_ros.localisation.gating.prior import PriorOptions
+        return PriorOptions(timeout_s=self.prior_timeout) if self.use_prior and metric else None
 
     def refines(self, landmarks: bool) -> bool:
         """Return whether poses are to be refined, where the folder has landmarks or none."""

@@ -8,9 +8,11 @@ import time
 import numpy as np
 from posenet_ros.geometry.estimate import PoseEstimate
 from posenet_ros.geometry.frames import frame_name
+from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import Frame
 from posenet_ros.imaging.quality import Fault, FrozenImageDetector
-from posenet_ros.localisation.gate import Decision, Gate
+from posenet_ros.localisation.gate import Decision, Gate, Verdict
+from posenet_ros.localisation.gating.prior import Expectation
 from posenet_ros.localisation.pipeline import judge, QueryResult
 from posenet_ros.localisation.stamps import clock_advice, MAX_AHEAD_S, order_of, StampOrder
 from posenet_ros.ros_node.diagnostics import Diagnostics
@@ -47,6 +49,8 @@ class ResultHandler:
         """Apply changed live parameters."""
         self._values = values
         self._gate.config = values.gate_config()
+        if self._gate.history.options:
+            self._gate.history.options = values.prior_options()
         self._tf.change(values)
         self.initial_poses.values = values
 
@@ -70,15 +74,27 @@ class ResultHandler:
         self.initial_poses.clear()
         self._last_stamp_ns = self._last_now_ns = 0
 
-    def handle(self, result: QueryResult, received_s: float) -> None:
+    def expect(self, frame: Frame) -> Expectation:
+        """Say what is known of an image's pose before it is localised."""
+        camera_frame = self._values.camera_frame or frame_name(frame.frame_id)
+        self.initial_poses.image_came(camera_frame)
+        expected = self._gate.history.expect(
+            frame.stamp_ns, self._tf.odom_from_camera(camera_frame, frame.stamp_ns))
+        prior = expected.prior
+        self._diagnostics.note({'prior': 'none' if prior is None else (
+            f'{prior.source}, sigma {prior.sigma_m:.2f} m')})
+        return expected
+
+    def handle(self, result: QueryResult, received_s: float) -> bool:
         """
         Judge and publish a result.
 
         :param received_s: when its image arrived, on the monotonic clock.
+        :returns: whether the pose is accepted.
         """
         if result.frame is None or result.estimate is None:
             self.report_bad_image(result.image_error, result.frame)
-            return
+            return False
         frame, estimate = result.frame, result.estimate
         now_ns = self._now_ns()
         self._detect_time_jump(frame.stamp_ns, now_ns)
@@ -95,8 +111,16 @@ class ResultHandler:
             self._publishers.publish(estimate, frame.stamp_ns)
             self._tf.update(estimate, self._camera_frame, frame.stamp_ns)
             self._record_latencies(result, received_s, age_s)
+        if judgement.decision.verdict is Verdict.AMBIGUOUS:
+            self._publishers.publish_ambiguous(estimate, frame.stamp_ns)
         self._publishers.publish_verdict(frame.stamp_ns, estimate, judgement.decision)
         self._publishers.publish_pictures(frame, result, judgement.decision)
+        return judgement.decision.accepted
+
+    def odom_from_camera(self, frame: Frame) -> Pose | None:
+        """Return the camera's pose by odometry at the time of an image, if available."""
+        return self._tf.odom_from_camera(
+            self._values.camera_frame or frame_name(frame.frame_id), frame.stamp_ns)
 
     def report_bad_image(self, reason: str, frame: Frame | None = None) -> None:
         """
@@ -128,6 +152,7 @@ class ResultHandler:
 
     def _report_decision(self, decision: Decision, estimate: PoseEstimate) -> None:
         self._diagnostics.count_verdict(decision.verdict.value)
+        self._diagnostics.note(verification_values(estimate))
         if not decision.accepted:
             self._diagnostics.count('rejected')
             self._warn(f'pose {decision.verdict.value}', '; '.join(decision.reasons))
@@ -159,3 +184,12 @@ class ResultHandler:
             self._diagnostics.add_latency(stage, seconds)
         self._diagnostics.add_latency('received to published', time.monotonic() - received_s)
         self._diagnostics.add_latency('stamp to published', age_s)
+
+
+def verification_values(estimate: PoseEstimate) -> dict[str, str]:
+    """Return what the diagnostics say of how landmarks decided about an image."""
+    found = estimate.verification
+    if found is None:
+        return {}
+    return {'hypotheses': str(found.hypotheses), 'evidence': f'{found.evidence:.0f}',
+            'inlier ratio': f'{found.inlier_ratio:.2f}', 'rivals': str(found.rivals)}

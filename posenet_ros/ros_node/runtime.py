@@ -23,9 +23,9 @@ from posenet_ros.ros_node.parameters import Parameters
 from posenet_ros.ros_node.publishing.publishers import Publishers
 from posenet_ros.ros_node.results import ResultHandler
 from posenet_ros.ros_node.start_lines import check_scale, map_line
+from posenet_ros.ros_node.tracking import start_inference
 from posenet_ros.ros_node.transforms.broadcaster import TfBroadcaster
 from posenet_ros.ros_node.transforms.initial_pose import InitialPoses
-from posenet_ros.ros_node.worker import InferenceThread
 from rclpy.lifecycle import LifecycleNode
 
 
@@ -53,7 +53,8 @@ class Runtime:
         diagnostics.facts = _facts(artifact, loaded, values, model.place)
         node.get_logger().info(
             map_line(diagnostics.facts, len(model.place.views), model.refined))
-        gate = Gate(values.gate_config(), artifact.scene, values.map_from_dataset())
+        gate = Gate(values.gate_config(), artifact.scene, values.map_from_dataset(),
+                    values.prior_options(metric=artifact.scale.metric))
         with ExitStack() as stack:  # what is made later is freed earlier
             publishers = Publishers(node, stack, values, model.place, self._on_pose)
             tf = TfBroadcaster(
@@ -62,9 +63,9 @@ class Runtime:
             initial = InitialPoses(node, stack, values, gate, tf, report.warn, self._lock)
             self._results = ResultHandler(
                 node, values, diagnostics, report.warn, gate, publishers, tf, initial)
-            self._inference = InferenceThread(
-                node, stack, loaded.relocaliser, self._lock, diagnostics, self._results.handle,
-                ImageFailures(values.max_failures, diagnostics, report))
+            self._inference = start_inference(
+                node, stack, loaded.relocaliser, self._lock, diagnostics, self._results,
+                ImageFailures(values.max_failures, diagnostics, report), values)
             create_services(node, stack, self)
             self._input = ImageInput(node, stack, values, diagnostics, loaded.relocaliser,
                                      self._on_image, report.warn)
@@ -106,11 +107,13 @@ class Runtime:
         with self._lock:
             self._asked = True
             self._results.reset_gate()
+            self._inference.localise_anew()
 
     def seed(self, message: PoseWithCovarianceStamped) -> None:
         """Seed the gate with an initial pose."""
         with self._lock:
             self._results.initial_poses.take(message)
+            self._inference.localise_anew()
 
     def change(self, values: Parameters) -> None:
         """Apply parameters of which only live ones have changed."""

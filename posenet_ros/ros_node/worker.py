@@ -11,7 +11,9 @@ from threading import Condition, Thread
 import time
 from typing import Any, Generic, TypeVar
 
-from posenet_ros.localisation.pipeline import Decode, localise, QueryResult
+from posenet_ros.imaging.decoding import Frame
+from posenet_ros.localisation.gating.prior import Expectation, NOTHING
+from posenet_ros.localisation.pipeline import Decode, infer, prepare, QueryResult
 from posenet_ros.localisation.query_camera import QueryCamera
 from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.ros_node.diagnostics import Diagnostics
@@ -40,14 +42,15 @@ class Worker(Generic[Item]):
     The thread is a daemon: work that never returns cannot keep the process alive.
 
     :param work: called in the thread with each item; it must handle its own exceptions.
+    :param name: of the thread.
     """
 
-    def __init__(self, work: Callable[[Item], None]) -> None:
+    def __init__(self, work: Callable[[Item], None], name: str = 'inference') -> None:
         self._work = work
         self._waiting: list[Item] = []  # at most one
         self._stopping = False
         self._changed = Condition()
-        self._thread = Thread(target=self._run, name='inference', daemon=True)
+        self._thread = Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def give(self, item: Item) -> bool:
@@ -56,8 +59,12 @@ class Worker(Generic[Item]):
 
         :returns: whether an item that was still waiting was dropped for it.
         """
+        return self.replace(item) is not None
+
+    def replace(self, item: Item) -> Item | None:
+        """Hand over an item, as :meth:`give`; return the one that was dropped for it."""
         with self._changed:
-            dropped = bool(self._waiting)
+            dropped = self._waiting.pop() if self._waiting else None
             self._waiting = [item]
             self._changed.notify()
         return dropped
@@ -118,7 +125,9 @@ class InferenceThread:
 
     :param stack: ends the thread when it is closed.
     :param lock: is held while a result is handed over; `discard_pending` needs it, too.
-    :param on_result: called in the thread with a result and when its image arrived, seconds.
+    :param expect: called in the thread, with the lock held: what is known of an image's pose.
+    :param on_result: called in the thread with a result and when its image arrived, seconds;
+        returns whether its pose was accepted.
     :param on_failure: called in the executor's thread with the exception, and the number of
         images that have failed in a row.
     :param diagnostics: counts the discarded and the failed images.
@@ -126,11 +135,12 @@ class InferenceThread:
 
     def __init__(self, node: Node, stack: ExitStack, relocaliser: Relocaliser,
                  lock: AbstractContextManager[Any], diagnostics: Diagnostics,
-                 on_result: Callable[[QueryResult, float], None],
+                 expect: Callable[[Frame], Expectation],
+                 on_result: Callable[[QueryResult, float], bool],
                  on_failure: Callable[[Exception, int], None]) -> None:
         self._node, self._relocaliser, self._lock = node, relocaliser, lock
         self._diagnostics = diagnostics
-        self._on_result, self._on_failure = on_result, on_failure
+        self._expect, self._on_result, self._on_failure = expect, on_result, on_failure
         self._generation = 0
         self._failures: deque[tuple[int, Exception, int]] = deque()
         self._in_row = 0
@@ -152,26 +162,48 @@ class InferenceThread:
         if self._worker.clear():
             self._diagnostics.count('dropped')
 
+    def localise_anew(self) -> None:
+        """Forget where the camera is tracked to be; without tracking there is nothing to."""
+
     def _stop(self) -> None:
         if not self._worker.stop(STOP_TIMEOUT_S):
             self._node.get_logger().warning('the network is busy: its thread ends when it is done')
 
     def _localise(self, query: Query) -> None:
         wait_s = time.monotonic() - query.received_s
-        result = localise(self._relocaliser, query.decode, query.camera.camera, time.monotonic,
-                          query.camera.warp_into)
+        result = self._infer(query.generation, prepare(
+            self._relocaliser, query.decode, query.camera.camera, time.monotonic,
+            query.camera.warp_into))
+        self._hand_over(query, result, wait_s)
+
+    def _hand_over(self, query: Query, result: QueryResult, wait_s: float) -> bool:
+        """Hand a result over; return whether its pose was accepted."""
         with self._lock:
             if query.generation != self._generation:
                 self._diagnostics.count('dropped')
-                return
+                return False
             try:
                 if result.failure:
                     raise result.failure
                 stages_s = {'wait': wait_s, **result.stages_s}
-                self._on_result(replace(result, stages_s=stages_s), query.received_s)
+                accepted = self._on_result(replace(result, stages_s=stages_s), query.received_s)
                 self._in_row = 0
+                return accepted
             except Exception as error:  # or this thread would end, and nobody would know
                 self._fail(query.generation, error)
+                return False
+
+    def _infer(self, generation: int, prepared: QueryResult) -> QueryResult:
+        """Localise a prepared image by what is known of its pose."""
+        expected = NOTHING
+        try:
+            with self._lock:  # not while the network runs
+                if prepared.frame is not None and generation == self._generation:
+                    expected = self._expect(prepared.frame)
+        except Exception as error:  # as what the network raises
+            return replace(prepared, failure=error)
+        return infer(self._relocaliser, prepared, time.monotonic, expected.prior,
+                     check=expected.check)
 
     def _fail(self, generation: int, error: Exception) -> None:
         self._in_row += 1

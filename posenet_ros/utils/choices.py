@@ -6,6 +6,7 @@ PRESETS = ('best', 'demo', 'posenet', 'smoke')
 SPLITS = ('train', 'test')
 MAP_EXPORTS = ('colmap', 'colmap-text', 'nerfstudio', 'ply', 'poses')
 BAG_STORAGES = ('mcap', 'sqlite3')
+REPLAYS = ('images', 'order')
 POSE_FORMATS = ('cambridge', 'tum', 'kitti')
 ASSOCIATION_KEYS = ('name', 'stamp', 'row')
 CORRUPTIONS = ('gaussian_noise', 'shot_noise', 'defocus_blur', 'motion_blur', 'fog', 'rain',
@@ -15,5 +16,7 @@ GATE_LIMITS = ('max_distance_m', 'max_sigma_m', 'max_sigma_deg', 'max_jump_m', '
                'reject_blurred_images', 'max_identical_images', 'min_sharpness')
 SEVERITIES = range(1, 6)  # as ImageNet-C
 MAX_IMAGES_OF_A_PLACE = 1000  # evenly spread: more would not change the result
-FALSE_POSE_M = 5.0  # an accepted pose with a larger error is a false one
+FALSE_POSE_M = 1.0  # an accepted pose with a larger error is a false one
+FALSE_POSE_DEG = 10.0  # as one that is turned by more
+FAR_OFF_M = 5.0  # that an answer to a corrupted image is off by, to be counted
 MAX_POSE_GAP_S = 0.2  # between two poses, to interpolate

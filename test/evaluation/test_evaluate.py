@@ -361,7 +361,9 @@ def test_images_of_other_places(
     report = read(tmp_path / 'r')
     assert (report['frames']['total'], report['out_of_place']['frames']) == (12, 8)
     assert report['out_of_place']['sources']['bag']['accepted'] == 5
-    assert report['false_poses'] == {'limit_m': 0.05, 'estimated': 12, 'accepted': 12}
+    false = report['false_poses']
+    assert (false['limit_m'], false['estimated'], false['accepted']) == (0.05, 12, 12)
+    assert false['per_1000'] == 1000.0
     assert report['image_faults'] == {'dark': 1, 'covered': 11}  # each is of one grey
     rows = (tmp_path / 'r' / 'out_of_place.csv').read_text().splitlines()
     assert [row.split(',')[0] for row in rows[1:3]] == ['other/deep/0.png', 'other/deep/1.png']

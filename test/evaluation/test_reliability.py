@@ -10,9 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 import jsonschema
 import numpy as np
+from posenet_ros.evaluation.metrics.pose_errors import ByUnit
+from posenet_ros.evaluation.metrics.proportions import upper_bound
 from posenet_ros.evaluation.metrics.ranks import auroc
 from posenet_ros.evaluation.metrics.sparsification import sparsification
-from posenet_ros.evaluation.reliability import count_false_poses, FalsePoses, separation
+from posenet_ros.evaluation.reliability import (
+    AmbiguousFrames,
+    count_false_poses,
+    separation,
+)
 from posenet_ros.evaluation.report.build import build_report, Evaluation
 from posenet_ros.evaluation.report.page import html_page, markdown_page
 from posenet_ros.evaluation.results import FrameResult, FrameTable
@@ -123,7 +129,9 @@ def test_report_of_a_walk_and_of_other_places() -> None:
     axes = report.calibration.translation.axes
     for axis, fraction in (('x', 0.683), ('y', 0.383), ('z', 0.954)):
         assert axes[axis]['1_sigma'] == pytest.approx(fraction, abs=0.08)
-    assert report.false_poses == FalsePoses(5.0, estimated=2, accepted=1)
+    found = report.false_poses
+    assert (found.limit_m, found.limit_deg, found.metric) == (1.0, 10.0, True)
+    assert found.accepted == found.estimated - 1 >= 1  # the frozen one
     assert report.image_faults == {'frozen': 1}
     sparse = report.sparsification
     assert sparse.translation_m.p95[9] < 0.8 * sparse.translation_m.p95[-1]
@@ -166,11 +174,70 @@ def test_what_is_not_known_is_null() -> None:
     assert build_report(Evaluation(frames)).out_of_place is None
 
 
-def test_a_false_pose_is_one_beyond_the_limit() -> None:
-    table = FrameTable.from_frames(walk())
-    assert count_false_poses(table, 0.2).accepted > count_false_poses(table, 1.0).accepted
+def turned(deg: float) -> Pose:
+    half = np.radians(deg) / 2
+    return Pose(np.zeros(3), np.array([0, 0, np.sin(half), np.cos(half)]))
+
+
+def test_a_false_pose_is_one_beyond_either_limit() -> None:
+    frames = [FrameResult('near', 1, Pose(), Pose(np.array([0.9, 0, 0]))),
+              FrameResult('far', 2, Pose(), Pose(np.array([1.1, 0, 0]))),
+              FrameResult('turned', 3, Pose(), turned(11)),
+              FrameResult('a little', 4, Pose(), turned(9)),
+              FrameResult('withheld', 5, Pose(), turned(99), verdict=Verdict.JUMP),
+              FrameResult('none', 6, Pose())]
+    found = count_false_poses(FrameTable.from_frames(frames))
+    assert (found.estimated, found.accepted) == (3, 2)
+    assert found.per_1000 == pytest.approx(1000 * 2 / 6)
+    assert (found.sigma_m, found.sigma_deg, found.beyond_3_sigma) == (None, None, 0)
+    wide = count_false_poses(FrameTable.from_frames(frames), ByUnit(2.0, 95.0), metric=False)
+    assert (wide.estimated, wide.accepted, wide.metric) == (1, 0, False)
 
 
 def test_false_poses_count_estimates_only() -> None:
-    table = FrameTable.from_frames([FrameResult('a', 1, Pose())])
-    assert count_false_poses(table) == FalsePoses(5.0, estimated=0, accepted=0)
+    found = count_false_poses(FrameTable.from_frames([FrameResult('a', 1, Pose())]))
+    assert (found.estimated, found.accepted, found.per_1000) == (0, 0, 0.0)
+
+
+def test_what_false_poses_claimed() -> None:
+    """Their sigmas are roots of the traces; three of them hold an error, or they do not."""
+    frames = [FrameResult(str(i), i + 1, Pose(), Pose(np.array([2.0, 0, 0])),
+                          diagonal_covariance([sigma] * 3, [0.01] * 3))
+              for i, sigma in enumerate((0.01, 0.25, 1.0))]
+    good = FrameResult('good', 9, Pose(), Pose(), diagonal_covariance([7] * 3, [0.01] * 3))
+    found = count_false_poses(FrameTable.from_frames([*frames, good]))
+    assert found.sigma_m.min == pytest.approx(0.01 * 3 ** 0.5)
+    assert found.sigma_m.median == pytest.approx(0.25 * 3 ** 0.5)
+    assert found.sigma_m.max == pytest.approx(3 ** 0.5)
+    assert found.sigma_deg.max == pytest.approx(np.degrees(0.01 * 3 ** 0.5))
+    assert found.beyond_3_sigma == 2  # of 3 x 1.7 m the last is no surprise
+
+
+@pytest.mark.parametrize(('events', 'trials', 'expected'), [
+    (0, 3000, 0.000998), (0, 1, 0.95), (1, 100, 0.0466), (20, 105, 0.26462), (3, 3, 1.0)])
+def test_the_upper_bound_of_a_rate(events: int, trials: int, expected: float) -> None:
+    """As by the quantile of a beta distribution: scipy.stats.beta.ppf(0.95, k + 1, n - k)."""
+    assert upper_bound(events, trials) == pytest.approx(expected, abs=1e-4)
+
+
+def test_ambiguous_frames_and_those_that_name_the_truth() -> None:
+    here, there = Pose(), Pose(np.array([5.0, 0, 0]))
+    frames = [FrameResult('named', 1, here, there, verdict=Verdict.AMBIGUOUS,
+                          ambiguous=(there, Pose(np.array([0.5, 0, 0])))),
+              FrameResult('not named', 2, here, there, verdict=Verdict.AMBIGUOUS,
+                          ambiguous=(there, turned(30))),
+              FrameResult('not known', 3, here, there, verdict=Verdict.AMBIGUOUS),
+              FrameResult('accepted', 4, here, here, verdict=Verdict.ACCEPTED,
+                          ambiguous=(here, there))]
+    evaluation = Evaluation(frames, data={'scale': 'not known'})
+    report = build_report(evaluation)
+    assert report.ambiguous == AmbiguousFrames(3, 2, 0.5)
+    assert report.false_poses.accepted == 0
+    assert report.outcomes == {'ambiguous': 3, 'accepted': 1}
+    page = markdown_page(report, evaluation)
+    assert '| the image fits several places | 3 | 75.0 % | 50.0 % |' in page
+    assert 'units (no scale)' in page
+    assert 'the map has no scale' in page
+    jsonschema.validate(json.loads(json.dumps(report.to_mapping(), allow_nan=False)),
+                        json.loads(REPORT_SCHEMA.read_text()))
+    assert build_report(Evaluation([frames[3]])).ambiguous == AmbiguousFrames(0, 0, None)

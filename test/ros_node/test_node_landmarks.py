@@ -51,7 +51,8 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Walked:
 def peer(walked: Walked, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
     """Return the peer of a node whose map is moved against the dataset."""
     command = node_command(
-        model=walked[0], refine='true', map_frame='court', map_from_dataset_xyz='[1.0, 2.0, 3.0]',
+        model=walked[0], refine='true', tracking='false', map_frame='court',
+        map_from_dataset_xyz='[1.0, 2.0, 3.0]',
         map_from_dataset_quat_xyzw='[0.0, 0.0, 0.6, 0.8]', max_jump_m=0.0, max_jump_deg=0.0)
     with connected(command, DOMAIN, tmp_path_factory.mktemp('node') / 'log.txt') as (_, peer):
         yield peer

@@ -79,11 +79,14 @@ def _add_part(parser: CommandParser) -> None:
     group.add_argument('--rate', type=float, default=30.0, metavar='HZ',
                        help='live, node: images a second (default: %(default)s)')
     group.add_argument('--images', type=Path, metavar='FOLDER',
-                       help='node: with images of the place, sent in the order of their names')
+                       help='node, live: with images of the place, sent in the order of their names '
+                       '(default of live: a texture)')
     group.add_argument('--refine', choices=('auto', 'off'), default='auto',
                        help='node: refine poses by landmarks (default: %(default)s)')
     group.add_argument('--nodes', type=int, default=1,
                        help='live: nodes, each with its camera (default: %(default)s)')
+    group.add_argument('--together', action='store_true',
+                       help='live: all in one process, as of posenet node --cameras')
     group.add_argument('--echo', action='store_true',
                        help='live: answer without a network, to measure the transport')
     group.add_argument('--as-echo', action='store_true', help='live: be the node that does so')

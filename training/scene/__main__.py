@@ -1,8 +1,10 @@
 """
-Render a synthetic college court as a dataset in the layout of Cambridge Landmarks.
+Render a synthetic place as a dataset in the layout of Cambridge Landmarks.
 
 The folder gets `dataset_train.txt`, `dataset_test.txt`, `seqN/frameNNNNN.jpg`, `camera.json`
-(posenet_ros.geometry.camera.Camera) and `scene.json` (settings and their digest).
+(posenet_ros.geometry.camera.Camera) and `scene.json` (settings and their digest); that of a place
+that repeats `copies.txt`, the other poses from which the place looks the same as from a test
+image's.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from posenet_ros.errors import InputError
 from posenet_ros.training.scene.sensors.options import DEFAULT_BASELINE_M, SensorOptions
 from posenet_ros.training.scene.settings import (
     FRAMES_RANGE,
+    PLACES,
     Settings,
     TEST_RATE_HZ,
     TRAIN_RATE_HZ,
@@ -40,14 +43,21 @@ def parser() -> CommandParser:
         description=(__doc__ or '').strip().partition('\n')[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     result.add_argument('--out', type=Path, required=True, help='folder of the dataset')
+    result.add_argument('--place', choices=PLACES, default=Settings.place,
+                        help='court: four sides, each unlike the others; arcade: equal bays, a '
+                             'front of two equal wings and two equal rooms, to try whether a '
+                             'localiser tells what can be told apart, and nothing else')
     result.add_argument('--frames', type=int, default=Settings.frames,
-                        help=f'images, {FRAMES_RANGE[0]} to {FRAMES_RANGE[1]}, a quarter of them '
-                             f'for the test, at {TEST_RATE_HZ:g} a second of walking; '
-                             f'those to train on at {TRAIN_RATE_HZ:g}')
+                        help=f'images, {FRAMES_RANGE[0]} to {FRAMES_RANGE[1]}; those for the test '
+                             f'at {TEST_RATE_HZ:g} a second of walking at most, those to train '
+                             f'on at {TRAIN_RATE_HZ:g}')
+    result.add_argument('--test-frames', type=int, default=0, metavar='N',
+                        help='images for the test among them; 0: a quarter')
     result.add_argument('--size', default=f'{Settings.width}x{Settings.height}',
                         help='WIDTHxHEIGHT of the images, pixels')
     result.add_argument('--seed', type=int, default=Settings.seed,
-                        help='another seed is another day: walks, people, materials, noise')
+                        help='another seed is another day: walks, people, materials, noise; '
+                             'of the arcade another arrangement as well')
     result.add_argument('--sensors', action='store_true',
                         help='write odometry, IMU and satellite fixes of each walk, with noise')
     result.add_argument('--stereo', type=float, nargs='?', const=DEFAULT_BASELINE_M, default=0.0,
@@ -64,7 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     sensors = SensorOptions(stereo_baseline_m=options.stereo, depth=options.depth) if (
         options.sensors or options.stereo or options.depth) else None
-    settings = Settings(options.frames, *_size(options.size), options.seed, sensors)
+    settings = Settings(options.frames, *_size(options.size), options.seed, sensors,
+                        options.place, options.test_frames)
     check_new(options.out, SCENE, force=options.force)
     from posenet_ros.training.scene.dataset import write_scene
     start = time.monotonic()

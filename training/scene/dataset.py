@@ -16,12 +16,15 @@ from numpy.typing import NDArray
 from posenet_ros.datasets.layouts import CAMERA_FILE
 from posenet_ros.datasets.pose_files import write_cambridge
 from posenet_ros.geometry.pose import Pose
+from posenet_ros.training.scene.copies import copy_rows, CopyFinder, write_copies
+from posenet_ros.training.scene.place import Place
+from posenet_ros.training.scene.places import make_place
 from posenet_ros.training.scene.sensors.files import SCENE_FILE, SensorFiles, write_sensors
 from posenet_ros.training.scene.sensors.options import SensorOptions
 from posenet_ros.training.scene.sensors.pictures import images_beside, make_folders
-from posenet_ros.training.scene.sequence import make_court, SequenceRenderer
+from posenet_ros.training.scene.sequence import SequenceRenderer
 from posenet_ros.training.scene.settings import Settings
-from posenet_ros.training.scene.walks import Walk, walks
+from posenet_ros.training.scene.walks import Walk
 from posenet_ros.utils.atomic_folder import resumable_folder
 from posenet_ros.utils.files.kinds import SCENE
 from posenet_ros.utils.progress import progress
@@ -53,14 +56,17 @@ def frame_name(walk: Walk, index: int) -> str:
 
 class Worker:
     """
-    A process of the pool: keeps the court and the renderer of the current sequence.
+    A process of the pool: keeps the place and the renderer of the current sequence.
 
     :param folder: of the dataset; the sequences' folders exist.
     """
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         self.settings, self.folder = settings, folder
-        self.court = make_court(settings.seed)
+        cv2.setNumThreads(1)  # the frames are rendered in parallel
+        self.place = make_place(settings)
+        self.sites = self.place.build()
+        self.copies = CopyFinder(self.place, self.sites, settings.camera)
         self.renderer: SequenceRenderer | None = None
 
     def render(self, walk: Walk, index: int) -> Path:
@@ -68,7 +74,7 @@ class Worker:
         if self.renderer is None or self.renderer.walk != walk:
             self.renderer = None  # frees the last sequence's textures first
             self.renderer = SequenceRenderer(
-                self.court, walk, self.settings.camera, self.settings.seed)
+                self.sites[walk.area.site], walk, self.settings.camera, self.settings.seed)
         path = self.folder / frame_name(walk, index)
         canvas = self.renderer.draw(index)
         if self.settings.sensors:  # first: the frame stands for all that belongs to it
@@ -100,6 +106,12 @@ def _render(job: tuple[Walk, int]) -> None:
     _worker.render(*job)
 
 
+def _copies(job: tuple[Walk, int]) -> str:
+    walk, index = job
+    pose = walk.pose(walk.time_s(index))
+    return copy_rows(frame_name(walk, index), _worker.copies.copies(walk, pose))
+
+
 @contextmanager
 def _pool(processes: int, *arguments: object) -> Iterator[Pool]:
     """Start processes that leave it to this one to be interrupted, and end them at the end."""
@@ -110,17 +122,22 @@ def _pool(processes: int, *arguments: object) -> Iterator[Pool]:
         yield pool
 
 
-def _render_all(settings: Settings, folder: Path, processes: int) -> None:
-    """Render the frames that an earlier run has not."""
-    jobs = [(walk, i) for walk in walks(settings.frames, settings.seed)
+def _render_all(settings: Settings, place: Place, folder: Path, processes: int) -> None:
+    """Render the frames that an earlier run has not, and find the copies of the test's views."""
+    jobs = [(walk, i) for walk in place.walks
             for i in range(walk.frames) if not (folder / frame_name(walk, i)).exists()]
-    if not jobs:
+    views = [(walk, i) for walk in place.walks for i in range(walk.frames)
+             if walk.split == 'test' and place.motions(walk.area)]
+    if not jobs and not views:
         return
     with _pool(processes, settings, folder) as pool:
         rendered = pool.imap_unordered(_render, jobs, chunksize=4)
         for _ in progress(rendered, settings.frames, 'frame', 'scene',
                           settings.frames - len(jobs)):
             pass
+        if views:
+            rows = pool.imap(_copies, views, chunksize=4)
+            write_copies(folder, progress(rows, len(views), 'view', 'copies'))
 
 
 def pose_rows(walk: Walk) -> Iterator[tuple[str, Pose]]:
@@ -147,7 +164,8 @@ def write_scene(
     :raises InputError: when `out` exists and `force` is False, or cannot be made.
     """
     processes = processes or min(len(os.sched_getaffinity(0)), MAX_PROCESSES)
-    sequences = walks(settings.frames, settings.seed)
+    place = make_place(settings)
+    sequences = place.walks
     with resumable_folder(out, unfinished_folder(out), settings.digest(), SCENE,
                           force=force) as folder:
         for walk in sequences:
@@ -156,7 +174,7 @@ def write_scene(
                 make_folders(SensorFiles(folder, walk.name), settings.sensors)
         for part in folder.rglob(f'*{PART_SUFFIX}'):
             part.unlink()
-        _render_all(settings, folder, processes)
+        _render_all(settings, place, folder, processes)
         for split in ('train', 'test'):
             write_cambridge(folder / f'dataset_{split}.txt', (
                 row for walk in sequences if walk.split == split for row in pose_rows(walk)))

@@ -1,8 +1,7 @@
-"""Render the frames of a sequence: the court in its light, people, lens, shutter and sensor."""
+"""Render the frames of a sequence: the place in its light, people, lens, shutter and sensor."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property, partial
 
 import cv2
@@ -11,8 +10,9 @@ from numpy.typing import NDArray
 from posenet_ros.arrays import BgrImage, Floats
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.training.scene.court import build
-from posenet_ros.training.scene.rendering.light import Light
+from posenet_ros.training.scene.parts.people import make_clutter, make_people, Person
+from posenet_ros.training.scene.parts.sprites import PERSON_SIZE_M
+from posenet_ros.training.scene.parts.structure import Billboard, Court
 from posenet_ros.training.scene.rendering.renderer import (
     Canvas,
     draw_surfaces,
@@ -22,59 +22,9 @@ from posenet_ros.training.scene.rendering.renderer import (
     View,
 )
 from posenet_ros.training.scene.rendering.shadows import shadow_maps
-from posenet_ros.training.scene.sprites import person, PERSON_SIZE_M, STRIDE_PHASES
-from posenet_ros.training.scene.structure import Billboard, Court
 from posenet_ros.training.scene.walks import Walk
 
-PEOPLE = 16
 NEAREST_PERSON_M = 2.5
-STRIDE_M = 1.45
-#                azimuth, elevation, sun, ambient, warmth, clouds, exposure, noise, shutter
-LIGHTS = (Light(302, 34, 1.15, 0.36, 0.10, 0.20, 1.00, 2.0, 1 / 200),
-          Light(250, 60, 0.12, 0.86, -0.35, 0.95, 0.92, 3.0, 1 / 60),
-          Light(222, 31, 1.20, 0.33, 0.45, 0.35, 1.04, 2.0, 1 / 125),
-          Light(268, 52, 0.80, 0.52, -0.10, 0.55, 1.20, 2.5, 1 / 100),
-          Light(205, 21, 1.15, 0.32, 0.75, 0.30, 0.92, 3.5, 1 / 80),
-          Light(286, 43, 1.02, 0.40, 0.25, 0.45, 1.06, 2.5, 1 / 100),
-          Light(240, 38, 0.95, 0.45, 0.05, 0.40, 0.98, 3.0, 1 / 100))
-
-# ends of the ways that people walk along, metres, and how far they stray from them
-_WAYS = (((-17, 1.5), (17, 1.5), 0.8), ((0.6, -12), (0.6, 12), 0.4), ((-17, 13), (17, 13), 0.7),
-         ((-17.8, -12), (-17.8, 12), 0.6), ((17.5, -12), (17.5, 12), 0.6),
-         ((-12, -11), (13, 10), 1.5), ((-13, 3.4), (14, -9), 1.5), ((2.4, 8), (12, 4), 0.8))
-
-
-@dataclass(frozen=True, eq=False)
-class Person:
-    """Somebody who walks to and fro along a way, metres and metres per second."""
-
-    start: Floats
-    end: Floats
-    speed: float
-    offset_m: float
-    strides: list[BgrImage]
-
-    def at(self, time_s: float) -> tuple[Floats, Floats, int]:
-        """Return the position, the direction of motion and the phase of the stride."""
-        span = float(np.linalg.norm(self.end - self.start))
-        direction = (self.end - self.start) / span
-        distance_m = self.offset_m + self.speed * time_s
-        along = distance_m % (2 * span)
-        phase = int(distance_m / STRIDE_M * STRIDE_PHASES) % STRIDE_PHASES
-        if along > span:
-            return self.start + direction * (2 * span - along), -direction, phase
-        return self.start + direction * along, direction, phase
-
-
-def make_people(rng: np.random.Generator) -> list[Person]:
-    """Return the people who walk in the court during a sequence."""
-    crowd = []
-    for i in range(PEOPLE):
-        start, end, stray = _WAYS[i % len(_WAYS)]
-        shift = rng.uniform(-stray, stray, 2)
-        crowd.append(Person(np.array(start) + shift, np.array(end) + shift,
-                            rng.uniform(0.9, 1.5), rng.uniform(0, 60), person(rng)))
-    return crowd
 
 
 def shadow_image(strength: float, outline: BgrImage) -> BgrImage:
@@ -89,25 +39,28 @@ class SequenceRenderer:
     """
     Render a sequence: holds all that does not depend on the frame, and draws frames.
 
-    :param court: the static scene.
+    :param court: what stands still in view of the walk.
     :param walk: the sequence.
     :param camera: of the images.
     :param seed: of the scene.
     """
 
     def __init__(self, court: Court, walk: Walk, camera: Camera, seed: int) -> None:
-        number = int(walk.name.removeprefix('seq'))
+        number = walk.number
         self.court, self.walk, self.camera = court, walk, camera
         self.seed = seed, number
-        self.light = LIGHTS[(number - 1) % len(LIGHTS)]
-        self.people = make_people(np.random.default_rng((seed, number, 1)))
+        self.light = walk.area.light(number)
+        self.people = make_people(walk.area, np.random.default_rng((seed, number, 1)))
+        self.boards = [*court.billboards,
+                       *make_clutter(walk.area, np.random.default_rng((seed, number, 4)))]
         far = 1000 * self.light.direction
-        casters = [b.facing(far) for b in court.billboards if not b.haze]
+        casters = [b.facing(far) for b in self.boards if not b.haze]
         shadows = shadow_maps([*court.surfaces, *casters], self.light.direction)
-        self.shade = shadows[0]
+        self.floors = [(surface, shadow) for surface, shadow in
+                       zip(court.surfaces, shadows, strict=False) if surface.floor]
         self.textures = [lit_texture(s, self.light, m)
                          for s, m in zip(court.surfaces, shadows, strict=False)]
-        self.billboards = [self._sprite(b.facing(far)) for b in court.billboards]
+        self.billboards = [self._sprite(b.facing(far)) for b in self.boards]
         self._strides: dict[tuple[int, int, bool, bool], Texture] = {}
 
     def _sprite(self, board: Surface, strength: float = 0.62) -> Texture:
@@ -130,7 +83,7 @@ class SequenceRenderer:
         view = View(self.camera, left @ Pose(np.array([baseline_m, 0, 0])) if baseline_m else left)
         canvas = Canvas(view, self.light.sky(self.camera, view.map_from_camera))
         surfaces, textures = list(self.court.surfaces), list(self.textures)
-        for billboard, texture in zip(self.court.billboards, self.billboards, strict=True):
+        for billboard, texture in zip(self.boards, self.billboards, strict=True):
             surfaces.append(billboard.facing(eye))
             textures.append(texture)
         for number, somebody in enumerate(self.people):
@@ -162,14 +115,15 @@ class SequenceRenderer:
         return parts
 
     def _shaded(self, position: Floats) -> bool:
-        if self.shade is None:
-            return False
-        ground = self.court.surfaces[0]
-        u, v = (position - ground.origin_m[:2]) * (1, -1)
-        rows, columns = self.shade.shape
-        row = min(max(int(v / ground.height_m * rows), 0), rows - 1)
-        column = min(max(int(u / ground.width_m * columns), 0), columns - 1)
-        return bool(self.shade[row, column] > 0.5)
+        """Return whether the ground at (x, y) lies in the shadow of what stands still."""
+        for ground, shade in self.floors:
+            u, v = (position - ground.origin_m[:2]) * (1, -1)
+            if shade is None or not (0 <= u < ground.width_m and 0 <= v < ground.height_m):
+                continue
+            rows, columns = shade.shape
+            row, column = int(v / ground.height_m * rows), int(u / ground.width_m * columns)
+            return bool(shade[row, column] > 0.5)
+        return False
 
     @cached_property
     def _spot(self) -> BgrImage:
@@ -257,8 +211,3 @@ class SequenceRenderer:
 
 _NOISE_MARGIN = 64
 
-
-def make_court(seed: int) -> Court:
-    """Build the court with OpenCV on one thread; the frames are rendered in parallel."""
-    cv2.setNumThreads(1)
-    return build(seed)

@@ -17,8 +17,15 @@ if TYPE_CHECKING:
 FRAMES_RANGE = 12, 100_000
 SIDE_RANGE = 64, 4096
 TEST_RATE_HZ = 10.0
+TEST_FRACTION = 0.25
+PLACES = 'court', 'arcade'
 TRAIN_RATE_HZ = 2.5  # more ground for as many images; the pictures of a faster rate are alike
 _FOCAL_LENGTH = 0.72  # of the larger side: 70 degrees
+
+
+def test_images(frames: int) -> int:
+    """Return how many of the images are for the test, where nothing else is asked for."""
+    return round(TEST_FRACTION * frames)
 
 
 @dataclass(frozen=True)
@@ -26,11 +33,13 @@ class Settings:
     """
     Settings of a scene; equal settings give equal files.
 
-    :param frames: images of all sequences together, a quarter of them for the test.
+    :param frames: images of all sequences together.
     :param width: image width, pixels.
     :param height: image height, pixels.
     :param seed: of walks, people, materials and noise.
     :param sensors: what is recorded beside the images; None: nothing.
+    :param place: one of :data:`PLACES`.
+    :param test_frames: images for the test among them; 0: a quarter.
     :raises InputError: on a value out of range.
     """
 
@@ -39,6 +48,8 @@ class Settings:
     height: int = 480
     seed: int = 0
     sensors: SensorOptions | None = None
+    place: str = PLACES[0]
+    test_frames: int = 0
 
     def __post_init__(self) -> None:
         ranges = {'frames': (self.frames, FRAMES_RANGE), 'width': (self.width, SIDE_RANGE),
@@ -46,6 +57,19 @@ class Settings:
         for name, (value, (low, high)) in ranges.items():
             if not low <= value <= high:
                 raise InputError(f'{name} has to be {low} to {high}. Received: {value}')
+        if self.place not in PLACES:
+            raise InputError(f'a scene has to be of one of the places {", ".join(PLACES)}. '
+                             f'Received: {self.place}')
+        most = self.frames - FRAMES_RANGE[0]
+        if self.test_frames and not 0 < self.test_frames <= most:
+            raise InputError(f'the test images have to be 1 to {most}, which leaves '
+                             f'{FRAMES_RANGE[0]} of {self.frames} to train on. '
+                             f'Received: {self.test_frames}')
+
+    @property
+    def test_images(self) -> int:
+        """Return how many images are for the test."""
+        return self.test_frames or test_images(self.frames)
 
     @property
     def camera(self) -> Camera:

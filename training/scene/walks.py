@@ -1,4 +1,4 @@
-"""Camera paths: people who walk about the court and look at its facades."""
+"""Camera paths: people who walk about an area and look at what stands around it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from posenet_ros.arrays import Floats
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.training.scene.settings import TEST_RATE_HZ, TRAIN_RATE_HZ
+from posenet_ros.training.scene.area import Area
+from posenet_ros.training.scene.court.area import COURT
+from posenet_ros.training.scene.settings import test_images, TEST_RATE_HZ, TRAIN_RATE_HZ
 
-CENTRE_M = (0.0, -4.5)  # of the area that is walked
-HALF_SIZE_M = (9.0, 6.0)
-FACING_DEG = 90.0  # the gaze wanders about north, counter-clockwise from world x
-TEST_FRACTION = 0.25
+SPEED_M_S = 1.35
 SHORT_RATE_HZ = 1.25  # of the walk that training holds out: neighbours would err alike
 SHORT_FRACTION = 1 / 15  # of the images to train on, in that walk
 
@@ -33,6 +32,7 @@ class Walk:
     :param phase: its phases, turns.
     :param gaze_s: periods of the gaze's slow and fast swings, seconds.
     :param seed: of the phases of the head's motion.
+    :param area: that is walked.
     """
 
     name: str
@@ -44,6 +44,12 @@ class Walk:
     phase: tuple[float, float]
     gaze_s: tuple[float, float]
     seed: int
+    area: Area = COURT
+
+    @property
+    def number(self) -> int:
+        """Return the number of the sequence, from 1."""
+        return int(self.name.removeprefix('seq'))
 
     def time_s(self, index: int) -> float:
         """Return when an image is taken, seconds since the walk's start."""
@@ -57,7 +63,14 @@ class Walk:
         """Return the (N, 2) path, metres."""
         angles = 2 * np.pi * (turns[:, None] * self.ratio + np.array(self.phase))
         return np.asarray(
-            np.array(CENTRE_M) + self.extent * np.array(HALF_SIZE_M) * np.sin(angles))
+            np.array(self.area.centre_m)
+            + self.extent * np.array(self.area.half_size_m) * np.sin(angles))
+
+    @cached_property
+    def lap_m(self) -> float:
+        """Return the length of one turn of the curve."""
+        steps = np.diff(self._curve(np.linspace(0, 1, 2001)), axis=0)
+        return float(np.linalg.norm(steps, axis=1).sum())
 
     @cached_property
     def _track(self) -> tuple[Floats, Floats]:
@@ -71,12 +84,14 @@ class Walk:
         """Return map_from_camera at a time since the walk's start."""
         p = self._phases
         lengths, points = self._track
-        length = 1.0 + 1.35 * time_s + 0.12 * np.sin(0.5 * time_s + p[0]) - 0.12 * np.sin(p[0])
+        hurry = np.sin(0.5 * time_s + p[0]) - np.sin(p[0])
+        length = 1.0 + SPEED_M_S * time_s + 0.12 * hurry
         x, y = (np.interp(length, lengths, points[:, i]) for i in (0, 1))
         step = 2 * np.pi * 0.95 * time_s  # the head sways once in two steps
         z = 1.65 + 0.025 * np.sin(2 * step + p[1]) + 0.03 * np.sin(0.3 * time_s + p[2])
         slow, fast = 2 * np.pi * time_s / np.array(self.gaze_s)
-        yaw = FACING_DEG + 56 * np.sin(slow + p[3]) + 15 * np.sin(fast + p[4])
+        yaw = self.area.facing_deg + self.area.swing_deg * np.sin(slow + p[3])
+        yaw += 15 * np.sin(fast + p[4])
         pitch = 6.5 + 3.0 * np.sin(0.9 * time_s + p[5]) + 0.5 * np.sin(2 * step + p[6])
         roll = 1.0 * np.sin(step + p[7]) + 0.8 * np.sin(0.7 * time_s + p[2])
         yaw += 0.7 * np.sin(step + p[6])
@@ -113,14 +128,15 @@ _SHORT = (0.88, (1.0, 1.41), (0.05, 0.62), (12.3, 4.5))
 _TEST = (0.78, (1.31, 1.87), (0.42, 0.93), (11.3, 4.9))
 
 
-def walks(frames: int, seed: int) -> tuple[Walk, ...]:
+def walks(frames: int, seed: int, test_frames: int = 0) -> tuple[Walk, ...]:
     """
-    Return the sequences: five training walks, a short one to calibrate on, and a test walk.
+    Return the court's sequences: five training walks, a short one to calibrate on, a test walk.
 
-    :param frames: images of all sequences together; a quarter are for the test.
+    :param frames: images of all sequences together.
     :param seed: another seed is another set of walks in the same area.
+    :param test_frames: images for the test among them; 0: a quarter.
     """
-    test = round(TEST_FRACTION * frames)
+    test = test_frames or test_images(frames)
     short = round(SHORT_FRACTION * (frames - test))
     counts = [len(part) for part in np.array_split(np.arange(frames - test - short), len(_TRAIN))]
     offset = 0.0 if seed == 0 else np.random.default_rng((seed, 5)).uniform(-0.02, 0.02)

@@ -21,8 +21,10 @@ from posenet_ros.evaluation.metrics.coverage import Coverage, pose_coverage
 from posenet_ros.evaluation.metrics.pose_errors import ByUnit, Errors, ErrorStatistics, recall
 from posenet_ros.evaluation.metrics.resampling import median_interval
 from posenet_ros.evaluation.reliability import (
+    count_ambiguous,
     count_false_poses,
     count_faults,
+    FALSE_POSE,
     out_of_place_statistics,
     sparsification_by_unit,
 )
@@ -35,7 +37,6 @@ from posenet_ros.evaluation.report.content import (
 from posenet_ros.evaluation.results import FrameResult, FrameTable, WorstFrame
 from posenet_ros.inference.artifact import LoadedArtifact
 from posenet_ros.inference.train_index import TrainIndex
-from posenet_ros.utils.choices import FALSE_POSE_M
 
 PACKAGES = ('numpy', 'opencv-python-headless', 'ai-edge-litert', 'tensorflow', 'tensorflow-cpu',
             'keras', 'rosbags')
@@ -51,7 +52,7 @@ class Evaluation:
     :param model: the method, as from :func:`describe_model`.
     :param data: the description of the source.
     :param out_of_place: results of images of other places; their truth has no meaning.
-    :param false_pose_m: an error beyond it makes a pose a false one, metres.
+    :param false_pose: errors beyond either make a pose a false one.
     :param worst: the frames with the largest errors, with their pictures.
     :param method: what the tables call the method; empty finds a name.
     :param beside: evaluations of other methods on the same images, by name, for comparison.
@@ -62,7 +63,7 @@ class Evaluation:
     model: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
     out_of_place: Sequence[FrameResult] = ()
-    false_pose_m: float = FALSE_POSE_M
+    false_pose: ByUnit[float] = FALSE_POSE
     worst: Sequence[WorstFrame] = ()
     method: str = ''
     beside: Mapping[str, Evaluation] = field(default_factory=dict)
@@ -72,6 +73,11 @@ class Evaluation:
         """Return what the tables call the method."""
         refined = any(frame.landmarks for frame in self.frames)
         return self.method or ('refined by landmarks' if refined else 'estimate')
+
+    @property
+    def metric(self) -> bool:
+        """Return whether metres are metres: those of a map without a scale are its units."""
+        return 'scale' not in self.data
 
     @property
     def methods(self) -> Mapping[str, Evaluation]:
@@ -194,7 +200,9 @@ def build_report(evaluation: Evaluation) -> Report:
         calibration=table_coverage(table.select(table.accepted)),
         sparsification=sparsification_by_unit(table),
         out_of_place=out_of_place_statistics(table, outside),
-        false_poses=count_false_poses(table, evaluation.false_pose_m),
+        false_poses=count_false_poses(
+            table, evaluation.false_pose, metric=evaluation.metric),
+        ambiguous=count_ambiguous(table, evaluation.false_pose),
         image_faults=count_faults(table),
         correlations=correlations(evaluation.quantities, table.accepted_errors),
         sequences={name: frame_statistics(part) for name, part in table.by_sequence().items()},

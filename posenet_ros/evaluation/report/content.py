@@ -10,6 +10,7 @@ from posenet_ros.evaluation.correlations import Correlation
 from posenet_ros.evaluation.metrics.coverage import Coverage
 from posenet_ros.evaluation.metrics.pose_errors import ByUnit, ErrorStatistics
 from posenet_ros.evaluation.reliability import (
+    AmbiguousFrames,
     FalsePoses,
     OutOfPlaceStatistics,
     SparsificationByUnit,
@@ -110,6 +111,7 @@ class Report(FrameStatistics):
     sparsification: SparsificationByUnit | None
     out_of_place: OutOfPlaceStatistics | None
     false_poses: FalsePoses
+    ambiguous: AmbiguousFrames
     image_faults: Mapping[str, int]
     correlations: Mapping[str, Correlation | None] = field(metadata=key('relations'))
     sequences: Mapping[str, FrameStatistics]

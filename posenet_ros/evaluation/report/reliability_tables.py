@@ -105,12 +105,30 @@ def _separation_cells(score: PlaceScoreSeparation | None) -> list[str]:
 
 
 def false_pose_rows(report: Report) -> list[Row]:
-    """Make the table of false poses, empty when there are none."""
+    """Make the table of false poses, empty where nothing was answered."""
     found = report.false_poses
-    if not found.estimated:
+    if not report.frames.estimated:
         return []
-    return [('false poses', 'frames', 'accepted'), (f'further off than {found.limit_m:g} m',
-            str(found.estimated), str(found.accepted))]
+    unit = 'm' if found.metric else 'units (no scale)'
+    sigmas = ['-' if sigma is None else f'{number(sigma.median)} ({number(sigma.min)} to '
+              f'{number(sigma.max)})' for sigma in (found.sigma_m, found.sigma_deg)]
+    return [('false poses', 'frames', 'accepted', 'per 1000 (95 % bound)',
+             f'sigma they claimed ({unit})', '(deg)', 'beyond 3 sigma'),
+            (f'off by more than {found.limit_m:g} {unit} or {found.limit_deg:g} deg',
+             str(found.estimated), str(found.accepted),
+             f'{number(found.per_1000)} (at most {number(found.per_1000_at_most)})', *sigmas,
+             str(found.beyond_3_sigma))]
+
+
+def ambiguous_rows(report: Report) -> list[Row]:
+    """Make the table of images that fit several places, empty when there are none."""
+    found = report.ambiguous
+    if not found.frames:
+        return []
+    return [('ambiguous', 'frames', 'fraction', 'the truth is named'),
+            ('the image fits several places', str(found.frames),
+             percent(found.frames / report.frames.total),
+             '-' if found.truth_named is None else percent(found.truth_named))]
 
 
 def fault_rows(report: Report) -> list[Row]:

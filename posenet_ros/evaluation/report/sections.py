@@ -29,6 +29,7 @@ from posenet_ros.evaluation.report.figures.reliability import (
 )
 from posenet_ros.evaluation.report.figures.trajectory import error_view, path_views
 from posenet_ros.evaluation.report.reliability_tables import (
+    ambiguous_rows,
     calibration_rows,
     false_pose_rows,
     fault_rows,
@@ -73,7 +74,7 @@ def tables(report: Report, evaluation: Evaluation) -> list[Table]:
     """Make the report's tables that are not empty, each a head and rows."""
     methods = _methods(evaluation)
     makers = (recall_rows, outcome_rows, correlation_rows, latency_rows, calibration_rows,
-              sparsification_rows, false_pose_rows, place_rows, fault_rows)
+              sparsification_rows, false_pose_rows, ambiguous_rows, place_rows, fault_rows)
     all_tables = (method_rows(report, methods), error_rows(methods),
                   *(make(report) for make in makers))
     return [rows for rows in all_tables if rows]
@@ -112,7 +113,15 @@ def summary_sentences(report: Report, evaluation: Evaluation) -> str:
                      for name, one in evaluation.beside.items())
     return (f'{counts} Half of the accepted poses are within {length(metres)} and '
             f'{number(degrees, "deg")} of the truth, 95 % within '
-            f'{length(report.translation_m.p95)}.{beside}')
+            f'{length(report.translation_m.p95)}; {_false_poses(report)}.{beside}')
+
+
+def _false_poses(report: Report) -> str:
+    """Say how many poses mislead a robot."""
+    found = report.false_poses
+    scale = '' if found.metric else ' (in units: the map has no scale)'
+    return (f'{found.accepted} are false, off by more than {found.limit_m:g} m{scale} or '
+            f'{found.limit_deg:g} deg')
 
 
 def _beside_sentence(name: str, metres: float | None, degrees: float | None) -> str:
@@ -125,7 +134,8 @@ def _all_sections(report: Report, evaluation: Evaluation) -> Iterator[Section]:
     errors = table.accepted_errors
     yield Section('Errors', 'Errors of accepted estimates; recall counts all frames.', tables=[
         method_rows(report, methods), error_rows(methods), recall_rows(report),
-        outcome_rows(report), false_pose_rows(report), fault_rows(report)])
+        outcome_rows(report), false_pose_rows(report), ambiguous_rows(report),
+        fault_rows(report)])
     yield Section(
         'Errors over the floor plan', 'First the true positions, in the colour of their error; '
         'then truth and estimates, joined by lines. Estimates far outside are cut off.',

@@ -59,9 +59,17 @@ def pose_covariance(fit: Linearisation, points_normalized: Floats,
 
 def _image_cells(points_normalized: Floats, columns: int, rows: int) -> NDArray[np.intp]:
     """Assign points (N, 2) to the cells of a grid whose rows and columns hold equal numbers."""
-    column, row = (np.searchsorted(np.quantile(values, np.arange(1, count) / count), values)
-                   for values, count in zip(points_normalized.T, (columns, rows), strict=True))
+    column, row = (np.searchsorted(_borders(values, count), values) for values, count in zip(
+        points_normalized.T, (columns, rows), strict=True))
     return np.asarray(column * rows + row)
+
+
+def _borders(values: Floats, count: int) -> Floats:
+    """Return the quantiles that divide values into parts of equal number: as np.quantile."""
+    positions = np.arange(1, count) / count * (len(values) - 1)
+    ordered, below = np.sort(values), positions.astype(np.intp)
+    above = np.minimum(below + 1, len(values) - 1)
+    return np.asarray(ordered[below] + (positions - below) * (ordered[above] - ordered[below]))
 
 
 def _homoscedastic(fit: Linearisation, min_sigma: float) -> Floats:
@@ -75,7 +83,6 @@ def _homoscedastic(fit: Linearisation, min_sigma: float) -> Floats:
 def _cluster_robust(fit: Linearisation, clusters: NDArray[np.intp]) -> Floats:
     """Compute the sandwich covariance where errors correlate within clusters, not between."""
     names, which = np.unique(clusters, return_inverse=True)
-    scores = np.zeros((len(names), 6))
-    np.add.at(scores, which, fit.scores)
+    scores = np.column_stack([np.bincount(which, column) for column in fit.scores.T])
     small_sample = len(names) / max(len(names) - 1, 1)
     return np.asarray(fit.inverse @ (scores.T @ scores) @ fit.inverse * small_sample, np.float64)

@@ -106,4 +106,7 @@ def _jacobian(lever: Floats, in_camera: Floats, rotation: Floats) -> Floats:
     projection[:, 0, 0] = projection[:, 1, 1] = 1 / depth
     projection[:, :, 2] = -in_camera[:, :2] / (depth ** 2)[:, np.newaxis]
     projection = projection @ rotation.T  # by the point in the map
-    return np.concatenate([-projection, np.cross(projection, lever[:, np.newaxis])], axis=2)
+    x, y, z = (projection[:, :, axis] for axis in range(3))
+    u, v, w = (lever[:, axis, np.newaxis] for axis in range(3))
+    cross = np.stack([y * w - z * v, z * u - x * w, x * v - y * u], axis=2)  # np.cross is slow
+    return np.concatenate([-projection, cross], axis=2)

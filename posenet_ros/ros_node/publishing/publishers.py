@@ -8,7 +8,8 @@ from contextlib import ExitStack
 import time
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
+from geometry_msgs.msg import Pose as PoseMessage
+from geometry_msgs.msg import PoseArray, PoseStamped, PoseWithCovarianceStamped
 from nav_msgs.msg import Path
 import numpy as np
 from posenet_ros.geometry.estimate import PoseEstimate
@@ -61,6 +62,7 @@ class Publishers:
             self._base_poses = self._publisher(
                 PoseWithCovarianceStamped, '~/base_pose_with_covariance', POSE_QOS)
         self._paths = self._publisher(Path, '~/path', LATEST_QOS)
+        self._ambiguous = self._publisher(PoseArray, '~/ambiguous_poses', POSE_QOS)
         self._verdicts = self._publisher(DiagnosticArray, '~/verdict', POSE_QOS)
         self._smoother: Smoother | None = None
         if values.smoothing_acceleration:
@@ -96,6 +98,14 @@ class Publishers:
         self._path.append(pose)
         self._publish_path()
         self._on_pose()
+
+    def publish_ambiguous(self, estimate: PoseEstimate, stamp_ns: int) -> None:
+        """Publish the poses that an image cannot tell apart, the likeliest first."""
+        message = PoseArray(header=make_header(self._map_frame, stamp_ns))
+        for pose in estimate.ambiguous:
+            message.poses.append(PoseMessage())
+            fill_pose(message.poses[-1], pose)
+        self._ambiguous.publish(message)
 
     def publish_base(self, estimate: PoseEstimate, stamp_ns: int) -> None:
         """Publish the pose of the robot's base, with the image's stamp, nanoseconds."""

@@ -24,12 +24,14 @@ from posenet_ros.training.data.datasets import Dataset, Sample
 from posenet_ros.training.fitting.cross_validation import hold_out
 from posenet_ros.training.fitting.presets import load_preset
 from posenet_ros.training.scene.__main__ import main
+from posenet_ros.training.scene.copies import COPIES_FILE
 from posenet_ros.training.scene.dataset import (
     is_current,
     pose_rows,
     Worker,
     write_scene,
 )
+from posenet_ros.training.scene.parts.structure import Court
 from posenet_ros.training.scene.rendering.light import Light
 from posenet_ros.training.scene.rendering.renderer import (
     Canvas,
@@ -40,7 +42,6 @@ from posenet_ros.training.scene.rendering.renderer import (
 )
 from posenet_ros.training.scene.rendering.shadows import shadow_maps
 from posenet_ros.training.scene.settings import Settings
-from posenet_ros.training.scene.structure import Court
 from posenet_ros.training.scene.walks import optical_rotation, Walk, walks
 from posenet_ros.utils.arguments import run_cli
 import psutil
@@ -138,8 +139,8 @@ def painted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Worker, Floats]:
     worker = Worker(settings, folder)
     for walk in walks(settings.frames, settings.seed):
         (folder / walk.name).mkdir()
-    worker.court.billboards.clear()
-    return worker, paint_markers(worker.court)
+    worker.sites['court'].billboards.clear()
+    return worker, paint_markers(worker.sites['court'])
 
 
 @pytest.mark.parametrize('sequence', [0, 1, 2, 4, 6])
@@ -154,7 +155,7 @@ def test_markers_are_where_the_written_pose_projects_them(
     for index in (25, 60, 130):
         image = cv2.imread(str(worker.render(walk, index)))
         pose = read_pose(lines[index])
-        rims = unhidden(pose.translation_m, points, worker.court)
+        rims = unhidden(pose.translation_m, points, worker.sites['court'])
         known, seen = matched(camera, pose, rims, image)
         assert len(known) >= 15
         errors = np.linalg.norm(camera.project(pose.inverse().apply(known)) - seen, axis=1)
@@ -202,6 +203,7 @@ def test_layout(scene: Path) -> None:
     assert Camera.from_mapping(camera) == SMALL.camera
     assert json.loads((scene / 'scene.json').read_text())['frame_rate_hz'] == {
         **{f'seq{i}': 2.5 for i in range(1, 6)}, 'seq7': 1.25, 'seq6': 10}
+    assert not (scene / COPIES_FILE).exists()  # nothing in the court repeats
 
 
 def test_is_current(scene: Path, tmp_path: Path) -> None:

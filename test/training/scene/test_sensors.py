@@ -17,6 +17,7 @@ from posenet_ros.geometry.trajectory import Trajectory
 from posenet_ros.ros_data.bag_reader import BagReader
 from posenet_ros.training.data.walk import Walk
 from posenet_ros.training.make_bag import main
+from posenet_ros.training.scene.parts.structure import Court
 from posenet_ros.training.scene.rendering.renderer import Canvas, draw_surfaces, View
 from posenet_ros.training.scene.sensors.files import read_walk, SensorFiles, write_sensors
 from posenet_ros.training.scene.sensors.options import (
@@ -34,7 +35,6 @@ from posenet_ros.training.scene.sensors.simulation import (
 )
 from posenet_ros.training.scene.sequence import SequenceRenderer
 from posenet_ros.training.scene.settings import Settings
-from posenet_ros.training.scene.structure import Court
 from posenet_ros.training.scene.walks import optical_rotation, walks
 from posenet_ros.training.scene.walks import Walk as ScenePath
 from posenet_ros.training.sources.bags.options import BagOptions
@@ -248,7 +248,8 @@ def test_a_scene_without_sensors_has_none(scene: Path, tmp_path: Path) -> None:
 
 
 def test_settings_without_sensors_are_as_they_were() -> None:
-    assert Settings().to_mapping() == {'frames': 1200, 'width': 640, 'height': 480, 'seed': 0}
+    assert Settings().to_mapping() == {'frames': 1200, 'width': 640, 'height': 480, 'seed': 0,
+                                       'place': 'court', 'test_frames': 0}
     assert Settings().digest() != Settings(sensors=SensorOptions()).digest()
     assert Settings(sensors=SensorOptions(seed=1)).digest() != Settings(
         sensors=SensorOptions()).digest()

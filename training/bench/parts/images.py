@@ -11,13 +11,16 @@ from array import array
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import cv2
 import numpy as np
 from posenet_ros.arrays import RgbImage
+from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import decode_compressed, decode_raw
+from posenet_ros.imaging.files import read_image
 from posenet_ros.imaging.preprocess import Preprocess
 from posenet_ros.inference.artifact import load
 from posenet_ros.landmarks.features import detect, Features
@@ -30,6 +33,28 @@ VIEWS = DEFAULT_LOCALISER.views
 SIZES = ((640, 480), (1280, 720), (1920, 1080), (3840, 2160))
 DISTORTION = (-0.2, 0.05, 0.001, -0.001)
 LANDMARKS_PER_VIEW = 200  # typical of a training image
+SUFFIXES = ('.jpg', '.jpeg', '.png')
+MAX_BYTES = 1 << 29  # of images that are kept
+
+
+def image_files(folder: Path) -> list[Path]:
+    """
+    Return the image files of a folder and those below it, in the order of their names.
+
+    :raises InputError: when there is none.
+    """
+    found = sorted(file for file in folder.rglob('*') if file.suffix.lower() in SUFFIXES)
+    if not found:
+        raise InputError(f'--images has to be a folder with images ({", ".join(SUFFIXES)}). '
+                         f'Received: {folder}')
+    return found
+
+
+def read_images(folder: Path, size: tuple[int, int]) -> list[RgbImage]:
+    """Read the first images of a folder, as many as MAX_BYTES hold, and resize them."""
+    count = max(MAX_BYTES // (3 * size[0] * size[1]), 1)
+    return [np.asarray(cv2.resize(read_image(file), size), np.uint8)
+            for file in image_files(folder)[:count]]
 
 
 def textured_image(width: int, height: int) -> RgbImage:

@@ -22,7 +22,7 @@ from posenet_ros.errors import PoseNetError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.inference.artifact import load
 from posenet_ros.ros_data.messages import set_stamp
-from posenet_ros.training.bench.parts.images import textured_image
+from posenet_ros.training.bench.parts.images import read_images, textured_image
 from posenet_ros.training.bench.timing import cpu_s, memory_mb
 from posenet_ros.utils.processes import start_module
 from posenet_ros.utils.ros_environment import prepare_environment
@@ -120,14 +120,21 @@ class Cameras:
             self._executor.spin_once(timeout_sec=left_s)
 
 
-def node_command(options: argparse.Namespace, number: int) -> list[object]:
-    """Return the command line of a camera's node."""
-    ros = ['--ros-args', '-r', f'__ns:=/cam{number}', '--log-level', 'error']
+def node_commands(options: argparse.Namespace) -> list[list[object]]:
+    """Return the command lines of the cameras' nodes: of one process, or of one each."""
+    namespaces = [['-r', f'__ns:=/cam{number}'] for number in range(options.nodes)]
     if options.echo:
-        return ['posenet_ros.training.bench', 'live', '--as-echo', *ros]
-    return ['posenet_ros.node', *ros, '-p', f'model:={options.model}',
-            '-p', f'engine:={options.engine}', '-p', 'tf_mode:=none',
-            '-p', 'max_identical_images:=0']  # it is fed with one image, again and again
+        return [['posenet_ros.training.bench', 'live', '--as-echo', '--ros-args', *namespace,
+                 '--log-level', 'error'] for namespace in namespaces]
+    arguments = ['--log-level', 'error', '-p', f'model:={options.model}',
+                 '-p', f'engine:={options.engine}', '-p', 'tf_mode:=none',
+                 '-p', 'max_identical_images:=0']  # it may be fed with one image, again and again
+    if options.together:
+        names = ','.join(f'cam{number}' for number in range(options.nodes))
+        remap = ['-r', 'image:=image']
+        return [['posenet_ros.node', '--cameras', names, '--ros-args', *remap, *arguments]]
+    return [['posenet_ros.node', '--ros-args', *namespace, *arguments]
+            for namespace in namespaces]
 
 
 def diagnostics(node: Any) -> dict[str, str]:  # noqa: ANN401
@@ -153,10 +160,12 @@ def measure_steady_state(cameras: Cameras, listeners: Sequence[Any], pids: Seque
         total += len(sent) - len(old)
         ages += [(arrived[stamp] - sent[stamp]) / 1e6 for stamp in sent.keys() - old
                  if stamp in arrived]
-    p50, p99 = np.percentile(ages, (50, 99)) if ages else (np.nan, np.nan)
+    p50, p95, p99 = np.percentile(ages, (50, 95, 99)) if ages else (np.nan,) * 3
+    used_s = sum(map(cpu_s, pids)) - cpu_before_s
     return {'sent': total, 'answered': len(ages), 'age_p50_ms': float(p50),
-            'age_p99_ms': float(p99),
-            'cpu_ms_per_answer': 1e3 * (sum(map(cpu_s, pids)) - cpu_before_s) / max(len(ages), 1)}
+            'age_p95_ms': float(p95), 'age_p99_ms': float(p99),
+            'cores': used_s / options.seconds,
+            'cpu_ms_per_answer': 1e3 * used_s / max(len(ages), 1)}
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
@@ -165,15 +174,15 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     from rclpy.logging import LoggingSeverity, set_logger_level
     set_logger_level('rcl.logging_rosout', LoggingSeverity.ERROR)  # several listeners, one name
     width, height = map(int, options.size.split('x'))
-    cameras = Cameras(options.nodes, load(options.model).camera.scaled(width, height))
+    images = read_images(options.images, (width, height)) if options.images else ()
+    cameras = Cameras(options.nodes, load(options.model).camera.scaled(width, height), images)
     with ExitStack() as stack:
         listeners = [stack.enter_context(Listener(f'/cam{i}/relocaliser'))
                      for i in range(options.nodes)]
         values = diagnostics(cameras.node)
         begun_s = time.monotonic()
         pids = [stack.enter_context(start_module(
-            *node_command(options, i), stop_timeout_s=STOP_TIMEOUT_S)).pid
-                for i in range(options.nodes)]
+            *command, stop_timeout_s=STOP_TIMEOUT_S)).pid for command in node_commands(options)]
         cameras.publish_for(START_TIMEOUT_S, options.rate, lambda: all(
             listener.output.poses for listener in listeners))
         if not all(listener.output.poses for listener in listeners):

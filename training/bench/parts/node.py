@@ -20,15 +20,14 @@ import tempfile
 import time
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 from posenet_ros.arrays import RgbImage
 from posenet_ros.errors import InputError, PoseNetError
 from posenet_ros.imaging.decoding import Frame
-from posenet_ros.imaging.files import read_image
 from posenet_ros.inference.artifact import load
 from posenet_ros.localisation.factory import has_landmarks, make_relocaliser, RelocaliserOptions
 from posenet_ros.localisation.pipeline import localise
+from posenet_ros.training.bench.parts.images import read_images
 from posenet_ros.training.bench.parts.live import Cameras, START_TIMEOUT_S, STOP_TIMEOUT_S
 from posenet_ros.training.bench.parts.node_watch import (
     ends_of,
@@ -42,30 +41,8 @@ from posenet_ros.utils.processes import start_module
 from posenet_ros.utils.ros_environment import prepare_environment
 
 TOPIC = '/cam0/image'
-SUFFIXES = ('.jpg', '.jpeg', '.png')
-MAX_BYTES = 1 << 29  # of images that are kept
 STAGE_IMAGES = 40  # of which the stages are timed
 SETTLE_S = 1.5  # of the node, after the last image
-
-
-def image_files(folder: Path) -> list[Path]:
-    """
-    Return the image files of a folder and those below it, in the order of their names.
-
-    :raises InputError: when there is none.
-    """
-    found = sorted(file for file in folder.rglob('*') if file.suffix.lower() in SUFFIXES)
-    if not found:
-        raise InputError(f'--images has to be a folder with images ({", ".join(SUFFIXES)}). '
-                         f'Received: {folder}')
-    return found
-
-
-def read_images(folder: Path, size: tuple[int, int]) -> list[RgbImage]:
-    """Read the first images of a folder, as many as MAX_BYTES hold, and resize them."""
-    count = max(MAX_BYTES // (3 * size[0] * size[1]), 1)
-    return [np.asarray(cv2.resize(read_image(file), size), np.uint8)
-            for file in image_files(folder)[:count]]
 
 
 def stage_cpu_ms(model: Path, images: Sequence[RgbImage], refine: bool) -> dict[str, float]:

@@ -40,6 +40,7 @@ class Surface:
     :param two_sided: seen from behind as well.
     :param haze: how much of the sky's haze lies before it, 0..1.
     :param floor: drawn before all others, so that shadows can lie on it.
+    :param bays: equal parts across, each of which is drawn as the others are.
     """
 
     origin_m: Floats
@@ -51,6 +52,7 @@ class Surface:
     two_sided: bool = False
     haze: float = 0.0
     floor: bool = False
+    bays: int = 1
 
     @cached_property
     def front(self) -> Floats:
@@ -70,25 +72,30 @@ class Surface:
 
     @cached_property
     def _mips(self) -> list[BgrImage]:
-        return [self.albedo]
+        return [self.albedo[:, :self.albedo.shape[1] // self.bays]]
 
     def reduced(self, columns: int, rows: int) -> BgrImage:
-        """Return the albedo with its sides reduced by the given numbers of mip levels."""
+        """
+        Return the albedo with its sides reduced by the given numbers of mip levels.
+
+        One bay is reduced and set beside itself, so that all are equal at each level.
+        """
         octave = min(columns, rows) // LEVELS_PER_OCTAVE
         while len(self._mips) <= octave:
             self._mips.append(_resize(self._mips[-1], *self._size(len(self._mips))))
         halvings = columns / LEVELS_PER_OCTAVE, rows / LEVELS_PER_OCTAVE
-        return _resize(self._mips[octave], self._size(halvings[0])[0], self._size(halvings[1])[1])
+        bay = _resize(self._mips[octave], self._size(halvings[0])[0], self._size(halvings[1])[1])
+        return bay if self.bays == 1 else np.tile(bay, (1, self.bays, 1))
 
     def _size(self, halvings: float) -> tuple[int, int]:
-        """Return the texture's width and height after a number of halvings."""
-        height, width = self.albedo.shape[:2]
+        """Return the width and height of a bay's texture after a number of halvings."""
+        height, width = self._mips[0].shape[:2]
         return max(round(width / 2 ** halvings), 1), max(round(height / 2 ** halvings), 1)
 
     @cached_property
     def panels(self) -> Floats:
         """(N, 4, 3) corners of the panels in the world, metres."""
-        columns = max(round(self.width_m / PANEL_M), 1)
+        columns = self.bays * max(round(self.width_m / self.bays / PANEL_M), 1)
         tall = 3 if self.down[2] else 1  # up a wall the distance hardly changes
         rows = max(round(self.height_m / PANEL_M / tall), 1)
         u, v = np.meshgrid(np.arange(columns), np.arange(rows))

@@ -81,6 +81,16 @@ class Facade:
         self.alpha: NDArray[np.uint8] = np.full((height, width), 255, np.uint8)
         self.glass = leaded_glass(height, width, rng)
         self.trim = bgr(code)
+        self.bays = 1
+
+    def repeat(self, count: int) -> Facade:
+        """Set a number of copies of what is drawn beside each other."""
+        self.image = np.tile(self.image, (1, count, 1))
+        self.alpha = np.tile(self.alpha, (1, count))
+        self.glass = np.tile(self.glass, (1, count, 1))
+        self.width_m *= count
+        self.bays *= count
+        return self
 
     def _pixels(self, outline: Points) -> NDArray[np.int32]:
         x, z = np.asarray(outline, np.float64).T

@@ -5,12 +5,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from posenet_ros.arrays import BgrImage
+from posenet_ros.training.scene.parts.sprites import blank, Pen
 from posenet_ros.training.scene.rendering.textures import (
     bgr,
     Color,
     scale_color,
 )
-from posenet_ros.training.scene.sprites import blank, Pen
 
 
 def tree(rng: np.random.Generator, width_m: float, height_m: float, code: str,

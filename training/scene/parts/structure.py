@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 from posenet_ros.arrays import BgrImage, Floats
-from posenet_ros.training.scene.facade import Facade
+from posenet_ros.training.scene.parts.facade import Facade
 from posenet_ros.training.scene.rendering.renderer import Surface
 
 EAST, NORTH = 20.0, 15.0  # half sizes of the court
@@ -58,7 +58,7 @@ class Court:
     def _upright(self, start: ArrayLike, across: Floats, facade: Facade, haze: float) -> None:
         origin = np.asarray(start, np.float64) - facade.height_m * DOWN
         self.surfaces.append(Surface(origin, across, DOWN, facade.width_m, facade.height_m,
-                                     facade.albedo(), haze=haze))
+                                     facade.albedo(), haze=haze, bays=facade.bays))
 
     def prism(self, corners: Sequence[tuple[float, float]], base: float, facade: Facade,
               haze: float = 0.0) -> None:
@@ -73,13 +73,13 @@ class Court:
                                          facade.height_m, part, haze=haze))
 
     def slope(self, eaves_left: ArrayLike, eaves_right: ArrayLike, ridge_left: ArrayLike,
-              albedo: BgrImage, haze: float = 0.0) -> None:
+              albedo: BgrImage, haze: float = 0.0, bays: int = 1) -> None:
         """Lay a parallelogram of roof from its eaves to its ridge."""
         left, right, ridge = (np.asarray(p, np.float64)
                               for p in (eaves_left, eaves_right, ridge_left))
         width, height = float(np.linalg.norm(right - left)), float(np.linalg.norm(left - ridge))
         self.surfaces.append(Surface(ridge, (right - left) / width, (left - ridge) / height,
-                                     width, height, albedo, haze=haze))
+                                     width, height, albedo, haze=haze, bays=bays))
 
     def cone(self, corners: Sequence[tuple[float, float]], base: float, height: float,
              material: BgrImage, haze: float = 0.0) -> None:

@@ -7,16 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import BgrImage
 from posenet_ros.training.data.noise import fractal
-from posenet_ros.training.scene.facade import Facade
-from posenet_ros.training.scene.plants import shrub, tree
-from posenet_ros.training.scene.rendering.renderer import Surface
-from posenet_ros.training.scene.rendering.textures import (
-    ashlar,
-    bgr,
-    shade_color,
-)
-from posenet_ros.training.scene.sprites import bicycle, flag, jet, lamp, statue
-from posenet_ros.training.scene.structure import (
+from posenet_ros.training.scene.parts.facade import Facade
+from posenet_ros.training.scene.parts.plants import shrub, tree
+from posenet_ros.training.scene.parts.sprites import bicycle, flag, jet, lamp, statue
+from posenet_ros.training.scene.parts.structure import (
     Billboard,
     Court,
     disc,
@@ -26,6 +20,12 @@ from posenet_ros.training.scene.structure import (
     polygon_side,
     rectangle,
     with_opaque_alpha,
+)
+from posenet_ros.training.scene.rendering.renderer import Surface
+from posenet_ros.training.scene.rendering.textures import (
+    ashlar,
+    bgr,
+    shade_color,
 )
 
 GROUND_PIXELS_PER_M = 64

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from posenet_ros.arrays import BgrImage
-from posenet_ros.training.scene.facade import Facade, pointed_arch, round_arch
-from posenet_ros.training.scene.rendering.textures import (
-    ashlar,
-    bgr,
-    brick,
-    PIXELS_PER_M,
-    slate,
-)
-from posenet_ros.training.scene.structure import (
+from posenet_ros.training.scene.parts.facade import Facade, pointed_arch, round_arch
+from posenet_ros.training.scene.parts.structure import (
     Court,
     EAST,
     NORTH,
@@ -20,6 +13,13 @@ from posenet_ros.training.scene.structure import (
     polygon_side,
     rectangle,
     with_opaque_alpha,
+)
+from posenet_ros.training.scene.rendering.textures import (
+    ashlar,
+    bgr,
+    brick,
+    PIXELS_PER_M,
+    slate,
 )
 
 LIMESTONE, PORTLAND, CLUNCH, BRICK, SLATE = 'cdb78f', 'd8d2c2', 'bfae8c', '9a5b45', '6f7276'

@@ -1,0 +1,1 @@
+"""Tracking: follow the landmarks of a map from image to image."""

@@ -1,0 +1,1 @@
+"""Tracking a camera between localisations: prediction, schedule, and correction."""

@@ -1,0 +1,1 @@
+"""The college court: four different sides."""

@@ -1,0 +1,1 @@
+"""What a place is built from: facades, plants, people, and how they stand together."""
