@@ -30,6 +30,7 @@ class CalibratedMap:
 
     :param landmark_map: with the pose residual ratios of the images that were held out.
     :param sigma_scales: (6,) `refined_scale` of a Calibration.
+    :param tracked_scales: (6,) its `tracked_scale`, or none where the images are too far apart.
     :param powers: of the scores of a pose.
     """
 
@@ -37,12 +38,14 @@ class CalibratedMap:
     sigma_scales: tuple[float, ...]
     held_out: HeldOutPoses
     powers: PoseScores = field(default_factory=lambda: PoseScores(0.0, 0.0, 0.0))
+    tracked_scales: tuple[float, ...] = ()
 
     @property
     def calibration(self) -> Mapping[str, Any]:
         """Return what a Calibration holds of it, by field."""
         residual_ratio, distance, inlier_ratio = self.powers
-        return {'refined_scale': self.sigma_scales, 'misfit_power': residual_ratio,
+        return {'refined_scale': self.sigma_scales, 'tracked_scale': self.tracked_scales,
+                'misfit_power': residual_ratio,
                 'distance_power': distance, 'inlier_ratio_power': inlier_ratio}
 
 
@@ -76,7 +79,15 @@ def fit_calibration(held_out: HeldOutPoses, landmark_map: LandmarkMap,
     scales: tuple[float, ...] = (options.fallback_scale,) * 6
     if len(residuals) >= options.min_localised:
         scales = fit_coverage_scales(residuals)
-    return CalibratedMap(landmark_map, scales, held_out, powers)
+    return CalibratedMap(landmark_map, scales, held_out, powers,
+                         fit_tracked_scales(held_out.tracked.rows, options))
+
+
+def fit_tracked_scales(rows: Floats, options: ValidationOptions) -> tuple[float, ...]:
+    """Fit the scales of the sigmas of tracked poses to rows (T, 2, 6); none to too few."""
+    if len(rows) < options.min_localised:
+        return ()
+    return fit_coverage_scales(rows[:, 0] / rows[:, 1])
 
 
 def normalised_residuals(held_out: HeldOutPoses) -> Floats:

@@ -11,7 +11,11 @@ from posenet_ros.arrays import Floats
 from posenet_ros.evaluation.metrics.coverage import EXPECTED_COVERAGE
 from posenet_ros.evaluation.metrics.resampling import mean_intervals
 from posenet_ros.landmarks.landmark_map import LandmarkMap
-from posenet_ros.training.landmarks.calibration import fit_calibration, with_residual_ratios
+from posenet_ros.training.landmarks.calibration import (
+    fit_calibration,
+    fit_tracked_scales,
+    with_residual_ratios,
+)
 from posenet_ros.training.landmarks.options import ValidationOptions
 from posenet_ros.training.landmarks.validation import HeldOutPoses
 from posenet_ros.uncertainty.pose_scores import sigma_factors
@@ -65,7 +69,7 @@ def cross_validated_residuals(held_out: HeldOutPoses, landmark_map: LandmarkMap,
     :returns: (K, 6) of the localised images.
     """
     known = held_out.select(held_out.localised)
-    parts = _parts(known)
+    parts = _parts(known.views, known.folds)
     found = [np.empty((0, 6))]
     for part in np.unique(parts) if len(np.unique(parts)) > 1 else ():
         calibrated = fit_calibration(known.select(parts != part), landmark_map, options)
@@ -77,11 +81,35 @@ def cross_validated_residuals(held_out: HeldOutPoses, landmark_map: LandmarkMap,
     return np.concatenate(found)
 
 
-def _parts(known: HeldOutPoses) -> NDArray[np.intp]:
+def tracked_coverage(held_out: HeldOutPoses,
+                     options: ValidationOptions | None = None) -> list[AxisCoverage]:
+    """
+    Measure the coverage of tracked poses in the same way.
+
+    :returns: empty where too few were tracked, or in one walk alone.
+    """
+    residuals = cross_validated_tracked(held_out, options or ValidationOptions())
+    return axis_coverage(residuals) if len(residuals) else []
+
+
+def cross_validated_tracked(held_out: HeldOutPoses, options: ValidationOptions) -> Floats:
+    """Divide the errors of tracked poses by sigmas calibrated on the other folds, (K, 6)."""
+    views, folds, rows = held_out.tracked
+    parts = _parts(views, folds)
+    found = [np.empty((0, 6))]
+    for part in np.unique(parts):
+        scales = fit_tracked_scales(rows[parts != part], options)
+        if scales:
+            own = rows[parts == part]
+            found.append(own[:, 0] / (own[:, 1] * scales))
+    return np.concatenate(found)
+
+
+def _parts(views: NDArray[np.intp], folds: NDArray[np.intp]) -> NDArray[np.intp]:
     """Return the number of each image's fold; of its block where there is one fold."""
-    if len(np.unique(known.folds)) > 1:
-        return known.folds
-    steps = np.diff(known.views, prepend=known.views[:1])
+    if len(np.unique(folds)) > 1 or not len(views):
+        return folds
+    steps = np.diff(views, prepend=views[:1])
     usual = max(float(np.median(steps[1:])), 1.0) if len(steps) > 1 else 1.0
     return np.cumsum(steps > 3 * usual)
 

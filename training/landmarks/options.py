@@ -107,6 +107,17 @@ class VocabularyOptions:
 
 
 @dataclass(frozen=True)
+class TrackingValidationOptions:
+    """Settings of :func:`.tracked_poses.track_held_out`."""
+
+    # images of a walk from which the next ones are tracked, and how many these are
+    starts: int = 12
+    images: int = 5
+    # after so many starts that track nothing the images are too far apart
+    max_failed: int = 3
+
+
+@dataclass(frozen=True)
 class ValidationOptions:
     """Settings of :func:`.validation.calibrate_map`."""
 
@@ -117,6 +128,7 @@ class ValidationOptions:
     # where there is one walk: blocks that are held out of it, and their proportion of its images
     blocks: int = 5
     held_out_proportion: float = 0.2
+    tracking: TrackingValidationOptions = field(default_factory=TrackingValidationOptions)
     # poses to fit the sigma scales to
     min_localised: int = 10
     # sigma scale with fewer poses: of the scenes that were tried, 1 to 2

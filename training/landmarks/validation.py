@@ -23,6 +23,7 @@ from posenet_ros.training.landmarks.mapping import make_map, MappedDataset, tria
 from posenet_ros.training.landmarks.options import MappingOptions, ValidationOptions
 from posenet_ros.training.landmarks.reconstruction.pairs import cameras_of
 from posenet_ros.training.landmarks.reconstruction.verified_matches import PairMatches
+from posenet_ros.training.landmarks.tracked_poses import NO_TRACKED, track_held_out, TrackedRows
 from posenet_ros.utils.parallel import ordered_map
 from posenet_ros.utils.progress import progress
 
@@ -40,6 +41,7 @@ class HeldOutPoses:
     :param far: (N, 3, 6) error, sigmas and scores of images that were localised once more without
         the views nearby; NaN for the others.
     :param names: of the images, and what the maps were made without.
+    :param tracked: poses of images of the same walks, tracked from localised ones.
     """
 
     views: Indices
@@ -48,6 +50,7 @@ class HeldOutPoses:
     scores: Floats
     far: Floats
     names: HeldOut = field(default_factory=HeldOut)
+    tracked: TrackedRows = NO_TRACKED
 
     @property
     def localised(self) -> NDArray[np.bool_]:
@@ -55,7 +58,7 @@ class HeldOutPoses:
         return np.asarray(np.isfinite(self.rows[:, 0, 0]))
 
     def select(self, chosen: NDArray[np.bool_]) -> HeldOutPoses:
-        """Return the poses of some of the images, by a mask (N,), without their names."""
+        """Return the poses of some of the images, by a mask (N,): without names and tracked."""
         return HeldOutPoses(self.views[chosen], self.folds[chosen], self.rows[chosen],
                             self.scores[chosen], self.far[chosen])
 
@@ -97,6 +100,7 @@ def localise_held_out(mapped: MappedDataset, folds: Sequence[Indices],
     """
     parts, views, numbers = [np.empty((0, 2, 3, 6))], [np.empty(0, np.intp)], []
     missing: dict[int, list[str]] = {}
+    tracked = [NO_TRACKED]
     most = -(-options.validation.max_images // max(len(folds), 1))
     for number, held in enumerate(folds):
         try:
@@ -105,7 +109,9 @@ def localise_held_out(mapped: MappedDataset, folds: Sequence[Indices],
             continue
         chosen = held[::-(-len(held) // most)]
         missing[number] = _left_out(mapped.dataset, landmark_map.views)
-        parts.append(_localise(mapped, chosen, landmark_map, options.validation))
+        localiser = LandmarkLocaliser(landmark_map)
+        parts.append(_localise(mapped, chosen, localiser, options.validation))
+        tracked.append(_tracked(localiser, mapped, held, number, options.validation))
         views.append(chosen)
         numbers += [number] * len(chosen)
     rows, all_views = np.concatenate(parts), np.concatenate(views)
@@ -115,7 +121,14 @@ def localise_held_out(mapped: MappedDataset, folds: Sequence[Indices],
         tuple(numbers), tuple(name for names in missing.values() for name in names),
         tuple(fold for fold, names in missing.items() for _ in names))
     return HeldOutPoses(all_views, np.array(numbers, np.intp), rows[:, 0, :2], rows[:, 0, 2, :3],
-                        rows[:, 1], names)
+                        rows[:, 1], names,
+                        TrackedRows(*map(np.concatenate, zip(*tracked, strict=True))))
+
+
+def _tracked(localiser: LandmarkLocaliser, mapped: MappedDataset, held: Indices, fold: int,
+             options: ValidationOptions) -> TrackedRows:
+    views, rows = track_held_out(localiser, mapped, held, options.tracking)
+    return TrackedRows(views, np.full(len(views), fold, np.intp), rows)
 
 
 def _left_out(dataset: Dataset, views: Views) -> list[str]:
@@ -145,17 +158,15 @@ def map_without(mapped: MappedDataset, held: Indices, options: MappingOptions) -
     return make_map(dataset, features, found, options, mapped.landmark_map.vocabulary)
 
 
-def _localise(mapped: MappedDataset, views: Indices, landmark_map: LandmarkMap,
+def _localise(mapped: MappedDataset, views: Indices, localiser: LandmarkLocaliser,
               options: ValidationOptions) -> Floats:
     """Return the rows of poses, with and without the views nearby, (N, 2, 3, 6)."""
-    localiser = LandmarkLocaliser(landmark_map)
-
     def one(index: int) -> Floats:
-        features = with_image(mapped.features[views[index]], landmark_map.features)
+        features = with_image(mapped.features[views[index]], localiser.features)
         truth = mapped.dataset.samples[views[index]].map_from_camera
         near = _row(localiser, features, truth, [])
         exclude = localiser.views_within(truth, options.far)
-        few = len(exclude) > options.max_excluded * len(landmark_map.views)
+        few = len(exclude) > options.max_excluded * len(localiser.index)
         if index % options.far_every or few or not len(exclude):
             return np.stack([near, np.full((3, 6), np.nan)])
         return np.stack([near, _row(localiser, features, truth, exclude)])

@@ -119,7 +119,7 @@ class PoseTracker:
         image, seen_by = resized(grey, camera, self._options.width)
         tracked = self._follow(self._keyframe, image, seen_by, predicted)
         due = tracked is not None and (
-            renew and self._maker.anchors or self._is_far(self._keyframe, tracked))
+            (renew and self._maker.anchors) or self._is_far(self._keyframe, tracked))
         if tracked is None or not due:
             return tracked
         made = self._maker.make(image, seen_by, tracked.map_from_camera, tracked.covariance,

@@ -13,7 +13,11 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.retrieval import ViewIndex
 from posenet_ros.landmarks.tracking.keyframe import KeyframeMaker
 from posenet_ros.landmarks.tracking.options import TrackingOptions
-from posenet_ros.landmarks.tracking.pose_tracker import moved_covariance, PoseTracker, TrackingResult
+from posenet_ros.landmarks.tracking.pose_tracker import (
+    moved_covariance,
+    PoseTracker,
+    TrackingResult,
+)
 import pytest
 
 WALL, MAP = texture(), wall_map()

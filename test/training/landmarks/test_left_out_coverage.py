@@ -6,21 +6,26 @@ from dataclasses import replace
 
 import numpy as np
 from posenet_ros.errors import InputError
+from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.localiser import LandmarkLocaliser
+from posenet_ros.landmarks.pnp.absolute_pose import AbsolutePose
 from posenet_ros.training.landmarks import calibration, validation
 from posenet_ros.training.landmarks.left_out_coverage import (
     axis_coverage,
     cross_validated_residuals,
+    cross_validated_tracked,
     left_out_coverage,
     table,
+    tracked_coverage,
 )
 from posenet_ros.training.landmarks.mapping import map_dataset, MappedDataset
-from posenet_ros.training.landmarks.options import MappingOptions
+from posenet_ros.training.landmarks.options import MappingOptions, TrackingValidationOptions
+from posenet_ros.training.landmarks.tracked_poses import track_held_out, TrackedRows
 from posenet_ros.training.landmarks.validation import HeldOutPoses
 from posenet_ros.uncertainty.pose_scores import PoseScores, sigma_factors
 import pytest
 
-from .scene import make_dataset, observe, scene_points
+from .scene import CAMERA, make_dataset, observe, scene_points
 
 OPTIONS = MappingOptions(min_landmarks=20)
 WALKS, IMAGES = 3, 10
@@ -136,3 +141,79 @@ def test_a_map_that_knows_the_image_is_refused(
     monkeypatch.setattr(validation, 'map_without', lambda *_: mapped.landmark_map)
     with pytest.raises(InputError, match='images that the map was made without'):
         calibration.calibrate_map(mapped, OPTIONS)
+
+
+class StubTracker:
+    """A tracker that is right by an offset for some images, whatever it is shown."""
+
+    def __init__(self, truths: list[Pose], images: int) -> None:
+        self.left, self.truths, self.predictions = images, truths, list[Pose]()
+
+    def make_keyframe(self, pose: Pose, covariance: np.ndarray, grey: object,
+                      camera: object) -> Pose:
+        """Return the pose alone."""
+        return pose
+
+    def start(self, keyframe: Pose) -> None:
+        """Track from the image that is nearest."""
+        self.at = min(range(10), key=lambda i: float(np.linalg.norm(
+            self.truths[i].translation_m - keyframe.translation_m)))
+
+    def track(self, grey: object, camera: object, predicted: Pose) -> AbsolutePose | None:
+        """Return the next pose, 0.1 m off along each axis."""
+        self.left, self.at = self.left - 1, self.at + 1
+        self.predictions.append(predicted)
+        pose = Pose(self.truths[self.at].translation_m + 0.1, self.truths[self.at].quat_xyzw)
+        none = np.empty(0, np.intp)
+        return None if self.left < 0 else AbsolutePose(pose, none, 1.0, np.eye(6) / 100)
+
+
+def track(mapped: MappedDataset, images: int) -> tuple[np.ndarray, np.ndarray, list[StubTracker]]:
+    """Track the first walk by a tracker that fails after some images."""
+    grey = np.zeros((480, 640), np.uint8)
+    features = [one._replace(features=one.features._replace(grey=grey, camera=CAMERA))
+                for one in mapped.features]
+    made: list[StubTracker] = []
+    truths = [sample.map_from_camera for sample in mapped.dataset.samples]
+
+    class Localiser(LandmarkLocaliser):
+
+        def make_tracker(self) -> StubTracker:  # type: ignore[override]
+            """Return a stub."""
+            made.append(StubTracker(truths, images))
+            return made[-1]
+
+    views, rows = track_held_out(
+        Localiser(mapped.landmark_map), replace(mapped, features=features), np.arange(10),
+        TrackingValidationOptions(starts=2, images=4))
+    return views, rows, made
+
+
+def test_images_after_a_localised_one_are_tracked(mapped: MappedDataset) -> None:
+    views, rows, made = track(mapped, images=3)
+    assert views.tolist() == [1, 2, 3, 7, 8, 9]
+    assert np.allclose(rows[:, 0, :3], 0.1)
+    assert np.allclose(rows[:, 1], 0.1)
+    along = [pose.translation_m[0] for pose in made[0].predictions[:3]]
+    assert np.allclose(along, [0, 2 * (4 / 9 + 0.1), 3 * 4 / 9 + 0.1], atol=0.03), (
+        'the last pose, then at a constant velocity')
+    failing = track(mapped, images=0)
+    assert len(failing[0]) == len(failing[1]) == 0
+
+
+def test_tracked_poses_have_scales_of_their_own(mapped: MappedDataset) -> None:
+    found = held_out(np.ones(30))
+    assert calibration.fit_calibration(
+        found, mapped.landmark_map, OPTIONS.validation).calibration['tracked_scale'] == ()
+    errors = np.random.default_rng(1).normal(size=(300, 6)) * 3
+    tracked = TrackedRows(np.arange(300), np.repeat(np.arange(3), 100),
+                          np.stack([errors, np.ones_like(errors)], axis=1))
+    found = replace(found, tracked=tracked)
+    scales = calibration.fit_calibration(found, mapped.landmark_map, OPTIONS.validation)
+    assert np.allclose(scales.calibration['tracked_scale'], 3, rtol=0.15)
+    assert np.allclose(scales.calibration['refined_scale'], 1, rtol=0.15)
+    assert sum(not row.holds for row in tracked_coverage(found)) <= 3
+    assert tracked_coverage(held_out(np.ones(30))) == []
+    tracked.rows[200:, 0] *= 3
+    residuals = cross_validated_tracked(found, OPTIONS.validation)
+    assert np.std(residuals[200:]) == pytest.approx(3, rel=0.2), 'by the scales of the others'
