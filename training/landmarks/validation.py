@@ -109,7 +109,7 @@ def localise_held_out(mapped: MappedDataset, folds: Sequence[Indices],
             continue
         chosen = held[::-(-len(held) // most)]
         missing[number] = _left_out(mapped.dataset, landmark_map.views)
-        localiser = LandmarkLocaliser(landmark_map)
+        localiser = LandmarkLocaliser(landmark_map, complete=mapped.landmark_map.complete)
         parts.append(_localise(mapped, chosen, localiser, options.validation))
         tracked.append(_tracked(localiser, mapped, held, number, options.validation))
         views.append(chosen)
