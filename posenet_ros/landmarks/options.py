@@ -177,8 +177,15 @@ class DecisionOptions:
     # inlier ratio of the votes: false poses where the true place is not mapped have less; not
     # needed where the map is complete
     min_inlier_ratio: float = 0.35
+    # blocks of 8 x 8 image cells (an eighth of the width) that what agrees is spread over: equal
+    # posters hang in several places, and fill less
+    min_blocks: int = 5
+    block_cells: int = 8
     # of the paired test against each hypothesis elsewhere
     min_sigmas: float = 2.0
+    # by so much of the cells that agree with either, the numbers for two exact copies of a place
+    # differ for no reason: one is mapped a little better, or in light more like the image's
+    copy_share: float = 0.17
     # of two poses of one place; in a map without scale the distance is by its median depth
     same_distance_m: float = 1.0
     same_distance: float = 0.05
