@@ -186,6 +186,11 @@ class DecisionOptions:
     # by so much of the cells that agree with either, the numbers for two exact copies of a place
     # differ for no reason: one is mapped a little better, or in light more like the image's
     copy_share: float = 0.17
+    # and a copy may be mapped more thinly: a pose with evidence enough is as good if its inlier
+    # ratio is at least this part of the other's, of rivals that are no copies it is below 0.62,
+    copy_inlier_ratio: float = 0.75
+    # and the part of its landmarks that is found this part: less where objects are missing
+    copy_found_ratio: float = 0.5
     # of two poses of one place; in a map without scale the distance is by its median depth
     same_distance_m: float = 1.0
     same_distance: float = 0.05

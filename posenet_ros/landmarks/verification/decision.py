@@ -125,11 +125,20 @@ class Decider:
 
     def _sigmas(self, one: VerifiedPose, other: VerifiedPose) -> float:
         """Compute the paired test of two poses, by patches too where votes do not tell."""
+        if self._are_copies(one, other):
+            return 0.0
         share = self._options.copy_share
         sigmas = paired_test(one, other, share)
         if self._add_patches is None or sigmas >= CLEAR_SIGMAS:
             return sigmas
         return paired_test(self._add_patches(one), self._add_patches(other), share)
+
+    def _are_copies(self, one: VerifiedPose, other: VerifiedPose) -> bool:
+        """Whether as much of what speaks at all speaks for either pose, however much it is."""
+        if min(one.evidence, other.evidence) < self._options.min_evidence:
+            return False
+        return (_ratio(one.inlier_ratio, other.inlier_ratio) >= self._options.copy_inlier_ratio
+                and _ratio(one.found_ratio, other.found_ratio) >= self._options.copy_found_ratio)
 
 
 def paired_test(one: VerifiedPose, other: VerifiedPose, copy_share: float = 0.0) -> float:
@@ -147,9 +156,16 @@ def paired_test(one: VerifiedPose, other: VerifiedPose, copy_share: float = 0.0)
     wins = losses = both = 0
     for ours, theirs in ((one.cells, other.cells), (one.patch_cells, other.patch_cells)):
         shared = len(np.intersect1d(ours, theirs, assume_unique=True))
-        wins, losses, both = wins + len(ours) - shared, losses + len(theirs) - shared, both + shared
+        wins += len(ours) - shared
+        losses += len(theirs) - shared
+        both += shared
     variance = wins + losses + (copy_share * (wins + losses + both)) ** 2
     return (wins - losses) / max(math.sqrt(variance), 1.0)
+
+
+def _ratio(one: float, other: float) -> float:
+    """Return the smaller by the larger of two numbers."""
+    return min(one, other) / max(one, other, 1e-9)
 
 
 def prior_sigmas(one: VerifiedPose, prior: PosePrior) -> float:
