@@ -56,9 +56,9 @@ def test_a_rival_elsewhere_has_to_lose_by_two_sigmas(
     best = pose(0, cells(0, 30) | cells(100, 100 + only_best), 60.0)
     rival = pose(5, cells(0, 30) | cells(200, 200 + only_rival), visible=800)
     decider = Decider(RADIUS, DecisionOptions(copy_share=0))
-    assert decider.decide([rival, best]).outcome is outcome
+    assert decider.choose([rival, best]).outcome is outcome
     near = rival._replace(pose=MatrixPose(np.eye(3), np.array([0.9, 0, 0])))
-    found = decider.decide([near, best])
+    found = decider.choose([near, best])
     assert (found.outcome, found.best) == (Outcome.LOCALISED, best), 'of the same place'
 
 
@@ -68,7 +68,7 @@ def test_of_two_copies_one_may_be_mapped_better(only_rival: int, outcome: Outcom
     best = pose(0, cells(0, 200) | cells(300, 420), 60.0)
     rival = pose(5, cells(0, 200) | cells(500, 500 + only_rival))
     assert paired_test(best, rival) > 4, 'by chance alone'
-    assert Decider(RADIUS, DecisionOptions()).decide([best, rival]).outcome is outcome
+    assert Decider(RADIUS, DecisionOptions()).choose([best, rival]).outcome is outcome
 
 
 def test_a_copy_that_is_mapped_thinly_is_as_good() -> None:
@@ -77,21 +77,21 @@ def test_a_copy_that_is_mapped_thinly_is_as_good() -> None:
     for agreeing, visible, outcome in (
             (80, 300, Outcome.AMBIGUOUS), (80, 340, Outcome.LOCALISED)):
         rival = pose(9, cells(0, agreeing), visible=visible)
-        assert decider.decide([best, rival]).outcome is outcome, visible
+        assert decider.choose([best, rival]).outcome is outcome, visible
         weak = rival._replace(evidence=29.0)
-        assert decider.decide([best, weak]).outcome is Outcome.LOCALISED, 'not a place by itself'
+        assert decider.choose([best, weak]).outcome is Outcome.LOCALISED, 'not a place by itself'
         mixed = rival._replace(voting=160)
-        assert decider.decide([best, mixed]).outcome is Outcome.LOCALISED, 'votes against it'
+        assert decider.choose([best, mixed]).outcome is Outcome.LOCALISED, 'votes against it'
 
 
 def test_what_agrees_in_one_spot_is_a_poster_that_may_hang_elsewhere() -> None:
     side = range(100, 108)
     poster = {x * CELL_STRIDE + y for x in range(-4, 4) for y in side}
     decider = Decider(RADIUS, DecisionOptions())
-    found = decider.decide([pose(0, poster)])
+    found = decider.choose([pose(0, poster)])
     assert (found.outcome, found.refusal) == (Outcome.NOT_LOCALISED, Refusal.ONE_SPOT)
     spread = {x * CELL_STRIDE + y for x in range(-28, 28, 8) for y in side}
-    assert decider.decide([pose(0, spread)]).outcome is Outcome.LOCALISED
+    assert decider.choose([pose(0, spread)]).outcome is Outcome.LOCALISED
 
 
 def test_blocks_are_counted_on_both_sides_of_the_axis() -> None:
@@ -110,11 +110,11 @@ def test_patches_are_compared_only_where_votes_do_not_tell() -> None:
     best, twin = pose(0, cells(0, 40), 60), pose(5, cells(0, 39), visible=800)
     weak = pose(9, cells(50, 52), 20.0)
     decider = Decider(RADIUS, DecisionOptions(), add_patches=add_patches)
-    assert decider.decide([best, weak]).outcome is Outcome.LOCALISED
+    assert decider.choose([best, weak]).outcome is Outcome.LOCALISED
     assert asked == []
-    assert decider.decide([best, twin]).outcome is Outcome.LOCALISED
+    assert decider.choose([best, twin]).outcome is Outcome.LOCALISED
     assert asked == [0, 5]
-    assert Decider(RADIUS, DecisionOptions()).decide([best, twin]).outcome is Outcome.AMBIGUOUS
+    assert Decider(RADIUS, DecisionOptions()).choose([best, twin]).outcome is Outcome.AMBIGUOUS
 
 
 def test_a_prior_that_is_about_as_near_to_both_resolves_nothing() -> None:
@@ -122,7 +122,7 @@ def test_a_prior_that_is_about_as_near_to_both_resolves_nothing() -> None:
     decider = Decider(RADIUS, DecisionOptions())
     for x, sigma_m, resolved in ((3.5, 2.0, False), (0.0, 2.0, True), (1.0, 1.0, True)):
         prior = PosePrior(Pose((x, 0, 0)), sigma_m, 1.0)
-        found = decider.decide([best, rival], prior)
+        found = decider.choose([best, rival], prior)
         assert (found.outcome is Outcome.LOCALISED) == resolved, x
 
 
