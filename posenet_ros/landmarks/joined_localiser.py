@@ -180,7 +180,8 @@ class JoinedLocaliser:
         return (best.evidence >= options.end_evidence
                 and best.inlier_ratio >= options.end_inlier_ratio
                 and best.inliers >= options.end_inliers * following.inliers
-                and all(paired_test(best, other) >= options.end_sigmas for other in verified
+                and all(paired_test(best, other, self._options.decision)
+                        >= options.end_sigmas for other in verified
                         if not self.radius.same(best.pose, other.pose)))
 
     def _localisation(self, image: _Image, verdict: Verdict,
