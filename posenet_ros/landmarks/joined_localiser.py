@@ -45,7 +45,7 @@ from posenet_ros.landmarks.verification.decision import (
     Verdict,
 )
 from posenet_ros.landmarks.verification.patches import PatchComparison
-from posenet_ros.landmarks.verification.places import PlaceRadius
+from posenet_ros.landmarks.verification.place_radius import PlaceRadius
 from posenet_ros.landmarks.verification.query import Query
 from posenet_ros.landmarks.verification.similarities import Similarities
 from posenet_ros.landmarks.verification.verify import VerifiedPose, Verifier
@@ -132,7 +132,7 @@ class JoinedLocaliser:
         return places
 
     def _place_near(self, image: _Image, pose: Pose, source: str) -> Place:
-        views = image.verifier.near(MatrixPose.of(pose), self._options.hypotheses.views_near)
+        views = image.verifier.near(MatrixPose.of(pose), self._options.hypotheses.guess_views)
         return self._place(image, views, source)
 
     def _place(self, image: _Image, views: NDArray[np.intp], source: str = 'place') -> Place:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from posenet_ros.arrays import Floats
 from posenet_ros.geometry.matches import LandmarkMatches
 from posenet_ros.landmarks.features import Features
 from posenet_ros.landmarks.landmark_map import LandmarkMap
@@ -38,6 +39,44 @@ def match_mutual(ours: NDArray[np.float32], theirs: NDArray[np.float32],
     # squared distances are 2 - 2 cos
     chosen = np.flatnonzero((1 - nearest < max_ratio ** 2 * (1 - second)) & (back[best] == rows))
     return chosen, best[chosen]
+
+
+def match_near(points: Floats, expected: Floats, ours: NDArray[np.float32],
+               theirs: NDArray[np.float32], radius: float, min_cosine: float,
+               ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """
+    Match mutual nearest neighbours among those that lie where they are expected.
+
+    There is no ratio test: within a window the second nearest is mostly another spot.
+
+    :param points: (N, 2) keypoints; `ours` (N, D) their descriptors of length 1.
+    :param expected: (M, 2) where landmarks are expected; `theirs` (M, D) likewise.
+    :param radius: half the width of the square window, in the unit of the points.
+    :param min_cosine: of the descriptors of a match.
+    :returns: indices (K,) into `ours` and into `theirs`.
+    """
+    own, other = _pairs_near(points, expected, radius)
+    cosines = np.einsum('ij,ij->i', ours[own], theirs[other])
+    best, back = np.full((2, max(len(ours), len(theirs))), min_cosine, np.float32)
+    np.maximum.at(best, own, cosines)
+    np.maximum.at(back, other, cosines)
+    chosen = (cosines >= best[own]) & (cosines >= back[other])
+    return own[chosen], other[chosen]
+
+
+def _pairs_near(points: Floats, others: Floats,
+                radius: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the pairs of points whose coordinates differ by `radius` at most, in either axis."""
+    order = np.argsort(others[:, 0], kind='stable')
+    ordered = others[order]
+    first, last = (np.searchsorted(ordered[:, 0], points[:, 0] + offset)
+                   for offset in (-radius, radius))
+    counts = last - first
+    own = np.repeat(np.arange(len(points)), counts)
+    rank = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    other = np.repeat(first, counts) + rank
+    near = np.abs(points[own, 1] - ordered[other, 1]) <= radius
+    return own[near], order[other[near]]
 
 
 def match_by_view(features: Features, landmark_map: LandmarkMap, views: NDArray[np.intp],

@@ -90,7 +90,7 @@ class HypothesisOptions:
     # the most similar views whose matches are pooled, besides those of each place
     pooled_views: int = 20
     # views around a pose that is known from elsewhere: the network's, or a prior
-    views_near: int = 10
+    guess_views: int = 10
     # landmarks of a place that are matched, those of the longest tracks
     landmarks: int = 1000
     # ratio test: of the distances to the nearest and the second nearest descriptor

@@ -16,9 +16,16 @@ from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.features import detect, Features
-from posenet_ros.landmarks.landmark_map import LandmarkMap, NO_PATCH, PATCH_SIZE, per_view_map, Views
+from posenet_ros.landmarks.landmark_map import (
+    LandmarkMap,
+    NO_PATCH,
+    PATCH_SIZE,
+    per_view_map,
+    Views,
+)
 from posenet_ros.landmarks.localisation import Refusal
 from posenet_ros.landmarks.localiser import LandmarkLocaliser
+from posenet_ros.landmarks.matching import match_near, unit_rows
 from posenet_ros.landmarks.options import DEFAULT_LOCALISER as OPTIONS
 from posenet_ros.landmarks.options import FeatureOptions
 from posenet_ros.landmarks.vlad import global_descriptor
@@ -199,6 +206,20 @@ def test_joined_landmarks_are_told_from_those_of_each_view(joined: LandmarkMap) 
                        np.array([0, 1, 3], np.int32), np.ones(2, np.float32))
     assert not old.joined
     assert len(old.without_views([0]).points_m) == 2, 'one view is enough for these'
+
+
+def test_matches_near_are_the_best_on_both_sides() -> None:
+    rng = np.random.default_rng(3)
+    points, expected = rng.uniform(0, 1, (60, 2)), rng.uniform(0, 1, (90, 2))
+    ours, theirs = (unit_rows(rng.uniform(0, 1, (n, 8))) for n in (60, 90))
+    own, other = match_near(points, expected, ours, theirs, 0.2, 0.8)
+    near = (np.abs(points[:, None] - expected) <= 0.2).all(axis=2)
+    cosines = np.where(near, ours @ theirs.T, 0.0)
+    wanted = [(i, cosines[i].argmax()) for i in range(60)
+              if cosines[i].max() > 0.8 and cosines[:, cosines[i].argmax()].argmax() == i]
+    assert len(wanted) > 5
+    assert sorted(zip(own.tolist(), other.tolist(), strict=True)) == wanted
+    assert not len(match_near(points, expected + 5, ours, theirs, 0.2, 0.8)[0])
 
 
 def test_a_window_is_so_many_pixels_of_the_image_of_the_features() -> None:

@@ -12,7 +12,7 @@ from posenet_ros.landmarks.landmark_map import LandmarkMap
 from posenet_ros.landmarks.options import LandmarkLocaliserOptions
 from posenet_ros.landmarks.pnp.matrix_pose import inlier_mask, MatrixPose, refine_by_inliers
 from posenet_ros.landmarks.pnp.ransac import MatchSet, ransac
-from posenet_ros.landmarks.verification.places import PlaceRadius
+from posenet_ros.landmarks.verification.place_radius import PlaceRadius
 from posenet_ros.landmarks.verification.query import Query
 from posenet_ros.landmarks.verification.similarities import Similarities
 

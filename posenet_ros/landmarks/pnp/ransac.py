@@ -28,10 +28,10 @@ class MatchSet(NamedTuple):
 
 
 class _Samples(NamedTuple):
-    """Samples (B, 3, 3) of points, centred, and of rays, with the set that each is of (B,)."""
+    """Samples (B, 3, 3) of centred points and of unit rays, with the set that each is of (B,)."""
 
     points: Floats
-    rays: Floats
+    directions: Floats
     sets: NDArray[np.intp]
 
 
@@ -53,7 +53,7 @@ def ransac(sets: Sequence[MatchSet], max_error: float,
     if not parts:
         return []
     drawn = _Samples(*map(np.concatenate, zip(*parts, strict=True)))
-    solutions = solve_p3p(drawn.points, drawn.rays)
+    solutions = solve_p3p(drawn.points, drawn.directions)
     own = drawn.sets[solutions.samples]
     order = np.argsort(own, kind='stable')
     bounds = np.searchsorted(own[order], np.arange(len(sets) + 1))

@@ -9,7 +9,12 @@ from typing import NamedTuple
 import numpy as np
 from posenet_ros.landmarks.localisation import Outcome, PosePrior, Refusal
 from posenet_ros.landmarks.options import DecisionOptions
-from posenet_ros.landmarks.verification.places import angle_deg, AnyPose, distance_m, PlaceRadius
+from posenet_ros.landmarks.verification.place_radius import (
+    angle_deg,
+    AnyPose,
+    distance_m,
+    PlaceRadius,
+)
 from posenet_ros.landmarks.verification.verify import VerifiedPose
 
 # Find the cells whose patches agree with a pose; the second time the same.

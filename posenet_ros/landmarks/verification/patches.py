@@ -46,7 +46,7 @@ class PatchComparison:
 
     @cached_property
     def _image(self) -> NDArray[np.float32]:
-        """The smoothed image, (H, W)."""
+        """Return the smoothed image, (H, W)."""
         return smooth_image(self._grey)
 
     def with_cells(self, one: VerifiedPose) -> VerifiedPose:

@@ -65,7 +65,7 @@ def test_the_solutions_are_those_of_opencv() -> None:
     found = solve_p3p(points, rays)
     agree = 0
     for index in range(100):
-        count, vectors, shifts = cv2.solveP3P(
+        count, vectors, _ = cv2.solveP3P(
             points[index], rays[index, :, :2] / rays[index, :, 2:], np.eye(3), None,
             flags=cv2.SOLVEPNP_P3P)
         ours = found.rotations[found.samples == index]

@@ -8,7 +8,7 @@ import numpy as np
 from posenet_ros.landmarks.options import DecisionOptions, VerificationOptions
 from posenet_ros.landmarks.pnp.matrix_pose import MatrixPose, rotation_of_vector
 from posenet_ros.landmarks.verification.evidence import evidence, log10_binomial_tail
-from posenet_ros.landmarks.verification.places import PlaceRadius
+from posenet_ros.landmarks.verification.place_radius import PlaceRadius
 from posenet_ros.landmarks.verification.point_grid import PointGrid
 import pytest
 
@@ -64,7 +64,7 @@ def test_the_grid_finds_all_pairs_within_the_radius(far: float) -> None:
         first, second, squares = grid.pairs(others, radius)
         distances = np.linalg.norm(others[:, None] - points, axis=2)
         wanted = np.argwhere(distances <= radius).tolist()
-        assert len(wanted) > 20
+        assert len(wanted) > 10
         assert sorted(map(list, zip(first.tolist(), second.tolist(), strict=True))) == wanted
         assert np.allclose(np.sqrt(squares), distances[first, second], atol=1e-2)
 

@@ -31,6 +31,10 @@ def off_m(pose: Pose, truth: Pose) -> float:
     return float(np.linalg.norm(pose.translation_m - truth.translation_m))
 
 
+def moved(pose: Pose, *offset_m: float) -> Pose:
+    return Pose(pose.translation_m + np.array(offset_m))
+
+
 def search(facade: Facade, at: Pose, features: Features | None = None,
            prior: PosePrior | None = None, **settings: bool) -> Localisation:
     localiser = LandmarkLocaliser(facade.make_map(VIEWS), **settings)
@@ -77,7 +81,7 @@ def test_what_only_one_of_two_copies_has_tells_them_apart() -> None:
 def test_a_prior_resolves_copies_that_are_over_three_sigmas_apart(
         sigma_m: float, resolved: bool) -> None:
     for at, other, aside in ((AT_3, AT_1, 2), (AT_1, AT_3, -2)):
-        near = Pose(at.translation_m + (aside, 0, 0))
+        near = moved(at, aside, 0, 0)
         found = search(COPIES, other, prior=prior(near, sigma_m))  # the image is the same
         assert (found.outcome is Outcome.LOCALISED) == resolved
         if resolved:
@@ -125,11 +129,11 @@ def test_few_features_are_too_little_evidence_unless_a_prior_is_certain() -> Non
     found = search(DIFFERENT, at, few)
     assert (found.outcome, found.refusal) == (Outcome.NOT_LOCALISED, Refusal.EVIDENCE)
     assert OPTIONS.decision.min_evidence_near < found.hypotheses[0].evidence
-    near = Pose(at.translation_m + (0.15, 0, 0))
+    near = moved(at, 0.15, 0, 0)
     certain = PosePrior(near, 0.2, np.radians(2))
     assert search(DIFFERENT, at, few, certain).outcome is Outcome.LOCALISED
     assert search(DIFFERENT, at, few, certain._replace(sigma_m=0.5)).pose is None
-    away = certain._replace(map_from_camera=Pose(at.translation_m + (1.5, 0, 0)))
+    away = certain._replace(map_from_camera=moved(at, 1.5, 0, 0))
     assert search(DIFFERENT, at, few, away).pose is None, 'not where it is known to be'
 
 
@@ -155,11 +159,11 @@ def test_a_wrong_certain_prior_does_not_hide_the_place() -> None:
 
 def test_a_pose_of_a_network_is_a_hypothesis_that_has_to_be_confirmed() -> None:
     localiser = LandmarkLocaliser(DIFFERENT.make_map(VIEWS), options=replace(
-        OPTIONS, hypotheses=replace(OPTIONS.hypotheses, views=3, views_near=4)))
+        OPTIONS, hypotheses=replace(OPTIONS.hypotheses, views=3, guess_views=4)))
     at = Pose((20.0, 0.1, 0.4))
     features = DIFFERENT.photograph(at)
     assert localiser.search(features).refusal is Refusal.NO_HYPOTHESIS, 'nothing is retrieved'
-    found = localiser.search(features, guess=Pose(at.translation_m + (1, 0, -1)))
+    found = localiser.search(features, guess=moved(at, 1, 0, -1))
     assert off_m(found.pose.map_from_camera, at) < 0.02
     assert found.hypotheses[0].source == 'network'
     assert localiser.search(features, guess=Pose((0.0, 0.0, 0.0))).pose is None

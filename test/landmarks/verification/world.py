@@ -27,7 +27,7 @@ class Facade:
         for index, kind in enumerate(kinds):
             rng = np.random.default_rng(kind)
             where = rng.uniform((-BAY_M / 2, -2.2, 0), (BAY_M / 2, 2.2, 1.5), (POINTS, 3))
-            points.append(where + (index * BAY_M, 0, DEPTH_M))
+            points.append(where + np.array([index * BAY_M, 0, DEPTH_M]))
             look = rng.integers(0, 256, (POINTS, 128))
             alone = np.random.default_rng(1000 + index)
             unique = np.arange(POINTS) < own * POINTS
