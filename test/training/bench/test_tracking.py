@@ -10,11 +10,11 @@ import numpy as np
 from posenet_ros.geometry.lie import interpolate
 from posenet_ros.inference.artifact import load
 from posenet_ros.localisation.factory import make_relocaliser, RelocaliserOptions
-from posenet_ros.training.bench.tracking import (
+from posenet_ros.training.bench.localisation.tracking import (
     _Answer,
     _figures,
-    court_walk,
     measure_tracking,
+    rendered_walk,
 )
 from posenet_ros.training.scene.settings import Settings
 import pytest
@@ -61,7 +61,7 @@ def test_nothing_answered_has_no_figures() -> None:
 
 
 def test_the_court_is_walked_at_the_rate_of_a_camera() -> None:
-    (image, first), (_, second) = court_walk(2, Settings(frames=12, width=64, height=64))
+    (image, first), (_, second) = rendered_walk(2, Settings(frames=12, width=64, height=64))
     assert image.shape == (64, 64, 3)
     moved = np.linalg.norm(second.translation_m - first.translation_m)
     assert 0.02 < moved < 0.08  # in a thirtieth of a second
