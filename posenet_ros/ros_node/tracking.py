@@ -84,6 +84,10 @@ class TrackingThreads(InferenceThread):
         with self._tracking:
             self._tracker.reset()
 
+    def _stop(self) -> None:
+        self._localiser.stop(0.0)  # both threads end at the same time
+        super()._stop()
+
     def _localise(self, query: Query) -> None:
         wait_s = time.monotonic() - query.received_s
         prepared = prepare(self._relocaliser, query.decode, query.camera.camera, time.monotonic,
@@ -123,6 +127,8 @@ class TrackingThreads(InferenceThread):
         """Localise an image in the second thread."""
         try:
             with _LOCALISING:
+                if self._localiser.stopping:  # while another camera had its turn
+                    return
                 result = self._answer(due)
             self._diagnostics.count('localised')
             if due.request.tracked is None:

@@ -75,6 +75,11 @@ class Worker(Generic[Item]):
             dropped, self._waiting = bool(self._waiting), []
         return dropped
 
+    @property
+    def stopping(self) -> bool:
+        """Whether the thread is to end."""
+        return self._stopping
+
     def stop(self, timeout_s: float) -> bool:
         """
         Drop the item that waits, let the running one finish, and end the thread.

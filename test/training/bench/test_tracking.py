@@ -39,11 +39,11 @@ def test_a_walk_along_a_wall_is_tracked_and_its_errors_are_told(tmp_path: Path) 
 
 def test_figures_have_known_images() -> None:
     images = [_TrackedImage(False, True, 100.0, 0.5, 1.0, (9.0, 9.0, 9.0)),
-               _TrackedImage(True, False, 2.0, 0.01, 0.1, (0.5, 1.5, 2.5)),
-               _TrackedImage(True, False, 4.0, 0.03, 0.3, (0.5, 0.5, 0.5)),
-               _TrackedImage(True, True, 90.0, 1.5, 0.2, (5.0, 5.0, 0.5)),
-               _TrackedImage(True, False, 3.0, 0.02, 11.0, (0.5, 0.5, 0.5)),
-               _TrackedImage(False, True, 80.0)]
+              _TrackedImage(True, False, 2.0, 0.01, 0.1, (0.5, 1.5, 2.5)),
+              _TrackedImage(True, False, 4.0, 0.03, 0.3, (0.5, 0.5, 0.5)),
+              _TrackedImage(True, True, 90.0, 1.5, 0.2, (5.0, 5.0, 0.5)),
+              _TrackedImage(True, False, 3.0, 0.02, 11.0, (0.5, 0.5, 0.5)),
+              _TrackedImage(False, True, 80.0)]
     found = _figures(images)
     assert (found.images, found.answered, found.tracked) == (6, 5, 4)
     assert found.median_m == pytest.approx(0.025)
