@@ -54,9 +54,9 @@ def test_a_rival_elsewhere_has_to_lose_by_two_sigmas(
         only_best: int, only_rival: int, outcome: Outcome) -> None:
     best = pose(0, cells(0, 30) | cells(100, 100 + only_best), 60.0)
     rival = pose(5, cells(0, 30) | cells(200, 200 + only_rival))
-    assert Decider(RADIUS, DecisionOptions()).decide([rival, best]).outcome is outcome
+    assert Decider(RADIUS, DecisionOptions()).choose([rival, best]).outcome is outcome
     near = rival._replace(pose=MatrixPose(np.eye(3), np.array([0.9, 0, 0])))
-    found = Decider(RADIUS, DecisionOptions()).decide([near, best])
+    found = Decider(RADIUS, DecisionOptions()).choose([near, best])
     assert (found.outcome, found.best) == (Outcome.LOCALISED, best), 'of the same place'
 
 
@@ -69,11 +69,11 @@ def test_patches_are_compared_only_where_votes_do_not_tell() -> None:
 
     best, twin, weak = pose(0, cells(0, 40), 60), pose(5, cells(0, 39)), pose(9, cells(50, 52))
     decider = Decider(RADIUS, DecisionOptions(), add_patches=add_patches)
-    assert decider.decide([best, weak]).outcome is Outcome.LOCALISED
+    assert decider.choose([best, weak]).outcome is Outcome.LOCALISED
     assert asked == []
-    assert decider.decide([best, twin]).outcome is Outcome.LOCALISED
+    assert decider.choose([best, twin]).outcome is Outcome.LOCALISED
     assert asked == [0, 5]
-    assert Decider(RADIUS, DecisionOptions()).decide([best, twin]).outcome is Outcome.AMBIGUOUS
+    assert Decider(RADIUS, DecisionOptions()).choose([best, twin]).outcome is Outcome.AMBIGUOUS
 
 
 def test_a_prior_that_is_about_as_near_to_both_resolves_nothing() -> None:
@@ -81,7 +81,7 @@ def test_a_prior_that_is_about_as_near_to_both_resolves_nothing() -> None:
     decider = Decider(RADIUS, DecisionOptions())
     for x, sigma_m, resolved in ((3.5, 2.0, False), (0.0, 2.0, True), (1.0, 1.0, True)):
         prior = PosePrior(Pose((x, 0, 0)), sigma_m, 1.0)
-        found = decider.decide([best, rival], prior)
+        found = decider.choose([best, rival], prior)
         assert (found.outcome is Outcome.LOCALISED) == resolved, x
 
 
