@@ -81,7 +81,7 @@ MEANINGS = {  # of keys that the schema does not describe
     'square error', 'std': 'standard deviation of the error', 'min': 'smallest error',
     'nearest_train_image': 'errors of the pose of the training image that looks most alike',
     'nearest_train_position': 'errors of the training pose nearest to the truth',
-    'limit_m': 'the limit of the position\'s error, metres', 'limit_deg': 'that of the '
+    'limit_m': "the limit of the position's error, metres", 'limit_deg': 'that of the '
     'rotation, degrees',
     'nees_mean': 'mean normalised estimation error squared', 'nees_median': 'its median',
     'p50': 'median', 'p75': '75th percentile', 'p90': '90th percentile',

@@ -27,6 +27,7 @@ from posenet_ros.geometry.camera import Camera
 from posenet_ros.imaging.preprocess import Preprocess
 from posenet_ros.inference import train_index
 from posenet_ros.inference.calibration import Calibration, Scene
+from posenet_ros.inference.held_out import HeldOut
 from posenet_ros.inference.map_frame import Scale, Up
 from posenet_ros.inference.private_copy import PrivateCopy
 from posenet_ros.inference.private_copy import sha256 as _sha256
@@ -37,8 +38,8 @@ from posenet_ros.utils.files.text import read_json
 from posenet_ros.utils.settings.flat import from_mapping
 
 # 1 had one covariance for all images, 2 one network, 3 no landmarks, 4 no misfit_power, 5 no
-# place_images, 6 always a network and neither scale nor up; all are read
-FORMAT_VERSION = 7
+# place_images, 6 always a network and neither scale nor up, 7 no held_out; all are read
+FORMAT_VERSION = 8
 ARTIFACT_FILE = 'artifact.json'
 WEIGHTS_FILE = 'network.weights.h5'
 LITERT_FILE = 'network.tflite'
@@ -51,7 +52,7 @@ MAP_FILES = (TRAIN_FILE, LANDMARKS_FILE)  # and one without
 FILES = (WEIGHTS_FILE, LITERT_FILE, TRAIN_FILE, INT8_FILE, HEAD_FILE, LANDMARKS_FILE)
 KEYS = ('format_version', 'network', 'preprocess', 'camera', 'scene', 'calibration',
         'provenance', 'sha256')
-OPTIONAL_KEYS = ('scale', 'up')
+OPTIONAL_KEYS = ('scale', 'up', 'held_out')
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +63,8 @@ class Artifact:
     :param network: None for a map alone.
     :param camera: of the training images, at their full size.
     :param provenance: preset, dataset digest, commit, versions, seed, validation metrics.
+    :param held_out: images that the covariance of poses by landmarks was calibrated on; none in
+        older folders.
     """
 
     network: NetworkConfig | None
@@ -73,6 +76,7 @@ class Artifact:
     provenance: Mapping[str, Any]
     scale: Scale = field(default_factory=Scale)
     up: Up = field(default_factory=Up)
+    held_out: HeldOut = field(default_factory=HeldOut)
 
     def __post_init__(self) -> None:
         if self.network:
@@ -150,6 +154,7 @@ def save(artifact: Artifact, folder: Path,
         'calibration': asdict(artifact.calibration),
         'scale': asdict(artifact.scale),
         'up': asdict(artifact.up),
+        'held_out': asdict(artifact.held_out),
         'provenance': dict(artifact.provenance),
         'sha256': {name: _sha256(folder / name) for name in FILES
                    if name in _required(artifact.network) or (folder / name).is_file()},
@@ -178,6 +183,7 @@ def load(folder: Path | str, copy: PrivateCopy | None = None) -> LoadedArtifact:
             NetworkConfig, content['network'], f'{file}: network'),
         'scale': from_mapping(Scale, content.get('scale', {}), f'{file}: scale'),
         'up': from_mapping(Up, content.get('up', {}), f'{file}: up'),
+        'held_out': from_mapping(HeldOut, content.get('held_out', {}), f'{file}: held_out'),
         'preprocess': from_mapping(Preprocess, content['preprocess'], f'{file}: preprocess'),
         'camera': from_mapping(Camera, content['camera'], f'{file}: camera'),
         'scene': from_mapping(Scene, content['scene'], f'{file}: scene'),

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from posenet_ros.errors import InputError
+
+# of a Calibration, those that belong to the landmarks and not to a network
+REFINED_FIELDS = (
+    'refined_scale', 'misfit_power', 'distance_power', 'inlier_ratio_power', 'tracked_scale')
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,11 @@ class Calibration:
         residuals to that of a refined pose; empty without landmarks.
     :param misfit_power: that standard deviation is multiplied by this power of the pose residual
         ratio of the training images nearby.
+    :param distance_power: and by this power of the distance score: poses are less exact away
+        from the training images.
+    :param inlier_ratio_power: and by this power of the inlier ratio score: poses with which few
+        landmarks agree are less exact.
+    :param tracked_scale: the factor for tracked poses; empty: they have `refined_scale`.
     :param place_limit: place distance to the training images above which an image is out of
         place; 0 for a network without global descriptor.
     """
@@ -59,20 +69,29 @@ class Calibration:
     place_power: float = 0.0
     refined_scale: tuple[float, ...] = ()
     misfit_power: float = 0.0
+    distance_power: float = 0.0
+    inlier_ratio_power: float = 0.0
+    tracked_scale: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         values = (*self.sigma_m, *self.sigma_rad)
         if len(values) != 6 or not np.isfinite(values).all() or min(values) <= 0:
             raise InputError('a calibration has to hold 3 + 3 positive sigmas. '
                              f'Received: {self.sigma_m}, {self.sigma_rad}')
-        for name in ('scale', 'mc_scale', 'refined_scale'):
+        for name in ('scale', 'mc_scale', 'refined_scale', 'tracked_scale'):
             factors = getattr(self, name)
             if len(factors) not in (0, 6) or not all(0 < f < np.inf for f in factors):
                 raise InputError(f'{name} has to hold 6 positive factors or none. '
                                  f'Received: {factors}')
         if not 0 <= self.mc_rate < 1:
             raise InputError(f'mc_rate has to be within 0 and 1. Received: {self.mc_rate}')
-        for name in ('place_limit', 'place_power', 'misfit_power'):
+        for name in ('place_limit', 'place_power', 'misfit_power', 'distance_power',
+                     'inlier_ratio_power'):
             value = getattr(self, name)
             if not 0 <= value < np.inf:
                 raise InputError(f'{name} has to be 0 or more. Received: {value}')
+
+
+def refined_fields(calibration: Calibration) -> dict[str, Any]:
+    """Return what a calibration holds of poses by landmarks, by field."""
+    return {name: getattr(calibration, name) for name in REFINED_FIELDS}

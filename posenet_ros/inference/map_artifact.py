@@ -12,6 +12,7 @@ from posenet_ros.geometry.camera import Camera
 from posenet_ros.imaging.preprocess import Preprocess
 from posenet_ros.inference.artifact import Artifact
 from posenet_ros.inference.calibration import Calibration, Scene
+from posenet_ros.inference.held_out import HeldOut
 from posenet_ros.inference.map_frame import Scale, Up
 from posenet_ros.inference.train_index import TrainIndex
 
@@ -22,7 +23,9 @@ UNIFORM_ROTATION_SIGMA_RAD = math.pi / math.sqrt(3)  # of an angle uniform withi
 
 def make_map_artifact(
         camera: Camera, names: Sequence[str], positions_m: Floats, quats_xyzw: Floats,
-        refined_scale: Sequence[float], *, misfit_power: float = 0.0,
+        refined_scale: Sequence[float], *, misfit_power: float = 0.0, distance_power: float = 0.0,
+        inlier_ratio_power: float = 0.0, tracked_scale: Sequence[float] = (),
+        held_out: HeldOut | None = None,
         provenance: Mapping[str, Any] | None = None, scale: Scale | None = None,
         up: Up | None = None) -> Artifact:
     """
@@ -32,7 +35,8 @@ def make_map_artifact(
 
     :param camera: of the images of the map, at their full size.
     :param names: of the V views; `positions_m` (V, 3) and `quats_xyzw` (V, 4) their poses.
-    :param refined_scale: 6 factors, see :class:`Calibration`.
+    :param refined_scale: 6 factors, and those that follow: see :class:`Calibration`.
+    :param held_out: images that they were fitted to.
     :param provenance: with a section 'map' for how it was made.
     """
     width = min(camera.width, INSPECTED_WIDTH)
@@ -41,7 +45,9 @@ def make_map_artifact(
         None, Preprocess(width, max(round(camera.height * width / camera.width), 1)), camera,
         Scene(tuple(positions_m.min(axis=0).tolist()), tuple(positions_m.max(axis=0).tolist())),
         Calibration(tuple(sigmas.tolist()), (UNIFORM_ROTATION_SIGMA_RAD,) * 3,
-                    refined_scale=tuple(refined_scale), misfit_power=misfit_power),
+                    refined_scale=tuple(refined_scale), misfit_power=misfit_power,
+                    distance_power=distance_power, inlier_ratio_power=inlier_ratio_power,
+                    tracked_scale=tuple(tracked_scale)),
         TrainIndex(tuple(names), positions_m, quats_xyzw,
                    np.empty((len(names), 0), np.float16)),
-        provenance or {}, scale or Scale(), up or Up())
+        provenance or {}, scale or Scale(), up or Up(), held_out or HeldOut())

@@ -68,6 +68,14 @@ class JoinedLocaliser:
         self.radius = PlaceRadius.of_map(
             landmark_map.metric, self._geometry.median_depth_m, options.decision)
 
+    def distance(self, pose: Pose, exclude: Indices = ()) -> float:
+        """Return how far a pose is from the nearest view, by distance and direction together."""
+        return self._geometry.distance(pose, exclude)
+
+    def views_within(self, pose: Pose, distance: float) -> NDArray[np.intp]:
+        """Return the views nearer to a pose than that."""
+        return self._geometry.within(pose, distance)
+
     def search(self, features: Features, guess: Pose | None = None,
                descriptor: NDArray[np.floating] | None = None, exclude: Indices = (),
                prior: PosePrior | None = None, timer: StageTimer | None = None) -> Localisation:

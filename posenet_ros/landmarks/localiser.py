@@ -23,7 +23,9 @@ from posenet_ros.landmarks.pnp.absolute_pose import AbsolutePose
 from posenet_ros.landmarks.retrieval import ViewIndex
 from posenet_ros.landmarks.tracking.pose_tracker import PoseTracker
 from posenet_ros.landmarks.view_localiser import ViewLocaliser
-from posenet_ros.uncertainty.covariance import sigma_factor
+from posenet_ros.uncertainty.pose_scores import PoseScores, REFERENCE_INLIER_RATIO, sigma_factors
+
+MIN_INLIER_RATIO = 0.01
 
 
 class LandmarkLocaliser:
@@ -35,6 +37,8 @@ class LandmarkLocaliser:
     :param landmark_map: of V views.
     :param network_descriptors: (M, D) and `descriptor_views`: as of :class:`ViewIndex`.
     :param pose_residual_power: the expected error grows with this power of the residual ratio.
+    :param distance_power: and with this power of the distance score, `inlier_ratio_power` of
+        that of the inlier ratio, see :class:`PoseScores`.
     :param complete: the map shows all places there are: none that looks alike is unmapped; so
         does a map that is marked as complete.
     """
@@ -44,8 +48,10 @@ class LandmarkLocaliser:
                  pose_residual_power: float = 0.0,
                  descriptor_views: NDArray[np.integer] | None = None,
                  options: LandmarkLocaliserOptions = DEFAULT_LOCALISER, *,
-                 complete: bool = False) -> None:
-        self._map, self._pose_residual_power = landmark_map, pose_residual_power
+                 complete: bool = False, distance_power: float = 0.0,
+                 inlier_ratio_power: float = 0.0) -> None:
+        self._map = landmark_map
+        self._powers = PoseScores(pose_residual_power, distance_power, inlier_ratio_power)
         self._options = options
         self.index = ViewIndex(landmark_map, network_descriptors, descriptor_views, options)
         self._joined = JoinedLocaliser(
@@ -96,7 +102,28 @@ class LandmarkLocaliser:
             found = self._joined.search(features, guess, descriptor, exclude, prior, timer)
         if found.pose is None:
             return found
-        return replace(found, pose=self._with_residual_ratio(found.pose, exclude))
+        factor = float(sigma_factors(self.scores(found, exclude), self._powers))
+        return replace(found, pose=replace(
+            found.pose, covariance=found.pose.covariance * factor ** 2))
+
+    def scores(self, found: Localisation, exclude: Indices = ()) -> PoseScores:
+        """
+        Return what tells how exact a pose is, beside the residuals of its landmarks.
+
+        :param found: with a pose.
+        """
+        assert found.pose
+        pose = found.pose.map_from_camera
+        ratio = self.pose_residual_ratio(pose, exclude)
+        if self._joined is None:
+            return PoseScores(ratio)
+        return PoseScores(ratio, 1 + self._joined.distance(pose, exclude),
+                          REFERENCE_INLIER_RATIO / max(found.pose.inlier_ratio, MIN_INLIER_RATIO))
+
+    def views_within(self, pose: Pose, distance: float) -> NDArray[np.intp]:
+        """Return the views nearer to a pose than so many `distance_scale` of the verification."""
+        return np.asarray(self._joined.views_within(pose, distance) if self._joined
+                          else np.empty(0, np.intp))
 
     def pose_residual_ratio(self, pose: Pose, exclude: Indices = ()) -> float:
         """Return the root mean square of the residual ratios of the views around a pose."""
@@ -137,11 +164,6 @@ class LandmarkLocaliser:
             views = np.arange(len(self._map.views))
         guess = self._map.views.pose(views[0])
         return guess, mean_square_difference([self._map.views.pose(v) for v in views], guess)
-
-    def _with_residual_ratio(self, found: AbsolutePose, exclude: Indices) -> AbsolutePose:
-        ratio = self.pose_residual_ratio(found.map_from_camera, exclude)
-        factor = sigma_factor(ratio, self._pose_residual_power)
-        return replace(found, covariance=found.covariance * factor ** 2)
 
 
 def mean_square_difference(poses: Sequence[Pose], guess: Pose) -> Floats:

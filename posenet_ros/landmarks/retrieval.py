@@ -43,6 +43,9 @@ class ViewIndex:
             descriptor_views = np.arange(0 if count % views else count) % views
         self._descriptor_views = descriptor_views
 
+    def __len__(self) -> int:
+        return len(self._views)
+
     def by_pose(self, pose: Pose, count: int, exclude: Indices = ()) -> NDArray[np.intp]:
         """Return the `count` views nearest to a pose, by distance and angle together."""
         distances = np.linalg.norm(self._views.positions_m - pose.translation_m, axis=1)

@@ -100,7 +100,9 @@ def make_landmark_localiser(artifact: LoadedArtifact, wanted: bool) -> LandmarkL
                          f'make them anew by posenet landmarks. Received: {views}')
     return LandmarkLocaliser(
         landmark_map, train.global_descriptors, artifact.calibration.misfit_power,
-        train.place_images if known else None)
+        train.place_images if known else None,
+        distance_power=artifact.calibration.distance_power,
+        inlier_ratio_power=artifact.calibration.inlier_ratio_power)
 
 
 def make_relocaliser(artifact: LoadedArtifact,

@@ -126,7 +126,8 @@ class Relocaliser:
         if self._landmark_localiser is None:
             return None
         return MapTracker(self._landmark_localiser.make_tracker(), self._map_from_dataset,
-                          self._artifact.calibration.refined_scale)
+                          self._artifact.calibration.refined_scale,
+                          self._artifact.calibration.tracked_scale)
 
     def reduction(self, width: int, height: int) -> int:
         """Return the factor by which an image of this size may be decoded smaller."""

@@ -16,6 +16,10 @@ from posenet_ros.uncertainty.covariance import sigma_factor
 ONE_SIGMA = 68.27  # per cent of a normal distribution
 MIN_SIGMA = 1e-4
 TWO_SIGMA = 95.45  # per cent of a normal distribution
+NORMAL_COVERAGE = 0.6827, 0.9545, 0.9973  # of one, two and three sigma
+TINY = 1e-12
+MEDIAN_SIGMA = 0.6745  # median size of a standard normal number
+SCALE_CANDIDATES = np.geomspace(0.25, 8, 500)  # by that of the median
 ITERATIONS = 10  # of expectation maximisation
 DEGREES_OF_FREEDOM = 4  # of Student's t, which fits pose errors (doc/experiments.md)
 POWERS = (0.0, 0.5, 1.0, 1.5, 2.0)
@@ -30,21 +34,50 @@ def calibrate(predicted: Mapping[str, Any], truth: Images) -> Calibration:
     return Calibration(position, rotation)
 
 
-def fit_sigma_scales(residuals: NDArray[Any], heavy_tails: bool = False) -> tuple[float, ...]:
+def fit_sigma_scales(residuals: NDArray[Any]) -> tuple[float, ...]:
     """
     Fit the scale of the sigmas on each axis.
 
     It is the geometric mean of the scales that bring 68 % within one sigma and 95 % within two.
-    As one held-out walk hardly tells three axes apart, each scale is shrunk half-way to the mean
-    of the three position or rotation axes.
 
     :param residuals: (N, 6) errors divided by their predicted sigmas.
-    :param heavy_tails: bring 95 % within two sigma, whatever that does to the 68 %.
     """
-    sizes = np.abs(residuals)
-    one, two = np.percentile(sizes, (ONE_SIGMA, TWO_SIGMA), axis=0)
-    wanted = two / 2 if heavy_tails else np.sqrt(one * two / 2)
-    logs = np.log(np.maximum(wanted, MIN_SIGMA)).reshape(2, 3)
+    one, two = np.percentile(np.abs(residuals), (ONE_SIGMA, TWO_SIGMA), axis=0)
+    return _shrunk(np.sqrt(one * two / 2))
+
+
+def fit_coverage_scales(residuals: NDArray[Any]) -> tuple[float, ...]:
+    """
+    Fit the scale of the sigmas on each axis to the coverage of one, two and three sigma together.
+
+    It minimises the divergence (Kullback and Leibler 1951) of the proportions within one, between
+    one and two, between two and three, and beyond three sigma from those of a normal distribution.
+    Where tails are too heavy for all of them, one sigma becomes too wide and three too narrow by
+    what is as significant.
+
+    :param residuals: (N, 6) errors divided by their predicted sigmas.
+    """
+    sizes = np.sort(np.abs(residuals), axis=0)
+    centre = np.maximum(np.median(sizes, axis=0) / MEDIAN_SIGMA, MIN_SIGMA)
+    scales = centre * SCALE_CANDIDATES[:, np.newaxis]  # (S, 6)
+    within = [np.stack([np.searchsorted(size, sigmas * scale, side='right')
+                        for size, scale in zip(sizes.T, scales.T, strict=True)], axis=1)
+              / len(sizes) for sigmas in (1, 2, 3)]
+    found = np.diff(within, axis=0, prepend=0, append=1)  # (4, S, 6)
+    wanted = np.diff(NORMAL_COVERAGE, prepend=0, append=1)[:, np.newaxis, np.newaxis]
+    divergence = np.sum(found * np.log(np.maximum(found, TINY) / wanted), axis=0)
+    # of equally good ones the middle
+    best = divergence <= divergence.min(axis=0) + TINY
+    return _shrunk(np.exp(np.where(best, np.log(scales), 0).sum(axis=0) / best.sum(axis=0)))
+
+
+def _shrunk(scales: NDArray[Any]) -> tuple[float, ...]:
+    """
+    Shrink scales (6,) half-way to the mean of the three position or rotation axes.
+
+    One held-out walk hardly tells three axes apart.
+    """
+    logs = np.log(np.maximum(scales, MIN_SIGMA)).reshape(2, 3)
     logs = (logs + logs.mean(axis=1, keepdims=True)) / 2
     return tuple(np.exp(logs).ravel().tolist())
 

@@ -19,9 +19,9 @@ from posenet_ros.training.data.images import subsample
 from posenet_ros.training.fitting.cross_validation import make_splits, Split, validation_indices
 from posenet_ros.training.fitting.model_folder import load_with_dataset
 from posenet_ros.training.fitting.presets import preset_of
+from posenet_ros.training.landmarks.calibration import calibrate_map
 from posenet_ros.training.landmarks.mapping import map_dataset
 from posenet_ros.training.landmarks.options import MappingOptions
-from posenet_ros.training.landmarks.validation import calibrate_map
 from posenet_ros.utils.atomic_folder import check_new, new_folder
 from posenet_ros.utils.files.kinds import MODEL
 
@@ -74,10 +74,9 @@ def add_landmarks(loaded: LoadedArtifact, dataset: Dataset, folder: Path,
              'residual_px': round(mapped.check.residual_px, 2),
              'seconds': round(time.perf_counter() - start, 1)}
     landmark_file.save(calibrated.landmark_map, folder / LANDMARKS_FILE)
-    calibration = replace(loaded.calibration, refined_scale=calibrated.sigma_scales,
-                          misfit_power=calibrated.residual_power)
+    calibration = replace(loaded.calibration, **calibrated.calibration)
     train = with_place_images(loaded.train, make_splits(dataset, preset_of(loaded.provenance)))
-    save(replace(loaded, train=train, calibration=calibration,
+    save(replace(loaded, train=train, calibration=calibration, held_out=calibrated.held_out.names,
                  provenance={**loaded.provenance, 'landmarks': about}), folder)
     return about
 

@@ -10,7 +10,7 @@ import numpy as np
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.features import Features, patch_camera
-from posenet_ros.landmarks.landmark_map import LandmarkMap, Views
+from posenet_ros.landmarks.landmark_map import LandmarkMap, Views, Vocabulary
 from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.landmarks.feature_cache import detect_dataset, ViewFeatures
 from posenet_ros.training.landmarks.options import MappingOptions
@@ -139,10 +139,11 @@ def check_poses(dataset: Dataset, features: Sequence[Features], matches: Sequenc
 
 
 def make_map(dataset: Dataset, features: Sequence[ViewFeatures], found: Triangulated,
-             options: MappingOptions) -> LandmarkMap:
+             options: MappingOptions, vocabulary: Vocabulary | None = None) -> LandmarkMap:
     """
     Make a landmark map of triangulated tracks, within the budget.
 
+    :param vocabulary: of the global descriptors; None fits one to the images.
     :raises InputError: on too few landmarks.
     """
     if len(found.points_m) < options.min_landmarks:
@@ -153,7 +154,7 @@ def make_map(dataset: Dataset, features: Sequence[ViewFeatures], found: Triangul
     most = max(options.landmarks_of_view * count, options.kept_landmarks)
     found = found.subset(select_landmarks(found, count, most))
     local = [one.features for one in features]
-    vocabulary = fit_vocabulary(local, options.vocabulary)
+    vocabulary = vocabulary or fit_vocabulary(local, options.vocabulary)
     views = Views(tuple(s.name for s in dataset.samples),
                   tuple(s.sequence for s in dataset.samples), dataset.positions_m,
                   dataset.quats_xyzw, global_descriptors(local, vocabulary),

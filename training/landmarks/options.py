@@ -107,6 +107,17 @@ class VocabularyOptions:
 
 
 @dataclass(frozen=True)
+class TrackingValidationOptions:
+    """Settings of :func:`.tracked_poses.track_held_out`."""
+
+    # images of a walk from which the next ones are tracked, and how many these are
+    starts: int = 12
+    images: int = 5
+    # after so many starts that track nothing the images are too far apart
+    max_failed: int = 3
+
+
+@dataclass(frozen=True)
 class ValidationOptions:
     """Settings of :func:`.validation.calibrate_map`."""
 
@@ -117,13 +128,22 @@ class ValidationOptions:
     # where there is one walk: blocks that are held out of it, and their proportion of its images
     blocks: int = 5
     held_out_proportion: float = 0.2
+    tracking: TrackingValidationOptions = field(default_factory=TrackingValidationOptions)
     # poses to fit the sigma scales to
     min_localised: int = 10
     # sigma scale with fewer poses: of the scenes that were tried, 1 to 2
     fallback_scale: float = 2.0
-    # candidates for the power of the pose residual ratio
-    powers: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
-    # by which a power has to be better than none; 2 % are by chance
+    # every so many images are localised once more without the views within this distance, by
+    # 0.35 median depths, so that it is known how errors grow; unless these are most of the map
+    far_every: int = 2
+    far: float = 1.5
+    max_excluded: float = 0.5
+    # candidates for the powers of distance and inlier ratio; larger ones are chance
+    powers: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)
+    # for the power of the pose residual ratio
+    ratio_powers: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
+    # by which that has to be better than none; 2 % are by chance. (That errors grow with the
+    # distance, and as fewer landmarks agree, is known beforehand.)
     min_standard_errors: float = 1.0
 
 

@@ -1,9 +1,9 @@
-"""Localise images by maps that do not know their walk, and calibrate the poses by it."""
+"""Localise images by maps that do not know their walk."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,17 +12,18 @@ from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.lie import pose_difference
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.landmarks.landmark_map import LandmarkMap
+from posenet_ros.inference.held_out import HeldOut
+from posenet_ros.landmarks.features import Features
+from posenet_ros.landmarks.landmark_map import LandmarkMap, Views
 from posenet_ros.landmarks.localiser import LandmarkLocaliser
 from posenet_ros.landmarks.pnp.absolute_pose import AbsolutePose
 from posenet_ros.training.data.datasets import Dataset
-from posenet_ros.training.fitting.calibration import fit_score_power, fit_sigma_scales
 from posenet_ros.training.landmarks.feature_cache import with_image
 from posenet_ros.training.landmarks.mapping import make_map, MappedDataset, triangulate_matches
 from posenet_ros.training.landmarks.options import MappingOptions, ValidationOptions
 from posenet_ros.training.landmarks.reconstruction.pairs import cameras_of
 from posenet_ros.training.landmarks.reconstruction.verified_matches import PairMatches
-from posenet_ros.uncertainty.covariance import sigma_factor
+from posenet_ros.training.landmarks.tracked_poses import NO_TRACKED, track_held_out, TrackedRows
 from posenet_ros.utils.parallel import ordered_map
 from posenet_ros.utils.progress import progress
 
@@ -36,60 +37,36 @@ class HeldOutPoses:
 
     :param views: (N,) index of each image; `folds` (N,) of the map that did not know it.
     :param rows: (N, 2, 6) as of :func:`residual_and_sigma`, NaN without a pose.
+    :param scores: (N, 3) PoseScores of each pose; the residual ratio is not known yet, 1.
+    :param far: (N, 3, 6) error, sigmas and scores of images that were localised once more without
+        the views nearby; NaN for the others.
+    :param names: of the images, and what the maps were made without.
+    :param tracked: poses of images of the same walks, tracked from localised ones.
     """
 
     views: Indices
     folds: Indices
     rows: Floats
+    scores: Floats
+    far: Floats
+    names: HeldOut = field(default_factory=HeldOut)
+    tracked: TrackedRows = NO_TRACKED
 
     @property
     def localised(self) -> NDArray[np.bool_]:
         """(N,) mask of the images that have a pose."""
         return np.asarray(np.isfinite(self.rows[:, 0, 0]))
 
+    def select(self, chosen: NDArray[np.bool_]) -> HeldOutPoses:
+        """Return the poses of some of the images, by a mask (N,): without names and tracked."""
+        return HeldOutPoses(self.views[chosen], self.folds[chosen], self.rows[chosen],
+                            self.scores[chosen], self.far[chosen])
+
     def summary(self) -> dict[str, Any]:
         """Summarise them for the provenance."""
         sizes_m = np.linalg.norm(self.rows[self.localised, 0, :3], axis=1)
         return {'held_out': len(self.views), 'held_out_localised': int(self.localised.sum()),
                 'held_out_position_m': float(np.median(sizes_m)) if len(sizes_m) else None}
-
-
-@dataclass(frozen=True, eq=False)
-class CalibratedMap:
-    """
-    A map whose poses have calibrated covariances.
-
-    :param landmark_map: with the pose residual ratios of the images that were held out.
-    :param sigma_scales: (6,) `refined_scale` of a Calibration; `residual_power` its misfit_power.
-    """
-
-    landmark_map: LandmarkMap
-    sigma_scales: tuple[float, ...]
-    residual_power: float
-    held_out: HeldOutPoses
-
-
-def calibrate_map(mapped: MappedDataset, options: MappingOptions | None = None) -> CalibratedMap:
-    """
-    Calibrate the poses found in a map on images whose walk is left out of it.
-
-    Left out are whole walks, one after another; where there is one walk alone, or too few images
-    of a walk are localised by the others, blocks of images.
-    """
-    options = options or MappingOptions()
-    settings = options.validation
-    held_out = localise_held_out(mapped, walks(mapped.dataset, settings), options)
-    if held_out.localised.sum() < settings.min_localised:
-        held_out = localise_held_out(mapped, [blocks(len(mapped.features), settings)], options)
-    ratios = pose_residual_ratios(held_out, len(mapped.features))
-    landmark_map = replace(mapped.landmark_map, views=replace(
-        mapped.landmark_map.views, pose_residual_ratios=ratios))
-    power, factors = fit_residual_power(held_out, landmark_map, settings)
-    residuals = normalised_residuals(held_out) / factors[:, np.newaxis]
-    scales: tuple[float, ...] = (settings.fallback_scale,) * 6
-    if len(residuals) >= settings.min_localised:
-        scales = fit_sigma_scales(residuals, heavy_tails=True)
-    return CalibratedMap(landmark_map, scales, power, held_out)
 
 
 def walks(dataset: Dataset, options: ValidationOptions) -> list[Indices]:
@@ -113,12 +90,17 @@ def localise_held_out(mapped: MappedDataset, folds: Sequence[Indices],
     """
     Localise images by a map of all images but those of their fold, with a progress bar.
 
-    Nothing of that map knows them: neither landmarks, nor mean descriptors, nor the vocabulary.
-    (Poses that were refined are those of all images together.)
+    Neither landmarks, nor mean descriptors, nor patches of that map know them. The vocabulary, by
+    which similar views are found, is that of the whole map: it decides which views are tried, not
+    how exact a pose is, and is half of the time of a map. (Poses that were refined are those of
+    all images together.)
 
     :param folds: indices of the images that are held out together.
+    :raises InputError: where a map knows an image that it localised.
     """
-    parts, views, numbers = [np.empty((0, 2, 6))], [np.empty(0, np.intp)], []
+    parts, views, numbers = [np.empty((0, 2, 3, 6))], [np.empty(0, np.intp)], []
+    missing: dict[int, list[str]] = {}
+    tracked = [NO_TRACKED]
     most = -(-options.validation.max_images // max(len(folds), 1))
     for number, held in enumerate(folds):
         try:
@@ -126,15 +108,42 @@ def localise_held_out(mapped: MappedDataset, folds: Sequence[Indices],
         except InputError:  # the other images have too few landmarks
             continue
         chosen = held[::-(-len(held) // most)]
-        parts.append(_localise(mapped, chosen, landmark_map))
+        missing[number] = _left_out(mapped.dataset, landmark_map.views)
+        localiser = LandmarkLocaliser(landmark_map, complete=mapped.landmark_map.complete)
+        parts.append(_localise(mapped, chosen, localiser, options.validation))
+        tracked.append(_tracked(localiser, mapped, held, number, options.validation))
         views.append(chosen)
         numbers += [number] * len(chosen)
-    return HeldOutPoses(np.concatenate(views), np.array(numbers, np.intp), np.concatenate(parts))
+    rows, all_views = np.concatenate(parts), np.concatenate(views)
+    chosen_samples = [mapped.dataset.samples[view] for view in all_views]
+    names = HeldOut(
+        tuple(s.name for s in chosen_samples), tuple(s.sequence for s in chosen_samples),
+        tuple(numbers), tuple(name for names in missing.values() for name in names),
+        tuple(fold for fold, names in missing.items() for _ in names))
+    return HeldOutPoses(all_views, np.array(numbers, np.intp), rows[:, 0, :2], rows[:, 0, 2, :3],
+                        rows[:, 1], names,
+                        TrackedRows(*map(np.concatenate, zip(*tracked, strict=True))))
+
+
+def _tracked(localiser: LandmarkLocaliser, mapped: MappedDataset, held: Indices, fold: int,
+             options: ValidationOptions) -> TrackedRows:
+    views, rows = track_held_out(localiser, mapped, held, options.tracking)
+    return TrackedRows(views, np.full(len(views), fold, np.intp), rows)
+
+
+def _left_out(dataset: Dataset, views: Views) -> list[str]:
+    """Return the walks that views lack whole, and the images of others that they lack."""
+    known, walks_known = set(views.names), set(views.sequences)
+    return list(dict.fromkeys(
+        sample.name if sample.sequence in walks_known else sample.sequence
+        for sample in dataset.samples if sample.name not in known))
 
 
 def map_without(mapped: MappedDataset, held: Indices, options: MappingOptions) -> LandmarkMap:
     """
     Make the map of all images but the held-out ones, of matches among these alone.
+
+    Its vocabulary is that of the whole map.
 
     :raises InputError: on too few landmarks.
     """
@@ -146,20 +155,36 @@ def map_without(mapped: MappedDataset, held: Indices, options: MappingOptions) -
     dataset, features = mapped.dataset.subset(kept), [mapped.features[i] for i in kept]
     found = triangulate_matches([one.features for one in features], matches, cameras_of(dataset),
                                 options, wide=mapped.check.wide)
-    return make_map(dataset, features, found, options)
+    return make_map(dataset, features, found, options, mapped.landmark_map.vocabulary)
 
 
-def _localise(mapped: MappedDataset, views: Indices, landmark_map: LandmarkMap) -> Floats:
-    localiser = LandmarkLocaliser(landmark_map, complete=mapped.landmark_map.complete)
-
-    def one(view: int) -> Floats:
-        query = with_image(mapped.features[view], landmark_map.features)
-        found = localiser.localise(query)
-        return residual_and_sigma(found, mapped.dataset.samples[view].map_from_camera)
+def _localise(mapped: MappedDataset, views: Indices, localiser: LandmarkLocaliser,
+              options: ValidationOptions) -> Floats:
+    """Return the rows of poses, with and without the views nearby, (N, 2, 3, 6)."""
+    def one(index: int) -> Floats:
+        features = with_image(mapped.features[views[index]], localiser.features)
+        truth = mapped.dataset.samples[views[index]].map_from_camera
+        near = _row(localiser, features, truth, [])
+        exclude = localiser.views_within(truth, options.far)
+        few = len(exclude) > options.max_excluded * len(localiser.index)
+        if index % options.far_every or few or not len(exclude):
+            return np.stack([near, np.full((3, 6), np.nan)])
+        return np.stack([near, _row(localiser, features, truth, exclude)])
 
     return np.reshape(list(progress(
-        ordered_map(one, views.tolist()), len(views), 'image', 'images of walks held out')),
-        (-1, 2, 6))
+        ordered_map(one, range(len(views))), len(views), 'image', 'images of walks held out')),
+        (-1, 2, 3, 6))
+
+
+def _row(localiser: LandmarkLocaliser, features: Features, truth: Pose,
+         exclude: Sequence[int] | Indices) -> Floats:
+    """Return the error, the sigmas, and the scores (the rest NaN) of a pose, (3, 6)."""
+    row = np.full((3, 6), np.nan)
+    found = localiser.search(features, exclude=exclude)
+    row[:2] = residual_and_sigma(found.pose, truth)
+    if found.pose:
+        row[2, :3] = localiser.scores(found, exclude)
+    return row
 
 
 def residual_and_sigma(estimate: AbsolutePose | None, truth: Pose) -> Floats:
@@ -168,46 +193,3 @@ def residual_and_sigma(estimate: AbsolutePose | None, truth: Pose) -> Floats:
         return np.full((2, 6), np.nan)
     return np.stack([pose_difference(estimate.map_from_camera, truth),
                      np.sqrt(np.diag(estimate.covariance))])
-
-
-def normalised_residuals(held_out: HeldOutPoses) -> Floats:
-    """Divide the errors of the localised images by their sigmas, (K, 6)."""
-    known = held_out.rows[held_out.localised]
-    return np.asarray(known[:, 0] / known[:, 1], np.float64)
-
-
-def pose_residual_ratios(held_out: HeldOutPoses, count: int) -> NDArray[np.float32]:
-    """
-    Compute the pose residual ratios of the images that were held out.
-
-    :param count: number V of views.
-    :returns: (V,) with a median of 1; NaN where unknown.
-    """
-    ratios = np.full(count, np.nan, np.float32)
-    sizes = np.sqrt(np.mean(np.square(normalised_residuals(held_out)), axis=1))
-    if len(sizes):
-        ratios[held_out.views[held_out.localised]] = sizes / np.median(sizes)
-    return ratios
-
-
-def fit_residual_power(held_out: HeldOutPoses, landmark_map: LandmarkMap,
-                       options: ValidationOptions) -> tuple[float, Floats]:
-    """
-    Fit the power of the pose residual ratio in the sigmas.
-
-    The ratio of an image is predicted from those of the views near it that are not of its fold.
-
-    :param landmark_map: with the ratios.
-    :returns: the power, 0 unless another is significantly better; the factors (K,) of the sigmas
-        of the localised images.
-    """
-    known = np.flatnonzero(held_out.localised)
-    if len(known) < options.min_localised:
-        return 0.0, np.ones(len(known))
-    localiser = LandmarkLocaliser(landmark_map)
-    scores = np.array([localiser.pose_residual_ratio(
-        landmark_map.views.pose(held_out.views[i]),
-        exclude=held_out.views[held_out.folds == held_out.folds[i]].tolist()) for i in known])
-    power = fit_score_power(held_out.rows[known, 0], held_out.rows[known, 1], scores,
-                            options.powers, options.min_standard_errors)
-    return power, np.asarray(sigma_factor(scores, power), np.float64)

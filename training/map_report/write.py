@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import json
 from pathlib import Path
 
-from posenet_ros.training.landmarks.validation import CalibratedMap
+from posenet_ros.training.landmarks.calibration import CalibratedMap
 from posenet_ros.training.map_report.content import MAP_REPORT_FILE, MapReport
 from posenet_ros.training.map_report.figures import error_figures, Plan, plan_figures, write_plan
 from posenet_ros.training.map_report.page import html_page

@@ -9,6 +9,7 @@ import shutil
 from posenet_ros.errors import InputError
 from posenet_ros.imaging.files import image_size
 from posenet_ros.inference.artifact import LANDMARKS_FILE, load, LoadedArtifact, save
+from posenet_ros.inference.calibration import refined_fields
 from posenet_ros.landmarks import landmark_file
 from posenet_ros.training.data.datasets import Dataset, Sample
 
@@ -59,9 +60,9 @@ def keep_map(place: LoadedArtifact, folder: Path) -> None:
     """
     trained = load(folder)
     shutil.copy(place.file(LANDMARKS_FILE), folder / LANDMARKS_FILE)
-    calibration = replace(trained.calibration, refined_scale=place.calibration.refined_scale,
-                          misfit_power=place.calibration.misfit_power)
+    calibration = replace(trained.calibration, **refined_fields(place.calibration))
     about = {key: place.provenance[key] for key in ('map', 'landmarks', 'dataset_sha256')
              if key in place.provenance}
     save(replace(trained, calibration=calibration, scale=place.scale, up=place.up,
+                 held_out=place.held_out,
                  provenance={**trained.provenance, **about}), folder)

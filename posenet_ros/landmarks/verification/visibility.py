@@ -59,6 +59,22 @@ class MapGeometry:
 
     def near(self, pose: AnyPose, count: int, exclude: Indices = ()) -> NDArray[np.intp]:
         """Return the views nearest to a pose, by distance and direction together."""
+        scores = self._distances(pose, exclude)
+        chosen = np.argpartition(scores, count)[:count] if count < len(scores) else (
+            np.arange(len(scores)))
+        chosen = chosen[np.isfinite(scores[chosen])]
+        return np.asarray(chosen[np.argsort(scores[chosen], kind='stable')])
+
+    def distance(self, pose: AnyPose, exclude: Indices = ()) -> float:
+        """Return how far a pose is from the nearest view: 1 stands for `distance_scale` of it."""
+        return float(self._distances(pose, exclude).min())
+
+    def within(self, pose: AnyPose, distance: float) -> NDArray[np.intp]:
+        """Return the views nearer to a pose than that, in units of :meth:`distance`."""
+        return np.flatnonzero(self._distances(pose, ()) < distance)
+
+    def _distances(self, pose: AnyPose, exclude: Indices) -> Floats:
+        """Return how far a pose is from each view (V,), infinite from excluded ones."""
         options = self._options
         distances = np.linalg.norm(self._centres - pose.translation_m, axis=1)
         cosines = np.clip(self._axes @ pose.rotation[:, 2], -1, 1)
@@ -66,10 +82,7 @@ class MapGeometry:
                   + np.degrees(np.arccos(cosines)) / options.angle_scale_deg)
         if len(exclude):
             scores[np.asarray(exclude, np.intp)] = np.inf
-        chosen = np.argpartition(scores, count)[:count] if count < len(scores) else (
-            np.arange(len(scores)))
-        chosen = chosen[np.isfinite(scores[chosen])]
-        return np.asarray(chosen[np.argsort(scores[chosen], kind='stable')])
+        return np.asarray(scores, np.float64)
 
     def groups(self, views: NDArray[np.intp], max_distance: float,
                max_angle_deg: float) -> list[NDArray[np.intp]]:

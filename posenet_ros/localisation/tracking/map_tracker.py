@@ -19,14 +19,16 @@ class MapTracker:
 
     :param tracker: in the frame of the landmarks.
     :param map_from_dataset: moves poses from the landmarks' frame into the map.
-    :param scale: factors (6,) on the standard deviations of poses by landmarks.
+    :param scale: factors (6,) on the standard deviations of localised poses.
+    :param tracked_scale: of tracked ones; empty: the same.
     """
 
     def __init__(self, tracker: PoseTracker, map_from_dataset: Pose,
-                 scale: Sequence[float]) -> None:
+                 scale: Sequence[float], tracked_scale: Sequence[float] = ()) -> None:
         self._tracker, self._map_from_dataset = tracker, map_from_dataset
         self._dataset_from_map = map_from_dataset.inverse()
         self._scale = np.array(scale, np.float64)
+        self._tracked_scale = np.array(tracked_scale or scale, np.float64)
         self.last: TrackingResult | None = None
 
     @property
@@ -82,7 +84,7 @@ class MapTracker:
             grey, camera, self._dataset_from_map @ predicted, renew=renew)
         if self.last is None:
             return None
-        covariance = scale_covariance(self.last.covariance, self._scale)
+        covariance = scale_covariance(self.last.covariance, self._tracked_scale)
         return PoseEstimate(
             self._map_from_dataset @ self.last.map_from_camera,
             rotate_covariance(covariance, self._map_from_dataset.rotation), 0.0,

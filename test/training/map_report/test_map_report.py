@@ -11,8 +11,9 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.inference.map_frame import Scale, Up
 from posenet_ros.landmarks.landmark_map import LandmarkMap, Views
 from posenet_ros.training.data.datasets import Dataset, Sample
+from posenet_ros.training.landmarks.calibration import CalibratedMap
 from posenet_ros.training.landmarks.mapping import PoseCheck
-from posenet_ros.training.landmarks.validation import CalibratedMap, HeldOutPoses
+from posenet_ros.training.landmarks.validation import HeldOutPoses
 from posenet_ros.training.map_report import write
 from posenet_ros.training.map_report.content import Level, MapReport
 from posenet_ros.training.map_report.coverage import similar_places, weak_cells
@@ -60,11 +61,12 @@ def held_out(failed: int = 0, error_m: float = 0.01) -> HeldOutPoses:
     rows = np.zeros((3 * IMAGES, 2, 6))
     rows[:, 0, 0], rows[:, 1] = error_m, 1
     rows[:failed] = np.nan
-    return HeldOutPoses(np.arange(len(rows)), np.repeat(np.arange(3), IMAGES), rows)
+    return HeldOutPoses(np.arange(len(rows)), np.repeat(np.arange(3), IMAGES), rows,
+                        np.ones((len(rows), 3)), np.full((len(rows), 3, 6), np.nan))
 
 
 def calibrated(landmark_map: LandmarkMap, found: HeldOutPoses) -> CalibratedMap:
-    return CalibratedMap(landmark_map, (1.0,) * 6, 0.0, found)
+    return CalibratedMap(landmark_map, (1.0,) * 6, found)
 
 
 def report(landmark_map: LandmarkMap, found: HeldOutPoses, mistake: str = '') -> MapReport:
@@ -105,7 +107,8 @@ def test_the_verdict_says_what_is_found() -> None:
     split = report(make_map(third_joins=False), held_out())
     assert split.level is Level.NOT_YET
     assert f'{NAMES[2]} shares no view with the other walks' in split.summary
-    nobody = HeldOutPoses(np.empty(0, int), np.empty(0, int), np.empty((0, 2, 6)))
+    nobody = HeldOutPoses(np.empty(0, int), np.empty(0, int), np.empty((0, 2, 6)),
+                          np.empty((0, 3)), np.empty((0, 3, 6)))
     assert report(make_map(), nobody).level is Level.UNKNOWN
 
 

@@ -15,7 +15,12 @@ from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.training.data.augment import Augmentation
 from posenet_ros.training.data.images import MAX_IMAGES, subsample
 from posenet_ros.training.export.litert import load_network
-from posenet_ros.training.fitting.calibration import coverage, fit_score_power, fit_sigma_scales
+from posenet_ros.training.fitting.calibration import (
+    coverage,
+    fit_coverage_scales,
+    fit_score_power,
+    fit_sigma_scales,
+)
 from posenet_ros.training.landmarks.options import ValidationOptions
 from posenet_ros.training.uncertainty import __main__ as uncertainty
 from posenet_ros.training.uncertainty.noise_model import fit_noise_model
@@ -100,12 +105,17 @@ def test_a_power_has_to_be_told_from_chance() -> None:
     assert np.mean(powers) < 0.1
 
 
-def test_heavy_tails_are_covered_by_two_sigma() -> None:
-    ratios = np.random.default_rng(0).standard_t(3, size=(20000, 6))
-    usual, wide = (np.array(fit_sigma_scales(ratios, heavy_tails=heavy))
-                   for heavy in (False, True))
-    assert np.allclose(coverage(ratios / wide)['2_sigma'], 0.9545, atol=0.005)
-    assert (wide > 1.1 * usual).all()
+def test_heavy_tails_are_shared_by_one_two_and_three_sigma() -> None:
+    rng = np.random.default_rng(0)
+    assert np.allclose(fit_coverage_scales(3 * rng.normal(size=(20000, 6))), 3, rtol=0.02)
+    ratios = rng.standard_t(3, size=(20000, 6))
+    scaled = np.abs(ratios / fit_coverage_scales(ratios))
+    one, two, three = (np.mean(scaled <= sigmas) for sigmas in (1, 2, 3))
+    assert 0.70 < one < 0.78, 'wider than one sigma by the tails'
+    assert 0.93 < two < 0.9545
+    assert 0.975 < three < 0.99, 'not so wide that nothing is beyond'
+    few = np.r_[np.linspace(-1.5, 1.5, 22), 40][:, np.newaxis].repeat(6, 1)
+    assert max(fit_coverage_scales(few)) < 2, 'a single far error does not decide'
 
 
 def test_principal_directions_hold_what_is_most() -> None:

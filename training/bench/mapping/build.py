@@ -12,12 +12,12 @@ from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.landmark_map import LandmarkMap
 from posenet_ros.training.bench.mapping.cpu import timed
 from posenet_ros.training.data.datasets import Dataset
+from posenet_ros.training.landmarks.calibration import calibrate_map
 from posenet_ros.training.landmarks.feature_cache import detect_dataset
 from posenet_ros.training.landmarks.mapping import map_matches
 from posenet_ros.training.landmarks.options import MappingOptions
 from posenet_ros.training.landmarks.reconstruction.pairs import cameras_of, select_pairs
 from posenet_ros.training.landmarks.reconstruction.verified_matches import match_pairs
-from posenet_ros.training.landmarks.validation import calibrate_map
 
 FEATURES, MATCHES, TRACKS, CALIBRATION = 'features', 'matches', 'tracks', 'calibration'
 MEGABYTE = 1e6
@@ -61,7 +61,7 @@ def measure_build(dataset: Dataset, options: MappingOptions, folder: Path) -> Me
     landmark_file.save(calibrated.landmark_map, folder / artifacts.LANDMARKS_FILE)
     artifacts.save(make_map_artifact(
         dataset.camera, views.names, views.positions_m, views.quats_xyzw,
-        calibrated.sigma_scales, misfit_power=calibrated.residual_power), folder)
+        **calibrated.calibration, held_out=calibrated.held_out.names), folder)
     return MeasuredMap(calibrated.landmark_map, cpu_s, size_mb(folder), mapped.check.describe())
 
 

@@ -14,9 +14,9 @@ from posenet_ros.inference.artifact import LANDMARKS_FILE, load, save
 from posenet_ros.inference.map_artifact import make_map_artifact
 from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.options import features_of_width
+from posenet_ros.training.landmarks.calibration import calibrate_map, CalibratedMap
 from posenet_ros.training.landmarks.mapping import map_dataset, MappedDataset
 from posenet_ros.training.landmarks.options import MappingOptions
-from posenet_ros.training.landmarks.validation import calibrate_map, CalibratedMap
 from posenet_ros.training.map_report.content import MapReport
 from posenet_ros.training.map_report.measure import MapFacts, measure_map
 from posenet_ros.training.map_report.write import PAGE_FILE, write_map_report
@@ -182,7 +182,7 @@ def _write(mapped: MappedDataset, calibrated: CalibratedMap, posed: PosedImages,
     views, dataset = landmark_map.views, mapped.dataset
     artifact = make_map_artifact(
         dataset.camera, views.names, views.positions_m, views.quats_xyzw,
-        calibrated.sigma_scales, misfit_power=calibrated.residual_power,
+        **calibrated.calibration, held_out=calibrated.held_out.names,
         provenance={'dataset_sha256': dataset.digest(), 'map': about}, scale=posed.scale,
         up=posed.up)
     with new_folder(options.out, force=options.force) as folder:
