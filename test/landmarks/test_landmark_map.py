@@ -16,7 +16,13 @@ from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.features import detect, Features
-from posenet_ros.landmarks.landmark_map import LandmarkMap, NO_PATCH, PATCH_SIZE, per_view_map, Views
+from posenet_ros.landmarks.landmark_map import (
+    LandmarkMap,
+    NO_PATCH,
+    PATCH_SIZE,
+    per_view_map,
+    Views,
+)
 from posenet_ros.landmarks.localiser import LandmarkLocaliser
 from posenet_ros.landmarks.matching import match_in_windows, match_near, unit_rows
 from posenet_ros.landmarks.options import DEFAULT_LOCALISER as OPTIONS
@@ -385,7 +391,8 @@ def test_each_array_of_another_type_or_shape_is_named(file: Path, name: str) -> 
     ('points_m', np.nan, 'finite'), ('positions_m', np.inf, 'finite'),
     ('quats_xyzw', 2.0, 'length 1'), ('seen', -1, 'numbers from 0'), ('seen', 4, 'below 4'),
     ('starts', 9, 'have to rise'), ('patch_views', 3, 'below 3'),
-    ('patch_views', -2, 'numbers from -1'), ('camera_indices', 2, 'below 2'), ('tiles', -1, 'numbers from 0'),
+    ('patch_views', -2, 'numbers from -1'), ('camera_indices', 2, 'below 2'),
+    ('tiles', -1, 'numbers from 0'),
     ('vlad_projection', np.nan, 'finite'), ('global_descriptors', np.inf, 'finite'),
     ('feature_width', 0, 'numbers from 1')])
 def test_values_out_of_range_are_named(file: Path, name: str, value: float, text: str) -> None:
