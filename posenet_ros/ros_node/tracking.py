@@ -76,13 +76,17 @@ class TrackingThreads(InferenceThread):
     def discard_pending(self) -> None:
         """Discard the images that wait and those that are worked at; track nothing."""
         super().discard_pending()
-        self._localiser.clear()
+        self._count_dropped(self._localiser.clear())
         self.localise_anew()
 
     def localise_anew(self) -> None:
         """Track nothing until the next image that is localised."""
         with self._tracking:
             self._tracker.reset()
+
+    def _stop(self) -> None:
+        self._localiser.stop(0.0)  # both threads end at the same time
+        super()._stop()
 
     def _localise(self, query: Query) -> None:
         wait_s = time.monotonic() - query.received_s
@@ -102,9 +106,12 @@ class TrackingThreads(InferenceThread):
             with self._tracking:
                 self._tracker.judged(accepted=accepted)
         if due is not None:
-            dropped = self._localiser.replace(due)
-            if dropped is not None and dropped.request.tracked is None:
-                self._diagnostics.count('dropped')
+            self._count_dropped(self._localiser.replace(due))
+
+    def _count_dropped(self, due: DueImage | None) -> None:
+        """Count an image that is not localised; one that is tracked has been answered."""
+        if due is not None and due.request.tracked is None:
+            self._diagnostics.count('dropped')
 
     def _track(self, query: Query, prepared: QueryResult, frame: Frame,
                wait_s: float) -> tuple[DueImage | None, QueryResult]:
@@ -123,15 +130,17 @@ class TrackingThreads(InferenceThread):
         """Localise an image in the second thread."""
         try:
             with _LOCALISING:
+                if self._localiser.stopping:  # while another camera had its turn
+                    return
                 result = self._answer(due)
             self._diagnostics.count('localised')
             if due.request.tracked is None:
                 self._start(due, result)
             else:
                 self._correct(due, result)
-        except Exception as error:  # or this thread would end, and nobody would know
-            with self._lock:
-                self._fail(due.query.generation, error)
+        except Exception as error:  # or this thread would end; its image has been answered
+            self._diagnostics.warn('tracking', f'a localisation failed: {error}')
+            self.localise_anew()
 
     def _answer(self, due: DueImage) -> QueryResult:
         image = detect_features(self._relocaliser, due.prepared, time.monotonic)

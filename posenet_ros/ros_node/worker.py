@@ -69,11 +69,15 @@ class Worker(Generic[Item]):
             self._changed.notify()
         return dropped
 
-    def clear(self) -> bool:
-        """Drop the item that waits. Returns whether there was one."""
+    def clear(self) -> Item | None:
+        """Drop the item that waits, and return it; None where there was none."""
         with self._changed:
-            dropped, self._waiting = bool(self._waiting), []
-        return dropped
+            return self._waiting.pop() if self._waiting else None
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the thread is to end."""
+        return self._stopping
 
     def stop(self, timeout_s: float) -> bool:
         """

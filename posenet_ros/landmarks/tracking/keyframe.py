@@ -11,7 +11,7 @@ from posenet_ros.arrays import Floats
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.landmark_map import LandmarkMap
-from posenet_ros.landmarks.patches.patch_pose import refine_by_patches, spread_landmarks
+from posenet_ros.landmarks.patches.patch_pose import refine_by_patches
 from posenet_ros.landmarks.retrieval import ViewIndex
 from posenet_ros.landmarks.tracking.options import TrackingOptions
 
@@ -111,18 +111,30 @@ class KeyframeMaker:
         near = self._map.landmarks_of(self._index.by_pose(pose, options.views))
         if self.anchors:
             refined, shown = refine_by_patches(
-                self._map, near, pose, *resized(grey, camera, self._map.features.width),
+                self._map, near, pose, *resized(grey, camera, self._map.features.patch_width),
                 options.anchor)
             if len(shown) >= options.min_shown:
                 near = shown.astype(np.int32)
                 if refined is not None:
                     pose, covariance, anchored = (
                         refined.map_from_camera, refined.covariance, True)
-        chosen = spread_landmarks(self._map, near, pose, camera, options.spread)
-        points = self._map.points_m[chosen].astype(np.float64)
+        points = self._map.points_m[near].astype(np.float64)
         in_camera = (points - pose.translation_m) @ pose.rotation
         pixels = camera.project(in_camera)
         inside = np.flatnonzero(in_image(pixels, camera, options.window_px))
-        depth = float(np.median(in_camera[inside, 2])) if len(inside) else 1.0
-        return Keyframe(grey, camera, pose, covariance, points[inside],
-                        pixels[inside].astype(np.float32), depth, anchored)
+        rows = inside[spread(pixels[inside], self._map.track_lengths[near[inside]], options)]
+        depth = float(np.median(in_camera[rows, 2])) if len(rows) else 1.0
+        return Keyframe(grey, camera, pose, covariance, points[rows],
+                        pixels[rows].astype(np.float32), depth, anchored)
+
+
+def spread(pixels: Floats, track_lengths: NDArray[np.integer],
+           options: TrackingOptions) -> NDArray[np.intp]:
+    """Choose landmarks (N, 2) evenly over the image, of each cell first what most views see."""
+    columns, lines = (pixels // options.cell_px).astype(np.intp).T
+    cells = lines * (int(columns.max(initial=0)) + 1) + columns
+    order = np.lexsort((-track_lengths, cells))
+    starts = np.flatnonzero(np.diff(cells[order], prepend=-1))
+    rank = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
+    best = np.lexsort((-track_lengths[order], rank))[:options.landmarks]
+    return np.asarray(order[best], np.intp)

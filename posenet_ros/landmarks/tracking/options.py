@@ -18,11 +18,6 @@ def _anchor() -> PatchOptions:
     return PatchOptions(max_landmarks=400)
 
 
-def _spread() -> PatchOptions:
-    """Return the settings that spread the landmarks of a keyframe over its image."""
-    return PatchOptions(max_landmarks=200)
-
-
 @dataclass(frozen=True)
 class TrackingOptions:
     """Settings of :class:`posenet_ros.landmarks.tracking.pose_tracker.PoseTracker`."""
@@ -31,8 +26,9 @@ class TrackingOptions:
     width: int = 640
     # views near the keyframe's pose, whose landmarks are followed
     views: int = 10
-    # landmarks of a keyframe, and the cells over which they are spread
-    spread: PatchOptions = field(default_factory=_spread)
+    # landmarks of a keyframe, and the side of the cells over which they are spread, pixels
+    landmarks: int = 200
+    cell_px: int = 32
     # how the map's patches give the pose of a keyframe
     anchor: PatchOptions = field(default_factory=_anchor)
     # landmarks, that the map's patches have to show at the least to be chosen by these

@@ -125,31 +125,49 @@ class Decider:
 
     def _sigmas(self, one: VerifiedPose, other: VerifiedPose) -> float:
         """Compute the paired test of two poses, by patches too where votes do not tell."""
-        share = self._options.copy_share
-        sigmas = paired_test(one, other, share)
+        if self._are_copies(one, other):
+            return 0.0
+        sigmas = paired_test(one, other, self._options)
         if self._add_patches is None or sigmas >= CLEAR_SIGMAS:
             return sigmas
-        return paired_test(self._add_patches(one), self._add_patches(other), share)
+        return paired_test(self._add_patches(one), self._add_patches(other), self._options)
+
+    def _are_copies(self, one: VerifiedPose, other: VerifiedPose) -> bool:
+        """Whether as much of what speaks at all speaks for either pose, however much it is."""
+        if min(one.evidence, other.evidence) < self._options.min_evidence:
+            return False
+        return (_ratio(one.inlier_ratio, other.inlier_ratio) >= self._options.copy_inlier_ratio
+                and _ratio(one.found_ratio, other.found_ratio) >= self._options.copy_found_ratio)
 
 
-def paired_test(one: VerifiedPose, other: VerifiedPose, copy_share: float = 0.0) -> float:
+def paired_test(one: VerifiedPose, other: VerifiedPose, options: DecisionOptions) -> float:
     """
     Compute by how many sigmas the image speaks for one pose and against another.
 
-    With x image cells that agree with one alone, y with the other alone, and b with both, it is ::
+    With x of n image cells that agree with one alone and y with the other alone it is ::
 
-        (x - y) / sqrt(x + y + (copy_share (x + y + b))^2)
+        (x - y) / sqrt(x + y + (systematic n)^2),
 
-    McNemar's test (1947), where what both explain, such as a facade that repeats, drops out. The
-    last term is of what does not average out over the cells of an image: in which of two copies
-    of a room more of the same spots are mapped. Cells of votes and of patches count alike.
+    McNemar's test (1947), and what the cells have in common: of two equal rooms one is mapped
+    better, or in a light more like the image's, and wins hundreds of cells, but loses many, too.
+    Where hardly a cell is lost it is McNemar's test alone. Cells of votes and of patches count
+    alike.
     """
     wins = losses = both = 0
     for ours, theirs in ((one.cells, other.cells), (one.patch_cells, other.patch_cells)):
         shared = len(np.intersect1d(ours, theirs, assume_unique=True))
-        wins, losses, both = wins + len(ours) - shared, losses + len(theirs) - shared, both + shared
-    variance = wins + losses + (copy_share * (wins + losses + both)) ** 2
+        wins += len(ours) - shared
+        losses += len(theirs) - shared
+        both += shared
+    variance: float = wins + losses
+    if min(wins, losses) > options.one_sided * (wins + losses):
+        variance += (options.systematic * (wins + losses + both)) ** 2
     return (wins - losses) / max(math.sqrt(variance), 1.0)
+
+
+def _ratio(one: float, other: float) -> float:
+    """Return the smaller by the larger of two numbers."""
+    return min(one, other) / max(one, other, 1e-9)
 
 
 def prior_sigmas(one: VerifiedPose, prior: PosePrior) -> float:

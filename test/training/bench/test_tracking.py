@@ -10,11 +10,11 @@ import numpy as np
 from posenet_ros.geometry.lie import interpolate
 from posenet_ros.inference.artifact import load
 from posenet_ros.localisation.factory import make_relocaliser, RelocaliserOptions
-from posenet_ros.training.bench.tracking import (
-    _Answer,
+from posenet_ros.training.bench.localisation.tracking import (
     _figures,
-    court_walk,
+    _TrackedImage,
     measure_tracking,
+    rendered_walk,
 )
 from posenet_ros.training.scene.settings import Settings
 import pytest
@@ -37,14 +37,14 @@ def test_a_walk_along_a_wall_is_tracked_and_its_errors_are_told(tmp_path: Path) 
     assert shifted.median_m > found.median_m + 0.1  # the truth counts
 
 
-def test_figures_have_known_answers() -> None:
-    answers = [_Answer(False, True, 100.0, 0.5, 1.0, (9.0, 9.0, 9.0)),
-               _Answer(True, False, 2.0, 0.01, 0.1, (0.5, 1.5, 2.5)),
-               _Answer(True, False, 4.0, 0.03, 0.3, (0.5, 0.5, 0.5)),
-               _Answer(True, True, 90.0, 1.5, 0.2, (5.0, 5.0, 0.5)),
-               _Answer(True, False, 3.0, 0.02, 11.0, (0.5, 0.5, 0.5)),
-               _Answer(False, True, 80.0)]
-    found = _figures(answers)
+def test_figures_have_known_images() -> None:
+    images = [_TrackedImage(False, True, 100.0, 0.5, 1.0, (9.0, 9.0, 9.0)),
+              _TrackedImage(True, False, 2.0, 0.01, 0.1, (0.5, 1.5, 2.5)),
+              _TrackedImage(True, False, 4.0, 0.03, 0.3, (0.5, 0.5, 0.5)),
+              _TrackedImage(True, True, 90.0, 1.5, 0.2, (5.0, 5.0, 0.5)),
+              _TrackedImage(True, False, 3.0, 0.02, 11.0, (0.5, 0.5, 0.5)),
+              _TrackedImage(False, True, 80.0)]
+    found = _figures(images)
     assert (found.images, found.answered, found.tracked) == (6, 5, 4)
     assert found.median_m == pytest.approx(0.025)
     assert found.false == 2
@@ -55,13 +55,13 @@ def test_figures_have_known_answers() -> None:
 
 
 def test_nothing_answered_has_no_figures() -> None:
-    found = _figures([_Answer(False, True, 80.0)])
+    found = _figures([_TrackedImage(False, True, 80.0)])
     assert np.isnan(found.median_m)
     assert (found.answered, found.false) == (0, 0)
 
 
 def test_the_court_is_walked_at_the_rate_of_a_camera() -> None:
-    (image, first), (_, second) = court_walk(2, Settings(frames=12, width=64, height=64))
+    (image, first), (_, second) = rendered_walk(2, Settings(frames=12, width=64, height=64))
     assert image.shape == (64, 64, 3)
     moved = np.linalg.norm(second.translation_m - first.translation_m)
     assert 0.02 < moved < 0.08  # in a thirtieth of a second

@@ -59,7 +59,7 @@ class TrackingFigures:
 
 
 def rendered_walk(frames: int, settings: Settings, rate_hz: float = RATE_HZ,
-              ) -> Iterator[tuple[RgbImage, Pose]]:
+                  ) -> Iterator[tuple[RgbImage, Pose]]:
     """Render a synthetic place's test walk at a camera's rate, one image after another."""
     place = make_place(settings)
     walk = replace(next(walk for walk in place.walks if walk.split == 'test'),
@@ -129,7 +129,7 @@ def _localise(tracking: SequentialTracking, frame: Frame, camera: Camera, truth:
     angle_rad = rotation_angle_rad(estimate.map_from_camera.quat_xyzw, truth.quat_xyzw)
     sigmas = np.sqrt(np.diag(estimate.covariance)[:3])
     return _TrackedImage(tracked, localised, cpu_ms, float(np.linalg.norm(error)),
-                   float(np.degrees(angle_rad)), tuple(np.abs(error / sigmas)))
+                         float(np.degrees(angle_rad)), tuple(np.abs(error / sigmas)))
 
 
 def _figures(results: list[_TrackedImage]) -> TrackingFigures:
