@@ -37,7 +37,12 @@ from posenet_ros.training.bench.localisation.queries import (
     turned_query,
     widescreen_query,
 )
-from posenet_ros.training.bench.localisation.rows import _coverage, as_markdown
+from posenet_ros.training.bench.localisation.rows import (
+    _coverage,
+    _false,
+    as_markdown,
+    FALSE_HEAD,
+)
 from posenet_ros.training.bench.localisation.variants import (
     make_variants,
     parse_prior,
@@ -144,6 +149,17 @@ def test_images_of_a_place_that_repeats_are_told_apart_by_their_copies(tmp_path:
         'with copies over 3 m away': ['a.png'], 'with a copy within 3 m': ['b.png'],
         'without a copy': ['c']}
     assert by_copies(results[2:]) == {}
+
+
+def test_the_table_of_false_poses_names_ours() -> None:
+    false = summary(results_of(found(at(1.5))))['false_poses']
+    rows = [{'method': name, 'name': 'all images', 'severity': severity, 'false_poses': false}
+            for name, severity in (('posenet', 0), ('peer', 0), ('posenet', 3))]
+    table = list(_false(rows))
+    assert [row[0] for row in table] == ['all images', 'all images 3']
+    assert table[0][1:4] == ('a.png', '1.50', '0.0')
+    assert len(list(_false(rows * 30))) == 21
+    assert {len(row) for row in _false(rows * 30)} == {len(FALSE_HEAD)}
 
 
 def test_coverage_that_is_not_right_is_marked() -> None:
