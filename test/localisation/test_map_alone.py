@@ -22,7 +22,6 @@ from posenet_ros.inference import artifact as artifacts
 from posenet_ros.inference.map_frame import Scale, Up
 from posenet_ros.inference.prediction import Prediction
 from posenet_ros.landmarks import landmark_file
-from posenet_ros.landmarks.options import DEFAULT_LOCALISER
 from posenet_ros.landmarks.place_map import load_place_map
 from posenet_ros.localisation.factory import (
     make_landmark_localiser,

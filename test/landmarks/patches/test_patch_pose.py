@@ -34,7 +34,6 @@ from posenet_ros.landmarks.pnp.absolute_pose import AbsolutePose
 from posenet_ros.training.landmarks.patch_cutting import with_patches
 import pytest
 
-
 TEXTURE = make_texture()
 ALL = np.arange(200)
 LENSES, NAMES = (PINHOLE, DISTORTED, FISHEYE), ('pinhole', 'distorted', 'fisheye')
