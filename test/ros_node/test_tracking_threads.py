@@ -145,3 +145,5 @@ def test_an_answer_about_a_tracked_image_is_not_published_and_may_fail(
     bench.give(given, walked[1][given])
     bench.wait_for(lambda: len(bench.results) == given + 1)
     assert len(bench.due) == (3 if fails else 2)
+    published = ['infer' in result.stages_s for result in bench.results]
+    assert published.count(True) == (2 if fails else 1)  # those that were not tracked
