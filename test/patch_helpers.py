@@ -57,7 +57,8 @@ def tilted(position_m: Sequence[float], *degrees: float) -> Pose:
     return Pose.from_rotation(so3_exp(np.radians(degrees or (0, 0, 0))), position_m)
 
 
-VIEWS = (tilted((0, 0, 0)), tilted((-0.5, 0.1, 0.2), 2, 6, 0), tilted((0.5, -0.1, -0.1), -3, -6, 4))
+VIEWS = (tilted((0, 0, 0)), tilted((-0.5, 0.1, 0.2), 2, 6, 0),
+         tilted((0.5, -0.1, -0.1), -3, -6, 4))
 QUERY = tilted((0.2, 0.15, 0.3), 3, -4, 8)
 WALKED = Pose((0.215, 0.14, 0.31), QUERY.quat_xyzw)  # a pixel off
 

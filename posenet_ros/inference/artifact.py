@@ -26,8 +26,7 @@ from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.imaging.preprocess import Preprocess
 from posenet_ros.inference import train_index
-from posenet_ros.inference.calibration import Calibration, Scene
-from posenet_ros.inference.held_out import HeldOut
+from posenet_ros.inference.calibration import Calibration, HeldOut, Scene
 from posenet_ros.inference.map_frame import Scale, Up
 from posenet_ros.inference.private_copy import PrivateCopy
 from posenet_ros.inference.private_copy import sha256 as _sha256
@@ -63,8 +62,7 @@ class Artifact:
     :param network: None for a map alone.
     :param camera: of the training images, at their full size.
     :param provenance: preset, dataset digest, commit, versions, seed, validation metrics.
-    :param held_out: images that the covariance of poses by landmarks was calibrated on; none in
-        older folders.
+    :param held_out: images that calibrated poses by landmarks; none in older folders.
     """
 
     network: NetworkConfig | None
@@ -150,11 +148,8 @@ def save(artifact: Artifact, folder: Path,
         'network': asdict(artifact.network) if artifact.network else None,
         'preprocess': asdict(artifact.preprocess),
         'camera': artifact.camera.to_mapping(),
-        'scene': asdict(artifact.scene),
-        'calibration': asdict(artifact.calibration),
-        'scale': asdict(artifact.scale),
-        'up': asdict(artifact.up),
-        'held_out': asdict(artifact.held_out),
+        **{name: asdict(getattr(artifact, name))
+           for name in ('scene', 'calibration', 'scale', 'up', 'held_out')},
         'provenance': dict(artifact.provenance),
         'sha256': {name: _sha256(folder / name) for name in FILES
                    if name in _required(artifact.network) or (folder / name).is_file()},

@@ -92,6 +92,42 @@ class Calibration:
                 raise InputError(f'{name} has to be 0 or more. Received: {value}')
 
 
+@dataclass(frozen=True)
+class HeldOut:
+    """
+    Images that calibrated the poses by landmarks, each localised by a map without its walk.
+
+    :param images: names of the N images.
+    :param walks: (N,) the walk that each is of.
+    :param folds: (N,) number of the map that localised each.
+    :param excluded: names of the walks, or of the images, that a map was made without.
+    :param excluded_folds: the number of that map, for each name.
+    :raises InputError: on an image that the map which localised it was made from.
+    """
+
+    images: tuple[str, ...] = ()
+    walks: tuple[str, ...] = ()
+    folds: tuple[int, ...] = ()
+    excluded: tuple[str, ...] = ()
+    excluded_folds: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        lengths = len(self.images), len(self.walks), len(self.folds)
+        if len(set(lengths)) > 1 or len(self.excluded) != len(self.excluded_folds):
+            raise InputError('the images that calibrated the covariance have to have a walk and a '
+                             'fold each, as have names that are left out a fold. Received: '
+                             f'{lengths}, {len(self.excluded)}, {len(self.excluded_folds)}')
+        missing = set(zip(self.excluded, self.excluded_folds, strict=True))
+        known = [image for image, walk, fold in zip(
+            self.images, self.walks, self.folds, strict=True)
+            if not {(image, fold), (walk, fold)} & missing]
+        if known:
+            raise InputError(
+                'the covariance has to be calibrated on images that the map was made without: '
+                f'make the map anew by posenet map. Received: {len(known)} of '
+                f'{len(self.images)} that it was made from, such as {known[0]!r}')
+
+
 def refined_fields(calibration: Calibration) -> dict[str, Any]:
     """Return what a calibration holds of poses by landmarks, by field."""
     return {name: getattr(calibration, name) for name in REFINED_FIELDS}

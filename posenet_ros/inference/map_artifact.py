@@ -11,8 +11,7 @@ from posenet_ros.arrays import Floats
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.imaging.preprocess import Preprocess
 from posenet_ros.inference.artifact import Artifact
-from posenet_ros.inference.calibration import Calibration, Scene
-from posenet_ros.inference.held_out import HeldOut
+from posenet_ros.inference.calibration import Calibration, HeldOut, Scene
 from posenet_ros.inference.map_frame import Scale, Up
 from posenet_ros.inference.train_index import TrainIndex
 

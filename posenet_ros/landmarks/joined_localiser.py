@@ -64,17 +64,9 @@ class JoinedLocaliser:
                  options: LandmarkLocaliserOptions, complete: bool = False) -> None:
         self._map, self._index, self._options = landmark_map, index, options
         self._complete = complete
-        self._geometry = MapGeometry(landmark_map, options.verification)
+        self.geometry = MapGeometry(landmark_map, options.verification)
         self.radius = PlaceRadius.of_map(
-            landmark_map.metric, self._geometry.median_depth_m, options.decision)
-
-    def distance(self, pose: Pose, exclude: Indices = ()) -> float:
-        """Return how far a pose is from the nearest view, by distance and direction together."""
-        return self._geometry.distance(pose, exclude)
-
-    def views_within(self, pose: Pose, distance: float) -> NDArray[np.intp]:
-        """Return the views nearer to a pose than that."""
-        return self._geometry.within(pose, distance)
+            landmark_map.metric, self.geometry.median_depth_m, options.decision)
 
     def search(self, features: Features, guess: Pose | None = None,
                descriptor: NDArray[np.floating] | None = None, exclude: Indices = (),
@@ -85,13 +77,13 @@ class JoinedLocaliser:
         lap = timer.lap if timer else _ignore
         query = Query(features, self._options.verification)
         similarities = Similarities(self._map.descriptors, query, self._options.verification)
-        verifier = Verifier(self._map, self._geometry, query, similarities,
+        verifier = Verifier(self._map, self.geometry, query, similarities,
                             self._options.verification, exclude)
-        patches = PatchComparison.of(self._map, self._geometry, query, verifier, self._options)
+        patches = PatchComparison.of(self._map, self.geometry, query, verifier, self._options)
         image = _Image(query, similarities, verifier, patches, lap)
         lap('prepare')
         if prior is not None and is_certain(
-                prior, self._geometry.median_depth_m, self._options.decision):
+                prior, self.geometry.median_depth_m, self._options.decision):
             near = self._search_near(image, prior)
             if near is not None:
                 return near
@@ -126,7 +118,7 @@ class JoinedLocaliser:
             views = np.setdiff1d(np.arange(len(self._map.views)), exclude)
         by_network = self._index.by_network_descriptor(descriptor, exclude)
         views = np.concatenate([views, by_network[~np.isin(by_network, views)]])
-        places = [self._place(image, group) for group in self._geometry.groups(
+        places = [self._place(image, group) for group in self.geometry.groups(
             views, options.group_distance, options.group_angle_deg)]
         if len(places) > 1:  # the most similar views together, of what is compared anyway
             known = np.concatenate([place.landmarks for place in places])
@@ -180,7 +172,8 @@ class JoinedLocaliser:
         return (best.evidence >= options.end_evidence
                 and best.inlier_ratio >= options.end_inlier_ratio
                 and best.inliers >= options.end_inliers * following.inliers
-                and all(paired_test(best, other) >= options.end_sigmas for other in verified
+                and all(paired_test(best, other, self._options.decision)
+                        >= options.end_sigmas for other in verified
                         if not self.radius.same(best.pose, other.pose)))
 
     def _localisation(self, image: _Image, verdict: Verdict,

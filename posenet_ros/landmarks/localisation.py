@@ -29,6 +29,7 @@ class Refusal(Enum):
     NO_HYPOTHESIS = 'no views of the map match it'
     EVIDENCE = 'too few landmarks agree'
     INLIER_RATIO = 'too small a part of the landmarks agrees'
+    ONE_SPOT = 'all that agrees lies in one spot of the image'
     RIVALS = 'several places match it'
     PRIOR = 'what matches is too far from where the camera is known to be'
 
@@ -109,6 +110,9 @@ def explain(found: Localisation, options: DecisionOptions) -> str:
     if found.refusal is Refusal.INLIER_RATIO:
         return (f'the image matches no place of the map: only {found.landmarks} of '
                 f'{found.matched} recognised landmarks agree')
+    if found.refusal is Refusal.ONE_SPOT:
+        return (f'the image matches no place of the map: the {found.landmarks} landmarks that '
+                'agree lie in one spot of it, as on a poster that may hang elsewhere')
     if found.refusal is Refusal.RIVALS:
         return (f'the image matches {len(found.rivals)} places of the map, '
                 f'{_distances(found.rivals)} m apart')

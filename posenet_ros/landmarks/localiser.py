@@ -117,12 +117,12 @@ class LandmarkLocaliser:
         ratio = self.pose_residual_ratio(pose, exclude)
         if self._joined is None:
             return PoseScores(ratio)
-        return PoseScores(ratio, 1 + self._joined.distance(pose, exclude),
+        return PoseScores(ratio, 1 + self._joined.geometry.distance(pose, exclude),
                           REFERENCE_INLIER_RATIO / max(found.pose.inlier_ratio, MIN_INLIER_RATIO))
 
     def views_within(self, pose: Pose, distance: float) -> NDArray[np.intp]:
         """Return the views nearer to a pose than so many `distance_scale` of the verification."""
-        return np.asarray(self._joined.views_within(pose, distance) if self._joined
+        return np.asarray(self._joined.geometry.within(pose, distance) if self._joined
                           else np.empty(0, np.intp))
 
     def pose_residual_ratio(self, pose: Pose, exclude: Indices = ()) -> float:

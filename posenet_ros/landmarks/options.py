@@ -177,8 +177,24 @@ class DecisionOptions:
     # inlier ratio of the votes: false poses where the true place is not mapped have less; not
     # needed where the map is complete
     min_inlier_ratio: float = 0.35
+    # blocks of 8 x 8 image cells (an eighth of the width) that what agrees is spread over: equal
+    # posters hang in several places, and fill less
+    min_blocks: int = 5
+    block_cells: int = 8
     # of the paired test against each hypothesis elsewhere
     min_sigmas: float = 2.0
+    # standard deviation, as a part of all cells, of what one of two places that look the same
+    # wins: with 0 a fifth of the images of an arcade get the wrong place, with 0.15 none
+    systematic: float = 0.175
+    # not where the loser has at most so many of the cells that agree with one alone: in places
+    # that look the same it has over a fifth
+    one_sided: float = 0.1
+    # a copy may be mapped more thinly, and lose no cell: a pose with evidence enough is as good if
+    # its inlier ratio is at least this part of the other's, of rivals that are no copies it is
+    # below 0.62,
+    copy_inlier_ratio: float = 0.75
+    # and the part of its landmarks that is found this part: less where objects are missing
+    copy_found_ratio: float = 0.5
     # of two poses of one place; in a map without scale the distance is by its median depth
     same_distance_m: float = 1.0
     same_distance: float = 0.05

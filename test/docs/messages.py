@@ -13,7 +13,8 @@ WARNINGS = {'warn', '_warn'}  # called with what, and why
 LOGGED = {'error', 'warning', 'fail'}  # called with the text
 ENUMS = {'Verdict': 'pose {}: …', 'ImageFault': 'image {}: …'}  # as results.py reports them
 # their functions return reasons
-REASONS = {'gate.py', 'localiser.py', 'localisation.py', 'quality.py', 'no_image.py', 'no_pose.py'}
+REASONS = {'gate.py', 'reasons.py', 'prior.py', 'localiser.py', 'localisation.py', 'quality.py',
+           'no_image.py', 'no_pose.py'}
 HIDDEN = '…'
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from posenet_ros.errors import InputError
-from posenet_ros.inference.held_out import HeldOut
+from posenet_ros.inference.calibration import HeldOut
 import pytest
 
 IMAGES = ('seq1/a.png', 'seq1/b.png', 'seq2/a.png')

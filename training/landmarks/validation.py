@@ -12,7 +12,7 @@ from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.lie import pose_difference
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.inference.held_out import HeldOut
+from posenet_ros.inference.calibration import HeldOut
 from posenet_ros.landmarks.features import Features
 from posenet_ros.landmarks.landmark_map import LandmarkMap, Views
 from posenet_ros.landmarks.localiser import LandmarkLocaliser

@@ -37,9 +37,12 @@ def register_images(landmark_map: LandmarkMap, features: Sequence[ViewFeatures],
                     ) -> list[AbsolutePose | None]:
     """Localise images in a map, with a progress bar; None where one is not found."""
     localiser = LandmarkLocaliser(landmark_map)
-    return list(progress(
-        ordered_map(lambda one: localiser.localise(with_image(one, landmark_map.features)), features),
-        len(features), 'image', 'poses in the map'))
+
+    def localise(one: ViewFeatures) -> AbsolutePose | None:
+        return localiser.localise(with_image(one, landmark_map.features))
+
+    return list(progress(ordered_map(localise, features), len(features), 'image',
+                         'poses in the map'))
 
 
 def check_registered(found: Sequence[AbsolutePose | None], least: int) -> None:

@@ -87,7 +87,7 @@ def align(image: Floats32, templates: Templates, start: Floats,
     found = start.astype(np.float32)
     for _ in range(options.steps):
         spread, along, slopes = _moments(image, templates, found, options)
-        gain = along * templates.deviation / np.maximum(spread, TINY)  # of the image to the template
+        gain = along * templates.deviation / np.maximum(spread, TINY)  # from image to template
         error = gain[:, np.newaxis] * slopes - templates.slopes
         step = np.einsum('kij,kj->ki', templates.inverse, error)
         found -= np.clip(step, -options.max_step_px, options.max_step_px)

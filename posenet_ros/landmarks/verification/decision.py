@@ -15,11 +15,12 @@ from posenet_ros.landmarks.verification.place_radius import (
     distance_m,
     PlaceRadius,
 )
+from posenet_ros.landmarks.verification.query import count_blocks
 from posenet_ros.landmarks.verification.verify import VerifiedPose
 
 # Find the cells whose patches agree with a pose; the second time the same.
 AddPatches = Callable[[VerifiedPose], VerifiedPose]
-CLEAR_SIGMAS = 5.0  # of votes alone, from which patches need not be compared
+CLEAR_SIGMAS = 3.5  # of votes alone, from which patches need not be compared
 
 
 class Verdict(NamedTuple):
@@ -69,7 +70,8 @@ class Decider:
             return Refusal.EVIDENCE
         if one.inlier_ratio < self._options.min_inlier_ratio and not self._complete:
             return Refusal.INLIER_RATIO
-        return None
+        blocks = count_blocks(one.cells, self._options.block_cells)
+        return Refusal.ONE_SPOT if blocks < self._options.min_blocks else None
 
     def _without_prior(self, ordered: Sequence[VerifiedPose]) -> Verdict:
         best, *others = ordered
@@ -123,25 +125,49 @@ class Decider:
 
     def _sigmas(self, one: VerifiedPose, other: VerifiedPose) -> float:
         """Compute the paired test of two poses, by patches too where votes do not tell."""
-        sigmas = paired_test(one, other)
+        if self._are_copies(one, other):
+            return 0.0
+        sigmas = paired_test(one, other, self._options)
         if self._add_patches is None or sigmas >= CLEAR_SIGMAS:
             return sigmas
-        return paired_test(self._add_patches(one), self._add_patches(other))
+        return paired_test(self._add_patches(one), self._add_patches(other), self._options)
+
+    def _are_copies(self, one: VerifiedPose, other: VerifiedPose) -> bool:
+        """Whether as much of what speaks at all speaks for either pose, however much it is."""
+        if min(one.evidence, other.evidence) < self._options.min_evidence:
+            return False
+        return (_ratio(one.inlier_ratio, other.inlier_ratio) >= self._options.copy_inlier_ratio
+                and _ratio(one.found_ratio, other.found_ratio) >= self._options.copy_found_ratio)
 
 
-def paired_test(one: VerifiedPose, other: VerifiedPose) -> float:
+def paired_test(one: VerifiedPose, other: VerifiedPose, options: DecisionOptions) -> float:
     """
     Compute by how many sigmas the image speaks for one pose and against another.
 
-    It is McNemar's test (1947): with x image cells that agree with one alone and y with the other
-    alone, (x - y) / sqrt(x + y). What both explain, such as a facade that repeats, drops out.
-    Cells of votes and of patches count alike.
+    With x of n image cells that agree with one alone and y with the other alone it is ::
+
+        (x - y) / sqrt(x + y + (systematic n)^2),
+
+    McNemar's test (1947), and what the cells have in common: of two equal rooms one is mapped
+    better, or in a light more like the image's, and wins hundreds of cells, but loses many, too.
+    Where hardly a cell is lost it is McNemar's test alone. Cells of votes and of patches count
+    alike.
     """
-    wins = losses = 0
+    wins = losses = both = 0
     for ours, theirs in ((one.cells, other.cells), (one.patch_cells, other.patch_cells)):
-        wins += len(np.setdiff1d(ours, theirs, assume_unique=True))
-        losses += len(np.setdiff1d(theirs, ours, assume_unique=True))
-    return (wins - losses) / max(math.sqrt(wins + losses), 1.0)
+        shared = len(np.intersect1d(ours, theirs, assume_unique=True))
+        wins += len(ours) - shared
+        losses += len(theirs) - shared
+        both += shared
+    variance: float = wins + losses
+    if min(wins, losses) > options.one_sided * (wins + losses):
+        variance += (options.systematic * (wins + losses + both)) ** 2
+    return (wins - losses) / max(math.sqrt(variance), 1.0)
+
+
+def _ratio(one: float, other: float) -> float:
+    """Return the smaller by the larger of two numbers."""
+    return min(one, other) / max(one, other, 1e-9)
 
 
 def prior_sigmas(one: VerifiedPose, prior: PosePrior) -> float:

@@ -75,3 +75,10 @@ def image_cells(points: NDArray[np.float32], side: float) -> NDArray[np.int64]:
     """Return a number of the image cell that each point (N, 2) lies in."""
     cells = np.floor(points / np.float32(side)).astype(np.int64)
     return np.asarray(cells[:, 0] * CELL_STRIDE + cells[:, 1])
+
+
+def count_blocks(cells: NDArray[np.int64], side: int) -> int:
+    """Return over how many blocks of side x side cells some image cells (N,) are spread."""
+    columns = np.rint(cells / CELL_STRIDE).astype(np.int64)
+    rows = cells - columns * CELL_STRIDE
+    return len(np.unique(columns // side * CELL_STRIDE + rows // side))

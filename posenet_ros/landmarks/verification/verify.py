@@ -13,7 +13,11 @@ from posenet_ros.landmarks.pnp.matrix_pose import fit_pose, MatrixPose
 from posenet_ros.landmarks.verification.evidence import evidence
 from posenet_ros.landmarks.verification.query import Query
 from posenet_ros.landmarks.verification.similarities import Similarities
-from posenet_ros.landmarks.verification.visibility import MapGeometry, Observations
+from posenet_ros.landmarks.verification.visibility import (
+    MapGeometry,
+    Observations,
+    VisibleLandmarks,
+)
 
 MIN_MATCHES = 6  # that a pose is refined by
 REFINEMENT_STEPS = 6
@@ -41,6 +45,7 @@ class VerifiedPose(NamedTuple):
     :param inliers: number of matches that proposed it.
     :param seen: observations of the views around the pose.
     :param cells: distinct image cells whose voters agree; `voting` their number in all.
+    :param visible: number of landmarks that an image there has to show.
     :param patch_cells: distinct image cells whose patches agree.
     """
 
@@ -52,12 +57,18 @@ class VerifiedPose(NamedTuple):
     evidence: float
     cells: NDArray[np.int64]
     voting: int
+    visible: int
     patch_cells: NDArray[np.int64] = np.empty(0, np.int64)
 
     @property
     def inlier_ratio(self) -> float:
         """Return the part of the voting cells that agrees."""
         return len(self.cells) / max(self.voting, 1)
+
+    @property
+    def found_ratio(self) -> float:
+        """Return the image cells that agree by the landmarks that have to be visible."""
+        return len(self.cells) / max(self.visible, 1)
 
 
 class Verifier:
@@ -91,12 +102,13 @@ class Verifier:
         again = self.near(pose, self._options.views)
         if not np.array_equal(np.sort(views), np.sort(again)):
             seen = self.observations(again)
-        votes, chance = self._vote(pose, seen)
+        visible = self._geometry.visible(seen, pose, self._query, self._options.landmarks)
+        votes, chance = self._vote(visible)
         agree = votes.residuals_px <= self._options.vote_px
         return VerifiedPose(
             pose, source, inliers, seen, votes,
             evidence(votes.cells, votes.residuals_px, chance, self._options),
-            np.unique(votes.cells[agree]), len(np.unique(votes.cells)))
+            np.unique(votes.cells[agree]), len(np.unique(votes.cells)), len(visible.landmarks))
 
     def guided_matches(self, pose: MatrixPose, seen: Observations, window_px: float,
                        ) -> tuple[Floats, Floats]:
@@ -126,9 +138,9 @@ class Verifier:
                           REFINEMENT_STEPS)
         return fitted if np.isfinite(fitted.translation_m).all() else pose
 
-    def _vote(self, pose: MatrixPose, seen: Observations) -> tuple[Votes, float]:
+    def _vote(self, visible: VisibleLandmarks) -> tuple[Votes, float]:
         """
-        Find the visible landmarks by appearance alone, in the whole image.
+        Find landmarks that have to be visible by appearance alone, in the whole image.
 
         A landmark votes if it and its best feature are mutual, and if it passes the ratio test
         against features elsewhere.
@@ -136,7 +148,6 @@ class Verifier:
         :returns: the votes, and the probability that one agrees by chance.
         """
         options, query = self._options, self._query
-        visible = self._geometry.visible(seen, pose, query, options.landmarks)
         self._similarities.add(visible.landmarks)
         best, cosine, second = self._similarities.best(visible.landmarks)
         rows = np.flatnonzero(1 - cosine < options.max_ratio ** 2 * (1 - second))

@@ -30,11 +30,12 @@ def why_ambiguous(poses: Sequence[Pose]) -> str:
     first = poses[0].translation_m
     places = '; '.join(' '.join(f'{value:.1f}' for value in pose.translation_m)
                        for pose in poses[:SHOWN])
-    more = f' and {len(poses) - SHOWN} more' if len(poses) > SHOWN else ''
+    if len(poses) > SHOWN:
+        places += f' and {len(poses) - SHOWN} more'
     apart = [float(np.linalg.norm(pose.translation_m - first)) for pose in poses[1:]]
     low, high = (f'{value:.1f}' for value in (min(apart), max(apart)))
-    return (f'the image fits {len(poses)} places: {places}{more}, '
-            f'{low if low == high else f"{low} to {high}"} m apart')
+    distances = low if low == high else f'{low} to {high}'
+    return f'the image fits {len(poses)} places: {places}, {distances} m apart'
 
 
 def describe_excess(

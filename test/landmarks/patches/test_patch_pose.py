@@ -97,6 +97,16 @@ def test_a_lens_that_is_not_known_spoils_the_pose(tmp_path: Path, lens: Camera) 
     assert other is None or error_m(other.map_from_camera, QUERY) > 0.01
 
 
+def test_what_is_found_too_far_off_is_not_believed(place: LandmarkMap) -> None:
+    grey, start = render(TEXTURE, QUERY, PINHOLE), Pose((0.25, 0.13, 0.31), QUERY.quat_xyzw)
+    near, far = (align_patches(place, ALL, start, grey, PINHOLE, PatchOptions(
+        steps=20, max_shift_px=most)) for most in (1.0, 99.0))
+    shifts = np.linalg.norm(far.found - far.expected, axis=1)
+    assert far.ok.sum() > 40
+    assert np.median(shifts[far.ok]) > 1
+    assert np.array_equal(near.ok, far.ok & (shifts < 1.0))
+
+
 def test_light_and_contrast_of_another_day_do_not_matter(place: LandmarkMap) -> None:
     grey = np.clip(render(TEXTURE, QUERY, PINHOLE) * 0.4 + 90, 0, 255).astype(np.uint8)
     found, _ = refine_by_patches(place, ALL, WALKED, grey, PINHOLE)

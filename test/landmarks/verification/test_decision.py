@@ -8,13 +8,13 @@ import numpy as np
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.features import Features
 from posenet_ros.landmarks.hypotheses.proposals import Place, propose_poses
-from posenet_ros.landmarks.localisation import Outcome, PosePrior
+from posenet_ros.landmarks.localisation import Outcome, PosePrior, Refusal
 from posenet_ros.landmarks.localiser import LandmarkLocaliser
 from posenet_ros.landmarks.options import DecisionOptions, DEFAULT_LOCALISER
 from posenet_ros.landmarks.pnp.matrix_pose import MatrixPose
 from posenet_ros.landmarks.verification.decision import Decider, log10_odds, paired_test
 from posenet_ros.landmarks.verification.place_radius import PlaceRadius
-from posenet_ros.landmarks.verification.query import Query
+from posenet_ros.landmarks.verification.query import CELL_STRIDE, count_blocks, Query
 from posenet_ros.landmarks.verification.similarities import Similarities
 from posenet_ros.landmarks.verification.verify import VerifiedPose, Verifier, Votes
 from posenet_ros.landmarks.verification.visibility import MapGeometry, Observations
@@ -27,12 +27,13 @@ NOTHING = np.empty(0, np.int64)
 
 
 def pose(x: float, cells: set[int], evidence: float = 50.0,
-         patches: set[int] | None = None) -> VerifiedPose:
-    """Return a pose at x whose votes agree in some image cells, of 60 that vote."""
+         patches: set[int] | None = None, visible: int = 200) -> VerifiedPose:
+    """Return a pose at x whose votes agree in some image cells, of all that vote."""
     return VerifiedPose(
         MatrixPose(np.eye(3), np.array([x, 0.0, 0.0])), 'place', 20,
         Observations(NOTHING, NOTHING, NOTHING), Votes(NOTHING, NOTHING, NOTHING, NOTHING),
-        evidence, np.array(sorted(cells)), 60, np.array(sorted(patches or set()), np.int64))
+        evidence, np.array(sorted(cells)), len(cells), visible,
+        np.array(sorted(patches or set()), np.int64))
 
 
 def cells(first: int, last: int) -> set[int]:
@@ -41,23 +42,67 @@ def cells(first: int, last: int) -> set[int]:
 
 def test_the_paired_test_counts_what_only_one_explains() -> None:
     one, other = pose(0, cells(0, 40)), pose(9, cells(36, 46))
-    assert paired_test(one, other) == pytest.approx((36 - 6) / math.sqrt(42))
-    assert paired_test(other, one) == -paired_test(one, other)
-    assert paired_test(one, one) == 0
+    plain, options = DecisionOptions(systematic=0.0), DecisionOptions(systematic=0.2)
+    assert paired_test(one, other, plain) == pytest.approx((36 - 6) / math.sqrt(42))
+    assert paired_test(other, one, plain) == -paired_test(one, other, plain)
+    assert paired_test(one, one, plain) == 0
     with_patches = pose(0, cells(0, 40), patches=cells(0, 9))
-    assert paired_test(with_patches, other) == pytest.approx((45 - 6) / math.sqrt(51))
+    assert paired_test(with_patches, other, plain) == pytest.approx((45 - 6) / math.sqrt(51))
+    assert paired_test(one, other, options) == pytest.approx((36 - 6) / math.sqrt(42 + 9.2 ** 2))
+    one_sided = pose(9, cells(36, 44))  # 4 of 40 cells
+    assert paired_test(one, one_sided, options) == pytest.approx((36 - 4) / math.sqrt(40))
+
+
+def test_of_many_cells_a_few_more_tell_no_place() -> None:
+    best = pose(0, cells(0, 700), 400.0)
+    rival = pose(14, cells(160, 700) | cells(700, 740), 380.0, visible=3000)  # no copy by that
+    assert paired_test(best, rival, DecisionOptions(systematic=0.0)) > 8
+    assert Decider(RADIUS, DecisionOptions()).choose([best, rival]).outcome is Outcome.AMBIGUOUS
+    near = PosePrior(Pose((14.0, 0, 0)), 1.0, 0.1)
+    found = Decider(RADIUS, DecisionOptions()).choose([best, rival], near)
+    assert (found.outcome, found.best) == (Outcome.LOCALISED, rival)
 
 
 @pytest.mark.parametrize(('only_best', 'only_rival', 'outcome'), [
-    (12, 4, Outcome.LOCALISED), (11, 4, Outcome.AMBIGUOUS), (4, 12, Outcome.AMBIGUOUS)])
+    (30, 4, Outcome.LOCALISED), (28, 4, Outcome.AMBIGUOUS), (4, 30, Outcome.AMBIGUOUS)])
 def test_a_rival_elsewhere_has_to_lose_by_two_sigmas(
         only_best: int, only_rival: int, outcome: Outcome) -> None:
     best = pose(0, cells(0, 30) | cells(100, 100 + only_best), 60.0)
-    rival = pose(5, cells(0, 30) | cells(200, 200 + only_rival))
-    assert Decider(RADIUS, DecisionOptions()).choose([rival, best]).outcome is outcome
+    rival = pose(5, cells(0, 30) | cells(200, 200 + only_rival), visible=800)
+    decider = Decider(RADIUS, DecisionOptions())
+    assert decider.choose([rival, best]).outcome is outcome
     near = rival._replace(pose=MatrixPose(np.eye(3), np.array([0.9, 0, 0])))
-    found = Decider(RADIUS, DecisionOptions()).choose([near, best])
+    found = decider.choose([near, best])
     assert (found.outcome, found.best) == (Outcome.LOCALISED, best), 'of the same place'
+
+
+def test_a_copy_that_is_mapped_thinly_is_as_good() -> None:
+    best = pose(0, cells(0, 200), 300.0, visible=400)
+    decider = Decider(RADIUS, DecisionOptions())
+    for agreeing, visible, outcome in (
+            (80, 300, Outcome.AMBIGUOUS), (80, 340, Outcome.LOCALISED)):
+        rival = pose(9, cells(0, agreeing), visible=visible)
+        assert decider.choose([best, rival]).outcome is outcome, visible
+        weak = rival._replace(evidence=29.0)
+        assert decider.choose([best, weak]).outcome is Outcome.LOCALISED, 'not a place by itself'
+        mixed = rival._replace(voting=160)
+        assert decider.choose([best, mixed]).outcome is Outcome.LOCALISED, 'votes against it'
+
+
+def test_what_agrees_in_one_spot_is_a_poster_that_may_hang_elsewhere() -> None:
+    side = range(100, 108)
+    poster = {x * CELL_STRIDE + y for x in range(-4, 4) for y in side}
+    decider = Decider(RADIUS, DecisionOptions())
+    found = decider.choose([pose(0, poster)])
+    assert (found.outcome, found.refusal) == (Outcome.NOT_LOCALISED, Refusal.ONE_SPOT)
+    spread = {x * CELL_STRIDE + y for x in range(-28, 28, 8) for y in side}
+    assert decider.choose([pose(0, spread)]).outcome is Outcome.LOCALISED
+
+
+def test_blocks_are_counted_on_both_sides_of_the_axis() -> None:
+    corners = [x * CELL_STRIDE + y for x in (-9, -1, 0, 7, 8) for y in (-8, -1, 0)]
+    assert count_blocks(np.array(corners), 8) == 8
+    assert count_blocks(NOTHING, 8) == 0
 
 
 def test_patches_are_compared_only_where_votes_do_not_tell() -> None:
@@ -67,7 +112,8 @@ def test_patches_are_compared_only_where_votes_do_not_tell() -> None:
         asked.append(one.pose.translation_m[0])
         return one._replace(patch_cells=np.arange(40 if one is best else 2))
 
-    best, twin, weak = pose(0, cells(0, 40), 60), pose(5, cells(0, 39)), pose(9, cells(50, 52))
+    best, twin = pose(0, cells(0, 40), 60), pose(5, cells(0, 39), visible=800)
+    weak = pose(9, cells(50, 52), 20.0)
     decider = Decider(RADIUS, DecisionOptions(), add_patches=add_patches)
     assert decider.choose([best, weak]).outcome is Outcome.LOCALISED
     assert asked == []
@@ -77,7 +123,7 @@ def test_patches_are_compared_only_where_votes_do_not_tell() -> None:
 
 
 def test_a_prior_that_is_about_as_near_to_both_resolves_nothing() -> None:
-    best, rival = pose(0, cells(0, 31), 60), pose(8, cells(0, 30))
+    best, rival = pose(0, cells(0, 41), 60), pose(8, cells(0, 40))
     decider = Decider(RADIUS, DecisionOptions())
     for x, sigma_m, resolved in ((3.5, 2.0, False), (0.0, 2.0, True), (1.0, 1.0, True)):
         prior = PosePrior(Pose((x, 0, 0)), sigma_m, 1.0)

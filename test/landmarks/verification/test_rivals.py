@@ -70,7 +70,7 @@ def test_an_image_of_a_place_that_is_there_twice_is_ambiguous() -> None:
 
 
 def test_what_only_one_of_two_copies_has_tells_them_apart() -> None:
-    facade = Facade([0, 1, 2, 1, 4], own=0.25)
+    facade = Facade([0, 1, 2, 1, 4], own=0.5)
     found = search(facade, AT_3)
     assert found.outcome is Outcome.LOCALISED
     assert off_m(found.pose.map_from_camera, AT_3) < 0.02

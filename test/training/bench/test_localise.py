@@ -37,7 +37,7 @@ from posenet_ros.training.bench.localisation.queries import (
     turned_query,
     widescreen_query,
 )
-from posenet_ros.training.bench.localisation.rows import as_markdown
+from posenet_ros.training.bench.localisation.rows import _coverage, as_markdown
 from posenet_ros.training.bench.localisation.variants import (
     make_variants,
     parse_prior,
@@ -46,6 +46,7 @@ from posenet_ros.training.bench.localisation.variants import (
     wrong_pose,
 )
 from posenet_ros.training.data.datasets import Dataset, Sample
+from posenet_ros.training.landmarks.left_out_coverage import AXES
 import pytest
 from training_helpers import LARGE_CAMERA, write_wall_dataset
 
@@ -143,6 +144,16 @@ def test_images_of_a_place_that_repeats_are_told_apart_by_their_copies(tmp_path:
         'with copies over 3 m away': ['a.png'], 'with a copy within 3 m': ['b.png'],
         'without a copy': ['c']}
     assert by_copies(results[2:]) == {}
+
+
+def test_coverage_that_is_not_right_is_marked() -> None:
+    axes = [{'axis': 'x', 'sigmas': 1, 'found': 0.5, 'interval': [0.4, high], 'expected': 0.683}
+            for high in (0.6, 0.7)]
+    maps = {'posenet': [{'coverage': {'refined': axes, 'tracked': []}}]}
+    head, row = _coverage(maps)
+    assert head[1:] == AXES
+    assert row == ('refined, 1 sigma, right: 68.3 %', '50.0 % (40.0 % to 60.0 %) *',
+                   '50.0 % (40.0 % to 70.0 %)')
 
 
 def test_an_image_is_asked_in_all_ways() -> None:

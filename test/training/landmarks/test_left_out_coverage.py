@@ -136,7 +136,7 @@ def test_a_pose_far_from_the_views_and_with_little_evidence_is_less_sure(
 def test_a_map_that_knows_the_image_is_refused(
         mapped: MappedDataset, monkeypatch: pytest.MonkeyPatch) -> None:
     names = calibration.calibrate_map(mapped, OPTIONS).held_out.names
-    assert names.left_out == ('seq0', 'seq1', 'seq2')
+    assert names.excluded == ('seq0', 'seq1', 'seq2')
     assert len(names.images) == 30
     monkeypatch.setattr(validation, 'map_without', lambda *_: mapped.landmark_map)
     with pytest.raises(InputError, match='images that the map was made without'):

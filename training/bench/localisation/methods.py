@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
-from posenet_ros.inference.artifact import LANDMARKS_FILE, load, LoadedArtifact
+from posenet_ros.inference.artifact import LANDMARKS_FILE, load
+from posenet_ros.inference.calibration import Calibration
 from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.features import Features
 from posenet_ros.landmarks.landmark_map import LandmarkMap
@@ -86,22 +87,25 @@ def open_ours(folder: Path, train: Dataset, about: dict[str, Any] | None = None)
     """
     artifact = load(folder)
     landmark_map = landmark_file.load(artifact.file(LANDMARKS_FILE))
+    calibration = artifact.calibration
     strangers = set(landmark_map.views.names) - {sample.name for sample in train.samples}
     if strangers:
         raise InputError(f'--model has to be a map of the training images. Received: a map with '
                          f'{min(strangers)}, which is none of them')
     return Method(OURS, landmark_map.features, landmark_map.views.positions_m,
-                  _localise_by(landmark_map, artifact), artifact.calibration.refined_scale,
+                  _localise_by(landmark_map, calibration), calibration.refined_scale,
                   _with_size(about or {'landmarks': len(landmark_map.points_m)},
                              size_mb(folder), len(landmark_map.views)))
 
 
-def _localise_by(landmark_map: LandmarkMap, artifact: LoadedArtifact) -> Localise:
+def _localise_by(landmark_map: LandmarkMap, calibration: Calibration) -> Localise:
     @cache
     def localiser(seed: int) -> LandmarkLocaliser:
         options = replace(DEFAULT_LOCALISER, ransac=replace(DEFAULT_LOCALISER.ransac, seed=seed))
         return LandmarkLocaliser(
-            landmark_map, pose_residual_power=artifact.calibration.misfit_power, options=options)
+            landmark_map, None, calibration.misfit_power, options=options,
+            distance_power=calibration.distance_power,
+            inlier_ratio_power=calibration.inlier_ratio_power)
 
     def localise(request: Request, cpu_s: dict[str, float]) -> Localisation:
         searched_by, timer = localiser(request.seed), StageTimer(time.process_time)

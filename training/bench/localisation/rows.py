@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from posenet_ros.evaluation.report.tables import markdown_table, percent, Row, text_table
+from posenet_ros.training.bench.localisation.methods import OURS
+from posenet_ros.training.landmarks.left_out_coverage import AXES
 from posenet_ros.utils.choices import SEVERITIES
 
 DASH = '-'
@@ -30,6 +32,7 @@ def tables(found: Mapping[str, Any]) -> Iterator[list[Row]]:
             [ELSEWHERE_HEAD, *(_elsewhere(row) for row in rows if row['kind'] == 'elsewhere')],
             _corruptions([row for row in rows if row['kind'] == 'corruption']),
             _stages([row for row in rows if row['kind'] == 'place']),
+            _coverage(found['maps']),
             _tracked(found.get('tracked', {})),
             [FALSE_HEAD, *_false(rows)],
             [MAP_HEAD, *_maps(found['maps'])]):
@@ -91,6 +94,24 @@ def _stages(rows: Sequence[Mapping[str, Any]]) -> list[Row]:
             f'{stage} {row["stages_ms"][stage]:.1f}' for stage in stages
             if stage in row['stages_ms'])) for row in own]
     return [('CPU ms of an image by stage, medians', 'method', 'stages'), *result]
+
+
+def _coverage(maps: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Row]:
+    """Return how many errors on left-out walks are within so many sigmas, axis by axis."""
+    rows: list[Row] = [('coverage on walks left out, 95 % intervals', *AXES)]
+    kinds = [(name, axes) for one in maps.get(OURS, ())
+             for name, axes in one.get('coverage', {}).items() if axes]
+    for name, axes in kinds:
+        for sigmas in sorted({axis['sigmas'] for axis in axes}):
+            own = [axis for axis in axes if axis['sigmas'] == sigmas]
+            rows.append((f'{name}, {sigmas} sigma, right: {percent(own[0]["expected"])}', *(
+                f'{percent(axis["found"])} ({percent(axis["interval"][0])} to '
+                f'{percent(axis["interval"][1])}){"" if _holds(axis) else " *"}' for axis in own)))
+    return rows
+
+
+def _holds(axis: Mapping[str, Any]) -> bool:
+    return bool(axis['interval'][0] <= axis['expected'] <= axis['interval'][1])
 
 
 def _tracked(found: Mapping[str, Any]) -> list[Row]:

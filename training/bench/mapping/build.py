@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,11 @@ from posenet_ros.training.bench.mapping.cpu import timed
 from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.landmarks.calibration import calibrate_map
 from posenet_ros.training.landmarks.feature_cache import detect_dataset
+from posenet_ros.training.landmarks.left_out_coverage import (
+    AxisCoverage,
+    left_out_coverage,
+    tracked_coverage,
+)
 from posenet_ros.training.landmarks.mapping import map_matches
 from posenet_ros.training.landmarks.options import MappingOptions
 from posenet_ros.training.landmarks.reconstruction.pairs import cameras_of, select_pairs
@@ -31,12 +37,14 @@ class MeasuredMap:
     :param cpu_s: of each stage.
     :param megabytes: of all its files.
     :param residual: what the tracks say about the poses, a line.
+    :param coverage: of refined and of tracked poses on walks left out, where it is known.
     """
 
     landmark_map: LandmarkMap
     cpu_s: dict[str, float]
     megabytes: float
     residual: str
+    coverage: Mapping[str, Sequence[AxisCoverage]] = field(default_factory=dict)
 
 
 def measure_build(dataset: Dataset, options: MappingOptions, folder: Path) -> MeasuredMap:
@@ -62,7 +70,10 @@ def measure_build(dataset: Dataset, options: MappingOptions, folder: Path) -> Me
     artifacts.save(make_map_artifact(
         dataset.camera, views.names, views.positions_m, views.quats_xyzw,
         **calibrated.calibration, held_out=calibrated.held_out.names), folder)
-    return MeasuredMap(calibrated.landmark_map, cpu_s, size_mb(folder), mapped.check.describe())
+    return MeasuredMap(
+        calibrated.landmark_map, cpu_s, size_mb(folder), mapped.check.describe(),
+        {'refined': left_out_coverage(calibrated.held_out, calibrated.landmark_map),
+         'tracked': tracked_coverage(calibrated.held_out)})
 
 
 def size_mb(folder: Path) -> float:
@@ -76,4 +87,5 @@ def figures(measured: MeasuredMap) -> dict[str, Any]:
             'all_cpu_s': sum(value for stage, value in measured.cpu_s.items()
                              if stage != CALIBRATION),
             'megabytes': measured.megabytes, 'landmarks': len(measured.landmark_map.points_m),
-            'residual': measured.residual}
+            'residual': measured.residual, 'coverage': {
+                name: [asdict(one) for one in axes] for name, axes in measured.coverage.items()}}
