@@ -174,6 +174,10 @@ class DecisionOptions:
     # of a pose that is believed; at 20 images of unmapped places get false poses, at 40 up to 1 %
     # fewer are answered
     min_evidence: float = 30.0
+    # enough where nearly all votes agree, as in rooms with few landmarks: false poses in places
+    # that repeat, mapped or not, have inlier ratios up to 0.44
+    min_evidence_of_most: float = 20.0
+    most_inlier_ratio: float = 0.6
     # inlier ratio of the votes: false poses where the true place is not mapped have less; not
     # needed where the map is complete
     min_inlier_ratio: float = 0.35

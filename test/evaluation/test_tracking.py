@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from time import perf_counter
 
 from map_helpers import write_map_model
 import numpy as np
@@ -16,10 +17,13 @@ from posenet_ros.evaluation.runner import run
 from posenet_ros.evaluation.sources import QueryImage
 from posenet_ros.geometry.lie import interpolate
 from posenet_ros.geometry.pose import Pose
+from posenet_ros.imaging.decoding import Frame
 from posenet_ros.inference.artifact import load, LoadedArtifact
 from posenet_ros.localisation.factory import make_relocaliser, RelocaliserOptions
 from posenet_ros.localisation.gate import Gate
 from posenet_ros.localisation.gate_config import NODE_DEFAULTS
+from posenet_ros.localisation.tracking.camera_tracker import CameraTracker
+from posenet_ros.localisation.tracking.sequential import grey_of, SequentialTracking
 import pytest
 from training_helpers import LARGE_CAMERA, wall_view
 
@@ -59,6 +63,21 @@ def test_a_walk_is_tracked_from_its_first_image_and_each_sequence_begins_anew(
     for one, other in zip(frames, again, strict=True):
         assert np.array_equal(one.estimate.matrix, other.estimate.matrix)
         assert np.array_equal(one.covariance, other.covariance)
+
+
+def test_an_image_that_is_due_is_localised_and_is_the_next_keyframe(walked: Walked) -> None:
+    relocaliser = make_relocaliser(
+        load(walked[0]), RelocaliserOptions(refine=True)).relocaliser
+    tracker = relocaliser.make_tracker()
+    tracking = SequentialTracking(relocaliser, CameraTracker(tracker), perf_counter)
+    images = [wall_view(pose, LARGE_CAMERA) for pose in walked[1][:6]]
+    for index, image in enumerate(images):
+        frame = Frame(image, (1 + index) * 250 * MS, '')
+        tracking.localise(lambda _, frame=frame: frame, LARGE_CAMERA)
+        tracking.judged(accepted=True)
+        keyframe_of = images[4 if index >= 4 else 0]  # a second after the first
+        assert np.array_equal(tracker._tracker.keyframe.grey, grey_of(keyframe_of))
+    assert tracking.localisations == 2
 
 
 def test_a_pose_that_the_gate_rejects_is_not_tracked_from(walked: Walked) -> None:

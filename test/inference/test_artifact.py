@@ -39,13 +39,13 @@ def test_what_is_saved_is_loaded(folder: Path) -> None:
 
 def test_a_folder_calibrated_on_images_of_its_own_map_is_refused(folder: Path) -> None:
     record = {'images': ['seq1/a.png', 'seq2/b.png'], 'walks': ['seq1', 'seq2'], 'folds': [0, 1],
-              'left_out': ['seq1', 'seq2'], 'left_out_folds': [0, 1]}
+              'excluded': ['seq1', 'seq2'], 'excluded_folds': [0, 1]}
     change(folder, held_out=record)
     loaded = artifacts.load(folder)
     assert loaded.held_out.images == ('seq1/a.png', 'seq2/b.png')
     artifacts.save(loaded, folder)
     assert artifacts.load(folder).held_out == loaded.held_out
-    change(folder, held_out={**record, 'left_out_folds': [0, 0]})
+    change(folder, held_out={**record, 'excluded_folds': [0, 0]})
     with pytest.raises(InputError, match=r"artifact.json: held_out: .* such as 'seq2/b.png'"):
         artifacts.load(folder)
     change(folder, held_out=None)

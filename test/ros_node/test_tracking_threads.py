@@ -137,6 +137,9 @@ def test_an_answer_about_a_tracked_image_is_not_published_and_may_fail(
     bench._real = real
     assert bench.due[1].request.tracked is not None
     bench.wait_for(lambda: bench.threads._tracker.tracking is not fails)
+    if not fails:
+        bench.wait_for(lambda: bench.diagnostics.counts['localised'] == 2)
+        time.sleep(0.1)  # if it was published, too
     bench.wait_for(lambda: len(bench.results) == given)  # each image was answered as tracked
     assert bench.diagnostics.counts['tracked'] == given - 1
     assert bench.diagnostics.counts['failed'] == 0
@@ -145,3 +148,5 @@ def test_an_answer_about_a_tracked_image_is_not_published_and_may_fail(
     bench.give(given, walked[1][given])
     bench.wait_for(lambda: len(bench.results) == given + 1)
     assert len(bench.due) == (3 if fails else 2)
+    published = ['infer' in result.stages_s for result in bench.results]
+    assert published.count(True) == (2 if fails else 1)  # those that were not tracked

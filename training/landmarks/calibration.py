@@ -130,14 +130,14 @@ def fit_powers(held_out: HeldOutPoses, landmark_map: LandmarkMap,
     distances = np.concatenate([scores[:, 1], far[:, 2, 1]])
     powers = PoseScores(0.0, fit_score_power(both[:, 0], both[:, 1], distances, options.powers),
                         0.0)
-    powers = powers._replace(inlier_ratio=_fit(
+    powers = powers._replace(inlier_ratio=_fit_power(
         known, scores, powers, scores[:, 2], options.powers, 0))
-    powers = powers._replace(residual_ratio=_fit(
+    powers = powers._replace(residual_ratio=_fit_power(
         known, scores, powers, scores[:, 0], options.ratio_powers, options.min_standard_errors))
     return powers, sigma_factors(scores, powers)
 
 
-def _fit(known: HeldOutPoses, scores: Floats, powers: PoseScores, own: Floats,
+def _fit_power(known: HeldOutPoses, scores: Floats, powers: PoseScores, own: Floats,
          candidates: Sequence[float], standard_errors: float) -> float:
     """Fit the power of one score `own` (N,), after those that are fitted already."""
     sigmas = known.rows[:, 1] * sigma_factors(scores, powers)[:, np.newaxis]

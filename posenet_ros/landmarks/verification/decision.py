@@ -66,12 +66,14 @@ class Decider:
 
     def refusal(self, one: VerifiedPose) -> Refusal | None:
         """Say why a pose is not believed by itself; None where it is."""
-        if one.evidence < self._options.min_evidence:
+        options = self._options
+        most_agree = one.inlier_ratio >= options.most_inlier_ratio
+        if one.evidence < (options.min_evidence_of_most if most_agree else options.min_evidence):
             return Refusal.EVIDENCE
-        if one.inlier_ratio < self._options.min_inlier_ratio and not self._complete:
+        if one.inlier_ratio < options.min_inlier_ratio and not self._complete:
             return Refusal.INLIER_RATIO
-        blocks = count_blocks(one.cells, self._options.block_cells)
-        return Refusal.ONE_SPOT if blocks < self._options.min_blocks else None
+        blocks = count_blocks(one.cells, options.block_cells)
+        return Refusal.ONE_SPOT if blocks < options.min_blocks else None
 
     def _without_prior(self, ordered: Sequence[VerifiedPose]) -> Verdict:
         best, *others = ordered
@@ -134,7 +136,7 @@ class Decider:
 
     def _are_copies(self, one: VerifiedPose, other: VerifiedPose) -> bool:
         """Whether as much of what speaks at all speaks for either pose, however much it is."""
-        if min(one.evidence, other.evidence) < self._options.min_evidence:
+        if min(one.evidence, other.evidence) < self._options.min_evidence_of_most:
             return False
         return (_ratio(one.inlier_ratio, other.inlier_ratio) >= self._options.copy_inlier_ratio
                 and _ratio(one.found_ratio, other.found_ratio) >= self._options.copy_found_ratio)

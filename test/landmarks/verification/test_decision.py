@@ -83,10 +83,19 @@ def test_a_copy_that_is_mapped_thinly_is_as_good() -> None:
             (80, 300, Outcome.AMBIGUOUS), (80, 340, Outcome.LOCALISED)):
         rival = pose(9, cells(0, agreeing), visible=visible)
         assert decider.choose([best, rival]).outcome is outcome, visible
-        weak = rival._replace(evidence=29.0)
+        weak = rival._replace(evidence=19.0)
         assert decider.choose([best, weak]).outcome is Outcome.LOCALISED, 'not a place by itself'
         mixed = rival._replace(voting=160)
         assert decider.choose([best, mixed]).outcome is Outcome.LOCALISED, 'votes against it'
+
+
+@pytest.mark.parametrize(('evidence', 'voting', 'refusal'), [
+    (30, 100, None), (29, 100, Refusal.EVIDENCE), (20, 66, None), (19, 66, Refusal.EVIDENCE),
+    (20, 67, Refusal.EVIDENCE), (300, 114, None), (300, 115, Refusal.INLIER_RATIO)])
+def test_less_evidence_is_enough_where_most_votes_agree(
+        evidence: float, voting: int, refusal: Refusal | None) -> None:
+    one = pose(0, cells(0, 40), evidence)._replace(voting=voting)
+    assert Decider(RADIUS, DecisionOptions()).choose([one]).refusal is refusal
 
 
 def test_what_agrees_in_one_spot_is_a_poster_that_may_hang_elsewhere() -> None:

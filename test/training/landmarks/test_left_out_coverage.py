@@ -22,7 +22,7 @@ from posenet_ros.training.landmarks.mapping import map_dataset, MappedDataset
 from posenet_ros.training.landmarks.options import MappingOptions, TrackingValidationOptions
 from posenet_ros.training.landmarks.tracked_poses import track_held_out, TrackedRows
 from posenet_ros.training.landmarks.validation import HeldOutPoses
-from posenet_ros.uncertainty.pose_scores import PoseScores, sigma_factors
+from posenet_ros.uncertainty.pose_scores import PoseScores
 import pytest
 
 from .scene import CAMERA, make_dataset, observe, scene_points
@@ -125,8 +125,10 @@ def test_a_pose_far_from_the_views_and_with_little_evidence_is_less_sure(
         sure, unsure = found.pose, wiser.search(image, exclude=exclude).pose
         assert sure
         assert unsure
-        assert np.allclose(unsure.covariance,
-                           sure.covariance * sigma_factors(scores, powers) ** 2)
+        ratio = 0.6 / sure.inlier_ratio
+        assert scores == PoseScores(1.0, scores.distance, pytest.approx(ratio))
+        assert np.allclose(
+            unsure.covariance, sure.covariance * scores.distance ** 2 * max(ratio, 0.3))
     near = plain.scores(plain.search(image))
     assert near.distance == pytest.approx(1, abs=0.02), 'the view itself is in the map'
     assert scores.distance > near.distance + 0.05
@@ -136,7 +138,7 @@ def test_a_pose_far_from_the_views_and_with_little_evidence_is_less_sure(
 def test_a_map_that_knows_the_image_is_refused(
         mapped: MappedDataset, monkeypatch: pytest.MonkeyPatch) -> None:
     names = calibration.calibrate_map(mapped, OPTIONS).held_out.names
-    assert names.left_out == ('seq0', 'seq1', 'seq2')
+    assert names.excluded == ('seq0', 'seq1', 'seq2')
     assert len(names.images) == 30
     monkeypatch.setattr(validation, 'map_without', lambda *_: mapped.landmark_map)
     with pytest.raises(InputError, match='images that the map was made without'):
@@ -210,6 +212,7 @@ def test_tracked_poses_have_scales_of_their_own(mapped: MappedDataset) -> None:
                           np.stack([errors, np.ones_like(errors)], axis=1))
     found = replace(found, tracked=tracked)
     scales = calibration.fit_calibration(found, mapped.landmark_map, OPTIONS.validation)
+    assert len(scales.tracked_scales) == 6
     assert np.allclose(scales.calibration['tracked_scale'], 3, rtol=0.15)
     assert np.allclose(scales.calibration['refined_scale'], 1, rtol=0.15)
     assert sum(not row.holds for row in tracked_coverage(found)) <= 3
