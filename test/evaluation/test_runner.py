@@ -126,7 +126,6 @@ class Walker(Relocaliser):
                        landmarks=30)
 
 
-
 def replayed(walker: Walker, queries: list[QueryImage]) -> list[FrameResult]:
     """Replay images as an evaluation does."""
     judge = Gate(GateConfig(), tiny_artifact().scene, priors=PriorOptions())

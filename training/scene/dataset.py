@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from posenet_ros.datasets.layouts import CAMERA_FILE
 from posenet_ros.datasets.pose_files import write_cambridge
 from posenet_ros.geometry.pose import Pose
+from posenet_ros.training.scene.catalogue import make_place
 from posenet_ros.training.scene.copies import copy_rows, CopyFinder, write_copies
 from posenet_ros.training.scene.place import Place
-from posenet_ros.training.scene.catalogue import make_place
 from posenet_ros.training.scene.sensors.files import SCENE_FILE, SensorFiles, write_sensors
 from posenet_ros.training.scene.sensors.options import SensorOptions
 from posenet_ros.training.scene.sensors.pictures import images_beside, make_folders

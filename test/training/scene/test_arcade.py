@@ -12,10 +12,10 @@ from posenet_ros.arrays import BgrImage
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.training.scene.arcade.layout import HALF_DEPTH_M, Layout, ROOM_SIZE_M
+from posenet_ros.training.scene.catalogue import make_place
 from posenet_ros.training.scene.copies import COPIES_FILE, CopyFinder
 from posenet_ros.training.scene.dataset import write_scene
 from posenet_ros.training.scene.place import Place
-from posenet_ros.training.scene.catalogue import make_place
 from posenet_ros.training.scene.rendering.renderer import Surface
 from posenet_ros.training.scene.sequence import SequenceRenderer
 from posenet_ros.training.scene.settings import Settings
