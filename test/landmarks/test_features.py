@@ -62,7 +62,7 @@ def test_points_are_undistorted_at_any_image_size(bent: Camera) -> None:
 
 @pytest.mark.parametrize('sigma_px', [2.5, 4.0, 14.0])
 def test_a_blob_is_found_at_its_centre(sigma_px: float) -> None:
-    """OpenCV's own keypoint is a quarter of a pixel off, which tilts every pose of a map."""
+    """Correct a keypoint of OpenCV, a quarter of a pixel off, which would tilt every pose."""
     columns, rows = np.meshgrid(np.arange(320), np.arange(240))
     squared = (columns - 150.3) ** 2 + (rows - 110.6) ** 2
     blob = 60 + 150 * np.exp(-squared / (2 * sigma_px ** 2))
