@@ -116,6 +116,12 @@ def test_results_are_right_ambiguous_silent_or_false() -> None:
     assert sums['cpu_ms'] == pytest.approx(4.0)
 
 
+def test_the_nearest_hypothesis_looks_the_same_way() -> None:
+    result, = results_of(found(None, at(0.2, 15.0), at(3.0, 2.0), at(0.5, 5.0)))
+    assert result.nearest_m == pytest.approx(0.5)
+    assert results_of(found(None, at(0.2, 15.0)))[0].nearest_m == math.inf
+
+
 def test_coverage_counts_all_axes_by_calibrated_sigmas() -> None:
     # the calibration doubles a sigma of 0.1: errors of 0.15, 0.3, 0.5 and 0.7 m are 0.75, 1.5,
     # 2.5 and 3.5 sigma along one axis, and nothing along five
