@@ -61,7 +61,10 @@ def test_node_and_evaluator_go_the_same_way(lives: dict[str, Any]) -> None:
             reduced, 'localisation/pipeline.py: factor',
             'inference/engine_pool.py: predict', 'inference/engine_pool.py: _borrowed',
             'localisation/relocaliser.py: reduction', 'localisation/gate.py: reset',
-            'localisation/gate.py: accepted')])
+            'localisation/gate.py: accepted',
+            # prepare and infer in one; the node asks in between what is known before
+            'localisation/pipeline.py: localise', 'localisation/gating/prior.py: expect',
+            'localisation/gating/prior.py: _prior', 'localisation/gating/prior.py: reset')])
     assert chain[0] == chain[1]
     stages = [chain[0].index(name) for name in (
         'localisation/pipeline.py: prepare', 'imaging/quality.py: image_statistics',
