@@ -82,7 +82,7 @@ def _add_map_arguments(result: argparse.ArgumentParser) -> None:
                         'ten a second of bags and videos, all others)')
     result.add_argument('--views', type=count, metavar='N', help='keep at most N images in the '
                         'map, evenly spread')
-    result.add_argument('--feature-width', type=count, default=320, metavar='PIXELS',
+    result.add_argument('--feature-width', type=count, default=480, metavar='PIXELS',
                         help='width at which features are detected, by the node too (default: '
                         '%(default)s); larger is more accurate and slower')
     result.add_argument('--refine-poses', action='store_true', help='move poses that were given '

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from posenet_ros.arrays import RgbImage
+from posenet_ros.arrays import AnyArray, RgbImage
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.landmarks.options import DEFAULT_FEATURES, FeatureOptions
 
@@ -23,8 +23,8 @@ class Features(NamedTuple):
         in the camera's optical frame, undistorted.
     :param descriptors: (N, DESCRIPTOR_SIZE) RootSIFT, uint8.
     :param focal_length_px: of the image in which they were detected: what a pixel is.
-    :param grey: (H, W) the image in which they were detected, uint8; None where it is not kept.
-    :param camera: of that image; None likewise.
+    :param grey: (H, W) image onto which patches are aligned, uint8; None where it is not kept.
+    :param camera: of that image; None where it is not known.
     """
 
     points_normalized: NDArray[np.float64]
@@ -37,32 +37,38 @@ class Features(NamedTuple):
 def detection_size(width: int, height: int,
                    options: FeatureOptions = DEFAULT_FEATURES) -> tuple[int, int]:
     """Return the width and height, pixels, at which keypoints are detected."""
-    if width <= options.width:
-        return width, height
-    return options.width, max(round(height * options.width / width), 1)
+    return _within((width, height), options.width)
 
 
-def detection_camera(camera: Camera, options: FeatureOptions = DEFAULT_FEATURES) -> Camera:
-    """Return the camera of the images in which keypoints are detected."""
-    return camera.scaled(*detection_size(camera.width, camera.height, options))
+def patch_camera(camera: Camera, options: FeatureOptions = DEFAULT_FEATURES) -> Camera:
+    """Return the camera of the images that patches are cut from and aligned onto."""
+    return camera.scaled(*_within(camera.size, options.patch_width))
 
 
-def max_reduction(width: int, options: FeatureOptions = DEFAULT_FEATURES) -> int:
-    """Return the largest power of two by which an image may be reduced before detection."""
-    factor = 1
-    while width >= 2 * factor * options.width:
-        factor *= 2
-    return factor
+def patch_image(image: RgbImage, options: FeatureOptions = DEFAULT_FEATURES) -> NDArray[np.uint8]:
+    """Return the grey image (H, W) that patches are cut from and aligned onto."""
+    return _resized(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), options.patch_width)
 
 
-def detection_image(image: RgbImage,
-                    options: FeatureOptions = DEFAULT_FEATURES) -> NDArray[np.uint8]:
-    """Return the grey image, of detection size, in which keypoints are detected."""
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    size = detection_size(grey.shape[1], grey.shape[0], options)
+def _within(size: tuple[int, int], most: int) -> tuple[int, int]:
+    """Return a width and height, pixels, of the same proportion whose width is at most `most`."""
+    width, height = size
+    return size if width <= most else (most, max(round(height * most / width), 1))
+
+
+def _resized(grey: AnyArray, most: int) -> NDArray[np.uint8]:
+    size = _within((grey.shape[1], grey.shape[0]), most)
     if size != (grey.shape[1], grey.shape[0]):
         grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     return np.asarray(grey, np.uint8)
+
+
+def max_reduction(width: int, options: FeatureOptions = DEFAULT_FEATURES) -> int:
+    """Return the largest power of two by which an image may be reduced when it is decoded."""
+    factor = 1
+    while width >= 2 * factor * max(options.width, options.patch_width):
+        factor *= 2
+    return factor
 
 
 def detect(image: RgbImage, camera: Camera,
@@ -76,18 +82,20 @@ def detect(image: RgbImage, camera: Camera,
     :param image: (H, W, 3) RGB, of `camera` or resized.
     :param camera: intrinsics and distortion of the image before any resizing.
     """
-    grey = detection_image(image, options)
+    whole = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    grey, patch_grey = (_resized(whole, width) for width in (options.width, options.patch_width))
+    taken_by = camera.scaled(patch_grey.shape[1], patch_grey.shape[0])
     sift = cv2.SIFT_create(  # type: ignore[attr-defined]
         options.max_keypoints, contrastThreshold=options.contrast_threshold)
     keypoints, histograms = sift.detectAndCompute(grey, None)
     detected_by = camera.scaled(grey.shape[1], grey.shape[0])
     if not keypoints:
         return Features(np.empty((0, 2)), np.empty((0, DESCRIPTOR_SIZE), np.uint8),
-                        detected_by.fx, grey, detected_by)
+                        detected_by.fx, patch_grey, taken_by)
     points = detected_by.undistort_points([keypoint.pt for keypoint in keypoints])
     in_view = np.isfinite(points).all(axis=1)  # not on the black rim of a fisheye's image
     points, histograms = points[in_view], histograms[in_view]
     l1_normalised = histograms / np.maximum(histograms.sum(axis=1, keepdims=True), 1e-9)
     descriptors = np.round(np.sqrt(l1_normalised) * QUANTISATION_LEVELS).astype(np.uint8)
     return Features(
-        np.asarray(points, np.float64), descriptors, detected_by.fx, grey, detected_by)
+        np.asarray(points, np.float64), descriptors, detected_by.fx, patch_grey, taken_by)

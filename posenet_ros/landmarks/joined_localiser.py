@@ -91,7 +91,7 @@ class JoinedLocaliser:
         verified = self._verify(image, self._propose(image, places))
         decider = Decider(self.radius, self._options.decision, complete=self._complete,
                           add_patches=patches.with_cells if patches else None)
-        verdict = decider.decide(verified, prior)
+        verdict = decider.choose(verified, prior)
         lap('decide')
         return self._localisation(image, verdict, verified)
 

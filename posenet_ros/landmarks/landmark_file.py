@@ -68,9 +68,9 @@ SCHEMA = {
     'starts': Column('int32', (-1,), 0), 'seen': Column('int32', (-1,), 0),
     'patches': Column('uint8', (-1, PATCH_SIZE, PATCH_SIZE)),
     'patch_views': Column('int32', (-1,), NO_PATCH), 'patch_corners': Column('int16', (-1, 2), 0),
-    'cameras': Column('<U', (-1,)), 'camera_indices': Column('int32', (-1,), 0), 'tiles': Column('int32', (-1,), 0),
-    'metric': Column('bool'), 'complete': Column('bool'), 'parent': Column('<U'),
-    'content': Column('<U'),
+    'cameras': Column('<U', (-1,)), 'camera_indices': Column('int32', (-1,), 0),
+    'tiles': Column('int32', (-1,), 0), 'metric': Column('bool'), 'complete': Column('bool'),
+    'parent': Column('<U'), 'content': Column('<U'),
     'feature_width': Column('int32', (), 1), 'max_keypoints': Column('int32', (), 1),
     'contrast_threshold': Column('float64', (), 0)}
 WORDS_SCHEMA = {

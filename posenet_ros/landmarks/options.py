@@ -11,23 +11,25 @@ from posenet_ros.landmarks.patches.options import PatchOptions
 class FeatureOptions:
     """Settings of the SIFT detector; see doc/experiments.md."""
 
-    # pixels: wider images are resized; more accurate than 455, and faster
-    width: int = 320
-    # per image, the strongest
-    max_keypoints: int = 600
+    # pixels: wider images are resized; at 320 a fifth of the poses is lost where a place repeats,
+    # and the others err a quarter more, in three fifths of the time
+    width: int = 480
+    # per image, the strongest: nearly all that it has; with 600 poses are a fifth less exact
+    max_keypoints: int = 2048
     # OpenCV's `contrastThreshold`
     contrast_threshold: float = 0.02
+    # pixels: wider images are resized for the patches, which gain by detail more than keypoints
+    # do, and cost the same at any size; maps of several widths go together
+    patch_width: int = field(default=640, compare=False)
 
 
-# keypoints of images that are wider than by default: nearly all that they have; with 600 of them
-# poses are a fifth less exact
-MAX_KEYPOINTS_OF_WIDE = 2048
+NARROW_WIDTH, KEYPOINTS_OF_NARROW = 320, 600  # pixels; half of what there is: for the time
 
 
 def features_of_width(width: int) -> FeatureOptions:
     """Return the settings to detect features at a width, pixels."""
-    if width > FeatureOptions.width:
-        return FeatureOptions(width, MAX_KEYPOINTS_OF_WIDE)
+    if width <= NARROW_WIDTH:
+        return FeatureOptions(width, KEYPOINTS_OF_NARROW)
     return FeatureOptions(width)
 
 

@@ -10,7 +10,14 @@ from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.distortion import EQUIDISTANT
 from posenet_ros.geometry.lie import so3_exp
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.landmarks.features import DESCRIPTOR_SIZE, detect, detection_size, max_reduction
+from posenet_ros.landmarks.features import (
+    DESCRIPTOR_SIZE,
+    detect,
+    detection_size,
+    max_reduction,
+    patch_camera,
+    patch_image,
+)
 from posenet_ros.landmarks.matching import match_mutual, unit_rows
 from posenet_ros.landmarks.options import FeatureOptions
 import pytest
@@ -62,9 +69,25 @@ def test_an_image_of_nothing_has_no_features() -> None:
 
 
 def test_large_images_are_made_small() -> None:
-    assert detection_size(1920, 1080) == (320, 180)
+    assert detection_size(1920, 1080) == (480, 270)
     assert detection_size(200, 100) == (200, 100)
-    assert [max_reduction(width) for width in (320, 639, 640, 1920)] == [1, 1, 2, 4]
+    narrow = FeatureOptions(320, patch_width=200)
+    assert [max_reduction(width, narrow) for width in (320, 639, 640, 1920)] == [1, 1, 2, 4]
+    assert [max_reduction(width) for width in (640, 1279, 1280, 2560)] == [1, 1, 2, 4]
+
+
+@pytest.mark.parametrize(('width', 'patch_width'), [(640, 480), (400, 640), (100, 200)])
+def test_the_image_for_patches_has_a_size_of_its_own(width: int, patch_width: int) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
+    camera = Camera(1280, 960, 900.0, 901.0, 640.0, 480.0)
+    options = FeatureOptions(width, patch_width=patch_width)
+    found = detect(noise, camera, options)
+    assert found.grey.shape[::-1] == found.camera.size == (patch_width, patch_width * 3 // 4)
+    assert found.camera == patch_camera(camera, options)
+    assert np.array_equal(found.grey, patch_image(noise, options))
+    assert found.focal_length_px == 900.0 * width / 1280
+    other = detect(noise, camera, FeatureOptions(width))
+    assert np.array_equal(found.points_normalized, other.points_normalized)
 
 
 def test_the_number_of_keypoints_is_limited() -> None:

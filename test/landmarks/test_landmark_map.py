@@ -225,7 +225,8 @@ def test_matches_near_are_the_best_on_both_sides() -> None:
 def test_a_window_is_so_many_pixels_of_the_image_of_the_features() -> None:
     image = np.zeros((480, 640, 3), np.uint8)
     camera = LARGE_CAMERA.scaled(640, 480)
-    assert detect(image, camera).focal_length_px == pytest.approx(LARGE_CAMERA.fx)
+    small = detect(image, camera, FeatureOptions(320))
+    assert small.focal_length_px == pytest.approx(LARGE_CAMERA.fx)
     large = detect(image, camera, FeatureOptions(10000))
     assert large.focal_length_px == pytest.approx(2 * LARGE_CAMERA.fx)
 
@@ -322,7 +323,8 @@ def test_each_array_of_another_type_or_shape_is_named(file: Path, name: str) -> 
     ('points_m', np.nan, 'finite'), ('positions_m', np.inf, 'finite'),
     ('quats_xyzw', 2.0, 'length 1'), ('seen', -1, 'numbers from 0'), ('seen', 4, 'below 4'),
     ('starts', 9, 'have to rise'), ('patch_views', 3, 'below 3'),
-    ('patch_views', -2, 'numbers from -1'), ('camera_indices', 2, 'below 2'), ('tiles', -1, 'numbers from 0'),
+    ('patch_views', -2, 'numbers from -1'), ('camera_indices', 2, 'below 2'),
+    ('tiles', -1, 'numbers from 0'),
     ('vlad_projection', np.nan, 'finite'), ('global_descriptors', np.inf, 'finite'),
     ('feature_width', 0, 'numbers from 1')])
 def test_values_out_of_range_are_named(file: Path, name: str, value: float, text: str) -> None:

@@ -16,6 +16,7 @@ from posenet_ros.datasets.pose_files import read_poses
 from posenet_ros.errors import InputError
 from posenet_ros.inference.artifact import LANDMARKS_FILE, load
 from posenet_ros.landmarks import landmark_file
+from posenet_ros.landmarks.landmark_map import NO_PATCH
 from posenet_ros.training import make_bag
 from posenet_ros.training.data.datasets import Dataset, read_dataset
 from posenet_ros.training.landmarks import mapping
@@ -56,6 +57,10 @@ def test_a_dataset_becomes_a_folder_with_a_map_and_no_network(data: Path, place:
     assert landmark_map.views.sequences == ('seq1',) * 8 + ('seq2',) * 8
     np.testing.assert_allclose(landmark_map.views.positions_m, dataset.positions_m)
     assert np.median(np.abs(landmark_map.points_m[:, 1] - 6)) < 0.05  # the wall
+    assert landmark_map.views.cameras == (LARGE_CAMERA,)
+    assert (landmark_map.patch_views != NO_PATCH).all()
+    assert len(np.unique(landmark_map.patch_views)) > 8
+    assert landmark_map.patches.std() > 5
     assert artifact.provenance['map']['landmarks'] == len(landmark_map.points_m)
     assert artifact.provenance['dataset_sha256'] == dataset.digest()
     assert not place.with_name('place.mapping').exists()
@@ -331,10 +336,17 @@ def test_the_export_of_a_folder_without_map_is_one_error(place: Path, tmp_path: 
 
 def test_the_workload_is_said_before_the_start(data: Path) -> None:
     dataset = read_dataset(data, 'train')
-    text = workload.describe_workload(dataset, 320)
+    text = workload.describe_workload(dataset, 480)
     assert text.startswith('mapping 16 images: about 1 s and 0.3 GB of memory')
     large = Dataset('', dataset.samples * 200, dataset.camera)
-    assert 'about 3 min and 2.2 GB' in workload.describe_workload(large, 320)
+    assert 'about 5 min and 2.2 GB' in workload.describe_workload(large, 480)
+
+
+def test_the_size_of_a_map_is_said(place: Path) -> None:
+    landmark_map = landmark_file.load(place / LANDMARKS_FILE)
+    text = workload.describe_size(3_000_000, landmark_map)
+    patches = len(landmark_map.points_m) * 256 / 1e6
+    assert text == f'landmarks.npz: 3.0 MB, 187.5 KB an image; {patches:.1f} MB of it are patches'
 
 
 def test_the_parser_is_light() -> None:

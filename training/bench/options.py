@@ -97,7 +97,7 @@ def _add_map(parser: CommandParser) -> None:
                        help='camera of its images, pixels')
     group.add_argument('--every', type=count, default=1, metavar='N',
                        help='take each Nth image of either split: a quick look (default: 1)')
-    group.add_argument('--feature-width', type=_width, default=320, metavar='PIXELS',
+    group.add_argument('--feature-width', type=_width, default=480, metavar='PIXELS',
                        help="at which features are detected, or native: the images' own (default: "
                        '%(default)s)')
     group.add_argument('--held-out', action='store_true',

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from posenet_ros.arrays import Floats, RgbImage
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.imaging.files import read_image
-from posenet_ros.landmarks.features import detect, detection_camera, Features
+from posenet_ros.landmarks.features import detect, Features, patch_camera, patch_image
 from posenet_ros.landmarks.options import FeatureOptions
 from posenet_ros.training.data.datasets import Dataset, Sample
 from posenet_ros.utils.parallel import ordered_map
@@ -85,12 +85,24 @@ def detect_dataset(dataset: Dataset, options: FeatureOptions,
         ordered_map(one, dataset.samples), len(dataset.samples), 'image', 'features'))
 
 
+def with_image(view: ViewFeatures, options: FeatureOptions) -> Features:
+    """
+    Return the features of a view with the grey image for patches, read again from its file.
+
+    :param options: by which they were detected.
+    :raises InputError: when the image cannot be read.
+    """
+    if view.path is None:
+        return view.features
+    return view.features._replace(grey=patch_image(read_image(view.path), options))
+
+
 def _kept_or_detected(path: Path, camera: Camera, options: FeatureOptions,
                       folder: Path) -> ViewFeatures:
     """Read the features from the folder, where the file is named by the hash of what went in."""
     settings = repr((camera.to_mapping(), astuple(options), cv2.__version__)).encode()
     file = folder / f'{hashlib.sha256(settings + path.read_bytes()).hexdigest()}.npz'
-    kept = _read(file, detection_camera(camera, options))
+    kept = _read(file, patch_camera(camera, options))
     if kept is None:
         kept = detect_with_colors(read_image(path), camera, options)
         unfinished = file.with_suffix('.tmp')
@@ -104,7 +116,7 @@ def _read(file: Path, camera: Camera) -> ViewFeatures | None:
     """
     Read kept features; None where there are none, or they are damaged.
 
-    :param camera: at detection size.
+    :param camera: of the images that patches are cut from.
     """
     try:
         with np.load(file, allow_pickle=False) as arrays:

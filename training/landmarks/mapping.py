@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.landmarks.features import detection_camera, Features
+from posenet_ros.landmarks.features import Features, patch_camera
 from posenet_ros.landmarks.landmark_map import LandmarkMap, Views
 from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.landmarks.feature_cache import detect_dataset, ViewFeatures
@@ -158,7 +158,7 @@ def make_map(dataset: Dataset, features: Sequence[ViewFeatures], found: Triangul
                   tuple(s.sequence for s in dataset.samples), dataset.positions_m,
                   dataset.quats_xyzw, global_descriptors(local, vocabulary),
                   np.full(count, np.nan, np.float32),
-                  (detection_camera(dataset.camera, options.features),),
+                  (patch_camera(dataset.camera, options.features),),
                   np.zeros(count, np.int32))
     starts, seen = seen_by_view(found.tracks, count)
     landmark_map = LandmarkMap(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
 from posenet_ros.imaging.files import read_image
-from posenet_ros.landmarks.features import detection_image
+from posenet_ros.landmarks.features import patch_image
 from posenet_ros.landmarks.landmark_map import LandmarkMap, NO_PATCH, PATCH_SIZE, Views
 from posenet_ros.landmarks.options import FeatureOptions
 from posenet_ros.landmarks.patches.alignment import smooth_image
@@ -58,11 +58,11 @@ def with_patches(landmark_map: LandmarkMap, paths: Sequence[Path | None]) -> Lan
 def cut_patches(path: Path, corners: NDArray[np.int16],
                 options: FeatureOptions) -> NDArray[np.uint8]:
     """
-    Cut patches (K, PATCH_SIZE, PATCH_SIZE) from an image, at detection size and slightly blurred.
+    Cut patches (K, PATCH_SIZE, PATCH_SIZE) from an image, slightly blurred.
 
     :param corners: (K, 2) column and row of the first pixel of each.
     """
-    image = smooth_image(detection_image(read_image(path), options))
+    image = smooth_image(patch_image(read_image(path), options))
     line = np.arange(PATCH_SIZE)
     columns, rows = (corners.astype(np.intp)[..., np.newaxis] + line).swapaxes(0, 1)
     found = image[rows[:, :, np.newaxis], columns[:, np.newaxis, :]]

@@ -17,6 +17,7 @@ from posenet_ros.landmarks.localiser import LandmarkLocaliser
 from posenet_ros.landmarks.pnp.absolute_pose import AbsolutePose
 from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.fitting.calibration import fit_score_power, fit_sigma_scales
+from posenet_ros.training.landmarks.feature_cache import with_image
 from posenet_ros.training.landmarks.mapping import make_map, MappedDataset, triangulate_matches
 from posenet_ros.training.landmarks.options import MappingOptions, ValidationOptions
 from posenet_ros.training.landmarks.reconstruction.pairs import cameras_of
@@ -152,7 +153,8 @@ def _localise(mapped: MappedDataset, views: Indices, landmark_map: LandmarkMap) 
     localiser = LandmarkLocaliser(landmark_map, complete=mapped.landmark_map.complete)
 
     def one(view: int) -> Floats:
-        found = localiser.localise(mapped.features[view].features)
+        query = with_image(mapped.features[view], landmark_map.features)
+        found = localiser.localise(query)
         return residual_and_sigma(found, mapped.dataset.samples[view].map_from_camera)
 
     return np.reshape(list(progress(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from posenet_ros.landmarks.features import detection_camera, Features
+from posenet_ros.landmarks.features import Features, patch_camera
 from posenet_ros.landmarks.landmark_map import LandmarkMap, Views
 from posenet_ros.landmarks.retrieval import ViewIndex
 from posenet_ros.training.data.datasets import Dataset
@@ -158,7 +158,7 @@ def _views(landmark_map: LandmarkMap, dataset: Dataset,
     return Views(tuple(s.name for s in dataset.samples),
                  tuple(s.sequence for s in dataset.samples), dataset.positions_m,
                  dataset.quats_xyzw, described, np.full(count, np.nan, np.float32),
-                 (detection_camera(dataset.camera, landmark_map.features),),
+                 (patch_camera(dataset.camera, landmark_map.features),),
                  np.zeros(count, np.int32))
 
 

@@ -12,7 +12,7 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.landmark_map import LandmarkMap
 from posenet_ros.landmarks.localiser import LandmarkLocaliser
 from posenet_ros.landmarks.pnp.absolute_pose import AbsolutePose
-from posenet_ros.training.landmarks.feature_cache import ViewFeatures
+from posenet_ros.training.landmarks.feature_cache import ViewFeatures, with_image
 from posenet_ros.training.landmarks.options import MappingOptions
 from posenet_ros.training.map_update.observations import project
 from posenet_ros.utils.parallel import ordered_map
@@ -37,9 +37,12 @@ def register_images(landmark_map: LandmarkMap, features: Sequence[ViewFeatures],
                     ) -> list[AbsolutePose | None]:
     """Localise images in a map, with a progress bar; None where one is not found."""
     localiser = LandmarkLocaliser(landmark_map)
-    return list(progress(
-        ordered_map(lambda one: localiser.localise(one.features), features), len(features),
-        'image', 'poses in the map'))
+
+    def localise(one: ViewFeatures) -> AbsolutePose | None:
+        return localiser.localise(with_image(one, landmark_map.features))
+
+    return list(progress(ordered_map(localise, features), len(features), 'image',
+                         'poses in the map'))
 
 
 def check_registered(found: Sequence[AbsolutePose | None], least: int) -> None:

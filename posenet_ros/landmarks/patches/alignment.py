@@ -87,7 +87,7 @@ def align(image: Floats32, templates: Templates, start: Floats,
     found = start.astype(np.float32)
     for _ in range(options.steps):
         spread, along, slopes = _moments(image, templates, found, options)
-        gain = along * templates.deviation / np.maximum(spread, TINY)  # of the image to the template
+        gain = along * templates.deviation / np.maximum(spread, TINY)  # from image to template
         error = gain[:, np.newaxis] * slopes - templates.slopes
         step = np.einsum('kij,kj->ki', templates.inverse, error)
         found -= np.clip(step, -options.max_step_px, options.max_step_px)
@@ -104,7 +104,8 @@ def _moments(image: Floats32, templates: Templates, places: Floats32,
     :returns: (K,) its variance there, (K,) its covariance with the normalised template, and
         (K, 2) with the template's gradients.
     """
-    there = _sample(image, places[:, np.newaxis] + _offsets(options.half_width))
+    columns, rows = _grid(options.half_width)
+    there = _sample(image, places[:, :1] + columns, places[:, 1:] + rows)
     moments = np.einsum('kbp,kp->kb', templates.basis, there)
     spread = _dot(templates.basis[:, 0], there * there) - moments[:, 0] ** 2
     return spread, moments[:, 1], moments[:, 2:]
@@ -119,40 +120,40 @@ def _warp(patches: NDArray[np.uint8], centres: Floats, affine: Floats,
         of the inner grid is covered by the patch, with its four neighbours.
     """
     side, last = 2 * half_width + 1, PATCH_SIZE - 1
-    places = (centres[:, np.newaxis] + _offsets(half_width) @ np.swapaxes(affine, 1, 2)
-              ).astype(np.float32)  # (K, S * S, 2)
-    clipped = np.clip(places, 0, last)
-    inside = (places == clipped).all(axis=2).reshape(-1, side, side)
+    grid, maps = np.stack(_grid(half_width)), affine.astype(np.float32)
+    x, y = (centres[:, axis, np.newaxis].astype(np.float32) + maps[:, axis] @ grid
+            for axis in (0, 1))  # (K, S * S)
+    inside = ((x >= 0) & (x <= last) & (y >= 0) & (y <= last)).reshape(-1, side, side)
     covered = (inside[:, 1:-1, 1:-1] & inside[:, :-2, 1:-1] & inside[:, 2:, 1:-1]
                & inside[:, 1:-1, :-2] & inside[:, 1:-1, 2:])
+    x, y = np.clip(x, 0, last), np.clip(y, 0, last)
     grey = np.empty((len(patches), side * side), np.float32)
     for first in range(0, len(patches), CHUNK):
         rows = slice(first, first + CHUNK)
         stack = patches[rows].reshape(-1, PATCH_SIZE).astype(np.float32)
-        there = clipped[rows]
-        there[..., 1] += (PATCH_SIZE * np.arange(len(there), dtype=np.float32))[:, np.newaxis]
-        grey[rows] = _sample(stack, there)
+        tops = PATCH_SIZE * np.arange(len(x[rows]), dtype=np.float32)[:, np.newaxis]
+        grey[rows] = _sample(stack, x[rows], y[rows] + tops)
     return (grey.reshape(-1, side, side),
             covered.reshape(len(covered), -1).astype(np.float32))
 
 
-def _sample(image: Floats32, places: AnyArray) -> Floats32:
-    """Sample an image at columns and rows (K, P, 2), K below 2^15, linearly."""
+def _sample(image: Floats32, x: AnyArray, y: AnyArray) -> Floats32:
+    """Sample an image at columns and rows (K, P), K below 2^15, linearly."""
     return np.asarray(cv2.remap(
-        image, np.ascontiguousarray(places[..., 0]), np.ascontiguousarray(places[..., 1]),
+        image, np.ascontiguousarray(x, np.float32), np.ascontiguousarray(y, np.float32),
         cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101), np.float32)
 
 
-def _offsets(half_width: int) -> Floats32:
-    """Return the columns and rows of a square of pixels round its centre, (S * S, 2)."""
+def _grid(half_width: int) -> tuple[Floats32, Floats32]:
+    """Return the columns and rows (P,) of a square of pixels round its centre."""
     line = np.arange(-half_width, half_width + 1, dtype=np.float32)
-    rows, columns = np.meshgrid(line, line, indexing='ij')
-    return np.stack([columns.ravel(), rows.ravel()], axis=1)
+    return np.tile(line, len(line)), np.repeat(line, len(line))
 
 
 def _gauss(options: PatchOptions) -> Floats32:
-    offsets = _offsets(options.half_width) / (options.weight_sigma * options.half_width)
-    weights = np.exp(-np.sum(np.square(offsets), axis=1) / 2)
+    columns, rows = _grid(options.half_width)
+    sigma = options.weight_sigma * options.half_width
+    weights = np.exp(-(np.square(columns) + np.square(rows)) / (2 * sigma ** 2))
     return np.asarray(weights / weights.sum(), np.float32)
 
 

@@ -118,7 +118,8 @@ def refine_by_patches(
             points, camera.undistort_points(found), pose,
             by_keypoints.inlier_ratio if by_keypoints else 1.0, limits)
     if refined and by_keypoints:
-        refined = fuse_poses(by_keypoints, refined)
+        refined = fuse_poses(by_keypoints, replace(
+            refined, covariance=refined.covariance * options.sigma_scale ** 2))
     last = refined.map_from_camera if refined else pose
     residuals = np.linalg.norm(camera.project(
         (points - last.translation_m) @ last.rotation) - found, axis=1)
@@ -128,23 +129,41 @@ def refine_by_patches(
 def spread_landmarks(landmark_map: LandmarkMap, landmarks: Landmarks, pose: Pose, camera: Camera,
                      options: PatchOptions = DEFAULT_PATCHES) -> NDArray[np.intp]:
     """
-    Choose landmarks that are spread over an image, the longest tracks first.
+    Choose landmarks with patches that are spread over an image, the likeliest to be found first.
 
     :returns: (N,) of them, at most `max_landmarks`: those in the image, in rounds one of each
         square of `cell_px`.
     """
-    all_rows = np.asarray(landmarks, np.intp)
-    points = landmark_map.points_m[all_rows].astype(np.float64)
+    rows = np.asarray(landmarks, np.intp)
+    if not len(landmark_map.patches):
+        return rows[:0]
+    rows = rows[landmark_map.patch_views[rows] != NO_PATCH]
+    points = landmark_map.points_m[rows].astype(np.float64)
     pixels = camera.project((points - pose.translation_m) @ pose.rotation)
     with np.errstate(invalid='ignore'):
         inside = ((pixels >= 0) & (pixels < camera.size)).all(axis=1)
-    chosen, pixels = all_rows[inside], pixels[inside]
+    chosen: NDArray[np.intp] = rows[inside]
+    points, pixels = points[inside], pixels[inside]
     if len(chosen) <= options.max_landmarks:
-        return np.asarray(chosen, np.intp)
-    columns, rows = (pixels // options.cell_px).astype(np.intp).T
-    cells = rows * (camera.width // options.cell_px + 1) + columns
-    order = np.lexsort((-landmark_map.track_lengths[chosen], cells))
+        return chosen
+    columns, lines = (pixels // options.cell_px).astype(np.intp).T
+    cells = lines * (camera.width // options.cell_px + 1) + columns
+    order = np.lexsort((_unlikeness(landmark_map, chosen, points, pose, options), cells))
     starts = np.flatnonzero(np.diff(cells[order], prepend=-1))
     rank = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
     best = order[np.argsort(rank, kind='stable')[:options.max_landmarks]]
     return np.asarray(chosen[np.sort(best)], np.intp)
+
+
+def _unlikeness(landmark_map: LandmarkMap, landmarks: NDArray[np.intp], points_m: Floats,
+                pose: Pose, options: PatchOptions) -> Floats:
+    """Return how unlike an image the patches are, by angle and distance; less for long tracks."""
+    ours = pose.translation_m - points_m
+    theirs = landmark_map.views.positions_m[landmark_map.patch_views[landmarks]] - points_m
+    lengths, others = (np.linalg.norm(rays, axis=1) for rays in (ours, theirs))
+    cosines = np.sum(ours * theirs, axis=1) / np.maximum(lengths * others, 1e-12)
+    angles = np.degrees(np.arccos(np.clip(cosines, -1, 1)))
+    scales = np.abs(np.log2(np.maximum(lengths, 1e-12) / np.maximum(others, 1e-12)))
+    tracks = np.log2(np.maximum(landmark_map.track_lengths[landmarks], 1))
+    return np.asarray(angles / options.angle_scale_deg + scales
+                      - options.track_length_weight * tracks, np.float64)

@@ -51,7 +51,7 @@ class Decider:
         self._radius, self._options, self._complete = radius, options, complete
         self._add_patches = add_patches
 
-    def decide(self, verified: Sequence[VerifiedPose], prior: PosePrior | None = None) -> Verdict:
+    def choose(self, verified: Sequence[VerifiedPose], prior: PosePrior | None = None) -> Verdict:
         """Believe the pose of the most evidence, if no rival elsewhere is as good."""
         ordered = sorted(verified, key=lambda each: -each.evidence)
         if not ordered:

@@ -160,8 +160,8 @@ def test_cpu_time_is_added_up_by_stage() -> None:
     assert 7.005 < times['work'] < 9
 
 
-def test_wide_images_keep_more_keypoints() -> None:
-    assert features_of_width(320) == FeatureOptions()
-    assert features_of_width(200) == FeatureOptions(width=200)
-    wide = features_of_width(480)
-    assert (wide.width, wide.max_keypoints) == (480, 2048)
+def test_narrow_images_keep_fewer_keypoints() -> None:
+    assert features_of_width(480) == FeatureOptions()
+    assert features_of_width(1000) == FeatureOptions(width=1000)
+    narrow = features_of_width(320)
+    assert (narrow.width, narrow.max_keypoints) == (320, 600)

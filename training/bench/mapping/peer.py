@@ -93,7 +93,7 @@ def peer_localiser(landmark_map: LandmarkMap) -> Localise:
 
     def localise(features: Features) -> Pose | None:
         views = index.by_features(features)[:VIEWS]
-        matches = match_by_view(features, landmark_map, views, (), settings)
+        matches = match_by_view(features, landmark_map, views, settings)
         found = estimate_absolute_pose(matches.points_m, matches.points_normalized)
         if found is None or len(found.inliers) < MIN_INLIERS:
             return None

@@ -31,7 +31,7 @@ from posenet_ros.training.pipelines.mapping.work import (
     prepare_work,
     work_folder,
 )
-from posenet_ros.training.pipelines.mapping.workload import describe_workload
+from posenet_ros.training.pipelines.mapping.workload import describe_size, describe_workload
 from posenet_ros.utils.arguments import input_paths
 from posenet_ros.utils.atomic_folder import check_new, new_folder
 from posenet_ros.utils.files.kinds import MODEL
@@ -114,6 +114,7 @@ def _map_and_save(options: argparse.Namespace, exports: list[tuple[str, Path]]) 
                  'seconds': round(time.perf_counter() - started, 1)}
         report = _write(mapped, calibrated, posed, about, mistake, options)
     _say_result(about, posed, options.out)
+    _say(describe_size(report.size_bytes, calibrated.landmark_map))
     _say(f'{report.summary} See {options.out / PAGE_FILE}')
 
 

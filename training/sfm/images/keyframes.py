@@ -43,7 +43,7 @@ class Keyframes:
 
 def read_reduced(path: Path, options: KeyframeOptions) -> ReducedImage:
     """Read an image at the width for optical flow."""
-    limit = FeatureOptions(width=options.width)
+    limit = FeatureOptions(options.width, patch_width=options.width)
     image = read_image(path, reduction=lambda width, _: max_reduction(width, limit))
     height, width = image.shape[:2]
     if width > options.width:

@@ -19,7 +19,7 @@ PINHOLE = Camera(200, 150, 150.0, 152.0, 99.0, 76.0)
 DISTORTED = Camera(200, 150, 150.0, 152.0, 99.0, 76.0, (-0.2, 0.05, 0.001, -0.002))
 FISHEYE = Camera(200, 150, 150.0, 151.0, 99.0, 76.0, (0.02, -0.01, 0.0, 0.0), EQUIDISTANT)
 DISTANCE_M, TEXEL_M = 3.0, 0.01
-SPOTS = 120
+SPOTS = 200
 
 
 def make_texture(seed: int = 0) -> np.ndarray:
@@ -57,7 +57,8 @@ def tilted(position_m: Sequence[float], *degrees: float) -> Pose:
     return Pose.from_rotation(so3_exp(np.radians(degrees or (0, 0, 0))), position_m)
 
 
-VIEWS = (tilted((0, 0, 0)), tilted((-0.5, 0.1, 0.2), 2, 6, 0), tilted((0.5, -0.1, -0.1), -3, -6, 4))
+VIEWS = (tilted((0, 0, 0)), tilted((-0.5, 0.1, 0.2), 2, 6, 0),
+         tilted((0.5, -0.1, -0.1), -3, -6, 4))
 QUERY = tilted((0.2, 0.15, 0.3), 3, -4, 8)
 WALKED = Pose((0.215, 0.14, 0.31), QUERY.quat_xyzw)  # a pixel off
 
@@ -73,7 +74,7 @@ def write_views(folder: Path, texture: np.ndarray, cameras: Sequence[Camera]) ->
 def make_map(cameras: Sequence[Camera], spots: int = SPOTS) -> LandmarkMap:
     """Return a map, without patches, of spots on the wall that each view within reach sees."""
     rng = np.random.default_rng(1)
-    points = np.column_stack([rng.uniform((-1.4, -1.0), (1.4, 1.0), (spots, 2)),
+    points = np.column_stack([rng.uniform((-2.6, -1.2), (2.6, 1.2), (spots, 2)),
                               np.full(spots, DISTANCE_M)])
     seen = []
     for pose, camera in zip(VIEWS, cameras, strict=True):
@@ -87,4 +88,4 @@ def make_map(cameras: Sequence[Camera], spots: int = SPOTS) -> LandmarkMap:
     return LandmarkMap(
         views, points.astype(np.float32), np.zeros((spots, 128), np.uint8),
         np.zeros((spots, 3), np.uint8), np.cumsum([0, *map(len, seen)]).astype(np.int32),
-        np.concatenate(seen).astype(np.int32), features=FeatureOptions(200))
+        np.concatenate(seen).astype(np.int32), features=FeatureOptions(200, patch_width=200))
