@@ -45,12 +45,33 @@ def decide(gate: Gate, pose: Pose, stamp_ns: int) -> Decision:
 
 
 def test_without_odometry_it_grows_with_the_time() -> None:
-    known = KnownPose(HERE, 0.1, 0.03, 5 * S)
+    known = KnownPose(HERE, 0.1, 0.03, 5 * S, speed_m_s=0.0)
     prior = prior_of(known, 7 * S, None)
     assert prior.map_from_camera is HERE
     assert prior.sigma_m == pytest.approx(np.hypot(0.1, 8.0))
     assert prior.sigma_rad == pytest.approx(np.hypot(0.03, 2.0))
     assert prior.source == 'last pose'
+
+
+@pytest.mark.parametrize(('speed', 'expected'), [
+    (None, 5.0), (0.2, 1.5), (1.6, 1.6), (14.0, 14.0)])
+def test_who_drives_faster_than_one_walks_goes_on_as_fast(
+        speed: float | None, expected: float) -> None:
+    known = KnownPose(HERE, 0.0, 0.0, 5 * S, speed_m_s=speed)
+    assert prior_of(known, 5 * S + S // 2, None).sigma_m == pytest.approx(
+        np.hypot(0.05, expected / 2))
+    given = prior_of(known._replace(is_given=True), 5 * S + S // 2, None)
+    assert given.sigma_m == pytest.approx(np.hypot(0.25, 0.75))
+
+
+def test_the_speed_is_that_between_the_last_two_localised_poses() -> None:
+    """A car of 20 m/s is believed at once, and expected further on; a pose alone has no speed."""
+    gate = Gate(GateConfig(), SCENE, priors=OPTIONS)
+    sigmas = []
+    for i in range(1, 5):
+        assert decide(gate, turned(0.0, 2.0 * i), i * S // 10).accepted
+        sigmas.append(gate.history.expect((i + 1) * S // 10).prior.sigma_m)
+    assert sigmas == pytest.approx([np.hypot(0.1, 0.5), *[np.hypot(0.1, 2.0)] * 3])
 
 
 def test_by_odometry_it_moves_and_grows_with_the_distance() -> None:
@@ -61,14 +82,24 @@ def test_by_odometry_it_moves_and_grows_with_the_distance() -> None:
     assert prior.sigma_m == pytest.approx(np.hypot(0.1, 0.05 * 5))
     assert prior.sigma_rad == pytest.approx(np.hypot(0.03, 0.02 * 5 + 0.05 * 0.4))
     assert prior.source == 'odometry'
+<<<<<<< HEAD
     assert prior_of(known, 7 * S, None).source == 'last pose'
+=======
+    assert prior_of(known, 6 * S, None).source == 'last pose'
+>>>>>>> k-scene
 
 
 @pytest.mark.parametrize(('seconds', 'known'), [
     (0.0, True), (1.0, True), (2.4, True), (2.6, False), (-0.1, False)])
 def test_it_ends_by_itself(seconds: float, known: bool) -> None:
+<<<<<<< HEAD
     """Of 4 m/s a camera may be anywhere within 10 m after 2.5 s; no pose comes before one."""
     found = prior_of(KnownPose(HERE, 0.1, 0.03, 5 * S), round((5 + seconds) * S), None)
+=======
+    """Of 1.5 m/s a camera may be anywhere within 10 m after 6.7 s; no pose comes before one."""
+    found = prior_of(KnownPose(HERE, 0.1, 0.03, 5 * S, speed_m_s=1.0),
+                     round((5 + seconds) * S), None)
+>>>>>>> k-scene
     assert (found is not None) == known
 
 

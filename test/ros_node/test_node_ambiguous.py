@@ -14,7 +14,14 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.ros_data.messages import fill_pose, pose_from_message, stamp_ns
 from posenet_ros.ros_data.verdicts import judged_poses
 import pytest
-from ros_helpers import connected, node_command, Peer, picture_message, values_of
+from ros_helpers import (
+    connected,
+    node_command,
+    patience_s,
+    Peer,
+    picture_message,
+    values_of,
+)
 from std_srvs.srv import Trigger
 from training_helpers import LARGE_CAMERA, wall_view
 
@@ -62,9 +69,9 @@ def say(peer: Peer, pose: Pose) -> None:
     for axis in range(6):
         message.pose.covariance[7 * axis] = 0.25 if axis < 3 else 0.07
     assert peer.wait_until(lambda: publisher.get_subscription_count() > 0)
-    peer.spin_for(0.3)
+    peer.spin_for(0.3 * patience_s())
     publisher.publish(message)
-    peer.spin_for(0.5)
+    peer.spin_for(0.5 * patience_s())
     peer.node.destroy_publisher(publisher)
 
 

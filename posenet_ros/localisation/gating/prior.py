@@ -29,8 +29,15 @@ class PriorOptions:
     check_period_s: float = 5.0
     # in a row that show another place than the expected one, of which the last is believed
     contradictions: int = 3
+<<<<<<< HEAD
     # without odometry: how a robot or a bicycle moves, metres and radians a second
     speed_m_s: float = 4.0
+=======
+    # without odometry: how a camera moves by hand at least, metres and radians a second; a faster
+    # one goes on as fast as between its last two poses, of one that has one this is taken
+    speed_m_s: float = 1.5
+    unknown_speed_m_s: float = 5.0
+>>>>>>> k-scene
     turn_rad_s: float = 1.0
     # with odometry: its errors, of the distance, of the angle, and of the angle by the metre
     odometry_distance: float = 0.05
@@ -59,6 +66,7 @@ class KnownPose(NamedTuple):
     :param stamp_ns: when it had it, nanoseconds.
     :param odom_from_camera: by odometry at that time, if available.
     :param is_given: by a person; else it was localised.
+    :param speed_m_s: since the pose before; None where there is none.
     """
 
     map_from_camera: Pose
@@ -67,6 +75,7 @@ class KnownPose(NamedTuple):
     stamp_ns: int
     odom_from_camera: Pose | None = None
     is_given: bool = False
+    speed_m_s: float | None = None
 
 
 class Expectation(NamedTuple):
@@ -101,7 +110,7 @@ def prior_of(known: KnownPose, stamp_ns: int, odom_from_camera: Pose | None,
         return None
     source = 'initial pose' if known.is_given else 'last pose'
     predicted = known.map_from_camera
-    grown_m, grown_rad = options.speed_m_s * elapsed_s, options.turn_rad_s * elapsed_s
+    grown_m, grown_rad = _speed(known, options) * elapsed_s, options.turn_rad_s * elapsed_s
     if known.odom_from_camera is not None and odom_from_camera is not None:
         moved = known.odom_from_camera.inverse() @ odom_from_camera
         distance = float(np.linalg.norm(moved.translation_m))
@@ -117,6 +126,15 @@ def prior_of(known: KnownPose, stamp_ns: int, odom_from_camera: Pose | None,
     if sigma_m > options.max_sigma_m:
         return None
     return PosePrior(predicted, sigma_m, min(sigma_rad, math.pi), source)
+
+
+def _speed(known: KnownPose, options: PriorOptions) -> float:
+    """Return the speed at which a camera may have moved on, in any direction."""
+    if known.is_given:
+        return options.speed_m_s  # somebody who says where a robot is looks at it
+    if known.speed_m_s is None:
+        return options.unknown_speed_m_s
+    return max(options.speed_m_s, known.speed_m_s)
 
 
 class PoseHistory:
@@ -153,8 +171,19 @@ class PoseHistory:
         if self._known is None or self._known.is_given:
             self._checked_ns = stamp_ns
         self._given = None
-        self._known = KnownPose(estimate.map_from_camera, *estimate.max_sigmas(), stamp_ns,
-                                odom_from_camera)
+        self._known = KnownPose(
+            estimate.map_from_camera, *estimate.max_sigmas(), stamp_ns, odom_from_camera,
+            speed_m_s=self._speed_to(estimate.map_from_camera, stamp_ns))
+
+    def _speed_to(self, pose: Pose, stamp_ns: int) -> float | None:
+        """Return the speed since the last pose; None where that is too long ago, or none."""
+        if self._known is None or self._known.is_given or self.options is None:
+            return None
+        elapsed_s = (stamp_ns - self._known.stamp_ns) / 1e9
+        if not 0 < elapsed_s <= self.options.timeout_s:
+            return None
+        moved = pose.translation_m - self._known.map_from_camera.translation_m
+        return float(np.linalg.norm(moved)) / elapsed_s
 
     def reject(self) -> None:
         """Take the news that an image got no pose: the next one is localised from nothing."""
