@@ -77,6 +77,7 @@ MEANINGS = {  # of keys that the schema does not describe
     'coverage': 'proportion of the errors within 1, 2 and 3 sigma',
     'dropped': 'frames without an estimate', 'estimated': 'frames with an estimate',
     'expected': 'what an exact covariance would have', 'frames': 'number of frames',
+    'smallest': 'the smallest', 'largest': 'the largest',
     'max': 'largest error', 'mean': 'mean error', 'median': 'median error', 'rmse': 'root mean '
     'square error', 'std': 'standard deviation of the error', 'min': 'smallest error',
     'nearest_train_image': 'errors of the pose of the training image that looks most alike',

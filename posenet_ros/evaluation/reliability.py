@@ -79,9 +79,9 @@ class OutOfPlaceStatistics(OutOfPlaceSource):
 class PredictedSigma:
     """The predicted standard deviation of some estimates, roots of the traces."""
 
-    min: float
+    smallest: float
     median: float
-    max: float
+    largest: float
 
 
 @dataclass(frozen=True)

@@ -210,7 +210,7 @@ class Gate:
             return ''
         sigma_m, sigma_rad = estimate.max_sigmas()
         return describe_excess('standard deviation', sigma_m, self.config.max_sigma_m,
-                                np.degrees(sigma_rad), self.config.max_sigma_deg)
+                               np.degrees(sigma_rad), self.config.max_sigma_deg)
 
     def _jump(self, timed_pose: TimedPose) -> str:
         """Check for a jump, unless enough consecutive poses agree on it."""

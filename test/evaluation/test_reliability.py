@@ -206,10 +206,10 @@ def test_what_false_poses_claimed() -> None:
               for i, sigma in enumerate((0.01, 0.25, 1.0))]
     good = FrameResult('good', 9, Pose(), Pose(), diagonal_covariance([7] * 3, [0.01] * 3))
     found = count_false_poses(FrameTable.from_frames([*frames, good]))
-    assert found.sigma_m.min == pytest.approx(0.01 * 3 ** 0.5)
+    assert found.sigma_m.smallest == pytest.approx(0.01 * 3 ** 0.5)
     assert found.sigma_m.median == pytest.approx(0.25 * 3 ** 0.5)
-    assert found.sigma_m.max == pytest.approx(3 ** 0.5)
-    assert found.sigma_deg.max == pytest.approx(np.degrees(0.01 * 3 ** 0.5))
+    assert found.sigma_m.largest == pytest.approx(3 ** 0.5)
+    assert found.sigma_deg.largest == pytest.approx(np.degrees(0.01 * 3 ** 0.5))
     assert found.beyond_3_sigma == 2  # of 3 x 1.7 m the last is no surprise
 
 

@@ -96,6 +96,7 @@ def test_the_summary_says_how_many_were_answered_accepted_and_refined() -> None:
     evaluation = Evaluation(some)
     assert summary_sentences(build_report(evaluation), evaluation) == (
         'Of 4 images, 3 were answered and 3 accepted; 2 poses are refined by landmarks. Half of '
-        'the accepted poses are within 20.0 mm and 0.00 deg of the truth, 95 % within 0.452 m.')
+        'the accepted poses are within 20.0 mm and 0.00 deg of the truth, 95 % within 0.452 m; '
+        '0 are false, off by more than 1 m or 10 deg.')
     nothing = Evaluation(some[-1:])
     assert 'no accepted estimate' in summary_sentences(build_report(nothing), nothing)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
+from posenet_ros.geometry.lie import angle_between_rad
 from posenet_ros.imaging.files import read_image
 from posenet_ros.landmarks.features import patch_image
 from posenet_ros.landmarks.landmark_map import LandmarkMap, NO_PATCH, PATCH_SIZE, Views
@@ -132,7 +133,7 @@ def _costs(landmarks: Indices, points_m: Floats, positions_m: Floats) -> Floats:
     rays /= distances[:, np.newaxis]
     means = np.repeat(np.add.reduceat(rays, starts), lengths, axis=0)
     means /= np.linalg.norm(means, axis=1, keepdims=True)
-    angles = np.degrees(np.arccos(np.clip(np.sum(rays * means, axis=1), -1, 1)))
+    angles = np.degrees(angle_between_rad(rays, means))
     nearest = np.repeat(np.minimum.reduceat(distances, starts), lengths)
     further = np.log2(distances / nearest)
     return np.asarray(angles / ANGLE_SCALE_DEG + DOUBLE_DISTANCE_COST * further, np.float64)

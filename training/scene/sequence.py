@@ -210,4 +210,3 @@ class SequenceRenderer:
 
 
 _NOISE_MARGIN = 64
-

@@ -110,8 +110,8 @@ def false_pose_rows(report: Report) -> list[Row]:
     if not report.frames.estimated:
         return []
     unit = 'm' if found.metric else 'units (no scale)'
-    sigmas = ['-' if sigma is None else f'{number(sigma.median)} ({number(sigma.min)} to '
-              f'{number(sigma.max)})' for sigma in (found.sigma_m, found.sigma_deg)]
+    sigmas = ['-' if sigma is None else f'{number(sigma.median)} ({number(sigma.smallest)} to '
+              f'{number(sigma.largest)})' for sigma in (found.sigma_m, found.sigma_deg)]
     return [('false poses', 'frames', 'accepted', 'per 1000 (95 % bound)',
              f'sigma they claimed ({unit})', '(deg)', 'beyond 3 sigma'),
             (f'off by more than {found.limit_m:g} {unit} or {found.limit_deg:g} deg',

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import Floats, Floats32
 from posenet_ros.geometry.camera import Camera
+from posenet_ros.geometry.lie import angle_between_rad
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.landmark_map import LandmarkMap, NO_PATCH
 from posenet_ros.landmarks.options import AbsolutePoseOptions, DEFAULT_ABSOLUTE_POSE
@@ -161,8 +162,7 @@ def _unlikeness(landmark_map: LandmarkMap, landmarks: NDArray[np.intp], points_m
     ours = pose.translation_m - points_m
     theirs = landmark_map.views.positions_m[landmark_map.patch_views[landmarks]] - points_m
     lengths, others = (np.linalg.norm(rays, axis=1) for rays in (ours, theirs))
-    cosines = np.sum(ours * theirs, axis=1) / np.maximum(lengths * others, 1e-12)
-    angles = np.degrees(np.arccos(np.clip(cosines, -1, 1)))
+    angles = np.degrees(angle_between_rad(ours, theirs))
     scales = np.abs(np.log2(np.maximum(lengths, 1e-12) / np.maximum(others, 1e-12)))
     tracks = np.log2(np.maximum(landmark_map.track_lengths[landmarks], 1))
     return np.asarray(angles / options.angle_scale_deg + scales

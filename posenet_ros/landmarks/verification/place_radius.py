@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from posenet_ros.geometry.lie import so3_log
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.options import DecisionOptions
 from posenet_ros.landmarks.pnp.matrix_pose import MatrixPose
@@ -43,5 +44,4 @@ def distance_m(one: AnyPose, other: AnyPose) -> float:
 
 def angle_deg(one: AnyPose, other: AnyPose) -> float:
     """Return the angle between two orientations, degrees."""
-    cosine = (np.sum(one.rotation * other.rotation) - 1) / 2
-    return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
+    return float(np.degrees(np.linalg.norm(so3_log(one.rotation.T @ other.rotation))))

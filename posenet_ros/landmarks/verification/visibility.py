@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
+from posenet_ros.geometry.lie import angle_between_rad
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.landmark_map import Indices, LandmarkMap, MIN_VIEWS
 from posenet_ros.landmarks.options import VerificationOptions
@@ -77,9 +78,9 @@ class MapGeometry:
         """Return how far a pose is from each view (V,), infinite from excluded ones."""
         options = self._options
         distances = np.linalg.norm(self._centres - pose.translation_m, axis=1)
-        cosines = np.clip(self._axes @ pose.rotation[:, 2], -1, 1)
         scores = (distances / (options.distance_scale * self.median_depth_m)
-                  + np.degrees(np.arccos(cosines)) / options.angle_scale_deg)
+                  + np.degrees(angle_between_rad(self._axes, pose.rotation[:, 2]))
+                  / options.angle_scale_deg)
         if len(exclude):
             scores[np.asarray(exclude, np.intp)] = np.inf
         return np.asarray(scores, np.float64)

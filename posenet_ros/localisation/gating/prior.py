@@ -29,8 +29,8 @@ class PriorOptions:
     check_period_s: float = 5.0
     # in a row that show another place than the expected one, of which the last is believed
     contradictions: int = 3
-    # without odometry: how a camera moves by hand, metres and radians a second
-    speed_m_s: float = 1.5
+    # without odometry: how a robot or a bicycle moves, metres and radians a second
+    speed_m_s: float = 4.0
     turn_rad_s: float = 1.0
     # with odometry: its errors, of the distance, of the angle, and of the angle by the metre
     odometry_distance: float = 0.05
