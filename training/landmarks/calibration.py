@@ -138,7 +138,7 @@ def fit_powers(held_out: HeldOutPoses, landmark_map: LandmarkMap,
 
 
 def _fit_power(known: HeldOutPoses, scores: Floats, powers: PoseScores, own: Floats,
-         candidates: Sequence[float], standard_errors: float) -> float:
+               candidates: Sequence[float], standard_errors: float) -> float:
     """Fit the power of one score `own` (N,), after those that are fitted already."""
     sigmas = known.rows[:, 1] * sigma_factors(scores, powers)[:, np.newaxis]
     return fit_score_power(known.rows[:, 0], sigmas, own, candidates, standard_errors)

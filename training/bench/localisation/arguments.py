@@ -35,5 +35,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                        'them, on some images)')
     group.add_argument('--cameras', action='store_true', help='images of other cameras: turned, '
                        'cropped, resized; of a synthetic scene also rendered with them')
-    group.add_argument('--tracked', type=count, metavar='N', help="also track a camera at 30 Hz, "
+    group.add_argument('--tracked', type=count, metavar='N', help='also track a camera at 30 Hz, '
                        "for N images of a synthetic scene's test walk")
