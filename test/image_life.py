@@ -37,7 +37,9 @@ def through_node(model: Path, image: np.ndarray, refine: bool) -> Calls:
     import rclpy
     from sensor_msgs.msg import Image
 
-    rclpy.init(args=['node', '--ros-args', '-p', f'model:={model}', '-p', f'refine:={refine}'])
+    # the evaluator localises every image, as a node that does not track
+    rclpy.init(args=['node', '--ros-args', '-p', f'model:={model}', '-p', f'refine:={refine}',
+                     '-p', "tracking:='false'"])
     height, width = image.shape[:2]
     message = Image(height=height, width=width, encoding='rgb8', step=3 * width,
                     data=array('B', image.tobytes()))

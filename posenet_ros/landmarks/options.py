@@ -210,7 +210,8 @@ class DecisionOptions:
     # smallest log10 of a prior: it may be wrong
     prior_floor: float = -4.0
     # beyond which it denies a place: an unmapped one may look the same, and no image can tell
-    denied_sigmas: float = 3.5
+    # (of a right prior either part is further off in a quarter of a percent)
+    denied_sigmas: float = 3.8
     # of a prior that is certain: at most so much, and so much of the map's median depth
     certain_sigma_m: float = 0.3
     certain_sigma: float = 0.2

@@ -93,7 +93,7 @@ class Decider:
         likelihoods = [self.log10_prior(one, prior) for one in ordered]
         fewest: Verdict | None = None
         for index, one in enumerate(ordered):
-            if self.refusal(one) or prior_sigmas(one, prior) > self._options.denied_sigmas:
+            if self.refusal(one) or max(prior_sigmas(one, prior)) > self._options.denied_sigmas:
                 continue
             rivals = tuple(
                 other for other, likelihood in zip(ordered, likelihoods, strict=True)
@@ -122,7 +122,8 @@ class Decider:
 
     def log10_prior(self, one: VerifiedPose, prior: PosePrior) -> float:
         """Return the logarithm of a prior's normal density, by its largest, above the floor."""
-        density = -prior_sigmas(one, prior) ** 2 / 2 / math.log(10)
+        distance, angle = prior_sigmas(one, prior)
+        density = -(distance ** 2 + angle ** 2) / 2 / math.log(10)
         return max(density, self._options.prior_floor)
 
     def _sigmas(self, one: VerifiedPose, other: VerifiedPose) -> float:
@@ -172,11 +173,11 @@ def _ratio(one: float, other: float) -> float:
     return min(one, other) / max(one, other, 1e-9)
 
 
-def prior_sigmas(one: VerifiedPose, prior: PosePrior) -> float:
-    """Return how far a pose is from a prior, in standard deviations of both its parts."""
+def prior_sigmas(one: VerifiedPose, prior: PosePrior) -> tuple[float, float]:
+    """Return how far a pose is from a prior, in standard deviations: distance and angle."""
     distance = distance_m(one.pose, prior.map_from_camera) / prior.sigma_m
     angle = math.radians(angle_deg(one.pose, prior.map_from_camera)) / prior.sigma_rad
-    return math.hypot(distance, angle)
+    return distance, angle
 
 
 def log10_odds(sigmas: float) -> float:
