@@ -80,21 +80,31 @@ class PoseEstimate:
         """
         Return the estimate of another frame of the same rigid body, such as the robot's base.
 
-        A rotation error r about the camera's origin displaces a base at the lever l by -[l]x r:
-        the adjoint of the translation, for errors about the fixed axes (Barfoot, "State
-        estimation for robotics", 2017, section 7.1.4). The rotation error itself is the same.
-
         :param camera_from_base: pose of that frame in the camera, without error.
         :returns: its `map_from_camera` is map_from_base.
         """
         lever = self.map_from_camera.rotation @ camera_from_base.translation_m
-        adjoint = np.eye(6)
-        adjoint[:3, 3:] = np.cross(np.eye(3), lever).T  # column j is e_j x lever
         return PoseEstimate(self.map_from_camera @ camera_from_base,
-                            symmetrise(adjoint @ self.covariance @ adjoint.T), self.place_score,
+                            shift_covariance(self.covariance, lever), self.place_score,
                             self.landmarks, self.matches, self.not_localised,
                             tuple(pose @ camera_from_base for pose in self.ambiguous),
                             self.verification)
+
+
+def shift_covariance(covariance: Floats, lever_m: Floats) -> Floats:
+    """
+    Return the covariance of another point of the same rigid body.
+
+    A rotation error r about the origin displaces a point at the lever l by -[l]x r: the adjoint
+    of the translation, for errors about the fixed axes (Barfoot, "State estimation for robotics",
+    2017, section 7.1.4). The rotation error itself is the same.
+
+    :param covariance: (6, 6) ordered as a PoseEstimate's.
+    :param lever_m: (3,) from the origin to that point, in the map.
+    """
+    adjoint = np.eye(6)
+    adjoint[:3, 3:] = np.cross(np.eye(3), lever_m).T  # column j is e_j x lever
+    return symmetrise(adjoint @ covariance @ adjoint.T)
 
 
 def symmetrise(matrix: Floats) -> Floats:

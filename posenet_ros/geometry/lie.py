@@ -92,10 +92,11 @@ def angle_between_rad(vectors: ArrayLike, others: ArrayLike) -> Floats:
     :param others: (..., 3) the same.
     :returns: (...) radians, 0 to pi.
     """
-    first, second = np.asarray(vectors, np.float64), np.asarray(others, np.float64)
-    across = np.linalg.norm(np.cross(first, second), axis=-1)
-    along = np.sum(first * second, axis=-1)
-    return np.asarray(np.arctan2(across, along), np.float64)
+    x, y, z = np.moveaxis(np.asarray(vectors, np.float64), -1, 0)
+    u, v, w = np.moveaxis(np.asarray(others, np.float64), -1, 0)
+    # the cross product by its parts: np.cross takes four times as long
+    across = np.sqrt((y * w - z * v) ** 2 + (z * u - x * w) ** 2 + (x * v - y * u) ** 2)
+    return np.asarray(np.arctan2(across, x * u + y * v + z * w), np.float64)
 
 
 def rotation_vectors_rad(estimates_xyzw: ArrayLike, truths_xyzw: ArrayLike) -> Floats:

@@ -201,10 +201,14 @@ class LandmarkMap:
         by = np.repeat(np.asarray(views, np.intp), [len(part) for part in parts])[first]
         if not (self.joined and len(exclude)):
             return found, by
-        hidden = np.concatenate([self.seen_by(view) for view in exclude])
-        left = self.track_lengths - np.bincount(hidden, minlength=len(self.points_m))
-        kept = left[found] >= MIN_VIEWS
+        kept = ~self.hidden(exclude)[found]
         return found[kept], by[kept]
+
+    def hidden(self, exclude: Indices) -> NDArray[np.bool_]:
+        """Mark the landmarks (L,) that fewer than two views see but for these (K,), K > 0."""
+        of_excluded = np.concatenate([self.seen_by(view) for view in exclude])
+        return np.asarray(self.track_lengths - np.bincount(
+            of_excluded, minlength=len(self.points_m)) < MIN_VIEWS)
 
     def select_views(self, views: NDArray[np.integer]) -> LandmarkMap:
         """

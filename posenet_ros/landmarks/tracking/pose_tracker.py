@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from posenet_ros.arrays import Floats
 from posenet_ros.geometry.camera import Camera
-from posenet_ros.geometry.estimate import symmetrise
+from posenet_ros.geometry.estimate import shift_covariance
 from posenet_ros.geometry.lie import rotation_angle_rad
 from posenet_ros.geometry.matches import LandmarkMatches
 from posenet_ros.geometry.pose import Pose
@@ -190,11 +190,7 @@ def moved_covariance(keyframe: Keyframe, pose: Pose) -> Floats:
     """
     Return what the error of a keyframe's pose means for a pose that is known relative to it.
 
-    A rotation error r of the keyframe displaces a camera at the lever l from it by r x l.
-
     :returns: (6, 6) ordered as a PoseEstimate's covariance.
     """
-    lever = pose.translation_m - keyframe.map_from_camera.translation_m
-    adjoint = np.eye(6)
-    adjoint[:3, 3:] = np.cross(np.eye(3), lever).T
-    return symmetrise(adjoint @ keyframe.covariance @ adjoint.T)
+    lever_m = pose.translation_m - keyframe.map_from_camera.translation_m
+    return shift_covariance(keyframe.covariance, lever_m)

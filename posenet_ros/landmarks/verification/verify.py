@@ -83,7 +83,7 @@ class Verifier:
                  exclude: Indices = ()) -> None:
         self._map, self._geometry, self._query = landmark_map, geometry, query
         self._similarities, self._options, self._exclude = similarities, options, exclude
-        self._hidden = geometry.hidden(exclude)
+        self._hidden = landmark_map.hidden(exclude) if len(exclude) else None
 
     def observations(self, views: NDArray[np.intp]) -> Observations:
         """Return what views see, without what only excluded ones see as well."""

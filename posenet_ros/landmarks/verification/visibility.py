@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
 from posenet_ros.geometry.lie import angle_between_rad
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.landmarks.landmark_map import Indices, LandmarkMap, MIN_VIEWS
+from posenet_ros.landmarks.landmark_map import Indices, LandmarkMap
 from posenet_ros.landmarks.options import VerificationOptions
 from posenet_ros.landmarks.pnp.matrix_pose import MatrixPose
 from posenet_ros.landmarks.verification.query import Query
@@ -120,15 +120,6 @@ class MapGeometry:
             seen, by = seen[kept], by[kept]
         landmarks, rows = np.unique(seen, return_inverse=True)
         return Observations(landmarks, rows.ravel(), by)
-
-    def hidden(self, exclude: Indices) -> NDArray[np.bool_] | None:
-        """Mark the landmarks (L,) that fewer than two views see but for the excluded ones."""
-        if not len(exclude):
-            return None
-        of_excluded = np.concatenate([self._map.seen_by(view) for view in exclude])
-        left = self._map.track_lengths - np.bincount(
-            of_excluded, minlength=len(self._map.points_m))
-        return np.asarray(left < MIN_VIEWS)
 
     def visible(self, seen: Observations, pose: AnyPose, query: Query,
                 most: int | None = None) -> VisibleLandmarks:
