@@ -190,9 +190,9 @@ class JoinedLocaliser:
             outcome = Outcome.LOCALISED if pose else Outcome.NOT_LOCALISED
             return Localisation(outcome, pose, int(matches.inlier.sum()), len(matches),
                                 hypotheses, refusal=None if pose else Refusal.EVIDENCE)
-        rivals = tuple(_hypothesis(one) for one in (best, *verdict.rivals) if verdict.rivals)
+        rivals = (best, *verdict.rivals) if verdict.outcome is Outcome.AMBIGUOUS else ()
         return Localisation(verdict.outcome, None, int(matches.inlier.sum()), len(matches),
-                            hypotheses, rivals, verdict.refusal)
+                            hypotheses, tuple(map(_hypothesis, rivals)), verdict.refusal)
 
     def _refined(self, image: _Image, best: VerifiedPose,
                  matches: LandmarkMatches) -> AbsolutePose | None:

@@ -85,7 +85,8 @@ class Localisation:
     :param landmarks: that agree with the pose, or most that agree with any rejected one.
     :param matched: of which they are.
     :param hypotheses: all that were verified, by falling evidence.
-    :param rivals: of AMBIGUOUS, the hypotheses that cannot be told apart, the likeliest first.
+    :param rivals: of AMBIGUOUS, the hypotheses that cannot be told apart, the likeliest first;
+        one alone cannot be told from a place like it that the map does not show.
     :param refusal: why it is not localised; None where it is, and in a map by views.
     """
 

@@ -20,7 +20,7 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.inference.artifact import Artifact
 from posenet_ros.inference.prediction import Predict, Prediction
 from posenet_ros.landmarks.features import detect, Features, max_reduction
-from posenet_ros.landmarks.localisation import Localisation, Outcome, PosePrior
+from posenet_ros.landmarks.localisation import Localisation, Outcome, PosePrior, Refusal
 from posenet_ros.landmarks.localiser import LandmarkLocaliser, mean_square_difference
 from posenet_ros.localisation.tracking.map_tracker import MapTracker
 from posenet_ros.uncertainty.covariance import (
@@ -154,7 +154,7 @@ class Relocaliser:
         prediction = self._predict(network_input[np.newaxis])
         dataset_from_camera = Pose(prediction.position_m[0], prediction.quat_xyzw[0])
         found = self._search(features, dataset_from_camera, prediction, prior)
-        if found is not None and found.outcome is not Outcome.NOT_LOCALISED:
+        if found is not None and (found.pose or found.refusal is Refusal.RIVALS):
             return self._found(found)
         score = self._place_score(prediction)
         total = with_max_sigmas(covariance(

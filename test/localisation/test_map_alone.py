@@ -22,6 +22,8 @@ from posenet_ros.inference import artifact as artifacts
 from posenet_ros.inference.map_frame import Scale, Up
 from posenet_ros.inference.prediction import Prediction
 from posenet_ros.landmarks import landmark_file
+from posenet_ros.landmarks.localiser import LandmarkLocaliser
+from posenet_ros.landmarks.options import DEFAULT_LOCALISER
 from posenet_ros.landmarks.place_map import load_place_map
 from posenet_ros.localisation.factory import (
     make_landmark_localiser,
@@ -191,6 +193,25 @@ def test_with_a_network_its_pose_stays_the_answer(walked: Walked) -> None:
     image = wall_view(truth, LARGE_CAMERA)
     found = relocaliser.estimate(relocaliser.prepare(image), relocaliser.features(image))
     assert np.linalg.norm(found.map_from_camera.translation_m - truth.translation_m) < 0.1
+
+
+@pytest.mark.parametrize('alone', [True, False])
+def test_where_few_landmarks_agree_a_map_names_the_place_and_a_network_answers(
+        walked: Walked, alone: bool) -> None:
+    loaded, guess = artifacts.load(walked[0]), Pose((0.0, 0.1, 0.2))
+    strict = replace(DEFAULT_LOCALISER, decision=replace(
+        DEFAULT_LOCALISER.decision, min_inlier_ratio=1.1, most_inlier_ratio=1.1))
+    relocaliser = Relocaliser(
+        None if alone else lambda _: Prediction(guess.translation_m[None], guess.quat_xyzw[None]),
+        loaded, landmark_localiser=LandmarkLocaliser(
+            landmark_file.load(walked[0] / 'landmarks.npz'), options=strict))
+    truth = next(iter(walked[1].values()))
+    image = wall_view(truth, LARGE_CAMERA)
+    estimate = relocaliser.estimate(relocaliser.prepare(image), relocaliser.features(image))
+    expected = truth if alone else guess
+    assert np.linalg.norm(
+        estimate.map_from_camera.translation_m - expected.translation_m) < 0.1
+    assert len(estimate.ambiguous) == alone
 
 
 def test_a_map_alone_needs_features(walked: Walked) -> None:

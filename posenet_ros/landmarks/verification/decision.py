@@ -29,7 +29,8 @@ class Verdict(NamedTuple):
 
     :param best: the pose that is believed, or that has the most evidence.
     :param refusal: why it is not believed; None where it is.
-    :param rivals: of AMBIGUOUS, the poses that cannot be told from it.
+    :param rivals: of AMBIGUOUS, the other poses that the image may have. There may be none: it
+        is the best pose's, or that of a place like it that the map does not show.
     """
 
     outcome: Outcome
@@ -58,6 +59,8 @@ class Decider:
         if not ordered:
             return Verdict(Outcome.NOT_LOCALISED, None, Refusal.NO_HYPOTHESIS)
         refusal = self.refusal(ordered[0])
+        if refusal is Refusal.INLIER_RATIO:
+            return Verdict(Outcome.AMBIGUOUS, ordered[0], refusal, self._elsewhere(ordered))
         if refusal:
             return Verdict(Outcome.NOT_LOCALISED, ordered[0], refusal)
         if prior is None:
@@ -74,6 +77,12 @@ class Decider:
             return Refusal.INLIER_RATIO
         blocks = count_blocks(one.cells, options.block_cells)
         return Refusal.ONE_SPOT if blocks < options.min_blocks else None
+
+    def _elsewhere(self, ordered: Sequence[VerifiedPose]) -> tuple[VerifiedPose, ...]:
+        """Return the poses of other places than the first that have evidence, too."""
+        best, *others = ordered
+        return tuple(other for other in others if other.evidence >= self._options.min_evidence
+                     and not self._radius.same(best.pose, other.pose))
 
     def _without_prior(self, ordered: Sequence[VerifiedPose]) -> Verdict:
         best, *others = ordered

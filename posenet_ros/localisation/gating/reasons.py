@@ -24,12 +24,14 @@ def why_not_confirmed(estimate: PoseEstimate, min_keypoints: int) -> str:
 
 
 def why_ambiguous(poses: Sequence[Pose]) -> str:
-    """Say which places an image fits; empty for an image of one place."""
-    if len(poses) < 2:
+    """Say which places an image may show, of those that are named; empty for none."""
+    if not poses:
         return ''
     first = poses[0].translation_m
     places = '; '.join(' '.join(f'{value:.1f}' for value in pose.translation_m)
                        for pose in poses[:SHOWN])
+    if len(poses) == 1:
+        return f'the image fits {places}, or a place like it that is not in the map'
     if len(poses) > SHOWN:
         places += f' and {len(poses) - SHOWN} more'
     apart = [float(np.linalg.norm(pose.translation_m - first)) for pose in poses[1:]]

@@ -24,6 +24,7 @@ from .world import Facade
 
 RADIUS = PlaceRadius(1.0, 10.0)
 NOTHING = np.empty(0, np.int64)
+NONE: set[int] = set()
 
 
 def pose(x: float, cells: set[int], evidence: float = 50.0,
@@ -96,6 +97,14 @@ def test_less_evidence_is_enough_where_most_votes_agree(
         evidence: float, voting: int, refusal: Refusal | None) -> None:
     one = pose(0, cells(0, 40), evidence)._replace(voting=voting)
     assert Decider(RADIUS, DecisionOptions()).choose([one]).refusal is refusal
+
+
+def test_of_a_low_inlier_ratio_the_places_with_evidence_are_named() -> None:
+    best = pose(0, cells(0, 40), 60)._replace(voting=200)
+    beside, other, weak = pose(0.1, cells(0, 40), 50), pose(9, cells(0, 30), 31), pose(5, NONE, 29)
+    found = Decider(RADIUS, DecisionOptions()).choose([weak, other, best, beside])
+    assert (found.outcome, found.refusal) == (Outcome.AMBIGUOUS, Refusal.INLIER_RATIO)
+    assert (found.best, found.rivals) == (best, (other,))
 
 
 def test_what_agrees_in_one_spot_is_a_poster_that_may_hang_elsewhere() -> None:

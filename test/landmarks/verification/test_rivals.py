@@ -116,7 +116,9 @@ def test_a_low_inlier_ratio_is_believed_only_in_a_complete_map() -> None:
     assert search(DIFFERENT, at, scattered(at, 0.3)).outcome is Outcome.LOCALISED
     few = scattered(at, 0.75)
     found = search(DIFFERENT, at, few)
-    assert (found.outcome, found.refusal) == (Outcome.NOT_LOCALISED, Refusal.INLIER_RATIO)
+    assert (found.outcome, found.refusal) == (Outcome.AMBIGUOUS, Refusal.INLIER_RATIO)
+    assert found.pose is None
+    assert off_m(found.rivals[0].map_from_camera, at) < 0.1
     assert found.hypotheses[0].evidence > OPTIONS.decision.min_evidence
     assert search(DIFFERENT, at, few, complete=True).outcome is Outcome.LOCALISED
     marked = LandmarkLocaliser(replace(DIFFERENT.make_map(VIEWS), complete=True))
