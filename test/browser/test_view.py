@@ -133,19 +133,23 @@ def test_landmarks_are_seen_and_can_be_switched_off(viewed: Viewed) -> None:
         page.switch(layer)
 
 
+def color_errors(viewed: Viewed, order: int) -> list[int]:
+    """Return by how much the picture differs from each landmark's colour, in an order of RGB."""
+    picture, place = viewed.page.screenshot().astype(int), viewed.content.place
+    errors = []
+    for point, color in zip(place.points_m[::3], place.colors[::3, ::order], strict=True):
+        column, row = np.rint(viewed.pixel_of(point)).astype(int)
+        if VIEW[0].start <= row < VIEW[0].stop and VIEW[1].start <= column < VIEW[1].stop:
+            near = picture[row - 1:row + 2, column - 1:column + 2].reshape(-1, 3)
+            errors.append(int(np.abs(near - color).max(axis=1).min()))
+    return errors
+
+
 def test_a_landmark_has_its_colour_in_the_map(viewed: Viewed) -> None:
-    picture = viewed.page.screenshot().astype(int)
-    place = viewed.content.place
-    found, exchanged = [], []
-    for i in range(0, len(place.points_m), 3):
-        column, row = np.rint(viewed.pixel_of(place.points_m[i])).astype(int)
-        if not (VIEW[0].start <= row < VIEW[0].stop and VIEW[1].start <= column < VIEW[1].stop):
-            continue
-        near = picture[row - 1:row + 2, column - 1:column + 2].reshape(-1, 3)
-        for off, color in ((found, place.colors[i]), (exchanged, place.colors[i, ::-1])):
-            off.append(np.abs(near - color).max(axis=1).min())
-    assert len(found) > 20
-    assert np.median(found) < 30 < np.median(exchanged), 'red is not blue'
+    wait_for(lambda: np.median(color_errors(viewed, 1)) < 30, 'the colours')
+    exchanged = color_errors(viewed, -1)
+    assert len(exchanged) > 20
+    assert np.median(exchanged) > 30, 'red is not blue'
 
 
 def test_a_click_on_an_estimate_shows_its_matches(viewed: Viewed, folder: Path) -> None:

@@ -108,6 +108,7 @@ def alike(monkeypatch: pytest.MonkeyPatch) -> list[keras.Model]:
     return members
 
 
+@pytest.mark.long
 def test_networks_share_the_layers_that_both_froze(
         alike: list[keras.Model], tmp_path: Path) -> None:
     plain = replace(CONFIG, input_height=48, members=2, sigma_width=4, descriptor_size=5,
@@ -238,6 +239,7 @@ def off(out: Path, court: Path, held: Sequence[set[Position]]) -> np.ndarray:
         - [s.map_from_camera.translation_m for s in part] for i, part in enumerate(samples)]))
 
 
+@pytest.mark.long
 def test_each_network_may_leave_out_other_images_which_all_calibrate(
         court: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parts, fit = [], Member.fit
