@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, unique
 from typing import NamedTuple
 
-import numpy as np
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.options import DecisionOptions
 from posenet_ros.landmarks.pnp.absolute_pose import AbsolutePose
@@ -108,23 +107,10 @@ def explain(found: Localisation, options: DecisionOptions) -> str:
         return ('the image matches no place of the map: '
                 f'{found.landmarks} of {found.matched} landmarks agree, evidence '
                 f'{best.evidence:.0f}, {options.min_evidence:.0f} is needed')
-    if found.refusal is Refusal.INLIER_RATIO:
-        return (f'the image matches no place of the map: only {found.landmarks} of '
-                f'{found.matched} recognised landmarks agree')
     if found.refusal is Refusal.ONE_SPOT:
         return (f'the image matches no place of the map: the {found.landmarks} landmarks that '
                 'agree lie in one spot of it, as on a poster that may hang elsewhere')
-    if found.refusal is Refusal.RIVALS:
-        return (f'the image matches {len(found.rivals)} places of the map, '
-                f'{_distances(found.rivals)} m apart')
     return 'the image matches places of the map, but none near where the camera is known to be'
-
-
-def _distances(rivals: Sequence[Hypothesis]) -> str:
-    """Return the distances of rivals from the likeliest one."""
-    first = rivals[0].map_from_camera.translation_m
-    return ', '.join(f'{np.linalg.norm(one.map_from_camera.translation_m - first):.1f}'
-                     for one in rivals[1:])
 
 
 class StageTimer:
