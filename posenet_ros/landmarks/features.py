@@ -15,6 +15,7 @@ DESCRIPTOR_SIZE = 128
 # pixels: OpenCV doubles the image as if pixel centres were at corners, and so finds every keypoint
 # too far right and down (its option enable_precise_upscale mends it, from 4.8 on)
 SIFT_SHIFT = 0.25
+CONTRAST_SHARES = 0.02, 0.98  # of the pixels, whose grey levels are an image's contrast
 QUANTISATION_LEVELS = 255  # of the model folder's format, uint8
 
 
@@ -74,6 +75,19 @@ def max_reduction(width: int, options: FeatureOptions = DEFAULT_FEATURES) -> int
     return factor
 
 
+def contrast_threshold(grey: NDArray[np.uint8], options: FeatureOptions) -> float:
+    """
+    Return the contrast that a keypoint has to have, less in a dark image or one in fog.
+
+    :param grey: (H, W) image.
+    :returns: OpenCV's `contrastThreshold`.
+    """
+    shares = np.cumsum(np.bincount(grey.ravel(), minlength=256)) / grey.size
+    darkest, brightest = np.searchsorted(shares, CONTRAST_SHARES)
+    contrast = max(int(brightest - darkest), 1) / options.usual_contrast
+    return options.contrast_threshold * min(contrast, 1.0)
+
+
 def detect(image: RgbImage, camera: Camera,
            options: FeatureOptions = DEFAULT_FEATURES) -> Features:
     """
@@ -89,7 +103,7 @@ def detect(image: RgbImage, camera: Camera,
     grey, patch_grey = (_resized(whole, width) for width in (options.width, options.patch_width))
     taken_by = camera.scaled(patch_grey.shape[1], patch_grey.shape[0])
     sift = cv2.SIFT_create(  # type: ignore[attr-defined]
-        options.max_keypoints, contrastThreshold=options.contrast_threshold)
+        options.max_keypoints, contrastThreshold=contrast_threshold(grey, options))
     keypoints, histograms = sift.detectAndCompute(grey, None)
     detected_by = camera.scaled(grey.shape[1], grey.shape[0])
     if not keypoints:

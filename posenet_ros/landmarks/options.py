@@ -18,6 +18,9 @@ class FeatureOptions:
     max_keypoints: int = 2048
     # OpenCV's `contrastThreshold`
     contrast_threshold: float = 0.02
+    # grey levels between the darkest and the brightest 2 % of the pixels, below which it shrinks:
+    # less than any image in fair light has (124 to 255, six places); a tenth of it still matches
+    usual_contrast: float = field(default=120.0, compare=False)
     # pixels: wider images are resized for the patches, which gain by detail more than keypoints
     # do, and cost the same at any size; maps of several widths go together
     patch_width: int = field(default=640, compare=False)

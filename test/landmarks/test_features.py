@@ -11,6 +11,7 @@ from posenet_ros.geometry.distortion import EQUIDISTANT
 from posenet_ros.geometry.lie import so3_exp
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.features import (
+    contrast_threshold,
     DESCRIPTOR_SIZE,
     detect,
     detection_size,
@@ -37,6 +38,26 @@ def test_features_match_those_of_a_rotated_camera() -> None:
     off = np.linalg.norm(ahead[:, :2] / ahead[:, 2:] - other.points_normalized[its], axis=1)
     assert np.median(off) < 0.5 / CAMERA.fx
     assert np.mean(off < 2 / CAMERA.fx) > 0.9
+
+
+def test_a_dark_image_has_the_keypoints_of_a_bright_one() -> None:
+    bright = wall_view(HERE, CAMERA)
+    dark = np.round(bright * 0.12).astype(np.uint8)
+    one, other = detect(bright, CAMERA), detect(dark, CAMERA)
+    assert len(other.points_normalized) > 0.9 * len(one.points_normalized)
+    mine, its = match_mutual(unit_rows(one.descriptors), unit_rows(other.descriptors), 0.8)
+    off = np.linalg.norm(one.points_normalized[mine] - other.points_normalized[its], axis=1)
+    assert np.mean(off < 0.5 / CAMERA.fx) > 0.9
+    assert len(mine) > 0.8 * len(one.points_normalized)
+
+
+@pytest.mark.parametrize(('darkest', 'brightest', 'expected'), [
+    (0, 255, 0.02), (100, 220, 0.02), (100, 160, 0.01), (0, 6, 0.001), (7, 7, 0.02 / 120)])
+def test_the_contrast_threshold_follows_the_contrast_of_dull_images(
+        darkest: int, brightest: int, expected: float) -> None:
+    grey = np.full((40, 50), (darkest + brightest) // 2, np.uint8)
+    grey[0], grey[-1], grey[1, 0], grey[1, 1] = darkest, brightest, 0, 255
+    assert contrast_threshold(grey, FeatureOptions()) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize('bent', [
