@@ -16,12 +16,14 @@
 # PYTHON=python3.12       the Python to make the virtual environment with (3.11 to 3.13)
 # TENSORFLOW='tensorflow[and-cuda]==2.21.0'   TensorFlow for an NVIDIA GPU
 # DEMO=--strict           options of make demo: this one fails where the machine was too busy
-# WORKERS=1               make test runs one file at a time: less memory, nearly twice as long
+# WORKERS=1               make test runs one file at a time: less memory, twice as long
 
 PYTHON ?= python3
 VENV ?= .venv
 TENSORFLOW ?=
-WORKERS ?= 2
+# one more than cores, as tests of the node wait much; 5 GB of memory each; 4 at most
+WORKERS ?= $(shell awk -v cores="$$(nproc 2>/dev/null || echo 1)" '/^MemTotal/ { n = int($$2 / 5e6); \
+  if (n > cores + 1) n = cores + 1; if (n > 4) n = 4; print (n < 1) ? 1 : n }' /proc/meminfo)
 DEMO ?=
 UPGRADE ?=
 RUN := $(VENV)/bin/python
