@@ -128,7 +128,8 @@ def cambridge_or_hloc(values: Floats) -> Format:
     :param values: (N, 7) numbers behind the name.
     :raises InputError: when both fit, or none.
     """
-    errors = {Format.CAMBRIDGE: _length_error(values[:, 3:]), Format.HLOC: _length_error(values[:, :4])}
+    errors = {Format.CAMBRIDGE: _length_error(values[:, 3:]),
+              Format.HLOC: _length_error(values[:, :4])}
     (form, best), (_, other) = sorted(errors.items(), key=lambda item: item[1])
     for limit in (UNIT_LENGTH, NETWORK_LENGTH):
         if best <= limit and other > CLEARLY * max(best, ROUNDING) and (
