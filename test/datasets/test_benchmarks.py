@@ -158,6 +158,13 @@ def test_poses_of_the_base_are_brought_to_the_camera(tmp_path: Path) -> None:
         read_dataset_rows(tmp_path, 'train')
 
 
+def test_an_export_without_poses_says_how_to_export_them(tmp_path: Path) -> None:
+    write_rtabmap(tmp_path)
+    (tmp_path / 'rtabmap_camera_poses.txt').unlink()
+    with pytest.raises(InputError, match='4 images, no poses; export both'):
+        read_dataset_rows(tmp_path, 'train')
+
+
 def test_a_sequence_of_kitti_is_a_dataset_by_itself(tmp_path: Path) -> None:
     write_kitti(tmp_path, camera=0)
     rows = read_dataset_rows(tmp_path / 'sequences/00', 'train')
