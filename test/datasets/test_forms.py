@@ -129,7 +129,9 @@ FILES: dict[str, tuple[Format, str | bytes]] = {
     'cambridge, quoted names': (Format.CAMBRIDGE, rows(
         [f'"{name}"' for name in NAMES], cambridge, ',')),
     'cambridge, three digits': (Format.CAMBRIDGE, rows(NAMES, cambridge, digits=3)),
-    'cambridge, comments': (Format.CAMBRIDGE, '// a walk\n% of mine\n' + CAMBRIDGE_TEXT),
+    'cambridge, comments': (Format.CAMBRIDGE, CAMBRIDGE_TEXT.replace(
+        'seq1/frame00005', '// a.png 1 2 3 1 0 0 0\n  % b.png 1 2 3 1 0 0 0\n'
+        '# c.png 1 2 3 1 0 0 0\nseq1/frame00005')),
     'cambridge, comments behind': (Format.CAMBRIDGE, rows(NAMES, cambridge, end='  # blurred')),
     'cambridge of a network': (Format.CAMBRIDGE, NETWORK),
     # hloc, COLMAP, ACE, VisualSFM, nerfstudio
