@@ -128,6 +128,8 @@ FILES: dict[str, tuple[Format, str | bytes]] = {
         [f'./{name}' for name in NAMES], cambridge)),
     'cambridge, quoted names': (Format.CAMBRIDGE, rows(
         [f'"{name}"' for name in NAMES], cambridge, ',')),
+    'cambridge, names in quotation marks': (Format.CAMBRIDGE, rows(
+        [f"'{name}'" for name in NAMES], cambridge)),
     'cambridge, three digits': (Format.CAMBRIDGE, rows(NAMES, cambridge, digits=3)),
     'cambridge, comments': (Format.CAMBRIDGE, CAMBRIDGE_TEXT.replace(
         'seq1/frame00005', '// a.png 1 2 3 1 0 0 0\n  % b.png 1 2 3 1 0 0 0\n'
@@ -215,7 +217,7 @@ def test_a_file_is_read_right(tmp_path: Path, name: str) -> None:
     if form in (Format.TUM, Format.EUROC):
         stamps = np.array([row.stamp_ns for row in found])
         assert np.abs(stamps - STAMPS).max() <= (200 if 'exponents' in name else 0)
-    elif name in ('hloc', 'nvm', 'cambridge, backslashes', 'cambridge, quoted names', 'cambridge',
+    elif name in ('hloc', 'nvm', 'cambridge, names in quotation marks', 'cambridge, backslashes', 'cambridge, quoted names', 'cambridge',
                   'cambridge, dot at the beginning', 'images.txt of COLMAP by content'):
         assert [row.name for row in found] == NAMES
     elif 'spaces in names' in name:

@@ -14,7 +14,6 @@ from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
 from posenet_ros.utils.files.text import is_comment
 
-NUMBER = re.compile(r'[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)', re.ASCII)
 DECIMAL_COMMA = re.compile(r'[+-]?\d+,\d+(e[+-]?\d+)?', re.IGNORECASE)
 SEPARATORS = re.compile(r'\s+'), re.compile(r'[ ]*,[ ]*'), re.compile(r'[ ]*;[ ]*'), re.compile(
     r' *\t *')
@@ -25,7 +24,11 @@ FEW_NUMBERS = 3  # that a line of a header has at most, less than half of its wo
 
 def is_number(word: str) -> bool:
     """Return whether a word is a number, NaN and infinity among them; `1_0` is none."""
-    return NUMBER.fullmatch(word.lower()) is not None
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return '_' not in word and word.isascii()
 
 
 def _all_numbers(words: Sequence[str]) -> bool:
@@ -40,7 +43,10 @@ def split_columns(text: str) -> list[str]:
     semicolons and commas; words before the last run of numbers are the first column, a name with
     spaces in it.
     """
-    text = re.sub(r'\s#.*', '', text.strip()) or text.strip()
+    text = text.strip()
+    if (words := text.split()) and _all_numbers(words[1:]):
+        return [words[0].strip('"\''), *words[1:]]
+    text = re.sub(r'\s#.*', '', text) or text
     for separator in SEPARATORS:
         words = [word.strip('"\'') for word in separator.split(text)]
         while len(words) > 1 and not words[-1]:

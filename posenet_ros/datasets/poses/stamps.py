@@ -44,7 +44,7 @@ RANGES = {Unit.S: (Decimal(0), Decimal(10**10)), Unit.MS: (Decimal(10**11), Deci
 
 def _no_stamp(word: str) -> InputError:
     return InputError('expected a stamp in seconds, or since 1970 in ms, us or ns. '
-                      f'Received: {word!r}')
+                      f'Received: {word[:40]!r}')
 
 
 def _value(word: str) -> Decimal:
@@ -104,7 +104,7 @@ class StampReader:
         value = _value(word)
         if self.by_size and _unit_of(value) is not self.unit:
             raise InputError(f'expected a stamp in {self.unit.plural}, as most of the file. '
-                             f'Received: {word!r}')
+                             f'Received: {word[:40]!r}')
         return _to_nanoseconds(value, self.unit, word)
 
 
