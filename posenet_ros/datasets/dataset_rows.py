@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+import os
 from pathlib import Path
 
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.utils.files.text import read_text
+from posenet_ros.utils.files import text
+from posenet_ros.utils.files.text import is_comment
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,12 @@ def validate_row(line: DatasetRow, seen: dict[str, str]) -> Pose:
     return line.pose
 
 
-def numbered_lines(file: Path, comment: str = '#') -> Iterator[tuple[str, str]]:
+def numbered_lines(file: Path) -> Iterator[tuple[str, str]]:
     """Yield (file:number, text) of each line that is neither empty nor a comment."""
     if not file.exists():
         raise InputError(f'{file} is missing')
-    for number, line in enumerate(read_text(file).splitlines(), 1):
-        if line.strip() and not line.startswith(comment):
+    for number, line in text.numbered_lines(file):
+        if line.strip() and not is_comment(line):
             yield f'{file}:{number}', line.strip()
 
 
@@ -59,9 +61,20 @@ def make_row(folder: Path, where: str, name: str, sequence: str, pose: Pose | No
              error: str = '') -> DatasetRow:
     """Make a row; an image outside the dataset's folder is an error and is never opened."""
     try:
-        return DatasetRow(where, image_path(folder, name), name, sequence, pose, error)
+        path = image_path(folder, name)
+        return DatasetRow(where, path, name_within(folder, name), sequence, pose, error)
     except InputError as outside:
         return DatasetRow(where, folder, name, sequence, error=str(outside))
+
+
+def name_within(folder: Path, name: str) -> str:
+    """Return the name of an image in the folder without `..`, so that it names a copy, too."""
+    if '..' not in Path(name).parts and not Path(name).is_absolute():
+        return Path(name).as_posix()
+    inner = os.path.relpath(os.path.normpath(folder.absolute() / name), folder.absolute())
+    if inner.startswith('..'):
+        return (folder / name).resolve().relative_to(folder.resolve()).as_posix()
+    return Path(inner).as_posix()
 
 
 def image_path(folder: Path, name: str) -> Path:

@@ -7,7 +7,9 @@ SPLITS = ('train', 'test')
 MAP_EXPORTS = ('colmap', 'colmap-text', 'nerfstudio', 'ply', 'poses')
 BAG_STORAGES = ('mcap', 'sqlite3')
 REPLAYS = ('images', 'order')
-POSE_FORMATS = ('cambridge', 'tum', 'kitti')
+POSE_FORMATS = ('cambridge', 'tum', 'kitti', 'hloc', 'colmap', 'euroc', '7scenes', 'nerfstudio',
+                'nvm', 'g2o', 'toro')
+STAMP_UNITS = ('s', 'ms', 'us', 'ns')
 ASSOCIATION_KEYS = ('name', 'stamp', 'row')
 CORRUPTIONS = ('gaussian_noise', 'shot_noise', 'defocus_blur', 'motion_blur', 'fog', 'rain',
                'snow', 'occlusion', 'dark', 'overexposed', 'contrast')
