@@ -11,7 +11,9 @@ from posenet_ros.errors import InputError
 from posenet_ros.localisation.camera_info_policy import POLICIES
 from posenet_ros.utils.arguments import CommandParser
 from posenet_ros.utils.choices import (
+    ALIGNMENTS,
     ASSOCIATION_KEYS,
+    DISTANCE_UNITS,
     ENGINES,
     FALSE_POSE_DEG,
     FALSE_POSE_M,
@@ -54,6 +56,10 @@ def parser() -> CommandParser:
     result.add_argument('--max-truth-gap', type=float, default=MAX_POSE_GAP_S, metavar='S',
                         help='the longest gap between two truths in which to interpolate, '
                         'seconds (default %(default)s)')
+    result.add_argument('--no-images', action='store_true',
+                        help='make a report without pictures and without paths, to pass on')
+    _add_trajectory(result.add_argument_group(
+        'the trajectory as a whole', 'APE and RPE of the accepted poses, as evo has them'))
     _add_model(result.add_argument_group('with --bag and --data'))
     add_topics(result.add_argument_group('with --bag', 'topics default to the only one'))
     _add_published(result.add_argument_group(
@@ -61,6 +67,21 @@ def parser() -> CommandParser:
         '--model is then for the baselines, and to compare with what it computes offline'))
     _add_files(result.add_argument_group('with --poses'))
     return result
+
+
+def _add_trajectory(group: argparse._ArgumentGroup) -> None:
+    group.add_argument('--align', choices=ALIGNMENTS, default=ALIGNMENTS[0],
+                       help="align the estimates with the truth first, for APE and RPE alone: se3 "
+                       "(evo's -a) or sim3, with the scale (-as) (default %(default)s)")
+    group.add_argument('--delta', type=float, default=1.0, metavar='N',
+                       help='distance of the two poses of which RPE is the relative error '
+                       '(default %(default)g)')
+    group.add_argument('--delta-unit', choices=DISTANCE_UNITS, default=DISTANCE_UNITS[0],
+                       help='its unit: f frames, d degrees, r radians, m metres travelled '
+                       '(default %(default)s)')
+    group.add_argument('--all-pairs', action='store_true',
+                       help='RPE of each pose and the one at that distance, instead of pairs one '
+                       'after another')
 
 
 def _add_model(group: argparse._ArgumentGroup) -> None:
@@ -143,7 +164,8 @@ def _add_files(group: argparse._ArgumentGroup) -> None:
                        help='format of --truth and --train; default: by content')
     group.add_argument('--match', choices=ASSOCIATION_KEYS, metavar='BY',
                        help='how to associate rows; default: by name where both have names, '
-                       'else by stamp, else by row (name, stamp, row)')
+                       'else by stamp, with the truth interpolated there, else by row; nearest: by '
+                       'the nearest stamp, as evo (name, stamp, nearest, row)')
 
 
 def gate_config(settings: Sequence[str], defaults: GateConfig | None = None) -> GateConfig:

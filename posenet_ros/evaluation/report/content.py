@@ -15,6 +15,7 @@ from posenet_ros.evaluation.reliability import (
     OutOfPlaceStatistics,
     SparsificationByUnit,
 )
+from posenet_ros.evaluation.trajectory import TrajectoryStatistics
 from posenet_ros.utils.settings.mapping import key, to_mapping
 
 REPORT_FILE = 'report.json'
@@ -89,6 +90,8 @@ class Report(FrameStatistics):
     A report: what was evaluated, and all statistics of it.
 
     :param confidence_95: the interval of each median; None without an accepted estimate.
+    :param trajectory: APE and RPE; None without an accepted estimate, or where the estimates
+        cannot be aligned.
     :param outcomes: the number of frames by outcome.
     :param baselines: the median errors of each; None where it is not known.
     :param latency_ms: of each stage that was timed.
@@ -104,6 +107,7 @@ class Report(FrameStatistics):
     """
 
     confidence_95: ByUnit[Sequence[float]] | None
+    trajectory: TrajectoryStatistics | None
     outcomes: Mapping[str, int]
     baselines: Mapping[str, ByUnit[float] | None]
     latency_ms: Mapping[str, LatencyPercentiles]

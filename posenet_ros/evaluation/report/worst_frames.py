@@ -128,6 +128,16 @@ def _show(kept: KeptFrame, training: TrainingImages | None, camera: Camera | Non
                       + _lines_text(kept.matches, len(lines[0])))
 
 
+def _shown(kept: KeptFrame, training: TrainingImages | None,
+           camera: Camera | None) -> WorstFrame:
+    """Show a frame; where that fails, the frame alone: no picture is worth a report."""
+    try:
+        return _show(kept, training, camera)
+    except Exception as error:
+        return WorstFrame(kept.frame, caption='The image could not be drawn '
+                          f'({type(error).__name__}: {error}).')
+
+
 def _lines_text(matches: LandmarkMatches | None, count: int) -> str:
     if matches is None:
         return ''
@@ -143,4 +153,4 @@ def show_frames(kept: Iterable[KeptFrame], training: TrainingImages | None = Non
     :param training: None shows the images alone.
     :param camera: of the frames' images, at any size; None draws no lines.
     """
-    return [_show(one, training, camera) for one in kept]
+    return [_shown(one, training, camera) for one in kept]
