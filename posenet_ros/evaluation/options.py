@@ -164,8 +164,8 @@ def _add_files(group: argparse._ArgumentGroup) -> None:
                        help='format of --truth and --train; default: by content')
     group.add_argument('--match', choices=ASSOCIATION_KEYS, metavar='BY',
                        help='how to associate rows; default: by name where both have names, '
-                       'else by stamp, with the truth interpolated there, else by row; nearest: by '
-                       'the nearest stamp, as evo (name, stamp, nearest, row)')
+                       'else by stamp, with the truth interpolated there, else by row; nearest: '
+                       'by the nearest stamp, as evo (name, stamp, nearest, row)')
 
 
 def gate_config(settings: Sequence[str], defaults: GateConfig | None = None) -> GateConfig:

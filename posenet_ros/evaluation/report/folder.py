@@ -86,7 +86,7 @@ def _finite(value: Any) -> Any:  # noqa: ANN401 - whatever JSON can hold
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8; bytes of a file's name that are no text are written as `\\udc80`."""
+    """Write UTF-8; bytes of a file's name that are no text become escape sequences."""
     path.write_text(text, encoding='utf-8', errors='backslashreplace')
 
 

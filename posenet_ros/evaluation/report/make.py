@@ -74,7 +74,9 @@ def _with_overlap(evaluation: Evaluation, options: argparse.Namespace) -> Evalua
     """Add to the description of the data that the model was trained on them, where it was."""
     text = describe_overlap(evaluation.frames, evaluation.train, named=options.bag is None,
                             split=options.split if options.data else '')
-    return replace(evaluation, data={**evaluation.data, 'trained_on': text}) if text else evaluation
+    if not text:
+        return evaluation
+    return replace(evaluation, data={**evaluation.data, 'trained_on': text})
 
 
 def make_report(options: argparse.Namespace) -> None:

@@ -240,7 +240,6 @@ def markdown_page(report: Report, evaluation: Evaluation) -> str:
     """Render report.md: the tables of the report."""
     name = str(report.data.get('name', 'poses'))
     warning = str(report.data.get('trained_on', ''))
-    parts = [f'# Relocalisation on {markdown_text(name)}', *([f'**{markdown_text(warning)}**'] if warning else []),
-             markdown_text(summary_sentences(report, evaluation)),
-             markdown_text(origin_line(report))]
+    texts = filter(None, (warning, summary_sentences(report, evaluation), origin_line(report)))
+    parts = [f'# Relocalisation on {markdown_text(name)}', *map(markdown_text, texts)]
     return '\n\n'.join([*parts, *map(markdown_table, tables(report, evaluation))]) + '\n'
