@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from posenet_ros.datasets import colmap, colmap_files, nerfstudio
 from posenet_ros.datasets.dataset_rows import DatasetRow, make_row, numbered_lines
 from posenet_ros.datasets.pose_files import Format, is_number, parse_stamp, read_rows
+from posenet_ros.datasets.poses.tables import pose_of_file
 from posenet_ros.errors import InputError
-from posenet_ros.geometry.pose import Pose, xyzw_from_wxyz
-from transforms3d.quaternions import mat2quat
+from posenet_ros.geometry.pose import Pose
 
 CAMERA_FILE = 'camera.json'
 CAMBRIDGE_SCENES = ('KingsCollege', 'OldHospital', 'ShopFacade', 'StMarysChurch', 'GreatCourt',
@@ -67,20 +67,10 @@ def _seven_scenes_line(folder: Path, image: Path, sequence: str) -> DatasetRow:
     name = image.relative_to(folder).as_posix()
     file = image.with_name(image.name.replace('.color.png', '.pose.txt'))
     try:
-        pose = _pose_of_matrix(np.loadtxt(file))
-    except (ValueError, OSError) as error:
-        return DatasetRow(f'{file}:1', image, name, sequence,
-                          error=f'the file has to hold 4x4 numbers. Received: {error}')
+        pose = pose_of_file(file)
+    except InputError as error:
+        return DatasetRow(f'{file}:1', image, name, sequence, error=str(error))
     return DatasetRow(f'{file}:1', image, name, sequence, pose)
-
-
-def _pose_of_matrix(matrix: NDArray[np.float64]) -> Pose:
-    """Convert a 4x4 matrix with an inexact rotation to a pose; else raise ValueError."""
-    if matrix.shape != (4, 4):
-        raise ValueError(f'shape {matrix.shape}')
-    if not np.isfinite(matrix).all():
-        raise ValueError('numbers that are not finite')
-    return Pose(matrix[:3, 3], xyzw_from_wxyz(mat2quat(matrix[:3, :3])))
 
 
 def read_tum(folder: Path, split: str) -> list[DatasetRow]:
