@@ -71,7 +71,7 @@ def _seven_scenes_line(folder: Path, image: Path, sequence: str) -> DatasetRow:
     except (ValueError, OSError) as error:
         return DatasetRow(f'{file}:1', image, name, sequence,
                           error=f'the file has to hold 4x4 numbers. Received: {error}')
-    return DatasetRow(f'{file}:1', image, name, sequence, pose)
+    return make_row(folder, f'{file}:1', name, sequence, pose)
 
 
 def _pose_of_matrix(matrix: NDArray[np.float64]) -> Pose:
