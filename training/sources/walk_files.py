@@ -60,7 +60,7 @@ def load_walk(file: Path) -> Walk | None:
     """Read a walk; None where the file is missing or damaged, or an image is gone."""
     try:
         walk = _from_arrays(read_arrays(file))
-    except (OSError, KeyError, ValueError, TypeError):
+    except (OSError, LookupError, ValueError, TypeError):
         return None
     files = [path for image in walk.images for path in (image.path, image.right, image.depth)]
     return walk if all(path is None or path.is_file() for path in files) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import json
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,11 @@ def read_report(folder: Path) -> StoredReport:
     content = read_mapping(folder / REPORT_FILE)
     statistics = from_mapping(
         FrameStatistics, content, str(folder / REPORT_FILE), ignore_unknown=True)
+    if set(statistics.recall) != set(RECALL_LIMITS):
+        raise InputError(f'{folder / REPORT_FILE}: recall has to hold {", ".join(RECALL_LIMITS)}. '
+                         f'Received: {list(statistics.recall)!r}')
+    statistics = replace(statistics, recall={
+        name: statistics.recall[name] for name in RECALL_LIMITS})  # in the order of the table
     try:
         with (folder / 'frames.csv').open(newline='', encoding='utf-8') as file:
             errors = {row['name']: _errors(row) for row in csv.DictReader(file)}

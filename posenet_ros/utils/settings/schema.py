@@ -85,7 +85,7 @@ def typed_value(value: Any, kind: Any, where: str, *,  # noqa: ANN401
     if origin in (Mapping, dict):
         if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
             raise _no_mapping(value, where)
-        return {key: typed_value(item, inner[1], f'{where}: {key[:MAX_SHOWN]}',
+        return {key: typed_value(item, inner[1], f'{where}: {key[:MAX_SHOWN]!r}',
                                  ignore_unknown=ignore_unknown) for key, item in value.items()}
     if is_dataclass(kind):
         return from_mapping(kind, value, where,  # type: ignore[arg-type]

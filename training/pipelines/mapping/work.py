@@ -71,8 +71,8 @@ def _check_source(work: Path, source: Mapping[str, Any]) -> None:
     before = read_typed(_Mark, work / MAPPING.mark).source
     for key in sorted({*before, *source}):
         if before.get(key) != source.get(key):
-            raise InputError(f'{work} is of another walk: {key} was {before.get(key)}. Received: '
-                             f'{source.get(key)}; give the same, or start anew with --force')
+            raise InputError(f'{work} is of another walk: {repr(key)[1:-1]} was {before.get(key)!r}. '
+                             f'Received: {source.get(key)!r}; give the same, or start anew with --force')
 
 
 @contextmanager
