@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+import os
 from pathlib import Path
 
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.utils.files.text import read_text
+
+FOLLOW_LINKS = 'POSENET_FOLLOW_LINKS'  # environment variable
 
 
 @dataclass(frozen=True)
@@ -68,11 +71,29 @@ def image_path(folder: Path, name: str) -> Path:
     """
     Return the path of an image that a dataset's file names.
 
-    :raises InputError: when it leads out of the dataset's folder, by `..` or an absolute name.
+    The folder may be a link itself, and hold links to what lies in it. Where FOLLOW_LINKS is set,
+    links may lead anywhere; `..` and absolute names may not.
+
+    :raises InputError: when it leads out of the dataset's folder.
     """
-    path = folder / name
-    leads_away = '..' in Path(name).parts or Path(name).is_absolute()
-    if leads_away and folder.resolve() not in path.resolve().parents:
-        raise InputError("an image has to lie in the dataset's folder. "
-                         f'Received: {name!r}; copy or link it there')
-    return path
+    path, link = folder / name, ''
+    if '\0' in name:
+        raise InputError(f'the name of an image has to be a path. Received: {name!r}')
+    target = os.path.realpath(path)
+    if target.startswith(os.path.join(os.path.realpath(folder), '')):
+        return path
+    if '..' not in Path(name).parts and not Path(name).is_absolute():
+        if os.environ.get(FOLLOW_LINKS):
+            return path
+        link = f' (a link to {target}), or set {FOLLOW_LINKS}=1 where its links are yours'
+    raise InputError("an image has to lie in the dataset's folder. "
+                     f'Received: {name!r}; copy it there{link}')
+
+
+def image_file(folder: Path, name: str) -> Path | None:
+    """Return the path of an image file in a dataset; None where there is none that may be read."""
+    try:
+        path = image_path(folder, name)
+        return path if path.is_file() else None
+    except (InputError, OSError):
+        return None

@@ -70,7 +70,7 @@ def _seven_scenes_line(folder: Path, image: Path, sequence: str) -> DatasetRow:
         pose = pose_of_file(file)
     except InputError as error:
         return DatasetRow(f'{file}:1', image, name, sequence, error=str(error))
-    return DatasetRow(f'{file}:1', image, name, sequence, pose)
+    return make_row(folder, f'{file}:1', name, sequence, pose)
 
 
 def read_tum(folder: Path, split: str) -> list[DatasetRow]:

@@ -178,7 +178,7 @@ def gate_config(settings: Sequence[str], defaults: GateConfig | None = None) -> 
     from dataclasses import asdict
 
     from posenet_ros.localisation.gate_config import GateConfig
-    from posenet_ros.utils.settings.flat import from_mapping
+    from posenet_ros.utils.settings.schema import from_mapping
 
     pairs = read_assignments(settings, '--gate')
     try:

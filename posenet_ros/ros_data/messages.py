@@ -15,13 +15,8 @@ from numpy.typing import ArrayLike
 from posenet_ros.arrays import Floats, RgbImage
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import check_position, FARTHEST_M, Pose
-from posenet_ros.imaging.decoding import (
-    decode_compressed,
-    decode_raw,
-    Frame,
-    ImageError,
-    Reduction,
-)
+from posenet_ros.imaging.decoding import decode_compressed, decode_raw, Frame, Reduction
+from posenet_ros.imaging.headers import ImageError
 
 Message = Any  # of rclpy or of rosbags
 

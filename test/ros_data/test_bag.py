@@ -13,7 +13,8 @@ from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.lie import interpolate
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.geometry.trajectory import Trajectory
-from posenet_ros.imaging.decoding import Frame, ImageError
+from posenet_ros.imaging.decoding import Frame
+from posenet_ros.imaging.headers import ImageError
 from posenet_ros.ros_data.bag_reader import BagReader
 from posenet_ros.ros_data.bag_writer import (
     BagWriter,

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.imaging.decoding import decode_compressed, ENCODINGS, ImageError
+from posenet_ros.imaging.decoding import decode_compressed, ENCODINGS
+from posenet_ros.imaging.headers import ImageError
 from posenet_ros.ros_data.messages import (
     covariance_from_message,
     fill_covariance,

@@ -8,6 +8,7 @@ from enum import Enum
 from functools import partial
 from typing import Any, TypeVar
 
+from posenet_ros.datasets.dataset_rows import image_file
 from posenet_ros.datasets.pose_files import Format
 from posenet_ros.errors import InputError
 from posenet_ros.evaluation.estimates.association import (
@@ -54,8 +55,8 @@ def score_files(options: argparse.Namespace) -> Evaluation:
     frames, data = associate_files(files)
     train, worst_frames = read_train_poses(files), WorstFrames()
     for frame in frames:  # a dataset's file of poses stands beside its images
-        image = options.truth.parent / frame.name
-        worst_frames.add(frame, partial(read_image, image) if image.is_file() else None)
+        image = image_file(options.truth.parent, frame.name)
+        worst_frames.add(frame, partial(read_image, image) if image else None)
     training = TrainingImages(train, options.train.parent) if train else None
     return Evaluation(frames, train, {'name': options.poses.stem}, data,
                       false_pose=false_pose_limits(options),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from posenet_ros.arrays import Floats, RgbImage
+from posenet_ros.datasets.dataset_rows import image_path
 from posenet_ros.errors import InputError
 from posenet_ros.evaluation.metrics.largest_errors import KeptFrame
 from posenet_ros.evaluation.results import WorstFrame
@@ -50,7 +51,7 @@ class TrainingImages:
         if self.folder is None:
             return None
         try:
-            return read_image(self.folder / self.train.names[view])
+            return read_image(image_path(self.folder, self.train.names[view]))
         except InputError:
             return None
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from posenet_ros.imaging.decoding import ENCODINGS, Frame, ImageError, Reduction
+from posenet_ros.imaging.decoding import ENCODINGS, Frame, Reduction
+from posenet_ros.imaging.headers import ImageError
 from posenet_ros.ros_data.messages import frame_from_message
 from posenet_ros.ros_node.publishing.debug_image import image_message, working_cv_bridge
 

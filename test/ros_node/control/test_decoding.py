@@ -5,7 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import numpy as np
-from posenet_ros.imaging.decoding import ENCODINGS, ImageError
+from posenet_ros.imaging.decoding import ENCODINGS
+from posenet_ros.imaging.headers import ImageError
 from posenet_ros.ros_node.control import decoding
 import pytest
 from sensor_msgs.msg import CompressedImage, Image

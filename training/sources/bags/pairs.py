@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
+from posenet_ros.imaging.decoding import decode_depth
 from posenet_ros.ros_data.bag_reader import BagReader
 from posenet_ros.ros_data.camera_info import camera_from_message, is_rectified
 from posenet_ros.ros_data.messages import frame_from_message, Message, stamp_ns
@@ -181,8 +181,7 @@ def _compressed_depth(message: Message) -> NDArray[np.uint16]:
     data = np.frombuffer(message.data, np.uint8)
     if COMPRESSED_DEPTH in message.format:
         data = data[COMPRESSED_DEPTH_HEADER:]
-    image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if len(data) else None
-    if image is None or image.dtype != np.uint16 or image.ndim != 2 or '32FC1' in message.format:
+    if '32FC1' in message.format:
         raise InputError('a compressed depth image has to be a PNG of 16 bits, millimetres. '
                          f'Received: {message.format!r}')
-    return np.asarray(image)
+    return decode_depth(data)
