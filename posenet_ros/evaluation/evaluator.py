@@ -168,6 +168,11 @@ def check_not_empty(frames: Sequence[FrameResult], source: Source) -> None:
 
     :raises InputError: when no image has a truth.
     """
+    if not frames and source.data.get('without_stamp'):
+        raise InputError(
+            f'{source.data["name"]}: images have to have stamps, the times when they were taken. '
+            f'Received: {source.data["without_stamp"]} of {source.data["images"]} with the stamp '
+            '0; set them in the driver, or record the topic anew')
     if not frames:
         raise InputError(
             f'{source.data["name"]}: expected images with a truth at their time. Received: '

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from posenet_ros.errors import InputError
 from posenet_ros.localisation.camera_info_policy import POLICIES
@@ -44,7 +44,7 @@ def parser() -> CommandParser:
     source.add_argument('--data', type=Path, metavar='FOLDER',
                         help='dataset folder: Cambridge Landmarks, 7-Scenes or TUM RGB-D')
     source.add_argument('--poses', type=Path, metavar='FILE',
-                        help='poses of any method, in Cambridge, TUM or KITTI format')
+                        help='poses of any method: a file, or a folder of them')
     result.add_argument('--out', type=Path, required=True, metavar='FOLDER',
                         help='folder of the report, made new')
     result.add_argument('--force', action='store_true', help='replace an existing report')
@@ -154,13 +154,12 @@ def _add_published(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_files(group: argparse._ArgumentGroup) -> None:
-    formats: dict[str, Any] = {'choices': POSE_FORMATS, 'metavar': 'FORMAT'}
     group.add_argument('--truth', type=Path, metavar='FILE', help='ground-truth poses')
     group.add_argument('--train', type=Path, metavar='FILE',
                        help='poses that the method was trained on, for the baselines')
-    group.add_argument('--format', **formats,
-                       help='format of --poses: cambridge, tum or kitti; default: by content')
-    group.add_argument('--truth-format', **formats,
+    group.add_argument('--format', metavar='FORMAT',
+                       help=f'format of --poses: {", ".join(POSE_FORMATS)}; default: by content')
+    group.add_argument('--truth-format', metavar='FORMAT',
                        help='format of --truth and --train; default: by content')
     group.add_argument('--match', choices=ASSOCIATION_KEYS, metavar='BY',
                        help='how to associate rows; default: by name where both have names, '

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import AnyArray, RgbImage
 from posenet_ros.imaging.headers import check_size, file_size, ImageError, is_cut_off, jpeg_size
+from posenet_ros.imaging.semi_planar import decode_semi_planar, SEMI_PLANAR
 
 BytesLike = Any  # anything with the buffer protocol: array.array, bytes, NumPy array
 
@@ -60,6 +61,10 @@ ENCODINGS = {
     'bgr8': Encoding(8, 3, cv2.COLOR_BGR2RGB),
     'rgba8': Encoding(8, 4, cv2.COLOR_RGBA2RGB),
     'bgra8': Encoding(8, 4, cv2.COLOR_BGRA2RGB),
+    'rgb16': Encoding(16, 3, None),
+    'bgr16': Encoding(16, 3, cv2.COLOR_BGR2RGB),
+    'rgba16': Encoding(16, 4, cv2.COLOR_RGBA2RGB),
+    'bgra16': Encoding(16, 4, cv2.COLOR_BGRA2RGB),
     'mono8': Encoding(8, 1, cv2.COLOR_GRAY2RGB),
     'mono16': Encoding(16, 1, cv2.COLOR_GRAY2RGB),
     'yuv422': Encoding(8, 2, cv2.COLOR_YUV2RGB_UYVY),
@@ -69,6 +74,7 @@ ENCODINGS = {
     **{f'bayer_{pattern}{bits}': Encoding(bits, 1, code)
        for pattern, code in _BAYER.items() for bits in (8, 16)},
 }
+SUPPORTED = (*ENCODINGS, *SEMI_PLANAR)
 
 
 def decode_raw(
@@ -85,6 +91,8 @@ def decode_raw(
     :returns: (H, W, 3) RGB; shares memory with `data` where nothing had to be converted.
     :raises ImageError: when the message contradicts itself or the encoding is not supported.
     """
+    if encoding in SEMI_PLANAR:
+        return decode_semi_planar(np.frombuffer(data, np.uint8), encoding, size, step)
     layout = _layout(encoding)
     _check_geometry(encoding, layout, size, step, is_bigendian)
     width, height = size
@@ -174,8 +182,8 @@ def _layout(encoding: str) -> Encoding:
 
 
 def _colour_expected(received: str) -> str:
-    return (f'the encoding of an image has to be one of {", ".join(ENCODINGS)}. '
-            f'Received: {received}. Depth, float and 16-bit colour images are not supported')
+    return (f'the encoding of an image has to be one of {", ".join(SUPPORTED)}. '
+            f'Received: {received}. Depth and float images are not supported')
 
 
 def _check_geometry(

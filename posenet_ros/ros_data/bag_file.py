@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, ExitStack
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,10 +14,16 @@ from posenet_ros.ros_data.files.bag_layout import (
     bag_files,
     BagPath,
     decompressed,
+    file_kind,
     METADATA,
     unwritten,
 )
-from posenet_ros.ros_data.files.tolerant_reader import disagreement, listed_files, TolerantReader
+from posenet_ros.ros_data.files.tolerant_reader import (
+    disagreement,
+    has_index,
+    listed_files,
+    TolerantReader,
+)
 from posenet_ros.ros_data.files.truncated_mcap import TruncatedMcapPath
 from rosbags.highlevel import AnyReader
 from rosbags.typesys import get_types_from_msg, get_typestore, Stores
@@ -117,8 +123,9 @@ def _open_folder(folder: Path) -> OpenedBag:
     :raises Exception: of rosbags, when it is damaged.
     """
     if not (folder / METADATA).is_file():
-        return _open_files(bag_files(folder), f'{folder.name} has no {METADATA}: its files are '
-                           'read as they are')
+        files = bag_files(folder)
+        return _open_files(files, '' if file_kind(files[0]) == '.bag' else (
+            f'{folder.name} has no {METADATA}: its files are read as they are'))
     try:
         reader = _opened([BagPath(folder)])
     except PermissionError:
@@ -146,6 +153,21 @@ def _open_other_files(folder: Path, error: Exception) -> OpenedBag:
     reason = ' '.join(str(error).split()) or type(error).__name__
     return _open_files(files, f'{METADATA} of {folder.name} cannot be used ({reason}): its files '
                        f'are read as they are, {", ".join(file.name for file in files)}')
+
+
+@contextmanager
+def own_position(path: Path, reader: AnyReader, *, recover: bool) -> Iterator[AnyReader]:
+    """
+    Yield a reader whose position in the files no other reading moves.
+
+    :param reader: of the bag; it is yielded itself where its files have an index.
+    :param recover: as of :func:`open_reader`.
+    """
+    if has_index(reader):
+        yield reader
+        return
+    with closing(open_reader(path, recover=recover).reader) as own:
+        yield own
 
 
 def _open_truncated(path: Path, error: Exception) -> OpenedBag:

@@ -17,7 +17,7 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.geometry.tf_tree import TransformTree
 from posenet_ros.geometry.trajectory import Trajectory
 from posenet_ros.imaging.decoding import Frame
-from posenet_ros.ros_data.bag_file import damaged, open_reader
+from posenet_ros.ros_data.bag_file import damaged, open_reader, own_position
 from posenet_ros.ros_data.camera_info import (
     CalibrationHistory,
     camera_info_topic_of,
@@ -39,7 +39,8 @@ from posenet_ros.ros_data.topics import (
     TRUTH_TYPES,
 )
 from posenet_ros.ros_data.transforms import transform_tree
-from rosbags.interfaces import QosDurability
+from rosbags.highlevel import AnyReader
+from rosbags.interfaces import Connection, QosDurability
 
 
 class RawMessage(NamedTuple):
@@ -62,6 +63,7 @@ class BagReader:
 
     def __init__(self, path: Path | str, *, recover: bool = False) -> None:
         self.path = Path(path)
+        self._recover = recover
         opened = open_reader(self.path, recover=recover)
         self._reader, self.damage, self.note = opened.reader, opened.damage, opened.note
 
@@ -79,6 +81,11 @@ class BagReader:
         in_order = sorted(self._reader.connections, key=encoding_of, reverse=True)
         return {c.topic: f'{c.msgtype} in {encoding_of(c)}' if encoding_of(c) else c.msgtype
                 for c in in_order}
+
+    @property
+    def is_ros_2(self) -> bool:
+        """Whether the messages are serialised as ROS 2 has them."""
+        return bool(self._reader.is2)
 
     @property
     def start_ns(self) -> int:
@@ -133,9 +140,12 @@ class BagReader:
         :raises InputError: when the bag is cut off or damaged there.
         """
         names = set(self.topics if topics is None else topics)
-        connections = [c for c in self._reader.connections
-                       if c.topic in names and not encoding_of(c)]
-        source = self._reader.messages(connections) if connections else iter(())
+        with own_position(self.path, self._reader, recover=self._recover) as reader:
+            yield from self._read(reader, [c for c in reader.connections if c.topic in names
+                                           and not encoding_of(c)])
+
+    def _read(self, reader: AnyReader, connections: list[Connection]) -> Iterator[RawMessage]:
+        source = reader.messages(connections) if connections else iter(())
         count = 0
         while True:
             try:
@@ -194,7 +204,7 @@ class BagReader:
             return CameraCalibration(notes=('there is no camera_info in the bag',))
         name = self.camera_topic(topic, image_topic)
         history = CalibrationHistory(image_topic)
-        for time_ns, message in self.timed_messages(name):
+        for time_ns, message in self.timed_messages(name, []):
             try:
                 history.add(message, (time_ns - self.start_ns) / 1e9)
             except InputError as error:

@@ -260,10 +260,13 @@ def test_missing_bags(tmp_path: Path) -> None:
     """No bag, no metadata, no bag at all: each says so."""
     text = tmp_path / 'notes.txt'
     text.write_text('hello')
-    damaged = tmp_path / 'damaged'
+    damaged, bare = tmp_path / 'damaged', tmp_path / 'bare'
     damaged.mkdir()
+    bare.mkdir()
     (damaged / 'metadata.yaml').write_text('rosbag2_bagfile_information: {}')
-    for path, expected in ((tmp_path / 'none', 'no such bag'), (tmp_path, 'metadata.yaml'),
+    for path, expected in ((tmp_path / 'none', 'no such bag'),
+                           (tmp_path, 'several, damaged; give one'),
+                           (bare, 'metadata.yaml, or .mcap'),
                            (text, 'unknown kind'), (damaged, 'damaged')):
         with pytest.raises(InputError, match=expected) as caught:
             BagReader(path)

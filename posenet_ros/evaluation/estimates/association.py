@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from posenet_ros.datasets.pose_files import detect_format, Format, PoseRow, read_poses
+from posenet_ros.datasets.pose_files import (
+    describe_format,
+    detect_format,
+    Format,
+    PoseRow,
+    read_poses,
+)
 from posenet_ros.datasets.tolerance import check_rejected, describe_rejected
 from posenet_ros.errors import InputError
 from posenet_ros.evaluation.results import FrameResult, positions, quaternions
@@ -172,6 +178,14 @@ def _read_good(path: Path, form: Format | None, rejected: list[str],
     return rows
 
 
+def _recognised(formats: Sequence[Format], key: AssociationKey) -> str:
+    """Say what the files were read as, and how their rows were matched."""
+    estimates, truths = map(describe_format, formats)
+    same = 'both' if estimates == truths else 'the poses'
+    other = '' if estimates == truths else f'; the truth as {truths}'
+    return f'{same} read as {estimates}{other}; matched by {key.value}'
+
+
 def associate_files(files: PoseFiles) -> tuple[list[FrameResult], dict[str, Any]]:
     """
     Associate estimates with truths.
@@ -195,7 +209,7 @@ def associate_files(files: PoseFiles) -> tuple[list[FrameResult], dict[str, Any]
             'format': formats[0].value, 'truth_format': formats[1].value, 'match': key.value,
             'stamps': 'recorded' if key in BY_STAMP else 'rows',
             'without_truth': max(len(estimates) - len(frames), 0),
-            **describe_rejected(rejected)}
+            'read_as': _recognised(formats, key), **describe_rejected(rejected)}
     return frames, data
 
 

@@ -92,7 +92,7 @@ def read_published_poses(path: Path, topic: str) -> tuple[dict[int, PublishedPos
     published: dict[int, PublishedPose] = {}
     frame_id = ''
     with BagReader(path, recover=True) as bag:
-        for recorded_ns, message in bag.timed_messages(bag.truth_topic(topic)):
+        for recorded_ns, message in bag.timed_messages(bag.truth_topic(topic), []):
             frame_id = message.header.frame_id
             published.setdefault(
                 stamp_ns(message.header.stamp), _published_pose(message, recorded_ns))
@@ -104,7 +104,7 @@ def _verdicts(bag: BagReader, topic: str) -> dict[int, JudgedPose]:
     beside = f'{topic.rpartition("/")[0]}/verdict'
     if bag.topics.get(beside) not in VERDICT_TYPES:
         return {}
-    return {stamp_ns(message.header.stamp): judged for message in bag.messages(beside)
+    return {stamp_ns(message.header.stamp): judged for message in bag.messages(beside, [])
             for judged in judged_poses(message)}
 
 
@@ -114,7 +114,7 @@ def _ambiguous(bag: BagReader, topic: str) -> dict[int, tuple[Pose, ...]]:
     if bag.topics.get(beside) != POSES_TYPE:
         return {}
     return {stamp_ns(message.header.stamp): poses_from_array(message)
-            for message in bag.messages(beside)}
+            for message in bag.messages(beside, [])}
 
 
 def with_verdicts(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from enum import Enum
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from posenet_ros.datasets.dataset_rows import image_file
 from posenet_ros.datasets.pose_files import Format
@@ -37,11 +36,9 @@ from posenet_ros.evaluation.sources import open_bag, Source
 from posenet_ros.imaging.files import read_image
 from posenet_ros.inference.artifact import load
 
-E = TypeVar('E', bound=Enum)
 
-
-def _enum(kind: type[E], value: str | None) -> E | None:
-    return None if value is None else kind(value)
+def _format(name: str | None) -> Format | None:
+    return None if name is None else Format.from_option(name)
 
 
 def score_files(options: argparse.Namespace) -> Evaluation:
@@ -49,8 +46,8 @@ def score_files(options: argparse.Namespace) -> Evaluation:
     if options.truth is None:
         raise InputError('--poses has to come with --truth FILE. Received: none')
     files = PoseFiles(
-        options.poses, options.truth, options.train, _enum(Format, options.format),
-        _enum(Format, options.truth_format), _enum(AssociationKey, options.match),
+        options.poses, options.truth, options.train, _format(options.format),
+        _format(options.truth_format), AssociationKey(options.match) if options.match else None,
         options.max_truth_gap)
     frames, data = associate_files(files)
     train, worst_frames = read_train_poses(files), WorstFrames()

@@ -42,7 +42,8 @@ def show(report: Report, evaluation: Evaluation, folder: Path,
                                    'reasons')):
         if data.get(key):
             print(f'{data[key]} {text}')
-    for key in ('trained_on', 'bag', 'camera_info', 'camera_differs', 'scale', 'not_aligned'):
+    for key in ('read_as', 'trained_on', 'bag', 'camera_info', 'camera_differs', 'scale',
+                'not_aligned'):
         if data.get(key):
             print(data[key])
     if 'damage' in data:

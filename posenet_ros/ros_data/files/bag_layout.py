@@ -101,7 +101,7 @@ def bag_files(folder: Path) -> list[Path]:
     if len(recordings) == 1:
         return files
     inner = sorted(entry.name for entry in folder.iterdir()
-                   if entry.is_dir() and _is_bag_folder(entry))
+                   if entry.is_dir() and is_bag_folder(entry))
     names = [file.name for file in files] if files else inner
     if not names:
         raise InputError(f'{folder}: a bag folder has to hold {METADATA}, or .mcap, .db3 or .bag '
@@ -111,7 +111,8 @@ def bag_files(folder: Path) -> list[Path]:
                      f'{", ".join(names[:SHOWN])}{more}; give one of them')
 
 
-def _is_bag_folder(folder: Path) -> bool:
+def is_bag_folder(folder: Path) -> bool:
+    """Return whether a folder has metadata.yaml, or files of bags."""
     try:
         return (folder / METADATA).is_file() or any(map(_bare_suffix, folder.iterdir()))
     except OSError:

@@ -140,6 +140,13 @@ class TolerantReader(AnyReader):
         return super().deserialize(rawdata, typ)
 
 
+def has_index(reader: AnyReader) -> bool:
+    """Return whether several readings of a bag can take turns: not of MCAP without an index."""
+    inner = [getattr(one, 'storage', one) for one in reader.readers]
+    files = [file for one in inner for file in getattr(one, 'storages', [one])]
+    return all(file.chunks for file in files if isinstance(file, storage_mcap.McapReader))
+
+
 def listed_files(reader: AnyReader) -> list[str]:
     """Return the names of the files that metadata.yaml of an opened folder lists."""
     return [Path(os.fspath(storage.path)).name for storage in _storages(reader)]

@@ -72,7 +72,7 @@ def _baseline(bag: BagReader, left: str, right: str,
               camera: Camera | None) -> tuple[float | None, str]:
     """Return the baseline, metres, or None and why the pair cannot be used."""
     topic = camera_info_beside(bag, right)
-    message = next(iter(bag.messages(topic)), None) if topic else None
+    message = next(iter(bag.messages(topic, [])), None) if topic else None
     if message is None or camera is None:
         return None, 'a camera of the pair has no camera_info'
     try:
@@ -102,7 +102,7 @@ def _save_nearest(bag: BagReader, topic: str, images: Sequence[WalkImage], max_g
     stamps = np.array([image.stamp_ns for image in images], np.int64)
     files: dict[int, Path] = {}
     best: dict[int, int] = {}
-    for message in bag.messages(topic):
+    for message in bag.messages(topic, []):
         gaps = np.abs(stamps - stamp_ns(message.header.stamp))
         index = int(gaps.argmin())
         gap = int(gaps[index])
@@ -132,7 +132,7 @@ def add_depth_images(bag: BagReader, topic: str, frame_id: str, images: Sequence
         return Beside(whole)
     topics.sort(key=lambda name: (ALIGNED not in name, base_topic(name), name))
     chosen = topics[0]
-    first = next(iter(bag.messages(chosen)))
+    first = next(iter(bag.messages(chosen, [])))
     if ALIGNED not in chosen and first.header.frame_id != frame_id:
         return Beside(whole, notes=(
             f'{chosen} is of the frame {first.header.frame_id!r}, the images of {frame_id!r}: it '
