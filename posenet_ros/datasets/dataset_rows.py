@@ -9,7 +9,8 @@ from pathlib import Path
 
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.utils.files.text import read_text
+from posenet_ros.utils.files import text
+from posenet_ros.utils.files.text import is_comment
 
 FOLLOW_LINKS = 'POSENET_FOLLOW_LINKS'  # environment variable
 
@@ -49,12 +50,12 @@ def validate_row(line: DatasetRow, seen: dict[str, str]) -> Pose:
     return line.pose
 
 
-def numbered_lines(file: Path, comment: str = '#') -> Iterator[tuple[str, str]]:
+def numbered_lines(file: Path) -> Iterator[tuple[str, str]]:
     """Yield (file:number, text) of each line that is neither empty nor a comment."""
     if not file.exists():
         raise InputError(f'{file} is missing')
-    for number, line in enumerate(read_text(file).splitlines(), 1):
-        if line.strip() and not line.startswith(comment):
+    for number, line in text.numbered_lines(file):
+        if line.strip() and not is_comment(line):
             yield f'{file}:{number}', line.strip()
 
 

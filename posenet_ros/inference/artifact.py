@@ -37,8 +37,9 @@ from posenet_ros.utils.files.typed_json import read_mapping
 from posenet_ros.utils.settings.schema import from_mapping, typed_value
 
 # 1 had one covariance for all images, 2 one network, 3 no landmarks, 4 no misfit_power, 5 no
-# place_images, 6 always a network and neither scale nor up, 7 no held_out; all are read
-FORMAT_VERSION = 8
+# place_images, 6 always a network and neither scale nor up, 7 no held_out, 8 no origin_m; all
+# are read
+FORMAT_VERSION = 9
 ARTIFACT_FILE = 'artifact.json'
 WEIGHTS_FILE = 'network.weights.h5'
 LITERT_FILE = 'network.tflite'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 import json
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def walk() -> list[Pose]:
     rng = np.random.default_rng(7)
     quats = rng.normal(size=(COUNT, 4))
     quats /= np.linalg.norm(quats, axis=1, keepdims=True)
-    places = np.cumsum(rng.uniform(0.1, 0.5, (COUNT, 3)), axis=0) + (3, -2, 1)
+    places = np.cumsum(rng.uniform(0.1, 0.5, (COUNT, 3)), axis=0) + np.array([3, -2, 1])
     return [Pose(place, quat) for place, quat in zip(places, quats, strict=True)]
 
 
@@ -64,7 +64,8 @@ def kitti(pose: Pose) -> list[float]:
     return pose.matrix[:3].ravel().tolist()
 
 
-def rows(first: Sequence[object], form, sep: str = ' ', end: str = '', digits: int = 9) -> str:
+def rows(first: Sequence[object], form: Callable[[Pose], list[float]], sep: str = ' ',
+         end: str = '', digits: int = 9) -> str:
     """Return a line a pose: what it begins with, its numbers, and what it ends with."""
     return ''.join(sep.join([*([str(start)] if start != '' else []),
                              *(f'{v:.{digits}f}' for v in form(pose))]) + end + '\n'
@@ -91,11 +92,12 @@ G2O_TEXT = ''.join(f'VERTEX_SE3:QUAT {i} {" ".join(map(str, tum(pose)))}\n'
 NVM_TEXT = f'NVM_V3 \n\n{COUNT}\n' + ''.join(
     f'{name} 1670.5 {" ".join(map(str, wxyz(pose.inverse())))} '
     f'{" ".join(map(str, pose.translation_m))} 0 0\n'
-    for name, pose in zip(NAMES, POSES, strict=True)) + '\n1\n1 2 3 255 0 0 2 0 5 1.5 2.5 1 6 3 4\n'
+    for name, pose in zip(NAMES, POSES, strict=True)) + (
+        '\n1\n1 2 3 255 0 0 2 0 5 1.5 2.5 1 6 3 4\n')
 COLMAP_TEXT = '# Image list with two lines of data per image:\n' + ''.join(
     f'{i} {" ".join(map(str, hloc(pose)))} 1 {name}\n1.5 2.5 -1 3 4 7\n'
     for i, (name, pose) in enumerate(zip(NAMES, POSES, strict=True), 1))
-STACKED = ''.join('\n'.join(' '.join(map(str, row)) for row in pose.matrix) + '\n' for pose in POSES)
+STACKED = ''.join(' '.join(map(str, row)) + '\n' for pose in POSES for row in pose.matrix)
 NETWORK = ''.join(  # the quaternion as a network put it out, and two numbers more
     f'{name} {" ".join(map(str, pose.translation_m))} '
     f'{" ".join(str(v * (0.95 + 0.01 * i)) for v in wxyz(pose.inverse()))} 0.5 2.0\n'
@@ -227,7 +229,8 @@ REFUSED = {
         ',png', '.png'), 'decimal commas'),
     'no quaternion': (rows(NAMES, lambda pose: [*pose.translation_m, 3, 4, 5, 6]),
                       'no quaternion has length 1'),
-    'both fit': (rows(NAMES, lambda pose: [0, 0, 0, 1, 0, 0, 0]), '--format cambridge or --format'),
+    'both fit': (rows(NAMES, lambda pose: [0, 0, 0, 1, 0, 0, 0]),
+                 '--format cambridge or --format'),
     'names and w last': ('image tx ty tz qx qy qz qw\n' + rows(NAMES, tum), 'quaternions w first'),
     'whole numbers far apart': (rows([i * STEP_NS for i in range(COUNT)], tum), '--stamp-unit ns'),
     'rows of three numbers': ('1 2 3\n' * 9, 'expected rows in Cambridge form'),
@@ -307,8 +310,8 @@ def test_transforms_are_a_file_of_poses(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(('text', 'form'), [
-    ('colmap', Format.COLMAP), (' HLOC ', Format.HLOC), ('ace', Format.HLOC), ('asl', Format.EUROC),
-    ('7-scenes', Format.SEVEN_SCENES), ('Cambridge', Format.CAMBRIDGE)])
+    ('colmap', Format.COLMAP), (' HLOC ', Format.HLOC), ('ace', Format.HLOC),
+    ('asl', Format.EUROC), ('7-scenes', Format.SEVEN_SCENES), ('Cambridge', Format.CAMBRIDGE)])
 def test_formats_have_the_names_that_people_use(text: str, form: Format) -> None:
     assert Format.from_option(text) is form
 

@@ -52,7 +52,8 @@ def map_dataset_of(artifact: LoadedArtifact, data: Path) -> Dataset:
                          f'{artifact.camera.height}. Received: {size[0]}x{size[1]}')
     samples = tuple(Sample(paths[i], name, views.pose(i), views.sequences[i])
                     for i, name in enumerate(views.names))
-    return Dataset(f'{artifact.folder.resolve().name} map', samples, artifact.camera)
+    return Dataset(f'{artifact.folder.resolve().name} map', samples, artifact.camera,
+                   origin_m=artifact.scene.origin_m)
 
 
 def keep_map(place: LoadedArtifact, folder: Path) -> None:
