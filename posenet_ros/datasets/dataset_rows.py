@@ -13,6 +13,7 @@ from posenet_ros.utils.files import text
 from posenet_ros.utils.files.text import is_comment
 
 FOLLOW_LINKS = 'POSENET_FOLLOW_LINKS'  # environment variable
+MAX_SHOWN = 80  # characters of a name in a message
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,13 @@ def image_path(folder: Path, name: str) -> Path:
     :raises InputError: when it leads out of the dataset's folder.
     """
     path, link = folder / name, ''
-    if '\0' in name:
-        raise InputError(f'the name of an image has to be a path. Received: {name!r}')
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        pass  # for who opens it to say
+    except (OSError, ValueError) as error:  # too long, or of what no path can have
+        raise InputError('the name of an image has to be a path. '
+                         f'Received: {name[:MAX_SHOWN]!r}') from error
     target = os.path.realpath(path)
     if target.startswith(os.path.join(os.path.realpath(folder), '')):
         return path

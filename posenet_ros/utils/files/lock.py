@@ -137,6 +137,19 @@ def _locked(file: Path, owner: Owner | None) -> LockedError:
                        f'since {owner.since}: wait for it to end; if it is gone, remove {file}')
 
 
+def lock_file(path: Path) -> Path:
+    """Return the file of the lock of an output."""
+    return path.with_name(f'.{path.name}.lock')
+
+
+def remove_abandoned(path: Path) -> None:
+    """Remove the lock that a killed process has left of an output; that of a live one stays."""
+    file = lock_file(path)
+    if file not in _held and file.is_file():
+        with suppress(LockedError, OSError):
+            LockFile(file).release()
+
+
 @contextmanager
 def lock(path: Path) -> Iterator[None]:
     """
@@ -147,7 +160,7 @@ def lock(path: Path) -> Iterator[None]:
 
     :raises LockedError: when another process writes it: which, and since when.
     """
-    file = path.with_name(f'.{path.name}.lock')
+    file = lock_file(path)
     if file in _held:
         yield
         return
