@@ -10,7 +10,8 @@ from helpers import ROOT
 import pytest
 
 EDITS = 105
-SOURCES = [file for top in ('posenet_ros', 'training') for file in sorted((ROOT / top).rglob('*.py'))
+SOURCES = [file for top in ('posenet_ros', 'training')
+           for file in sorted((ROOT / top).rglob('*.py'))
            if 'posenet_ros/training' not in file.as_posix()]
 RESTRICTED = {'posenet_ros/networks/torch_file.py', 'training/pipelines/weights_import.py'}
 UNSAFE_MODULES = {'pickle', 'cPickle', '_pickle', 'dill', 'cloudpickle', 'joblib', 'shelve',

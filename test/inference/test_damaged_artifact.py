@@ -10,6 +10,7 @@ from posenet_ros.errors import InputError
 from posenet_ros.inference import artifact as artifacts
 import pytest
 
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     artifacts.save(tiny_artifact(), tmp_path, write_stand_in_network)

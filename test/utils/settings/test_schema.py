@@ -97,7 +97,7 @@ def test_what_is_no_file_or_too_large_is_not_read(tmp_path: Path) -> None:
         read_typed(Outer, Path('/dev/zero'))
     with (tmp_path / 'large.json').open('wb') as file:
         file.truncate(MAX_BYTES + (1 << 20))
-    with pytest.raises(InputError, match='at most 64 MB. Received: 65 MB'):
+    with pytest.raises(InputError, match=r'at most 64 MB\. Received: 65 MB'):
         read_typed(Outer, tmp_path / 'large.json')
     with pytest.raises(InputError, match='no such file'):
         read_typed(Outer, tmp_path / 'none.json')
