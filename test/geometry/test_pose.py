@@ -127,3 +127,11 @@ def test_the_covariance_of_the_base_is_that_of_samples(seed: int) -> None:
     scale = np.sqrt(np.diag(moved.covariance))
     difference = (np.cov(np.array(samples).T) - moved.covariance) / np.outer(scale, scale)
     assert np.abs(difference).max() < 0.08  # 4000 samples: a standard deviation is 0.02
+
+
+def test_quaternions_that_tf2_takes_are_normalised() -> None:
+    pose = Pose(quat_xyzw=np.array([0, 0, 0.71, 0.71]))  # as people write 90 degrees
+    np.testing.assert_allclose(pose.rotation @ (1, 0, 0), (0, 1, 0), atol=1e-12)
+    for component in (0.70, 0.72):
+        with pytest.raises(InputError, match='length 1'):
+            Pose(quat_xyzw=np.array([0, 0, component, component]))

@@ -26,7 +26,7 @@ class Unit(Enum):
     NS = 'ns'
 
     @property
-    def words(self) -> str:
+    def plural(self) -> str:
         """Return the unit as a word."""
         return {'s': 'seconds', 'ms': 'milliseconds', 'us': 'microseconds',
                 'ns': 'nanoseconds'}[self.value]
@@ -103,7 +103,7 @@ class StampReader:
         """
         value = _value(word)
         if self.by_size and _unit_of(value) is not self.unit:
-            raise InputError(f'expected a stamp in {self.unit.words}, as most of the file. '
+            raise InputError(f'expected a stamp in {self.unit.plural}, as most of the file. '
                              f'Received: {word!r}')
         return _to_nanoseconds(value, self.unit, word)
 
