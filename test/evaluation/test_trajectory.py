@@ -176,6 +176,16 @@ def test_what_cannot_be_aligned_is_said(estimates: Stamped, why: str) -> None:
     assert bool(reason) == bool(why)
 
 
+@pytest.mark.parametrize('factor', [(1, 0, 0), (0, 0, 0)])
+def test_estimates_on_a_line_cannot_be_aligned_with_a_curve(factor: tuple[int, ...]) -> None:
+    flat = [(stamp, Pose(pose.translation_m * np.array(factor), pose.quat_xyzw))
+            for stamp, pose in walk()]
+    found, reason = trajectory_statistics(
+        frames_of(walk(), flat), TrajectoryOptions(Alignment.SIM3))
+    assert found is None
+    assert '120, on a line' in reason
+
+
 @pytest.mark.parametrize(('delta', 'unit'), [
     (0, 'f'), (1.5, 'f'), (-1, 'm'), (181, 'd'), (3.2, 'r'), (np.nan, 'm'), (np.inf, 'm')])
 def test_a_distance_that_cannot_be_is_refused(delta: float, unit: str) -> None:
