@@ -23,7 +23,7 @@ from posenet_ros.evaluation.report.build import build_report, Evaluation
 from posenet_ros.evaluation.report.drawing import NOT_DRAWN
 from posenet_ros.evaluation.report.folder import write_report
 from posenet_ros.evaluation.report.make import show
-from posenet_ros.evaluation.report.page import html_page, markdown_page
+from posenet_ros.evaluation.report.page import comparison_page, html_page, markdown_page
 from posenet_ros.evaluation.report.worst_frames import show_frames
 from posenet_ros.evaluation.results import FrameResult, WorstFrame
 from posenet_ros.evaluation.training_overlap import describe_overlap
@@ -143,6 +143,13 @@ def test_every_text_is_escaped_everywhere(tmp_path: Path) -> None:
     rows = [line for line in text.splitlines() if line.startswith('| a\\|b')]
     assert len({row.count(' | ') for row in rows}) == 1
     assert list(content['sequences']) == EVIL
+
+
+def test_every_cell_of_a_table_is_escaped() -> None:
+    page = comparison_page([[('<i>', '<i>'), ('<i>', '<i>')]], [])
+    assert '<i>' not in page
+    # the caption and its label, the head, the row's name, a cell
+    assert page.count('&lt;i&gt;') == 5
 
 
 # --- what the model was trained on

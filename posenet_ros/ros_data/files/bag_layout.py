@@ -81,19 +81,13 @@ def _recording(file: Path) -> tuple[str, str]:
     return re.sub(r'_\d+$', '', file.name.split('.')[0]), _bare_suffix(file)
 
 
-def _in_order(file: Path) -> list[Any]:
-    """Return a key that sorts `walk_10` after `walk_9`."""
-    return [int(part) if part.isdigit() else part for part in re.split(r'(\d+)', file.name)]
-
-
 def bag_files(folder: Path) -> list[Path]:
     """
-    Find the files of the bag in a folder by their suffixes, in the order of recording.
+    Find the files of the bag in a folder by their suffixes; a reader brings them into order.
 
     :raises InputError: when there are none, or those of several bags; it names them.
     """
-    files = sorted((file for file in folder.iterdir() if file.is_file() and _bare_suffix(file)),
-                   key=_in_order)
+    files = sorted(file for file in folder.iterdir() if file.is_file() and _bare_suffix(file))
     plain = {file.name for file in files}
     files = [file for file in files if file.suffix.lower() not in COMPRESSED
              or file.stem not in plain]
