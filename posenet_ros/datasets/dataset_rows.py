@@ -61,9 +61,17 @@ def numbered_lines(file: Path, comment: str = '#') -> Iterator[tuple[str, str]]:
 
 def make_row(folder: Path, where: str, name: str, sequence: str, pose: Pose | None,
              error: str = '') -> DatasetRow:
-    """Make a row; an image outside the dataset's folder is an error and is never opened."""
+    """
+    Make a row; an image outside the dataset's folder is an error and is never opened.
+
+    :param name: of the image; that of the row is relative to the folder, and leads nowhere else.
+    """
     try:
-        return DatasetRow(where, image_path(folder, name), name, sequence, pose, error)
+        path = image_path(folder, name)
+        if '..' in Path(name).parts or Path(name).is_absolute():
+            # a copy of the image is written by this name into another folder
+            name = os.path.relpath(os.path.realpath(path), os.path.realpath(folder))
+        return DatasetRow(where, path, name, sequence, pose, error)
     except InputError as outside:
         return DatasetRow(where, folder, name, sequence, error=str(outside))
 
