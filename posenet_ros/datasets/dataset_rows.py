@@ -62,7 +62,11 @@ def numbered_lines(file: Path) -> Iterator[tuple[str, str]]:
 
 def make_row(folder: Path, where: str, name: str, sequence: str, pose: Pose | None,
              error: str = '') -> DatasetRow:
-    """Make a row; an image outside the dataset's folder is an error and is never opened."""
+    """
+    Make a row; an image outside the dataset's folder is an error and is never opened.
+
+    :param name: of the image; that of the row is relative to the folder, and leads nowhere else.
+    """
     try:
         path = image_path(folder, name)
         return DatasetRow(where, path, name_within(folder, name), sequence, pose, error)

@@ -100,8 +100,12 @@ class LockFile:
                 not supported and self.before.is_alive)):
             os.close(self._descriptor)
             raise _locked(file, self.before)
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, json.dumps(Owner.of_this_process()._asdict()).encode(), 0)
+        try:
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, json.dumps(Owner.of_this_process()._asdict()).encode(), 0)
+        except OSError as error:  # a full disk
+            self.release()
+            raise OSError(error.errno, error.strerror, str(file)) from error
 
     def release(self) -> None:
         """Remove the file, and give the lock back."""

@@ -1,8 +1,8 @@
 """
 Read frozen dataclasses from the mappings of JSON and YAML: a dataclass is the schema of a file.
 
-No library does it: those that read JSON by types are in no release of Ubuntu 24.04's apt, or there
-in a version with other names, and their messages lack the value that was received.
+No library: msgspec, the lightest, has no rosdep key, starts six times as long (25 ms), takes
+unknown keys for known ones and 1.0 for no whole number, and does not say what it has received.
 """
 
 from __future__ import annotations
