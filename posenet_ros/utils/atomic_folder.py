@@ -22,7 +22,7 @@ from posenet_ros.utils.files.kinds import (
     FolderKind,
     Kind,
 )
-from posenet_ros.utils.files.lock import lock, LockedError, LockFile
+from posenet_ros.utils.files.lock import lock, LockedError, LockFile, remove_abandoned
 from posenet_ros.utils.signals import without_interrupts
 
 OWNER_FILE, REPLACED, OUTDATED = 'owner.json', 'replaced', 'outdated'
@@ -83,7 +83,7 @@ def new_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
         meanwhile; the new folder then has another name, which the message says.
     """
     path = path.resolve()
-    with lock(path):
+    with lock(path), _named(path):
         found = _take_found(path, None, force=force)
         with _beside(path) as hidden:
             new = hidden / path.name
@@ -109,7 +109,7 @@ def resumable_folder(path: Path, unfinished: Path, fingerprint: str, kind: Folde
     :raises PoseNetError: as :func:`new_folder`.
     """
     path = path.resolve()
-    with lock(path):
+    with lock(path), _named(path):
         found = _take_found(path, kind, force=force)
         _prepare_unfinished(unfinished, path, fingerprint, kind)
         yield unfinished
@@ -150,13 +150,24 @@ def new_file(path: Path) -> Iterator[Path]:
     """
     path = path.resolve()
     found = _found.pop(path, None)
-    with lock(path), _beside(path) as hidden:
+    with lock(path), _named(path), _beside(path) as hidden:
         new = hidden / path.name
         yield new
         with without_interrupts():
             if _identity(path) != found:
                 _keep_both(new, path)
             new.replace(path)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Let an error of the disk that names no file, such as that it is full, name the output."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno and error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 @contextmanager
@@ -217,9 +228,10 @@ def _dissolve(hidden: Path, path: Path) -> None:
 
 
 def _clean_up(path: Path) -> None:
-    """Remove the hidden folders of killed runs, and say so; those of live ones stay."""
+    """Remove hidden folders and the lock of killed runs; those of live ones stay."""
     if not path.parent.is_dir():
         return
+    remove_abandoned(path)
     start = _prefix(path)
     for hidden in [entry for entry in path.parent.iterdir() if entry.name.startswith(start)]:
         if not (hidden / OWNER_FILE).is_file():

@@ -21,6 +21,7 @@ from posenet_ros.training import robustness as command
 from posenet_ros.training.data.corruptions import corrupted, CORRUPTIONS
 from posenet_ros.training.data.datasets import read_dataset
 from posenet_ros.training.pipelines import robustness
+from posenet_ros.training.pipelines.corruption import write_corrupted
 from posenet_ros.utils.arguments import run_cli
 from posenet_ros.utils.choices import SEVERITIES
 import pytest
@@ -147,3 +148,25 @@ def test_the_table_of_a_model_that_fails_in_the_dark(
     other = found['other', '']
     assert [other[key] for key in ('median (m)', 'accepted', 'over 5 m', 'of these accepted',
                                    'mostly rejected as')] == ['', '0.0 %', '1', '0', 'overexposed']
+
+
+def test_images_that_are_named_from_the_disk_s_root_are_not_written_over(
+        data: Path, tmp_path: Path) -> None:
+    file = data / 'dataset_test.txt'
+    for path in sorted((data / 'seq1').iterdir()):  # as what is written
+        cv2.imwrite(str(path.with_suffix('.png')), cv2.imread(str(path)))
+        path.unlink()
+    file.write_text(file.read_text().replace('.jpg', '.png').replace('seq1/', f'{data}/seq1/'))
+    before = {path: path.read_bytes() for path in data.rglob('*.png')}
+    write_corrupted(data, 'test', 'dark', 2, tmp_path / 'dark', camera='50')
+    assert {path: path.read_bytes() for path in data.rglob('*.png')} == before
+    assert sorted(path.relative_to(tmp_path / 'dark') for path in (
+        tmp_path / 'dark').rglob('*.png')) == sorted(path.relative_to(data) for path in before)
+
+
+def test_an_image_that_cannot_be_written_ends_it(
+        data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cv2, 'imwrite', lambda *_: False)  # what OpenCV says on a full disk
+    with pytest.raises(OSError, match='cannot be written'):
+        write_corrupted(data, 'test', 'dark', 2, tmp_path / 'dark', camera='50')
+    assert [path.name for path in tmp_path.iterdir()] == ['data']

@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import cv2
 from posenet_ros.datasets.layouts import CAMERA_FILE
 from posenet_ros.datasets.pose_files import write_cambridge
 from posenet_ros.datasets.tolerance import tell_rejected
 from posenet_ros.imaging.files import read_image
 from posenet_ros.training.data.corruptions import corrupted
 from posenet_ros.training.data.datasets import read_dataset
+from posenet_ros.training.sources.saved_images import write_image
 from posenet_ros.utils.atomic_folder import new_folder
 from posenet_ros.utils.files.kinds import DATASET, write_mark
 from posenet_ros.utils.progress import progress
@@ -41,7 +41,7 @@ def write_corrupted(data: Path, split: str, name: str, severity: int, out: Path,
             image = corrupted(read_image(sample.path), name, severity, (seed, i))
             target = (new / sample.name).with_suffix('.png')
             target.parent.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(target), image[..., ::-1])
+            write_image(target, image[..., ::-1])
             rows.append((str(Path(sample.name).with_suffix('.png')), sample.map_from_camera))
         write_cambridge(new / f'dataset_{split}.txt', rows)
         (new / CAMERA_FILE).write_text(json.dumps(dataset.camera.to_mapping()))

@@ -43,7 +43,7 @@ def save_image(message: Message, image: RgbImage, path: Path) -> Path:
     if suffix:
         file.write_bytes(bytes(message.data))
         return file
-    return _write(file, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), PNG_FLAGS)
+    return write_image(file, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), PNG_FLAGS)
 
 
 def save_frame(image: RgbImage, path: Path) -> Path:
@@ -53,7 +53,7 @@ def save_frame(image: RgbImage, path: Path) -> Path:
     :param path: without suffix.
     """
     file = path.with_name(f'{path.name}.jpg')
-    return _write(file, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), JPEG_FLAGS)
+    return write_image(file, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), JPEG_FLAGS)
 
 
 def save_depth(depth_mm: NDArray[np.uint16], path: Path) -> Path:
@@ -62,10 +62,17 @@ def save_depth(depth_mm: NDArray[np.uint16], path: Path) -> Path:
 
     :param path: without suffix.
     """
-    return _write(path.with_name(f'{path.name}.png'), depth_mm, PNG_FLAGS)
+    return write_image(path.with_name(f'{path.name}.png'), depth_mm, PNG_FLAGS)
 
 
-def _write(file: Path, pixels: AnyArray, flags: tuple[int, ...]) -> Path:
+def write_image(file: Path, pixels: AnyArray, flags: tuple[int, ...] = ()) -> Path:
+    """
+    Write an image file; OpenCV alone would be silent on a full disk.
+
+    :param pixels: (H, W, 3) BGR, or (H, W).
+    :returns: the file.
+    :raises OSError: when it cannot be written.
+    """
     if not cv2.imwrite(str(file), pixels, flags):
         raise OSError(28, 'the image cannot be written', str(file))
     return file

@@ -16,9 +16,12 @@ import os
 from pathlib import Path
 import sys
 import time
-from typing import NamedTuple
+from typing import get_type_hints, NamedTuple
 
 from posenet_ros.errors import PoseNetError
+from posenet_ros.utils.files.typed_json import read_mapping
+from posenet_ros.utils.settings.schema import typed_value
+from posenet_ros.utils.signals import without_interrupts
 
 UNSUPPORTED = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 _held: set[Path] = set()  # locks of this process
@@ -73,10 +76,12 @@ class Owner(NamedTuple):
 def read_owner(file: Path) -> Owner | None:
     """Read the owner of a lock; None when the file is missing, empty or not ours."""
     try:
-        owner = Owner(**json.loads(file.read_text(encoding='utf-8')))
-    except (OSError, ValueError, TypeError, RecursionError):
+        kinds, content = get_type_hints(Owner), read_mapping(file)
+        owner = Owner(**{name: typed_value(content.pop(name), kind, name)
+                         for name, kind in kinds.items()})
+    except (OSError, ValueError, KeyError):
         return None
-    return owner if isinstance(owner.pid, int) and owner.pid > 0 else None
+    return owner if owner.pid > 0 and not content else None
 
 
 class LockFile:
@@ -95,8 +100,12 @@ class LockFile:
                 not supported and self.before.is_alive)):
             os.close(self._descriptor)
             raise _locked(file, self.before)
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, json.dumps(Owner.of_this_process()._asdict()).encode(), 0)
+        try:
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, json.dumps(Owner.of_this_process()._asdict()).encode(), 0)
+        except OSError as error:  # a full disk
+            self.release()
+            raise OSError(error.errno, error.strerror, str(file)) from error
 
     def release(self) -> None:
         """Remove the file, and give the lock back."""
@@ -133,6 +142,19 @@ def _locked(file: Path, owner: Owner | None) -> LockedError:
                        f'since {owner.since}: wait for it to end; if it is gone, remove {file}')
 
 
+def lock_file(path: Path) -> Path:
+    """Return the file of the lock of an output."""
+    return path.with_name(f'.{path.name}.lock')
+
+
+def remove_abandoned(path: Path) -> None:
+    """Remove the lock that a killed process has left of an output; that of a live one stays."""
+    file = lock_file(path)
+    if file not in _held and file.is_file():
+        with suppress(LockedError, OSError):
+            LockFile(file).release()
+
+
 @contextmanager
 def lock(path: Path) -> Iterator[None]:
     """
@@ -143,18 +165,22 @@ def lock(path: Path) -> Iterator[None]:
 
     :raises LockedError: when another process writes it: which, and since when.
     """
-    file = path.with_name(f'.{path.name}.lock')
+    file = lock_file(path)
     if file in _held:
         yield
         return
     file.parent.mkdir(parents=True, exist_ok=True)
-    held = LockFile(file)
-    _held.add(file)
+    held = None
     try:
+        with without_interrupts():
+            held = LockFile(file)
+            _held.add(file)
         if held.before:
             sys.stderr.write(f'{path}: process {held.before.pid}, which wrote there since '
                              f'{held.before.since}, is gone; its lock is taken over\n')
         yield
     finally:
-        _held.discard(file)
-        held.release()
+        with without_interrupts():
+            if held:
+                _held.discard(file)
+                held.release()
