@@ -54,6 +54,7 @@ def read_frames(folder: Path) -> FrameTable:
     try:
         with file.open(newline='', encoding='utf-8') as lines:
             return FrameTable.from_frames([_frame(row) for row in csv.DictReader(lines)])
-    except (ValueError, KeyError, TypeError, OverflowError, csv.Error) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError,
+            csv.Error) as error:
         raise InputError(f'{file} has to hold a pose a row, as posenet evaluate writes them. '
                          f'Received: {error!r}; evaluate again') from error
