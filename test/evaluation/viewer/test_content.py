@@ -150,15 +150,10 @@ def test_a_report_that_is_cut_off_in_a_row_is_one_line(
     file = tmp_path / 'report' / 'frames.csv'
     whole = file.read_bytes()
     end = whole.index(b'\n') + 1
-    refused = 0
-    for length in range(end, end + 120, 7):
+    for length in range(end + 1, end + 100, 7):
         file.write_bytes(whole[:length])
-        try:
+        with pytest.raises(InputError, match=r'^[^\n]*$'):
             read_frames(tmp_path / 'report')
-        except InputError as error:
-            refused += 1
-            assert '\n' not in str(error)
-    assert refused > 8
 
 
 @pytest.mark.parametrize(('text', 'shown'), [
