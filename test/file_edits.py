@@ -46,7 +46,8 @@ class Edit(NamedTuple):
     key: str = ''
 
 
-def json_paths(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401
+def json_paths(
+        value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401
     """Yield the path of each value of a JSON mapping."""
     items = value.items() if isinstance(value, dict) else (
         enumerate(value) if isinstance(value, list) else ())

@@ -10,6 +10,7 @@ from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import check_position, Pose
 
+LARGEST = 1e9  # metres, radians and factors of a calibration: squares of them stay numbers
 # of a Calibration, those that belong to the landmarks and not to a network
 REFINED_FIELDS = (
     'refined_scale', 'misfit_power', 'distance_power', 'inlier_ratio_power', 'tracked_scale')
@@ -102,12 +103,12 @@ class Calibration:
 
     def __post_init__(self) -> None:
         values = (*self.sigma_m, *self.sigma_rad)
-        if len(values) != 6 or not np.isfinite(values).all() or min(values) <= 0:
+        if len(values) != 6 or not all(0 < value < LARGEST for value in values):
             raise InputError('a calibration has to hold 3 + 3 positive sigmas. '
                              f'Received: {self.sigma_m}, {self.sigma_rad}')
         for name in ('scale', 'mc_scale', 'refined_scale', 'tracked_scale'):
             factors = getattr(self, name)
-            if len(factors) not in (0, 6) or not all(0 < f < np.inf for f in factors):
+            if len(factors) not in (0, 6) or not all(0 < f < LARGEST for f in factors):
                 raise InputError(f'{name} has to hold 6 positive factors or none. '
                                  f'Received: {factors}')
         if not 0 <= self.mc_rate < 1:
@@ -115,7 +116,7 @@ class Calibration:
         for name in ('place_limit', 'place_power', 'misfit_power', 'distance_power',
                      'inlier_ratio_power'):
             value = getattr(self, name)
-            if not 0 <= value < np.inf:
+            if not 0 <= value < LARGEST:
                 raise InputError(f'{name} has to be 0 or more. Received: {value}')
 
 

@@ -37,7 +37,7 @@ class Provenance:
     landmarks: Section = field(default_factory=dict)
     uncertainty: Section = field(default_factory=dict)
     int8: Section = field(default_factory=dict)
-    map: MapHistory = MapHistory()
+    map_history: MapHistory = field(default=MapHistory(), metadata={'key': 'map'})
     training_seconds: float | None = None
 
 

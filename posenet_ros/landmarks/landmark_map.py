@@ -172,11 +172,6 @@ class LandmarkMap:
             raise InputError('starts of the map have to rise from 0 to the length of seen. '
                              f'Received: {self.starts[:1]} to {self.starts[-1:]}, '
                              f'{len(self.seen)}')
-        described = self.views.global_descriptors.shape[1]
-        if self.vocabulary and self.vocabulary.projection.shape[1] != described:
-            raise InputError('vlad_projection of the map has to give the global descriptors of '
-                             f'the views, {described} numbers. Received: '
-                             f'{self.vocabulary.projection.shape[1]}')
         _check_indices('seen', self.seen, 0, count)
         _check_indices('patch_views', self.patch_views, NO_PATCH, views)
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.errors import InputError
 from posenet_ros.geometry.lie import rotation_angle_rad
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.features import Features
@@ -24,6 +25,7 @@ class ViewIndex:
     :param network_descriptors: (M, D) descriptors of the views by a network; None for none.
     :param descriptor_views: (M,) index of each such descriptor's view; None where they go through
         all views in order, once or several times. Others are not used then.
+    :raises InputError: when the vocabulary does not give the descriptors of the views.
     """
 
     def __init__(self, landmark_map: LandmarkMap,
@@ -35,6 +37,11 @@ class ViewIndex:
         self._vocabulary = words and replace(  # converted once
             words, projection=words.projection.astype(np.float32))
         self._own_descriptors = landmark_map.views.global_descriptors.astype(np.float32)
+        described = self._own_descriptors.shape[1]
+        if words and words.projection.shape[1] != described:
+            raise InputError('vlad_projection of the map has to give the global descriptors of '
+                             f'the views, {described} numbers. Received: '
+                             f'{words.projection.shape[1]}')
         if network_descriptors is None:
             network_descriptors = np.empty((0, 0))
         self._network_descriptors = np.asarray(network_descriptors, np.float32)

@@ -28,6 +28,7 @@ from posenet_ros.landmarks.localiser import LandmarkLocaliser
 from posenet_ros.landmarks.matching import match_near, unit_rows
 from posenet_ros.landmarks.options import DEFAULT_LOCALISER as OPTIONS
 from posenet_ros.landmarks.options import FeatureOptions
+from posenet_ros.landmarks.retrieval import ViewIndex
 from posenet_ros.landmarks.vlad import global_descriptor
 import pytest
 from training_helpers import LARGE_CAMERA, write_wall_dataset
@@ -336,6 +337,20 @@ def test_values_out_of_range_are_named(file: Path, name: str, value: float, text
     changed(file, spoilt)
     with pytest.raises(InputError, match=rf'damaged: .*{name}.*{text}'):
         landmark_file.load(file)
+
+
+@pytest.mark.parametrize('name', ['words', 'vlad_mean', 'vlad_projection'])
+@pytest.mark.parametrize('change', [lambda a: a[:-1], lambda a: np.concatenate([a, a])])
+def test_a_vocabulary_whose_arrays_do_not_fit_is_refused(
+        file: Path, name: str, change: Callable[[np.ndarray], np.ndarray]) -> None:
+    changed(file, lambda arrays: {**arrays, name: change(arrays[name])})
+    with pytest.raises(InputError, match='damaged: vlad_mean and vlad_projection of the map'):
+        landmark_file.load(file)
+
+
+def test_a_vocabulary_gives_the_descriptors_of_the_views() -> None:
+    with pytest.raises(InputError, match='has to give the global descriptors of the views, 3'):
+        ViewIndex(small_map())
 
 
 @pytest.mark.parametrize('name', ['descriptors', 'colors', 'positions_m', 'sequences', 'patches',

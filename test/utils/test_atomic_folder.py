@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 import subprocess
@@ -262,3 +263,23 @@ def test_an_unfinished_folder_is_written_by_one_process(tmp_path: Path) -> None:
         other.kill()
     assert not (tmp_path / 'half').exists()
     write_part(tmp_path, SCENE.mark, 'one')
+
+
+def test_a_full_disk_names_the_output_and_a_name_with_a_line_s_end_is_one_line(
+        tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / 'two\nlines'
+
+    def fill() -> None:
+        with new_folder(out):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def refuse() -> None:
+        raise InputError(f'{out} is bad\x1b[31m')
+
+    for main in (fill, refuse):
+        assert run_cli(main) == 2
+        error = capsys.readouterr().err
+        assert error.count('\n') == 1
+        assert r'two\nlines' in error
+        assert '\x1b' not in error
+    assert names(tmp_path) == []

@@ -55,6 +55,7 @@ def read_frames(folder: Path, origin_m: Sequence[float] = (0.0, 0.0, 0.0)) -> Fr
     try:
         with file.open(newline='', encoding='utf-8') as lines:
             return FrameTable.from_frames([_frame(row, moved) for row in csv.DictReader(lines)])
-    except (ValueError, KeyError, TypeError, OverflowError, csv.Error) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError,
+            csv.Error) as error:
         raise InputError(f'{file} has to hold a pose a row, as posenet evaluate writes them. '
                          f'Received: {error!r}; evaluate again') from error

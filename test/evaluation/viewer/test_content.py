@@ -144,6 +144,18 @@ def test_the_legend_has_a_square_of_each_colour() -> None:
     assert '&lt;img src=x' in legend_html({'<img src=x onerror=alert(1)>': (1, 2, 3)})
 
 
+def test_a_report_that_is_cut_off_in_a_row_is_one_line(
+        poses: dict[str, Pose], tmp_path: Path) -> None:
+    write_frames(tmp_path / 'report', report_frames(poses))
+    file = tmp_path / 'report' / 'frames.csv'
+    whole = file.read_bytes()
+    end = whole.index(b'\n') + 1
+    for length in range(end + 1, end + 100, 7):
+        file.write_bytes(whole[:length])
+        with pytest.raises(InputError, match=r'^[^\n]*$'):
+            read_frames(tmp_path / 'report')
+
+
 @pytest.mark.parametrize(('text', 'shown'), [
     ('seq1/frame-00001 (2).png', 'seq1/frame-00001 (2).png'),
     ('<img src=x onerror=alert(1)>', r'\<img src=x onerror=alert(1)\>'),

@@ -12,7 +12,13 @@ import sys
 
 from helpers import python_path
 from posenet_ros.utils.files import lock as locks
-from posenet_ros.utils.files.lock import lock, LockedError, Owner, read_owner
+from posenet_ros.utils.files.lock import (
+    lock,
+    LockedError,
+    Owner,
+    read_owner,
+    remove_abandoned,
+)
 import pytest
 
 HOLD = ('import sys; from pathlib import Path; from posenet_ros.utils.files.lock import lock\n'
@@ -95,3 +101,23 @@ def test_a_lock_that_is_damaged_is_no_lock(tmp_path: Path, content: str) -> None
         owner = read_owner(tmp_path / '.out.lock')
     assert owner
     assert owner.pid == os.getpid()
+
+
+def test_a_lock_that_cannot_be_written_is_not_left(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.setattr(os, 'pwrite', full)
+    with pytest.raises(OSError, match=r'No space left.*\.out\.lock'), lock(tmp_path / 'out'):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_lock_of_a_killed_process_goes_that_of_a_live_one_stays(tmp_path: Path) -> None:
+    with hold(tmp_path) as process:
+        remove_abandoned(tmp_path / 'out')
+        assert (tmp_path / '.out.lock').exists()
+        process.kill()
+    remove_abandoned(tmp_path / 'out')
+    assert list(tmp_path.iterdir()) == []
