@@ -131,8 +131,9 @@ def _map_rows(model: LoadedArtifact) -> Iterator[Row]:
 
 def _verdict(file: Path) -> str:
     """Return the verdict of a map's report, '' without one."""
-    from posenet_ros.utils.files.text import read_json
-    return str(read_json(file).get('summary', '')) if file.is_file() else ''
+    from posenet_ros.inference.provenance import MapVerdict
+    from posenet_ros.utils.files.typed_json import read_typed
+    return read_typed(MapVerdict, file, ignore_unknown=True).summary if file.is_file() else ''
 
 
 def _capabilities(model: LoadedArtifact) -> Iterator[Row]:

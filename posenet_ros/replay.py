@@ -87,14 +87,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Play a bag; exit code 0 at its end, 1 when interrupted or without subscriber."""
     arguments = sys.argv[1:] if argv is None else argv
     options = parser().parse_args(own_arguments(arguments))
-    if options.bag.suffix == '.bag' and not options.bag.is_dir():
-        raise InputError(f'{options.bag}: expected a ROS 2 bag. Received: one of ROS 1; convert '
-                         'it with "rosbags-convert"')
     if options.log:
         check_new(options.log, SENDING_LOG, force=True, inputs=[options.bag])
     from posenet_ros.ros_data.bag_reader import BagReader
     from posenet_ros.ros_node.player import Player
     with BagReader(options.bag) as bag:
+        if not bag.is_ros_2:
+            raise InputError(f'{options.bag}: expected a ROS 2 bag. Received: one of ROS 1; '
+                             'convert it with "rosbags-convert"')
+        if bag.note:
+            _log(bag.note)
         topics = chosen_topics(bag, options.topics, clock=options.clock)
         with Player(bag, topics, clock=options.clock, ros_arguments=arguments) as player:
             for topic, reason in player.skipped.items():

@@ -81,10 +81,13 @@ def load_content(model: LoadedArtifact, report: Path | None) -> Content:
     from posenet_ros.evaluation.viewer.content import make_content
     from posenet_ros.evaluation.viewer.frames_file import read_frames
     from posenet_ros.landmarks.place_map import load_place_map
-    place = load_place_map(model)
+    # browsers draw 32 bits: all is shown relative to the model's origin
+    model_from_dataset = model.scene.dataset_from_model.inverse()
+    place = load_place_map(model, model_from_dataset)
     if not place.views:
         raise InputError(f'{model.folder} has to have training images. Received: none')
-    return make_content(place, model.camera, read_frames(report) if report else None)
+    frames = read_frames(report, model.scene.origin_m) if report else None
+    return make_content(place, model.camera, frames)
 
 
 def show(options: argparse.Namespace, model: LoadedArtifact, content: Content,
@@ -98,7 +101,8 @@ def show(options: argparse.Namespace, model: LoadedArtifact, content: Content,
     from posenet_ros.evaluation.viewer.server import how_to_open, serve
     from posenet_ros.localisation.factory import make_relocaliser, RelocaliserOptions
     cameras = CameraViewer(content.place, content.camera, images, lambda: make_relocaliser(
-        model, RelocaliserOptions(refine=True)).relocaliser)
+        model, RelocaliserOptions(refine=True, map_from_dataset=(
+            model.scene.dataset_from_model.inverse()))).relocaliser)
     title = options.model.resolve().name
     with serve(options.host, port, f'posenet view {title}') as server, suppress(KeyboardInterrupt):
         look_at(server, content.first_look)

@@ -30,7 +30,7 @@ ALLOWED = {
     'visualization': {'localisation', 'landmarks', 'inference', 'imaging', 'geometry'},
     'ros_data': {'localisation', 'imaging', 'geometry', 'utils'},
     'localisation': {'landmarks', 'uncertainty', 'inference', 'imaging', 'geometry'},
-    'landmarks': {'uncertainty', 'inference', 'imaging', 'geometry'},
+    'landmarks': {'uncertainty', 'inference', 'imaging', 'geometry', 'utils'},
     'uncertainty': {'inference', 'geometry'},
     'inference': {'networks', 'imaging', 'geometry', 'utils'},
     'datasets': {'imaging', 'geometry', 'utils'},

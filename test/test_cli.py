@@ -14,7 +14,7 @@ import posenet_ros
 from posenet_ros import info
 from posenet_ros.cli import VERBS
 from posenet_ros.datasets.pose_files import Format
-from posenet_ros.evaluation.association import AssociationKey
+from posenet_ros.evaluation.estimates.association import AssociationKey
 from posenet_ros.geometry.trajectory import DEFAULT_MAX_GAP_S
 from posenet_ros.localisation.gate_config import GateConfig
 from posenet_ros.ros_data.bag_writer import STORAGES

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+import os
 from pathlib import Path
 
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.utils.files.text import read_text
+from posenet_ros.utils.files import text
+from posenet_ros.utils.files.text import is_comment
+
+FOLLOW_LINKS = 'POSENET_FOLLOW_LINKS'  # environment variable
+MAX_SHOWN = 80  # characters of a name in a message
 
 
 @dataclass(frozen=True)
@@ -46,12 +51,12 @@ def validate_row(line: DatasetRow, seen: dict[str, str]) -> Pose:
     return line.pose
 
 
-def numbered_lines(file: Path, comment: str = '#') -> Iterator[tuple[str, str]]:
+def numbered_lines(file: Path) -> Iterator[tuple[str, str]]:
     """Yield (file:number, text) of each line that is neither empty nor a comment."""
     if not file.exists():
         raise InputError(f'{file} is missing')
-    for number, line in enumerate(read_text(file).splitlines(), 1):
-        if line.strip() and not line.startswith(comment):
+    for number, line in text.numbered_lines(file):
+        if line.strip() and not is_comment(line):
             yield f'{file}:{number}', line.strip()
 
 
@@ -68,11 +73,34 @@ def image_path(folder: Path, name: str) -> Path:
     """
     Return the path of an image that a dataset's file names.
 
-    :raises InputError: when it leads out of the dataset's folder, by `..` or an absolute name.
+    The folder may be a link itself, and hold links to what lies in it. Where FOLLOW_LINKS is set,
+    links may lead anywhere; `..` and absolute names may not.
+
+    :raises InputError: when it leads out of the dataset's folder.
     """
-    path = folder / name
-    leads_away = '..' in Path(name).parts or Path(name).is_absolute()
-    if leads_away and folder.resolve() not in path.resolve().parents:
-        raise InputError("an image has to lie in the dataset's folder. "
-                         f'Received: {name!r}; copy or link it there')
-    return path
+    path, link = folder / name, ''
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        pass  # for who opens it to say
+    except (OSError, ValueError) as error:  # too long, or of what no path can have
+        raise InputError('the name of an image has to be a path. '
+                         f'Received: {name[:MAX_SHOWN]!r}') from error
+    target = os.path.realpath(path)
+    if target.startswith(os.path.join(os.path.realpath(folder), '')):
+        return path
+    if '..' not in Path(name).parts and not Path(name).is_absolute():
+        if os.environ.get(FOLLOW_LINKS):
+            return path
+        link = f' (a link to {target}), or set {FOLLOW_LINKS}=1 where its links are yours'
+    raise InputError("an image has to lie in the dataset's folder. "
+                     f'Received: {name!r}; copy it there{link}')
+
+
+def image_file(folder: Path, name: str) -> Path | None:
+    """Return the path of an image file in a dataset; None where there is none that may be read."""
+    try:
+        path = image_path(folder, name)
+        return path if path.is_file() else None
+    except (InputError, OSError):
+        return None

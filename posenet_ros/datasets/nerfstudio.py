@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from posenet_ros.arrays import Floats
 from posenet_ros.datasets.colmap_export import model_of_camera, PosedImage
 from posenet_ros.datasets.colmap_files import camera_of_model, PIXEL_OFFSET
+from posenet_ros.datasets.poses.rows import nearest_rotation
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
@@ -62,18 +62,12 @@ def frame_poses(content: Mapping[str, Any]) -> Iterator[tuple[str, Pose | InputE
             if matrix.shape not in ((4, 4), (3, 4)):
                 raise InputError('a transform_matrix has to have the shape (4, 4). '
                                  f'Received: {matrix.shape}')
-            pose = Pose.from_rotation(_nearest_rotation(matrix[:3, :3] @ OPENGL_AXES),
+            pose = Pose.from_rotation(nearest_rotation(matrix[:3, :3] @ OPENGL_AXES),
                                       matrix[:3, 3] / scale)
             yield name, undo @ pose
         except (InputError, KeyError, ValueError, TypeError, np.linalg.LinAlgError) as error:
             yield name, InputError(f'the frame has to have a transform_matrix of a rigid '
                                    f'transform. Received: {error}')
-
-
-def _nearest_rotation(matrix: Floats) -> Floats:
-    """Return the nearest rotation of an inexact one; one that is far off stays as it is."""
-    left, sizes, right = np.linalg.svd(matrix)
-    return np.asarray(left @ right) if np.abs(sizes - 1).max() < 0.01 else matrix
 
 
 def _applied(content: Mapping[str, Any]) -> Pose:

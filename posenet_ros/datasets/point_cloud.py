@@ -9,7 +9,10 @@ from numpy.typing import ArrayLike
 
 VERTEX = np.dtype([('x', '<f4'), ('y', '<f4'), ('z', '<f4'),
                    ('red', 'u1'), ('green', 'u1'), ('blue', 'u1')])
-TYPES = {'<f4': 'float', '|u1': 'uchar'}
+FAR = VERTEX.descr[3:]  # the colours, behind coordinates of 64 bits
+FAR_VERTEX = np.dtype([('x', '<f8'), ('y', '<f8'), ('z', '<f8'), *FAR])
+FAR_M = 1e4  # from the origin 32 bits are too coarse
+TYPES = {'<f4': 'float', '<f8': 'double', '|u1': 'uchar'}
 
 
 def write_ply(file: Path, points_m: ArrayLike, colors: ArrayLike) -> None:
@@ -20,10 +23,12 @@ def write_ply(file: Path, points_m: ArrayLike, colors: ArrayLike) -> None:
     :param colors: (N, 3) RGB, uint8.
     """
     position, color = np.asarray(points_m), np.asarray(colors)
-    vertices = np.zeros(len(position), VERTEX)
-    for axis, name in enumerate(VERTEX.names or ()):
+    is_far = len(position) > 0 and np.abs(position).max() > FAR_M
+    kind = FAR_VERTEX if is_far else VERTEX
+    vertices = np.zeros(len(position), kind)
+    for axis, name in enumerate(kind.names or ()):
         vertices[name] = position[:, axis] if axis < 3 else color[:, axis - 3]
-    properties = ''.join(f'property {TYPES[kind[0].str]} {name}\n'
-                         for name, kind in (VERTEX.fields or {}).items())
+    properties = ''.join(f'property {TYPES[field[0].str]} {name}\n'
+                         for name, field in (kind.fields or {}).items())
     file.write_bytes(f'ply\nformat binary_little_endian 1.0\nelement vertex {len(vertices)}\n'
                      f'{properties}end_header\n'.encode() + vertices.tobytes())

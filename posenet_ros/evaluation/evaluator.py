@@ -1,44 +1,27 @@
-"""Evaluate a model, the published poses of a node, or files of poses."""
+"""Evaluate a model on a bag or a dataset."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from enum import Enum
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import cv2
 import numpy as np
-from posenet_ros.datasets.pose_files import Format
 from posenet_ros.datasets.tolerance import add_rejected
 from posenet_ros.errors import InputError
-from posenet_ros.evaluation.association import (
-    associate_files,
-    AssociationKey,
-    PoseFiles,
-    read_train_poses,
-)
 from posenet_ros.evaluation.metrics.largest_errors import Final, WorstFrames
 from posenet_ros.evaluation.metrics.pose_errors import ByUnit
-from posenet_ros.evaluation.online import record_node
 from posenet_ros.evaluation.options import gate_config
 from posenet_ros.evaluation.out_of_place import open_out_of_place
-from posenet_ros.evaluation.published import (
-    max_differences,
-    read_published_poses,
-    with_published_pose,
-)
 from posenet_ros.evaluation.report.build import describe_model, Evaluation
 from posenet_ros.evaluation.report.worst_frames import show_frames, TrainingImages
 from posenet_ros.evaluation.results import FrameResult
-from posenet_ros.evaluation.runner import Describe, run, without_estimate
+from posenet_ros.evaluation.runner import Describe, run
 from posenet_ros.evaluation.sources import open_bag, open_dataset, Source, Topics
-from posenet_ros.imaging.files import read_image
 from posenet_ros.inference.artifact import load, LoadedArtifact
 from posenet_ros.localisation.camera_info_policy import CameraInfoPolicy
 from posenet_ros.localisation.dense import CROPS
@@ -51,8 +34,6 @@ from posenet_ros.utils.choices import REPLAYS
 from posenet_ros.utils.parallel import WORKERS
 from posenet_ros.utils.progress import progress
 from posenet_ros.utils.quiet_stderr import import_keras
-
-E = TypeVar('E', bound=Enum)
 
 DESCRIPTOR_SIZE = 1280  # of EfficientNet-Lite0, with which training describes its images
 
@@ -187,73 +168,17 @@ def check_not_empty(frames: Sequence[FrameResult], source: Source) -> None:
 
     :raises InputError: when no image has a truth.
     """
+    if not frames and source.data.get('without_stamp'):
+        raise InputError(
+            f'{source.data["name"]}: images have to have stamps, the times when they were taken. '
+            f'Received: {source.data["without_stamp"]} of {source.data["images"]} with the stamp '
+            '0; set them in the driver, or record the topic anew')
     if not frames:
         raise InputError(
             f'{source.data["name"]}: expected images with a truth at their time. Received: '
             f'{source.data["images"]} images, none with a truth'
             + (f'; {source.data["damage"]}' if 'damage' in source.data else
                '; are both stamped by the same clock? See --truth-topic and --max-truth-gap'))
-
-
-def _enum(kind: type[E], value: str | None) -> E | None:
-    return None if value is None else kind(value)
-
-
-def score_files(options: argparse.Namespace) -> Evaluation:
-    """Score poses from files."""
-    if options.truth is None:
-        raise InputError('--poses has to come with --truth FILE. Received: none')
-    files = PoseFiles(
-        options.poses, options.truth, options.train, _enum(Format, options.format),
-        _enum(Format, options.truth_format), _enum(AssociationKey, options.match),
-        options.max_truth_gap)
-    frames, data = associate_files(files)
-    train, worst_frames = read_train_poses(files), WorstFrames()
-    for frame in frames:  # a dataset's file of poses stands beside its images
-        image = options.truth.parent / frame.name
-        worst_frames.add(frame, partial(read_image, image) if image.is_file() else None)
-    training = TrainingImages(train, options.train.parent) if train else None
-    return Evaluation(frames, train, {'name': options.poses.stem}, data,
-                      false_pose=false_pose_limits(options),
-                      worst=show_frames(worst_frames.frames, training))
-
-
-def without_model(source: Source, final: Final) -> Evaluation:
-    """Make frames without an estimate of all images; the worst as of :class:`WorstFrames`."""
-    frames, worst_frames = [], WorstFrames(final=final)
-    for query in source.queries:
-        frames.append(without_estimate(query))
-        worst_frames.add(frames[-1], partial(query.load, None))
-    return Evaluation(frames, worst=show_frames(worst_frames.frames))
-
-
-def score_published(options: argparse.Namespace) -> Evaluation:
-    """Score the poses that a relocaliser published: live, or recorded in a bag."""
-    if options.bag is None:
-        raise InputError('--live and --estimate-topic have to come with --bag BAG. Received: none')
-    artifact = load(options.model) if options.model else None
-    sent, frame_id = None, ''
-    if options.live:
-        published, sent = record_node(options.bag, options.node)
-    else:
-        published, frame_id = read_published_poses(
-            options.estimates or options.bag, options.estimate_topic)
-    topics = topics_from_options(options)
-    final = partial(with_published_pose, published=published, sent_ns=sent)
-    with open_bag(options.bag, replace(topics, map_frame=topics.map_frame or frame_id)) as source:
-        offline = (evaluate(artifact, source, options, final) if artifact else
-                   without_model(source, final))
-        check_not_empty(offline.frames, source)
-    frames = [frame for frame in map(final, offline.frames) if frame]
-    data = {**source.data, 'kind': 'live' if options.live else 'recorded',
-            'answers': sum(pose.arrived_ns > 0 for pose in published.values()),
-            'transforms': sum(pose.transform is not None for pose in published.values())}
-    model: dict[str, Any] = {'name': options.node}
-    if artifact:
-        data['largest_difference_to_offline'] = max_differences(frames, offline.frames)
-        model = describe_model(artifact)
-    return replace(offline, frames=frames, model=model, data=data,
-                   false_pose=false_pose_limits(options))
 
 
 def run_model(options: argparse.Namespace) -> Evaluation:

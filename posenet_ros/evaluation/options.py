@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from posenet_ros.errors import InputError
 from posenet_ros.localisation.camera_info_policy import POLICIES
 from posenet_ros.utils.arguments import CommandParser
 from posenet_ros.utils.choices import (
+    ALIGNMENTS,
     ASSOCIATION_KEYS,
+    DISTANCE_UNITS,
     ENGINES,
     FALSE_POSE_DEG,
     FALSE_POSE_M,
@@ -42,7 +44,7 @@ def parser() -> CommandParser:
     source.add_argument('--data', type=Path, metavar='FOLDER',
                         help='dataset folder: Cambridge Landmarks, 7-Scenes or TUM RGB-D')
     source.add_argument('--poses', type=Path, metavar='FILE',
-                        help='poses of any method, in Cambridge, TUM or KITTI format')
+                        help='poses of any method: a file, or a folder of them')
     result.add_argument('--out', type=Path, required=True, metavar='FOLDER',
                         help='folder of the report, made new')
     result.add_argument('--force', action='store_true', help='replace an existing report')
@@ -54,6 +56,10 @@ def parser() -> CommandParser:
     result.add_argument('--max-truth-gap', type=float, default=MAX_POSE_GAP_S, metavar='S',
                         help='the longest gap between two truths in which to interpolate, '
                         'seconds (default %(default)s)')
+    result.add_argument('--no-images', action='store_true',
+                        help='make a report without pictures and without paths, to pass on')
+    _add_trajectory(result.add_argument_group(
+        'the trajectory as a whole', 'APE and RPE of the accepted poses, as evo has them'))
     _add_model(result.add_argument_group('with --bag and --data'))
     add_topics(result.add_argument_group('with --bag', 'topics default to the only one'))
     _add_published(result.add_argument_group(
@@ -61,6 +67,21 @@ def parser() -> CommandParser:
         '--model is then for the baselines, and to compare with what it computes offline'))
     _add_files(result.add_argument_group('with --poses'))
     return result
+
+
+def _add_trajectory(group: argparse._ArgumentGroup) -> None:
+    group.add_argument('--align', choices=ALIGNMENTS, default=ALIGNMENTS[0],
+                       help="align the estimates with the truth first, for APE and RPE alone: se3 "
+                       "(evo's -a) or sim3, with the scale (-as) (default %(default)s)")
+    group.add_argument('--delta', type=float, default=1.0, metavar='N',
+                       help='distance of the two poses of which RPE is the relative error '
+                       '(default %(default)g)')
+    group.add_argument('--delta-unit', choices=DISTANCE_UNITS, default=DISTANCE_UNITS[0],
+                       help='its unit: f frames, d degrees, r radians, m metres travelled '
+                       '(default %(default)s)')
+    group.add_argument('--all-pairs', action='store_true',
+                       help='RPE of each pose and the one at that distance, instead of pairs one '
+                       'after another')
 
 
 def _add_model(group: argparse._ArgumentGroup) -> None:
@@ -133,17 +154,17 @@ def _add_published(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_files(group: argparse._ArgumentGroup) -> None:
-    formats: dict[str, Any] = {'choices': POSE_FORMATS, 'metavar': 'FORMAT'}
     group.add_argument('--truth', type=Path, metavar='FILE', help='ground-truth poses')
     group.add_argument('--train', type=Path, metavar='FILE',
                        help='poses that the method was trained on, for the baselines')
-    group.add_argument('--format', **formats,
-                       help='format of --poses: cambridge, tum or kitti; default: by content')
-    group.add_argument('--truth-format', **formats,
+    group.add_argument('--format', metavar='FORMAT',
+                       help=f'format of --poses: {", ".join(POSE_FORMATS)}; default: by content')
+    group.add_argument('--truth-format', metavar='FORMAT',
                        help='format of --truth and --train; default: by content')
     group.add_argument('--match', choices=ASSOCIATION_KEYS, metavar='BY',
                        help='how to associate rows; default: by name where both have names, '
-                       'else by stamp, else by row (name, stamp, row)')
+                       'else by stamp, with the truth interpolated there, else by row; nearest: '
+                       'by the nearest stamp, as evo (name, stamp, nearest, row)')
 
 
 def gate_config(settings: Sequence[str], defaults: GateConfig | None = None) -> GateConfig:
@@ -156,7 +177,7 @@ def gate_config(settings: Sequence[str], defaults: GateConfig | None = None) -> 
     from dataclasses import asdict
 
     from posenet_ros.localisation.gate_config import GateConfig
-    from posenet_ros.utils.settings.flat import from_mapping
+    from posenet_ros.utils.settings.schema import from_mapping
 
     pairs = read_assignments(settings, '--gate')
     try:

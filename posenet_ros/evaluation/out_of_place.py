@@ -17,12 +17,12 @@ from posenet_ros.imaging.decoding import Reduction
 from posenet_ros.imaging.files import read_image, try_image
 from posenet_ros.imaging.preprocess import centred
 from posenet_ros.ros_data.bag_reader import BagReader
+from posenet_ros.ros_data.files.bag_layout import file_kind, is_bag_folder, SUFFIXES
 from posenet_ros.ros_data.messages import frame_from_message, Message
 from posenet_ros.utils.choices import MAX_IMAGES_OF_A_PLACE
 from posenet_ros.utils.parallel import ordered_map
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.ppm', '.pgm')
-BAG_SUFFIXES = ('.mcap', '.db3', '.bag')
 
 
 def crop_to_aspect(image: RgbImage, camera: Camera) -> RgbImage:
@@ -72,12 +72,12 @@ def open_out_of_place(path: Path, camera: Camera) -> Iterator[Source]:
         and `data` of the source has the reasons.
     """
     name = path.resolve().name
-    if path.suffix in BAG_SUFFIXES or (path / 'metadata.yaml').is_file():
+    if is_bag_folder(path) if path.is_dir() else file_kind(path) in SUFFIXES:
         with BagReader(path) as bag:
             topic = bag.image_topic()
             stride = _stride(bag.count(topic))
             messages = ((f'image{i:06d}', partial(_message, message, camera))
-                        for i, message in enumerate(bag.messages(topic)))
+                        for i, message in enumerate(bag.messages(topic, [])))
             yield Source(_queries(name, messages, stride), -(-bag.count(topic) // stride), camera)
         return
     files = sorted(file for file in path.rglob('*') if file.suffix.lower() in IMAGE_SUFFIXES)

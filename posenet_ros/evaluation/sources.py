@@ -13,7 +13,7 @@ from posenet_ros.arrays import RgbImage
 from posenet_ros.datasets.cameras import camera_in_file
 from posenet_ros.datasets.dataset_rows import DatasetRow, validate_row
 from posenet_ros.datasets.layouts import read_dataset_rows
-from posenet_ros.datasets.tolerance import check_rejected, describe_rejected
+from posenet_ros.datasets.tolerance import add_rejected, check_rejected, describe_rejected
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.camera_text import camera_from_text
@@ -173,18 +173,21 @@ def _bag_queries(
         data: dict[str, Any]) -> Iterator[QueryImage]:
     """Yield the images with a truth, and count the others in `data`."""
     splitter = SequenceSplitter()
-    messages = bag.timed_messages(topic)
+    rejected: list[str] = []
+    messages = bag.timed_messages(topic, rejected)
     while True:
         try:
             recorded_ns, message = next(messages)
         except StopIteration:
-            return
+            break
         except InputError as error:  # truncated: the rest counts, the report says what is lost
             data['damage'] = str(error)
-            return
+            break
         number = data['images']
         data['images'] += 1
         time_ns = stamp_ns(message.header.stamp)
+        if time_ns == 0:
+            data['without_stamp'] = data.get('without_stamp', 0) + 1
         sequence = splitter.sequence_at(time_ns)
         truth = truth_at(time_ns, topics.max_gap_s)
         if truth is None:
@@ -192,11 +195,13 @@ def _bag_queries(
             continue
         yield QueryImage(f'image{number:06d}', time_ns, truth, partial(_decode, message),
                          sequence, recorded_ns)
+    check_rejected(rejected, data['images'] + len(rejected))
+    add_rejected(data, describe_rejected(rejected))
 
 
 def _camera_frame(bag: BagReader, topic: str) -> str:
     """Return the frame_id of the first image."""
-    first = next(iter(bag.messages(topic)), None)
+    first = next(iter(bag.messages(topic, [])), None)
     return '' if first is None else str(first.header.frame_id)
 
 
@@ -214,8 +219,8 @@ def open_bag(path: Path, topics: Topics) -> Iterator[Source]:
         data = {'name': path.resolve().name, 'kind': 'bag', 'stamps': 'recorded', 'images': 0,
                 'without_truth': 0, 'image_topic': topic, 'truth_topic': truth,
                 **({'camera_info': '; '.join(found_camera.notes)} if found_camera.notes else {}),
-                **({'damage': bag.damage} if bag.damage else {})}
-        # a file without an index is read by one reader at a time: the truth first, then the images
+                **({'damage': bag.damage} if bag.damage else {}),
+                **({'bag': bag.note} if bag.note else {})}
         found = read_ground_truth(
             bag, TruthSource(truth, topics.truth_tf, topics.map_frame), _camera_frame(bag, topic))
         data.update(found.description)

@@ -17,7 +17,7 @@ from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
 from transforms3d.quaternions import mat2quat, qmult, quat2mat
 
-UNIT_QUATERNION_TOLERANCE = 1e-3
+UNIT_QUATERNION_TOLERANCE = 0.01  # of the squared length: that of tf2
 # Of poses that come from outside: the Great Court of Cambridge Landmarks has cameras 1e9 m out;
 # UTM northings end at 1e7 m.
 FARTHEST_M = 1e8
@@ -69,7 +69,7 @@ def check_position(position_m: ArrayLike) -> None:
 def _unit_quaternion(value: ArrayLike) -> Floats:
     quat = np.array(finite_array(value, (4,), 'quat_xyzw'))
     norm = float(np.linalg.norm(quat))
-    if abs(norm - 1.0) > UNIT_QUATERNION_TOLERANCE:
+    if abs(norm ** 2 - 1) > UNIT_QUATERNION_TOLERANCE:
         raise InputError(f'quat_xyzw has to have length 1. Received: {quat.tolist()}, '
                          f'length {norm:.6g}')
     quat /= norm

@@ -11,26 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any, NamedTuple
-import warnings
-import zlib
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import AnyArray, RgbImage
-from posenet_ros.errors import InputError
+from posenet_ros.imaging.headers import check_size, file_size, ImageError, is_cut_off, jpeg_size
+from posenet_ros.imaging.semi_planar import decode_semi_planar, SEMI_PLANAR
 
 BytesLike = Any  # anything with the buffer protocol: array.array, bytes, NumPy array
 
 Reduction = Callable[[int, int], int]  # (width, height) -> factor 1, 2, 4...
 
-MAX_PIXELS = 1 << 27  # 134 million, 400 MB as RGB: more than any camera of a robot has
-PNG_START, PNG_END, PNG_TAIL_BYTES = b'\x89PNG\r\n\x1a\n', b'IEND', 1024
-PNG_CHUNK_BYTES = 12  # of a chunk without data: length, kind and checksum
-JPEG_START, JPEG_SCAN, JPEG_END = b'\xff\xd8', b'\xff\xda', b'\xff\xd9'
-JPEG_SIZE = frozenset(range(0xc0, 0xd0)) - {0xc4, 0xc8, 0xcc}  # the markers before the size
 REDUCED = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4,
            8: cv2.IMREAD_REDUCED_COLOR_8}
 
@@ -48,10 +41,6 @@ class Frame:
     image: RgbImage
     stamp_ns: int
     frame_id: str
-
-
-class ImageError(InputError):
-    """An image message that cannot be used: what was expected and what was received."""
 
 
 class Encoding(NamedTuple):
@@ -72,6 +61,10 @@ ENCODINGS = {
     'bgr8': Encoding(8, 3, cv2.COLOR_BGR2RGB),
     'rgba8': Encoding(8, 4, cv2.COLOR_RGBA2RGB),
     'bgra8': Encoding(8, 4, cv2.COLOR_BGRA2RGB),
+    'rgb16': Encoding(16, 3, None),
+    'bgr16': Encoding(16, 3, cv2.COLOR_BGR2RGB),
+    'rgba16': Encoding(16, 4, cv2.COLOR_RGBA2RGB),
+    'bgra16': Encoding(16, 4, cv2.COLOR_BGRA2RGB),
     'mono8': Encoding(8, 1, cv2.COLOR_GRAY2RGB),
     'mono16': Encoding(16, 1, cv2.COLOR_GRAY2RGB),
     'yuv422': Encoding(8, 2, cv2.COLOR_YUV2RGB_UYVY),
@@ -81,6 +74,7 @@ ENCODINGS = {
     **{f'bayer_{pattern}{bits}': Encoding(bits, 1, code)
        for pattern, code in _BAYER.items() for bits in (8, 16)},
 }
+SUPPORTED = (*ENCODINGS, *SEMI_PLANAR)
 
 
 def decode_raw(
@@ -97,6 +91,8 @@ def decode_raw(
     :returns: (H, W, 3) RGB; shares memory with `data` where nothing had to be converted.
     :raises ImageError: when the message contradicts itself or the encoding is not supported.
     """
+    if encoding in SEMI_PLANAR:
+        return decode_semi_planar(np.frombuffer(data, np.uint8), encoding, size, step)
     layout = _layout(encoding)
     _check_geometry(encoding, layout, size, step, is_bigendian)
     width, height = size
@@ -131,9 +127,11 @@ def decode_compressed(data: BytesLike, image_format: str = '',
         raise ImageError(_colour_expected(image_format))
     flat = np.frombuffer(data, dtype=np.uint8)
     factor = _checked_factor(flat, reduction)
-    flags = cv2.IMREAD_IGNORE_ORIENTATION | REDUCED.get(
-        factor, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
-    image = None if is_cut_off(flat) else _decoded(lambda: cv2.imdecode(flat, flags))
+    image = None
+    if factor and not is_cut_off(flat):
+        flags = cv2.IMREAD_IGNORE_ORIENTATION | REDUCED.get(
+            factor, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+        image = _decoded(lambda: cv2.imdecode(flat, flags))
     if image is None:
         raise ImageError('the data of a compressed image have to be a whole JPEG or PNG file. '
                          f'Received: {len(flat)} bytes that do not decode, format '
@@ -143,92 +141,38 @@ def decode_compressed(data: BytesLike, image_format: str = '',
     return _rgb(image, cv2.COLOR_BGR2RGB)
 
 
+def decode_depth(data: BytesLike) -> NDArray[np.uint16]:
+    """
+    Decode an image file of depths.
+
+    :returns: (H, W) millimetres.
+    :raises ImageError: when it is none of 16 bits and one channel, or has more than MAX_PIXELS.
+    """
+    flat = np.frombuffer(data, dtype=np.uint8)
+    size = file_size(flat)
+    if size:
+        check_size(*size)
+    image = _decoded(lambda: cv2.imdecode(flat, cv2.IMREAD_UNCHANGED)) if size else None
+    if image is None or image.dtype != np.uint16 or image.ndim != 2:
+        raise ImageError('a depth image has to be of 16-bit millimetres, one channel. Received: '
+                         + ('no image' if image is None else f'{image.dtype} {image.shape}'))
+    return image
+
+
 def _checked_factor(flat: NDArray[np.uint8], reduction: Reduction | None) -> int:
-    """Check the size in a file's header; return the factor by which it is decoded smaller."""
+    """
+    Check the size in a file's header.
+
+    :returns: the factor by which it is decoded smaller; 0 where the header says no size: nothing
+        is decoded whose size is not known.
+    """
     jpeg = jpeg_size(flat)
     size = jpeg or file_size(flat)
     if size is None:
-        return 1
+        return 0
     check_size(*size)
     factor = reduction(*size) if reduction else 1
     return factor if jpeg else 1
-
-
-def check_size(width: int, height: int) -> None:
-    """
-    Check a size before memory is taken for its pixels.
-
-    :raises ImageError: when it is zero, or over MAX_PIXELS.
-    """
-    if min(width, height) < 1 or width * height > MAX_PIXELS:
-        raise ImageError(f'an image has to have 1 to {MAX_PIXELS} pixels. '
-                         f'Received: {width}x{height}')
-
-
-def file_size(data: NDArray[np.uint8]) -> tuple[int, int] | None:
-    """
-    Return width and height from the header of an image file, without decoding it.
-
-    PNG and JPEG are read here, other formats by Pillow where it is installed.
-
-    :returns: None when the header does not say.
-    """
-    return png_size(data) or jpeg_size(data) or _size_by_pillow(data)
-
-
-def png_size(data: NDArray[np.uint8]) -> tuple[int, int] | None:
-    """Return width and height from a PNG's header, its chunk IHDR; None where there is none."""
-    head = data[:24].tobytes()
-    if len(head) < 24 or not head.startswith(PNG_START) or head[12:16] != b'IHDR':
-        return None
-    return int.from_bytes(head[16:20], 'big'), int.from_bytes(head[20:24], 'big')
-
-
-def png_is_whole(data: NDArray[np.uint8]) -> bool:
-    """Return whether a PNG has all of its chunks, and their checksums are right."""
-    at, kind = len(PNG_START), b''
-    while kind != PNG_END and at + PNG_CHUNK_BYTES <= len(data):
-        end = at + PNG_CHUNK_BYTES + int.from_bytes(data[at:at + 4].tobytes(), 'big')
-        kind = data[at + 4:at + 8].tobytes()
-        checksum = int.from_bytes(data[end - 4:end].tobytes(), 'big')
-        # a decoder skips a damaged chunk that it can do without, of a name in small letters
-        if end > len(data) or (kind[:1].isupper()
-                               and zlib.crc32(data[at + 4:end - 4].data) != checksum):
-            return False
-        at = end
-    return kind == PNG_END
-
-
-def _size_by_pillow(data: NDArray[np.uint8]) -> tuple[int, int] | None:
-    if data[:2].tobytes() == JPEG_START or data[:8].tobytes() == PNG_START:
-        return None  # damaged
-    try:
-        from PIL import Image
-    except ImportError:
-        return None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # of large images
-            with Image.open(BytesIO(data.tobytes())) as image:
-                return int(image.width), int(image.height)
-    except Image.DecompressionBombError as error:
-        raise ImageError(f'an image has to have 1 to {MAX_PIXELS} pixels. Received: {error}'
-                         ) from error
-    except Exception:  # Pillow lets out whatever a damaged file causes
-        return None
-
-
-def jpeg_size(data: NDArray[np.uint8]) -> tuple[int, int] | None:
-    """Return width and height from a JPEG's header; None where there is none."""
-    at = len(JPEG_START)
-    if data[:at].tobytes() != JPEG_START:
-        return None
-    while len(head := data[at:at + 9].tobytes()) == 9 and head[0] == 0xff:
-        if head[1] in JPEG_SIZE:
-            return int.from_bytes(head[7:9], 'big'), int.from_bytes(head[5:7], 'big')
-        # two bytes of marker and its segment; 0xff may be repeated before a marker
-        at += 1 if head[1] == 0xff else 2 + int.from_bytes(head[2:4], 'big')
-    return None
 
 
 def _layout(encoding: str) -> Encoding:
@@ -238,8 +182,8 @@ def _layout(encoding: str) -> Encoding:
 
 
 def _colour_expected(received: str) -> str:
-    return (f'the encoding of an image has to be one of {", ".join(ENCODINGS)}. '
-            f'Received: {received}. Depth, float and 16-bit colour images are not supported')
+    return (f'the encoding of an image has to be one of {", ".join(SUPPORTED)}. '
+            f'Received: {received}. Depth and float images are not supported')
 
 
 def _check_geometry(
@@ -279,15 +223,3 @@ def _decoded(decode: Callable[[], Any]) -> AnyArray | None:
         return decode()  # type: ignore[no-any-return]
     except cv2.error:
         return None
-
-
-def is_cut_off(flat: NDArray[np.uint8]) -> bool:
-    """Return whether a JPEG or PNG is truncated: OpenCV would fill the rest with grey."""
-    start = flat[:len(PNG_START)].tobytes()
-    if start == PNG_START:
-        tail = flat[-PNG_TAIL_BYTES:].tobytes()
-        return PNG_END not in tail and PNG_END not in flat.tobytes()
-    if not start.startswith(JPEG_START):
-        return False
-    content = flat.tobytes()
-    return content.rfind(JPEG_END) < content.rfind(JPEG_SCAN)

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+import stat
 
 import numpy as np
+from numpy.typing import NDArray
 from posenet_ros.arrays import RgbImage
 from posenet_ros.errors import InputError
-from posenet_ros.imaging.decoding import (
+from posenet_ros.imaging.decoding import decode_compressed, decode_depth, Reduction
+from posenet_ros.imaging.headers import (
     check_size,
-    decode_compressed,
     file_size,
     ImageError,
     is_cut_off,
     png_is_whole,
     png_size,
-    Reduction,
 )
 
+MAX_BYTES = 1 << 29  # of a file
 SMALLEST = 8  # the largest factor by which a JPEG is decoded smaller
 
 
@@ -35,9 +37,41 @@ def read_image(path: Path, where: str = '', reduction: Reduction | None = None) 
     :raises ImageFileError: when the file is no readable image.
     """
     try:  # by the name of a format that may have 16 bits, which are brought to 8
+        _check_file(path)
         return decode_compressed(np.fromfile(path, np.uint8), 'mono16', reduction)
     except (OSError, ImageError) as error:
         raise _unreadable(path, where, error) from error
+
+
+def read_depth(path: Path) -> NDArray[np.uint16]:
+    """
+    Read a depth image.
+
+    :returns: (height, width), millimetres.
+    :raises ImageFileError: when the file is none.
+    """
+    try:
+        _check_file(path)
+        return decode_depth(np.fromfile(path, np.uint8))
+    except ImageError as error:
+        raise ImageFileError(f'{path}: {error}') from error
+    except OSError as error:
+        raise _unreadable(path, '', error) from error
+
+
+def _check_file(path: Path) -> None:
+    """
+    Check what stands at a path before it is opened: a pipe would wait for ever.
+
+    :raises ImageError: when it is no file, or larger than any image.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ImageError('an image has to be a file. Received: '
+                         + ('a folder' if path.is_dir() else 'a pipe or a device'))
+    if status.st_size > MAX_BYTES:
+        raise ImageError(f'the file of an image has to be of at most {MAX_BYTES >> 20} MB. '
+                         f'Received: {status.st_size >> 20} MB')
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -48,6 +82,7 @@ def image_size(path: Path) -> tuple[int, int]:
         to be decoded.
     """
     try:
+        _check_file(path)
         data = np.memmap(path, np.uint8, 'r')
         if is_cut_off(data):
             raise ImageError('Received: one that is cut off')
@@ -87,6 +122,9 @@ def try_image(path: Path) -> tuple[int, int] | ImageFileError:
 
 def _unreadable(path: Path, where: str, error: Exception) -> ImageFileError:
     received = str(error).rpartition('Received: ')[2]
-    return ImageFileError(
-        f'{where + ": " if where else ""}the image {path} has to be readable. Received: '
-        + (f'a damaged file ({received})' if path.exists() else 'no such file'))
+    if path.is_file():
+        received = f'a damaged file ({received})'
+    elif not path.exists():
+        received = 'no such file'
+    return ImageFileError(f'{where + ": " if where else ""}the image {path} has to be readable. '
+                          f'Received: {received}')

@@ -33,12 +33,13 @@ from posenet_ros.inference.private_copy import sha256 as _sha256
 from posenet_ros.inference.provenance import check_provenance
 from posenet_ros.inference.train_index import TrainIndex
 from posenet_ros.networks.config import NetworkConfig
-from posenet_ros.utils.files.text import read_json
-from posenet_ros.utils.settings.flat import from_mapping
+from posenet_ros.utils.files.typed_json import read_mapping
+from posenet_ros.utils.settings.schema import from_mapping, typed_value
 
 # 1 had one covariance for all images, 2 one network, 3 no landmarks, 4 no misfit_power, 5 no
-# place_images, 6 always a network and neither scale nor up, 7 no held_out; all are read
-FORMAT_VERSION = 8
+# place_images, 6 always a network and neither scale nor up, 7 no held_out, 8 no origin_m; all
+# are read
+FORMAT_VERSION = 9
 ARTIFACT_FILE = 'artifact.json'
 WEIGHTS_FILE = 'network.weights.h5'
 LITERT_FILE = 'network.tflite'
@@ -172,6 +173,7 @@ def load(folder: Path | str, copy: PrivateCopy | None = None) -> LoadedArtifact:
     content = _read_json(file, where(ARTIFACT_FILE))
     _check_keys(content, file)
     check_provenance(content['provenance'], file)
+    typed_value(content['sha256'], dict[str, str], f'{file}: sha256')
     _check_files(content['sha256'], _required(content['network']), folder, copy)
     parts: dict[str, Any] = {
         'network': None if content['network'] is None else from_mapping(
@@ -201,16 +203,13 @@ def _read_json(file: Path, source: Path) -> dict[str, Any]:
     if not source.is_file():
         raise InputError(f'{file} is missing: a model folder made by posenet map or train is '
                          'expected')
-    content = read_json(source)
-    if not isinstance(content, dict):
-        raise InputError(f'{file} has to hold a mapping. Received: {type(content).__name__}')
-    return content
+    return read_mapping(source)
 
 
 def _check_keys(content: Mapping[str, Any], file: Path) -> None:
     """Check format version and keys; the version first, as a newer one may have other keys."""
     version = content.get('format_version')
-    if not isinstance(version, int) or version < 1:
+    if type(version) is not int or version < 1:  # true is no number
         raise InputError(f"{file}: the key 'format_version' has to be a whole number from 1. "
                          f'Received: {version!r}')
     if version > FORMAT_VERSION:

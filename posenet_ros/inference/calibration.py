@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
+from posenet_ros.geometry.pose import check_position, Pose
 
 # of a Calibration, those that belong to the landmarks and not to a network
 REFINED_FIELDS = (
@@ -16,15 +18,20 @@ REFINED_FIELDS = (
 @dataclass(frozen=True)
 class Scene:
     """
-    Bounds of the training positions, in the dataset's frame.
+    Bounds of the training positions, in the dataset's frame, and the origin of the model's.
+
+    Network and landmarks hold 32 bits, which are too coarse far from the origin, as in UTM: an
+    origin is subtracted from what they learn, and added to what they say.
 
     :param bounds_min_m: smallest x y z of the camera positions, metres.
     :param bounds_max_m: largest x y z, metres.
+    :param origin_m: x y z of the origin of network and landmarks in the dataset's frame.
     :raises InputError: on other than three numbers each, or a smallest above a largest.
     """
 
     bounds_min_m: tuple[float, ...]
     bounds_max_m: tuple[float, ...]
+    origin_m: tuple[float, ...] = (0.0, 0.0, 0.0)
 
     def __post_init__(self) -> None:
         if not len(self.bounds_min_m) == len(self.bounds_max_m) == 3 or any(
@@ -32,6 +39,26 @@ class Scene:
                                                 strict=True)):
             raise InputError('the bounds of a scene have to be x y z, the smallest and the '
                              f'largest. Received: {self.bounds_min_m}, {self.bounds_max_m}')
+        if len(self.origin_m) != 3:
+            raise InputError(f'origin_m has to be x y z. Received: {self.origin_m}')
+        check_position(self.origin_m)
+
+    @classmethod
+    def of_positions(cls, positions_m: Floats, origin_m: tuple[float, ...]) -> Scene:
+        """
+        Return the bounds of positions.
+
+        :param positions_m: (N, 3) relative to the origin, metres.
+        :param origin_m: x y z of it, in the dataset's frame.
+        """
+        low, high = (edge + origin_m for edge in (positions_m.min(axis=0),
+                                                  positions_m.max(axis=0)))
+        return cls(tuple(low.tolist()), tuple(high.tolist()), tuple(origin_m))
+
+    @property
+    def dataset_from_model(self) -> Pose:
+        """The transform from the frame of network and landmarks into that of the dataset."""
+        return Pose(np.array(self.origin_m))
 
 
 @dataclass(frozen=True)

@@ -26,14 +26,16 @@ def make_map_artifact(
         inlier_ratio_power: float = 0.0, tracked_scale: Sequence[float] = (),
         held_out: HeldOut | None = None,
         provenance: Mapping[str, Any] | None = None, scale: Scale | None = None,
-        up: Up | None = None) -> Artifact:
+        up: Up | None = None, origin_m: tuple[float, ...] = (0.0, 0.0, 0.0)) -> Artifact:
     """
     Make the artifact of a map alone; save it into a folder that has LANDMARKS_FILE.
 
     Its sigmas, which a network would have, are those of a guess in the mapped area.
 
     :param camera: of the images of the map, at their full size.
-    :param names: of the V views; `positions_m` (V, 3) and `quats_xyzw` (V, 4) their poses.
+    :param names: of the V views; `positions_m` (V, 3) and `quats_xyzw` (V, 4) their poses in the
+        frame of the landmarks.
+    :param origin_m: of that frame in the dataset's, metres.
     :param refined_scale: 6 factors, and those that follow: see :class:`Calibration`.
     :param held_out: images that they were fitted to.
     :param provenance: with a section 'map' for how it was made.
@@ -42,11 +44,11 @@ def make_map_artifact(
     sigmas = np.maximum(positions_m.std(axis=0), MIN_SIGMA_M)
     return Artifact(
         None, Preprocess(width, max(round(camera.height * width / camera.width), 1)), camera,
-        Scene(tuple(positions_m.min(axis=0).tolist()), tuple(positions_m.max(axis=0).tolist())),
+        Scene.of_positions(positions_m, origin_m),
         Calibration(tuple(sigmas.tolist()), (UNIFORM_ROTATION_SIGMA_RAD,) * 3,
                     refined_scale=tuple(refined_scale), misfit_power=misfit_power,
                     distance_power=distance_power, inlier_ratio_power=inlier_ratio_power,
                     tracked_scale=tuple(tracked_scale)),
-        TrainIndex(tuple(names), positions_m, quats_xyzw,
+        TrainIndex(tuple(names), positions_m + origin_m, quats_xyzw,
                    np.empty((len(names), 0), np.float16)),
         provenance or {}, scale or Scale(), up or Up(), held_out or HeldOut())

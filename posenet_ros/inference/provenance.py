@@ -3,24 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from posenet_ros.errors import InputError
-from posenet_ros.utils.settings.flat import typed_value
+from posenet_ros.utils.settings.schema import from_mapping
 
-PROVENANCE_SECTIONS = (
-    'preset', 'validation', 'versions', 'landmarks', 'uncertainty', 'int8', 'map')
+Section = Mapping[str, Any]  # that commands show or hand on as it is
+
+
+@dataclass(frozen=True)
+class ValidationErrors:
+    """Median errors of a network on held-out images."""
+
+    position_m: float | None = None
+    rotation_deg: float | None = None
+
+
+@dataclass(frozen=True)
+class MapHistory:
+    """How a map was made: the updates since."""
+
+    updates: tuple[Section, ...] = ()
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What commands read of the provenance; all of it may be missing, and there may be more."""
+
+    preset: Section = field(default_factory=dict)
+    validation: ValidationErrors = ValidationErrors()
+    versions: Section = field(default_factory=dict)
+    landmarks: Section = field(default_factory=dict)
+    uncertainty: Section = field(default_factory=dict)
+    int8: Section = field(default_factory=dict)
+    map: MapHistory = MapHistory()
+    training_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class MapVerdict:
+    """What is read of the report of a map, map.json."""
+
+    summary: str = ''
 
 
 def check_provenance(provenance: Mapping[str, Any], file: Path) -> None:
-    """Check the types of what commands read of the provenance; all of it may be missing."""
-    for key in PROVENANCE_SECTIONS:
-        if not isinstance(provenance.get(key, {}), dict):
-            raise InputError(f'{file}: provenance: {key} has to hold a mapping. '
-                             f'Received: {str(provenance[key])[:80]!r}')
-    for section, keys in ((provenance, ('training_seconds',)),
-                          (provenance.get('validation', {}), ('position_m', 'rotation_deg'))):
-        for key in keys:
-            if section.get(key) is not None:
-                typed_value(section[key], float, f'{file}: provenance: {key}')
+    """
+    Check the types of what commands read of the provenance.
+
+    :raises InputError: naming the file and the key.
+    """
+    from_mapping(Provenance, provenance, f'{file}: provenance', ignore_unknown=True)

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-import zipfile
 
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.arrays import AnyArray
 from posenet_ros.errors import InputError
+from posenet_ros.utils.files.npz import Arrays, damaged, read_arrays
 
+UNIT_TOLERANCE = 1e-3  # of the length of a quaternion
+# the kind of an array's numbers, and how many dimensions it has
+TYPES = {'names': ('U', 1), 'positions_m': ('f', 2), 'quats_xyzw': ('f', 2),
+         'descriptors': ('f', 2), 'places': ('f', 2), 'place_images': ('i', 1)}
+KINDS = {'U': 'texts', 'f': 'decimal numbers', 'i': 'whole numbers'}
 OPTIONAL_KEYS = {'places': 'global_descriptors', 'place_images': 'place_images'}
 
 
@@ -66,12 +72,41 @@ def load(file: Path) -> TrainIndex:
 
     :raises InputError: when it is damaged.
     """
-    try:
-        with np.load(file, allow_pickle=False) as arrays:
-            optional = {field_name: arrays[key] for key, field_name in OPTIONAL_KEYS.items()
-                        if key in arrays}
-            return TrainIndex(
-                tuple(str(name) for name in arrays['names']), arrays['positions_m'],
-                arrays['quats_xyzw'], arrays['descriptors'], **optional)
-    except (KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise InputError(f'{file} is damaged: {error}') from error
+    arrays = read_arrays(file)
+    with damaged(file):
+        _check_types(arrays)
+        optional = {field_name: arrays[key] for key, field_name in OPTIONAL_KEYS.items()
+                    if key in arrays}
+        return TrainIndex(
+            tuple(str(name) for name in arrays['names']), arrays['positions_m'],
+            arrays['quats_xyzw'], arrays['descriptors'], **optional)
+
+
+def _check_types(arrays: Arrays) -> None:
+    """
+    Check the types of the arrays, and the numbers of the poses.
+
+    :raises InputError: on the first that is missing or wrong, naming it.
+    """
+    for name, (kind, axes) in TYPES.items():
+        if name in OPTIONAL_KEYS and name not in arrays:
+            continue
+        array = arrays[name]
+        if array.dtype.kind != kind or array.ndim != axes:
+            raise InputError(f'the array {name!r} has to be of {KINDS[kind]}, in {axes} '
+                             f'dimensions. Received: {array.dtype} {array.shape}')
+        if kind == 'f' and not np.isfinite(array).all():
+            raise InputError(f'the array {name!r} has to hold finite numbers')
+    check_unit_rows(arrays['quats_xyzw'])
+
+
+def check_unit_rows(quats_xyzw: AnyArray) -> None:
+    """
+    Check that quaternions (N, 4) are of length 1.
+
+    :raises InputError: naming the array.
+    """
+    lengths = np.linalg.norm(quats_xyzw, axis=-1)
+    if not (np.abs(lengths - 1) < UNIT_TOLERANCE).all():
+        raise InputError("the array 'quats_xyzw' has to hold rows of length 1. "
+                         f'Received: {lengths.min():.3g} to {lengths.max():.3g}')

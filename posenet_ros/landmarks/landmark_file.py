@@ -1,28 +1,23 @@
 """
 The file of a landmark map, landmarks.npz: its arrays, their checks, reading without a copy.
 
-The arrays lie in the file as they are in memory, so that they are mapped instead of read: a node
-starts without copying them, and several share one file.
+They are mapped instead of read: a node starts without copying them, and several share one file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 import hashlib
-import io
 import json
-import mmap
 from pathlib import Path
-import struct
 from typing import Any, NamedTuple
-import zipfile
-import zlib
 
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import AnyArray
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
+from posenet_ros.inference.train_index import check_unit_rows
 from posenet_ros.landmarks.features import DESCRIPTOR_SIZE
 from posenet_ros.landmarks.landmark_map import (
     LandmarkMap,
@@ -33,15 +28,14 @@ from posenet_ros.landmarks.landmark_map import (
     Vocabulary,
 )
 from posenet_ros.landmarks.options import FeatureOptions
+from posenet_ros.utils.files.npz import damaged, map_arrays
+from posenet_ros.utils.files.typed_json import parse_typed
 
 MAP_FORMAT = 3  # 1: each view has landmarks of its own; 2: no cameras, and no patches
-LOCAL_HEADER = struct.Struct('<26xHH')  # of a file in a zip: the lengths of its name and extra
-MAX_HEADER = 1 << 14  # bytes that hold the header of an array
 ARRAYS = ('points_m', 'descriptors', 'colors', 'starts', 'seen', 'patches', 'patch_views',
           'patch_corners', 'tiles')
 VIEW_ARRAYS = ('positions_m', 'quats_xyzw', 'global_descriptors', 'pose_residual_ratios')
 WORDS = {'words': 'centres', 'vlad_mean': 'mean', 'vlad_projection': 'projection'}
-UNIT_TOLERANCE = 1e-3  # of the length of a quaternion
 
 
 class Column(NamedTuple):
@@ -95,14 +89,11 @@ def load(file: Path) -> LandmarkMap:
 
     :raises InputError: when it is damaged, or of a newer format.
     """
-    try:
-        arrays = map_arrays(file)
+    arrays = map_arrays(file)
+    with damaged(file):
         version = int(arrays['format']) if 'format' in arrays else 1
         if version <= MAP_FORMAT:
             return _from_arrays(arrays, version) if version > 1 else _from_old_arrays(arrays)
-    except (OSError, KeyError, ValueError, TypeError, struct.error, zipfile.BadZipFile,
-            InputError) as error:
-        raise InputError(f'{file} is damaged: {error}') from error
     raise InputError(f"{file}: 'format' is {version}, newer than the {MAP_FORMAT} that this "
                      'posenet_ros reads: update posenet_ros')
 
@@ -111,46 +102,6 @@ def content_hash(landmark_map: LandmarkMap) -> str:
     """Compute the SHA-256 of a map's arrays, whatever file they lie in."""
     arrays = _to_arrays(landmark_map)
     return _hash({name: array for name, array in arrays.items() if name != 'content'})
-
-
-def map_arrays(file: Path) -> dict[str, AnyArray]:
-    """
-    Map the arrays of an uncompressed npz file into memory, read-only.
-
-    :raises ValueError: on compressed, damaged or pickled content.
-    """
-    with zipfile.ZipFile(file) as archive, file.open('rb') as stream:
-        data = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
-        return {entry.filename.removesuffix('.npy'): _array_of(data, entry)
-                for entry in archive.infolist()}
-
-
-def _array_of(data: memoryview, entry: zipfile.ZipInfo) -> AnyArray:
-    if entry.compress_type != zipfile.ZIP_STORED:
-        raise ValueError(f'{entry.filename} is compressed')
-    start = entry.header_offset + LOCAL_HEADER.size + sum(
-        LOCAL_HEADER.unpack_from(data, entry.header_offset))
-    content = data[start:start + entry.file_size]
-    if zlib.crc32(content) != entry.CRC:
-        raise ValueError(f'the checksum of {entry.filename} is wrong')
-    return _parse_npy(content, entry.filename)
-
-
-def _parse_npy(content: memoryview, name: str) -> AnyArray:
-    """Return the array of an npy file in memory, without copying it."""
-    header = io.BytesIO(content[:MAX_HEADER])
-    if np.lib.format.read_magic(header) != (1, 0):
-        raise ValueError(f'{name} is no array of version 1.0')
-    shape, fortran, kind = np.lib.format.read_array_header_1_0(header)
-    if kind.hasobject:
-        raise ValueError('Object arrays cannot be loaded')
-    if fortran and len(shape) > 1:
-        shape, order = shape[::-1], 'F'
-    else:
-        order = 'C'
-    array = np.frombuffer(content[header.tell():], kind).reshape(shape)
-    array = np.require(array, requirements='A')  # copies the small arrays, uint8 are aligned
-    return array.T if order == 'F' else array
 
 
 def _check(arrays: Mapping[str, AnyArray], schema: Mapping[str, Column]) -> None:
@@ -170,10 +121,7 @@ def _check(arrays: Mapping[str, AnyArray], schema: Mapping[str, Column]) -> None
             raise InputError(f'the array {name!r} has to be {column.kind} '
                              f'{column.shape}. Received: {array.dtype} {array.shape}')
         _check_range(name, array, column.low)
-    lengths = np.linalg.norm(arrays['quats_xyzw'], axis=1)
-    if not (np.abs(lengths - 1) < UNIT_TOLERANCE).all():
-        raise InputError("the array 'quats_xyzw' has to hold rows of length 1. "
-                         f'Received: {lengths.min():.3g} to {lengths.max():.3g}')
+    check_unit_rows(arrays['quats_xyzw'])
 
 
 def _check_range(name: str, array: AnyArray, low: float | None) -> None:
@@ -228,7 +176,7 @@ def _from_arrays(arrays: Mapping[str, AnyArray], version: int) -> LandmarkMap:
     if version == 2:
         arrays = {**arrays, **NEW}
     _check(arrays, SCHEMA | (WORDS_SCHEMA if 'words' in arrays else {}))
-    cameras = tuple(Camera.from_mapping(json.loads(text)) for text in arrays['cameras'].tolist())
+    cameras = tuple(map(_parse_camera, arrays['cameras'].tolist()))
     of_views: dict[str, NDArray[Any]] = {
         name: arrays[name] for name in (*VIEW_ARRAYS, 'camera_indices')}
     views = Views(tuple(map(str, arrays['names'])), tuple(map(str, arrays['sequences'])),
@@ -240,6 +188,11 @@ def _from_arrays(arrays: Mapping[str, AnyArray], version: int) -> LandmarkMap:
     return LandmarkMap(views, vocabulary=words, features=features,
                        metric=bool(arrays['metric']), parent=str(arrays['parent']),
                        complete=bool(arrays['complete']), **named)
+
+
+def _parse_camera(text: str) -> Camera:
+    parse_typed(Camera, text, "the array 'cameras'")
+    return Camera.from_mapping(json.loads(text))  # whole numbers stay so: the hash is of the text
 
 
 def _from_old_arrays(arrays: dict[str, AnyArray]) -> LandmarkMap:

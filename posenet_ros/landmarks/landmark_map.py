@@ -100,11 +100,19 @@ class Vocabulary:
     :param centres: (K, DESCRIPTOR_SIZE) visual words, float32.
     :param mean: (K * DESCRIPTOR_SIZE,) of the VLADs of the map's views, float32.
     :param projection: (K * DESCRIPTOR_SIZE, D) principal axes, float16.
+    :raises InputError: on shapes that do not fit.
     """
 
     centres: NDArray[np.float32]
     mean: NDArray[np.float32]
     projection: NDArray[np.float16]
+
+    def __post_init__(self) -> None:
+        size = self.centres.size
+        if self.mean.shape != (size,) or self.projection.shape[:1] != (size,):
+            raise InputError(f'vlad_mean and vlad_projection of the map have to have {size} rows, '
+                             f'as words has numbers. Received: {len(self.mean)}, '
+                             f'{len(self.projection)}')
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,6 +172,11 @@ class LandmarkMap:
             raise InputError('starts of the map have to rise from 0 to the length of seen. '
                              f'Received: {self.starts[:1]} to {self.starts[-1:]}, '
                              f'{len(self.seen)}')
+        described = self.views.global_descriptors.shape[1]
+        if self.vocabulary and self.vocabulary.projection.shape[1] != described:
+            raise InputError('vlad_projection of the map has to give the global descriptors of '
+                             f'the views, {described} numbers. Received: '
+                             f'{self.vocabulary.projection.shape[1]}')
         _check_indices('seen', self.seen, 0, count)
         _check_indices('patch_views', self.patch_views, NO_PATCH, views)
 

@@ -77,6 +77,7 @@ def load_place_map(artifact: LoadedArtifact, map_from_dataset: Pose | None = Non
     seen_by = np.repeat(np.arange(len(landmarks.views)), np.diff(landmarks.starts))
     point_views = np.zeros(len(landmarks.points_m), np.intp)
     point_views[landmarks.seen[::-1]] = seen_by[::-1]  # the first of each is written last
+    points_m = artifact.scene.dataset_from_model.apply(landmarks.points_m)
     return PlaceMap(
-        to_map.apply(landmarks.points_m.astype(np.float64)), point_views, views, landmarks.colors,
+        to_map.apply(points_m), point_views, views, landmarks.colors,
         np.column_stack([seen_by, landmarks.seen]) if landmarks.joined else None)

@@ -55,7 +55,8 @@ class Relocaliser:
                  landmark_localiser: LandmarkLocaliser | None = None) -> None:
         self._predict = predict
         self._artifact = artifact
-        self._map_from_dataset = map_from_dataset or Pose()
+        # what the network and the landmarks say is relative to the model's origin
+        self._map_from_model = (map_from_dataset or Pose()) @ artifact.scene.dataset_from_model
         self._dropout = dropout
         self._landmark_localiser = landmark_localiser
         self._global_descriptors = artifact.train.global_descriptors.astype(np.float32)
@@ -125,7 +126,7 @@ class Relocaliser:
         """Make a tracker of one camera; None where there are no landmarks to be tracked."""
         if self._landmark_localiser is None:
             return None
-        return MapTracker(self._landmark_localiser.make_tracker(), self._map_from_dataset,
+        return MapTracker(self._landmark_localiser.make_tracker(), self._map_from_model,
                           self._artifact.calibration.refined_scale,
                           self._artifact.calibration.tracked_scale)
 
@@ -148,7 +149,7 @@ class Relocaliser:
         """
         if prior is not None:
             prior = prior._replace(map_from_camera=(
-                self._map_from_dataset.inverse() @ prior.map_from_camera))
+                self._map_from_model.inverse() @ prior.map_from_camera))
         if self._predict is None:
             return self._estimate_by_map(features, prior)
         prediction = self._predict(network_input[np.newaxis])
@@ -194,7 +195,7 @@ class Relocaliser:
         poses = [rival.map_from_camera for rival in found.rivals]
         estimate = self._in_map(
             poses[0], self._vague(mean_square_difference(poses[1:], poses[0])), 0.0)
-        return replace(estimate, ambiguous=tuple(self._map_from_dataset @ pose for pose in poses),
+        return replace(estimate, ambiguous=tuple(self._map_from_model @ pose for pose in poses),
                        verification=_verification(found))
 
     def _vague(self, spread: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -207,10 +208,10 @@ class Relocaliser:
                 place_score: float | None, matches: LandmarkMatches | None = None,
                 ) -> PoseEstimate:
         return PoseEstimate(
-            self._map_from_dataset @ dataset_from_camera,
-            rotate_covariance(dataset_covariance, self._map_from_dataset.rotation), place_score,
+            self._map_from_model @ dataset_from_camera,
+            rotate_covariance(dataset_covariance, self._map_from_model.rotation), place_score,
             int(matches.inlier.sum()) if matches else 0,
-            matches.moved(self._map_from_dataset) if matches else None)
+            matches.moved(self._map_from_model) if matches else None)
 
     def _place_score(self, prediction: Prediction) -> float | None:
         """Compute the place distance to the training images, in units of the model's limit."""

@@ -18,7 +18,7 @@ def image_size(bag: BagReader, image_topic: str) -> tuple[int, int]:
     :raises InputError: when there is none among the first hundred.
     """
     first = ''
-    for number, message in enumerate(bag.messages(image_topic)):
+    for number, message in enumerate(bag.messages(image_topic, [])):
         try:
             height, width, _ = frame_from_message(message).image.shape
         except InputError as error:

@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, ExitStack
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from posenet_ros.errors import InputError
-from posenet_ros.ros_data.truncated_mcap import TruncatedMcapPath
+from posenet_ros.ros_data.files.bag_layout import (
+    bag_files,
+    BagPath,
+    decompressed,
+    file_kind,
+    METADATA,
+    unwritten,
+)
+from posenet_ros.ros_data.files.tolerant_reader import (
+    disagreement,
+    has_index,
+    listed_files,
+    TolerantReader,
+)
+from posenet_ros.ros_data.files.truncated_mcap import TruncatedMcapPath
 from rosbags.highlevel import AnyReader
 from rosbags.typesys import get_types_from_msg, get_typestore, Stores
 from rosbags.typesys.store import Typestore
-
-
-class UriPath(type(Path())):  # type: ignore[misc]
-    """
-    A path whose text is that of a URI.
-
-    rosbags puts it into the URI of an sqlite3 file, where `#`, `?` and `%` mean something else.
-    Files are opened by their real name all the same.
-    """
-
-    def __str__(self) -> str:
-        return quote(super().__str__())
-
-    def __fspath__(self) -> str:
-        return str(super().__str__())
-
-
-class _Folder(UriPath):
-    """A path without suffix: rosbags takes a folder called `walk.bag` for a file of ROS 1."""
-
-    suffix = ''
-
 
 # videos, whose types are not of ROS itself
 VIDEO_DEFINITIONS = {
@@ -53,8 +47,23 @@ def typestore() -> Typestore:
     return store
 
 
-def _opened(path: Any) -> AnyReader:  # noqa: ANN401 - what rosbags calls RPath
-    reader = AnyReader([path], default_typestore=typestore())
+@dataclass(frozen=True, eq=False)
+class OpenedBag:
+    """
+    A bag opened for reading.
+
+    :param reader: of all of its files.
+    :param damage: what is lost of it; empty for a whole bag.
+    :param note: what else should be known of its files; empty for nothing.
+    """
+
+    reader: AnyReader
+    damage: str = ''
+    note: str = ''
+
+
+def _opened(paths: Sequence[Any], scratch: ExitStack | None = None) -> TolerantReader:
+    reader = TolerantReader(paths, typestore(), scratch or ExitStack())
     reader.open()
     return reader
 
@@ -72,22 +81,18 @@ def damaged(path: Path, error: Exception, after: str = '') -> InputError:
                       'or "mcap recover" may save it')
 
 
-def open_reader(path: Path, *, recover: bool = False) -> tuple[AnyReader, str]:
+def open_reader(path: Path, *, recover: bool = False) -> OpenedBag:
     """
-    Open a bag.
+    Open a bag: a file, or a folder with its metadata.yaml, or by its files alone.
 
     :param recover: open the complete records of a truncated .mcap file.
-    :returns: the reader, and a description of the loss, empty for a whole bag.
-    :raises InputError: when it is missing, no bag, or damaged.
+    :raises InputError: when it is missing, no bag, several, or damaged.
     """
     if not path.exists():
         raise InputError(f'{path}: no such bag')
-    if path.is_dir() and not (path / 'metadata.yaml').exists():
-        raise InputError(f'{path}: a bag folder has to hold metadata.yaml. Received: '
-                         'none; give a .mcap or .db3 file, or run "ros2 bag reindex"')
     try:
-        return _opened(_Folder(path) if path.is_dir() else UriPath(path)), ''
-    except PermissionError:
+        return _open_folder(path) if path.is_dir() else _open_files([path])
+    except (PermissionError, InputError):
         raise
     except Exception as error:
         if recover:
@@ -95,11 +100,81 @@ def open_reader(path: Path, *, recover: bool = False) -> tuple[AnyReader, str]:
         raise damaged(path, error) from error
 
 
-def _open_truncated(path: Path, error: Exception) -> tuple[AnyReader, str]:
+def _open_files(files: Sequence[Path], note: str = '') -> OpenedBag:
+    """
+    Open the files of one bag.
+
+    :raises Exception: of rosbags, when one is damaged.
+    """
+    scratch = ExitStack()
+    try:
+        reader = _opened([BagPath(file) for file in decompressed(files, scratch)], scratch)
+    except BaseException:
+        scratch.close()
+        raise
+    return OpenedBag(reader, unwritten(files), note)
+
+
+def _open_folder(folder: Path) -> OpenedBag:
+    """
+    Open the bag in a folder by its metadata.yaml, or by its files where these say other.
+
+    :raises InputError: when the folder has no bag, or several.
+    :raises Exception: of rosbags, when it is damaged.
+    """
+    if not (folder / METADATA).is_file():
+        files = bag_files(folder)
+        return _open_files(files, '' if file_kind(files[0]) == '.bag' else (
+            f'{folder.name} has no {METADATA}: its files are read as they are'))
+    try:
+        reader = _opened([BagPath(folder)])
+    except PermissionError:
+        raise
+    except Exception as error:
+        return _open_other_files(folder, error)
+    why = disagreement(reader)
+    if not why:
+        return OpenedBag(reader, unwritten([folder / name for name in listed_files(reader)]))
+    reader.close()
+    return _open_files(bag_files(folder), f'{METADATA} of {folder.name} {why}: its files are read '
+                       'as they are')
+
+
+def _open_other_files(folder: Path, error: Exception) -> OpenedBag:
+    """
+    Open a folder whose metadata.yaml cannot be used.
+
+    :param error: of rosbags, about metadata.yaml or about the files.
+    """
+    try:
+        files = bag_files(folder)
+    except InputError as other:
+        raise error from other
+    reason = ' '.join(str(error).split()) or type(error).__name__
+    return _open_files(files, f'{METADATA} of {folder.name} cannot be used ({reason}): its files '
+                       f'are read as they are, {", ".join(file.name for file in files)}')
+
+
+@contextmanager
+def own_position(path: Path, reader: AnyReader, *, recover: bool) -> Iterator[AnyReader]:
+    """
+    Yield a reader whose position in the files no other reading moves.
+
+    :param reader: of the bag; it is yielded itself where its files have an index.
+    :param recover: as of :func:`open_reader`.
+    """
+    if has_index(reader):
+        yield reader
+        return
+    with closing(open_reader(path, recover=recover).reader) as own:
+        yield own
+
+
+def _open_truncated(path: Path, error: Exception) -> OpenedBag:
     truncated = TruncatedMcapPath(path)
     try:
-        reader = _opened(truncated)
+        reader = _opened([truncated])
         next(reader.messages())  # the metadata may promise messages that are not there
     except Exception:
         raise damaged(path, error) from error
-    return reader, f'{path}: {truncated.describe_loss()}'
+    return OpenedBag(reader, f'{path}: {truncated.describe_loss()}')

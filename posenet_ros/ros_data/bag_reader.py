@@ -13,21 +13,21 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from posenet_ros.errors import InputError
-from posenet_ros.geometry.frames import frame_name
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.geometry.tf_tree import TransformTree
-from posenet_ros.geometry.trajectory import Lookup, Trajectory
+from posenet_ros.geometry.trajectory import Trajectory
 from posenet_ros.imaging.decoding import Frame
-from posenet_ros.ros_data.bag_file import damaged, open_reader
+from posenet_ros.ros_data.bag_file import damaged, open_reader, own_position
 from posenet_ros.ros_data.camera_info import (
     CalibrationHistory,
     camera_info_topic_of,
     CameraCalibration,
 )
+from posenet_ros.ros_data.files.bag_layout import decompressed_message
+from posenet_ros.ros_data.files.tolerant_reader import encoding_of
 from posenet_ros.ros_data.messages import (
     frame_from_message,
     Message,
-    pose_from_transform,
     stamp_ns,
     truth_from_message,
 )
@@ -38,7 +38,9 @@ from posenet_ros.ros_data.topics import (
     TRANSFORM_TYPES,
     TRUTH_TYPES,
 )
-from rosbags.interfaces import QosDurability
+from posenet_ros.ros_data.transforms import transform_tree
+from rosbags.highlevel import AnyReader
+from rosbags.interfaces import Connection, QosDurability
 
 
 class RawMessage(NamedTuple):
@@ -55,13 +57,15 @@ class BagReader:
 
     :param path: rosbag2 folder, .mcap, .db3 or ROS 1 .bag file.
     :param recover: read the complete records of a truncated .mcap file; `damage` then describes
-        the loss.
+        the loss. `note` says what else should be known of the files; both are empty for most.
     :raises InputError: when it is missing, no bag, or damaged; also from each method that reads.
     """
 
     def __init__(self, path: Path | str, *, recover: bool = False) -> None:
         self.path = Path(path)
-        self._reader, self.damage = open_reader(self.path, recover=recover)
+        self._recover = recover
+        opened = open_reader(self.path, recover=recover)
+        self._reader, self.damage, self.note = opened.reader, opened.damage, opened.note
 
     def __enter__(self) -> BagReader:
         return self
@@ -73,8 +77,15 @@ class BagReader:
 
     @property
     def topics(self) -> dict[str, str]:
-        """Topic -> message type, as `sensor_msgs/msg/Image`."""
-        return {c.topic: c.msgtype for c in self._reader.connections}
+        """Topic -> message type, as `sensor_msgs/msg/Image`, or `my.Image in json`."""
+        in_order = sorted(self._reader.connections, key=encoding_of, reverse=True)
+        return {c.topic: f'{c.msgtype} in {encoding_of(c)}' if encoding_of(c) else c.msgtype
+                for c in in_order}
+
+    @property
+    def is_ros_2(self) -> bool:
+        """Whether the messages are serialised as ROS 2 has them."""
+        return bool(self._reader.is2)
 
     @property
     def start_ns(self) -> int:
@@ -129,12 +140,17 @@ class BagReader:
         :raises InputError: when the bag is cut off or damaged there.
         """
         names = set(self.topics if topics is None else topics)
-        connections = [c for c in self._reader.connections if c.topic in names]
-        source = self._reader.messages(connections) if connections else iter(())
+        with own_position(self.path, self._reader, recover=self._recover) as reader:
+            yield from self._read(reader, [c for c in reader.connections if c.topic in names
+                                           and not encoding_of(c)])
+
+    def _read(self, reader: AnyReader, connections: list[Connection]) -> Iterator[RawMessage]:
+        source = reader.messages(connections) if connections else iter(())
         count = 0
         while True:
             try:
                 connection, time_ns, data = next(source)
+                data = decompressed_message(data)
             except StopIteration:
                 return
             except Exception as error:
@@ -142,19 +158,29 @@ class BagReader:
             count += 1
             yield RawMessage(connection.topic, time_ns, data)
 
-    def timed_messages(self, topic: str) -> Iterator[tuple[int, Message]]:
-        """Yield the time of recording (ns) and the decoded message of each of a topic."""
+    def timed_messages(
+            self, topic: str, rejected: list[str] | None = None) -> Iterator[tuple[int, Message]]:
+        """
+        Yield the time of recording (ns) and the decoded message of each of a topic.
+
+        :param rejected: where to put a text for each message that cannot be decoded; None makes
+            it an error.
+        """
         kind = self.topics[topic]
         for index, raw in enumerate(self.raw_messages([topic])):
             try:
                 message: Any = self._reader.deserialize(raw.data, kind)
             except Exception as error:
-                raise damaged(self.path, error, f' in message {index} of {topic}') from error
+                bad = damaged(self.path, error, f' in message {index} of {topic}')
+                if rejected is None:
+                    raise bad from error
+                rejected.append(str(bad))
+                continue
             yield raw.time_ns, message
 
-    def messages(self, topic: str) -> Iterator[Message]:
-        """Yield the decoded messages of a topic."""
-        return (message for _, message in self.timed_messages(topic))
+    def messages(self, topic: str, rejected: list[str] | None = None) -> Iterator[Message]:
+        """Yield the decoded messages of a topic, as :meth:`timed_messages`."""
+        return (message for _, message in self.timed_messages(topic, rejected))
 
     def frames(self, topic: str | None = None) -> Iterator[Frame]:
         """
@@ -178,7 +204,7 @@ class BagReader:
             return CameraCalibration(notes=('there is no camera_info in the bag',))
         name = self.camera_topic(topic, image_topic)
         history = CalibrationHistory(image_topic)
-        for time_ns, message in self.timed_messages(name):
+        for time_ns, message in self.timed_messages(name, []):
             try:
                 history.add(message, (time_ns - self.start_ns) / 1e9)
             except InputError as error:
@@ -198,42 +224,22 @@ class BagReader:
         name = self.truth_topic(topic)
         poses: list[tuple[int, Pose]] = []
         rejected, frame, child = 0, '', ''
-        for message in self.messages(name):
+        undecodable: list[str] = []
+        for message in self.messages(name, undecodable):
             frame, child = message.header.frame_id, getattr(message, 'child_frame_id', '')
             try:
                 poses.append((stamp_ns(message.header.stamp), truth_from_message(message)))
             except InputError:
                 rejected += 1
         try:
-            return Trajectory.from_poses(poses, frame, child, rejected)
+            return Trajectory.from_poses(poses, frame, child, rejected + len(undecodable))
         except InputError as error:
             raise InputError(f'{self.path}: {name}: {error}') from error
 
     def transforms(self) -> TransformTree:
         """Return the frames of /tf and /tf_static."""
-        moving: dict[tuple[str, str], list[tuple[int, Pose]]] = {}
-        edges: dict[str, tuple[str, Lookup]] = {}
-        for static, time_ns, parent, child, pose in self._transforms():
-            if static:
-                edges[child] = (parent, _always(pose))
-            else:
-                moving.setdefault((parent, child), []).append((time_ns, pose))
-        for (parent, child), poses in moving.items():
-            edges[child] = (parent, Trajectory.from_poses(poses, parent, child).at)
-        return TransformTree(edges)
-
-    def _transforms(self) -> Iterator[tuple[bool, int, str, str, Pose]]:
-        """Yield (static, stamp in ns, parent, child, parent_from_child)."""
-        for topic in [t for t, kind in self.topics.items() if kind in TRANSFORM_TYPES]:
-            for item in (item for message in self.messages(topic) for item in message.transforms):
-                parent, child = map(frame_name, (item.header.frame_id, item.child_frame_id))
-                try:
-                    pose = pose_from_transform(item.transform)
-                except InputError:
-                    continue  # as tf2 does with NaN and zero quaternions
-                yield (topic.endswith('tf_static'), stamp_ns(item.header.stamp), parent, child,
-                       pose)
-
-
-def _always(pose: Pose) -> Lookup:
-    return lambda _stamp_ns, _max_gap_s: pose
+        topics = [topic for topic, kind in self.topics.items() if kind in TRANSFORM_TYPES]
+        static, moving = (
+            [message for topic in topics if topic.endswith('tf_static') is wanted
+             for message in self.messages(topic, [])] for wanted in (True, False))
+        return transform_tree(static, moving)

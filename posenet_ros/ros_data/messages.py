@@ -7,6 +7,7 @@ ROS. `data` may be an array.array, bytes or a NumPy array.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,8 @@ from numpy.typing import ArrayLike
 from posenet_ros.arrays import Floats, RgbImage
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import check_position, FARTHEST_M, Pose
-from posenet_ros.imaging.decoding import (
-    decode_compressed,
-    decode_raw,
-    Frame,
-    ImageError,
-    Reduction,
-)
+from posenet_ros.imaging.decoding import decode_compressed, decode_raw, Frame, Reduction
+from posenet_ros.imaging.headers import ImageError
 
 Message = Any  # of rclpy or of rosbags
 
@@ -83,6 +79,15 @@ def pose_from_transform(msg: Message) -> Pose:
         unit length to tf2's tolerance.
     """
     return _pose(msg.translation, msg.rotation)
+
+
+def poses_from_array(msg: Message) -> tuple[Pose, ...]:
+    """Read the valid poses of a geometry_msgs/PoseArray."""
+    poses = []
+    for item in msg.poses:
+        with suppress(InputError):
+            poses.append(pose_from_message(item))
+    return tuple(poses)
 
 
 def truth_from_message(msg: Message) -> Pose:

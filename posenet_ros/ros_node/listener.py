@@ -10,14 +10,19 @@ import time
 from types import TracebackType
 
 from diagnostic_msgs.msg import DiagnosticArray
-from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
+from geometry_msgs.msg import PoseArray, PoseStamped, PoseWithCovarianceStamped
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.errors import InputError, PoseNetError
 from posenet_ros.geometry.frames import frame_name
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.ros_data.bag_writer import TRUTH_FRAME
-from posenet_ros.ros_data.messages import pose_from_message, pose_from_transform, stamp_ns
+from posenet_ros.ros_data.messages import (
+    pose_from_message,
+    pose_from_transform,
+    poses_from_array,
+    stamp_ns,
+)
 from posenet_ros.ros_data.verdicts import judged_poses, JudgedPose
 import rclpy
 from rclpy.context import Context
@@ -37,6 +42,7 @@ class NodeOutput:
     :param covariances: stamp -> (6, 6).
     :param transforms: stamp -> map_from_child of that stamp on /tf.
     :param verdicts: stamp -> the gate's decision, with the pose.
+    :param ambiguous: stamp -> the poses that the image cannot tell apart.
     :param arrived_ns: stamp -> when the pose arrived, on the monotonic clock, which all
         processes of a machine share.
     """
@@ -45,6 +51,7 @@ class NodeOutput:
     covariances: dict[int, NDArray[np.float64]] = field(default_factory=dict)
     transforms: dict[int, Pose] = field(default_factory=dict)
     verdicts: dict[int, JudgedPose] = field(default_factory=dict)
+    ambiguous: dict[int, tuple[Pose, ...]] = field(default_factory=dict)
     arrived_ns: dict[int, int] = field(default_factory=dict)
 
 
@@ -64,6 +71,7 @@ class Listener:
                 (PoseStamped, f'{node}/pose', self._on_pose),
                 (PoseWithCovarianceStamped, f'{node}/pose_with_covariance', self._on_covariance),
                 (DiagnosticArray, f'{node}/verdict', self._on_verdict),
+                (PoseArray, f'{node}/ambiguous_poses', self._on_ambiguous),
                 (TFMessage, '/tf', self._on_transforms)):
             self._node.create_subscription(kind, topic, callback, QOS)
         self._executor = SingleThreadedExecutor(context=self._context)
@@ -131,6 +139,9 @@ class Listener:
     def _on_verdict(self, message: DiagnosticArray) -> None:
         for judged in judged_poses(message):
             self.output.verdicts[stamp_ns(message.header.stamp)] = judged
+
+    def _on_ambiguous(self, message: PoseArray) -> None:
+        self.output.ambiguous[stamp_ns(message.header.stamp)] = poses_from_array(message)
 
     def _on_transforms(self, message: TFMessage) -> None:
         for transform in message.transforms:

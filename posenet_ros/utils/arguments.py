@@ -200,6 +200,11 @@ def explain_missing(module: str) -> str:
     return f'{program_name()} needs {library}: {remedy}, or make install and use .venv/bin/posenet'
 
 
+def one_line(text: str) -> str:
+    """Write what cannot be printed as in Python, such as a line's end in the name of a file."""
+    return ''.join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
 def run_cli(main: Callable[[], int | None]) -> int:
     """
     Run a command and turn the errors a user can cause into one line on stderr.
@@ -213,7 +218,7 @@ def run_cli(main: Callable[[], int | None]) -> int:
         with handle_signals(raise_interrupt), close_bars():
             return main() or 0
     except PoseNetError as error:
-        print(f'error: {error}', file=sys.stderr)
+        print(f'error: {one_line(str(error))}', file=sys.stderr)
         return error.exit_code
     except ModuleNotFoundError as error:
         if not error.name or error.name.startswith('posenet_ros'):
@@ -224,8 +229,8 @@ def run_cli(main: Callable[[], int | None]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the exit complains
         return 1
     except OSError as error:  # full disk, read-only folder, missing permission
-        print(f'error: {error.strerror or error}: {error.filename or ""}'.rstrip(': '),
-              file=sys.stderr)
+        text = f'error: {error.strerror or error}: {error.filename or ""}'.rstrip(': ')
+        print(one_line(text), file=sys.stderr)
         return 2
     except KeyboardInterrupt as interrupt:
         if QUIET_INTERRUPT not in os.environ:

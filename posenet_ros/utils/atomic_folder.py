@@ -22,7 +22,7 @@ from posenet_ros.utils.files.kinds import (
     FolderKind,
     Kind,
 )
-from posenet_ros.utils.files.lock import lock, LockedError, LockFile
+from posenet_ros.utils.files.lock import lock, LockedError, LockFile, remove_abandoned
 from posenet_ros.utils.signals import without_interrupts
 
 OWNER_FILE, REPLACED, OUTDATED = 'owner.json', 'replaced', 'outdated'
@@ -217,9 +217,10 @@ def _dissolve(hidden: Path, path: Path) -> None:
 
 
 def _clean_up(path: Path) -> None:
-    """Remove the hidden folders of killed runs, and say so; those of live ones stay."""
+    """Remove hidden folders and the lock of killed runs; those of live ones stay."""
     if not path.parent.is_dir():
         return
+    remove_abandoned(path)
     start = _prefix(path)
     for hidden in [entry for entry in path.parent.iterdir() if entry.name.startswith(start)]:
         if not (hidden / OWNER_FILE).is_file():

@@ -7,8 +7,11 @@ SPLITS = ('train', 'test')
 MAP_EXPORTS = ('colmap', 'colmap-text', 'nerfstudio', 'ply', 'poses')
 BAG_STORAGES = ('mcap', 'sqlite3')
 REPLAYS = ('images', 'order')
-POSE_FORMATS = ('cambridge', 'tum', 'kitti')
-ASSOCIATION_KEYS = ('name', 'stamp', 'row')
+POSE_FORMATS = ('cambridge', 'tum', 'kitti', 'hloc', 'colmap', 'euroc', '7scenes', 'nerfstudio',
+                'nvm', 'g2o', 'toro')
+ASSOCIATION_KEYS = ('name', 'stamp', 'nearest', 'row')
+ALIGNMENTS = ('none', 'se3', 'sim3')
+DISTANCE_UNITS = ('f', 'd', 'r', 'm')  # of RPE, as evo's: frames, degrees, radians, metres
 CORRUPTIONS = ('gaussian_noise', 'shot_noise', 'defocus_blur', 'motion_blur', 'fog', 'rain',
                'snow', 'occlusion', 'dark', 'overexposed', 'contrast')
 GATE_LIMITS = ('max_distance_m', 'max_sigma_m', 'max_sigma_deg', 'max_jump_m', 'max_jump_deg',

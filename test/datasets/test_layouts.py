@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+from posenet_ros.datasets.dataset_rows import FOLLOW_LINKS, image_file, image_path
 from posenet_ros.datasets.layouts import read_dataset_rows
 from posenet_ros.datasets.tolerance import check_rejected
 from posenet_ros.errors import InputError
@@ -30,14 +32,61 @@ def test_images_outside_the_dataset_are_refused(tmp_path: Path) -> None:
 
 
 def test_images_inside_it_are_taken_however_they_are_named(tmp_path: Path) -> None:
-    data = tmp_path / 'data'
-    elsewhere = tmp_path / 'disk' / 'seq1'
-    elsewhere.mkdir(parents=True)
-    data.mkdir()
-    (data / 'seq1').symlink_to(elsewhere)  # the folder's owner has put it there
+    disk, data = tmp_path / 'disk', tmp_path / 'data'
+    (disk / 'walk').mkdir(parents=True)
+    data.symlink_to(disk)
+    (data / 'seq1').symlink_to('walk')
     found = names(data, 'seq1/a.png', 'seq2/../b.png', f'{data}/c.png', 'a$^(b/..d.png', './e.png')
     assert [error for _, error in found] == [''] * 5
     assert [path.name for path, _ in found] == ['a.png', 'b.png', 'c.png', '..d.png', 'e.png']
+
+
+@pytest.mark.parametrize('target', ['folder', 'file'])
+def test_links_that_lead_out_of_it_are_refused_unless_the_user_allows_them(
+        tmp_path: Path, target: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, outside = tmp_path / 'data', tmp_path / 'data2'
+    outside.mkdir()
+    (outside / 'private.png').touch()
+    data.mkdir()
+    if target == 'folder':
+        (data / 'seq1').symlink_to(outside)
+    else:
+        (data / 'seq1').mkdir()
+        (data / 'seq1' / 'private.png').symlink_to(outside / 'private.png')
+    ((path, error),) = names(data, 'seq1/private.png')
+    assert path == data
+    assert f'a link to {outside}/private.png' in error
+    assert f'set {FOLLOW_LINKS}=1' in error
+    assert image_file(data, 'seq1/private.png') is None
+    monkeypatch.setenv(FOLLOW_LINKS, '1')
+    assert names(data, 'seq1/private.png') == [(data / 'seq1' / 'private.png', '')]
+    assert image_file(data, 'seq1/private.png') == data / 'seq1' / 'private.png'
+    ((_, error),) = names(data, '../data2/private.png')
+    assert "has to lie in the dataset's folder" in error
+
+
+def test_links_in_circles_and_names_that_are_no_paths_are_refused(tmp_path: Path) -> None:
+    data = tmp_path / 'data'
+    data.mkdir()
+    (data / 'a').symlink_to(data / 'b')
+    (data / 'b').symlink_to(data / 'a')
+    assert image_file(data, 'a') is None
+    for name in ('a\0b', 'x' * 300, 'a/' * 3000, '\ud800'):
+        with pytest.raises(InputError, match='has to be a path'):
+            image_path(data, name)
+
+
+def test_a_pose_file_of_seven_scenes_names_no_image_outside(tmp_path: Path) -> None:
+    data = tmp_path / 'data'
+    (data / 'seq-01').mkdir(parents=True)
+    (tmp_path / 'private.png').touch()
+    (data / 'TrainSplit.txt').write_text('sequence1\n')
+    for name in ('frame-000000', 'frame-000001'):
+        np.savetxt(data / 'seq-01' / f'{name}.pose.txt', np.eye(4))
+    (data / 'seq-01' / 'frame-000000.color.png').symlink_to(tmp_path / 'private.png')
+    (data / 'seq-01' / 'frame-000001.color.png').touch()
+    rows = read_dataset_rows(data, 'train')
+    assert ['a link to' in row.error for row in rows] == [True, False]
 
 
 def write_tum(folder: Path, stamps: str, header: str = '') -> Path:

@@ -12,7 +12,7 @@ import numpy as np
 from posenet_ros import evaluate
 from posenet_ros.datasets.pose_files import write_cambridge, write_tum
 from posenet_ros.errors import InputError
-from posenet_ros.evaluation.association import (
+from posenet_ros.evaluation.estimates.association import (
     associate_files,
     AssociationKey,
     PoseFiles,

@@ -109,11 +109,12 @@ def test_reports_without_a_common_frame(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(('name', 'text', 'why'), [
     ('report.json', None, 'is missing'), ('frames.csv', None, 'is missing'),
-    ('report.json', '{"frames": 3, "recall": {}, "translation_m": null}', 'no whole report'),
+    ('report.json', '{"frames": 3, "recall": {}, "translation_m": null, "rotation_deg": null}',
+     'report.json: frames has to hold a mapping'),
     ('report.json', json.dumps({'frames': {
         'total': 1, 'estimated': 1, 'accepted': 1, 'dropped': 0}, 'recall': {}}),
-     "KeyError('translation_m')"),
-    ('report.json', '{', 'no whole report'), ('report.json', '{}', "KeyError('frames')"),
+     "report.json: the key 'translation_m' is missing"),
+    ('report.json', '{', 'report.json is damaged'), ('report.json', '{}', "key 'frames' is missing"),
     ('frames.csv', 'name\nx\n', 'no whole report')])
 def test_damaged_report_is_refused(
         tmp_path: Path, capsys: pytest.CaptureFixture, name: str, text: str | None,

@@ -27,7 +27,8 @@ from posenet_ros.evaluation.runner import run as run_model
 from posenet_ros.evaluation.sources import QueryImage, SequenceSplitter
 from posenet_ros.geometry.matches import LandmarkMatches
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.imaging.decoding import Frame, ImageError
+from posenet_ros.imaging.decoding import Frame
+from posenet_ros.imaging.headers import ImageError
 from posenet_ros.inference import artifact as artifacts
 from posenet_ros.inference import engine_pool as pool
 from posenet_ros.inference.artifact import load

@@ -12,7 +12,7 @@ from helpers import CAMERA
 import numpy as np
 from posenet_ros import evaluate
 from posenet_ros.errors import InputError
-from posenet_ros.evaluation import online
+from posenet_ros.evaluation.estimates import online
 from posenet_ros.evaluation.report import folder as report_files
 from posenet_ros.geometry.pose import Pose, xyzw_from_wxyz
 from posenet_ros.imaging.decoding import Frame
@@ -231,7 +231,7 @@ def test_live_and_offline_give_the_same_poses(tmp_path: Path) -> None:
 
 
 def test_no_node_is_an_error(tmp_path: Path) -> None:
-    script = ('from pathlib import Path; from posenet_ros.evaluation import online; '
+    script = ('from pathlib import Path; from posenet_ros.evaluation.estimates import online; '
               'online.NODE_TIMEOUT_S = 0.5; online.record_node(Path("bag"), "/relocaliser")')
     done = subprocess.run(
         [sys.executable, '-c', script], env=environment(DOMAIN + 1), cwd=tmp_path,

@@ -20,8 +20,8 @@ from posenet_ros.evaluation.runner import (
 from posenet_ros.evaluation.sources import QueryImage
 from posenet_ros.geometry.estimate import PoseEstimate
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.imaging.decoding import ImageError
 from posenet_ros.imaging.files import ImageFileError
+from posenet_ros.imaging.headers import ImageError
 from posenet_ros.landmarks.features import Features
 from posenet_ros.landmarks.localisation import PosePrior
 from posenet_ros.localisation.gate import Gate, GateConfig, Verdict

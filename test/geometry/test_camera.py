@@ -13,7 +13,7 @@ import numpy as np
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.distortion import EQUIDISTANT
-from posenet_ros.utils.settings.flat import from_mapping
+from posenet_ros.utils.settings.schema import from_mapping
 import pytest
 
 POINTS = np.array([[0.3, -0.2, 2.0], [-0.4, 0.1, 3.0], [0.0, 0.0, 1.0]])

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
-from posenet_ros.imaging.decoding import decode_compressed, ImageError, jpeg_size
+from posenet_ros.imaging.decoding import decode_compressed
 from posenet_ros.imaging.files import (
     check_image,
     image_size,
@@ -19,6 +19,7 @@ from posenet_ros.imaging.files import (
     read_image,
     try_image,
 )
+from posenet_ros.imaging.headers import ImageError, jpeg_size
 from posenet_ros.imaging.preprocess import Preprocess
 import pytest
 

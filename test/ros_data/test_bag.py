@@ -13,7 +13,8 @@ from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.lie import interpolate
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.geometry.trajectory import Trajectory
-from posenet_ros.imaging.decoding import Frame, ImageError
+from posenet_ros.imaging.decoding import Frame
+from posenet_ros.imaging.headers import ImageError
 from posenet_ros.ros_data.bag_reader import BagReader
 from posenet_ros.ros_data.bag_writer import (
     BagWriter,
@@ -259,10 +260,13 @@ def test_missing_bags(tmp_path: Path) -> None:
     """No bag, no metadata, no bag at all: each says so."""
     text = tmp_path / 'notes.txt'
     text.write_text('hello')
-    damaged = tmp_path / 'damaged'
+    damaged, bare = tmp_path / 'damaged', tmp_path / 'bare'
     damaged.mkdir()
+    bare.mkdir()
     (damaged / 'metadata.yaml').write_text('rosbag2_bagfile_information: {}')
-    for path, expected in ((tmp_path / 'none', 'no such bag'), (tmp_path, 'metadata.yaml'),
+    for path, expected in ((tmp_path / 'none', 'no such bag'),
+                           (tmp_path, 'several, damaged; give one'),
+                           (bare, 'metadata.yaml, or .mcap'),
                            (text, 'unknown kind'), (damaged, 'damaged')):
         with pytest.raises(InputError, match=expected) as caught:
             BagReader(path)

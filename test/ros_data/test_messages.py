@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.imaging.decoding import decode_compressed, ENCODINGS, ImageError
+from posenet_ros.imaging.decoding import decode_compressed, ENCODINGS
+from posenet_ros.imaging.headers import ImageError
 from posenet_ros.ros_data.messages import (
     covariance_from_message,
     fill_covariance,
@@ -72,8 +73,8 @@ def encode(rgb: NDArray[np.uint8], encoding: str, bigendian: bool) -> NDArray[np
             pixels[row::2, column::2] = rgb[row::2, column::2, channel]
     else:
         opaque = np.full_like(grey, 200)
-        planes = {'rgb8': (0, 1, 2), 'bgr8': (2, 1, 0), 'mono8': (1,), 'mono16': (1,),
-                  'rgba8': (0, 1, 2, 3), 'bgra8': (2, 1, 0, 3)}[encoding]
+        planes = {'rgb': (0, 1, 2), 'bgr': (2, 1, 0), 'mono': (1,), 'rgba': (0, 1, 2, 3),
+                  'bgra': (2, 1, 0, 3)}[encoding.rstrip('168')]
         pixels = np.stack([np.dstack([rgb, opaque])[..., i] for i in planes], axis=-1)
     if encoding.endswith('16'):
         wide = (pixels.astype(np.uint16) * 257).astype('>u2' if bigendian else '<u2')
@@ -145,7 +146,7 @@ BAD_IMAGES = {
     'unknown encoding': ({'encoding': 'nonsense'}, "one of rgb8.*Received: 'nonsense'"),
     'depth': ({'encoding': '16UC1', 'step': 8}, "Received: '16UC1'.*not supported"),
     'float': ({'encoding': '32FC1', 'step': 16}, "Received: '32FC1'"),
-    '16-bit colour': ({'encoding': 'rgb16', 'step': 24}, "Received: 'rgb16'"),
+    'whole numbers': ({'encoding': '32SC3', 'step': 96}, "Received: '32SC3'"),
     'no width': ({'width': 0}, 'Received: 0x3'),
     'no height': ({'height': 0}, 'Received: 4x0'),
     'step too small': ({'step': 11}, 'at least 12 bytes. Received: 11'),

@@ -14,7 +14,12 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import Frame
 from posenet_ros.ros_data.bag_reader import BagReader
 from posenet_ros.ros_data.bag_writer import image_message, new_bag, pose_message
-from posenet_ros.ros_data.truncated_mcap import complete_length, FOOTER, MAGIC, TruncatedMcapPath
+from posenet_ros.ros_data.files.truncated_mcap import (
+    complete_length,
+    FOOTER,
+    MAGIC,
+    TruncatedMcapPath,
+)
 import pytest
 
 COUNT, STEP_NS = 40, 10**8

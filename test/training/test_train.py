@@ -265,8 +265,9 @@ def test_one_position_is_an_error(court: Path, tmp_path: Path) -> None:
     lines = (court / 'dataset_train.txt').read_text().splitlines()
     folder = tmp_path / 'court'
     folder.mkdir()
-    for name in ('seq1', 'seq2', 'seq3', 'camera.json'):
-        (folder / name).symlink_to(court / name)
+    for name in ('seq1', 'seq2', 'seq3'):
+        shutil.copytree(court / name, folder / name)
+    shutil.copy(court / 'camera.json', folder)
     still = [line.split()[0] + ' 1 2 3 1 0 0 0' for line in lines[3:]]
     (folder / 'dataset_train.txt').write_text('\n'.join(lines[:3] + still))
     with pytest.raises(InputError, match='same position'):

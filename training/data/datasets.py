@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import hashlib
 from pathlib import Path
 
@@ -30,7 +30,9 @@ from posenet_ros.utils.parallel import ordered_map
 
 SPLITS = ('train', 'test')
 THREADS = 4
-MAX_POSITION_M = 1e5  # beyond that, 32 bits are too coarse
+MAX_DISTANCE_M = 1e5  # from the middle of the dataset: beyond that, 32 bits are too coarse
+FAR_M = 1e4  # from the origin: beyond that, an origin nearby is taken
+ORIGIN_STEP_M = 100.0  # of which its coordinates are multiples
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,14 @@ class Dataset:
 
     :param camera: of all images.
     :param rejected: a message for each invalid line: file, line number, reason.
+    :param origin_m: x y z that was subtracted from all positions.
     """
 
     name: str
     samples: tuple[Sample, ...]
     camera: Camera
     rejected: tuple[str, ...] = ()
+    origin_m: tuple[float, ...] = (0.0, 0.0, 0.0)
 
     @property
     def positions_m(self) -> Floats:
@@ -77,7 +81,27 @@ class Dataset:
     def subset(self, indices: Iterable[int]) -> Dataset:
         """Select samples by their indices."""
         chosen = tuple(self.samples[i] for i in indices)
-        return Dataset(self.name, chosen, self.camera, self.rejected)
+        return replace(self, samples=chosen)
+
+    def near_origin(self) -> Dataset:
+        """
+        Return the dataset relative to an origin nearby, where its own is far, as in UTM.
+
+        What holds 32 bits, as networks and landmarks, is exact then.
+        """
+        if np.abs(self.positions_m).max() <= FAR_M:
+            return self
+        middle = np.median(self.positions_m, axis=0) + self.origin_m
+        return self.relative_to((np.round(middle / ORIGIN_STEP_M) * ORIGIN_STEP_M).tolist())
+
+    def relative_to(self, origin_m: Sequence[float]) -> Dataset:
+        """Return the dataset with its positions relative to an origin x y z of its frame."""
+        step = np.array(self.origin_m) - origin_m
+        if not step.any():
+            return self
+        samples = tuple(replace(sample, map_from_camera=Pose(step) @ sample.map_from_camera)
+                        for sample in self.samples)
+        return replace(self, samples=samples, origin_m=tuple(origin_m))
 
     def digest(self) -> str:
         """Return the SHA-256 of all names, poses and image files."""
@@ -91,7 +115,7 @@ class Dataset:
 
     def summary(self) -> list[str]:
         """Summarise counts, extent, path, camera and up axis, for a check before training."""
-        positions, camera = self.positions_m, self.camera
+        positions, camera = self.positions_m + self.origin_m, self.camera
         counts = Counter(s.sequence for s in self.samples)
         low, high = positions.min(0), positions.max(0)
         across, down = camera.field_of_view_deg()
@@ -144,17 +168,18 @@ def read_camera(text: str | None, folder: Path, size: tuple[int, int]) -> Camera
 
 
 def _check(line: DatasetRow, found: tuple[int, int] | InputError, seen: dict[str, str],
-           size: tuple[int, int] | None) -> Sample:
+           size: tuple[int, int] | None, middle: Floats) -> Sample:
     """
     Check a line and return its sample.
 
     :param found: size of its image, or why it cannot be used.
+    :param middle: (3,) of the positions, metres.
     :raises InputError: with the reason.
     """
     pose = validate_row(line, seen)
-    if np.abs(pose.translation_m).max() > MAX_POSITION_M:
-        raise InputError(f'the position is over {MAX_POSITION_M:.0e} m out: '
-                         f'{pose.translation_m.tolist()}')
+    if np.abs(pose.translation_m - middle).max() > MAX_DISTANCE_M:
+        raise InputError(f'the position has to be within {MAX_DISTANCE_M:.0e} m of the others. '
+                         f'Received: {pose.translation_m.tolist()}')
     if isinstance(found, InputError):
         raise found
     if size is not None and found != size:
@@ -176,10 +201,12 @@ def _first_size(lines: Sequence[DatasetRow]) -> tuple[int, int] | None:
 def _checked(lines: Sequence[DatasetRow], size: tuple[int, int] | None,
              rejected: list[str]) -> Iterator[Sample]:
     seen: dict[str, str] = {}
+    known = [line.pose.translation_m for line in lines if line.pose]
+    middle = np.median(known, axis=0) if known else np.zeros(3)
     sizes = ordered_map(try_image, (line.path for line in lines), THREADS)
     for line, found in zip(lines, sizes, strict=True):
         try:
-            yield _check(line, found, seen, size)
+            yield _check(line, found, seen, size, middle)
         except InputError as error:
             rejected.append(f'{line.where}: {error}')
 

@@ -26,6 +26,8 @@ class ExifTags(NamedTuple):
 def read_exif_tags(path: Path) -> ExifTags:
     """Read the header of an image file; nothing where there is none, or it is damaged."""
     from PIL import Image  # comes with matplotlib; costs much to import
+    if not path.is_file():  # a pipe would wait for ever
+        return ExifTags({}, {})
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')  # of large images and odd tags

@@ -71,14 +71,27 @@ def with_depths(images: Images, dataset: Dataset, preprocess: Preprocess, file: 
 
     :param file: cache, for a resumed training.
     """
-    if file.exists():
-        return replace(images, rhos=np.load(file))
+    rhos = _cached_depths(file, images.bases.shape[:3])
+    if rhos is not None:
+        return replace(images, rhos=rhos)
     with ProgressBar(len(images.bases), 'image', 'depth') as shown:
         rhos = depth.estimate_inverse_depths(
             images.bases, images.poses, [s.sequence for s in dataset.samples],
             preprocess.base_camera(dataset.camera), shown.update)
-    np.save(file, rhos)
+    part = file.with_name(f'.{file.name}')
+    with part.open('wb') as stream:
+        np.save(stream, rhos)
+    part.replace(file)
     return replace(images, rhos=rhos)
+
+
+def _cached_depths(file: Path, shape: tuple[int, ...]) -> NDArray[np.float32] | None:
+    """Read the cache; None where there is none, or it is damaged."""
+    try:
+        rhos = np.load(file, allow_pickle=False, mmap_mode='r')  # checks the size first
+    except (OSError, ValueError, EOFError):
+        return None
+    return np.array(rhos) if rhos.shape == shape and rhos.dtype == np.float32 else None
 
 
 def network_inputs(images: Images, preprocess: Preprocess) -> NDArray[np.uint8]:

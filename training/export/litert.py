@@ -24,7 +24,7 @@ from posenet_ros.networks.network import build, dtype_policy, remove_auxiliary_h
 from posenet_ros.networks.single_network import pose_head
 from posenet_ros.networks.weights_file import load_weights
 from posenet_ros.utils.arguments import run_cli
-from posenet_ros.utils.settings.flat import from_mapping
+from posenet_ros.utils.settings.schema import from_mapping
 
 CHECKED_IMAGES = 4
 TOLERANCE_M = 1e-4

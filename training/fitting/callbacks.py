@@ -20,6 +20,7 @@ from posenet_ros.training.data.batches import Batches, CachedFeatureBatches
 from posenet_ros.training.data.images import Images, network_inputs
 from posenet_ros.training.fitting.ema import averaged_weights
 from posenet_ros.training.fitting.trainer import PoseTrainer, predict_all
+from posenet_ros.utils.files.npz import read_arrays
 from posenet_ros.utils.processes import keep_memory
 from posenet_ros.utils.progress import ProgressBar
 
@@ -183,10 +184,10 @@ def restore(trainer: PoseTrainer, folder: Path, identity: dict[str, Any],
     if not file.exists():
         raise InputError(f'{file} is missing: there is nothing to resume; start without --resume')
     try:
-        with np.load(file) as arrays:
-            about = json.loads(str(arrays['about']))
-            _check_identity(about['identity'], identity)
-            values = [arrays[f'v{i}'] for i, _ in enumerate(_state(trainer))]
+        arrays = read_arrays(file)
+        about = json.loads(str(arrays['about']))
+        _check_identity(about['identity'], identity)
+        values = [arrays[f'v{i}'] for i, _ in enumerate(_state(trainer))]
         for variable, value in zip(_state(trainer), values, strict=True):
             variable.assign(value)
         return [{str(key): float(value) for key, value in row.items()}

@@ -37,7 +37,7 @@ def load_with_dataset(model: Path, data: Path) -> tuple[LoadedArtifact, Dataset]
     :raises InputError: when it was trained on another dataset.
     """
     artifact = load(model)
-    dataset = read_dataset(data, 'train', artifact.camera)
+    dataset = read_dataset(data, 'train', artifact.camera).relative_to(artifact.scene.origin_m)
     check_dataset(artifact, dataset)
     return artifact, dataset
 
@@ -103,7 +103,8 @@ def make_train_index(dataset: Dataset, preset: Preset, images: Images,
         descriptors = extractor.predict(inputs, batch_size=BATCH, verbose=0, callbacks=[
             ShowPrediction(shown, len(inputs), BATCH)])
     return TrainIndex(
-        tuple(s.name for s in dataset.samples), dataset.positions_m, dataset.quats_xyzw,
+        tuple(s.name for s in dataset.samples), dataset.positions_m + dataset.origin_m,
+        dataset.quats_xyzw,
         descriptors.astype(np.float16), **index_fields)
 
 
@@ -117,7 +118,6 @@ def make_artifact(preset: Preset, config: NetworkConfig, dataset: Dataset, image
     :param index_fields: `global_descriptors` and `place_images` of the index, or nothing.
     :param about: the provenance.
     """
-    positions = dataset.positions_m
-    scene = Scene(tuple(positions.min(0).tolist()), tuple(positions.max(0).tolist()))
+    scene = Scene.of_positions(dataset.positions_m, dataset.origin_m)
     return Artifact(config, preset.preprocess(), dataset.camera, scene, calibration,
                     make_train_index(dataset, preset, images, index_fields), about)

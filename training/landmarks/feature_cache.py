@@ -6,7 +6,6 @@ from dataclasses import astuple
 import hashlib
 from pathlib import Path
 from typing import NamedTuple
-import zipfile
 
 import cv2
 import numpy as np
@@ -17,6 +16,7 @@ from posenet_ros.imaging.files import read_image
 from posenet_ros.landmarks.features import detect, Features, patch_camera, patch_image
 from posenet_ros.landmarks.options import FeatureOptions
 from posenet_ros.training.data.datasets import Dataset, Sample
+from posenet_ros.utils.files.npz import read_arrays
 from posenet_ros.utils.parallel import ordered_map
 from posenet_ros.utils.progress import progress
 
@@ -119,9 +119,9 @@ def _read(file: Path, camera: Camera) -> ViewFeatures | None:
     :param camera: of the images that patches are cut from.
     """
     try:
-        with np.load(file, allow_pickle=False) as arrays:
-            points, descriptors, focal_length_px, colors = (arrays[f'arr_{i}'] for i in range(4))
-            return ViewFeatures(Features(
-                points, descriptors, float(focal_length_px), camera=camera), colors)
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
+        arrays = read_arrays(file)
+        points, descriptors, focal_length_px, colors = (arrays[f'arr_{i}'] for i in range(4))
+        return ViewFeatures(Features(
+            points, descriptors, float(focal_length_px), camera=camera), colors)
+    except (OSError, ValueError, TypeError):
         return None

@@ -68,7 +68,9 @@ def images_with_poses(
     """Yield each usable image with its pose; count the others."""
     topic = bag.image_topic(options.image)
     lookup: Lookup | None = None
-    messages = progress(bag.messages(topic), bag.count(topic), 'image', bag.path.name)
+    undecodable: list[str] = []
+    messages = progress(
+        bag.messages(topic, undecodable), bag.count(topic), 'image', bag.path.name)
     for index, message in enumerate(messages):
         lookup = lookup or truth_lookup(bag, options, message.header.frame_id)
         result.counts['images'] += 1
@@ -84,6 +86,9 @@ def images_with_poses(
         except InputError as error:
             result.counts['bad'] += 1
             result.first_bad = result.first_bad or str(error)
+    result.counts['images'] += len(undecodable)
+    result.counts['bad'] += len(undecodable)
+    result.first_bad = result.first_bad or next(iter(undecodable), '')
 
 
 def add_camera(bag: BagReader, options: argparse.Namespace,
@@ -95,6 +100,7 @@ def add_camera(bag: BagReader, options: argparse.Namespace,
     :raises InputError: when it is another camera than that of the bags before.
     """
     found = find_camera(bag, bag.image_topic(options.image), options.camera, options.camera_info)
+    result.notes += [bag.note] if bag.note else []
     result.notes += [f'{bag.path.name}: {note}' for note in found.notes]
     first = result.camera is None and not result.counts['images']
     if not first and result.camera != found.camera:

@@ -7,14 +7,13 @@ import heapq
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.geodesy import geodetic_from_enu
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.geometry.trajectory import Trajectory
 from posenet_ros.imaging.decoding import Frame
-from posenet_ros.imaging.files import read_image
+from posenet_ros.imaging.files import read_depth, read_image
 from posenet_ros.ros_data.bag_writer import (
     BagWriter,
     camera_message,
@@ -156,7 +155,8 @@ def _gnss_events(gnss: GnssFixes, start_ns: int) -> Iterator[Event]:
 
 def depth_message(image: WalkImage, time_ns: int) -> Message:
     """Return the sensor_msgs/Image of an image's depth, 16UC1, millimetres (REP-118)."""
-    depth = np.asarray(cv2.imread(str(image.depth), cv2.IMREAD_UNCHANGED), np.uint16)
+    assert image.depth is not None
+    depth = read_depth(image.depth)
     height, width = depth.shape
     return make('sensor_msgs/msg/Image', header(time_ns, CAMERA_FRAME), height, width, '16UC1', 0,
                 2 * width, np.ascontiguousarray(depth).astype('<u2').view(np.uint8).ravel())

@@ -30,7 +30,8 @@ def quantise(model: Path, data: Path) -> str:
 
 def _quantise(model: Path, data: Path) -> str:
     loaded = load(model)
-    held = validation_set(loaded, read_dataset(data, 'train', loaded.camera))
+    dataset = read_dataset(data, 'train', loaded.camera).relative_to(loaded.scene.origin_m)
+    held = validation_set(loaded, dataset)
     inputs = np.stack([loaded.preprocess(read_image(sample.path), held.camera)
                        for sample in held.samples])
     about = dict(loaded.provenance)

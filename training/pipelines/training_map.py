@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 import shutil
 
+from posenet_ros.datasets.dataset_rows import image_path
 from posenet_ros.errors import InputError
 from posenet_ros.imaging.files import image_size
 from posenet_ros.inference.artifact import LANDMARKS_FILE, load, LoadedArtifact, save
@@ -38,18 +39,21 @@ def map_dataset_of(artifact: LoadedArtifact, data: Path) -> Dataset:
     :raises InputError: when an image is not there, or of another size than the camera.
     """
     views = landmark_file.load(artifact.file(LANDMARKS_FILE)).views
-    missing = [name for name in views.names if not name or not (data / name).is_file()]
+    paths = [image_path(data, name) for name in views.names]
+    missing = [name for name, path in zip(views.names, paths, strict=True)
+               if not name or not path.is_file()]
     if missing:
         raise InputError(f'--data has to be the folder of the {len(views)} images of the map, by '
                          f'their names there. Received: {data} without {len(missing)} of them, '
                          f'such as {missing[0]!r}')
-    size = image_size(data / views.names[0])
+    size = image_size(paths[0])
     if size != artifact.camera.size:
         raise InputError(f'the images of the map are {artifact.camera.width}x'
                          f'{artifact.camera.height}. Received: {size[0]}x{size[1]}')
-    samples = tuple(Sample(data / name, name, views.pose(i), views.sequences[i])
+    samples = tuple(Sample(paths[i], name, views.pose(i), views.sequences[i])
                     for i, name in enumerate(views.names))
-    return Dataset(f'{artifact.folder.resolve().name} map', samples, artifact.camera)
+    return Dataset(f'{artifact.folder.resolve().name} map', samples, artifact.camera,
+                   origin_m=artifact.scene.origin_m)
 
 
 def keep_map(place: LoadedArtifact, folder: Path) -> None:

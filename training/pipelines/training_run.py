@@ -184,7 +184,7 @@ def _place_of(options: argparse.Namespace) -> LoadedArtifact | None:
 def _read_data(options: argparse.Namespace, preset: Preset, on: devices.Devices,
                place: LoadedArtifact | None) -> Dataset:
     dataset = map_dataset_of(place, options.data) if place else read_dataset(
-        options.data, 'train', options.camera)
+        options.data, 'train', options.camera).near_origin()
     _say('\n'.join([*dataset.summary(), on.text]))
     if on.chief:
         warn_of_mistakes(dataset)

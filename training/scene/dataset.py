@@ -27,6 +27,7 @@ from posenet_ros.training.scene.settings import Settings
 from posenet_ros.training.scene.walks import Walk
 from posenet_ros.utils.atomic_folder import resumable_folder
 from posenet_ros.utils.files.kinds import SCENE
+from posenet_ros.utils.files.typed_json import read_mapping
 from posenet_ros.utils.progress import progress
 from posenet_ros.utils.signals import ignored_by_children
 
@@ -38,8 +39,8 @@ PART_SUFFIX = '.part'
 def is_current(folder: Path, settings: Settings) -> bool:
     """Return whether the folder holds the whole scene of these settings, drawn by this code."""
     try:
-        return bool(json.loads((folder / SCENE_FILE).read_text())['digest'] == settings.digest())
-    except (OSError, ValueError, KeyError, TypeError):
+        return bool(read_mapping(folder / SCENE_FILE).get('digest') == settings.digest())
+    except (OSError, ValueError):
         return False
 
 

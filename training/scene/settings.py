@@ -59,7 +59,7 @@ class Settings:
                 raise InputError(f'{name} has to be {low} to {high}. Received: {value}')
         if self.place not in PLACES:
             raise InputError(f'a scene has to be of one of the places {", ".join(PLACES)}. '
-                             f'Received: {self.place}')
+                             f'Received: {self.place!r}')
         most = self.frames - FRAMES_RANGE[0]
         if self.test_frames and not 0 < self.test_frames <= most:
             raise InputError(f'the test images have to be 1 to {most}, which leaves '

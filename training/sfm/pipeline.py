@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 import json
 from pathlib import Path
 import sys
 
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.errors import InputError
 from posenet_ros.training.data.walk import Walk
 from posenet_ros.training.sfm import checks
 from posenet_ros.training.sfm.cameras import CameraSource, InitialCamera
@@ -34,6 +35,7 @@ from posenet_ros.training.sfm.reconstruction import Component, Mapper, Reconstru
 from posenet_ros.training.sfm.unregistered import reasons_unregistered
 from posenet_ros.training.sfm.work_folder import step_folder, write_whole
 from posenet_ros.training.sfm.workload import check_disk, estimate_workload
+from posenet_ros.utils.files.typed_json import read_typed
 from posenet_ros.utils.parallel import ordered_map
 from posenet_ros.utils.progress import progress
 
@@ -142,15 +144,23 @@ def find_keyframes(walk: Walk, work: Path, options: SfmOptions) -> Keyframes:
     folder = step_folder(work, f'keyframes-{walk.name.replace("/", "-")}', _identity(walk),
                          options.keyframes)
     file = folder / 'keyframes.json'
-    if not file.exists():
+    found = _kept_keyframes(file)
+    if found is None:
         reduced = ordered_map(lambda image: read_reduced(image.path, options.keyframes),
                               walk.images, options.threads)
         found = select_keyframes(progress(
             reduced, len(walk.images), 'image', f'keyframes of {walk.name}'), options.keyframes)
         with write_whole(file) as new:
-            new.write_text(json.dumps([found.indices, found.blurred, found.still]))
-    indices, blurred, still = json.loads(file.read_text())
-    return Keyframes(tuple(indices), blurred, still)
+            new.write_text(json.dumps(asdict(found)))
+    return found
+
+
+def _kept_keyframes(file: Path) -> Keyframes | None:
+    """Read the keyframes of an earlier run; None where there are none, or they are damaged."""
+    try:
+        return read_typed(Keyframes, file)
+    except InputError:
+        return None
 
 
 def find_correspondences(walks: Sequence[Walk], work: Path, initial: InitialCamera,

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from posenet_ros.datasets.pose_files import detect_format, Format, PoseRow, read_poses
+from posenet_ros.datasets.pose_files import describe_format, detect_format, PoseRow, read_poses
+from posenet_ros.datasets.tolerance import check_rejected
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.geometry.trajectory import Trajectory
@@ -21,24 +22,28 @@ def with_poses(walks: Sequence[Walk], file: Path,
     """
     Give each image its pose from a file; images without one are left out, and a note counts them.
 
-    Cambridge rows are found by the image's name, TUM rows by its stamp, interpolated; the rows of
-    KITTI belong to the images in their order.
+    Rows with names are found by the image's name, rows with stamps by its stamp, interpolated;
+    others, as those of KITTI, belong to the images in their order. Bad rows are left out, up to
+    a tenth; a note says what form was recognised.
 
     :param max_gap_s: between the poses round an image, seconds.
     :raises InputError: when no image finds a pose, or rows and images of KITTI differ in number.
     """
     form = detect_format(file)
-    rows = read_poses(file, form)
+    rejected: list[str] = []
+    rows = read_poses(file, form, rejected)
+    check_rejected(rejected, len(rows) + len(rejected))
     images = [image for walk in walks for image in walk.images]
-    find = {Format.CAMBRIDGE: _by_name, Format.TUM: _by_stamp, Format.KITTI: _by_row}[form](
-        rows, images, file, max_gap_s)
+    key = _by_name if rows[0].name else _by_stamp if rows[0].stamp_ns is not None else _by_row
+    find = key(rows, images, file, max_gap_s)
     found = [_posed(walk, find, file) for walk in walks]
     kept = [walk for walk in found if walk.images]
     if not kept:
         raise InputError(f'{file}: expected poses of the images. Received: none of '
                          f'{len(images)} images, such as {images[0].name}'
                          f'{_stamp_text(images[0])}, has a row')
-    return kept
+    notes = (f'{file.name}: {describe_format(form)}', *rejected)
+    return [replace(kept[0], notes=(*kept[0].notes, *notes)), *kept[1:]]
 
 
 def _posed(walk: Walk, find: Find, file: Path) -> Walk:
@@ -73,9 +78,12 @@ def _row_name(name: str, poses: Mapping[str, Pose | None],
               ends: Mapping[str, list[str]]) -> str | None:
     if name in poses:
         return name
-    same = [other for other in ends.get(name.rpartition('/')[2], ())
-            if f'/{name}'.endswith(f'/{other}') or f'/{other}'.endswith(f'/{name}')]
-    return same[0] if len(same) == 1 else None
+    for own in (name, name.rpartition('.')[0]):  # some programs leave the suffix out
+        same = [other for other in ends.get(own.rpartition('/')[2], ())
+                if f'/{own}'.endswith(f'/{other}') or f'/{other}'.endswith(f'/{own}')]
+        if same:
+            return same[0] if len(same) == 1 else None
+    return None
 
 
 def _by_stamp(rows: Sequence[PoseRow], images: Sequence[WalkImage], file: Path,

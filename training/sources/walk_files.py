@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 import json
 from pathlib import Path
 from typing import Any
-import zipfile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,21 @@ from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.geometry.trajectory import Trajectory
 from posenet_ros.training.data.walk import GnssFixes, ImuSamples, Walk, WalkImage
+from posenet_ros.utils.files.npz import read_arrays
+from posenet_ros.utils.files.typed_json import parse_typed
 
 NO_STAMP = np.iinfo(np.int64).min
 Arrays = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _About:
+    """What a walk's file holds beside arrays."""
+
+    name: str
+    camera: Camera | None
+    stereo_baseline_m: float | None
+    notes: tuple[str, ...]
 
 
 def save_walk(walk: Walk, file: Path) -> None:
@@ -47,9 +59,8 @@ def save_walk(walk: Walk, file: Path) -> None:
 def load_walk(file: Path) -> Walk | None:
     """Read a walk; None where the file is missing or damaged, or an image is gone."""
     try:
-        with np.load(file, allow_pickle=False) as arrays:
-            walk = _from_arrays(dict(arrays))
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
+        walk = _from_arrays(read_arrays(file))
+    except (OSError, LookupError, ValueError, TypeError):
         return None
     files = [path for image in walk.images for path in (image.path, image.right, image.depth)]
     return walk if all(path is None or path.is_file() for path in files) else None
@@ -68,7 +79,7 @@ def _trajectory_arrays(name: str, trajectory: Trajectory | None) -> Arrays:
 
 
 def _from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Walk:
-    about = json.loads(str(arrays['about']))
+    about = parse_typed(_About, str(arrays['about']), "the array 'about'")
     columns = (arrays[name].tolist() for name in ('paths', 'names', 'stamps_ns', 'right', 'depth'))
     images = tuple(
         WalkImage(Path(path), name, None if stamp == NO_STAMP else stamp, _pose(pose),
@@ -78,11 +89,9 @@ def _from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Walk:
     imu, gnss = (
         {key.partition('.')[2]: value for key, value in arrays.items() if key.startswith(start)}
         for start in ('imu.', 'gnss.'))
-    camera = Camera.from_mapping(about['camera']) if about['camera'] else None
-    return Walk(about['name'], images, camera, _trajectory('odometry', arrays),
+    return Walk(about.name, images, about.camera, _trajectory('odometry', arrays),
                 _trajectory('tf', arrays), ImuSamples(**imu) if imu else None,
-                GnssFixes(**gnss) if gnss else None, about['stereo_baseline_m'],
-                tuple(about['notes']))
+                GnssFixes(**gnss) if gnss else None, about.stereo_baseline_m, about.notes)
 
 
 def _pose(numbers: NDArray[np.float64]) -> Pose | None:

@@ -35,6 +35,7 @@ from posenet_ros.evaluation.report.content import (
     Report,
 )
 from posenet_ros.evaluation.results import FrameResult, FrameTable, WorstFrame
+from posenet_ros.evaluation.trajectory import trajectory_statistics, TrajectoryOptions
 from posenet_ros.inference.artifact import LoadedArtifact
 from posenet_ros.inference.train_index import TrainIndex
 
@@ -54,6 +55,7 @@ class Evaluation:
     :param out_of_place: results of images of other places; their truth has no meaning.
     :param false_pose: errors beyond either make a pose a false one.
     :param worst: the frames with the largest errors, with their pictures.
+    :param trajectory: how APE and RPE are computed.
     :param method: what the tables call the method; empty finds a name.
     :param beside: evaluations of other methods on the same images, by name, for comparison.
     """
@@ -65,6 +67,7 @@ class Evaluation:
     out_of_place: Sequence[FrameResult] = ()
     false_pose: ByUnit[float] = FALSE_POSE
     worst: Sequence[WorstFrame] = ()
+    trajectory: TrajectoryOptions = field(default_factory=TrajectoryOptions)
     method: str = ''
     beside: Mapping[str, Evaluation] = field(default_factory=dict)
 
@@ -190,10 +193,11 @@ def build_report(evaluation: Evaluation) -> Report:
         raise InputError('a report needs at least one frame that has a truth. Received: none')
     table, outside = evaluation.table, evaluation.out_of_place_table
     statistics = evaluation.statistics
+    trajectory, why_not = trajectory_statistics(table.frames, evaluation.trajectory)
     created = f'{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}'
     return Report(
         statistics.frames, statistics.translation_m, statistics.rotation_deg, statistics.recall,
-        confidence_95=_median_intervals(table.accepted_errors),
+        confidence_95=_median_intervals(table.accepted_errors), trajectory=trajectory,
         outcomes=Counter(frame.outcome for frame in table.frames),
         baselines={name: _medians(errors) for name, errors in evaluation.baselines.items()},
         latency_ms=_latencies(table.frames),
@@ -206,5 +210,6 @@ def build_report(evaluation: Evaluation) -> Report:
         image_faults=count_faults(table),
         correlations=correlations(evaluation.quantities, table.accepted_errors),
         sequences={name: frame_statistics(part) for name, part in table.by_sequence().items()},
-        model=evaluation.model, data={'created': created, **evaluation.data},
+        model=evaluation.model, data={'created': created, **evaluation.data,
+                                     **({'not_aligned': why_not} if why_not else {})},
         versions=versions())

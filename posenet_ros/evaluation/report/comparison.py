@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import json
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ from posenet_ros.evaluation.report.tables import (
     Unit,
 )
 from posenet_ros.utils.atomic_folder import new_folder
+from posenet_ros.utils.files.typed_json import read_mapping
+from posenet_ros.utils.settings.schema import from_mapping
 
 PUBLISHED = Path(__file__).with_name('published.json')
 TOLERANCE = 1e-6  # metres and degrees: the rounding of frames.csv
@@ -61,12 +63,18 @@ def read_report(folder: Path) -> StoredReport:
     for name in (REPORT_FILE, 'frames.csv'):
         if not (folder / name).is_file():
             raise InputError(f'{folder / name} is missing: a folder made by evaluate is expected')
+    content = read_mapping(folder / REPORT_FILE)
+    statistics = from_mapping(
+        FrameStatistics, content, str(folder / REPORT_FILE), ignore_unknown=True)
+    if set(statistics.recall) != set(RECALL_LIMITS):
+        raise InputError(f'{folder / REPORT_FILE}: recall has to hold {", ".join(RECALL_LIMITS)}. '
+                         f'Received: {list(statistics.recall)!r}')
+    statistics = replace(statistics, recall={
+        name: statistics.recall[name] for name in RECALL_LIMITS})  # in the order of the table
     try:
-        content = json.loads((folder / REPORT_FILE).read_text(encoding='utf-8'))
-        statistics = FrameStatistics.from_mapping(content)
         with (folder / 'frames.csv').open(newline='', encoding='utf-8') as file:
             errors = {row['name']: _errors(row) for row in csv.DictReader(file)}
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, csv.Error) as error:
         raise InputError(f'{folder} is no whole report: {error!r}') from error
     return StoredReport(folder.resolve().name, statistics, content, errors)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, MISSING
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from typing import Any
 
 from posenet_ros.evaluation.correlations import Correlation
 from posenet_ros.evaluation.metrics.coverage import Coverage
@@ -15,10 +15,10 @@ from posenet_ros.evaluation.reliability import (
     OutOfPlaceStatistics,
     SparsificationByUnit,
 )
+from posenet_ros.evaluation.trajectory import TrajectoryStatistics
 from posenet_ros.utils.settings.mapping import key, to_mapping
 
 REPORT_FILE = 'report.json'
-T = TypeVar('T')
 
 
 @dataclass(frozen=True)
@@ -52,27 +52,6 @@ class FrameStatistics:
         return ByUnit(*(None if statistics is None else statistics.median
                         for statistics in (self.translation_m, self.rotation_deg)))
 
-    @staticmethod
-    def from_mapping(mapping: Mapping[str, Any]) -> FrameStatistics:
-        """
-        Read the statistics of a report.json, of this version or an earlier one.
-
-        :raises KeyError: when a key is missing.
-        :raises TypeError: when a value is of another type.
-        """
-        counts = _from_mapping(FrameCounts, mapping['frames'])
-        translation_m, rotation_deg = (
-            None if mapping[unit] is None else _from_mapping(ErrorStatistics, mapping[unit])
-            for unit in ('translation_m', 'rotation_deg'))
-        return FrameStatistics(counts, translation_m, rotation_deg, mapping['recall'])
-
-
-def _from_mapping(cls: type[T], mapping: Mapping[str, Any]) -> T:
-    """Read a dataclass; a field with a default may be missing, as in an older report."""
-    keys = {f: f.metadata.get('key', f.name) for f in fields(cls)}  # type: ignore[arg-type]
-    return cls(*(mapping[key] if f.default is MISSING else mapping.get(key, f.default)
-                 for f, key in keys.items()))
-
 
 @dataclass(frozen=True)
 class LatencyPercentiles:
@@ -89,6 +68,8 @@ class Report(FrameStatistics):
     A report: what was evaluated, and all statistics of it.
 
     :param confidence_95: the interval of each median; None without an accepted estimate.
+    :param trajectory: APE and RPE; None without an accepted estimate, or where the estimates
+        cannot be aligned.
     :param outcomes: the number of frames by outcome.
     :param baselines: the median errors of each; None where it is not known.
     :param latency_ms: of each stage that was timed.
@@ -104,6 +85,7 @@ class Report(FrameStatistics):
     """
 
     confidence_95: ByUnit[Sequence[float]] | None
+    trajectory: TrajectoryStatistics | None
     outcomes: Mapping[str, int]
     baselines: Mapping[str, ByUnit[float] | None]
     latency_ms: Mapping[str, LatencyPercentiles]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from html import escape
+from html import escape, unescape
 import io
 import re
 from typing import Any, TYPE_CHECKING
@@ -88,6 +88,17 @@ def _slim(svg: str, title: str) -> str:
     return svg.replace('<svg ', f'<svg role="img" aria-label="{escape(title)}" ', 1)
 
 
+def not_drawn(title: str, error: Exception) -> str:
+    """Say in HTML that a figure could not be drawn, and why."""
+    return (f'<p class="quiet">{NOT_DRAWN}: {escape(title)} '
+            f'({escape(f"{type(error).__name__}: {error}")})</p>')
+
+
+def figures_not_drawn(page: str) -> list[str]:
+    """Return what a page says of the figures that could not be drawn: each title, and why."""
+    return [unescape(found) for found in re.findall(f'{NOT_DRAWN}: (.*?)</p>', page, re.DOTALL)]
+
+
 @contextmanager
 def drawing(out: list[str], title: str, height_in: float = PANEL_IN[1]) -> Iterator[Any]:
     """
@@ -108,8 +119,7 @@ def drawing(out: list[str], title: str, height_in: float = PANEL_IN[1]) -> Itera
             yield figure, figure.subplots()
             out.append(_slim(_svg(figure), title))
         except Exception as error:  # of another version of Matplotlib
-            out.append(f'<p class="quiet">{NOT_DRAWN}: {escape(title)} '
-                       f'({escape(f"{type(error).__name__}: {error}")})</p>')
+            out.append(not_drawn(title, error))
 
 
 def _svg(figure: Any) -> str:  # noqa: ANN401

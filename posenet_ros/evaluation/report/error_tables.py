@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from posenet_ros.evaluation.correlations import LABELS
 from posenet_ros.evaluation.metrics.pose_errors import ErrorStatistics, RECALL_LIMITS
+from posenet_ros.evaluation.metrics.trajectory_errors import Alignment
 from posenet_ros.evaluation.report.content import FrameStatistics, Report
 from posenet_ros.evaluation.report.tables import (
     BASELINE_LABELS,
@@ -16,6 +17,7 @@ from posenet_ros.evaluation.report.tables import (
     Row,
     Unit,
 )
+from posenet_ros.evaluation.trajectory import TrajectoryStatistics
 
 Methods = Sequence[tuple[str, FrameStatistics]]  # and the name of the method or the report
 
@@ -53,6 +55,38 @@ def _statistics_cells(values: ErrorStatistics | None, unit: Unit) -> list[str]:
     return ['-'] * 8 if values is None else [unit.number(value) for value in (
         values.median, values.mean, values.rmse, values.std, values.p75, values.p90, values.p95,
         values.largest)]
+
+
+def trajectory_rows(report: Report) -> list[Row]:
+    """Make the table of APE and RPE, with evo's statistics; empty where there are none."""
+    found = report.trajectory
+    if found is None:
+        return []
+    unit = length_unit([found.ape.translation_m.rmse])
+    rows: list[Row] = [(f'trajectory error, {_alignment(found)}', 'rmse', 'mean', 'median', 'std',
+                        'min', 'max')]
+    rows += _evo_rows('APE (ATE)', *found.ape, unit)
+    if found.relative:
+        relative = found.relative
+        rows += _evo_rows(f'RPE over {relative.delta:g} {relative.unit}', relative.translation_m,
+                          relative.rotation_deg, unit)
+    return rows
+
+
+def _alignment(found: TrajectoryStatistics) -> str:
+    """Say how the estimates were aligned, as evo's titles do."""
+    words = {Alignment.NONE: 'not aligned', Alignment.SE3: 'with SE(3) Umeyama alignment',
+             Alignment.SIM3: f'with Sim(3) Umeyama alignment, scale {found.scale:.6g}'}
+    return words[Alignment(found.alignment)]
+
+
+def _evo_rows(name: str, translation_m: ErrorStatistics, rotation_deg: ErrorStatistics,
+              unit: Unit) -> list[Row]:
+    parts = ((f'translation ({unit.name})', translation_m, unit),
+             ('rotation (deg)', rotation_deg, DEGREES))
+    return [(f'{name}, {label}', *(of.number(value) for value in (
+        values.rmse, values.mean, values.median, values.std, values.smallest, values.largest)))
+        for label, values, of in parts]
 
 
 def recall_rows(report: Report) -> list[Row]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import csv
 import json
+import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from posenet_ros.datasets.pose_files import write_tum
 from posenet_ros.evaluation.report.build import Evaluation
 from posenet_ros.evaluation.report.content import Report, REPORT_FILE
+from posenet_ros.evaluation.report.drawing import figures_not_drawn
 from posenet_ros.evaluation.report.page import html_page, markdown_page
 from posenet_ros.evaluation.results import FrameResult, FrameTable
+from posenet_ros.evaluation.trajectory import accepted_in_order
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.utils.atomic_folder import new_folder
 
@@ -42,7 +46,7 @@ def _uncertainty_cells(frame: FrameResult) -> list[str]:
 def write_csv(path: Path, table: FrameTable) -> None:
     """Write one row a frame, with the errors of rejected estimates; `outcome` tells them apart."""
     stages = sorted({stage for frame in table.frames for stage in frame.latency_ms})
-    with path.open('w', newline='', encoding='utf-8') as file:
+    with path.open('w', newline='', encoding='utf-8', errors='backslashreplace') as file:
         writer = csv.writer(file)
         writer.writerow([*COLUMNS, *(f'{stage}_ms' for stage in stages)])
         for frame, metres, degrees in zip(table.frames, *table.errors, strict=True):
@@ -57,7 +61,7 @@ def write_csv(path: Path, table: FrameTable) -> None:
 def write_out_of_place(path: Path, out_of_place: Sequence[FrameResult]) -> None:
     """Write one row an out-of-place image, without truth and errors."""
     columns = ('name', 'sequence', 'outcome', *COLUMNS[6:13], *COLUMNS[20:])
-    with path.open('w', newline='', encoding='utf-8') as file:
+    with path.open('w', newline='', encoding='utf-8', errors='backslashreplace') as file:
         writer = csv.writer(file)
         writer.writerow(columns)
         for frame in out_of_place:
@@ -66,31 +70,72 @@ def write_out_of_place(path: Path, out_of_place: Sequence[FrameResult]) -> None:
                              *_uncertainty_cells(frame)])
 
 
+def json_text(content: Mapping[str, Any]) -> str:
+    """Write JSON as every reader takes it: what is not finite, as in a provenance, is null."""
+    return json.dumps(_finite(content), indent=2, allow_nan=False, default=str) + '\n'
+
+
+def _finite(value: Any) -> Any:  # noqa: ANN401 - whatever JSON can hold
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(name): _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8; bytes of a file's name that are no text become escape sequences."""
+    path.write_text(text, encoding='utf-8', errors='backslashreplace')
+
+
+def _write_tables(new: Path, evaluation: Evaluation) -> None:
+    """Write the poses as CSV and as TUM, which evo reads."""
+    write_csv(new / 'frames.csv', evaluation.table)
+    if evaluation.out_of_place:
+        write_out_of_place(new / 'out_of_place.csv', evaluation.out_of_place)
+    accepted = accepted_in_order(evaluation.frames)
+    write_tum(new / 'truth.tum', [(f.stamp_ns, f.truth) for f in accepted])
+    write_tum(new / 'estimate.tum', [(f.stamp_ns, f.estimate) for f in accepted
+                                     if f.estimate is not None])
+
+
+def _write_pages(new: Path, report: Report, evaluation: Evaluation) -> list[str]:
+    """Write the pages; return what could not be drawn, each with the reason."""
+    failed: list[str] = []
+    for name, make in (('report.md', markdown_page), ('report.html', html_page)):
+        try:
+            page = make(report, evaluation)
+            write_text(new / name, page)
+        except Exception as error:  # the numbers are worth more than the page
+            failed.append(f'{name} ({type(error).__name__}: {error})')
+        else:
+            failed += figures_not_drawn(page)
+    return failed
+
+
 def write_report(
-        folder: Path, report: Report, evaluation: Evaluation, *, force: bool = False) -> None:
+        folder: Path, report: Report, evaluation: Evaluation, *, force: bool = False) -> list[str]:
     """
-    Write report.json, report.html, report.md, frames.csv, estimate.tum and truth.tum.
+    Write report.json, frames.csv, estimate.tum and truth.tum, then report.md and report.html.
 
     The TUM files hold the accepted frames in the order of their stamps, row for row.
-
-    Images of other places are in out_of_place.csv.
+    Images of other places are in out_of_place.csv. What fails to be drawn is left out, and named
+    in report.json.
 
     :param report: of this evaluation, by
         :func:`posenet_ros.evaluation.report.build.build_report`.
     :param force: replace a folder that exists.
+    :returns: what could not be drawn, each with the reason.
     :raises InputError: when the folder exists and `force` is False.
     """
-    accepted = sorted((frame for frame in evaluation.frames if frame.accepted),
-                      key=lambda frame: frame.stamp_ns)
     with new_folder(folder, force=force) as new:
-        (new / REPORT_FILE).write_text(
-            json.dumps(report.to_mapping(), indent=2, allow_nan=False) + '\n', encoding='utf-8')
-        page = html_page(report, evaluation)
-        (new / 'report.html').write_text(page, encoding='utf-8')
-        (new / 'report.md').write_text(markdown_page(report, evaluation), encoding='utf-8')
-        write_csv(new / 'frames.csv', evaluation.table)
-        if evaluation.out_of_place:
-            write_out_of_place(new / 'out_of_place.csv', evaluation.out_of_place)
-        write_tum(new / 'truth.tum', [(f.stamp_ns, f.truth) for f in accepted])
-        write_tum(new / 'estimate.tum', [(f.stamp_ns, f.estimate) for f in accepted
-                                         if f.estimate is not None])
+        content = report.to_mapping()
+        write_text(new / REPORT_FILE, json_text(content))
+        _write_tables(new, evaluation)
+        failed = _write_pages(new, report, evaluation)
+        if failed:
+            content['data'] = {**content['data'], 'not_drawn': failed}
+            write_text(new / REPORT_FILE, json_text(content))
+    return failed

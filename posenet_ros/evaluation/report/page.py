@@ -31,6 +31,7 @@ from posenet_ros.evaluation.report.tables import (
     length,
     length_unit,
     markdown_table,
+    markdown_text,
     number,
     percent,
     Row,
@@ -212,18 +213,22 @@ def html_page(report: Report, evaluation: Evaluation) -> str:
     return page_of_sections(
         title, summary_sentences(report, evaluation), origin_line(report), _headlines(report),
         sections(report, evaluation),
-        {'model': report.model, 'data': report.data, 'versions': report.versions})
+        {'model': report.model, 'data': report.data, 'versions': report.versions},
+        str(report.data.get('trained_on', '')))
 
 
 def page_of_sections(title: str, summary: str, origin: str, headlines: Sequence[Headline],
-                     shown: Sequence[Section], about: Mapping[str, Mapping[str, Any]]) -> str:
+                     shown: Sequence[Section], about: Mapping[str, Mapping[str, Any]],
+                     warning: str = '') -> str:
     """
     Render a page of tiles and sections; all texts are escaped here.
 
     :param summary: sentences under the title; `origin` a quiet line below them.
     :param about: mappings that are folded at the end, as `Provenance`.
+    :param warning: what people have to know before they believe the page; empty for nothing.
     """
-    parts = [f'<header><h1>{escape(title)}</h1><p>{escape(summary)}</p>',
+    banner = f'<p class="banner" role="alert">{escape(warning)}</p>' if warning else ''
+    parts = [f'<header>{banner}<h1>{escape(title)}</h1><p>{escape(summary)}</p>',
              f'<p class="quiet">{escape(origin)}</p></header>', _tiles(headlines),
              _contents([*(section.heading for section in shown), 'Provenance']),
              '<main>', *map(_html_section, shown), _heading('Provenance'),
@@ -234,6 +239,7 @@ def page_of_sections(title: str, summary: str, origin: str, headlines: Sequence[
 def markdown_page(report: Report, evaluation: Evaluation) -> str:
     """Render report.md: the tables of the report."""
     name = str(report.data.get('name', 'poses'))
-    parts = [f'# Relocalisation on {name}', summary_sentences(report, evaluation),
-             origin_line(report)]
+    warning = str(report.data.get('trained_on', ''))
+    texts = filter(None, (warning, summary_sentences(report, evaluation), origin_line(report)))
+    parts = [f'# Relocalisation on {markdown_text(name)}', *map(markdown_text, texts)]
     return '\n\n'.join([*parts, *map(markdown_table, tables(report, evaluation))]) + '\n'

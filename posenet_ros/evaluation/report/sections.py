@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from posenet_ros.evaluation.report.build import Evaluation
 from posenet_ros.evaluation.report.content import Report
+from posenet_ros.evaluation.report.drawing import not_drawn
 from posenet_ros.evaluation.report.error_tables import (
     correlation_rows,
     error_rows,
@@ -15,6 +17,7 @@ from posenet_ros.evaluation.report.error_tables import (
     Methods,
     outcome_rows,
     recall_rows,
+    trajectory_rows,
 )
 from posenet_ros.evaluation.report.figures.errors import (
     correlation_views,
@@ -73,8 +76,9 @@ def _methods(evaluation: Evaluation) -> Methods:
 def tables(report: Report, evaluation: Evaluation) -> list[Table]:
     """Make the report's tables that are not empty, each a head and rows."""
     methods = _methods(evaluation)
-    makers = (recall_rows, outcome_rows, correlation_rows, latency_rows, calibration_rows,
-              sparsification_rows, false_pose_rows, ambiguous_rows, place_rows, fault_rows)
+    makers = (trajectory_rows, recall_rows, outcome_rows, correlation_rows, latency_rows,
+              calibration_rows, sparsification_rows, false_pose_rows, ambiguous_rows, place_rows,
+              fault_rows)
     all_tables = (method_rows(report, methods), error_rows(methods),
                   *(make(report) for make in makers))
     return [rows for rows in all_tables if rows]
@@ -128,51 +132,64 @@ def _beside_sentence(name: str, metres: float | None, degrees: float | None) -> 
     return f' For comparison, {name}: {length(metres)} and {number(degrees, "deg")}.'
 
 
+def _figures(title: str, draw: Callable[..., Sequence[str]], *arguments: Any) -> Sequence[str]:  # noqa: ANN401
+    """Draw figures; where that fails, it is said in their place, and the rest is shown."""
+    try:
+        return draw(*arguments)
+    except Exception as error:  # of Matplotlib, or of numbers that nobody foresaw
+        return [not_drawn(title, error)]
+
+
 def _all_sections(report: Report, evaluation: Evaluation) -> Iterator[Section]:
     """Yield all sections, from the answer to the details."""
     table, methods = evaluation.table, _methods(evaluation)
     errors = table.accepted_errors
     yield Section('Errors', 'Errors of accepted estimates; recall counts all frames.', tables=[
-        method_rows(report, methods), error_rows(methods), recall_rows(report),
-        outcome_rows(report), false_pose_rows(report), ambiguous_rows(report),
-        fault_rows(report)])
+        method_rows(report, methods), error_rows(methods), trajectory_rows(report),
+        recall_rows(report), outcome_rows(report), false_pose_rows(report),
+        ambiguous_rows(report), fault_rows(report)])
     yield Section(
         'Errors over the floor plan', 'First the true positions, in the colour of their error; '
         'then truth and estimates, joined by lines. Estimates far outside are cut off.',
-        [error_view(table, evaluation.train), *path_views(table, evaluation.train)])
+        [*_figures('true positions', lambda: [error_view(table, evaluation.train)]),
+         *_figures('paths', path_views, table, evaluation.train)])
     yield Section(
         'Cumulative errors', 'Frames without an accepted estimate count as infinite errors: '
         'where there are any, the curve ends below 100 %.',
-        cumulative({name: one.table.accepted_errors for name, one in evaluation.methods.items()},
-                   evaluation.baselines))
+        _figures('cumulative errors', cumulative, {
+            name: one.table.accepted_errors for name, one in evaluation.methods.items()},
+            evaluation.baselines))
     yield Section(
         'The worst frames', 'The accepted estimates with the largest errors, then frames without '
         'an accepted estimate. Lines join what image and training image show of one landmark.',
         frames=evaluation.worst)
     yield Section('Errors along the recording', 'A red cross at the upper edge is a frame without '
-                  'an accepted estimate.', error_along_path(table.frames, errors))
+                  'an accepted estimate.',
+                  _figures('errors along the recording', error_along_path, table.frames, errors))
     yield Section('Correlations of the error', 'A dot a frame; steps are medians of a fifth of '
-                  'the frames each.', correlation_views(
-                      errors.translation_m, evaluation.quantities), [correlation_rows(report)])
+                  'the frames each.', _figures(
+                      'correlations', correlation_views, errors.translation_m,
+                      evaluation.quantities), [correlation_rows(report)])
     yield from _reliability_sections(report, evaluation)
-    histogram = latency_histogram(table.frames)
-    yield Section('Latency', '', [histogram] if histogram else [], [latency_rows(report)])
+    histogram = _figures('latency', lambda: list(filter(None, [latency_histogram(table.frames)])))
+    yield Section('Latency', '', histogram, [latency_rows(report)])
 
 
 def _reliability_sections(report: Report, evaluation: Evaluation) -> Iterator[Section]:
     yield Section(
         'Is the covariance calibrated?', 'Dashed: a calibrated covariance. Above it the errors '
         'are smaller than predicted, below it larger. NEES is the normalised estimation error '
-        'squared.', calibration_views(evaluation.table), [calibration_rows(report)])
+        'squared.', _figures('calibration', calibration_views, evaluation.table),
+        [calibration_rows(report)])
     yield Section(
         'Sparsification', 'The errors when only the most certain frames are kept, beside those '
         'of an oracle that sorts by error, and those expected of an exact covariance.',
-        sparsification_views(report), [sparsification_rows(report)])
+        _figures('sparsification', sparsification_views, report), [sparsification_rows(report)])
     yield Section(
         'Out-of-place detection', 'Place scores of images of this and of other places, and '
         'their ROC curve. Dotted: 95 % of this place.',
-        place_score_views(evaluation.table.place_scores,
-                          evaluation.out_of_place_table.place_scores), [place_rows(report)])
+        _figures('place scores', place_score_views, evaluation.table.place_scores,
+                 evaluation.out_of_place_table.place_scores), [place_rows(report)])
 
 
 def sections(report: Report, evaluation: Evaluation) -> list[Section]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
 
@@ -81,7 +82,13 @@ def text_table(rows: Sequence[Row]) -> str:
     return '\n'.join([lines[0], '-' * len(lines[0]), *lines[1:]])
 
 
+def markdown_text(text: str) -> str:
+    """Escape a text for Markdown: what is HTML, and what would end a cell or begin another row."""
+    return escape(' '.join(text.split()), quote=False).replace('|', '\\|')
+
+
 def markdown_table(rows: Sequence[Row]) -> str:
     """Format a table in Markdown."""
     rule = ['---', *['---:'] * (len(rows[0]) - 1)]
-    return '\n'.join('| ' + ' | '.join(row) + ' |' for row in (rows[0], rule, *rows[1:]))
+    return '\n'.join('| ' + ' | '.join(map(markdown_text, row)) + ' |'
+                     for row in (rows[0], rule, *rows[1:]))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from posenet_ros.arrays import Floats, RgbImage
+from posenet_ros.datasets.dataset_rows import image_path
 from posenet_ros.errors import InputError
 from posenet_ros.evaluation.metrics.largest_errors import KeptFrame
 from posenet_ros.evaluation.results import WorstFrame
@@ -50,7 +51,7 @@ class TrainingImages:
         if self.folder is None:
             return None
         try:
-            return read_image(self.folder / self.train.names[view])
+            return read_image(image_path(self.folder, self.train.names[view]))
         except InputError:
             return None
 
@@ -128,6 +129,16 @@ def _show(kept: KeptFrame, training: TrainingImages | None, camera: Camera | Non
                       + _lines_text(kept.matches, len(lines[0])))
 
 
+def _shown(kept: KeptFrame, training: TrainingImages | None,
+           camera: Camera | None) -> WorstFrame:
+    """Show a frame; where that fails, the frame alone: no picture is worth a report."""
+    try:
+        return _show(kept, training, camera)
+    except Exception as error:
+        return WorstFrame(kept.frame, caption='The image could not be drawn '
+                          f'({type(error).__name__}: {error}).')
+
+
 def _lines_text(matches: LandmarkMatches | None, count: int) -> str:
     if matches is None:
         return ''
@@ -143,4 +154,4 @@ def show_frames(kept: Iterable[KeptFrame], training: TrainingImages | None = Non
     :param training: None shows the images alone.
     :param camera: of the frames' images, at any size; None draws no lines.
     """
-    return [_show(one, training, camera) for one in kept]
+    return [_shown(one, training, camera) for one in kept]

@@ -24,36 +24,37 @@ def _numbers(row: Mapping[str, str], columns: Sequence[str]) -> list[float]:
     return [float(row.get(column) or 'nan') for column in columns]
 
 
-def _pose(row: Mapping[str, str], columns: Sequence[str]) -> Pose:
+def _pose(row: Mapping[str, str], columns: Sequence[str], moved: Pose) -> Pose:
     numbers = np.array(_numbers(row, columns))
-    return Pose(numbers[:3], numbers[3:])
+    return moved @ Pose(numbers[:3], numbers[3:])
 
 
-def _frame(row: Mapping[str, str]) -> FrameResult:
+def _frame(row: Mapping[str, str], moved: Pose) -> FrameResult:
     sigmas = _numbers(row, SIGMAS)
     covariance = diagonal_covariance(sigmas[:3], np.radians(sigmas[3:]).tolist())
     return FrameResult(
-        row['name'], int(row['stamp_ns']), _pose(row, TRUTH),
-        _pose(row, ESTIMATE) if row[ESTIMATE[0]] else None,
+        row['name'], int(row['stamp_ns']), _pose(row, TRUTH, moved),
+        _pose(row, ESTIMATE, moved) if row[ESTIMATE[0]] else None,
         covariance if np.isfinite(sigmas[:3]).all() else None,
         VERDICTS.get(row['outcome']), tuple(filter(None, row['reasons'].split('; '))),
         row['sequence'], landmarks=int(row.get('landmarks') or 0))
 
 
-def read_frames(folder: Path) -> FrameTable:
+def read_frames(folder: Path, origin_m: Sequence[float] = (0.0, 0.0, 0.0)) -> FrameTable:
     """
     Read the true and the estimated poses of a report.
 
     The covariances are diagonal, for the file has standard deviations only.
 
     :param folder: made by `posenet evaluate`.
+    :param origin_m: x y z that is subtracted from all positions.
     :raises InputError: when it is no report, or damaged.
     """
     read_report(folder)
-    file = folder / 'frames.csv'
+    file, moved = folder / 'frames.csv', Pose(-np.asarray(origin_m))
     try:
         with file.open(newline='', encoding='utf-8') as lines:
-            return FrameTable.from_frames([_frame(row) for row in csv.DictReader(lines)])
-    except (ValueError, KeyError, TypeError) as error:
+            return FrameTable.from_frames([_frame(row, moved) for row in csv.DictReader(lines)])
+    except (ValueError, KeyError, TypeError, OverflowError, csv.Error) as error:
         raise InputError(f'{file} has to hold a pose a row, as posenet evaluate writes them. '
                          f'Received: {error!r}; evaluate again') from error

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from posenet_ros.imaging.decoding import ENCODINGS, Frame, ImageError, Reduction
+from posenet_ros.imaging.decoding import Frame, Reduction, SUPPORTED
+from posenet_ros.imaging.headers import ImageError
 from posenet_ros.ros_data.messages import frame_from_message
 from posenet_ros.ros_node.publishing.debug_image import image_message, working_cv_bridge
 
@@ -14,7 +15,7 @@ def decode(message: Any, reduction: Reduction | None = None) -> Frame:  # noqa: 
     """
     Decode a sensor_msgs/Image or sensor_msgs/CompressedImage.
 
-    An encoding such as nv21 or rgb16 is converted by cv_bridge, where ROS provides one that
+    An encoding of a newer ROS is converted by cv_bridge, where ROS provides one that
     works; without it such images are refused.
 
     :param reduction: as of :func:`posenet_ros.ros_data.messages.frame_from_message`.
@@ -31,7 +32,7 @@ def decode(message: Any, reduction: Reduction | None = None) -> Frame:  # noqa: 
 
 def is_foreign(message: Any) -> bool:  # noqa: ANN401
     """Return whether a message is an Image whose encoding our decoder lacks."""
-    return getattr(message, 'encoding', None) not in {None, *ENCODINGS}
+    return getattr(message, 'encoding', None) not in {None, *SUPPORTED}
 
 
 def _as_rgb(bridge: Any, message: Any) -> Any:  # noqa: ANN401

@@ -16,9 +16,11 @@ import os
 from pathlib import Path
 import sys
 import time
-from typing import NamedTuple
+from typing import get_type_hints, NamedTuple
 
 from posenet_ros.errors import PoseNetError
+from posenet_ros.utils.files.typed_json import read_mapping
+from posenet_ros.utils.settings.schema import typed_value
 
 UNSUPPORTED = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 _held: set[Path] = set()  # locks of this process
@@ -73,10 +75,12 @@ class Owner(NamedTuple):
 def read_owner(file: Path) -> Owner | None:
     """Read the owner of a lock; None when the file is missing, empty or not ours."""
     try:
-        owner = Owner(**json.loads(file.read_text(encoding='utf-8')))
-    except (OSError, ValueError, TypeError, RecursionError):
+        kinds, content = get_type_hints(Owner), read_mapping(file)
+        owner = Owner(**{name: typed_value(content.pop(name), kind, name)
+                         for name, kind in kinds.items()})
+    except (OSError, ValueError, KeyError):
         return None
-    return owner if isinstance(owner.pid, int) and owner.pid > 0 else None
+    return owner if owner.pid > 0 and not content else None
 
 
 class LockFile:
@@ -133,6 +137,19 @@ def _locked(file: Path, owner: Owner | None) -> LockedError:
                        f'since {owner.since}: wait for it to end; if it is gone, remove {file}')
 
 
+def lock_file(path: Path) -> Path:
+    """Return the file of the lock of an output."""
+    return path.with_name(f'.{path.name}.lock')
+
+
+def remove_abandoned(path: Path) -> None:
+    """Remove the lock that a killed process has left of an output; that of a live one stays."""
+    file = lock_file(path)
+    if file not in _held and file.is_file():
+        with suppress(LockedError, OSError):
+            LockFile(file).release()
+
+
 @contextmanager
 def lock(path: Path) -> Iterator[None]:
     """
@@ -143,7 +160,7 @@ def lock(path: Path) -> Iterator[None]:
 
     :raises LockedError: when another process writes it: which, and since when.
     """
-    file = path.with_name(f'.{path.name}.lock')
+    file = lock_file(path)
     if file in _held:
         yield
         return

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Iterator
 import json
 from pathlib import Path
 from typing import Any
 
 from posenet_ros.errors import InputError
 
+COMMENTS = '#', '//', '%'  # that a line begins with
 UTF16_MARKS = codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE  # editors on Windows write them
 
 
@@ -36,6 +38,24 @@ def read_text(path: Path, what: str = 'a text file') -> str:
         raise InputError(f'{path}: expected {what}. Received: a folder') from error
     except UnicodeDecodeError as error:
         raise InputError(f'{path}: expected {what} in UTF-8. Received: {error}') from error
+
+
+def numbered_lines(path: Path, what: str = 'a text file') -> Iterator[tuple[int, str]]:
+    """
+    Yield (number from 1, text) of each line, whatever ends the lines: LF, CRLF or CR.
+
+    :raises InputError: as :func:`read_text`; on bytes of zero, which no text has.
+    """
+    text = read_text(path, what)
+    if '\0' in text:
+        raise InputError(f'{path}: expected {what} in UTF-8. Received: bytes of zero, as a binary '
+                         'file has them, or UTF-16 without a byte-order mark')
+    yield from enumerate(text.replace('\r\n', '\n').replace('\r', '\n').split('\n'), 1)
+
+
+def is_comment(text: str) -> bool:
+    """Return whether a line is a comment of any of the usual kinds."""
+    return text.lstrip().startswith(COMMENTS)
 
 
 def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever it holds

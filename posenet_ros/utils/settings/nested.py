@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, is_dataclass, MISSING
 from functools import cached_property
+from math import inf
 from typing import Any, Generic, TypeVar
 
 from posenet_ros.errors import InputError
@@ -122,9 +123,9 @@ def typed(value: Any, example: Any, where: str) -> Any:  # noqa: ANN401
     :raises InputError: on another type.
     """
     if isinstance(example, float) and not isinstance(value, bool):
-        with suppress(TypeError, ValueError):
+        with suppress(TypeError, ValueError, OverflowError):
             value = float(value)
-    if type(value) is not type(example):
+    if type(value) is not type(example) or value in (inf, -inf) or value != value:
         raise InputError(f'{where} has to be of the type {type(example).__name__}. '
                          f'Received: {value!r}')
     return value

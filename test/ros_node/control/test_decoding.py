@@ -5,7 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import numpy as np
-from posenet_ros.imaging.decoding import ENCODINGS, ImageError
+from posenet_ros.imaging.decoding import SUPPORTED
+from posenet_ros.imaging.headers import ImageError
 from posenet_ros.ros_node.control import decoding
 import pytest
 from sensor_msgs.msg import CompressedImage, Image
@@ -14,7 +15,7 @@ PIXELS = np.arange(2 * 4 * 3, dtype=np.uint8).reshape(2, 4, 3)
 
 
 class Bridge:
-    """A cv_bridge that knows rgb16, and counts what it is asked."""
+    """A cv_bridge that knows rgb12, and counts what it is asked."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -23,7 +24,7 @@ class Bridge:
         """Return the pixels."""
         self.asked += 1
         assert encoding == 'rgb8'
-        if message.encoding != 'rgb16':
+        if message.encoding != 'rgb12':
             raise RuntimeError(f'[{message.encoding}] is not a color format')
         wide = np.frombuffer(bytes(message.data), '<u2').reshape(message.height, message.width, 3)
         return (wide >> 8).astype(np.uint8)
@@ -52,8 +53,8 @@ def bridge(monkeypatch: pytest.MonkeyPatch) -> Bridge:
 
 
 def test_an_encoding_that_we_lack_is_converted_by_cv_bridge(bridge: Bridge) -> None:
-    assert 'rgb16' not in ENCODINGS
-    frame = decoding.decode(message('rgb16', PIXELS.astype('<u2') << 8))
+    assert 'rgb12' not in SUPPORTED
+    frame = decoding.decode(message('rgb12', PIXELS.astype('<u2') << 8))
     assert (frame.image == PIXELS).all()
     assert (frame.stamp_ns, frame.frame_id, bridge.asked) == (5_000_000_000, 'lens', 1)
 
@@ -76,12 +77,12 @@ def test_depth_is_refused_by_name(bridge: Bridge) -> None:
 
 def test_without_cv_bridge_the_encodings_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoding, 'working_cv_bridge', lambda: None)
-    with pytest.raises(ImageError, match=r'one of rgb8, .* Received: .rgb16'):
-        decoding.decode(message('rgb16', PIXELS.astype('<u2') << 8))
+    with pytest.raises(ImageError, match=r'one of rgb8, .* Received: .rgb12'):
+        decoding.decode(message('rgb12', PIXELS.astype('<u2') << 8))
 
 
 def test_a_message_without_a_stamp_is_refused_all_the_same(bridge: Bridge) -> None:
-    bad = message('rgb16', PIXELS.astype('<u2') << 8)
+    bad = message('rgb12', PIXELS.astype('<u2') << 8)
     bad.header.stamp.sec = 0
     with pytest.raises(ImageError, match='stamp'):
         decoding.decode(bad)

@@ -61,7 +61,7 @@ GOOD = '1 2 3 1 0 0 0'
     ('seq1/new.png nan 2 3 1 0 0 0', 'has to be finite'),
     ('seq1/new.png 1 2 3 1 0 0 0.5', 'length 1'),
     ('seq1/new.png 1e9 2 3 1 0 0 0', 'within 1e+08 m'),
-    ('seq1/new.png 1e6 2 3 1 0 0 0', 'm out'),
+    ('seq1/new.png 1e6 2 3 1 0 0 0', 'within 1e+05 m of the others'),
 ])
 def test_a_bad_line_is_rejected_with_file_and_number(court: Path, line: str, reason: str) -> None:
     image = np.zeros((72, 96, 3), np.uint8)

@@ -128,7 +128,9 @@ def test_poses_are_found_by_name(tmp_path: Path) -> None:
     assert {image.name: image.map_from_camera.translation_m[0] for image in found.images
             if image.map_from_camera} == {'seq1/a.png': 1, 'w/a.png': 2, 'w/c.png': 4,
                                           'w/x/d.png': 5}
-    assert found.notes == ('w: 1 of 5 images have no pose in poses.txt and are left out',)
+    assert found.notes == (
+        'w: 1 of 5 images have no pose in poses.txt and are left out',
+        'poses.txt: Cambridge: camera centre, then world to camera quaternion, w first')
 
 
 def test_a_name_that_two_rows_fit_has_no_pose(tmp_path: Path) -> None:

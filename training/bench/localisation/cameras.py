@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-import json
 import math
 from pathlib import Path
 
@@ -28,6 +27,8 @@ from posenet_ros.training.scene.dataset import frame_name
 from posenet_ros.training.scene.sensors.files import SCENE_FILE
 from posenet_ros.training.scene.sequence import SequenceRenderer
 from posenet_ros.training.scene.settings import Settings
+from posenet_ros.utils.files.typed_json import read_mapping
+from posenet_ros.utils.settings.schema import from_mapping
 
 Map = NDArray[np.float32]
 IMAGES = 40  # of each camera, evenly
@@ -60,8 +61,9 @@ def read_settings(data: Path) -> Settings:
     if not file.is_file():
         raise InputError('--tracked needs a synthetic scene, whose walk is rendered at 30 Hz: '
                          f'render one by posenet scene. Received: {data} without {SCENE_FILE}')
-    scene = json.loads(file.read_text())
-    return Settings(**{name: scene[name] for name in SCENE_KEYS if name in scene})
+    scene = read_mapping(file)
+    return from_mapping(
+        Settings, {name: scene[name] for name in SCENE_KEYS if name in scene}, str(file))
 
 
 def _rendered(data: Path, queries: list[Query]) -> Iterator[tuple[str, list[Query]]]:

@@ -25,9 +25,9 @@ def read_folds(data: Path, camera: str | None, left_out: str | None, every: int)
     :param every: take each Nth image of either.
     :raises InputError: on another `left_out`.
     """
-    train = read_dataset(data, 'train', camera)
-    folds = [(train, read_dataset(data, 'test', train.camera))] if left_out is None else (
-        _leave_out(train, left_out))
+    train = read_dataset(data, 'train', camera).near_origin()
+    folds = _leave_out(train, left_out) if left_out is not None else [
+        (train, read_dataset(data, 'test', train.camera).relative_to(train.origin_m))]
     return [(_thinned(mapped, every), _thinned(queries, every)) for mapped, queries in folds]
 
 

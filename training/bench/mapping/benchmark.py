@@ -74,10 +74,10 @@ def court_folder(folder: Path, *, quick: bool) -> Path:
 
 
 def _splits(data: Path, camera: str | None, *, held_out: object) -> tuple[Dataset, Dataset]:
-    train = read_dataset(data, 'train', camera)
+    train = read_dataset(data, 'train', camera).near_origin()
     if held_out:
         return leave_walks_out(train)
-    return train, read_dataset(data, 'test', train.camera)
+    return train, read_dataset(data, 'test', train.camera).relative_to(train.origin_m)
 
 
 def _measure(train: Dataset, queries: Dataset, settings: MappingOptions,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
-from posenet_ros.imaging.files import read_image
+from posenet_ros.imaging.files import read_depth, read_image
 from posenet_ros.landmarks.matching import match_mutual, unit_rows
 from posenet_ros.training.metric.keyframes import Keyframes
 from posenet_ros.training.metric.options import DEFAULT_DEPTH, DepthOptions, ScaleSource
@@ -114,11 +113,8 @@ def scale_from_depth(keyframes: Sequence[Keyframes], camera: Camera,
 
 def _log_ratios(found: KeypointDepths, camera: Camera, options: DepthOptions) -> Floats:
     """Return log(metres / units) of the keypoints (K,) of an image that have a metric depth."""
-    depth = cv2.imread(str(found.image.depth), cv2.IMREAD_UNCHANGED)
-    if depth is None or depth.dtype != np.uint16 or depth.ndim != 2:
-        raise InputError(f'{found.image.depth}: expected a depth image, 16-bit millimetres of one '
-                         'channel. Received: ' + ('no image' if depth is None else
-                                                  f'{depth.dtype} {depth.shape}'))
+    assert found.image.depth is not None
+    depth = read_depth(found.image.depth)
     height, width = depth.shape
     points = found.points_normalized
     pixels = camera.scaled(width, height).project(np.column_stack([points, np.ones(len(points))]))

@@ -81,7 +81,7 @@ def write_test_walk(out: Path, map_from_court: Similarity) -> None:
     dataset = move_dataset(read_dataset(out / 'court', 'test'), map_from_court)
     with new_folder(out / 'test', force=True) as folder:
         for name in dict.fromkeys(s.sequence for s in dataset.samples):
-            (folder / name).symlink_to((out / 'court' / name).resolve())
+            shutil.copytree(out / 'court' / name, folder / name)
         shutil.copy(out / 'court' / CAMERA_FILE, folder)
         write_cambridge(folder / 'dataset_test.txt',
                         ((s.name, s.map_from_camera) for s in dataset.samples))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from posenet_ros import __version__
+from posenet_ros.utils.files.typed_json import read_mapping
 
 STEPS_FILE = 'steps.json'
 SOURCE = Path(str(files('posenet_ros')))
@@ -83,10 +84,9 @@ class Steps:
     def _read(self) -> dict[str, Any]:
         """Read the record; without one, or with one that is no record, nothing is done."""
         try:
-            found = json.loads(self._file.read_text())
+            return read_mapping(self._file)
         except (OSError, ValueError):
             return {}
-        return found if isinstance(found, dict) else {}
 
     def _write(self, step: Step, entry: dict[str, str]) -> None:
         text = json.dumps({**self._read(), step.output.name: entry}, indent=1)

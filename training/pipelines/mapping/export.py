@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from posenet_ros.datasets.point_cloud import write_ply
 from posenet_ros.datasets.pose_files import write_cambridge
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
+from posenet_ros.geometry.pose import Pose
 from posenet_ros.inference.artifact import LANDMARKS_FILE, load
 from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.landmark_map import LandmarkMap
@@ -46,28 +48,38 @@ def export_folder(model: Path, exports: Sequence[Export], *, force: bool) -> lis
     if not any(landmark_map.views.names):
         raise InputError(f'{model}: expected a map that names its images. Received: one of an '
                          'older version; make it anew by posenet landmarks')
-    return [_export(form, path, landmark_map, artifact.camera, force=force)
+    dataset_from_model = artifact.scene.dataset_from_model
+    return [_export(form, path, landmark_map, dataset_from_model, artifact.camera, force=force)
             for form, path in exports]
 
 
-def _export(form: str, path: Path, landmark_map: LandmarkMap, camera: Camera, *,
-            force: bool) -> str:
+def _export(form: str, path: Path, landmark_map: LandmarkMap, dataset_from_model: Pose,
+            camera: Camera, *, force: bool) -> str:
     if form in KINDS:
         with new_file(path) as file:
-            _write_file(form, file, landmark_map)
+            _write_file(form, file, landmark_map, dataset_from_model)
         return f'{path}: {form}'
     with new_folder(path, force=force) as folder:
-        _write_folder(form, folder, landmark_map, camera)
+        _write_folder(form, folder, landmark_map, dataset_from_model, camera)
         write_mark(folder, EXPORT)
     return f'{path}: {form}; the images belong into {path / IMAGE_FOLDER}'
 
 
-def _write_file(form: str, file: Path, landmark_map: LandmarkMap) -> None:
+def _write_file(form: str, file: Path, landmark_map: LandmarkMap,
+                dataset_from_model: Pose) -> None:
     if form == 'ply':
-        write_ply(file, landmark_map.points_m, _colors(landmark_map))
+        points_m = dataset_from_model.apply(landmark_map.points_m)
+        write_ply(file, points_m, _colors(landmark_map))
         return
+    write_cambridge(file, ((image.name, image.map_from_camera)
+                           for image in _images(landmark_map, dataset_from_model)))
+
+
+def _images(landmark_map: LandmarkMap, dataset_from_model: Pose) -> list[PosedImage]:
+    """Return the views with their poses in the dataset's frame."""
     views = landmark_map.views
-    write_cambridge(file, ((name, views.pose(i)) for i, name in enumerate(views.names)))
+    return [PosedImage(name, dataset_from_model @ views.pose(i))
+            for i, name in enumerate(views.names)]
 
 
 def _colors(landmark_map: LandmarkMap) -> np.ndarray:
@@ -76,17 +88,18 @@ def _colors(landmark_map: LandmarkMap) -> np.ndarray:
     return colors if len(colors) else np.full((len(landmark_map.points_m), 3), 128, np.uint8)
 
 
-def _write_folder(form: str, folder: Path, landmark_map: LandmarkMap, camera: Camera) -> None:
-    views = landmark_map.views
-    images = [PosedImage(name, views.pose(i)) for i, name in enumerate(views.names)]
+def _write_folder(form: str, folder: Path, landmark_map: LandmarkMap, dataset_from_model: Pose,
+                  camera: Camera) -> None:
+    images = _images(landmark_map, dataset_from_model)
     if form == 'nerfstudio':
         inside = [PosedImage(f'{IMAGE_FOLDER}/{image.name}', image.map_from_camera)
                   for image in images]
         write_transforms(folder / TRANSFORMS_FILE, camera, inside)
         return
     (folder / COLMAP_FOLDER).mkdir(parents=True)
-    write_colmap(folder / COLMAP_FOLDER, camera, images, _sparse_points(landmark_map, camera),
-                 text=form == 'colmap-text')
+    points = _sparse_points(landmark_map, camera)
+    moved = replace(points, points_m=dataset_from_model.apply(points.points_m))
+    write_colmap(folder / COLMAP_FOLDER, camera, images, moved, text=form == 'colmap-text')
 
 
 def _sparse_points(landmark_map: LandmarkMap, camera: Camera) -> SparsePoints:

@@ -152,8 +152,10 @@ def new_images(walks: Sequence[Walk], artifact: LoadedArtifact, landmark_map: La
     camera = walks[0].camera or artifact.camera
     samples = tuple(Sample(image.path, image.name, image.map_from_camera or Pose(), walk.name)
                     for walk, image in new)
+    model_from_dataset = artifact.scene.dataset_from_model.inverse()
+    given = [image.map_from_camera for _, image in new]
     return (Dataset(', '.join(walk.name for walk in walks), samples, camera),
-            [image.map_from_camera for _, image in new])
+            [model_from_dataset @ pose if pose else None for pose in given])
 
 
 def describe_update(updated: UpdatedMap, seconds: float) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def write_updated(artifact: LoadedArtifact, landmark_map: LandmarkMap, about: Ma
     history = {**history, **{key: about[key] for key in COUNTS},
                'updates': [*history.get('updates', []), dict(about)]}
     changed = replace(
-        artifact, train=follow_views(artifact.train, landmark_map.views),
+        artifact, train=follow_views(artifact.train, landmark_map.views, artifact.scene.origin_m),
         scene=extended_scene(artifact.scene, landmark_map.views.positions_m),
         provenance={**artifact.provenance, 'map': history})
     with new_folder(out, force=True) as folder:
@@ -44,12 +44,15 @@ def write_updated(artifact: LoadedArtifact, landmark_map: LandmarkMap, about: Ma
         save(changed, folder)
 
 
-def follow_views(train: TrainIndex, views: Views) -> TrainIndex:
+def follow_views(train: TrainIndex, views: Views,
+                 origin_m: tuple[float, ...] = (0.0, 0.0, 0.0)) -> TrainIndex:
     """
     Return a training index of the views of a map, in their order.
 
     Images that a network has not described have zeros, which are similar to nothing; what it
     knew of dropped ones goes.
+
+    :param origin_m: of the views' frame, which the index does not have.
     """
     row_of = {name: row for row, name in enumerate(train.names)}
     rows = np.array([row_of.get(name, -1) for name in views.names])
@@ -61,12 +64,12 @@ def follow_views(train: TrainIndex, views: Views) -> TrainIndex:
     kept = places >= 0
     described = train.global_descriptors
     return TrainIndex(
-        views.names, np.asarray(views.positions_m, np.float64),
+        views.names, np.asarray(views.positions_m, np.float64) + origin_m,
         np.asarray(views.quats_xyzw, np.float64), descriptors,
         described[kept] if len(places) else described[:0], places[kept].astype(np.int32))
 
 
 def extended_scene(scene: Scene, positions_m: Floats) -> Scene:
-    """Return the area of a scene with further positions (N, 3)."""
-    corners = np.vstack([scene.bounds_min_m, scene.bounds_max_m, positions_m])
-    return Scene(tuple(corners.min(axis=0).tolist()), tuple(corners.max(axis=0).tolist()))
+    """Return the area of a scene with further positions (N, 3), relative to its origin."""
+    corners = np.vstack([scene.bounds_min_m, scene.bounds_max_m]) - scene.origin_m
+    return Scene.of_positions(np.vstack([corners, positions_m]), scene.origin_m)

@@ -40,6 +40,10 @@ class PosedImages:
     up: Up
     notes: tuple[str, ...] = ()
 
+    def near_origin(self) -> PosedImages:
+        """Return the same relative to an origin that is near, where they are far from theirs."""
+        return replace(self, dataset=self.dataset.near_origin())
+
 
 def source_of(options: argparse.Namespace) -> Source:
     """Return what `posenet map` reads walks from, where it is no dataset."""

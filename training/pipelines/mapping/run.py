@@ -97,7 +97,7 @@ def _map_and_save(options: argparse.Namespace, exports: list[tuple[str, Path]]) 
         options.out, source_mapping(options), resume=options.resume, force=options.force,
         resume_command=options.resume_command)
     with kept_for_resume(work, options.resume_command):
-        posed = limit_views(pose_images(options, work), options.views)
+        posed = limit_views(pose_images(options, work), options.views).near_origin()
         for note in posed.notes:
             _say(note)
         _say('\n'.join(posed.dataset.summary()))
@@ -184,7 +184,7 @@ def _write(mapped: MappedDataset, calibrated: CalibratedMap, posed: PosedImages,
         dataset.camera, views.names, views.positions_m, views.quats_xyzw,
         **calibrated.calibration, held_out=calibrated.held_out.names,
         provenance={'dataset_sha256': dataset.digest(), 'map': about}, scale=posed.scale,
-        up=posed.up)
+        up=posed.up, origin_m=dataset.origin_m)
     with new_folder(options.out, force=options.force) as folder:
         landmark_file.save(landmark_map, folder / LANDMARKS_FILE)
         save(artifact, folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 import json
 from pathlib import Path
 import shutil
@@ -11,9 +12,15 @@ from typing import Any
 
 from posenet_ros.errors import InputError, PoseNetError
 from posenet_ros.utils.files.kinds import check_unfinished, MADE_BY, MAPPING, MODEL
-from posenet_ros.utils.files.text import read_json
+from posenet_ros.utils.files.typed_json import read_typed
 
-SOURCE_KEY = 'source'
+
+@dataclass(frozen=True)
+class _Mark:
+    """The mark of a work folder: what the walks are read from."""
+
+    made_by: str = MADE_BY
+    source: Mapping[str, Any] = field(default_factory=dict)
 
 
 def work_folder(out: Path) -> Path:
@@ -56,16 +63,16 @@ def prepare_work(out: Path, source: Mapping[str, Any], *, resume: bool, force: b
     if work.exists():
         shutil.rmtree(work)
     work.mkdir(parents=True)
-    (work / MAPPING.mark).write_text(json.dumps({'made_by': MADE_BY, SOURCE_KEY: source}) + '\n')
+    (work / MAPPING.mark).write_text(json.dumps(asdict(_Mark(source=source))) + '\n')
     return work
 
 
 def _check_source(work: Path, source: Mapping[str, Any]) -> None:
-    before = read_json(work / MAPPING.mark).get(SOURCE_KEY, {})
+    before = read_typed(_Mark, work / MAPPING.mark).source
     for key in sorted({*before, *source}):
         if before.get(key) != source.get(key):
-            raise InputError(f'{work} is of another walk: {key} was {before.get(key)}. Received: '
-                             f'{source.get(key)}; give the same, or start anew with --force')
+            raise InputError(f'{work} is of another walk: {repr(key)[1:-1]} was {before.get(key)!r}. '
+                             f'Received: {source.get(key)!r}; give the same, or start anew with --force')
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-import json
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +28,7 @@ from posenet_ros.training.scene.sensors.simulation import (
     simulate_odometry,
 )
 from posenet_ros.training.scene.walks import Walk as ScenePath
+from posenet_ros.utils.files.typed_json import read_typed
 
 FOLDER = 'sensors'
 SCENE_FILE = 'scene.json'
@@ -103,6 +103,13 @@ def _write_rows(file: Path, columns: str, stamps_ns: NDArray[np.int64], values: 
     file.write_text('\n'.join([columns, *rows]) + '\n')
 
 
+@dataclass(frozen=True)
+class _Scene:
+    """What is read of a scene's settings."""
+
+    sensors: SensorOptions
+
+
 def read_walk(files: SensorFiles) -> Walk:
     """
     Read a walk of a scene with its sensors and without its poses.
@@ -112,7 +119,7 @@ def read_walk(files: SensorFiles) -> Walk:
     if not (files.folder / 'images.csv').is_file():
         raise InputError(f'{files.folder}: expected the sensors of a walk. Received: nothing; '
                          'render the scene with posenet scene --sensors')
-    options = json.loads((files.scene / SCENE_FILE).read_text())['sensors']
+    sensors = read_typed(_Scene, files.scene / SCENE_FILE, ignore_unknown=True).sensors
     images = []
     for line in (files.folder / 'images.csv').read_text().splitlines()[1:]:
         stamp, _, name = line.partition(',')
@@ -128,7 +135,7 @@ def read_walk(files: SensorFiles) -> Walk:
     return Walk(files.walk, tuple(images), camera_in_file(files.scene), odometry,
                 imu=ImuSamples(stamps, values[:, 3:], values[:, :3]),
                 gnss=GnssFixes(fixed, fixes[:, :3], fixes[:, 3:]),
-                stereo_baseline_m=options['stereo_baseline_m'] or None)
+                stereo_baseline_m=sensors.stereo_baseline_m or None)
 
 
 def _read_rows(file: Path) -> tuple[NDArray[np.int64], Floats]:

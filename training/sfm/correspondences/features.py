@@ -16,6 +16,7 @@ from posenet_ros.landmarks.matching import unit_rows
 from posenet_ros.landmarks.options import FeatureOptions
 from posenet_ros.training.sfm.options import SiftOptions
 from posenet_ros.training.sfm.work_folder import write_whole
+from posenet_ros.utils.files.npz import read_arrays
 from posenet_ros.utils.parallel import ordered_map
 from posenet_ros.utils.progress import progress
 
@@ -39,13 +40,11 @@ class FeatureFiles:
 
     def keypoints(self, index: int) -> Floats32:
         """Return (K, 2) keypoints, pixels, pixel centres at integers."""
-        with np.load(self.file(index)) as arrays:
-            return np.asarray(arrays['keypoints'], np.float32)
+        return np.asarray(read_arrays(self.file(index))['keypoints'], np.float32)
 
     def raw_descriptors(self, index: int) -> NDArray[np.uint8]:
         """Return (K, 128) RootSIFT."""
-        with np.load(self.file(index)) as arrays:
-            return np.asarray(arrays['descriptors'], np.uint8)
+        return np.asarray(read_arrays(self.file(index))['descriptors'], np.uint8)
 
     def _descriptors(self, index: int) -> Floats32:
         """Return (K, 128) RootSIFT of length 1."""

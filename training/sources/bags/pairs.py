@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
+from posenet_ros.imaging.decoding import decode_depth
 from posenet_ros.ros_data.bag_reader import BagReader
 from posenet_ros.ros_data.camera_info import camera_from_message, is_rectified
 from posenet_ros.ros_data.messages import frame_from_message, Message, stamp_ns
@@ -72,7 +72,7 @@ def _baseline(bag: BagReader, left: str, right: str,
               camera: Camera | None) -> tuple[float | None, str]:
     """Return the baseline, metres, or None and why the pair cannot be used."""
     topic = camera_info_beside(bag, right)
-    message = next(iter(bag.messages(topic)), None) if topic else None
+    message = next(iter(bag.messages(topic, [])), None) if topic else None
     if message is None or camera is None:
         return None, 'a camera of the pair has no camera_info'
     try:
@@ -102,7 +102,7 @@ def _save_nearest(bag: BagReader, topic: str, images: Sequence[WalkImage], max_g
     stamps = np.array([image.stamp_ns for image in images], np.int64)
     files: dict[int, Path] = {}
     best: dict[int, int] = {}
-    for message in bag.messages(topic):
+    for message in bag.messages(topic, []):
         gaps = np.abs(stamps - stamp_ns(message.header.stamp))
         index = int(gaps.argmin())
         gap = int(gaps[index])
@@ -132,7 +132,7 @@ def add_depth_images(bag: BagReader, topic: str, frame_id: str, images: Sequence
         return Beside(whole)
     topics.sort(key=lambda name: (ALIGNED not in name, base_topic(name), name))
     chosen = topics[0]
-    first = next(iter(bag.messages(chosen)))
+    first = next(iter(bag.messages(chosen, [])))
     if ALIGNED not in chosen and first.header.frame_id != frame_id:
         return Beside(whole, notes=(
             f'{chosen} is of the frame {first.header.frame_id!r}, the images of {frame_id!r}: it '
@@ -181,8 +181,7 @@ def _compressed_depth(message: Message) -> NDArray[np.uint16]:
     data = np.frombuffer(message.data, np.uint8)
     if COMPRESSED_DEPTH in message.format:
         data = data[COMPRESSED_DEPTH_HEADER:]
-    image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if len(data) else None
-    if image is None or image.dtype != np.uint16 or image.ndim != 2 or '32FC1' in message.format:
+    if '32FC1' in message.format:
         raise InputError('a compressed depth image has to be a PNG of 16 bits, millimetres. '
                          f'Received: {message.format!r}')
-    return np.asarray(image)
+    return decode_depth(data)

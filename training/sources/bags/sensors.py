@@ -111,7 +111,7 @@ class BagSensors:
         """Return rising stamps (N,), values (N, 6) and the frame of the usable messages."""
         rows: dict[int, Sequence[float]] = {}
         frame = ''
-        for message in self._bag.messages(topic):
+        for message in self._bag.messages(topic, []):
             values = values_of(message)
             frame = message.header.frame_id
             if values is not None and np.isfinite(values[:3]).all():

@@ -52,7 +52,7 @@ class _BagWalk:
         self._bag, self._name, self._folder, self._options = bag, name, folder, options
         self._topic = main_image_topic(bag, options.image)
         self._counts: Counter[str] = Counter()
-        self._notes = [bag.damage] if bag.damage else []
+        self._notes = [text for text in (bag.note, bag.damage) if text]
         self._first_bad = self._frame_id = ''
         self._size: tuple[int, int] | None = None
 
@@ -109,7 +109,9 @@ class _BagWalk:
         bag, options, lookup = self._bag, self._options, None
         sampler = Sampler(options.every)
         count = bag.count(self._topic)
-        for message in progress(bag.messages(self._topic), count, 'image', bag.path.name):
+        undecodable: list[str] = []
+        messages = bag.messages(self._topic, undecodable)
+        for message in progress(messages, count, 'image', bag.path.name):
             self._counts['images'] += 1
             self._frame_id = self._frame_id or frame_id_of(message)
             stamp_ns = message_stamp_ns(message)
@@ -120,6 +122,9 @@ class _BagWalk:
                 self._counts['without pose'] += pose is None
                 taken = pose is not None
             yield message, pose, taken
+        self._counts['images'] += len(undecodable)
+        self._counts['bad'] += len(undecodable)
+        self._first_bad = self._first_bad or next(iter(undecodable), '')
 
     def _tell_images(self, images: list[WalkImage]) -> None:
         """

@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from posenet_ros.datasets.pose_files import detect_format, Format, PoseRow, read_poses
+from posenet_ros.datasets.pose_files import (
+    describe_format,
+    detect_format,
+    Format,
+    PoseRow,
+    read_poses,
+)
 from posenet_ros.datasets.tolerance import check_rejected, describe_rejected
 from posenet_ros.errors import InputError
 from posenet_ros.evaluation.results import FrameResult, positions, quaternions
@@ -20,6 +26,7 @@ from posenet_ros.inference.train_index import TrainIndex
 
 NOT_A_POSE = 'the estimate is NaN'
 NO_ESTIMATE = 'the file of estimates has no row for this frame'
+MAX_DIFFERENCE_NS = 10_000_000  # of associated stamps, as evo's --t_max_diff
 
 
 @unique
@@ -28,6 +35,7 @@ class AssociationKey(Enum):
 
     NAME = 'name'
     STAMP = 'stamp'
+    NEAREST = 'nearest'
     ROW = 'row'
 
 
@@ -104,6 +112,27 @@ def _associate_by_stamp(estimates: Rows, truths: Rows, files: PoseFiles) -> list
             for row, truth in pairs if truth]
 
 
+def _associate_by_nearest_stamp(
+        estimates: Rows, truths: Rows, files: PoseFiles) -> list[FrameResult]:
+    """Pair each row of the shorter file with the nearest in time of the longer one, as evo."""
+    few, many = (estimates, truths) if len(estimates) <= len(truths) else (truths, estimates)
+    many = sorted(many, key=lambda row: row.stamp_ns or 0)
+    stamps = np.array([row.stamp_ns for row in many], np.int64)
+    frames = []
+    for row in few:
+        after = int(np.searchsorted(stamps, row.stamp_ns or 0))
+        near = min(many[max(after - 1, 0):after + 1], key=lambda other: _gap_ns(row, other))
+        estimate, truth = (row, near) if few is estimates else (near, row)
+        if _gap_ns(row, near) <= MAX_DIFFERENCE_NS and truth.pose:
+            frames.append(_result(f'row{estimate.line}', estimate.stamp_ns or 0, truth.pose,
+                                  estimate))
+    return frames
+
+
+def _gap_ns(one: PoseRow, other: PoseRow) -> int:
+    return abs((one.stamp_ns or 0) - (other.stamp_ns or 0))
+
+
 def _associate_by_row(estimates: Rows, truths: Rows, files: PoseFiles) -> list[FrameResult]:
     """Pair row n with row n."""
     if len(estimates) != len(truths):
@@ -126,7 +155,8 @@ def choose_key(estimates: Rows, truths: Rows) -> AssociationKey:
 def _check_key(key: AssociationKey, estimates: Rows, truths: Rows, files: PoseFiles) -> None:
     for path, row in ((files.estimates, estimates[0]), (files.truths, truths[0])):
         has_key = {AssociationKey.NAME: bool(row.name), AssociationKey.ROW: True,
-                   AssociationKey.STAMP: row.stamp_ns is not None}
+                   AssociationKey.STAMP: row.stamp_ns is not None,
+                   AssociationKey.NEAREST: row.stamp_ns is not None}
         if not has_key[key]:
             raise InputError(f'{path}: expected rows with a {key.value} to match by. '
                              'Received: a format without; give --match row')
@@ -134,7 +164,8 @@ def _check_key(key: AssociationKey, estimates: Rows, truths: Rows, files: PoseFi
 
 ASSOCIATORS = {
     AssociationKey.NAME: _associate_by_name, AssociationKey.STAMP: _associate_by_stamp,
-    AssociationKey.ROW: _associate_by_row}
+    AssociationKey.NEAREST: _associate_by_nearest_stamp, AssociationKey.ROW: _associate_by_row}
+BY_STAMP = AssociationKey.STAMP, AssociationKey.NEAREST
 
 
 def _read_good(path: Path, form: Format | None, rejected: list[str],
@@ -145,6 +176,14 @@ def _read_good(path: Path, form: Format | None, rejected: list[str],
     check_rejected(bad, len(rows) + len(bad))
     rejected += bad
     return rows
+
+
+def _recognised(formats: Sequence[Format], key: AssociationKey) -> str:
+    """Say what the files were read as, and how their rows were matched."""
+    estimates, truths = map(describe_format, formats)
+    same = 'both' if estimates == truths else 'the poses'
+    other = '' if estimates == truths else f'; the truth as {truths}'
+    return f'{same} read as {estimates}{other}; matched by {key.value}'
 
 
 def associate_files(files: PoseFiles) -> tuple[list[FrameResult], dict[str, Any]]:
@@ -168,9 +207,9 @@ def associate_files(files: PoseFiles) -> tuple[list[FrameResult], dict[str, Any]
                          f'Received: {len(estimates)} poses, none with a truth')
     data = {'name': files.truths.name, 'kind': 'poses', 'poses': files.estimates.name,
             'format': formats[0].value, 'truth_format': formats[1].value, 'match': key.value,
-            'stamps': 'recorded' if key is AssociationKey.STAMP else 'rows',
+            'stamps': 'recorded' if key in BY_STAMP else 'rows',
             'without_truth': max(len(estimates) - len(frames), 0),
-            **describe_rejected(rejected)}
+            'read_as': _recognised(formats, key), **describe_rejected(rejected)}
     return frames, data
 
 

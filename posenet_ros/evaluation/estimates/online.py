@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 from posenet_ros.errors import InputError, PoseNetError
-from posenet_ros.evaluation.published import (
+from posenet_ros.evaluation.estimates.published import (
     LAST_POSE_TIMEOUT_S,
     NODE_TIMEOUT_S,
     PublishedPose,
@@ -62,4 +62,4 @@ def record_node(bag: Path, node: str) -> tuple[dict[int, PublishedPose], dict[in
     poses = {stamp: PublishedPose(pose, output.arrived_ns[stamp], output.covariances.get(stamp),
                                   output.transforms.get(stamp))
              for stamp, pose in output.poses.items()}
-    return with_verdicts(poses, output.verdicts), sent
+    return with_verdicts(poses, output.verdicts, output.ambiguous), sent

@@ -14,13 +14,20 @@ from posenet_ros.evaluation.results import FrameResult, positions, quaternions
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.localisation.gate import Decision
 from posenet_ros.ros_data.bag_reader import BagReader
-from posenet_ros.ros_data.messages import Message, pose_from_message, stamp_ns
+from posenet_ros.ros_data.messages import (
+    covariance_from_message,
+    Message,
+    pose_from_message,
+    poses_from_array,
+    stamp_ns,
+)
 from posenet_ros.ros_data.verdicts import judged_poses, JudgedPose
 
 NODE_TIMEOUT_S = 20.0
 LAST_POSE_TIMEOUT_S = 5.0
 NO_POSE = 'no pose with the stamp of this image'
 INVALID_POSE = 'the published pose is not valid (NaN, or its quaternion)'
+POSES_TYPE = 'geometry_msgs/msg/PoseArray'
 VERDICT_TYPES = ('diagnostic_msgs/msg/DiagnosticArray', 'diagnostic_msgs/DiagnosticArray')
 
 
@@ -34,6 +41,7 @@ class PublishedPose:
     :param covariance: (6, 6) of the pose, None when the message has none.
     :param transform: the transform of the same stamp on /tf, None when not received.
     :param decision: the gate's decision, None when not received.
+    :param ambiguous: the poses that the image cannot tell apart, of `ambiguous_poses`.
     """
 
     pose: Pose | None
@@ -41,6 +49,20 @@ class PublishedPose:
     covariance: NDArray[np.float64] | None = None
     transform: Pose | None = None
     decision: Decision | None = None
+    ambiguous: tuple[Pose, ...] = ()
+
+
+def known_covariance(message: Message) -> NDArray[np.float64] | None:
+    """
+    Read the covariance of a geometry_msgs/PoseWithCovariance.
+
+    :returns: (6, 6); None where it is not known: not finite, or without variances above 0.
+    """
+    try:
+        covariance = covariance_from_message(message)
+    except InputError:
+        return None
+    return covariance if (np.diag(covariance) > 0).all() else None
 
 
 def _published_pose(message: Message, arrived_ns: int) -> PublishedPose:
@@ -48,7 +70,7 @@ def _published_pose(message: Message, arrived_ns: int) -> PublishedPose:
     inner = message.pose
     covariance = None
     if hasattr(inner, 'covariance'):
-        covariance = np.array(inner.covariance, np.float64).reshape(6, 6)
+        covariance = known_covariance(inner)
         inner = inner.pose
     try:
         return PublishedPose(pose_from_message(inner), arrived_ns, covariance)
@@ -70,11 +92,11 @@ def read_published_poses(path: Path, topic: str) -> tuple[dict[int, PublishedPos
     published: dict[int, PublishedPose] = {}
     frame_id = ''
     with BagReader(path, recover=True) as bag:
-        for recorded_ns, message in bag.timed_messages(bag.truth_topic(topic)):
+        for recorded_ns, message in bag.timed_messages(bag.truth_topic(topic), []):
             frame_id = message.header.frame_id
             published.setdefault(
                 stamp_ns(message.header.stamp), _published_pose(message, recorded_ns))
-        return with_verdicts(published, _verdicts(bag, topic)), frame_id
+        return with_verdicts(published, _verdicts(bag, topic), _ambiguous(bag, topic)), frame_id
 
 
 def _verdicts(bag: BagReader, topic: str) -> dict[int, JudgedPose]:
@@ -82,17 +104,31 @@ def _verdicts(bag: BagReader, topic: str) -> dict[int, JudgedPose]:
     beside = f'{topic.rpartition("/")[0]}/verdict'
     if bag.topics.get(beside) not in VERDICT_TYPES:
         return {}
-    return {stamp_ns(message.header.stamp): judged for message in bag.messages(beside)
+    return {stamp_ns(message.header.stamp): judged for message in bag.messages(beside, [])
             for judged in judged_poses(message)}
 
 
+def _ambiguous(bag: BagReader, topic: str) -> dict[int, tuple[Pose, ...]]:
+    """Read the poses by stamp from the topic `ambiguous_poses` beside that of the poses."""
+    beside = f'{topic.rpartition("/")[0]}/ambiguous_poses'
+    if bag.topics.get(beside) != POSES_TYPE:
+        return {}
+    return {stamp_ns(message.header.stamp): poses_from_array(message)
+            for message in bag.messages(beside, [])}
+
+
 def with_verdicts(
-        published: Mapping[int, PublishedPose],
-        verdicts: Mapping[int, JudgedPose]) -> dict[int, PublishedPose]:
-    """Add the gate's decisions to the published poses, and the poses that it withheld."""
+        published: Mapping[int, PublishedPose], verdicts: Mapping[int, JudgedPose],
+        ambiguous: Mapping[int, tuple[Pose, ...]]) -> dict[int, PublishedPose]:
+    """
+    Add the gate's decisions to the published poses, and the poses that it withheld.
+
+    :param ambiguous: the poses named for an image that fits several places.
+    """
     known = {stamp: replace(one, decision=verdicts[stamp].decision) if stamp in verdicts else one
              for stamp, one in published.items()}
-    withheld = {stamp: PublishedPose(judged.map_from_camera, 0, decision=judged.decision)
+    withheld = {stamp: PublishedPose(judged.map_from_camera, 0, decision=judged.decision,
+                                     ambiguous=ambiguous.get(stamp, ()))
                 for stamp, judged in verdicts.items()
                 if stamp not in known and not judged.decision.accepted}
     return known | withheld
@@ -126,7 +162,7 @@ def _replace_estimate(
     arrived_ns = published.arrived_ns
     latency = {'end_to_end': (arrived_ns - sent_ns) / 1e6} if arrived_ns else {}
     return replace(frame, estimate=published.pose, covariance=published.covariance,
-                   latency_ms=latency)
+                   latency_ms=latency, ambiguous=published.ambiguous)
 
 
 def max_differences(

@@ -1,0 +1,1 @@
+"""Layouts of public benchmarks, and of programs that export them: rows and cameras."""

@@ -1,0 +1,1 @@
+"""Estimates of any method: files of poses, and poses that a node published."""

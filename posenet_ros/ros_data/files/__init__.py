@@ -1,0 +1,1 @@
+"""The files of bags, as they are found on disks."""
