@@ -36,9 +36,11 @@ SLOW = (  # reads the text of all modules
     '--deselect=test/geometry/test_lie.py::test_no_other_module_computes_with_axes_and_angles',)
 TESTS: dict[str, tuple[str, ...]] = {  # modules to change -> tests that should notice
     'posenet_ros/datasets/**/*.py': ('test/datasets',),
-    'posenet_ros/evaluation/association.py': ('test/evaluation/test_association.py',),
+    'posenet_ros/evaluation/estimates/association.py': ('test/evaluation/test_association.py',),
     'posenet_ros/evaluation/metrics/*.py': ('test/evaluation/test_metrics.py',
-                                            'test/evaluation/test_reliability.py'),
+                                            'test/evaluation/test_known_values.py',
+                                            'test/evaluation/test_reliability.py',
+                                            'test/evaluation/test_trajectory.py'),
     'posenet_ros/geometry/*.py': ('test/geometry', *SLOW),
     'posenet_ros/localisation/gate.py': GATE,
     'posenet_ros/localisation/gating/*.py': GATE}
