@@ -1,6 +1,9 @@
 """
 Convert bags to a dataset: images, poses in Cambridge layout, and camera.json; or check one.
 
+--from FOLDER --to NEW converts a data set of any known layout, --from FILE --to NEW a file of
+poses, into the form of --to-format.
+
 Each image gets the pose at its stamp, interpolated between its neighbours in time. The test split
 is cut out in blocks of time or, better, is a separate walk (--test-bag).
 
@@ -10,6 +13,7 @@ neighbouring images, and names the mistake where they do not fit.
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 import sys
@@ -24,8 +28,8 @@ from posenet_ros.utils.arguments import (
     run_cli,
 )
 from posenet_ros.utils.atomic_folder import check_new
-from posenet_ros.utils.choices import MAX_POSE_GAP_S
-from posenet_ros.utils.files.kinds import DATASET
+from posenet_ros.utils.choices import MAX_POSE_GAP_S, STAMP_UNITS
+from posenet_ros.utils.files.kinds import DATASET, POSES
 
 
 def parser() -> CommandParser:
@@ -36,6 +40,17 @@ def parser() -> CommandParser:
                         help='bags to learn from: rosbag2 folder, .mcap, .db3 or ROS 1 .bag')
     source.add_argument('--check', type=Path, metavar='DATASET',
                         help='check a dataset instead; exit code 1 where a mistake is found')
+    source.add_argument('--from', type=Path, dest='source', metavar='PATH',
+                        help='convert a data set or a file of poses instead: its form is '
+                             'recognised')
+    result.add_argument('--to', type=Path, dest='out', help='with --from: the new folder or file')
+    result.add_argument('--to-format', metavar='FORM', default='cambridge',
+                        help='with --from: cambridge, tum, kitti, euroc, hloc; of a data set also '
+                             '7scenes, colmap, nerfstudio (default: %(default)s)')
+    result.add_argument('--format', metavar='FORM',
+                        help='with --from: form of the file of poses; default: by content')
+    result.add_argument('--stamp-unit', choices=STAMP_UNITS,
+                        help='with --from: of the stamps in the file; default: by their size')
     result.add_argument('--test-bag', type=Path, nargs='+', default=[], metavar='BAG',
                         help='bags of other walks, for testing only')
     add_bag_arguments(result, poses_required=False)
@@ -64,6 +79,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.check:
         from posenet_ros.training.pipelines.dataset_check import check_folder
         return check_folder(options.check, options.camera)
+    if options.source:
+        return _convert(command, options)
     if not options.out:
         command.error('the following arguments are required: --out')
     if not (options.pose or options.tf):
@@ -73,6 +90,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     check_new(options.out, DATASET, force=options.force, inputs=input_paths(options))
     from posenet_ros.training.pipelines.bag_import import import_bags
     print(f'{options.out}: {import_bags(options)}')
+    return 0
+
+
+def _convert(command: CommandParser, options: argparse.Namespace) -> int:
+    """Write a data set or a file of poses in another form."""
+    if not options.out:
+        command.error('the following arguments are required: --to')
+    is_file = options.source.is_file() or not options.source.exists()
+    check_new(options.out, POSES if is_file else DATASET, force=options.force,
+              inputs=[options.source])
+    from posenet_ros.datasets.pose_files import Format, Unit
+    from posenet_ros.training.pipelines import dataset_conversion
+    form = Format.from_option(options.to_format)
+    if is_file:
+        lines = dataset_conversion.convert_poses(
+            options.source, options.out, form,
+            Format.from_option(options.format) if options.format else None,
+            Unit(options.stamp_unit) if options.stamp_unit else None)
+    else:
+        lines = dataset_conversion.convert_dataset(
+            options.source, options.out, form, options.camera, force=options.force)
+    print('\n'.join(lines))
     return 0
 
 

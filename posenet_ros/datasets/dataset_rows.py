@@ -64,9 +64,20 @@ def make_row(folder: Path, where: str, name: str, sequence: str, pose: Pose | No
              error: str = '') -> DatasetRow:
     """Make a row; an image outside the dataset's folder is an error and is never opened."""
     try:
-        return DatasetRow(where, image_path(folder, name), name, sequence, pose, error)
+        path = image_path(folder, name)
+        return DatasetRow(where, path, name_within(folder, name), sequence, pose, error)
     except InputError as outside:
         return DatasetRow(where, folder, name, sequence, error=str(outside))
+
+
+def name_within(folder: Path, name: str) -> str:
+    """Return the name of an image in the folder without `..`, so that it names a copy, too."""
+    if '..' not in Path(name).parts and not Path(name).is_absolute():
+        return Path(name).as_posix()
+    inner = os.path.relpath(os.path.normpath(folder.absolute() / name), folder.absolute())
+    if inner.startswith('..'):
+        return (folder / name).resolve().relative_to(folder.resolve()).as_posix()
+    return Path(inner).as_posix()
 
 
 def image_path(folder: Path, name: str) -> Path:

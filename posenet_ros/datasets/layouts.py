@@ -20,6 +20,7 @@ from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 
 CAMERA_FILE = 'camera.json'
+SPLITS = 'train', 'test'
 
 
 def read_cambridge(folder: Path, split: str) -> list[DatasetRow]:
@@ -119,6 +120,26 @@ RECONSTRUCTIONS = 'nerfstudio', 'COLMAP'  # up to a similarity, as a rule
 def layout_name(folder: Path) -> str | None:
     """Return the name of a folder's layout; None where it has none that is known."""
     return next((name for name, layout in LAYOUTS.items() if layout.fits(folder)), None)
+
+
+# a file or folder of each split, of the layouts that have one
+OF_SPLITS = {'Cambridge Landmarks': ('dataset_train.txt', 'dataset_test.txt'),
+             '7-Scenes': ('TrainSplit.txt', 'TestSplit.txt'), 'ACE': ('train/rgb', 'test/rgb')}
+
+
+def available_splits(folder: Path) -> list[str]:
+    """
+    Return which of the splits `train` and `test` a data set has.
+
+    :raises InputError: as :func:`read_dataset_rows`.
+    """
+    name = layout_name(folder)
+    if name in RECONSTRUCTIONS:
+        return ['train']
+    if name in OF_SPLITS:
+        return [split for split, file in zip(SPLITS, OF_SPLITS[name], strict=True)
+                if (folder / file).exists()]
+    return [split for split in SPLITS if read_dataset_rows(folder, split)]
 
 
 def is_reconstruction(folder: Path) -> bool:

@@ -2,12 +2,12 @@
 Files of poses of all forms, read into map_from_camera, and their writers.
 
 The forms are those of :mod:`posenet_ros.datasets.poses.forms`; their conventions are turned in
-:mod:`posenet_ros.datasets.poses.rows` and, on the way out, here.
+:mod:`posenet_ros.datasets.poses.rows` and :mod:`posenet_ros.datasets.poses.writers`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from posenet_ros.datasets.poses.columns import is_number
@@ -15,25 +15,18 @@ from posenet_ros.datasets.poses.forms import describe_format, Format
 from posenet_ros.datasets.poses.rows import PoseRow
 from posenet_ros.datasets.poses.stamps import parse_stamp, Unit
 from posenet_ros.datasets.poses.tables import open_table
+from posenet_ros.datasets.poses.writers import (
+    CAMBRIDGE_HEADER,
+    cambridge_row,
+    write_cambridge,
+    write_poses,
+    write_tum,
+)
 from posenet_ros.errors import InputError
-from posenet_ros.geometry.pose import Pose
 
-__all__ = [
-    'Format',
-    'PoseRow',
-    'Unit',
-    'describe_format',
-    'detect_format',
-    'is_number',
-    'parse_stamp',
-    'read_poses',
-    'read_rows',
-    'write_cambridge',
-    'write_tum',
-]
-
-CAMBRIDGE_HEADER = ('Visual Landmark Dataset V1\n'
-                    'ImageFile, Camera Position [X Y Z W P Q R]\n\n')
+__all__ = ['CAMBRIDGE_HEADER', 'Format', 'PoseRow', 'Unit', 'cambridge_row', 'describe_format',
+           'detect_format', 'is_number', 'parse_stamp', 'read_poses', 'read_rows',
+           'write_cambridge', 'write_poses', 'write_tum']
 
 
 def detect_format(path: Path) -> Format:
@@ -86,28 +79,3 @@ def read_poses(
     if rejected is not None:
         rejected += bad
     return good
-
-
-def write_tum(path: Path, rows: Iterable[tuple[int, Pose]]) -> None:
-    """
-    Write (stamp in ns, map_from_camera) as TUM text, which evo reads.
-
-    Seventeen digits bring back the same float; stamps are exact.
-    """
-    with path.open('w', encoding='utf-8') as file:
-        for stamp_ns, pose in rows:
-            numbers = ' '.join(f'{v:.17g}' for v in (*pose.translation_m, *pose.quat_xyzw))
-            file.write(f'{stamp_ns // 10**9}.{stamp_ns % 10**9:09d} {numbers}\n')
-
-
-def cambridge_row(name: str, map_from_camera: Pose) -> str:
-    """Format a row of Cambridge text: camera centre, then camera_from_map, w first."""
-    x, y, z, w = map_from_camera.quat_xyzw * (-1, -1, -1, 1)
-    numbers = ' '.join(f'{v:.9f}' for v in (*map_from_camera.translation_m, w, x, y, z))
-    return f'{name} {numbers}\n'
-
-
-def write_cambridge(path: Path, rows: Iterable[tuple[str, Pose]]) -> None:
-    """Write (image name, map_from_camera) as Cambridge text."""
-    text = ''.join(cambridge_row(name, pose) for name, pose in rows)
-    path.write_text(CAMBRIDGE_HEADER + text, encoding='utf-8')

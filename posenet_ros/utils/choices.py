@@ -9,6 +9,7 @@ BAG_STORAGES = ('mcap', 'sqlite3')
 REPLAYS = ('images', 'order')
 POSE_FORMATS = ('cambridge', 'tum', 'kitti', 'hloc', 'colmap', 'euroc', '7scenes', 'nerfstudio',
                 'nvm', 'g2o', 'toro')
+STAMP_UNITS = ('s', 'ms', 'us', 'ns')
 ASSOCIATION_KEYS = ('name', 'stamp', 'nearest', 'row')
 ALIGNMENTS = ('none', 'se3', 'sim3')
 DISTANCE_UNITS = ('f', 'd', 'r', 'm')  # of RPE, as evo's: frames, degrees, radians, metres

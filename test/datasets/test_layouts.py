@@ -39,6 +39,8 @@ def test_images_inside_it_are_taken_however_they_are_named(tmp_path: Path) -> No
     found = names(data, 'seq1/a.png', 'seq2/../b.png', f'{data}/c.png', 'a$^(b/..d.png', './e.png')
     assert [error for _, error in found] == [''] * 5
     assert [path.name for path, _ in found] == ['a.png', 'b.png', 'c.png', '..d.png', 'e.png']
+    assert [row.name for row in read_dataset_rows(data, 'train')] == [
+        'seq1/a.png', 'b.png', 'c.png', 'a$^(b/..d.png', 'e.png']  # a copy stays in its folder
 
 
 @pytest.mark.parametrize('target', ['folder', 'file'])

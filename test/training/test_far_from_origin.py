@@ -101,7 +101,8 @@ def test_a_walk_with_poses_joins_the_map_in_its_frame(
 
 @pytest.mark.long
 def test_a_network_learns_and_says_far_positions(data: Path, tmp_path: Path) -> None:
-    model = train_tiny(data, tmp_path / 'model', ['epochs=1', 'landmarks=false', 'uncertainty.sigma_versions=0'])
+    model = train_tiny(data, tmp_path / 'model', [
+        'epochs=1', 'landmarks=false', 'sigma_versions=0'])
     artifact, dataset = load_with_dataset(model, data)
     assert artifact.scene.origin_m == dataset.origin_m == ORIGIN
     assert np.abs(np.array(artifact.network.origin_m)).max() < 100

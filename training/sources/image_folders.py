@@ -78,7 +78,7 @@ def _read_walk(name: str, files: Sequence[Path]) -> tuple[Walk, Counter[tuple[in
             rejected.append(str(size))
             continue
         sizes[size] += 1
-        stamp_ns = _stamp_of_name(file.stem)
+        stamp_ns = stamp_of_name(file.stem)
         images.append(WalkImage(file, f'{name}/{file.name}',
                                 exif.stamp_ns if stamp_ns is None else stamp_ns))
     check_rejected(rejected, len(files))
@@ -91,7 +91,7 @@ def _look(file: Path) -> tuple[tuple[int, int] | InputError, Exif]:
     return try_image(file), read_exif(file)
 
 
-def _stamp_of_name(stem: str) -> int | None:
+def stamp_of_name(stem: str) -> int | None:
     """Return the stamp that a file is named by, as those of TUM and EuRoC; else None."""
     if not is_number(stem) or not float(stem) >= FIRST_STAMP_S:
         return None

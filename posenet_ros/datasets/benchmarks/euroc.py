@@ -19,7 +19,7 @@ from posenet_ros.datasets.benchmarks.stamped import (
     unmatched,
 )
 from posenet_ros.datasets.dataset_rows import DatasetRow, make_row
-from posenet_ros.datasets.pose_files import Format
+from posenet_ros.datasets.pose_files import Format, Unit
 from posenet_ros.datasets.poses.rows import pose_of_matrix
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
@@ -55,7 +55,7 @@ def read_euroc(folder: Path, split: str) -> list[DatasetRow]:
     trajectory = Trajectory.from_poses(truth)
     sensor_from_camera = _body_from_sensor(base / sensor).inverse() @ _body_from_sensor(
         base / 'cam0')
-    for block, image in numbered_blocks(read_image_list(base / 'cam0/data.csv'), split):
+    for block, image in numbered_blocks(read_image_list(base / 'cam0/data.csv', Unit.NS), split):
         name = (base / 'cam0/data' / image.name).relative_to(folder).as_posix()
         if image.stamp_ns is None:
             rows.append(DatasetRow(image.where, folder, name, block, error=image.error))

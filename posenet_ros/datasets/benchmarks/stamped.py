@@ -8,7 +8,9 @@ from pathlib import Path
 import re
 
 from posenet_ros.datasets.dataset_rows import DatasetRow, make_row
-from posenet_ros.datasets.pose_files import Format, parse_stamp, read_rows
+from posenet_ros.datasets.pose_files import Format, read_rows, Unit
+from posenet_ros.datasets.poses.recognition import Header
+from posenet_ros.datasets.poses.stamps import find_unit, StampReader
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.utils.files.text import is_comment, numbered_lines
@@ -35,17 +37,24 @@ class StampedImage:
     error: str = ''
 
 
-def read_image_list(file: Path) -> list[StampedImage]:
+def read_image_list(file: Path, default: Unit = Unit.S) -> list[StampedImage]:
     """
     Read lines of a stamp and the name of a file, whatever separates them, with or without header.
 
-    :raises InputError: when the file is missing, or no text.
+    :param default: of stamps that begin at 0.
+    :raises InputError: when the file is missing, or no text, or the unit of its stamps is open.
     """
-    lines = [(f'{file}:{number}', *_split(text)) for number, text in numbered_lines(file)
+    everything = list(numbered_lines(file))
+    lines = [(f'{file}:{number}', *_split(text)) for number, text in everything
              if text.strip() and not is_comment(text)]
     if lines and not re.match(r'[+-]?[\d.]', lines[0][1]):
         del lines[0]  # the names of the columns
-    return [_image(*line) for line in lines]
+    header = Header(everything[0][1].lower() if everything else '')
+    try:
+        stamps = find_unit([stamp for _, stamp, _ in lines], header.unit, default)
+    except InputError as error:
+        raise InputError(f'{file}: {error}') from error
+    return [_image(*line, stamps) for line in lines]
 
 
 def _split(text: str) -> tuple[str, str]:
@@ -53,12 +62,12 @@ def _split(text: str) -> tuple[str, str]:
     return stamp, rest[0].strip().strip('"') if rest else ''
 
 
-def _image(where: str, stamp: str, name: str) -> StampedImage:
+def _image(where: str, stamp: str, name: str, stamps: StampReader) -> StampedImage:
     if not name:
         return StampedImage(where, '', None, 'the line has to have 2 columns, stamp and file. '
                             f'Received: {stamp!r}')
     try:
-        return StampedImage(where, name, parse_stamp(stamp))
+        return StampedImage(where, name, stamps.parse(stamp))
     except InputError as error:
         return StampedImage(where, name, None, str(error))
 
