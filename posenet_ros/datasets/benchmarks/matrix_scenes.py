@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 import re
 
-from posenet_ros.datasets.dataset_rows import DatasetRow, numbered_lines
+from posenet_ros.datasets.dataset_rows import DatasetRow, make_row, numbered_lines
 from posenet_ros.datasets.poses.tables import pose_of_file, read_matrix
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
@@ -25,9 +25,9 @@ def _row(folder: Path, image: Path, pose: Path, sequence: str) -> DatasetRow:
     """Make the row of an image with the file of its pose, map_from_camera."""
     name = image.relative_to(folder).as_posix()
     try:
-        return DatasetRow(f'{pose}:1', image, name, sequence, pose_of_file(pose))
+        return make_row(folder, f'{pose}:1', name, sequence, pose_of_file(pose))
     except InputError as error:
-        return DatasetRow(f'{pose}:1', image, name, sequence, error=str(error))
+        return make_row(folder, f'{pose}:1', name, sequence, None, str(error))
 
 
 def _rows_beside(folder: Path, inner: Path, sequence: str) -> list[DatasetRow]:
