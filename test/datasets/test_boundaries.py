@@ -146,8 +146,8 @@ def test_the_names_of_columns_are_in_the_last_line_that_has_some() -> None:
 @pytest.mark.parametrize(('names', 'order', 'first'), [
     ('name qw qx qy qz tx ty tz', 'wxyz', True), ('t tx ty tz qx qy qz qw', 'xyzw', False),
     ('t p_rs_r_x p_rs_r_y p_rs_r_z q_rs_w q_rs_x q_rs_y q_rs_z', 'wxyz', False),
-    ('x y z w p q r', '', False),
-    ('t orientation.x orientation.y orientation.z orientation.w x y z', 'xyzw', True), ('qw qx qy qz', 'wxyz', False), ('', '', False)])
+    ('x y z w p q r', '', False), ('qw qx qy qz', 'wxyz', False), ('', '', False),
+    ('t orientation.x orientation.y orientation.z orientation.w x y z', 'xyzw', True)])
 def test_the_order_that_a_header_says(names: str, order: str, first: bool) -> None:
     header = Header(names=tuple(names.split()))
     assert header.quaternion == order
