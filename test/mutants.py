@@ -37,7 +37,9 @@ TYPES = 'test/test_value_types.py'
 SLOW = (  # reads the text of all modules
     '--deselect=test/geometry/test_lie.py::test_no_other_module_computes_with_axes_and_angles',)
 TESTS: dict[str, tuple[str, ...]] = {  # modules to change -> tests that should notice
-    'posenet_ros/datasets/**/*.py': ('test/datasets', 'test/training/test_dataset_conversion.py',
+    'posenet_ros/datasets/**/*.py': ('test/datasets/test_boundaries.py',
+                                     'test/datasets/test_forms.py', 'test/datasets',
+                                     'test/training/test_dataset_conversion.py',
                                      TYPES),
     'posenet_ros/evaluation/estimates/association.py': ('test/evaluation/test_association.py',
                                                         TYPES),
@@ -177,7 +179,7 @@ def copy_checkout(folder: Path) -> None:
 
 def run_pytest(arguments: Sequence[str], *, keep_bytecode: bool) -> None:
     """Run tests in the current folder, in a process that was forked for them; exit as pytest."""
-    os.setsid()  # so that what they start ends with them
+    os.setpgid(0, 0)  # so that what they start ends with them
     with open(OUTPUT_FILE, 'w') as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
@@ -201,12 +203,14 @@ def passes(tests: Sequence[str], limit_s: float, *, keep_bytecode: bool = False)
     return child.exitcode == 0
 
 
-def ordered_tests(mutant: Mutant, tests: Sequence[str]) -> list[str]:
-    """Return the tests of a change in their order: those named as the module come first."""
+def stages(mutant: Mutant, tests: Sequence[str]) -> list[list[str]]:
+    """Return the tests of a change, those first that are named as the module."""
+    options = [test for test in tests if test.startswith('-')]
+    listed = [test for test in tests if test not in options]
     name = f'test_{Path(mutant.module).stem}.py'
-    first = sorted(str(path.relative_to(ROOT)) for test in tests if not test.startswith('-')
+    first = sorted(str(path.relative_to(ROOT)) for test in listed
                    for path in (ROOT / test).rglob(name))
-    return [*first, *tests]
+    return [[test, *options] for test in dict.fromkeys([*first, *listed])]
 
 
 def time_limits(patterns: Sequence[str]) -> dict[str, float]:
@@ -226,7 +230,7 @@ def is_noticed(mutant: Mutant, tests: Sequence[str], limit_s: float) -> bool:
     path = Path(mutant.module)
     path.write_text(mutant.code())
     try:
-        return not passes(tests, limit_s)
+        return not all(passes(stage, limit_s) for stage in stages(mutant, tests))
     finally:
         shutil.copy2(ROOT / mutant.module, path)
 
@@ -237,7 +241,7 @@ def survivors(drawn: Sequence[tuple[Mutant, str]]) -> list[Mutant]:
     found = []
     for i, (mutant, pattern) in enumerate(drawn, 1):
         started = time.monotonic()
-        noticed = is_noticed(mutant, ordered_tests(mutant, TESTS[pattern]), limits[pattern])
+        noticed = is_noticed(mutant, TESTS[pattern], limits[pattern])
         print(f'{i:3}/{len(drawn)}  {"noticed " if noticed else "SURVIVED"}  '
               f'{time.monotonic() - started:5.1f} s  {mutant.module}:{mutant.line}  '
               f'{mutant.operator.removeprefix("core/")}', flush=True)

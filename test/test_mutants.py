@@ -13,7 +13,7 @@ from mutants import (
     modules,
     Mutant,
     mutants_of,
-    ordered_tests,
+    stages,
     TESTS,
 )
 import pytest
@@ -75,5 +75,7 @@ def test_a_type_is_not_changed_and_a_number_is(
 
 def test_the_tests_of_the_module_come_first() -> None:
     change = Mutant('posenet_ros/geometry/camera.py', 1, '', 0)
-    assert ordered_tests(change, ('test/geometry', '--deselect=x')) == [
-        'test/geometry/test_camera.py', 'test/geometry', '--deselect=x']
+    assert stages(change, ('test/geometry', '--deselect=x')) == [
+        ['test/geometry/test_camera.py', '--deselect=x'], ['test/geometry', '--deselect=x']]
+    listed = ('test/geometry/test_camera.py', 'test/geometry')
+    assert stages(change, listed) == [[name] for name in listed]
