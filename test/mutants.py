@@ -33,14 +33,14 @@ COPIED = ('posenet_ros', 'training', 'test', 'config', 'launch', 'pyproject.toml
 GATE = ('test/localisation/test_gate.py', 'test/localisation/test_gate_jumps.py',
         'test/localisation/test_gate_limits.py', 'test/localisation/test_prior.py',
         'test/localisation/test_motion.py')
+READERS = (*(f'test/datasets/test_{name}.py' for name in (
+    'boundaries', 'forms', 'public_cameras', 'pose_files', 'layouts', 'reconstructions',
+    'benchmarks')), 'test/training/test_dataset_conversion.py')
 TYPES = 'test/test_value_types.py'
 SLOW = (  # reads the text of all modules
     '--deselect=test/geometry/test_lie.py::test_no_other_module_computes_with_axes_and_angles',)
 TESTS: dict[str, tuple[str, ...]] = {  # modules to change -> tests that should notice
-    'posenet_ros/datasets/**/*.py': ('test/datasets/test_boundaries.py',
-                                     'test/datasets/test_forms.py', 'test/datasets',
-                                     'test/training/test_dataset_conversion.py',
-                                     TYPES),
+    'posenet_ros/datasets/**/*.py': (*READERS, TYPES),
     'posenet_ros/evaluation/estimates/association.py': ('test/evaluation/test_association.py',
                                                         TYPES),
     'posenet_ros/evaluation/metrics/*.py': ('test/evaluation/test_metrics.py',

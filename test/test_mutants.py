@@ -13,6 +13,7 @@ from mutants import (
     modules,
     Mutant,
     mutants_of,
+    READERS,
     stages,
     TESTS,
 )
@@ -26,6 +27,11 @@ def test_each_pattern_has_modules_and_tests(pattern: str) -> None:
     assert modules(pattern)
     assert all((ROOT / name).exists() for name in TESTS[pattern]
                if not name.startswith('-'))
+
+
+def test_the_tests_of_the_readers_are_all_of_their_folder() -> None:
+    files = {str(path.relative_to(ROOT)) for path in (ROOT / 'test/datasets').glob('test_*.py')}
+    assert files <= set(READERS)
 
 
 def test_no_module_belongs_to_two_patterns() -> None:
