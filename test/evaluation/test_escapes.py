@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from posenet_ros.evaluation.report.drawing import drawing, not_drawn
 from posenet_ros.evaluation.report.page import comparison_page, page_of_sections
 from posenet_ros.evaluation.report.sections import Section
 from posenet_ros.evaluation.results import FrameResult, WorstFrame
@@ -44,3 +45,13 @@ def test_a_comparison_is_escaped_too() -> None:
     for place in ('table', 'column', 'row', 'cell'):
         assert f'&lt;x-{place}&gt;' in text
         assert f'<x-{place}>' not in text
+
+
+def test_the_label_of_a_drawing_and_the_reason_of_none_are_escaped() -> None:
+    drawn: list[str] = []
+    with drawing(drawn, mark('title'), 1.0) as (_, axis):
+        axis.plot([0, 1], [0, 1])
+    assert 'aria-label="&quot;&lt;x-title&gt;&amp;"' in drawn[0]
+    missing = not_drawn(mark('title'), ValueError(mark('reason')))
+    assert '<x-' not in missing
+    assert '&lt;x-reason&gt;' in missing

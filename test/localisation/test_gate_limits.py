@@ -136,8 +136,8 @@ def test_another_camera_needs_landmarks(keypoints: int, needed: int, reason: str
 
 @pytest.mark.parametrize(('values', 'slack', 'expected'), [
     ((1.0, 1.0, 5.0, 5.0), (0.0, 0.0), ''), ((9.0, 0.0, 9.0, 0.0), (0.0, 0.0), ''),
-    ((1.5, 1.0, 5.0, 5.0), (0.5, 0.0), ''), ((2.0, 1.0, 5.0, 5.0), (0.5, 0.0),
-                                            'jump of 2.00 m, the limit is 1.5 m'),
+    ((1.5, 1.0, 5.0, 5.0), (0.5, 0.0), ''),
+    ((2.0, 1.0, 5.0, 5.0), (0.5, 0.0), 'jump of 2.00 m, the limit is 1.5 m'),
     ((1.0, 1.0, 6.5, 5.0), (0.0, 1.0), 'jump of 6.50 deg, the limit is 6 deg'),
     ((2.0, 1.0, 6.0, 5.0), (0.0, 0.0), 'jump of 2.00 m, the limit is 1 m; 6.00 deg, the limit is '
                                        '5 deg')])

@@ -127,7 +127,7 @@ def test_two_percent_larger_errors_and_nine_tenths_of_the_time_are_the_limits(
     for name, stand_in in (
             ('LiteRtEngine', lambda *_, **__: Mock()), ('time_ratio', lambda *_: ratio),
             ('median_errors', lambda *_: next(medians)),
-            ('write_litert', lambda *others, int8: (tmp_path / INT8_FILE).touch())):
+            ('write_litert', lambda *_, **__: (tmp_path / INT8_FILE).touch())):
         monkeypatch.setattr(quantisation, name, stand_in)
     measured = quantisation.offer_int8(CONFIG, tmp_path, np.zeros((1, 2, 2, 3), np.uint8), Mock())
     assert measured['offered'] == offered == (tmp_path / INT8_FILE).exists()
