@@ -7,6 +7,7 @@
 # make test-browser   posenet view in a headless Chromium
 # make test-soak   twenty minutes of faults, then 2,000 messages of nonsense
 # make mutants   changes 100 places of the code, one at a time, and sees whether a test fails: SEED=2 N=20 for others
+# make fuzz   2,000 random edits of every file that is read; make kill-test   500 kills of commands at random moments
 # make test-apt   the tests with the versions of NumPy, OpenCV and matplotlib of Ubuntu 24.04's apt
 # make test-demo   the demo from nothing in a folder of its own; fails where the machine was too busy
 # make test-all   all of these, and make docs
@@ -32,7 +33,7 @@ PIP := $(RUN) -m pip install --quiet --quiet --disable-pip-version-check
 INTERFACES := $(shell find ros_from_pypi -type f -not -path "*pycache*" 2>/dev/null)
 INSTALLED := setup.py package.xml $(wildcard launch/* config/* scripts/*) $(shell find -L posenet_ros -type f -not -path '*__pycache__*')
 
-.PHONY: demo demo-from-nothing test test-long test-kilted test-browser test-soak test-apt test-demo test-all mutants bench docs linkcheck lock \
+.PHONY: demo demo-from-nothing test test-long test-kilted test-browser test-soak test-apt test-demo test-all mutants fuzz kill-test bench docs linkcheck lock \
   install clean prerequisites
 
 demo: $(VENV)/.installed
@@ -68,6 +69,12 @@ test-soak: $(VENV)/.installed-test
 
 mutants: $(VENV)/.installed-mutants
 	@$(RUN) -m test.mutants --seed $(SEED) --number $(N)
+
+fuzz: $(VENV)/.installed-test
+	@$(RUN) -m test.fuzz_files --edits 2000
+
+kill-test: $(VENV)/.installed-test
+	@$(RUN) -m test.kill --kills 500
 
 bench: $(VENV)/.installed-bench
 	@$(RUN) -m posenet_ros.training.bench

@@ -132,7 +132,7 @@ def _cast(array: np.ndarray, rng: random.Random) -> np.ndarray:
 def _spoilt(array: np.ndarray, rng: random.Random) -> np.ndarray:
     """Return the array with one number changed, to what its type can hold."""
     if array.dtype.kind not in 'fiu' or not array.size:
-        return array.astype('<U9') if array.dtype.kind == 'U' else array[:0]
+        return array.astype('<U9') if array.dtype.kind == 'U' else np.zeros_like(array)
     copy = array.copy()
     value = rng.choice(NUMBERS)
     if array.dtype.kind != 'f':

@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 import traceback
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from posenet_ros.errors import InputError

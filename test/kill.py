@@ -163,7 +163,7 @@ class Trial:
 
     def kill(self, after_s: float, number: signal.Signals) -> None:
         """Kill the command after a time, and check what is left."""
-        before, resumed = digest(self.out), self.can_resume()
+        before, resumed, found = digest(self.out), self.can_resume(), self.beside()
         process = self.start()
         with contextlib.suppress(FileNotFoundError, StopIteration):
             while process.poll() is None and not catches(process.pid, signal.SIGTERM):
@@ -177,7 +177,8 @@ class Trial:
         what = 'done before' if ended else number.name
         self.tally.counts[self.name, what] += 1
         self.tally.counts[self.name, 'resumed'] += resumed
-        self.check(f'{what} after {after_s:.2f} s', before, error, killed=what == 'SIGKILL')
+        self.check(f'{what} after {after_s:.2f} s', before, error,
+                   found=None if what == 'SIGKILL' else found)
 
     def end(self, process: subprocess.Popen[str], what: str) -> str:
         """Wait for the end, and return what was said."""
@@ -199,17 +200,25 @@ class Trial:
         self.tally.counts[self.name, 'run through'] += 1
         if process.returncode:
             self.problem('the run to the end', f'exit code {process.returncode}: {error[-1500:]}')
-        self.check('the run to the end', '', error, killed=False)
+        self.check('the run to the end', '', error, found=set())
         names = sorted(path.name for path in self.place.iterdir())
         if names != [self.out.name]:
             self.problem('the run to the end', f'left {names}')
 
-    def check(self, what: str, before: str, error: str, *, killed: bool) -> None:
+    def beside(self) -> set[tuple[str, int]]:
+        """Return names and inodes of what is hidden beside the output, and of temporary files."""
+        hidden = [path for path in self.place.iterdir()
+                  if path.name.startswith(f'.{self.out.name}')]
+        return {(path.name, path.lstat().st_ino) for path in [*hidden, *self.scratch.iterdir()]}
+
+    def check(self, what: str, before: str, error: str, *,
+              found: set[tuple[str, int]] | None) -> None:
         """
         Check what is there.
 
         :param before: hash of the output before the run, '' where there was none.
-        :param killed: by SIGKILL, which leaves no time to clean up.
+        :param found: what was beside it before the run, which may have ended before it could
+            clean up; None after SIGKILL, which leaves no time for that.
         """
         if 'Traceback' in error:
             self.problem(what, error[-2000:])
@@ -223,10 +232,9 @@ class Trial:
                     self.problem(what, f'the output is not whole: {wrong!r}')
         elif before and not any((path / 'replaced').exists() for path in hidden):
             self.problem(what, 'the output from before is lost')
-        litter = [path.name for path in [*hidden, *self.scratch.iterdir()]]
-        if litter and not killed:
+        if found is not None and (litter := self.beside() - found):
             self.problem(what, f'left {litter}; said {error[-300:]!r}')
-        if killed:  # the system's temporary folder is the system's to clean
+        if found is None:  # the system's temporary folder is the system's to clean
             for path in self.scratch.iterdir():
                 subprocess.run(['rm', '-rf', path], check=True)
 

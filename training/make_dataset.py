@@ -101,15 +101,15 @@ def _convert(command: CommandParser, options: argparse.Namespace) -> int:
     check_new(options.out, POSES if is_file else DATASET, force=options.force,
               inputs=[options.source])
     from posenet_ros.datasets.pose_files import Format, Unit
-    from posenet_ros.training.pipelines import dataset_conversion
+    from posenet_ros.training.pipelines.datasets import conversion
     form = Format.from_option(options.to_format)
     if is_file:
-        lines = dataset_conversion.convert_poses(
+        lines = conversion.convert_poses(
             options.source, options.out, form,
             Format.from_option(options.format) if options.format else None,
             Unit(options.stamp_unit) if options.stamp_unit else None)
     else:
-        lines = dataset_conversion.convert_dataset(
+        lines = conversion.convert_dataset(
             options.source, options.out, form, options.camera, force=options.force)
     print('\n'.join(lines))
     return 0

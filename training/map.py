@@ -68,7 +68,7 @@ def _add_pose_arguments(result: argparse.ArgumentParser) -> None:
     result.add_argument('--max-gap', type=positive, default=MAX_POSE_GAP_S, metavar='S',
                         help='between the poses round an image, seconds (default: %(default)s)')
     result.add_argument('--poses', type=Path, metavar='FILE', help='poses of the images: '
-                        'Cambridge (by name), TUM (by stamp) or KITTI (row by row)')
+                        'any form of doc/reference/file_formats.md, by name, stamp or row')
     result.add_argument('--scale-from', nargs='+', metavar=('KIND', 'ARGUMENT'),
                         help=f'where metres come from: {SCALE_FROM} (default: the best that was '
                         'recorded)')

@@ -81,8 +81,8 @@ def _size_by_pillow(data: NDArray[np.uint8]) -> tuple[int, int] | None:
             warnings.simplefilter('ignore')  # of large images
             with Image.open(BytesIO(data.tobytes()), formats=PILLOW_FORMATS) as image:
                 tags = getattr(image, 'tag_v2', {})
-                for tile in (tags[tag] for tag in TIFF_TILE if tag in tags):
-                    check_size(1, int(tile))
+                if all(tag in tags for tag in TIFF_TILE):
+                    check_size(*(int(tags[tag]) for tag in TIFF_TILE))
                 return int(image.width), int(image.height)
     except ImageError:
         raise

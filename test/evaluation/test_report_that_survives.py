@@ -35,7 +35,17 @@ import pytest
 COUNT = 12
 EVIL = ['</script><script>alert(1)</script>', '<img src=x onerror=alert(1)>', '"><b>', "' $x^2_{$",
         '&lt;', 'a|b', '\udcff.png', '$\\frac{', '{{7*7}}', '-->']
+FIGURES = ('error_view', 'path_views', 'cumulative', 'error_along_path', 'correlation_views',
+           'latency_histogram', 'calibration_views', 'sparsification_views', 'place_score_views')
 PICTURE = np.zeros((4, 4, 3), np.uint8)
+
+
+@pytest.fixture
+def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the figures out, which take a second to draw."""
+    for figure in FIGURES:
+        one = figure in ('error_view', 'latency_histogram')
+        monkeypatch.setattr(page_sections, figure, lambda *_, one=one: '' if one else [])
 
 
 def frames(prefix: str = 'seq1/') -> list[FrameResult]:
@@ -75,16 +85,10 @@ def test_a_page_that_cannot_be_made_loses_no_number(
     assert f'{NOT_DRAWN}: report.html (ValueError' in capsys.readouterr().out
 
 
-@pytest.mark.parametrize('name', [
-    'error_view', 'path_views', 'cumulative', 'error_along_path', 'correlation_views',
-    'latency_histogram', 'calibration_views', 'sparsification_views', 'place_score_views'])
+@pytest.mark.usefixtures('without_figures')
+@pytest.mark.parametrize('name', FIGURES)
 def test_a_figure_that_fails_is_left_out_and_said(
         name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for figure in ('error_view', 'path_views', 'cumulative', 'error_along_path',
-                   'correlation_views', 'latency_histogram', 'calibration_views',
-                   'sparsification_views', 'place_score_views'):
-        one = figure in ('error_view', 'latency_histogram')
-        monkeypatch.setattr(page_sections, figure, lambda *_, one=one: '' if one else [])
     monkeypatch.setattr(page_sections, name, raises)
     content, failed = write(tmp_path / 'report', Evaluation(frames()))
     assert len(failed) == 1
@@ -104,6 +108,7 @@ def test_a_picture_that_cannot_be_drawn_is_left_out(monkeypatch: pytest.MonkeyPa
     assert 'could not be drawn (ValueError' in shown[0].caption
 
 
+@pytest.mark.usefixtures('without_figures')
 def test_numbers_that_json_has_not_are_null(tmp_path: Path) -> None:
     about = {'provenance': {'loss': float('nan'), 'list': [1.0, float('inf')], 'of': Path('x')}}
     content, failed = write(tmp_path / 'report', Evaluation(frames(), model=about))
@@ -114,6 +119,7 @@ def test_numbers_that_json_has_not_are_null(tmp_path: Path) -> None:
 # --- names
 
 
+@pytest.mark.usefixtures('without_figures')
 def test_every_text_is_escaped_everywhere(tmp_path: Path) -> None:
     evil = [FrameResult(name, i * 10**9, Pose(np.array([i, 0, 0])), Pose(np.array([i, 1, 0])),
                         sequence=name, reasons=(name,)) for i, name in enumerate(EVIL, 1)]
@@ -164,6 +170,7 @@ def test_names_alone_or_one_equal_pose_say_nothing() -> None:
     assert not describe_overlap([], train_of(frames()), named=True)
 
 
+@pytest.mark.usefixtures('without_figures')
 def test_the_banner_is_red_and_first() -> None:
     evaluation = Evaluation(frames(), data={'trained_on': 'trained on <these>'})
     report = build_report(evaluation)
@@ -198,6 +205,7 @@ def all_texts(folder: Path) -> str:
     return '\n'.join(file.read_text() for file in folder.iterdir())
 
 
+@pytest.mark.usefixtures('without_figures')
 def test_a_report_without_images_has_no_picture_and_no_path(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(getpass, 'getuser', lambda: 'jane')

@@ -26,6 +26,7 @@ from posenet_ros.evaluation.metrics.trajectory_errors import (
     DistanceUnit,
     RelativeOptions,
 )
+from posenet_ros.evaluation.report import folder as report_files
 from posenet_ros.evaluation.report.error_tables import trajectory_rows
 from posenet_ros.evaluation.results import FrameResult
 from posenet_ros.evaluation.trajectory import trajectory_statistics, TrajectoryOptions
@@ -129,7 +130,10 @@ def test_evo_gives_the_same(name: str, alignment: Alignment, relative: RelativeO
         assert_equal_to_evo(getattr(found.relative, unit), error.stats)
 
 
-def test_scale_is_found_and_the_other_figures_stay_unaligned(tmp_path: Path) -> None:
+def test_scale_is_found_and_the_other_figures_stay_unaligned(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report_files, 'html_page', lambda report, _: str(
+        trajectory_rows(report)))  # a page takes a second to draw
     truth, estimates = walk(), moved(walk(), 2.5)
     write_tum(tmp_path / 'truth.tum', truth)
     write_tum(tmp_path / 'poses.tum', estimates)
@@ -170,6 +174,16 @@ def test_what_cannot_be_aligned_is_said(estimates: Stamped, why: str) -> None:
     assert found is None
     assert why in reason
     assert bool(reason) == bool(why)
+
+
+@pytest.mark.parametrize('factor', [(1, 0, 0), (0, 0, 0)])
+def test_estimates_on_a_line_cannot_be_aligned_with_a_curve(factor: tuple[int, ...]) -> None:
+    flat = [(stamp, Pose(pose.translation_m * np.array(factor), pose.quat_xyzw))
+            for stamp, pose in walk()]
+    found, reason = trajectory_statistics(
+        frames_of(walk(), flat), TrajectoryOptions(Alignment.SIM3))
+    assert found is None
+    assert '120, on a line' in reason
 
 
 @pytest.mark.parametrize(('delta', 'unit'), [

@@ -164,3 +164,11 @@ def test_a_position_from_outside_is_within_the_limit(position: list[float], take
     else:
         with pytest.raises(InputError, match=r'within 1e\+08 m'):
             check_position(position)
+
+
+def test_quaternions_that_tf2_takes_are_normalised() -> None:
+    pose = Pose(quat_xyzw=np.array([0, 0, 0.71, 0.71]))  # as people write 90 degrees
+    np.testing.assert_allclose(pose.rotation @ (1, 0, 0), (0, 1, 0), atol=1e-12)
+    for component in (0.70, 0.72):
+        with pytest.raises(InputError, match='length 1'):
+            Pose(quat_xyzw=np.array([0, 0, component, component]))

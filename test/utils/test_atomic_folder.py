@@ -160,7 +160,7 @@ def test_what_a_killed_run_left_is_removed_and_named(
     assert len(names(tmp_path)) == 3  # the lock and both hidden folders
     check_new(tmp_path / 'out')
     assert f'process {pid}' in capsys.readouterr().err
-    assert names(tmp_path) == ['.out.lock', '.out.posenet-mine']
+    assert names(tmp_path) == ['.out.posenet-mine']
     with new_folder(tmp_path / 'out') as folder:
         check_new(tmp_path / 'out')  # does not touch what a living process writes
         assert folder.is_dir()

@@ -159,3 +159,46 @@ def test_handlers_are_put_back() -> None:
     with handle_signals(raise_interrupt):
         assert [signal.getsignal(number) for number in ENDING] == [raise_interrupt] * 3
     assert [signal.getsignal(number) for number in ENDING] == before
+
+
+DROPPED = """
+import signal, sys, time, weakref
+from posenet_ros.utils.arguments import run_cli
+
+class Thing:
+    pass
+
+def interrupt(_):
+    signal.raise_signal(getattr(signal, sys.argv[1]))
+
+def main():
+    thing = Thing()
+    kept = weakref.ref(thing, interrupt)
+    del thing  # Python runs the callback, and drops what it raises
+    time.sleep(30)
+
+sys.exit(run_cli(main))
+"""
+TURNED = """
+import signal, sys
+from posenet_ros.utils.arguments import run_cli
+
+def main():
+    try:
+        signal.raise_signal(getattr(signal, sys.argv[1]))
+    except KeyboardInterrupt as error:
+        raise ImportError('as NumPy says, a page long') from error
+
+sys.exit(run_cli(main))
+"""
+
+
+@pytest.mark.parametrize('code', [DROPPED, TURNED])
+@pytest.mark.parametrize('number', ENDING)
+def test_an_interrupt_that_python_or_a_library_drops_interrupts_all_the_same(
+        code: str, number: signal.Signals) -> None:
+    started = time.monotonic()
+    with start('-c', code, number.name) as process:
+        _, error = process.communicate(timeout=TIMEOUT_S)
+    assert (process.returncode, error) == (1, 'interrupted\n')
+    assert time.monotonic() - started < 25

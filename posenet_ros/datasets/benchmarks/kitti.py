@@ -90,7 +90,7 @@ def _projection(sequence: Path, number: int) -> tuple[Floats, Pose]:
         if key.strip() == f'P{number}':
             try:
                 p = numbers(split_columns(values), 12, '12 numbers of a 3x4 matrix').reshape(3, 4)
-                return p[:, :3], Pose(np.linalg.solve(p[:, :3], p[:, 3]))
+                return p[:, :3], Pose(np.asarray(np.linalg.solve(p[:, :3], p[:, 3]), np.float64))
             except (InputError, np.linalg.LinAlgError) as error:
                 raise InputError(f'{file}:{line}: {error}') from error
     raise InputError(f'{file}: expected a row P{number}. Received: none')

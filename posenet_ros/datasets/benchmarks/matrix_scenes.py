@@ -87,8 +87,8 @@ def twelve_scenes_camera(folder: Path, size: tuple[int, int]) -> Camera | None:
     file = folder / 'info.txt'
     if not file.is_file():
         return None
-    values = dict(text.split('=', 1) for _, text in numbered_lines(file) if '=' in text)
-    values = {key.strip(): value.split() for key, value in values.items()}
+    pairs = [text.split('=', 1) for _, text in numbered_lines(file) if '=' in text]
+    values = {key.strip(): value.split() for key, value in pairs}
     try:
         k = [float(word) for word in values['m_calibrationColorIntrinsic']]
         width, height = int(values['m_colorWidth'][0]), int(values['m_colorHeight'][0])

@@ -63,10 +63,10 @@ def _split(text: str) -> tuple[str, str]:
 
 
 def _image(where: str, stamp: str, name: str, stamps: StampReader) -> StampedImage:
-    if not name:
-        return StampedImage(where, '', None, 'the line has to have 2 columns, stamp and file. '
-                            f'Received: {stamp!r}')
     try:
+        if not name:
+            raise InputError('the line has to have 2 columns, stamp and file. '
+                             f'Received: {stamp!r}')
         return StampedImage(where, name, stamps.parse(stamp))
     except InputError as error:
         return StampedImage(where, name, None, str(error))

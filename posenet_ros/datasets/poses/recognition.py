@@ -26,7 +26,7 @@ QUATERNION_NAME = re.compile(r'(?:^q|quat|orient|rot).*?([wxyz])$')
 POSITION_NAME = re.compile(r'(?:^p|^t|pos|trans|^)(?:[\w.]*[._])?([xyz])$')
 UNIT_LENGTH = 0.005  # tolerance: that of tf2, the square within 0.01
 NETWORK_LENGTH = 0.3  # tolerance of quaternions as networks put them out
-MOST = 90  # percentile of the rows that have to fit
+PERCENTILE = 90  # percentile of the rows that have to fit
 CLEARLY = 10  # times: how much better one of two has to fit
 ROUNDING = 1e-6  # a better fit than this says nothing
 EUROC_COLUMNS = 11, 17  # with velocities, and biases
@@ -102,9 +102,9 @@ def _values(rows: Sequence[Sequence[str]], first: int, last: int) -> Floats:
     return values[np.isfinite(values).all(axis=1)]
 
 
-def _misfit(quats: Floats) -> float:
+def _length_error(quats: Floats) -> float:
     """Return by how much the lengths differ from 1, in most of the rows."""
-    return float(np.percentile(np.abs(np.linalg.norm(quats, axis=1) - 1), MOST))
+    return float(np.percentile(np.abs(np.linalg.norm(quats, axis=1) - 1), PERCENTILE))
 
 
 def _of_named(rows: Sequence[Sequence[str]], header: Header) -> Format | None:
@@ -128,15 +128,16 @@ def cambridge_or_hloc(values: Floats) -> Format:
     :param values: (N, 7) numbers behind the name.
     :raises InputError: when both fit, or none.
     """
-    misfits = {Format.CAMBRIDGE: _misfit(values[:, 3:]), Format.HLOC: _misfit(values[:, :4])}
-    (form, best), (_, other) = sorted(misfits.items(), key=lambda item: item[1])
+    errors = {Format.CAMBRIDGE: _length_error(values[:, 3:]),
+              Format.HLOC: _length_error(values[:, :4])}
+    (form, best), (_, other) = sorted(errors.items(), key=lambda item: item[1])
     for limit in (UNIT_LENGTH, NETWORK_LENGTH):
         if best <= limit and other > CLEARLY * max(best, ROUNDING) and (
                 limit == UNIT_LENGTH or other > NETWORK_LENGTH):
             return form
     why = 'both fit' if best <= UNIT_LENGTH else 'no quaternion has length 1'
     raise InputError(f'the rows have the columns of several forms, '
-                     f'{describe_columns(*misfits)}. Received: {why}; say which by --format '
+                     f'{describe_columns(*errors)}. Received: {why}; say which by --format '
                      'cambridge or --format hloc')
 
 
@@ -169,6 +170,6 @@ def _with_stamp_or_number(rows: Sequence[Sequence[str]], header: Header) -> Form
         return Format.TUM if header.quaternion == 'xyzw' else Format.EUROC
     if not len(values):
         return Format.TUM
-    if numbered or (_misfit(values[:, :4]) <= UNIT_LENGTH < _misfit(values[:, 3:])):
+    if numbered or (_length_error(values[:, :4]) <= UNIT_LENGTH < _length_error(values[:, 3:])):
         return cambridge_or_hloc(values)
     return Format.TUM

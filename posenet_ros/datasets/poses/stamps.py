@@ -26,7 +26,7 @@ class Unit(Enum):
     NS = 'ns'
 
     @property
-    def words(self) -> str:
+    def plural(self) -> str:
         """Return the unit as a word."""
         return {'s': 'seconds', 'ms': 'milliseconds', 'us': 'microseconds',
                 'ns': 'nanoseconds'}[self.value]
@@ -40,7 +40,11 @@ class Unit(Enum):
 # from, to: of the years 1973 to 2286, so that none is in two of them; seconds from any time on
 RANGES = {Unit.S: (Decimal(0), Decimal(10**10)), Unit.MS: (Decimal(10**11), Decimal(10**13)),
           Unit.US: (Decimal(10**14), Decimal(10**16)), Unit.NS: (Decimal(10**16), Decimal(2**63))}
-EXPECTED = 'expected a stamp in seconds, or since 1970 in ms, us or ns'
+
+
+def _no_stamp(word: str) -> InputError:
+    return InputError('expected a stamp in seconds, or since 1970 in ms, us or ns. '
+                      f'Received: {word!r}')
 
 
 def _value(word: str) -> Decimal:
@@ -49,8 +53,8 @@ def _value(word: str) -> Decimal:
         if value.is_finite() and value.adjusted() < MAX_DIGITS:
             return value
     except ArithmeticError as error:  # all of decimal's
-        raise InputError(f'{EXPECTED}. Received: {word!r}') from error
-    raise InputError(f'{EXPECTED}. Received: {word!r}')
+        raise _no_stamp(word) from error
+    raise _no_stamp(word)
 
 
 def _unit_of(value: Decimal) -> Unit | None:
@@ -62,7 +66,7 @@ def _to_nanoseconds(value: Decimal, unit: Unit, word: str) -> int:
     stamp_ns = value * unit.nanoseconds
     if abs(stamp_ns) < 2**63:  # before int(), which would write out 1e999999
         return int(stamp_ns)
-    raise InputError(f'{EXPECTED}. Received: {word!r}')
+    raise _no_stamp(word)
 
 
 def parse_stamp(word: str) -> int:
@@ -75,7 +79,7 @@ def parse_stamp(word: str) -> int:
     value = _value(word)
     unit = _unit_of(value)
     if unit is None:
-        raise InputError(f'{EXPECTED}. Received: {word!r}')
+        raise _no_stamp(word)
     return _to_nanoseconds(value, unit, word)
 
 
@@ -99,7 +103,7 @@ class StampReader:
         """
         value = _value(word)
         if self.by_size and _unit_of(value) is not self.unit:
-            raise InputError(f'expected a stamp in {self.unit.words}, as most of the file. '
+            raise InputError(f'expected a stamp in {self.unit.plural}, as most of the file. '
                              f'Received: {word!r}')
         return _to_nanoseconds(value, self.unit, word)
 

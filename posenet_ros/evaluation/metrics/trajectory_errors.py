@@ -117,7 +117,8 @@ class Path:
 
 def _on_a_line(points: ArrayLike) -> bool:
     """Return whether points (N, 3) lie on a line, or are one."""
-    centred = as_rows(points, 3) - np.mean(points, axis=0)
+    rows = as_rows(points, 3)
+    centred = rows - rows.mean(axis=0)
     largest, second, _ = np.linalg.svd(centred.T @ centred, compute_uv=False)
     return bool(second <= MIN_WIDTH_RATIO ** 2 * largest)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+import json
+import math
 from typing import Any
 
 from posenet_ros.evaluation.correlations import Correlation
@@ -104,3 +106,18 @@ class Report(FrameStatistics):
     def to_mapping(self) -> dict[str, Any]:
         """Return the content of report.json."""
         return to_mapping(self)
+
+
+def json_text(content: Mapping[str, Any]) -> str:
+    """Write JSON as every reader takes it: what is not finite, as in a provenance, is null."""
+    return json.dumps(_finite(content), indent=2, allow_nan=False, default=str) + '\n'
+
+
+def _finite(value: Any) -> Any:  # noqa: ANN401 - whatever JSON can hold
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(name): _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value

@@ -65,7 +65,7 @@ def trajectory_rows(report: Report) -> list[Row]:
     unit = length_unit([found.ape.translation_m.rmse])
     rows: list[Row] = [(f'trajectory error, {_alignment(found)}', 'rmse', 'mean', 'median', 'std',
                         'min', 'max')]
-    rows += _evo_rows('APE (ATE)', *found.ape, unit)
+    rows += _evo_rows('APE (ATE)', found.ape.translation_m, found.ape.rotation_deg, unit)
     if found.relative:
         relative = found.relative
         rows += _evo_rows(f'RPE over {relative.delta:g} {relative.unit}', relative.translation_m,

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 import csv
-import json
-import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from posenet_ros.datasets.pose_files import write_tum
 from posenet_ros.evaluation.report.build import Evaluation
-from posenet_ros.evaluation.report.content import Report, REPORT_FILE
+from posenet_ros.evaluation.report.content import json_text, Report, REPORT_FILE
 from posenet_ros.evaluation.report.drawing import figures_not_drawn
 from posenet_ros.evaluation.report.page import html_page, markdown_page
 from posenet_ros.evaluation.results import FrameResult, FrameTable
@@ -68,21 +65,6 @@ def write_out_of_place(path: Path, out_of_place: Sequence[FrameResult]) -> None:
             writer.writerow([frame.name, frame.sequence, frame.outcome,
                              *_pose_cells(frame.estimate), '; '.join(frame.reasons),
                              *_uncertainty_cells(frame)])
-
-
-def json_text(content: Mapping[str, Any]) -> str:
-    """Write JSON as every reader takes it: what is not finite, as in a provenance, is null."""
-    return json.dumps(_finite(content), indent=2, allow_nan=False, default=str) + '\n'
-
-
-def _finite(value: Any) -> Any:  # noqa: ANN401 - whatever JSON can hold
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(name): _finite(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value
 
 
 def write_text(path: Path, text: str) -> None:

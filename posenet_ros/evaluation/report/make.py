@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from posenet_ros.errors import PoseNetError
-from posenet_ros.evaluation.estimates.scoring import score_files, score_published
+from posenet_ros.evaluation.estimates.evaluation import score_files, score_published
 from posenet_ros.evaluation.evaluator import run_model
 from posenet_ros.evaluation.metrics.trajectory_errors import (
     Alignment,

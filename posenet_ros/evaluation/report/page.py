@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from html import escape
 from importlib.resources import files
-import json
 import re
 from string import Template
 from typing import Any
@@ -16,7 +15,7 @@ import cv2
 import numpy as np
 from posenet_ros.evaluation.metrics.pose_errors import rotation_errors_deg
 from posenet_ros.evaluation.report.build import Evaluation
-from posenet_ros.evaluation.report.content import Report
+from posenet_ros.evaluation.report.content import json_text, Report
 from posenet_ros.evaluation.report.drawing import VARIABLES
 from posenet_ros.evaluation.report.sections import (
     origin_line,
@@ -193,7 +192,7 @@ def _html_section(section: Section) -> str:
 def _provenance(about: Mapping[str, Mapping[str, Any]]) -> str:
     """Fold what was evaluated by what, each part by itself."""
     return '\n'.join(_details(name.capitalize(), ', '.join(content), '<pre>' + escape(
-        json.dumps(content, indent=2)) + '</pre>') for name, content in about.items())
+        json_text(content)) + '</pre>') for name, content in about.items())
 
 
 def comparison_page(all_rows: Sequence[Sequence[Row]], curves: Sequence[str]) -> str:

@@ -79,7 +79,8 @@ def text_table(rows: Sequence[Row]) -> str:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ['  '.join(cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width)
                        in enumerate(zip(row, widths, strict=True))) for row in rows]
-    return '\n'.join([lines[0], '-' * len(lines[0]), *lines[1:]])
+    text = '\n'.join([lines[0], '-' * len(lines[0]), *lines[1:]])
+    return text.encode(errors='backslashreplace').decode()  # names of files are no text, at times
 
 
 def markdown_text(text: str) -> str:

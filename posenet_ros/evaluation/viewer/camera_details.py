@@ -13,6 +13,7 @@ from posenet_ros.evaluation.metrics.pose_errors import rotation_errors_deg
 from posenet_ros.evaluation.results import FrameResult
 from posenet_ros.evaluation.viewer.colours import inside, project
 from posenet_ros.evaluation.viewer.images import Images
+from posenet_ros.evaluation.viewer.markdown import plain
 from posenet_ros.evaluation.viewer.shapes import thin
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.estimate import PoseEstimate
@@ -60,8 +61,8 @@ def view_with_most_inliers(matches: LandmarkMatches | None) -> int | None:
 
 def describe(frame: FrameResult) -> list[str]:
     """Say in Markdown what a report has on a frame, a line each."""
-    lines = [f'**{frame.name}**: {frame.outcome}' + (
-        f' ({"; ".join(frame.reasons)})' if frame.reasons else '')]
+    lines = [f'**{plain(frame.name)}**: {plain(frame.outcome)}' + (
+        f' ({plain("; ".join(frame.reasons))})' if frame.reasons else '')]
     if frame.estimate is not None:
         lines.append(f'- error: {_error(frame.estimate, frame.truth)}')
     if frame.covariance is not None:
@@ -116,7 +117,7 @@ class CameraViewer:
         """Show a training view with the landmarks that the map has of it."""
         view = self._place.views[index]
         landmarks_m = self._place.points_m[self._place.seen_by(index)]
-        text = f'**{view.name}**: training view\n- {len(landmarks_m)} landmarks are of it'
+        text = f'**{plain(view.name)}**: training view\n- {len(landmarks_m)} landmarks are of it'
         pose = view.map_from_camera
         image = self._view_image(index)
         if image is None:
@@ -136,7 +137,7 @@ class CameraViewer:
         try:
             estimate = self._localise(image, camera)
         except InputError as error:  # no landmarks, or the image does not fit the model
-            return CameraDetails('\n'.join([*lines, f'- not localised anew: {error}']),
+            return CameraDetails('\n'.join([*lines, f'- not localised anew: {plain(str(error))}']),
                                  pose, draw_landmarks(image, np.empty((0, 2))))
         lines.append(f'- localised anew: {estimate.landmarks} landmarks agree, '
                      f'{_error(estimate.map_from_camera, frame.truth)} from the truth')
@@ -151,7 +152,7 @@ class CameraViewer:
         agreeing = estimate.matches.select(estimate.matches.inlier)
         shared = agreeing.select(agreeing.views == best)
         drawn = shared.select(np.isin(np.arange(len(shared)), thin(len(shared), MOST_LINES)))
-        name = self._place.views[best].name
+        name = plain(self._place.views[best].name)
         lines.append(f'- {len(shared)} of them are of {name}'
                      + f'; {MOST_LINES} are drawn' * (len(drawn) < len(shared)))
         own = (camera or self._camera).scaled(image.shape[1], image.shape[0])

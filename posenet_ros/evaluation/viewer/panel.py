@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from html import escape
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from posenet_ros.errors import PoseNetError
 from posenet_ros.evaluation.viewer.camera_details import CameraDetails, CameraViewer, format_m
 from posenet_ros.evaluation.viewer.content import Content
+from posenet_ros.evaluation.viewer.markdown import plain
 from posenet_ros.evaluation.viewer.scene import MATCHES, Rgb, Scene
 
 if TYPE_CHECKING:
@@ -22,19 +24,19 @@ MOST_LARGER, MOST_MAGNIFIED = 5.0, 100.0
 def summary(content: Content, title: str) -> str:
     """Describe in Markdown what is shown."""
     place, frames = content.place, content.frames
-    lines = [f'**{title}**', f'- {len(place.points_m):,} landmarks',
+    lines = [f'**{plain(title)}**', f'- {len(place.points_m):,} landmarks',
              f'- {len(place.views):,} training images']
     if frames is not None and frames.estimated.any():
         median_m = float(sorted(frames.errors.translation_m[frames.estimated])[
             int(frames.estimated.sum()) // 2])
         lines.append(f'- report: {len(frames):,} images, median error {format_m(median_m)}')
-    return '\n'.join(lines + [f'- {note}' for note in content.notes])
+    return '\n'.join(lines + [f'- {plain(note)}' for note in content.notes])
 
 
 def legend_html(legend: dict[str, Rgb]) -> str:
     """Make the legend: a square of its colour before each name."""
     return '<div style="padding: 0 0.75em; font-size: 0.85em; line-height: 1.6">' + ''.join(
-        f'<div><span style="color: rgb{colour}">&#9632;</span> {name}</div>'
+        f'<div><span style="color: rgb{colour}">&#9632;</span> {escape(name)}</div>'
         for name, colour in legend.items()) + '</div>'
 
 
@@ -93,7 +95,7 @@ class Panel:
         frames = self._content.frames
         if frames is not None:
             frame = frames.frames[index]
-            self._text.content = f'**{frame.name}**: localising ...'
+            self._text.content = f'**{plain(frame.name)}**: localising ...'
             self._show(lambda: self._cameras.frame(frame))
 
     def _show(self, look: Callable[[], CameraDetails]) -> None:
@@ -102,7 +104,7 @@ class Panel:
             with self._lock:  # two browsers may ask at once
                 shown = look()
         except PoseNetError as error:
-            self._text.content = str(error)
+            self._text.content = plain(str(error))
             return
         self._text.content = shown.text
         self._scene.mark(shown)

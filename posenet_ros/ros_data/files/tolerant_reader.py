@@ -37,7 +37,7 @@ def _definition(schema: Any) -> MessageDefinition:  # noqa: ANN401 - of rosbags,
 
 def _read_string(file: BinaryIO) -> str:
     """Read a text; the schema of protobuf is bytes."""
-    return storage_mcap.read_bytes(file).decode(errors='replace')
+    return str(storage_mcap.read_bytes(file).decode(errors='replace'))
 
 
 # rosbags takes a whole file for damaged otherwise, and has no place to say so
@@ -62,7 +62,7 @@ def _parsed(definition: MessageDefinition, name: str) -> Types:
     return types
 
 
-class TolerantReader(AnyReader):
+class TolerantReader(AnyReader):  # type: ignore[misc]
     """
     A bag of one or more files, or of a folder with metadata.yaml.
 
@@ -153,7 +153,7 @@ def listed_files(reader: AnyReader) -> list[str]:
 
 
 def _storages(reader: AnyReader) -> list[Any]:
-    return list(reader.readers[0].storage.storages)  # type: ignore[union-attr]
+    return list(reader.readers[0].storage.storages)
 
 
 def disagreement(reader: AnyReader) -> str:

@@ -21,6 +21,7 @@ from typing import get_type_hints, NamedTuple
 from posenet_ros.errors import PoseNetError
 from posenet_ros.utils.files.typed_json import read_mapping
 from posenet_ros.utils.settings.schema import typed_value
+from posenet_ros.utils.signals import without_interrupts
 
 UNSUPPORTED = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 _held: set[Path] = set()  # locks of this process
@@ -165,13 +166,17 @@ def lock(path: Path) -> Iterator[None]:
         yield
         return
     file.parent.mkdir(parents=True, exist_ok=True)
-    held = LockFile(file)
-    _held.add(file)
+    held = None
     try:
+        with without_interrupts():
+            held = LockFile(file)
+            _held.add(file)
         if held.before:
             sys.stderr.write(f'{path}: process {held.before.pid}, which wrote there since '
                              f'{held.before.since}, is gone; its lock is taken over\n')
         yield
     finally:
-        _held.discard(file)
-        held.release()
+        with without_interrupts():
+            if held:
+                _held.discard(file)
+                held.release()

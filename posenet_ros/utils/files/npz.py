@@ -25,6 +25,7 @@ LOCAL_HEADER = struct.Struct('<26xHH')  # of a file in a zip: the lengths of its
 MAX_HEADER = 1 << 14  # bytes that hold the header of an array
 ENCRYPTED = 0x1  # a flag of a file in a zip
 MAX_ARRAYS = 10_000  # in a file
+KINDS = 'biufcUS'  # of the numbers and texts, as NumPy calls them
 
 
 class Arrays(dict[str, AnyArray]):
@@ -96,6 +97,8 @@ def _parse_npy(content: memoryview) -> AnyArray:
     shape, fortran, kind = np.lib.format.read_array_header_1_0(header)
     if kind.hasobject:
         raise ValueError('Object arrays cannot be loaded')
+    if kind.kind not in KINDS or min(shape, default=0) < 0:
+        raise ValueError(f'neither numbers nor texts, but {kind} of the shape {shape}')
     if fortran and len(shape) > 1:
         shape, order = shape[::-1], 'F'
     else:

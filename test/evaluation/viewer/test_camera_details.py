@@ -126,6 +126,15 @@ def test_a_frame_is_described_as_the_report_has_it(
     assert dropped.pose is frames[-1].truth
 
 
+def test_names_and_reasons_of_others_are_text(place: PlaceMap, poses: dict[str, Pose]) -> None:
+    bad, shown = '{alert(1)}<img src=x>', r'\{alert(1)\}\<img src=x\>'
+    frame = replace(report_frames(poses)[1], name=bad, reasons=(bad,))
+    text = CameraViewer(place, CAMERA, [], refuse).frame(frame).text
+    assert text.startswith(f'**{shown}**: accepted ({shown})\n')
+    view = replace(place, views=(replace(place.views[0], name=bad), *place.views[1:]))
+    assert CameraViewer(view, CAMERA, [], refuse).view(0).text.startswith(f'**{shown}**: ')
+
+
 def test_a_frame_is_localised_anew_beside_the_view_of_its_landmarks(
         place: PlaceMap, poses: dict[str, Pose], images: DatasetImages,
         monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from posenet_ros.errors import InputError
 from posenet_ros.evaluation.results import FrameTable
 from posenet_ros.evaluation.viewer.content import kinds_of_estimates, make_content, reduction
 from posenet_ros.evaluation.viewer.frames_file import read_frames
+from posenet_ros.evaluation.viewer.markdown import plain
 from posenet_ros.evaluation.viewer.panel import legend_html, summary
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.inference.artifact import load
@@ -140,6 +141,21 @@ def test_the_legend_has_a_square_of_each_colour() -> None:
     page = legend_html({'walk': (1, 2, 3), 'truth': (4, 5, 6)})
     assert page.count('&#9632;') == 2
     assert 'rgb(1, 2, 3)' in page.split('walk')[0]
+    assert '&lt;img src=x' in legend_html({'<img src=x onerror=alert(1)>': (1, 2, 3)})
+
+
+@pytest.mark.parametrize(('text', 'shown'), [
+    ('seq1/frame-00001 (2).png', 'seq1/frame-00001 (2).png'),
+    ('<img src=x onerror=alert(1)>', r'\<img src=x onerror=alert(1)\>'),
+    ('</script>', r'\</script\>'), ('{fetch("/etc")}', r'\{fetch("/etc")\}'),
+    ('a*b_c`d`', r'a\*b\_c\`d\`'), ('[a](javascript:b)', r'\[a\](javascript\:b)'),
+    ('\\{', r'\\\{'), ('a\n\n# b', r'a  \# b')])
+def test_names_are_text_in_the_page_s_markdown(
+        place: PlaceMap, text: str, shown: str) -> None:
+    assert plain(text) == shown
+    content = replace(make_content(place, CAMERA), notes=(text,))
+    lines = summary(content, text).split('\n')
+    assert (lines[0], lines[-1]) == (f'**{shown}**', f'- {shown}')
 
 
 def test_images_are_not_decoded_larger_than_needed() -> None:

@@ -150,7 +150,7 @@ def record_live(out: Path, *, refine: bool) -> Evaluation:
 
     :raises PoseNetError: when the node or the player fails.
     """
-    from posenet_ros.evaluation import evaluator
+    from posenet_ros.evaluation.estimates.evaluation import score_published
     node = ('node', '--ros-args', '-p', f'model:={out / "model"}',
             '-p', f'refine:={str(refine).lower()}',
             '-p', 'image_timeout:=0.0',  # the bag ends, and the node stays for the last answers
@@ -158,7 +158,7 @@ def record_live(out: Path, *, refine: bool) -> Evaluation:
             '--log-level', 'error')
     options = _evaluate_options(out, 'report', '--live', *['--refine'] * refine)
     with start_command(*node) as process:
-        found = evaluator.score_published(options)
+        found = score_published(options)
         if process.poll() is not None:
             raise PoseNetError(f'the node ended with exit code {process.returncode}, see above')
     return replace(found, method=REFINED) if refine else found

@@ -71,8 +71,10 @@ def _check_source(work: Path, source: Mapping[str, Any]) -> None:
     before = read_typed(_Mark, work / MAPPING.mark).source
     for key in sorted({*before, *source}):
         if before.get(key) != source.get(key):
-            raise InputError(f'{work} is of another walk: {repr(key)[1:-1]} was {before.get(key)!r}. '
-                             f'Received: {source.get(key)!r}; give the same, or start anew with --force')
+            name = repr(key)[1:-1]  # of what may not be printed
+            raise InputError(f'{work} is of another walk: {name} was {before.get(key)!r}. '
+                             f'Received: {source.get(key)!r}; give the same, or start anew with '
+                             '--force')
 
 
 @contextmanager
