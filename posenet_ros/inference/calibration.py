@@ -57,7 +57,7 @@ class Scene:
 
     @property
     def dataset_from_model(self) -> Pose:
-        """The transform from the frame of network and landmarks into that of the dataset."""
+        """Return the transform from the frame of network and landmarks into the dataset's."""
         return Pose(np.array(self.origin_m))
 
 

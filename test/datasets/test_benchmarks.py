@@ -63,12 +63,13 @@ def write_euroc(folder: Path) -> None:
         'distortion_model: radial-tangential', 'distortion_coefficients: [-0.2, 0.05, 0.001, 0]'))
     truth = base / 'state_groundtruth_estimate0'
     truth.mkdir()
-    (truth / 'data.csv').write_text('#timestamp, p_RS_R_x [m], p_RS_R_y [m], p_RS_R_z [m], '
-                                    'q_RS_w [], q_RS_x [], q_RS_y [], q_RS_z []\n' + ''.join(
-        f'{stamp + offset},{joined(body.translation_m, ",")},'
-        f'{joined(wxyz_from_xyzw(body.quat_xyzw), ",")}{",0" * 9}\n'
-        for stamp, pose in zip(stamps, POSES, strict=True) for offset in (-5_000_000, 5_000_000)
-        for body in [pose @ BODY_FROM_CAMERA.inverse()]))
+    names = '#timestamp, p_RS_R_x [m], p_RS_R_y [m], p_RS_R_z [m], q_RS_w [], q_RS_x [], q_RS_y []'
+    rows = []
+    for stamp, pose in zip(stamps, POSES, strict=True):
+        body = pose @ BODY_FROM_CAMERA.inverse()
+        numbers = joined([*body.translation_m, *wxyz_from_xyzw(body.quat_xyzw)], ',')
+        rows += [f'{stamp + offset},{numbers}{",0" * 9}' for offset in (-5_000_000, 5_000_000)]
+    (truth / 'data.csv').write_text(lines(f'{names}, q_RS_z []', *rows))
 
 
 def write_kitti(folder: Path, camera: int = 2) -> None:
@@ -155,6 +156,13 @@ def test_poses_of_the_base_are_brought_to_the_camera(tmp_path: Path) -> None:
         np.testing.assert_allclose(row.pose.matrix, pose.matrix, atol=1e-9)
     (tmp_path / 'rtabmap_calib/1700000000.500000.yaml').write_text('image_width: 64\n')
     with pytest.raises(InputError, match='--poses_camera'):
+        read_dataset_rows(tmp_path, 'train')
+
+
+def test_an_export_without_poses_says_how_to_export_them(tmp_path: Path) -> None:
+    write_rtabmap(tmp_path)
+    (tmp_path / 'rtabmap_camera_poses.txt').unlink()
+    with pytest.raises(InputError, match='4 images, no poses; export both'):
         read_dataset_rows(tmp_path, 'train')
 
 

@@ -20,7 +20,7 @@ from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.utils.files.text import numbered_lines
 
-FILES = 'sequences/*/calib.txt', 'image_[0-3]/../calib.txt'
+FILES = 'sequences/*/calib.txt', 'image_[0-3]'
 CAMERAS = 2, 0, 3, 1  # the left colour camera before the grey ones
 SUFFIXES = '.png', '.jpg'
 

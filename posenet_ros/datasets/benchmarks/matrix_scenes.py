@@ -146,4 +146,3 @@ def _ace_camera(file: Path, size: tuple[int, int]) -> Camera:
         raise InputError(f'{file}: expected a focal length or the 9 numbers of K. '
                          f'Received: {len(k)} numbers')
     return Camera.from_matrix(k, *size)
-

@@ -20,7 +20,8 @@ from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 
-FILES = '*_camera_poses*.txt', '*_poses*.txt'
+FILES = ('*_rgb',)
+POSES = '*_camera_poses*.txt', '*_poses*.txt'
 IMAGES = '.jpg', '.png'
 STAMP_TOLERANCE_NS = 1_000_000  # both are written with six digits
 
@@ -31,13 +32,15 @@ def read_rtabmap(folder: Path, split: str) -> list[DatasetRow]:
 
     An export names no splits: every eighth block of 50 images is the test split.
 
-    :raises InputError: when the folder of images is missing, or no image finds a pose.
+    :raises InputError: when images or poses are missing.
     """
-    file = next(file for pattern in FILES for file in sorted(folder.glob(pattern)))
+    file = next((file for pattern in POSES for file in sorted(folder.glob(pattern))), None)
     images = _files(folder, '*_rgb', IMAGES)
-    if not images:
-        raise InputError(f'{folder}: expected images in a folder *_rgb beside {file.name}. '
-                         'Received: none; export them by rtabmap-export --images --poses_camera')
+    if file is None or not images:
+        raise InputError(f'{folder}: expected images in a folder *_rgb beside *_camera_poses.txt. '
+                         f'Received: {len(images)} images, {file.name if file else "no poses"}; '
+                         'export both by rtabmap-export --images --poses_camera, or map images '
+                         'without poses by posenet map --images')
     rows = list(read_rows(file, detect_format(file)))
     good = [row for _, row in rows if isinstance(row, PoseRow) and row.pose]
     found = [DatasetRow(where, folder, '', '', error=str(row)) for where, row in rows

@@ -89,12 +89,13 @@ def nearest_rotation(matrix: Floats) -> Floats:
     """
     Return the nearest rotation to an inexact one (3, 3), as matrices of few digits are.
 
-    :raises InputError: when it is far from a rotation, or mirrors.
+    :raises InputError: when it is far from a rotation; one that mirrors is left to
+        :meth:`Pose.from_rotation`.
     """
     if not np.isfinite(matrix).all():
         raise InputError(f'a rotation has to be finite. Received: {matrix.tolist()}')
     left, sizes, right = np.linalg.svd(matrix)
-    if np.abs(sizes - 1).max() > MAX_ROTATION_ERROR or np.linalg.det(matrix) < 0:
+    if np.abs(sizes - 1).max() > MAX_ROTATION_ERROR:
         raise InputError('rotation has to be orthonormal with determinant +1. '
                          f'Received: {matrix.tolist()}')
     return np.asarray(left @ right)
