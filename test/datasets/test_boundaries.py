@@ -61,7 +61,7 @@ def test_the_unit_of_a_stamp_is_known_by_its_size(word: str, stamp_ns: int | Non
     (Unit.S, 'seconds', 10**9), (Unit.MS, 'milliseconds', 10**6),
     (Unit.US, 'microseconds', 10**3), (Unit.NS, 'nanoseconds', 1)])
 def test_each_unit_has_its_word_and_its_length(unit: Unit, word: str, factor: int) -> None:
-    assert (unit.words, unit.nanoseconds) == (word, factor)
+    assert (unit.plural, unit.nanoseconds) == (word, factor)
     assert StampReader(unit, by_size=False).parse('7') == 7 * factor
 
 
