@@ -6,6 +6,7 @@
 # make test-kilted   the node's tests with the wheels of ROS 2 Kilted, fed by a Jazzy player
 # make test-browser   posenet view in a headless Chromium
 # make test-soak   twenty minutes of faults, then 2,000 messages of nonsense
+# make mutants   changes 100 places of the code, one at a time, and sees whether a test fails: SEED=2 N=20 for others
 # make fuzz   2,000 random edits of every file that is read; make kill-test   500 kills of commands at random moments
 # make test-apt   the tests with the versions of NumPy, OpenCV and matplotlib of Ubuntu 24.04's apt
 # make test-demo   the demo from nothing in a folder of its own; fails where the machine was too busy
@@ -26,13 +27,15 @@ TENSORFLOW ?=
 WORKERS ?= $(shell awk -v cores="$$(nproc 2>/dev/null || echo 1)" '/^MemTotal/ { n = int($$2 / 5e6); \
   if (n > cores + 1) n = cores + 1; if (n > 4) n = 4; print (n < 1) ? 1 : n }' /proc/meminfo)
 DEMO ?=
+SEED ?= 1
+N ?= 100
 UPGRADE ?=
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --quiet --quiet --disable-pip-version-check
 INTERFACES := $(shell find ros_from_pypi -type f -not -path "*pycache*" 2>/dev/null)
 INSTALLED := setup.py package.xml $(wildcard launch/* config/* scripts/*) $(shell find -L posenet_ros -type f -not -path '*__pycache__*')
 
-.PHONY: demo demo-from-nothing test test-long test-kilted test-browser test-soak test-apt test-demo test-all fuzz kill-test bench docs linkcheck lock \
+.PHONY: demo demo-from-nothing test test-long test-kilted test-browser test-soak test-apt test-demo test-all mutants fuzz kill-test bench docs linkcheck lock \
   install clean prerequisites
 
 demo: $(VENV)/.installed
@@ -65,6 +68,9 @@ test-browser: $(VENV)/.installed-view
 test-soak: $(VENV)/.installed-test
 	@$(RUN) -m test.soak --minutes 20
 	@$(RUN) -m test.fuzz --messages 2000
+
+mutants: $(VENV)/.installed-mutants
+	@$(RUN) -m test.mutants --seed $(SEED) --number $(N)
 
 fuzz: $(VENV)/.installed-test
 	@$(RUN) -m test.fuzz_files --edits 2000
@@ -117,6 +123,10 @@ $(VENV)/.installed: $(INSTALLED) $(VENV)/.ros
 
 $(VENV)/.installed-test: requirements-test.txt requirements-map.txt $(VENV)/.installed
 	@$(PIP) -r requirements-test.txt -r requirements-map.txt -c requirements.lock.txt
+	@touch $@
+
+$(VENV)/.installed-mutants: requirements-mutants.txt $(VENV)/.installed-test
+	@$(PIP) -r requirements-mutants.txt -c requirements.lock.txt
 	@touch $@
 
 $(VENV)/.installed-map: requirements-map.txt $(VENV)/.installed

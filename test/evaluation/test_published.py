@@ -13,6 +13,7 @@ import numpy as np
 from posenet_ros import evaluate
 from posenet_ros.errors import InputError
 from posenet_ros.evaluation.estimates import online
+from posenet_ros.evaluation.estimates.published import read_published_poses
 from posenet_ros.evaluation.report import folder as report_files
 from posenet_ros.geometry.pose import Pose, xyzw_from_wxyz
 from posenet_ros.imaging.decoding import Frame
@@ -99,6 +100,18 @@ def test_recorded_poses(tmp_path: Path) -> None:
     assert report['translation_m']['max'] == pytest.approx(0.3)
     assert report['latency_ms']['end_to_end']['p99'] == pytest.approx(20)
     assert report['data']['kind'] == 'recorded'
+
+
+def test_the_first_of_several_answers_to_an_image_counts(tmp_path: Path) -> None:
+    with new_bag(tmp_path / 'bag') as bag:
+        for late, x in enumerate((1.0, 2.0, 3.0)):
+            answer = pose_message(Pose(np.array([x, 0, 0])), STEP_NS, 'map')
+            bag.write('/relocaliser/pose', answer, STEP_NS + 1000 * (1 + late))
+    published, frame_id = read_published_poses(tmp_path / 'bag', '/relocaliser/pose')
+    assert frame_id == 'map'
+    assert list(published) == [STEP_NS]
+    assert published[STEP_NS].pose.translation_m[0] == 1.0
+    assert published[STEP_NS].arrived_ns == STEP_NS + 1000
 
 
 def verdict(decision: Decision, pose: Pose, time_ns: int) -> object:

@@ -8,7 +8,7 @@ import numpy as np
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.estimate import diagonal_covariance, PoseEstimate
 from posenet_ros.geometry.lie import pose_difference, retract
-from posenet_ros.geometry.pose import Pose, wxyz_from_xyzw, xyzw_from_wxyz
+from posenet_ros.geometry.pose import check_position, Pose, wxyz_from_xyzw, xyzw_from_wxyz
 import pytest
 
 QUARTER_TURN_Z = Pose(np.array([1.0, 2.0, 3.0]), np.array([0, 0, np.sqrt(0.5), np.sqrt(0.5)]))
@@ -127,6 +127,43 @@ def test_the_covariance_of_the_base_is_that_of_samples(seed: int) -> None:
     scale = np.sqrt(np.diag(moved.covariance))
     difference = (np.cov(np.array(samples).T) - moved.covariance) / np.outer(scale, scale)
     assert np.abs(difference).max() < 0.08  # 4000 samples: a standard deviation is 0.02
+
+
+def test_known_rotations_are_taken_within_a_thousandth_and_stored_exactly() -> None:
+    slightly_off = np.array([0.0, 0.0, 0.0, 1.0009])
+    np.testing.assert_array_equal(Pose(np.zeros(3), slightly_off).quat_xyzw, [0, 0, 0, 1])
+    np.testing.assert_array_equal(
+        Pose(np.zeros(3), np.array([0, 0, 0.6, -0.8])).quat_xyzw, [0, 0, -0.6, 0.8])
+    for stretch, taken in ((1.0004, True), (1.0006, False), (0.9996, True), (0.9994, False)):
+        if taken:
+            assert same(Pose.from_rotation(stretch * np.eye(3)), Pose())
+        else:
+            with pytest.raises(InputError, match='orthonormal'):
+                Pose.from_rotation(stretch * np.eye(3))
+    row = np.eye(4)
+    row[3, 0] = 5e-7
+    assert same(Pose.from_matrix(row), Pose())
+    for column, value in ((0, 2e-6), (3, 1 - 2e-6), (3, 0.0)):
+        wrong = np.eye(4)
+        wrong[3, column] = value
+        with pytest.raises(InputError, match='last row of a rigid transform has to be 0 0 0 1'):
+            Pose.from_matrix(wrong)
+
+
+def test_quaternions_are_reordered_to_either_convention() -> None:
+    assert wxyz_from_xyzw([[1, 2, 3, 4]]).tolist() == [[4, 1, 2, 3]]
+    assert xyzw_from_wxyz([[4, 1, 2, 3]]).tolist() == [[1, 2, 3, 4]]
+
+
+@pytest.mark.parametrize(('position', 'taken'), [
+    ([1e8, -1e8, 0], True), ([1.1e8, 0, 0], False), ([0, -1.1e8, 0], False),
+    ([0, 0, float('nan')], False), ([float('-inf'), 0, 0], False)])
+def test_a_position_from_outside_is_within_the_limit(position: list[float], taken: bool) -> None:
+    if taken:
+        check_position(position)
+    else:
+        with pytest.raises(InputError, match=r'within 1e\+08 m'):
+            check_position(position)
 
 
 def test_quaternions_that_tf2_takes_are_normalised() -> None:

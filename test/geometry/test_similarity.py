@@ -55,3 +55,19 @@ def test_weights_decide() -> None:
 def test_points_that_determine_nothing(points: np.ndarray) -> None:
     with pytest.raises(InputError, match='alignment'):
         umeyama(points, points)
+
+
+@pytest.mark.parametrize(('source', 'target', 'weights'), [
+    (POINTS[:3], POINTS, None), (POINTS, POINTS[:3], None), (POINTS[:1], POINTS[:1], None),
+    (POINTS, POINTS, np.zeros(12))])
+def test_an_alignment_needs_points_of_either_side(
+        source: np.ndarray, target: np.ndarray, weights: np.ndarray | None) -> None:
+    with pytest.raises(InputError, match=f'Received: {len(source)} and {len(target)}'):
+        umeyama(source, target, weights)
+
+
+def test_two_points_are_an_alignment_and_the_scale_is_that_of_their_distance() -> None:
+    found = umeyama(POINTS[:2], 3 * POINTS[:2] + 1)
+    assert found.scale == pytest.approx(3)
+    np.testing.assert_allclose(found.apply(POINTS[:2]), 3 * POINTS[:2] + 1, atol=1e-9)
+    assert (Similarity().scale, Similarity().rigid.translation_m.tolist()) == (1.0, [0, 0, 0])

@@ -93,6 +93,8 @@ def test_the_covariance_of_the_rotation_turns_with_the_camera() -> None:
     after = predicted(config, covariance, np.pi / 2)
     np.testing.assert_allclose(after[3:6, 3:6], np.diag([0.01, 0.09, 0.04]), atol=1e-9)
     np.testing.assert_allclose(after[:3, :3], np.eye(3) * 0.01, atol=1e-9)
+    to_the_left = predicted(config, covariance, np.pi / 4)
+    np.testing.assert_allclose(to_the_left[3:5, 3:5], [[0.05, 0.04], [0.04, 0.05]], atol=1e-9)
 
 
 def test_the_process_noise_is_that_of_the_acceleration() -> None:

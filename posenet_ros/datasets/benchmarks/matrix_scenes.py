@@ -27,7 +27,7 @@ def _row(folder: Path, image: Path, pose: Path, sequence: str) -> DatasetRow:
     try:
         return make_row(folder, f'{pose}:1', name, sequence, pose_of_file(pose))
     except InputError as error:
-        return DatasetRow(f'{pose}:1', image, name, sequence, error=str(error))
+        return make_row(folder, f'{pose}:1', name, sequence, None, str(error))
 
 
 def _rows_beside(folder: Path, inner: Path, sequence: str) -> list[DatasetRow]:

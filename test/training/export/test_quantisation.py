@@ -8,6 +8,7 @@ from pathlib import Path
 import tempfile
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import keras
 import numpy as np
@@ -113,6 +114,24 @@ def test_not_offered_where_it_is_slower_or_worse(
     assert not measured['offered']
     assert not (network / INT8_FILE).exists()
     assert 'not offered' in quantisation.summary_line(measured)
+
+
+@pytest.mark.parametrize(('position_m', 'rotation_deg', 'ratio', 'offered'), [
+    (0.2039, 1.0198, 0.899, True), (0.2041, 1.0, 0.5, False), (0.2, 1.0202, 0.5, False),
+    (0.1, 1.0202, 0.5, False), (0.2, 1.0, 0.901, False)])
+def test_two_percent_larger_errors_and_nine_tenths_of_the_time_are_the_limits(
+        monkeypatch: pytest.MonkeyPatch, tmp_path: Path, position_m: float, rotation_deg: float,
+        ratio: float, offered: bool) -> None:
+    medians = iter([{'position_m': position_m, 'rotation_deg': rotation_deg},
+                    {'position_m': 0.2, 'rotation_deg': 1.0}])
+    for name, stand_in in (
+            ('LiteRtEngine', lambda *_, **__: Mock()), ('time_ratio', lambda *_: ratio),
+            ('median_errors', lambda *_: next(medians)),
+            ('write_litert', lambda *_, **__: (tmp_path / INT8_FILE).touch())):
+        monkeypatch.setattr(quantisation, name, stand_in)
+    measured = quantisation.offer_int8(CONFIG, tmp_path, np.zeros((1, 2, 2, 3), np.uint8), Mock())
+    assert measured['offered'] == offered == (tmp_path / INT8_FILE).exists()
+    assert measured['float32']['position_m'] == 0.2
 
 
 def test_the_time_is_a_share_of_the_other_engine(

@@ -1,0 +1,87 @@
+"""The changes of `make mutants` are drawn by the seed, can be read, and have tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from helpers import ROOT
+import mutants
+from mutants import (
+    annotated,
+    draw,
+    EQUIVALENT,
+    modules,
+    Mutant,
+    mutants_of,
+    READERS,
+    stages,
+    TESTS,
+)
+import pytest
+
+GATE = 'posenet_ros/localisation/gating/reasons.py'
+
+
+@pytest.mark.parametrize('pattern', TESTS)
+def test_each_pattern_has_modules_and_tests(pattern: str) -> None:
+    assert modules(pattern)
+    assert all((ROOT / name).exists() for name in TESTS[pattern]
+               if not name.startswith('-'))
+
+
+def test_the_tests_of_the_readers_are_all_of_their_folder() -> None:
+    files = {str(path.relative_to(ROOT)) for path in (ROOT / 'test/datasets').glob('test_*.py')}
+    assert files <= set(READERS)
+
+
+def test_no_module_belongs_to_two_patterns() -> None:
+    names = [name for pattern in TESTS for name in modules(pattern)]
+    assert len(set(names)) == len(names) > 30
+
+
+def test_annotations_are_found() -> None:
+    code = 'def f(a: int | None = 1 | 2) -> list[int]:\n    b: int = 3\n    return b\n'
+    assert sorted(annotated(code)) == [(1, 9, 1, 19), (1, 32, 1, 41), (2, 7, 2, 10)]
+
+
+def test_what_is_known_to_be_no_mistake_is_of_a_line_that_is_there() -> None:
+    for module, line, reason in EQUIVALENT:
+        assert len(reason) > 10
+        assert (ROOT / module).exists()
+        assert line == line.strip()
+
+
+def test_a_seed_draws_the_same_changes_of_code_that_is_evaluated() -> None:
+    pytest.importorskip('cosmic_ray')
+    drawn = draw(8, 3, [GATE])
+    assert drawn == draw(8, 3, [GATE])
+    assert drawn != draw(8, 4, [GATE])
+    assert len({(mutant.module, mutant.line, mutant.operator) for mutant, _ in drawn}) > 6
+    for mutant, pattern in drawn:
+        assert pattern == GATE
+        compile(mutant.code(), mutant.module, 'exec')
+        assert len(mutant.diff()) > 4
+
+
+def test_a_type_is_not_changed_and_a_number_is(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip('cosmic_ray')
+    monkeypatch.setattr(mutants, 'ROOT', tmp_path)
+    code = 'def f(a: int | None) -> int | None:\n    return a is None or 5\n'
+    (tmp_path / 'm.py').write_text(code)
+    found = [mutant for _, mutant in mutants_of('m.py')]
+    assert {mutant.operator for mutant in found} == {
+        'core/NumberReplacer', 'core/ReplaceOrWithAnd', 'core/ReplaceComparisonOperator_Is_IsNot'}
+    change = Mutant('m.py', 2, 'core/NumberReplacer', 1)
+    assert change.code().endswith('or 4\n')
+    assert mutants.is_mistake(change)
+    monkeypatch.setattr(mutants, 'EQUIVALENT', (('m.py', 'return a is None or 4', 'a test'),))
+    assert not mutants.is_mistake(change)
+
+
+def test_the_tests_of_the_module_come_first() -> None:
+    change = Mutant('posenet_ros/geometry/camera.py', 1, '', 0)
+    assert stages(change, ('test/geometry', '--deselect=x')) == [
+        ['test/geometry/test_camera.py', '--deselect=x'], ['test/geometry', '--deselect=x']]
+    listed = ('test/geometry/test_camera.py', 'test/geometry')
+    assert stages(change, listed) == [[name] for name in listed]
