@@ -217,7 +217,8 @@ def test_a_file_is_read_right(tmp_path: Path, name: str) -> None:
     if form in (Format.TUM, Format.EUROC):
         stamps = np.array([row.stamp_ns for row in found])
         assert np.abs(stamps - STAMPS).max() <= (200 if 'exponents' in name else 0)
-    elif name in ('hloc', 'nvm', 'cambridge, names in quotation marks', 'cambridge, backslashes', 'cambridge, quoted names', 'cambridge',
+    elif name in ('hloc', 'nvm', 'cambridge, names in quotation marks',
+                  'cambridge, backslashes', 'cambridge, quoted names', 'cambridge',
                   'cambridge, dot at the beginning', 'images.txt of COLMAP by content'):
         assert [row.name for row in found] == NAMES
     elif 'spaces in names' in name:
