@@ -8,8 +8,10 @@ from helpers import CAMERA, with_distortion
 import numpy as np
 from posenet_ros.datasets.benchmarks.kitti import kitti_camera
 from posenet_ros.datasets.benchmarks.matrix_scenes import ace_camera, seven_scenes_camera
+from posenet_ros.datasets.benchmarks.stamped import read_image_list
 from posenet_ros.datasets.benchmarks.tum import read_tum, tum_camera
 from posenet_ros.datasets.cameras import camera_in_file, known_camera
+from posenet_ros.datasets.colmap_export import model_of_camera
 from posenet_ros.datasets.layout_writers import SourceImage, write_layout
 from posenet_ros.datasets.poses.forms import Format
 from posenet_ros.datasets.poses.writers import NamedPose
@@ -151,3 +153,29 @@ def test_queries_of_hloc_have_their_intrinsics(tmp_path: Path) -> None:
     row = (tmp_path / 'poses_test.txt').read_text().splitlines()[1].split()
     assert row[0] == 'walk/1.png'
     assert [float(word) for word in row[1:]] == [1, 0, 0, 0, -1, -2, -0.5]
+
+
+@pytest.mark.parametrize(('distortion', 'model', 'expected'), [
+    ((), 'PINHOLE', ()), ((0.0,) * 5, 'PINHOLE', ()),
+    ((1.0, 2.0, 3.0, 4.0), 'OPENCV', (1, 2, 3, 4)),
+    ((1.0, 2.0, 3.0, 4.0, 0.0), 'OPENCV', (1, 2, 3, 4)),
+    ((1.0, 2.0, 3.0, 4.0, 5.0), 'FULL_OPENCV', (1, 2, 3, 4, 5, 0, 0, 0)),
+    ((1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0), 'FULL_OPENCV', (1, 2, 3, 4, 5, 6, 7, 8)),
+    ((1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, *(0.0,) * 4), 'FULL_OPENCV',
+     (1, 2, 3, 4, 5, 6, 7, 8)),
+    ((1.0, 2.0, 3.0, 4.0, *(0.0,) * 7, 0.1), '', ())])
+def test_a_camera_of_colmap_has_the_coefficients_of_its_model(
+        distortion: tuple[float, ...], model: str, expected: tuple[float, ...]) -> None:
+    camera = Camera(64, 48, 50.0, 51.0, 31.5, 23.5, distortion)
+    if model:
+        assert model_of_camera(camera) == (model, (50, 51, 32, 24, *expected))
+    else:
+        with pytest.raises(InputError, match=r'at most 8 coefficients .*Received: 12'):
+            model_of_camera(camera)
+
+
+def test_a_list_of_images_whose_unit_is_open_is_named(tmp_path: Path) -> None:
+    file = tmp_path / 'rgb.txt'
+    file.write_text(''.join(f'{i}00000000 {i}.png\n' for i in range(5)))
+    with pytest.raises(InputError, match=r'rgb\.txt: the stamps have to be seconds'):
+        read_image_list(file)
