@@ -7,7 +7,11 @@ from pathlib import Path
 from helpers import CAMERA, with_distortion
 import numpy as np
 from posenet_ros.datasets.benchmarks.kitti import kitti_camera
-from posenet_ros.datasets.benchmarks.matrix_scenes import ace_camera, seven_scenes_camera
+from posenet_ros.datasets.benchmarks.matrix_scenes import (
+    ace_camera,
+    seven_scenes_camera,
+    twelve_scenes_camera,
+)
 from posenet_ros.datasets.benchmarks.stamped import read_image_list
 from posenet_ros.datasets.benchmarks.tum import read_tum, tum_camera
 from posenet_ros.datasets.cameras import camera_in_file, known_camera
@@ -179,3 +183,12 @@ def test_a_list_of_images_whose_unit_is_open_is_named(tmp_path: Path) -> None:
     file.write_text(''.join(f'{i}00000000 {i}.png\n' for i in range(5)))
     with pytest.raises(InputError, match=r'rgb\.txt: the stamps have to be seconds'):
         read_image_list(file)
+
+
+@pytest.mark.parametrize('text', [
+    'm_colorWidth = 64\n', 'm_colorWidth = 64\nm_colorHeight = x\nm_calibrationColorIntrinsic = 1',
+    'm_colorWidth =\nm_colorHeight = 48\nm_calibrationColorIntrinsic = 1 2 3'])
+def test_a_damaged_calibration_of_twelve_scenes_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / 'info.txt').write_text(text)
+    with pytest.raises(InputError, match=r'info\.txt has to hold m_colorWidth, m_colorHeight'):
+        twelve_scenes_camera(tmp_path, (64, 48))
