@@ -194,7 +194,8 @@ def build_report(evaluation: Evaluation) -> Report:
     table, outside = evaluation.table, evaluation.out_of_place_table
     statistics = evaluation.statistics
     trajectory, why_not = trajectory_statistics(table.frames, evaluation.trajectory)
-    created = f'{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}'
+    data = {'created': f'{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}', **evaluation.data,
+            **({'not_aligned': why_not} if why_not else {})}
     return Report(
         statistics.frames, statistics.translation_m, statistics.rotation_deg, statistics.recall,
         confidence_95=_median_intervals(table.accepted_errors), trajectory=trajectory,
@@ -210,6 +211,5 @@ def build_report(evaluation: Evaluation) -> Report:
         image_faults=count_faults(table),
         correlations=correlations(evaluation.quantities, table.accepted_errors),
         sequences={name: frame_statistics(part) for name, part in table.by_sequence().items()},
-        model=evaluation.model, data={'created': created, **evaluation.data,
-                                     **({'not_aligned': why_not} if why_not else {})},
+        model=evaluation.model, data=data,
         versions=versions())

@@ -132,7 +132,8 @@ def _beside_sentence(name: str, metres: float | None, degrees: float | None) -> 
     return f' For comparison, {name}: {length(metres)} and {number(degrees, "deg")}.'
 
 
-def _figures(title: str, draw: Callable[..., Sequence[str]], *arguments: Any) -> Sequence[str]:  # noqa: ANN401
+def _figures(title: str, draw: Callable[..., Sequence[str]],
+             *arguments: Any) -> Sequence[str]:  # noqa: ANN401
     """Draw figures; where that fails, it is said in their place, and the rest is shown."""
     try:
         return draw(*arguments)

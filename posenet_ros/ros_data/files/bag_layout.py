@@ -47,12 +47,16 @@ class BagPath(type(Path())):  # type: ignore[misc]
         """Return the kind of a file; a folder has none, whatever its name."""
         return '' if self.is_dir() else file_kind(Path(os.fspath(self)))
 
-    def open(self, mode: str = 'r', *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        """Open the file, or an MCAP file without a profile as one of ROS 2."""
-        path = Path(os.fspath(self))
-        head = header_with_profile(path) if mode == 'rb' else b''
-        return BufferedReader(Spliced(path, path.stat().st_size, b'', head)) if head else (
-            path.open(mode, *args, **kwargs))
+
+def _opened(path: BagPath, mode: str = 'r', *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    """Open a file as `Path.open`, or an MCAP file without a profile as one of ROS 2."""
+    real = Path(os.fspath(path))
+    head = header_with_profile(real) if mode == 'rb' else b''
+    return BufferedReader(Spliced(real, real.stat().st_size, b'', head)) if head else (
+        real.open(mode, *args, **kwargs))
+
+
+BagPath.open = _opened
 
 
 def _start(path: Path, count: int) -> bytes:
@@ -148,4 +152,3 @@ def unwritten(files: Sequence[Path]) -> str:
 
 def _size(file: Path) -> int:
     return file.stat().st_size if file.is_file() else 0
-
