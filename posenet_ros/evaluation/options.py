@@ -89,17 +89,7 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
                        help='model folder, made by posenet train')
     group.add_argument('--split', choices=SPLITS, default='test',
                        help='which file of the dataset (default %(default)s)')
-    group.add_argument('--engine', choices=ENGINES, default='auto',
-                       help='auto, the default, is TensorFlow where there is an NVIDIA GPU, '
-                       'else LiteRT')
-    group.add_argument('--precision', choices=PRECISIONS, default='float32',
-                       help="as the node's parameter of that name (default %(default)s)")
-    either = group.add_mutually_exclusive_group()
-    either.add_argument('--mc-samples', type=int, default=0, metavar='N',
-                        help='samples of Monte-Carlo dropout, whose spread is added to the '
-                        'covariance (default %(default)s: off)')
-    either.add_argument('--dense', action='store_true', help='average over 128 crops of each '
-                        'image, as the 2015 paper does, for networks that see a crop of it')
+    _add_network(group)
     group.add_argument('--refine', action='store_true',
                        help='refine poses by the landmarks of the model folder')
     group.add_argument('--tracking', action='store_true',
@@ -125,6 +115,20 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
                        'frames beside its images (default: --data)')
     add_assignments(group, '--gate', 'gate', "limits of the gate, as the node's parameters of "
                     f'these names: {", ".join(GATE_LIMITS)}; all are off by default')
+
+
+def _add_network(group: argparse._ArgumentGroup) -> None:
+    group.add_argument('--engine', choices=ENGINES, default='auto',
+                       help='auto, the default, is TensorFlow where there is an NVIDIA GPU, '
+                       'else LiteRT')
+    group.add_argument('--precision', choices=PRECISIONS, default='float32',
+                       help="as the node's parameter of that name (default %(default)s)")
+    either = group.add_mutually_exclusive_group()
+    either.add_argument('--mc-samples', type=int, default=0, metavar='N',
+                        help='samples of Monte-Carlo dropout, whose spread is added to the '
+                        'covariance (default %(default)s: off)')
+    either.add_argument('--dense', action='store_true', help='average over 128 crops of each '
+                        'image, as the 2015 paper does, for networks that see a crop of it')
 
 
 def add_topics(group: argparse._ArgumentGroup) -> None:
