@@ -144,6 +144,23 @@ def test_recorded_verdicts_tell_withheld_poses_from_none(tmp_path: Path) -> None
     assert float(withheld['x']) == truth(7).translation_m[0]
 
 
+def test_recorded_poses_of_an_ambiguous_image_are_those_of_its_stamp(tmp_path: Path) -> None:
+    here, copy, other = truth(1), truth(7), truth(4)
+    ambiguous = Decision(Verdict.AMBIGUOUS, ('two places',))
+    with new_bag(tmp_path / 'bag') as bag:
+        bag.write('/relocaliser/pose', pose_message(truth(0), 1, 'map'), STEP_NS)
+        for stamp, named in ((2, (here, copy)), (3, (other, here))):
+            bag.write('/relocaliser/verdict', verdict(ambiguous, named[0], stamp), STEP_NS)
+            array = make('geometry_msgs/msg/PoseArray', header(stamp, 'map'),
+                         [pose_message(pose, stamp, '').pose for pose in named])
+            bag.write('/relocaliser/ambiguous_poses', array, STEP_NS)
+    published, _ = read_published_poses(tmp_path / 'bag', '/relocaliser/pose')
+    assert [len(published[stamp].ambiguous) for stamp in (1, 2, 3)] == [0, 2, 2]
+    for stamp, named in ((2, (here, copy)), (3, (other, here))):
+        for found, expected in zip(published[stamp].ambiguous, named, strict=True):
+            np.testing.assert_allclose(found.matrix, expected.matrix, atol=1e-12)
+
+
 def test_a_verdict_that_is_not_known_is_an_error() -> None:
     words = to_key_values(Decision(Verdict.STALE), truth(3))
     np.testing.assert_allclose(
