@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 import os
 import signal
 import sys
@@ -51,11 +50,11 @@ def raise_interrupt(number: int, _: FrameType | None = None) -> None:
     raise KeyboardInterrupt
 
 
-@dataclass
 class Interruption:
     """Whether a block was interrupted, whatever became of that."""
 
-    came: bool = False
+    def __init__(self) -> None:
+        self.came = False
 
 
 @contextmanager

@@ -524,7 +524,7 @@ def test_pickled_landmarks_are_refused(found: LandmarkMap, tmp_path: Path) -> No
     landmark_file.load(file)
     name = next(iter(content))
     np.savez(file, **{**content, name: content[name].astype(object)})
-    with pytest.raises(InputError, match='is damaged: Object arrays cannot be loaded'):
+    with pytest.raises(InputError, match=r'is damaged: \w+\.npy: Object arrays cannot'):
         landmark_file.load(file)
 
 

@@ -44,6 +44,7 @@ from posenet_ros.ros_node.player import (
 from posenet_ros.utils.arguments import own_arguments
 from posenet_ros.utils.ros_environment import prepare_environment, PROFILE_VARIABLES
 import pytest
+from rosbags import rosbag1
 from rosbags.typesys import get_types_from_msg
 
 START_NS = 1_700_000_000_000_000_000
@@ -139,11 +140,18 @@ def test_arguments_for_ros_stand_behind_their_mark(line: list[str], meant: str) 
 @pytest.mark.parametrize(('arguments', 'expected'), [
     (['none'], 'no such bag'),
     (['{path}', '--topics', '/nothing'], r'Received: /nothing; the bag has /camera/camera_info'),
-    (['{path}', '--topics', '/camera/camera_inof'], r'did you mean /camera/camera_info\?'),
-    (['old.bag'], 'ROS 1')])
+    (['{path}', '--topics', '/camera/camera_inof'], r'did you mean /camera/camera_info\?')])
 def test_bad_input(path: Path, arguments: list[str], expected: str) -> None:
     with pytest.raises(InputError, match=expected):
         main([word.format(path=path) for word in arguments])
+
+
+def test_a_bag_of_ros_1_is_to_be_converted(tmp_path: Path) -> None:
+    with rosbag1.Writer(tmp_path / 'old.bag'):
+        pass
+    with pytest.raises(InputError, match=r'Received: one of ROS 1; convert it with "rosbags-'):
+        main([str(tmp_path / 'old.bag')])
+
 
 
 @pytest.mark.parametrize('rate', ['0', '-1', 'nan', 'inf', 'fast'])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 import csv
 import json
 import math
@@ -183,19 +185,26 @@ def restore(trainer: PoseTrainer, folder: Path, identity: dict[str, Any],
     file = folder / CHECKPOINT_FILE
     if not file.exists():
         raise InputError(f'{file} is missing: there is nothing to resume; start without --resume')
-    try:
+    with _naming_damage(file):
         arrays = read_arrays(file)
         about = json.loads(str(arrays['about']))
-        _check_identity(about['identity'], identity)
+        found = dict(about['identity'])
+    _check_identity(found, identity)
+    with _naming_damage(file):
         values = [arrays[f'v{i}'] for i, _ in enumerate(_state(trainer))]
         for variable, value in zip(_state(trainer), values, strict=True):
             variable.assign(value)
         return [{str(key): float(value) for key, value in row.items()}
                 for row in about['history']]
-    except InputError:
-        raise
-    except Exception as error:  # NumPy lets out whatever a damaged file causes
-        raise InputError(f'{file} is damaged ({type(error).__name__}: {error}): start anew with '
+
+
+@contextmanager
+def _naming_damage(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # NumPy and Keras let out whatever a damaged file causes
+        cause = error.__cause__ or error
+        raise InputError(f'{file} is damaged ({type(cause).__name__}: {cause}): start anew with '
                          '--force, without --resume') from error
 
 

@@ -19,8 +19,6 @@ import time
 from typing import get_type_hints, NamedTuple
 
 from posenet_ros.errors import PoseNetError
-from posenet_ros.utils.files.typed_json import read_mapping
-from posenet_ros.utils.settings.schema import typed_value
 from posenet_ros.utils.signals import without_interrupts
 
 UNSUPPORTED = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
@@ -75,6 +73,9 @@ class Owner(NamedTuple):
 
 def read_owner(file: Path) -> Owner | None:
     """Read the owner of a lock; None when the file is missing, empty or not ours."""
+    # not by `--help`, which would take half as long again
+    from posenet_ros.utils.files.typed_json import read_mapping
+    from posenet_ros.utils.settings.schema import typed_value
     try:
         kinds, content = get_type_hints(Owner), read_mapping(file)
         owner = Owner(**{name: typed_value(content.pop(name), kind, name)
