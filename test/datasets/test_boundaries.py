@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from posenet_ros.datasets.benchmarks.stamped import in_split
 from posenet_ros.datasets.point_cloud import write_ply
+from posenet_ros.datasets.pose_files import detect_format, read_poses
 from posenet_ros.datasets.poses.columns import (
     column_names,
     header_length,
@@ -328,3 +329,15 @@ def test_seconds_are_written_exactly_and_forms_need_what_they_hold(tmp_path: Pat
     for form in (Format.HLOC, Format.CAMBRIDGE):
         with pytest.raises(InputError, match='needs the name of an image'):
             write_poses(tmp_path / 'x', form, [NamedPose(Pose(), stamp_ns=1)])
+
+
+def test_a_vertex_of_g2o_is_named_by_its_number(tmp_path: Path) -> None:
+    file = tmp_path / 'graph.g2o'
+    file.write_text('VERTEX_SE3:QUAT 17 1 2 3 0 0 0 1\nVERTEX_SE3:QUAT 18 1 2 4 0 0 0 1\n')
+    assert [row.name for row in read_poses(file)] == ['17', '18']
+
+
+def test_stamps_as_names_of_rounded_quaternions_are_hloc_rows(tmp_path: Path) -> None:
+    file = tmp_path / 'results.txt'
+    file.write_text(''.join(f'{i + 0.5} 0.7071 0.7072 0.0 0.0 {i} 2.0 3.0\n' for i in range(9)))
+    assert detect_format(file) is Format.HLOC

@@ -17,6 +17,7 @@ from posenet_ros.geometry.lie import (
     pose_difference,
     retract,
     rotation_angle_rad,
+    rotation_matrices,
     rotation_vectors_rad,
     so3_exp,
     so3_log,
@@ -52,6 +53,13 @@ def test_exp_inverts_log(pose: Pose) -> None:
     vector = so3_log(pose.rotation)
     assert np.linalg.norm(vector) <= np.pi + 1e-12
     np.testing.assert_allclose(so3_exp(vector), pose.rotation, atol=1e-13)
+
+
+@settings(deadline=None)
+@given(poses())
+def test_matrices_of_quaternions_are_those_of_the_pose(pose: Pose) -> None:
+    both = rotation_matrices([pose.quat_xyzw, -pose.quat_xyzw])
+    np.testing.assert_allclose(both, [pose.rotation] * 2, atol=1e-12)
 
 
 def test_half_a_turn_has_a_logarithm() -> None:

@@ -53,6 +53,11 @@ def test_a_carried_robot_is_believed_after_some_frames_that_agree() -> None:
         ACCEPTED, ACCEPTED, JUMP, JUMP, ACCEPTED, ACCEPTED, ACCEPTED]
 
 
+def test_the_frames_that_agree_tell_how_fast_it_is() -> None:
+    assert verdicts(Gate(LIMITS, SCENE), [0, 0, 20, 20.9, 21.8, 23.6]) == [
+        ACCEPTED, ACCEPTED, JUMP, JUMP, ACCEPTED, ACCEPTED]
+
+
 def test_jumps_that_do_not_agree_are_never_believed() -> None:
     gate = Gate(LIMITS, SCENE)
     walk = [0.0] + [float(x) for x in np.random.default_rng(0).uniform(10, 90, 50)]
