@@ -135,7 +135,7 @@ def test_a_bad_bag_is_named_and_left_out(
     (fleet / 'court/anna/bad.mcap').write_bytes(b'no bag')
     content = run(model, fleet, tmp_path / 'out')
     assert len(content['bags']) == 4
-    [text] = content['left_out']
+    [text] = content['rejected']
     assert text.startswith('fleet/court/anna/bad.mcap: ')
     assert text in (tmp_path / 'out/fleet.md').read_text()
     assert f'left out: {text}' in capsys.readouterr().err

@@ -19,7 +19,7 @@ Indices = NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
-class Parts:
+class Correspondences:
     """
     What two maps have in common, and what one of them has alone.
 
@@ -45,9 +45,9 @@ class MapDifference:
         Movements are not relative to it: they are those of the frames as they are.
     """
 
-    views: Parts
+    views: Correspondences
     turned_deg: Floats
-    landmarks: Parts
+    landmarks: Correspondences
     second_from_first: Similarity | None
 
 
@@ -91,11 +91,11 @@ def _common_landmarks(first: LandmarkMap, second: LandmarkMap, views: Indices) -
     return pairs[np.argsort(pairs[:, 0])]
 
 
-def _parts(pairs: Indices, before: Floats | NDArray[np.float32], after: Floats) -> Parts:
+def _parts(pairs: Indices, before: Floats | NDArray[np.float32], after: Floats) -> Correspondences:
     ours, theirs = pairs.T
     moved = np.linalg.norm(after[theirs] - before[ours], axis=1)
-    return Parts(pairs, np.setdiff1d(np.arange(len(before)), ours),
-                 np.setdiff1d(np.arange(len(after)), theirs), moved)
+    return Correspondences(pairs, np.setdiff1d(np.arange(len(before)), ours),
+                           np.setdiff1d(np.arange(len(after)), theirs), moved)
 
 
 def _transform(before: Floats, after: Floats) -> Similarity | None:

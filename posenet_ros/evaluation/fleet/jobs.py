@@ -17,10 +17,10 @@ from posenet_ros.evaluation.fleet.bags import FleetBag
 from posenet_ros.evaluation.report.content import REPORT_FILE
 from posenet_ros.evaluation.report.make import make_report
 
-Job = tuple[FleetBag, Path]  # a bag, and the folder of its report
+Task = tuple[FleetBag, Path]  # a bag, and the folder of its report
 
 
-def evaluate_bag(options: argparse.Namespace, job: Job) -> str:
+def evaluate_bag(options: argparse.Namespace, job: Task) -> str:
     """
     Evaluate one bag, in silence, unless its report is there already.
 
@@ -39,7 +39,7 @@ def evaluate_bag(options: argparse.Namespace, job: Job) -> str:
     return ''
 
 
-def evaluate_bags(options: argparse.Namespace, jobs: Sequence[Job]) -> Iterator[str]:
+def evaluate_bags(options: argparse.Namespace, jobs: Sequence[Task]) -> Iterator[str]:
     """
     Evaluate bags by `options.jobs` processes; the results are in the order of the bags.
 

@@ -35,7 +35,7 @@ class FleetReport:
     :param model: folder, hash and the like, as of a report.
     :param whole: of all bags; `groups` by label, then by its value; `bags` by name.
     :param warnings: what to know before the numbers are believed.
-    :param left_out: why each bag that could not be evaluated was left out.
+    :param rejected: why each bag that could not be evaluated was left out.
     """
 
     model: Mapping[str, Any]
@@ -44,7 +44,7 @@ class FleetReport:
     bags: Mapping[str, GroupStatistics]
     frames: Sequence[BagFrames]
     warnings: Sequence[str] = ()
-    left_out: Sequence[str] = ()
+    rejected: Sequence[str] = ()
 
     @property
     def summary(self) -> str:
@@ -99,7 +99,7 @@ def write_fleet_report(report: FleetReport, folder: Path, map_views_m: Floats) -
     worst = worst_cells(cells)
     cv2.imwrite(str(folder / PLAN_FILE), draw_plan(cells, map_views_m)[..., ::-1])
     rows = tables(report, worst)
-    lines = [*report.warnings, *(f'left out: {text}' for text in report.left_out)]
+    lines = [*report.warnings, *(f'left out: {text}' for text in report.rejected)]
     write_text(folder / 'fleet.md', '\n\n'.join(
         ['# A fleet', report.summary, *lines, *map(markdown_table, rows)]) + '\n')
     write_text(folder / 'fleet.html', _page(report, rows, (folder / PLAN_FILE).read_bytes()))
@@ -122,7 +122,7 @@ def _page(report: FleetReport, rows: Sequence[Sequence[Row]], plan: bytes) -> st
     whole = report.whole
     return page_of_sections(
         'Relocalisation of a fleet', report.summary,
-        '; '.join(f'left out: {text}' for text in report.left_out),
+        '; '.join(f'left out: {text}' for text in report.rejected),
         [(percent(whole.answered), f'answered of {whole.frames} frames'),
          (number(whole.false_per_1000), 'false of 1000 frames')], shown,
         {'model': report.model}, '; '.join(report.warnings))
@@ -134,4 +134,4 @@ def _content(report: FleetReport, worst: Sequence[Cell]) -> dict[str, Any]:
             'groups': {label: {value: asdict(one) for value, one in groups.items()}
                        for label, groups in report.groups.items()},
             'worst': [asdict(cell) for cell in worst], 'warnings': list(report.warnings),
-            'left_out': list(report.left_out), 'model': report.model}
+            'rejected': list(report.rejected), 'model': report.model}

@@ -53,7 +53,7 @@ def evaluate_fleet(options: argparse.Namespace) -> None:
         report = make_fleet_report(artifact, bags, folder, left_out, options)
         views = artifact.train.positions_m
         write_fleet_report(report, folder, views)
-    tell_rejected(report.left_out)
+    tell_rejected(report.rejected)
     _show(report, options.out)
 
 

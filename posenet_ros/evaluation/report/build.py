@@ -212,5 +212,5 @@ def build_report(evaluation: Evaluation) -> Report:
         correlations=correlations(evaluation.quantities, table.accepted_errors),
         sequences={name: frame_statistics(part) for name, part in table.by_sequence().items()},
         model=evaluation.model, data={'created': created, **evaluation.data,
-                                     **({'not_aligned': why_not} if why_not else {})},
+                                      **({'not_aligned': why_not} if why_not else {})},
         versions=versions())

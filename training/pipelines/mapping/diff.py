@@ -12,7 +12,7 @@ from posenet_ros.arrays import Floats
 from posenet_ros.inference.artifact import ARTIFACT_FILE, LoadedArtifact
 from posenet_ros.inference.provenance import check_provenance
 from posenet_ros.landmarks.landmark_map import LandmarkMap
-from posenet_ros.training.map_update.difference import compare_contents, MapDifference, Parts
+from posenet_ros.training.map_update.difference import compare_contents, MapDifference, Correspondences
 from posenet_ros.training.pipelines.mapping.extend import load_map
 from posenet_ros.training.pipelines.mapping.merge import describe_transform
 
@@ -79,7 +79,7 @@ def describe_contents(found: MapDifference, unit: str) -> Iterator[tuple[str, st
         yield 'frame', f'moved by {describe_transform(found.second_from_first)} ({unit})'
 
 
-def _describe_parts(parts: Parts, unit: str) -> str:
+def _describe_parts(parts: Correspondences, unit: str) -> str:
     text = f'{len(parts.added)} added, {len(parts.removed)} removed, {len(parts.pairs)} common'
     if not (parts.moved > ROUNDING_M).any():
         return text + ', none moved' * bool(len(parts.moved))
