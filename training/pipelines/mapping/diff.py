@@ -12,7 +12,11 @@ from posenet_ros.arrays import Floats
 from posenet_ros.inference.artifact import ARTIFACT_FILE, LoadedArtifact
 from posenet_ros.inference.provenance import check_provenance
 from posenet_ros.landmarks.landmark_map import LandmarkMap
-from posenet_ros.training.map_update.difference import compare_contents, MapDifference, Correspondences
+from posenet_ros.training.map_update.difference import (
+    compare_contents,
+    Correspondences,
+    MapDifference,
+)
 from posenet_ros.training.pipelines.mapping.extend import load_map
 from posenet_ros.training.pipelines.mapping.merge import describe_transform
 
