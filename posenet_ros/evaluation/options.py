@@ -74,7 +74,7 @@ def parser() -> CommandParser:
 
 def _add_trajectory(group: argparse._ArgumentGroup) -> None:
     group.add_argument('--align', choices=ALIGNMENTS, default=ALIGNMENTS[0],
-                       help="align the estimates with the truth first, for APE and RPE alone: se3 "
+                       help='align the estimates with the truth first, for APE and RPE alone: se3 '
                        "(evo's -a) or sim3, with the scale (-as) (default %(default)s)")
     group.add_argument('--delta', type=float, default=1.0, metavar='N',
                        help='distance of the two poses of which RPE is the relative error '
