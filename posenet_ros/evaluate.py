@@ -20,6 +20,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from posenet_ros import compare
         return compare.main(arguments[1:], f'{program_name()} compare')
     options = parser().parse_args(arguments)
+    if options.bags:
+        from posenet_ros.evaluation.fleet.run import evaluate_fleet
+        evaluate_fleet(options)
+        return 0
     from posenet_ros.utils.atomic_folder import check_new
     from posenet_ros.utils.files.kinds import REPORT
     check_new(options.out, REPORT, force=options.force, inputs=input_paths(options))

@@ -89,6 +89,7 @@ def model_rows(model: LoadedArtifact) -> Iterator[Row]:
     """Yield what a model folder holds."""
     network, camera, scene = model.network, model.camera, model.scene
     yield 'model', str(model.folder)
+    yield from _history_rows(model)
     yield 'network', 'none: posenet train --map adds one' if network is None else (
         f'{network.backbone}, input {network.input_width}x{network.input_height}'
         + f', {network.members} members' * (network.members > 1))
@@ -103,6 +104,20 @@ def model_rows(model: LoadedArtifact) -> Iterator[Row]:
     yield from _map_rows(model)
     yield from _capabilities(model)
     yield from _provenance(model.provenance)
+
+
+def _history_rows(model: LoadedArtifact) -> Iterator[Row]:
+    """Yield the hash of a model folder, that of its parent, and what changed it."""
+    from posenet_ros.inference.artifact import ARTIFACT_FILE
+    from posenet_ros.inference.provenance import check_provenance
+    about = check_provenance(model.provenance, model.folder / ARTIFACT_FILE)
+    parent = f', made from {about.parent[:12]}' if about.parent else ''
+    yield 'model hash', model.digest[:12] + parent
+    if model.edited:
+        yield 'edited by hand', f'{ARTIFACT_FILE} is not as it was written'
+    for change in about.changelog:
+        walks = f' ({", ".join(change.walks)})' if change.walks else ''
+        yield 'changed', f'{change.date}: {change.command}{walks}'
 
 
 def _map_rows(model: LoadedArtifact) -> Iterator[Row]:

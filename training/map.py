@@ -3,7 +3,8 @@ Make a map of a place from a walk: a model folder of landmarks, without a networ
 
 The walk is a dataset with poses, bags, folders of images or videos. Where poses are given they are
 taken; else structure from motion finds them, and metres and up come from what was recorded beside
-the images, or from --scale-from. --extend joins a new walk to a map, --merge joins two maps.
+the images, or from --scale-from. --extend joins a new walk to a map, --merge joins two maps, and
+--diff says what changed.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from collections.abc import Sequence
 from pathlib import Path
 import sys
 
+from posenet_ros.training.data.changelog import describe_command
 from posenet_ros.training.metric.options import SCALE_FROM, scale_request
 from posenet_ros.utils.arguments import (
     add_bag_arguments,
     command_line,
     CommandParser,
     count,
+    input_paths,
     positive,
     run_cli,
 )
@@ -46,6 +49,8 @@ def parser() -> CommandParser:
                      'walk joins; it is replaced when the map is not worse (or see --out)')
     old.add_argument('--merge', type=Path, nargs=2, metavar=('A', 'B'), help='two model folders '
                      'whose maps overlap: B joins A, in the frame of A')
+    old.add_argument('--diff', type=Path, nargs=2, metavar=('A', 'B'), help='say what changed '
+                     'from one model folder to another: views, landmarks, walks, calibration')
     result.add_argument('--out', type=Path, metavar='PLACE', help='model folder to write')
     _add_pose_arguments(result)
     _add_map_arguments(result)
@@ -98,6 +103,10 @@ def check_options(options: argparse.Namespace, command: CommandParser) -> None:
     """Refuse options that do not go together: one line, exit 2."""
     source = next((name for name in ('data', 'bag', 'images', 'video')
                    if getattr(options, name) is not None), None)
+    if options.diff:
+        if source or options.out or options.export:
+            command.error('--diff takes two model folders alone')
+        return
     if options.out is None and not options.extend:
         command.error('the following arguments are required: --out')
     if options.extend or options.merge:
@@ -136,8 +145,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = parser()
     options = command.parse_args(argv)
     check_options(options, command)
+    if options.diff:
+        from posenet_ros.training.pipelines.mapping.diff import show_difference
+        show_difference(*options.diff)
+        return 0
     words = [word for word in (sys.argv[1:] if argv is None else argv) if word != '--resume']
     options.scale_request = scale_request(options.scale_from) if options.scale_from else None
+    options.command = describe_command(
+        ['map', *words], {*input_paths(options), *filter(None, [options.out])})
     options.resume_command = command_line([*words, '--resume'])
     from posenet_ros.training.pipelines.mapping.run import make_map
     make_map(options)

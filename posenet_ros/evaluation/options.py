@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from posenet_ros.errors import InputError
 from posenet_ros.localisation.camera_info_policy import POLICIES
-from posenet_ros.utils.arguments import CommandParser
+from posenet_ros.utils.arguments import CommandParser, count
 from posenet_ros.utils.choices import (
     ALIGNMENTS,
     ASSOCIATION_KEYS,
@@ -41,6 +41,8 @@ def parser() -> CommandParser:
     result = CommandParser(description=DESCRIPTION, epilog=EPILOG)
     source = result.add_mutually_exclusive_group(required=True)
     source.add_argument('--bag', type=Path, help='rosbag2 folder, .mcap, .db3 or ROS 1 .bag')
+    source.add_argument('--bags', type=Path, nargs='+', metavar='FOLDER',
+                        help='all bags in these folders, at any depth: one report of them')
     source.add_argument('--data', type=Path, metavar='FOLDER',
                         help='dataset folder: Cambridge Landmarks, 7-Scenes or TUM RGB-D')
     source.add_argument('--poses', type=Path, metavar='FILE',
@@ -62,6 +64,7 @@ def parser() -> CommandParser:
         'the trajectory as a whole', 'APE and RPE of the accepted poses, as evo has them'))
     _add_model(result.add_argument_group('with --bag and --data'))
     add_topics(result.add_argument_group('with --bag', 'topics default to the only one'))
+    _add_fleet(result.add_argument_group('with --bags'))
     _add_published(result.add_argument_group(
         'with --bag: score what was published',
         '--model is then for the baselines, and to compare with what it computes offline'))
@@ -144,6 +147,16 @@ def add_topics(group: argparse._ArgumentGroup) -> None:
     group.add_argument('--map-frame', default='', metavar='FRAME',
                        help="the frame of the model's poses: truth in another is transformed "
                        'into it by TF; default: the frame of the truth')
+
+
+def _add_fleet(group: argparse._ArgumentGroup) -> None:
+    group.add_argument('--group-by', nargs='+', default=['place', 'robot'], metavar='WHAT',
+                       help='what the folders above a bag stand for, the nearest last '
+                       '(default: place robot)')
+    group.add_argument('--jobs', type=count, default=1, metavar='N',
+                       help='processes, a bag each (default %(default)s)')
+    group.add_argument('--resume', action='store_true',
+                       help='go on with a run that was stopped: no finished bag is repeated')
 
 
 def _add_published(group: argparse._ArgumentGroup) -> None:

@@ -188,10 +188,10 @@ def out_of_place_statistics(
 def count_false_poses(table: FrameTable, limits: ByUnit[float] = FALSE_POSE, *,
                       metric: bool = True) -> FalsePoses:
     """Count the estimates with an error beyond either limit, and how sure the accepted were."""
-    wrong = table.estimated & _beyond(table.errors, limits)
+    wrong = table.estimated & beyond(table.errors, limits)
     accepted = wrong & table.accepted
     count, total = int(accepted.sum()), max(len(table), 1)
-    surprising = _beyond(table.errors, ByUnit(*(3 * sigmas for sigmas in table.sigmas)))
+    surprising = beyond(table.errors, ByUnit(*(3 * sigmas for sigmas in table.sigmas)))
     return FalsePoses(
         limits.translation_m, limits.rotation_deg, metric, int(wrong.sum()), count,
         1000 * count / total, 1000 * upper_bound(count, total),
@@ -199,7 +199,7 @@ def count_false_poses(table: FrameTable, limits: ByUnit[float] = FALSE_POSE, *,
         *(_predicted(sigmas[accepted]) for sigmas in table.sigmas))
 
 
-def _beyond(errors: Errors, limits: ByUnit[Any]) -> NDArray[np.bool_]:
+def beyond(errors: Errors, limits: ByUnit[Any]) -> NDArray[np.bool_]:
     """Return where an error is larger than its limit; one that is not known is no limit."""
     metres, degrees = (error > limit for error, limit in zip(errors, limits, strict=True))
     return np.asarray(metres | degrees, bool)
@@ -222,7 +222,7 @@ def _names_truth(frame: FrameResult, limits: ByUnit[float]) -> bool:
     truth = [frame.truth] * len(frame.ambiguous)
     errors = ByUnit(translation_errors_m(positions(frame.ambiguous), positions(truth)),
                     rotation_errors_deg(quaternions(frame.ambiguous), quaternions(truth)))
-    return bool((~_beyond(errors, limits)).any())
+    return bool((~beyond(errors, limits)).any())
 
 
 def sparsification_by_unit(table: FrameTable) -> SparsificationByUnit | None:

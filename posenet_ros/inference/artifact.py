@@ -28,9 +28,8 @@ from posenet_ros.imaging.preprocess import Preprocess
 from posenet_ros.inference import train_index
 from posenet_ros.inference.calibration import Calibration, HeldOut, Scene
 from posenet_ros.inference.map_frame import Scale, Up
-from posenet_ros.inference.private_copy import PrivateCopy
-from posenet_ros.inference.private_copy import sha256 as _sha256
-from posenet_ros.inference.provenance import check_provenance
+from posenet_ros.inference.private_copy import PrivateCopy, sha256
+from posenet_ros.inference.provenance import check_provenance, content_hash, is_edited
 from posenet_ros.inference.train_index import TrainIndex
 from posenet_ros.networks.config import NetworkConfig
 from posenet_ros.utils.files.typed_json import read_mapping
@@ -52,6 +51,9 @@ MAP_FILES = (TRAIN_FILE, LANDMARKS_FILE)  # and one without
 FILES = (WEIGHTS_FILE, LITERT_FILE, TRAIN_FILE, INT8_FILE, HEAD_FILE, LANDMARKS_FILE)
 KEYS = ('format_version', 'network', 'preprocess', 'camera', 'scene', 'calibration',
         'provenance', 'sha256')
+SECTIONS: Mapping[str, type] = {
+    'scale': Scale, 'up': Up, 'held_out': HeldOut, 'preprocess': Preprocess, 'camera': Camera,
+    'scene': Scene, 'calibration': Calibration}
 OPTIONAL_KEYS = ('scale', 'up', 'held_out')
 
 
@@ -118,11 +120,13 @@ class LoadedArtifact(Artifact):
 
     :param folder: where it was read from.
     :param digest: SHA-256 of its artifact.json, which names the hash of every other file.
+    :param edited: whether artifact.json was edited after it was written; False in older folders.
     :param copy: what is read instead of the folder, None for the folder itself.
     """
 
     folder: Path = field(kw_only=True)
     digest: str = field(kw_only=True)
+    edited: bool = field(kw_only=True, default=False)
     copy: PrivateCopy | None = None
 
     def file(self, name: str) -> Path:
@@ -144,7 +148,7 @@ def save(artifact: Artifact, folder: Path,
     if write_network:
         write_network(folder)
     train_index.save(artifact.train, folder / TRAIN_FILE)
-    content = {
+    content: dict[str, Any] = {
         'format_version': FORMAT_VERSION,
         'network': asdict(artifact.network) if artifact.network else None,
         'preprocess': asdict(artifact.preprocess),
@@ -152,9 +156,9 @@ def save(artifact: Artifact, folder: Path,
         **{name: asdict(getattr(artifact, name))
            for name in ('scene', 'calibration', 'scale', 'up', 'held_out')},
         'provenance': dict(artifact.provenance),
-        'sha256': {name: _sha256(folder / name) for name in FILES
-                   if name in _required(artifact.network) or (folder / name).is_file()},
-    }
+        'sha256': {name: sha256(folder / name) for name in FILES
+                   if name in _required(artifact.network) or (folder / name).is_file()}}
+    content['sha256'][ARTIFACT_FILE] = content_hash(content)
     (folder / ARTIFACT_FILE).write_text(json.dumps(content, indent=2) + '\n')
 
 
@@ -178,15 +182,11 @@ def load(folder: Path | str, copy: PrivateCopy | None = None) -> LoadedArtifact:
     parts: dict[str, Any] = {
         'network': None if content['network'] is None else from_mapping(
             NetworkConfig, content['network'], f'{file}: network'),
-        'scale': from_mapping(Scale, content.get('scale', {}), f'{file}: scale'),
-        'up': from_mapping(Up, content.get('up', {}), f'{file}: up'),
-        'held_out': from_mapping(HeldOut, content.get('held_out', {}), f'{file}: held_out'),
-        'preprocess': from_mapping(Preprocess, content['preprocess'], f'{file}: preprocess'),
-        'camera': from_mapping(Camera, content['camera'], f'{file}: camera'),
-        'scene': from_mapping(Scene, content['scene'], f'{file}: scene'),
-        'calibration': from_mapping(Calibration, content['calibration'], f'{file}: calibration'),
+        **{name: from_mapping(kind, content.get(name, {}), f'{file}: {name}')
+           for name, kind in SECTIONS.items()},
         'train': train_index.load(where(TRAIN_FILE)), 'provenance': content['provenance'],
-        'folder': folder, 'digest': _sha256(where(ARTIFACT_FILE)), 'copy': copy}
+        'folder': folder, 'digest': sha256(where(ARTIFACT_FILE)), 'copy': copy,
+        'edited': is_edited(content)}
     try:
         return LoadedArtifact(**parts)
     except InputError as error:  # parts that do not fit each other
@@ -238,12 +238,13 @@ def _check_files(hashes: Mapping[str, str], required: Sequence[str], folder: Pat
         if not (folder / name).is_file():
             raise InputError(f'{folder / name} is missing: copy or train the model again')
         if copy is None:
-            _check_digest(hashes, folder, name, _sha256(folder / name))
+            _check_digest(hashes, folder, name, sha256(folder / name))
     if copy:
         copy.check = partial(_check_digest, hashes, folder)
 
 
 def _check_digest(hashes: Mapping[str, str], folder: Path, name: str, digest: str) -> None:
     if digest != hashes.get(name):
-        raise InputError(f'{folder / name} is damaged: its SHA-256 is not that of the key '
-                         f"'sha256.{name}' in {ARTIFACT_FILE}: copy or train it again")
+        raise InputError(
+            f'{folder / name} is damaged, or of another model: its SHA-256 is not that of the key '
+            f"'sha256.{name}' in {ARTIFACT_FILE}: copy or train it again")

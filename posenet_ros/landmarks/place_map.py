@@ -32,6 +32,7 @@ class PlaceMap:
     :param colors: (L, 3) RGB of the landmarks, 0 to 255; (0, 3) where they are not known.
     :param observations: (O, 2) view and landmark of each observation, by views; None where each
         landmark is of its first view alone.
+    :param model_hash: of the model folder, by which a pose can be traced to its map.
     """
 
     points_m: Floats
@@ -39,6 +40,7 @@ class PlaceMap:
     views: tuple[View, ...]
     colors: NDArray[np.uint8] = field(default_factory=lambda: np.empty((0, 3), np.uint8))
     observations: NDArray[np.intp] | None = None
+    model_hash: str = ''
 
     def seen_by(self, view: int) -> NDArray[np.intp]:
         """Return the landmarks that a view sees."""
@@ -72,7 +74,8 @@ def load_place_map(artifact: LoadedArtifact, map_from_dataset: Pose | None = Non
     views = tuple(View(name, Pose(position, quat)) for name, position, quat in zip(
         train.names, to_map.apply(train.positions_m), quats_xyzw, strict=True))
     if not artifact.file(LANDMARKS_FILE).is_file():
-        return PlaceMap(np.empty((0, 3)), np.empty(0, np.intp), views)
+        return PlaceMap(np.empty((0, 3)), np.empty(0, np.intp), views,
+                        model_hash=artifact.digest)
     landmarks = load(artifact.file(LANDMARKS_FILE))
     seen_by = np.repeat(np.arange(len(landmarks.views)), np.diff(landmarks.starts))
     point_views = np.zeros(len(landmarks.points_m), np.intp)
@@ -80,4 +83,5 @@ def load_place_map(artifact: LoadedArtifact, map_from_dataset: Pose | None = Non
     points_m = artifact.scene.dataset_from_model.apply(landmarks.points_m)
     return PlaceMap(
         to_map.apply(points_m), point_views, views, landmarks.colors,
-        np.column_stack([seen_by, landmarks.seen]) if landmarks.joined else None)
+        np.column_stack([seen_by, landmarks.seen]) if landmarks.joined else None,
+        artifact.digest)

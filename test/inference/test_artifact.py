@@ -124,7 +124,7 @@ def test_pickled_content_is_refused(folder: Path) -> None:
     evil[0] = {'a': 1}
     np.savez(folder / 'train.npz', names=evil)
     hashes = json.loads((folder / 'artifact.json').read_text())['sha256']
-    change(folder, sha256={**hashes, 'train.npz': artifacts._sha256(folder / 'train.npz')})
+    change(folder, sha256={**hashes, 'train.npz': artifacts.sha256(folder / 'train.npz')})
     with pytest.raises(InputError, match=r'train.npz is damaged'):
         artifacts.load(folder)
 
@@ -135,7 +135,7 @@ def test_a_folder_of_format_1_is_read_as_it_was(folder: Path) -> None:
         old = {key: arrays[key] for key in arrays if key != 'places'}
     np.savez(folder / 'train.npz', **old)
     change(folder, format_version=1,
-           sha256={**content['sha256'], 'train.npz': artifacts._sha256(folder / 'train.npz')},
+           sha256={**content['sha256'], 'train.npz': artifacts.sha256(folder / 'train.npz')},
            network={k: v for k, v in content['network'].items()
                     if k not in ('sigma_width', 'descriptor_size')},
            calibration={k: content['calibration'][k] for k in ('sigma_m', 'sigma_rad')})

@@ -30,6 +30,7 @@ from ros_helpers import (
     write_wall_model,
 )
 from sensor_msgs.msg import Image, PointCloud2
+from std_msgs.msg import String
 from training_helpers import LARGE_CAMERA, wall_view
 from visualization_msgs.msg import Marker, MarkerArray
 
@@ -87,6 +88,7 @@ def test_late_subscribers_get_landmarks_and_training_poses(peer: Peer, place: Pl
             right, down, forward = true.rotation.T
             np.testing.assert_allclose(
                 shown.rotation.T, [forward, -right, -down], atol=1e-9)
+    assert latched(peer, String, 'model_hash')[0].data == place.model_hash != ''
     peer.wait_active()
     assert [len(kept) for kept in received] == [1] * 6  # published once, not at each activate
 

@@ -21,6 +21,7 @@ from posenet_ros.inference.calibration import Calibration, Scene
 from posenet_ros.inference.train_index import TrainIndex
 from posenet_ros.networks.config import NetworkConfig
 from posenet_ros.networks.initial_weights import feature_extractor
+from posenet_ros.training.data.changelog import record_change
 from posenet_ros.training.data.datasets import Dataset, read_dataset
 from posenet_ros.training.data.images import Images, network_inputs
 from posenet_ros.training.fitting.callbacks import ShowPrediction
@@ -85,13 +86,13 @@ def _commit() -> str:
 def make_provenance(preset: Preset, digest: str, validation: dict[str, Any],
                     seconds: float) -> dict[str, Any]:
     """Record the preset, data, code and machine that a model was trained with."""
-    return {
+    return record_change({
         'preset': preset.to_mapping(), 'dataset_sha256': digest, 'commit': _commit(),
         'seed': preset.seed, 'validation': validation, 'training_seconds': round(seconds, 1),
         'machine': f'{platform.machine()}, {os.cpu_count()} cores',
         'versions': {'posenet_ros': __version__, 'python': platform.python_version(),
                      'keras': keras.__version__, 'backend': keras.backend.backend(),
-                     'numpy': np.__version__, 'opencv': cv2.__version__}}
+                     'numpy': np.__version__, 'opencv': cv2.__version__}}, 'posenet train')
 
 
 def make_train_index(dataset: Dataset, preset: Preset, images: Images,

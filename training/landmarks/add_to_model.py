@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from posenet_ros.inference.artifact import LANDMARKS_FILE, LoadedArtifact, save
 from posenet_ros.inference.train_index import TrainIndex
 from posenet_ros.landmarks import landmark_file
+from posenet_ros.training.data.changelog import record_change
 from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.data.images import subsample
 from posenet_ros.training.fitting.cross_validation import make_splits, Split, validation_indices
@@ -53,7 +54,8 @@ def _write_with_landmarks(model: Path, data: Path, out: Path, *, force: bool) ->
     loaded, dataset = load_with_dataset(model, data)
     with new_folder(out, force=force) as folder:
         shutil.copytree(model, folder, dirs_exist_ok=True)
-        return add_landmarks(loaded, dataset, folder)
+        about = record_change(loaded.provenance, 'posenet landmarks', loaded.digest)
+        return add_landmarks(replace(loaded, provenance=about), dataset, folder)
 
 
 def add_landmarks(loaded: LoadedArtifact, dataset: Dataset, folder: Path,

@@ -9,6 +9,7 @@ import shutil
 import numpy as np
 from posenet_ros.imaging.files import read_image
 from posenet_ros.inference.artifact import Artifact, load, save
+from posenet_ros.training.data.changelog import record_change
 from posenet_ros.training.data.datasets import read_dataset
 from posenet_ros.training.export.quantisation import offer_int8, summary_line, validation_set
 from posenet_ros.utils.atomic_folder import check_new, new_folder
@@ -34,7 +35,7 @@ def _quantise(model: Path, data: Path) -> str:
     held = validation_set(loaded, dataset)
     inputs = np.stack([loaded.preprocess(read_image(sample.path), held.camera)
                        for sample in held.samples])
-    about = dict(loaded.provenance)
+    about = record_change(loaded.provenance, 'posenet int8', loaded.digest)
     artifact = Artifact(**{f.name: getattr(loaded, f.name) for f in fields(Artifact)
                            if f.name != 'provenance'}, provenance=about)
 

@@ -12,6 +12,7 @@ from posenet_ros.imaging.files import image_size
 from posenet_ros.inference.artifact import LANDMARKS_FILE, load, LoadedArtifact, save
 from posenet_ros.inference.calibration import refined_fields
 from posenet_ros.landmarks import landmark_file
+from posenet_ros.training.data.changelog import record_change
 from posenet_ros.training.data.datasets import Dataset, Sample
 
 
@@ -65,8 +66,9 @@ def keep_map(place: LoadedArtifact, folder: Path) -> None:
     trained = load(folder)
     shutil.copy(place.file(LANDMARKS_FILE), folder / LANDMARKS_FILE)
     calibration = replace(trained.calibration, **refined_fields(place.calibration))
-    about = {key: place.provenance[key] for key in ('map', 'landmarks', 'dataset_sha256')
-             if key in place.provenance}
+    about = {key: place.provenance[key] for key in (
+        'map', 'landmarks', 'dataset_sha256', 'changelog') if key in place.provenance}
     save(replace(trained, calibration=calibration, scale=place.scale, up=place.up,
                  held_out=place.held_out,
-                 provenance={**trained.provenance, **about}), folder)
+                 provenance=record_change({**trained.provenance, **about},
+                                          'posenet train --map', place.digest)), folder)

@@ -8,6 +8,7 @@ import shutil
 
 from posenet_ros.inference.artifact import LoadedArtifact, save
 from posenet_ros.inference.train_index import TrainIndex
+from posenet_ros.training.data.changelog import record_change
 from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.data.images import load_images, network_inputs
 from posenet_ros.training.export.litert import write_network
@@ -33,7 +34,8 @@ def load_calibration_data(loaded: LoadedArtifact, dataset: Dataset, work: Path) 
 def rewrite_model_folder(loaded: LoadedArtifact, fitted: FittedUncertainty,
                          data: CalibrationData, folder: Path) -> None:
     """Write a copy of a model folder with the fitted network, calibration and descriptors."""
-    about = {**loaded.provenance, 'uncertainty': fitted.about}
+    about = record_change({**loaded.provenance, 'uncertainty': fitted.about},
+                          'posenet uncertainty', loaded.digest)
 
     def write(to: Path) -> None:
         write_network(fitted.network, fitted.config, to)

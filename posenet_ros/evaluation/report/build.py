@@ -176,6 +176,7 @@ def versions() -> dict[str, str]:
 def describe_model(artifact: LoadedArtifact, **more: str | int) -> dict[str, Any]:
     """Describe a model for the report; `more` is for the engine and the like."""
     return {'folder': artifact.folder.name, 'digest': artifact.digest,
+            **({'edited': 'artifact.json was edited by hand'} if artifact.edited else {}),
             'backbone': artifact.network.backbone if artifact.network else 'none', **more,
             'provenance': dict(artifact.provenance)}
 

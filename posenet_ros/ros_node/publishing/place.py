@@ -17,7 +17,7 @@ from posenet_ros.ros_data.messages import fill_pose
 from posenet_ros.ros_node.publishing.topics import LATCHED_QOS, make_publisher
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import PointCloud2, PointField
-from std_msgs.msg import Header
+from std_msgs.msg import Header, String
 
 MAX_LANDMARKS = 200_000  # 2.4 MB
 # REP-103: x forward, y left, z up, in the axes of a camera (x right, y down, z forward)
@@ -26,7 +26,7 @@ OPTICAL_FROM_BODY = Pose.from_rotation([[0, -1, 0], [0, 0, -1], [1, 0, 0]])
 
 class PlacePublisher:
     """
-    Publish the landmarks and the training poses, once; who subscribes later gets them, too.
+    Publish landmarks, training poses and the model's hash, once; who comes later gets them, too.
 
     The x axis of a training pose is where the camera looked, its z axis is up in the image
     (REP-103), for RViz and Foxglove draw the arrows of a PoseArray along x. The poses of all
@@ -44,10 +44,12 @@ class PlacePublisher:
                                    f'{len(place.points_m)} landmarks, evenly chosen')
         self._unsent = [
             (make_publisher(node, stack, PointCloud2, '~/landmarks', LATCHED_QOS), cloud),
-            (make_publisher(node, stack, PoseArray, '~/training_poses', LATCHED_QOS), poses)]
+            (make_publisher(node, stack, PoseArray, '~/training_poses', LATCHED_QOS), poses),
+            (make_publisher(node, stack, String, '~/model_hash', LATCHED_QOS),
+             String(data=place.model_hash))]
 
     def publish(self) -> None:
-        """Publish both, if that was not done yet; the middleware keeps them from then on."""
+        """Publish them, if that was not done yet; the middleware keeps them from then on."""
         for publisher, message in self._unsent:
             publisher.publish(message)
         self._unsent.clear()

@@ -61,7 +61,8 @@ def extend_place(options: argparse.Namespace, source: dict[str, Any]) -> None:
             _say_comparison(updated, artifact)
             about = describe_update(updated, round(time.perf_counter() - started, 1))
             parent = landmark_file.content_hash(landmark_map)
-            write_updated(artifact, replace(updated.landmark_map, parent=parent), about, out)
+            write_updated(artifact, replace(updated.landmark_map, parent=parent), about, out,
+                          options.command)
     _say(f'extended by {updated.found} of {updated.images} images: {about["landmarks"]} landmarks '
          f'of {about["views"]} images; {describe_duration(about["seconds"])}; model in {out}')
 

@@ -15,6 +15,7 @@ from posenet_ros.inference.calibration import Scene
 from posenet_ros.inference.train_index import TrainIndex
 from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.landmark_map import LandmarkMap, Views
+from posenet_ros.training.data.changelog import record_change
 from posenet_ros.utils.atomic_folder import new_folder
 
 COUNTS = 'landmarks', 'views', 'walks'
@@ -22,13 +23,14 @@ REPORT_FILES = 'map.html', 'map.json', 'map.png'  # are of the old map
 
 
 def write_updated(artifact: LoadedArtifact, landmark_map: LandmarkMap, about: Mapping[str, Any],
-                  out: Path) -> None:
+                  out: Path, command: str) -> None:
     """
     Write a model folder with another map, whole or not at all; it may replace its own.
 
     :param artifact: of the old folder; its network, calibration and frame are kept.
     :param about: the update, for the provenance, with COUNTS of the map.
     :param out: call :func:`posenet_ros.utils.atomic_folder.check_new` before.
+    :param command: for the changelog.
     """
     history = artifact.provenance.get('map', {})
     history = {**history, **{key: about[key] for key in COUNTS},
@@ -36,12 +38,21 @@ def write_updated(artifact: LoadedArtifact, landmark_map: LandmarkMap, about: Ma
     changed = replace(
         artifact, train=follow_views(artifact.train, landmark_map.views, artifact.scene.origin_m),
         scene=extended_scene(artifact.scene, landmark_map.views.positions_m),
-        provenance={**artifact.provenance, 'map': history})
+        provenance=record_change({**artifact.provenance, 'map': history}, command,
+                                 artifact.digest, new_walks(artifact, landmark_map)))
     with new_folder(out, force=True) as folder:
         shutil.copytree(artifact.folder, folder, dirs_exist_ok=True,
                         ignore=shutil.ignore_patterns(*REPORT_FILES))
         landmark_file.save(landmark_map, folder / LANDMARKS_FILE)
         save(changed, folder)
+
+
+def new_walks(artifact: LoadedArtifact, landmark_map: LandmarkMap) -> set[str]:
+    """Return the walks of a map's views that the map of a model folder does not have."""
+    known = set(landmark_file.load(artifact.file(LANDMARKS_FILE)).views.names)
+    views = landmark_map.views
+    return {walk for name, walk in zip(views.names, views.sequences, strict=True)
+            if name not in known}
 
 
 def follow_views(train: TrainIndex, views: Views,

@@ -14,6 +14,7 @@ from posenet_ros.inference.artifact import LANDMARKS_FILE, load, save
 from posenet_ros.inference.map_artifact import make_map_artifact
 from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.options import features_of_width
+from posenet_ros.training.data.changelog import record_change
 from posenet_ros.training.landmarks.calibration import calibrate_map, CalibratedMap
 from posenet_ros.training.landmarks.mapping import map_dataset, MappedDataset
 from posenet_ros.training.landmarks.options import MappingOptions
@@ -183,7 +184,8 @@ def _write(mapped: MappedDataset, calibrated: CalibratedMap, posed: PosedImages,
     artifact = make_map_artifact(
         dataset.camera, views.names, views.positions_m, views.quats_xyzw,
         **calibrated.calibration, held_out=calibrated.held_out.names,
-        provenance={'dataset_sha256': dataset.digest(), 'map': about}, scale=posed.scale,
+        provenance=record_change({'dataset_sha256': dataset.digest(), 'map': about},
+                                 options.command, walks=views.sequences), scale=posed.scale,
         up=posed.up, origin_m=dataset.origin_m)
     with new_folder(options.out, force=options.force) as folder:
         landmark_file.save(landmark_map, folder / LANDMARKS_FILE)

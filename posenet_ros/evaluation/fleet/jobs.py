@@ -1,0 +1,60 @@
+"""The bags of a fleet evaluated one after another, or by several processes."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
+from io import StringIO
+from multiprocessing import get_context
+from pathlib import Path
+
+from posenet_ros.errors import PoseNetError
+from posenet_ros.evaluation.fleet.bags import FleetBag
+from posenet_ros.evaluation.report.content import REPORT_FILE
+from posenet_ros.evaluation.report.make import make_report
+
+Task = tuple[FleetBag, Path]  # a bag, and the folder of its report
+
+
+def evaluate_bag(options: argparse.Namespace, job: Task) -> str:
+    """
+    Evaluate one bag, in silence, unless its report is there already.
+
+    :param options: of `posenet evaluate --bags`.
+    :returns: why it could not be evaluated, or ''.
+    """
+    bag, out = job
+    if (out / REPORT_FILE).is_file():
+        return ''
+    own = argparse.Namespace(**{**vars(options), 'bag': bag.path, 'bags': None, 'out': out})
+    try:
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+            make_report(own)
+    except PoseNetError as error:  # where no frame is answered, the report says it
+        return '' if (out / REPORT_FILE).is_file() else str(error)
+    return ''
+
+
+def evaluate_bags(options: argparse.Namespace, jobs: Sequence[Task]) -> Iterator[str]:
+    """
+    Evaluate bags by `options.jobs` processes; the results are in the order of the bags.
+
+    :returns: yields for each bag why it could not be evaluated, or ''.
+    :raises PoseNetError: when a process dies, as one that is killed for its memory.
+    """
+    function = partial(evaluate_bag, options)
+    if options.jobs == 1:
+        yield from map(function, jobs)
+        return
+    with ProcessPoolExecutor(options.jobs, mp_context=get_context('spawn')) as pool:
+        try:
+            yield from pool.map(function, jobs)
+        except BrokenProcessPool as error:
+            raise PoseNetError('a process that evaluated a bag was killed (out of memory?): go on '
+                               'by --resume, with fewer --jobs') from error
+        finally:
+            pool.shutdown(cancel_futures=True)
