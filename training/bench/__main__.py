@@ -17,7 +17,7 @@ from posenet_ros.utils.atomic_folder import check_new, new_file
 from posenet_ros.utils.files.kinds import FIGURES, TABLE
 from posenet_ros.utils.quiet_stderr import import_keras
 
-WITHOUT_MODEL = {'model', 'training', 'map', 'localise'}
+WITHOUT_MODEL = {'model', 'training', 'map', 'localise', 'retrieval'}
 MARKDOWN = '.md'
 
 
@@ -68,6 +68,8 @@ def run_part(options: argparse.Namespace) -> None:
         show_map(found)
     elif options.part == 'localise':
         show_localisation(found, options.out)
+    elif options.part == 'retrieval':
+        show_retrieval(found)
     elif starts_commands(options):
         show_commands(found, options.strict)
     elif not options.out:
@@ -86,6 +88,13 @@ def show_map(found: Mapping[str, Any]) -> None:
     from posenet_ros.evaluation.report.tables import text_table
     from posenet_ros.training.bench.mapping.rows import map_rows
     print(text_table(map_rows(found)))
+
+
+def show_retrieval(found: Mapping[str, Any]) -> None:
+    """Print the figures of an index beside exact search."""
+    from posenet_ros.evaluation.report.tables import text_table
+    from posenet_ros.training.bench.retrieval.benchmark import retrieval_rows
+    print(text_table(retrieval_rows(found)))
 
 
 def show_localisation(found: Mapping[str, Any], out: Path | None) -> None:

@@ -39,6 +39,8 @@ PARTS = {
                 'poses in it are'),
     'localise': Part(f'{PACKAGE}.localisation.benchmark', 'the landmark localiser beside a peer: '
                      'right, silent or false, and at what cost'),
+    'retrieval': Part(f'{PACKAGE}.retrieval.benchmark', 'similar views among very many: an index '
+                      'beside exact search'),
     'gpu': Part(f'{PACKAGE}.parts.gpu', 'an NVIDIA GPU: float16, XLA, batch 1, training rate, '
                 'roofline', True),
 }
@@ -72,6 +74,9 @@ def _add_part(parser: CommandParser) -> None:
     group = parser.add_argument_group('with a part')
     group.add_argument('--model', type=Path, metavar='FOLDER',
                        help='model folder (default: one with random weights)')
+    group.add_argument('--views', type=count, nargs='+', metavar='N',
+                       default=[10_000, 100_000, 1_000_000],
+                       help='retrieval: number of views (default: 10000 100000 1000000)')
     group.add_argument('--of', default='commands', metavar='WHAT',
                        choices=('commands', 'litert', 'tensorflow', 'node'),
                        help='start: what to start: commands, litert, tensorflow or node (default: '
