@@ -14,6 +14,7 @@ from posenet_ros.inference.artifact import LANDMARKS_FILE, load, save
 from posenet_ros.inference.map_artifact import make_map_artifact
 from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.options import features_of_width
+from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.landmarks.calibration import calibrate_map, CalibratedMap
 from posenet_ros.training.landmarks.mapping import map_dataset, MappedDataset
 from posenet_ros.training.landmarks.options import MappingOptions
@@ -103,12 +104,8 @@ def _map_and_save(options: argparse.Namespace, exports: list[tuple[str, Path]]) 
         _say('\n'.join(posed.dataset.summary()))
         mistake = warn_of_mistakes(posed.dataset)
         _say(describe_workload(posed.dataset, options.feature_width))
-        settings = mapping_options(options)
-        mapped = map_dataset(posed.dataset, settings, work=work)
-        mapped = replace(mapped, landmark_map=replace(
-            mapped.landmark_map, complete=options.complete))
-        _say(mapped.check.describe())
-        calibrated = calibrate_map(mapped, settings)
+        mapped, calibrated, notes = _mapped(posed.dataset, mapping_options(options), work, options)
+        posed = replace(posed, notes=(*posed.notes, *notes))
         about = {'source': next(name for name in SOURCES if getattr(options, name)),
                  **describe_map(mapped, calibrated), 'notes': list(posed.notes),
                  'seconds': round(time.perf_counter() - started, 1)}
@@ -116,6 +113,22 @@ def _map_and_save(options: argparse.Namespace, exports: list[tuple[str, Path]]) 
     _say_result(about, posed, options.out)
     _say(describe_size(report.size_bytes, calibrated.landmark_map))
     _say(f'{report.summary} See {options.out / PAGE_FILE}')
+
+
+def _mapped(dataset: Dataset, settings: MappingOptions, work: Path, options: argparse.Namespace,
+            ) -> tuple[MappedDataset, CalibratedMap, tuple[str, ...]]:
+    """Map a dataset, in one piece or in parts; return notes about the parts, too."""
+    if options.parts:
+        from posenet_ros.training.pipelines.mapping.parts.build import map_in_parts
+        found = map_in_parts(dataset, settings, work, options.parts, options.jobs,
+                             complete=options.complete)
+        _say('\n'.join((found.mapped.check.describe(), *found.notes)))
+        return found.mapped, found.calibrated, found.notes
+    mapped = map_dataset(dataset, settings, work=work)
+    mapped = replace(mapped, landmark_map=replace(
+        mapped.landmark_map, complete=options.complete))
+    _say(mapped.check.describe())
+    return mapped, calibrate_map(mapped, settings), ()
 
 
 def _say_result(about: Mapping[str, Any], posed: PosedImages, out: Path) -> None:
