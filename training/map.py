@@ -92,7 +92,7 @@ def _add_map_arguments(result: argparse.ArgumentParser) -> None:
                         'looks like what is mapped, so more images are answered')
     result.add_argument('--parts', type=part_number, metavar='N', help='map a large place in N '
                         'overlapping parts, or auto: of some 500 images each, whose features '
-                        'alone are in memory; for images with poses')
+                        'alone are in memory')
     result.add_argument('--jobs', type=count, default=1, metavar='N', help='processes that map '
                         'parts (default: %(default)s); the map is the same')
     result.add_argument('--largest', action='store_true', help='map the largest part of walks '
@@ -116,6 +116,8 @@ def check_options(options: argparse.Namespace, command: CommandParser) -> None:
         command.error('one of the arguments --data --bag --images --video is required')
     if source == 'data' and options.poses:
         command.error('--poses is for images without poses: --data has some')
+    if options.jobs > 1 and not options.parts:
+        command.error('--jobs is for --parts')
     if options.parts and options.refine_poses:
         command.error('--parts maps with the poses as they are: leave --refine-poses out')
     if options.poses and (options.pose or options.tf):

@@ -25,6 +25,7 @@ from posenet_ros.training.pipelines.dataset_check import warn_of_mistakes
 from posenet_ros.training.pipelines.mapping.export import check_exports, export_folder
 from posenet_ros.training.pipelines.mapping.extend import extend_place
 from posenet_ros.training.pipelines.mapping.merge import merge_places
+from posenet_ros.training.pipelines.mapping.parts.split import SplitOptions, views_at_once
 from posenet_ros.training.pipelines.mapping.posed import limit_views, pose_images, PosedImages
 from posenet_ros.training.pipelines.mapping.work import (
     has_results,
@@ -103,7 +104,10 @@ def _map_and_save(options: argparse.Namespace, exports: list[tuple[str, Path]]) 
             _say(note)
         _say('\n'.join(posed.dataset.summary()))
         mistake = warn_of_mistakes(posed.dataset)
-        _say(describe_workload(posed.dataset, options.feature_width))
+        count = len(posed.dataset.samples)
+        _say(describe_workload(
+            posed.dataset, options.feature_width,
+            views_at_once(options.parts, count, SplitOptions()) if options.parts else count))
         mapped, calibrated, notes = _mapped(posed.dataset, mapping_options(options), work, options)
         posed = replace(posed, notes=(*posed.notes, *notes))
         about = {'source': next(name for name in SOURCES if getattr(options, name)),

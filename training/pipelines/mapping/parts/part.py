@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 import hashlib
 from pathlib import Path
 import shutil
@@ -19,7 +20,7 @@ from posenet_ros.landmarks.features import Features
 from posenet_ros.landmarks.landmark_map import LandmarkMap
 from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.landmarks.calibration import hold_walks_out
-from posenet_ros.training.landmarks.feature_cache import detect_dataset
+from posenet_ros.training.landmarks.feature_cache import detect_dataset, ViewFeatures
 from posenet_ros.training.landmarks.mapping import (
     assemble_map,
     budget,
@@ -60,7 +61,7 @@ class PartTask:
     complete: bool
     work: Path
 
-    @property
+    @cached_property
     def folder(self) -> Path:
         """Return the folder of the result, named by a hash of all that goes in."""
         inputs = (self.dataset.digest(), self.dataset.camera.to_mapping(), self.options,
@@ -94,7 +95,8 @@ def map_part(task: PartTask) -> Path:
     folder = task.folder
     if (folder / FILE).is_file():
         return folder
-    part = _mapped(task)
+    features = detect_dataset(task.dataset, task.options.features, task.work)
+    part = map_features(task, features)
     unfinished = folder.with_suffix('.unfinished')
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
@@ -103,9 +105,13 @@ def map_part(task: PartTask) -> Path:
     return folder
 
 
-def _mapped(task: PartTask) -> MappedPart:
+def map_features(task: PartTask, features: Sequence[ViewFeatures]) -> MappedPart:
+    """
+    Map the features of a part's images.
+
+    :raises InputError: on too few landmarks.
+    """
     dataset, options = task.dataset, task.options
-    features = detect_dataset(dataset, options.features, task.work)
     local = [one.features for one in features]
     matches = match_dataset(dataset, local, options)
     check = check_poses(dataset, local, matches, options)

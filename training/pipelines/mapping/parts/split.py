@@ -22,7 +22,7 @@ class SplitOptions:
     # of the views of a part those that it shares with its neighbour, on each cut
     overlap: float = 0.1
     # fewer make no map
-    min_views: int = 20
+    min_views: int = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +52,12 @@ def part_count(parts: str, views: int, options: SplitOptions) -> int:
         raise InputError(f'--parts: each part has to have {options.min_views} images. Received: '
                          f'{count} parts of {views} images')
     return count
+
+
+def views_at_once(parts: str, views: int, options: SplitOptions) -> int:
+    """Return how many views a part has, about: with those that it shares."""
+    count = part_count(parts, views, options)
+    return views if count == 1 else round(views / count * (1 + options.overlap))
 
 
 def split_views(positions_m: Floats, count: int, options: SplitOptions) -> list[Part]:
