@@ -156,8 +156,8 @@ def make_map(dataset: Dataset, features: Sequence[ViewFeatures], found: Triangul
     found = found.subset(budget(dataset, found, options))
     return assemble_map(dataset, [one.features for one in features],
                         [one.path for one in features], found,
-                        DescribedTracks(mean_descriptors(found.tracks, features),
-                                        mean_colors(found.tracks, features)),
+                        Appearance(mean_descriptors(found.tracks, features),
+                                   mean_colors(found.tracks, features)),
                         options, vocabulary)
 
 
@@ -176,19 +176,19 @@ def budget(dataset: Dataset, found: Triangulated, options: MappingOptions) -> ND
     return select_landmarks(found, count, most)
 
 
-class DescribedTracks(NamedTuple):
-    """Mean descriptors (L, DESCRIPTOR_SIZE) and colours (L, 3) of tracks, uint8."""
+class Appearance(NamedTuple):
+    """What tracks look like: mean descriptors (L, DESCRIPTOR_SIZE) and colours (L, 3), uint8."""
 
     descriptors: NDArray[np.uint8]
     colors: NDArray[np.uint8]
 
-    def subset(self, chosen: NDArray[np.intp]) -> DescribedTracks:
+    def subset(self, chosen: NDArray[np.intp]) -> Appearance:
         """Return those of some of the tracks (K,)."""
-        return DescribedTracks(self.descriptors[chosen], self.colors[chosen])
+        return Appearance(self.descriptors[chosen], self.colors[chosen])
 
 
 def assemble_map(dataset: Dataset, features: Sequence[Features], paths: Sequence[Path | None],
-                 found: Triangulated, described: DescribedTracks, options: MappingOptions,
+                 found: Triangulated, appearance: Appearance, options: MappingOptions,
                  vocabulary: Vocabulary | None = None) -> LandmarkMap:
     """
     Put a landmark map together, of tracks that are described.
@@ -206,7 +206,7 @@ def assemble_map(dataset: Dataset, features: Sequence[Features], paths: Sequence
                   np.zeros(count, np.int32))
     starts, seen = seen_by_view(found.tracks, count)
     landmark_map = LandmarkMap(
-        views, found.points_m.astype(np.float32), described.descriptors, described.colors,
+        views, found.points_m.astype(np.float32), appearance.descriptors, appearance.colors,
         starts, seen, vocabulary, features=options.features)
     return with_patches(landmark_map, paths)
 

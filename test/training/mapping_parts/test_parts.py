@@ -21,7 +21,7 @@ from posenet_ros.training.landmarks.reconstruction.pairs import cameras_of
 from posenet_ros.training.landmarks.reconstruction.triangulation import Triangulated
 from posenet_ros.training.map import main
 from posenet_ros.training.pipelines.mapping.parts import build
-from posenet_ros.training.pipelines.mapping.parts.build import describe_parts
+from posenet_ros.training.pipelines.mapping.parts.build import describe_parts, draw_apart
 from posenet_ros.training.pipelines.mapping.parts.held_out import join_held_out
 from posenet_ros.training.pipelines.mapping.parts.join import join_parts, Joined
 from posenet_ros.training.pipelines.mapping.parts.part import (
@@ -127,9 +127,9 @@ def test_a_landmark_looks_as_its_keypoints_do(
     joined = joined_of(dataset, parts, split)
     nearest = np.linalg.norm(
         joined.found.points_m[:, np.newaxis] - POINTS, axis=2).argmin(axis=1)
-    numbers = joined.described.colors[:, 0].astype(int) * 256 + joined.described.colors[:, 1]
+    numbers = joined.appearance.colors[:, 0].astype(int) * 256 + joined.appearance.colors[:, 1]
     assert (numbers == nearest).mean() > 0.98
-    norms = np.linalg.norm(joined.described.descriptors.astype(float), axis=1)
+    norms = np.linalg.norm(joined.appearance.descriptors.astype(float), axis=1)
     np.testing.assert_allclose(norms, 255, rtol=0.02)
 
 
@@ -170,6 +170,14 @@ def test_a_part_that_joins_nothing_is_named(
     assert 'within x 0.0 to 1.' in lines[1]
     assert 'has no landmark in common' in lines[2]
     assert len(describe_parts(dataset, ends, [5, 5])) == 1
+    plans = [draw_apart(dataset, ends, common) for common in ([0, 0], [5, 0], [5, 5])]
+    assert plans[0] is not None
+    assert plans[1] is not None
+    assert plans[2] is None
+    red = [(plan[..., 0] > 200) & (plan[..., 1] < 60) for plan in plans[:2]]
+    assert red[0][:, :400].any()
+    assert not red[1][:, :300].any()  # arrows where the second part is alone
+    assert red[1][:, 400:].any()
 
 
 @pytest.fixture(scope='module')

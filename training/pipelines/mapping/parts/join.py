@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
 from posenet_ros.landmarks.features import Features, QUANTISATION_LEVELS
 from posenet_ros.landmarks.matching import unit_rows
-from posenet_ros.training.landmarks.mapping import DescribedTracks
+from posenet_ros.training.landmarks.mapping import Appearance
 from posenet_ros.training.landmarks.options import TriangulationOptions
 from posenet_ros.training.landmarks.reconstruction.pairs import Cameras
 from posenet_ros.training.landmarks.reconstruction.tracks import (
@@ -36,7 +36,7 @@ class Joined:
     """
 
     found: Triangulated
-    described: DescribedTracks
+    appearance: Appearance
     common: Indices
 
 
@@ -75,12 +75,12 @@ def join_parts(parts: Sequence[MappedPart], split: Sequence[Part], cameras: Came
     single = Triangulated(np.concatenate([part.found.points_m for part in parts]), all_tracks,
                           np.concatenate([part.found.errors for part in parts]))
     single = single.subset(np.flatnonzero(alone))
-    described = _described(parts)
-    means = _means(described, all_tracks.lengths, labels, component)
+    appearance = _appearance(parts)
+    means = _means(appearance, all_tracks.lengths, labels, component)
     return Joined(
         _one_after_another(single, merged),
-        DescribedTracks(*(np.concatenate(both) for both in zip(
-            described.subset(np.flatnonzero(alone)), means, strict=True))),
+        Appearance(*(np.concatenate(both) for both in zip(
+            appearance.subset(np.flatnonzero(alone)), means, strict=True))),
         np.bincount(part_of[~alone], minlength=len(parts)))
 
 
@@ -125,23 +125,23 @@ def _merge(seen: _Observations, labels: Indices, chosen: NDArray[np.bool_], came
     return found, label_of[first[found.tracks.views[at]] + found.tracks.keypoints[at]]
 
 
-def _described(parts: Sequence[MappedPart]) -> DescribedTracks:
-    return DescribedTracks(*(np.concatenate(all_) for all_ in zip(
-        *(part.described for part in parts), strict=True)))
+def _appearance(parts: Sequence[MappedPart]) -> Appearance:
+    return Appearance(*(np.concatenate(all_) for all_ in zip(
+        *(part.appearance for part in parts), strict=True)))
 
 
-def _means(described: DescribedTracks, lengths: Indices, labels: Indices,
-           wanted: Indices) -> DescribedTracks:
+def _means(appearance: Appearance, lengths: Indices, labels: Indices,
+           wanted: Indices) -> Appearance:
     """Average what the tracks of each wanted label (K,) look like, by their lengths."""
     order = np.argsort(labels, kind='stable')
     starts = np.flatnonzero(np.diff(labels[order], prepend=-1))
     weights = lengths[order, np.newaxis].astype(np.float64)
     row_of = np.searchsorted(labels[order][starts], wanted)
-    rows = np.add.reduceat(unit_rows(described.descriptors[order]) * weights, starts)[row_of]
-    shades = np.add.reduceat(described.colors[order] * weights, starts)[row_of]
+    rows = np.add.reduceat(unit_rows(appearance.descriptors[order]) * weights, starts)[row_of]
+    shades = np.add.reduceat(appearance.colors[order] * weights, starts)[row_of]
     totals = np.add.reduceat(weights, starts)[row_of]
     levels = np.minimum(np.round(unit_rows(rows) * QUANTISATION_LEVELS), 255)
-    return DescribedTracks(levels.astype(np.uint8), np.round(shades / totals).astype(np.uint8))
+    return Appearance(levels.astype(np.uint8), np.round(shades / totals).astype(np.uint8))
 
 
 def _one_after_another(first: Triangulated, second: Triangulated) -> Triangulated:

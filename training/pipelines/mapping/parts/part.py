@@ -22,10 +22,10 @@ from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.landmarks.calibration import hold_walks_out
 from posenet_ros.training.landmarks.feature_cache import detect_dataset, ViewFeatures
 from posenet_ros.training.landmarks.mapping import (
+    Appearance,
     assemble_map,
     budget,
     check_poses,
-    DescribedTracks,
     MappedDataset,
     match_dataset,
     PoseCheck,
@@ -81,7 +81,7 @@ class MappedPart:
 
     found: Triangulated
     observed: Floats
-    described: DescribedTracks
+    appearance: Appearance
     check: PoseCheck
     held_out: HeldOutPoses
 
@@ -117,21 +117,21 @@ def map_features(task: PartTask, features: Sequence[ViewFeatures]) -> MappedPart
     check = check_poses(dataset, local, matches, options)
     found = triangulate_matches(local, matches, cameras_of(dataset), options,
                                 wide=not check.consistent)
-    described = DescribedTracks(mean_descriptors(found.tracks, features),
+    appearance = Appearance(mean_descriptors(found.tracks, features),
                                 mean_colors(found.tracks, features))
-    mapped = MappedDataset(_map_of(task, local, found, described), features, matches, dataset,
+    mapped = MappedDataset(_map_of(task, local, found, appearance), features, matches, dataset,
                            check)
     held_out = hold_walks_out(mapped, options)
-    return MappedPart(found, observed_points(found.tracks, local), described, check, held_out)
+    return MappedPart(found, observed_points(found.tracks, local), appearance, check, held_out)
 
 
 def _map_of(task: PartTask, features: Sequence[Features], found: Triangulated,
-            described: DescribedTracks) -> LandmarkMap:
+            appearance: Appearance) -> LandmarkMap:
     """Return the map of the part alone, without patches: what it answers is not told."""
     chosen = budget(task.dataset, found, task.options)
     landmark_map = assemble_map(
         task.dataset, features, [None] * len(features), found.subset(chosen),
-        described.subset(chosen), task.options)
+        appearance.subset(chosen), task.options)
     return replace(landmark_map, complete=task.complete)
 
 
@@ -142,7 +142,7 @@ def save_part(part: MappedPart, file: Path) -> None:
         'points_m': part.found.points_m, 'errors': part.found.errors,
         'track_views': tracks.views.astype(np.int32),
         'track_keypoints': tracks.keypoints.astype(np.int32), 'track_starts': tracks.starts,
-        'observed': part.observed, **part.described._asdict(),
+        'observed': part.observed, **part.appearance._asdict(),
         'check': np.array([part.check.residual_px, part.check.consistent]),
         **{name: getattr(held, name) for name in ROWS},
         **{f'tracked_{name}': value for name, value in held.tracked._asdict().items()},
@@ -168,5 +168,5 @@ def load_part(folder: Path) -> MappedPart:
         **{name: values[name] for name in ROWS})
     return MappedPart(
         Triangulated(values['points_m'], tracks, values['errors']), values['observed'],
-        DescribedTracks(values['descriptors'], values['colors']),
+        Appearance(values['descriptors'], values['colors']),
         PoseCheck(residual_px, bool(consistent)), held_out)
