@@ -95,6 +95,8 @@ def _add_map_arguments(result: argparse.ArgumentParser) -> None:
                         'alone are in memory')
     result.add_argument('--jobs', type=count, default=1, metavar='N', help='processes that map '
                         'parts (default: %(default)s); the map is the same')
+    result.add_argument('--scheduler', metavar='ADDRESS', help='of a Dask scheduler, such as '
+                        'tcp://host:8786, whose workers map the parts instead')
     result.add_argument('--largest', action='store_true', help='map the largest part of walks '
                         'that do not join')
 
@@ -118,6 +120,8 @@ def check_options(options: argparse.Namespace, command: CommandParser) -> None:
         command.error('--poses is for images without poses: --data has some')
     if options.jobs > 1 and not options.parts:
         command.error('--jobs is for --parts')
+    if options.scheduler and not options.parts:
+        command.error('--scheduler is for --parts')
     if options.parts and options.refine_poses:
         command.error('--parts maps with the poses as they are: leave --refine-poses out')
     if options.poses and (options.pose or options.tf):

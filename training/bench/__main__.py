@@ -17,13 +17,8 @@ from posenet_ros.utils.atomic_folder import check_new, new_file
 from posenet_ros.utils.files.kinds import FIGURES, PICTURE, TABLE
 from posenet_ros.utils.quiet_stderr import import_keras
 
-<<<<<<< HEAD
-WITHOUT_MODEL = {'model', 'training', 'map', 'localise', 'retrieval'}
-MARKDOWN = '.md'
-=======
-WITHOUT_MODEL = {'model', 'training', 'map', 'localise', 'scale'}
+WITHOUT_MODEL = {'model', 'training', 'map', 'localise', 'scale', 'retrieval'}
 MARKDOWN, IMAGE = '.md', '.png'
->>>>>>> m-campus
 
 
 def needs_model(options: argparse.Namespace) -> bool:
@@ -99,13 +94,13 @@ def show_map(found: Mapping[str, Any]) -> None:
     print(text_table(map_rows(found)))
 
 
-<<<<<<< HEAD
 def show_retrieval(found: Mapping[str, Any]) -> None:
     """Print the figures of an index beside exact search."""
     from posenet_ros.evaluation.report.tables import text_table
     from posenet_ros.training.bench.retrieval.benchmark import retrieval_rows
     print(text_table(retrieval_rows(found)))
-=======
+
+
 def show_scale(found: Mapping[str, Any], out: Path | None) -> None:
     """
     Print how a map grows.
@@ -118,7 +113,6 @@ def show_scale(found: Mapping[str, Any], out: Path | None) -> None:
     if out:
         with new_file(out.with_suffix(IMAGE)) as file:
             draw_growth(found, file)
->>>>>>> m-campus
 
 
 def show_localisation(found: Mapping[str, Any], out: Path | None) -> None:

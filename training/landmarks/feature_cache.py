@@ -6,12 +6,7 @@ from collections.abc import Sequence
 from dataclasses import astuple
 import hashlib
 from pathlib import Path
-<<<<<<< HEAD
-from typing import NamedTuple
-=======
 from typing import Any, NamedTuple
-import zipfile
->>>>>>> m-campus
 
 import cv2
 import numpy as np

@@ -11,7 +11,7 @@ from posenet_ros.errors import InputError
 from posenet_ros.landmarks.landmark_map import Views
 from posenet_ros.training.bench.__main__ import main
 from posenet_ros.training.bench.retrieval.benchmark import measure, recall_of, retrieval_rows
-from posenet_ros.training.bench.retrieval.walks import fit_walks, WALKED, WalkModel
+from posenet_ros.training.bench.retrieval.walks import fit_walks, REPEATS, WalkModel
 import pytest
 
 
@@ -31,12 +31,12 @@ def test_walks_are_like_those_of_the_map(model: WalkModel) -> None:
     rng = np.random.default_rng(1)
     walked = model.walk(4000, rng)
     assert walked.shape == (4000, 64)
-    assert np.array_equal(walked[0], walked[WALKED - 1])
-    assert not np.array_equal(walked[0], walked[WALKED])
-    seen = model.seen(walked, rng)
+    assert np.array_equal(walked[0], walked[REPEATS - 1])
+    assert not np.array_equal(walked[0], walked[REPEATS])
+    seen = model.observe(walked, rng)
     assert np.linalg.norm(seen, axis=1) == pytest.approx(1, abs=1e-4)
     near, far = (1 - np.mean(np.sum(one * other, axis=1)) for one, other in (
-        (seen[::WALKED], seen[1::WALKED]), (seen[:2000], seen[2000:])))
+        (seen[::REPEATS], seen[1::REPEATS]), (seen[:2000], seen[2000:])))
     assert 0 < near < far / 2
     variance = np.sum((walked - model.mean).var(axis=0))
     assert variance == pytest.approx(

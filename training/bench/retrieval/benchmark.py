@@ -7,8 +7,10 @@ The descriptors are drawn like those of a map's views; see :mod:`.walks`.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from importlib.util import find_spec
+from itertools import cycle
 import time
 from typing import Any
 
@@ -49,21 +51,24 @@ def measure(model: WalkModel, views: int, queries: int) -> dict[str, Any]:
     """Measure exact search and the index among so many views, by turns."""
     rng = np.random.default_rng(SEED)
     walked = model.walk(views, rng)
-    descriptors = model.seen(walked, rng).astype(np.float16)  # as a map keeps them
-    asked = model.seen(walked[rng.integers(views, size=queries)], rng)
+    descriptors = model.observe(walked, rng).astype(np.float16)  # as a map keeps them
+    asked = model.observe(walked[rng.integers(views, size=queries)], rng)
     start = time.process_time()
     index = IndexedSearch(descriptors)
     build_s = time.process_time() - start
     exact = ExactSearch(descriptors)
     found: Mapping[str, Search] = {'exact': exact, 'index': index}
-    turns = {name: iter(np.tile(asked, (2, 1))) for name in found}
     times = time_interleaved(
-        {name: lambda search=search, turn=turns[name]: search.nearest(next(turn), RECALLED)
-         for name, search in found.items()}, queries)
+        {name: partial(_search_next, search, cycle(asked)) for name, search in found.items()},
+        queries)
     return {'views': views, 'numbers': descriptors.shape[1], 'build_cpu_s': build_s,
             'exact_ms': times['exact']['cpu'], 'index_ms': times['index']['cpu'],
             'recall': recall_of(exact, index, asked),
             'exact_mb': 4 * descriptors.size / 1e6, 'index_mb': index.code_bytes / 1e6}
+
+
+def _search_next(search: Search, asked: Iterator[Floats32]) -> None:
+    search.nearest(next(asked), RECALLED)
 
 
 def recall_of(exact: Search, search: Search, asked: Floats32) -> float:

@@ -11,7 +11,7 @@ from posenet_ros.landmarks.matching import unit_rows
 
 PLACE = 20  # successive views that show one place
 WALK = 200  # views of a walk
-WALKED = 5  # times
+REPEATS = 5  # times that a walk is walked
 VARIANCE = 0.99  # that the low-rank covariances keep
 
 
@@ -36,17 +36,17 @@ class WalkModel:
     correlation: float
 
     def walk(self, count: int, rng: np.random.Generator) -> Floats32:
-        """Draw (count, D) descriptors of walks without noise, each view `WALKED` times."""
-        walks = -(-count // (WALK * WALKED))
+        """Draw (count, D) descriptors of walks without noise, each view `REPEATS` times."""
+        walks = -(-count // (WALK * REPEATS))
         new = np.float32(np.sqrt(1 - self.correlation ** 2))
         places = self.mean + _draw(self.places, walks, rng)
         state, steps = _draw(self.views, walks, rng), []
         for _ in range(WALK):
             steps.append(places + state)
             state = self.correlation * state + new * _draw(self.views, walks, rng)
-        return np.repeat(np.concatenate(steps), WALKED, axis=0)[:count]
+        return np.repeat(np.concatenate(steps), REPEATS, axis=0)[:count]
 
-    def seen(self, walked: Floats32, rng: np.random.Generator) -> Floats32:
+    def observe(self, walked: Floats32, rng: np.random.Generator) -> Floats32:
         """Return unit descriptors of views (N, D), with the noise of neighbours."""
         return unit_rows(walked + _draw(self.neighbours, len(walked), rng))
 
@@ -72,8 +72,9 @@ def _factor(rows: Floats) -> Floats32:
     _, scales, directions = np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)
     kept = np.cumsum(scales ** 2) <= VARIANCE * np.sum(scales ** 2)
     kept[0] = True
-    return (scales[kept, np.newaxis] * directions[kept] / np.sqrt(len(rows))).astype(np.float32)
+    return np.asarray(scales[kept, np.newaxis] * directions[kept] / np.sqrt(len(rows)),
+                      np.float32)
 
 
 def _draw(factor: Floats32, count: int, rng: np.random.Generator) -> Floats32:
-    return rng.standard_normal((count, len(factor)), dtype=np.float32) @ factor
+    return np.asarray(rng.standard_normal((count, len(factor)), dtype=np.float32) @ factor)

@@ -130,7 +130,7 @@ def _mapped(dataset: Dataset, settings: MappingOptions, work: Path,
     """Map a dataset, in one piece or in parts."""
     if options.parts:
         found = map_in_parts(dataset, settings, work, options.parts, options.jobs,
-                             complete=options.complete)
+                             complete=options.complete, scheduler=options.scheduler)
     else:
         mapped = map_dataset(dataset, settings, work=work)
         mapped = replace(mapped, landmark_map=replace(

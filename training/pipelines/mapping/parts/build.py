@@ -35,8 +35,8 @@ from posenet_ros.training.pipelines.mapping.parts.split import (
     split_views,
     SplitOptions,
 )
-from posenet_ros.training.pipelines.mapping.parts.tasks import run_tasks
 from posenet_ros.utils.progress import progress
+from posenet_ros.utils.tasks.run import run_tasks
 from posenet_ros.visualization.floor_plan import draw_floor_plan, PlanPose
 
 PLAN_FILE = 'parts.png'
@@ -64,19 +64,21 @@ class MapResult:
 
 
 def map_in_parts(dataset: Dataset, options: MappingOptions, work: Path, parts: str, jobs: int, *,
-                 complete: bool) -> MapResult:
+                 complete: bool, scheduler: str | None = None) -> MapResult:
     """
     Map a dataset in overlapping parts, with progress bars; parts that are done are taken.
 
     :param work: folder of the features and of the parts.
     :param parts: their number, or AUTO.
     :param jobs: processes.
+    :param scheduler: of a cluster that maps the parts instead, and has the same files.
     :raises InputError: when a part is too small, or sees too few landmarks.
     """
     settings = SplitOptions()
     count = part_count(parts, len(dataset.samples), settings)
     split = split_views(dataset.positions_m, count, settings)
-    mapped = _mapped_parts(dataset, _shared(options, count), work, split, jobs, complete)
+    mapped = _mapped_parts(dataset, _shared(options, count), work, split, jobs, complete,
+                           scheduler)
     check = _whole_check([part.check for part in mapped])
     triangulation = options.triangulation
     if check.wide:
@@ -101,14 +103,22 @@ def _shared(options: MappingOptions, count: int) -> MappingOptions:
 
 
 def _mapped_parts(dataset: Dataset, options: MappingOptions, work: Path, split: Sequence[Part],
-                  jobs: int, complete: bool) -> list[MappedPart]:
+                  jobs: int, complete: bool, scheduler: str | None) -> list[MappedPart]:
+    if scheduler:  # whose workers are in other folders
+        work, dataset = work.resolve(), with_whole_paths(dataset)
     tasks = [PartTask(dataset.subset(part.views.tolist()), options, complete, work)
              for part in split]
     open_tasks = [task for task in tasks if not (task.folder / FILE).is_file()]
-    for _ in progress(run_tasks(map_part, open_tasks, jobs), len(tasks), 'part', 'parts',
-                      len(tasks) - len(open_tasks)):
+    for _ in progress(run_tasks(map_part, open_tasks, jobs, scheduler), len(tasks), 'part',
+                      'parts', len(tasks) - len(open_tasks)):
         pass
     return [load_part(task.folder) for task in tasks]
+
+
+def with_whole_paths(dataset: Dataset) -> Dataset:
+    """Return a dataset whose images are named by their whole paths, for other computers."""
+    return replace(dataset, samples=tuple(
+        replace(sample, path=sample.path.resolve()) for sample in dataset.samples))
 
 
 def _whole_check(checks: Sequence[PoseCheck]) -> PoseCheck:

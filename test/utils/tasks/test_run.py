@@ -6,7 +6,7 @@ import os
 import signal
 
 from posenet_ros.errors import InputError, PoseNetError
-from posenet_ros.training.pipelines.mapping.parts.tasks import run_tasks
+from posenet_ros.utils.tasks.run import run_tasks
 import pytest
 
 
@@ -21,7 +21,7 @@ def square(number: int) -> int:
 
 @pytest.mark.parametrize('jobs', [1, 2])
 def test_all_tasks_are_done_once(jobs: int) -> None:
-    assert sorted(run_tasks(square, [1, 2, 3, 4], jobs)) == [1, 4, 9, 16]
+    assert list(run_tasks(square, [4, 2, 3, 1], jobs)) == [16, 4, 9, 1]
 
 
 @pytest.mark.parametrize('jobs', [1, 2])
