@@ -40,7 +40,7 @@ def test_walks_are_like_those_of_the_map(model: WalkModel) -> None:
     assert 0 < near < far / 2
     variance = np.sum((walked - model.mean).var(axis=0))
     assert variance == pytest.approx(
-        np.sum(model.places ** 2) + np.sum(model.views ** 2), rel=0.4)
+        np.sum(model.between ** 2) + np.sum(model.within ** 2), rel=0.4)
 
 
 def test_recall_is_the_part_of_the_best_that_is_found() -> None:

@@ -23,15 +23,15 @@ class WalkModel:
     Each of the factors F (R, D) stands for a covariance F' F.
 
     :param mean: (D,) of all views.
-    :param places: factor of the means of places.
-    :param views: factor of the views of a place about its mean.
+    :param between: factor of the means of places.
+    :param within: factor of the views of a place about its mean.
     :param neighbours: factor of half the difference of successive views: their noise.
     :param correlation: of successive views.
     """
 
     mean: Floats32
-    places: Floats32
-    views: Floats32
+    between: Floats32
+    within: Floats32
     neighbours: Floats32
     correlation: float
 
@@ -39,11 +39,11 @@ class WalkModel:
         """Draw (count, D) descriptors of walks without noise, each view `REPEATS` times."""
         walks = -(-count // (WALK * REPEATS))
         new = np.float32(np.sqrt(1 - self.correlation ** 2))
-        places = self.mean + _draw(self.places, walks, rng)
-        state, steps = _draw(self.views, walks, rng), []
+        places = self.mean + _draw(self.between, walks, rng)
+        state, steps = _draw(self.within, walks, rng), []
         for _ in range(WALK):
             steps.append(places + state)
-            state = self.correlation * state + new * _draw(self.views, walks, rng)
+            state = self.correlation * state + new * _draw(self.within, walks, rng)
         return np.repeat(np.concatenate(steps), REPEATS, axis=0)[:count]
 
     def observe(self, walked: Floats32, rng: np.random.Generator) -> Floats32:
