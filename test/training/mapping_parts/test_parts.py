@@ -170,6 +170,7 @@ def test_a_part_that_joins_nothing_is_named(
     assert 'within x 0.0 to 1.' in lines[1]
     assert 'has no landmark in common' in lines[2]
     assert len(describe_parts(dataset, ends, [5, 5])) == 1
+    assert describe_parts(dataset, ends[:1], [0]) == ()
     plans = [draw_apart(dataset, ends, common) for common in ([0, 0], [5, 0], [5, 5])]
     assert plans[0] is not None
     assert plans[1] is not None
