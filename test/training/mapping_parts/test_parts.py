@@ -20,7 +20,7 @@ from posenet_ros.training.landmarks.options import MappingOptions, ValidationOpt
 from posenet_ros.training.landmarks.reconstruction.pairs import cameras_of
 from posenet_ros.training.landmarks.reconstruction.triangulation import Triangulated
 from posenet_ros.training.map import main
-from posenet_ros.training.pipelines.mapping.parts import build
+from posenet_ros.training.pipelines.mapping.parts import build, part
 from posenet_ros.training.pipelines.mapping.parts.build import describe_parts, draw_apart
 from posenet_ros.training.pipelines.mapping.parts.held_out import join_held_out
 from posenet_ros.training.pipelines.mapping.parts.join import join_parts, Joined
@@ -170,6 +170,7 @@ def test_a_part_that_joins_nothing_is_named(
     assert 'within x 0.0 to 1.' in lines[1]
     assert 'has no landmark in common' in lines[2]
     assert len(describe_parts(dataset, ends, [5, 5])) == 1
+    assert describe_parts(dataset, ends[:1], [0]) == ()
     plans = [draw_apart(dataset, ends, common) for common in ([0, 0], [5, 0], [5, 5])]
     assert plans[0] is not None
     assert plans[1] is not None
@@ -198,7 +199,10 @@ def test_an_interrupted_map_in_parts_does_no_part_twice(
         if done:
             raise KeyboardInterrupt
         done.append(task.folder.name)
-        return map_part(task)
+        folder = map_part(task)
+        with mock.patch.object(part, 'map_features', side_effect=AssertionError):
+            assert map_part(task) == folder  # a task that was sent twice
+        return folder
 
     with mock.patch.object(build, 'map_part', stopped), pytest.raises(
             KeyboardInterrupt, match='--resume'):

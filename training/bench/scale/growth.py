@@ -44,7 +44,7 @@ def fit_growth(sizes: Sequence[float], values: Sequence[float]) -> Growth | None
     rows = np.log(np.column_stack([sizes, values]))
     if len(np.unique(rows[:, 0])) < 2:
         return None
-    exponent, offset = np.polyfit(*rows.T, 1)
+    exponent, offset = np.polyfit(rows[:, 0], rows[:, 1], 1)
     tail = 100 * (1 - COVERAGE) / 2
     low, high = np.percentile(_resampled_slopes(rows), (tail, 100 - tail))
     return Growth(float(exponent), float(low), float(high), float(np.exp(offset)))

@@ -141,7 +141,9 @@ def apart(split: Sequence[Part], common: Sequence[int] | NDArray[np.intp]) -> di
 
 def describe_parts(dataset: Dataset, split: Sequence[Part],
                    common: Sequence[int] | NDArray[np.intp]) -> tuple[str, ...]:
-    """Describe the parts, and those that are :func:`apart`, a line each."""
+    """Describe the parts, and those that are :func:`apart`, a line each; none of one piece."""
+    if len(split) < 2:
+        return ()
     shared = sum(len(part.views) for part in split) - len(dataset.samples)
     lines = [f'{len(split)} parts of {max(len(part.views) for part in split)} images or fewer, '
              f'{shared} of them in two parts or more']

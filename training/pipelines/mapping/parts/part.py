@@ -118,7 +118,7 @@ def map_features(task: PartTask, features: Sequence[ViewFeatures]) -> MappedPart
     found = triangulate_matches(local, matches, cameras_of(dataset), options,
                                 wide=not check.consistent)
     appearance = Appearance(mean_descriptors(found.tracks, features),
-                                mean_colors(found.tracks, features))
+                            mean_colors(found.tracks, features))
     mapped = MappedDataset(_map_of(task, local, found, appearance), features, matches, dataset,
                            check)
     held_out = hold_walks_out(mapped, options)
@@ -138,7 +138,7 @@ def _map_of(task: PartTask, features: Sequence[Features], found: Triangulated,
 def save_part(part: MappedPart, file: Path) -> None:
     """Write a part."""
     tracks, held = part.found.tracks, part.held_out
-    arrays: dict[str, NDArray[Any]] = {
+    arrays: dict[str, Any] = {
         'points_m': part.found.points_m, 'errors': part.found.errors,
         'track_views': tracks.views.astype(np.int32),
         'track_keypoints': tracks.keypoints.astype(np.int32), 'track_starts': tracks.starts,
