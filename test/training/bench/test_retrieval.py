@@ -45,6 +45,7 @@ def test_walks_are_like_those_of_the_map(model: WalkModel) -> None:
 
 def test_recall_is_the_part_of_the_best_that_is_found() -> None:
     class Fixed:
+
         def __init__(self, *found: int) -> None:
             self.found = np.array(found)
 
