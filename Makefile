@@ -121,8 +121,8 @@ $(VENV)/.installed: $(INSTALLED) $(VENV)/.ros
 	@rm -rf build posenet_ros.egg-info
 	@touch $@
 
-$(VENV)/.installed-test: requirements-test.txt requirements-map.txt $(VENV)/.installed
-	@$(PIP) -r requirements-test.txt -r requirements-map.txt -c requirements.lock.txt
+$(VENV)/.installed-test: requirements-test.txt requirements-map.txt requirements-cluster.txt $(VENV)/.installed
+	@$(PIP) -r requirements-test.txt -r requirements-map.txt -r requirements-cluster.txt -c requirements.lock.txt
 	@touch $@
 
 $(VENV)/.installed-mutants: requirements-mutants.txt $(VENV)/.installed-test

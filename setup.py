@@ -54,6 +54,10 @@ setup(
         'view': ['viser>=1.1'],
         # posenet map of images without poses, and of videos
         'map': ['av', 'pycolmap>=4.2'],
+        # retrieval among 100,000 views and more
+        'large': ['faiss-cpu'],
+        # work on the computers of a cluster: --scheduler
+        'cluster': ['distributed'],
         # words of the command line, completed by the shell
         'completion': ['argcomplete']},
     entry_points={'console_scripts': ['posenet = posenet_ros.cli:main']},

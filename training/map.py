@@ -29,7 +29,7 @@ from posenet_ros.utils.choices import MAP_EXPORTS, MAX_POSE_GAP_S
 
 OF_BAGS = 'image', 'camera_info', 'pose', 'tf', 'pose_of'  # options of --bag alone
 # an old map has them already
-OF_NEW_MAPS = 'scale_from', 'frame', 'refine_poses', 'largest', 'complete'
+OF_NEW_MAPS = 'scale_from', 'frame', 'refine_poses', 'largest', 'complete', 'parts'
 
 
 def parser() -> CommandParser:
@@ -95,8 +95,20 @@ def _add_map_arguments(result: argparse.ArgumentParser) -> None:
     result.add_argument('--complete', action='store_true', help='the walk saw all places that '
                         'the robot will ever be in, as a room or a closed yard: nothing unmapped '
                         'looks like what is mapped, so more images are answered')
+    result.add_argument('--parts', type=part_number, metavar='N', help='map a large place in N '
+                        'overlapping parts, or auto: of some 500 images each, whose features '
+                        'alone are in memory')
+    result.add_argument('--jobs', type=count, default=1, metavar='N', help='processes that map '
+                        'parts (default: %(default)s); the map is the same')
+    result.add_argument('--scheduler', metavar='ADDRESS', help='of a Dask scheduler, such as '
+                        'tcp://host:8786, whose workers map the parts instead')
     result.add_argument('--largest', action='store_true', help='map the largest part of walks '
                         'that do not join')
+
+
+def part_number(text: str) -> str:
+    """Return the number of parts, or `auto`, as it was given."""
+    return text if text == 'auto' else str(count(text))
 
 
 def check_options(options: argparse.Namespace, command: CommandParser) -> None:
@@ -115,6 +127,12 @@ def check_options(options: argparse.Namespace, command: CommandParser) -> None:
         command.error('one of the arguments --data --bag --images --video is required')
     if source == 'data' and options.poses:
         command.error('--poses is for images without poses: --data has some')
+    if options.jobs > 1 and not options.parts:
+        command.error('--jobs is for --parts')
+    if options.scheduler and not options.parts:
+        command.error('--scheduler is for --parts')
+    if options.parts and options.refine_poses:
+        command.error('--parts maps with the poses as they are: leave --refine-poses out')
     if options.poses and (options.pose or options.tf):
         command.error('--poses and --pose or --tf both give poses: leave one out')
     for name in OF_BAGS:

@@ -36,7 +36,7 @@ from posenet_ros.landmarks.pnp.absolute_pose import (
     refine_absolute_pose,
 )
 from posenet_ros.landmarks.pnp.matrix_pose import MatrixPose
-from posenet_ros.landmarks.retrieval import ViewIndex
+from posenet_ros.landmarks.retrieval.view_index import ViewIndex
 from posenet_ros.landmarks.verification.decision import (
     Decider,
     is_certain,

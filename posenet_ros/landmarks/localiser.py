@@ -20,7 +20,7 @@ from posenet_ros.landmarks.options import (
     LandmarkLocaliserOptions,
 )
 from posenet_ros.landmarks.pnp.absolute_pose import AbsolutePose
-from posenet_ros.landmarks.retrieval import ViewIndex
+from posenet_ros.landmarks.retrieval.view_index import ViewIndex
 from posenet_ros.landmarks.tracking.pose_tracker import PoseTracker
 from posenet_ros.landmarks.view_localiser import ViewLocaliser
 from posenet_ros.uncertainty.pose_scores import PoseScores, REFERENCE_INLIER_RATIO, sigma_factors

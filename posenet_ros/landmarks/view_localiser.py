@@ -19,7 +19,7 @@ from posenet_ros.landmarks.localisation import Localisation, Outcome
 from posenet_ros.landmarks.matching import match_by_view
 from posenet_ros.landmarks.options import LandmarkLocaliserOptions
 from posenet_ros.landmarks.pnp.absolute_pose import AbsolutePose, estimate_absolute_pose
-from posenet_ros.landmarks.retrieval import ViewIndex
+from posenet_ros.landmarks.retrieval.view_index import ViewIndex
 
 
 class ViewLocaliser:

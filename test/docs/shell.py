@@ -18,7 +18,7 @@ from posenet_ros.cli import VERBS
 from posenet_ros.utils.arguments import own_arguments
 
 OTHERS = {'cd', 'git', 'python3', 'touch', 'pip', 'rosdep', 'activate-global-python-argcomplete',
-          'unzip', '.', 'export', 'docker', 'sudo', 'pre-commit', 'nvidia-smi'}
+          'unzip', '.', 'export', 'docker', 'dask', 'sudo', 'pre-commit', 'nvidia-smi'}
 
 
 @cache

@@ -28,7 +28,7 @@ from posenet_ros.landmarks.localiser import LandmarkLocaliser
 from posenet_ros.landmarks.matching import match_near, unit_rows
 from posenet_ros.landmarks.options import DEFAULT_LOCALISER as OPTIONS
 from posenet_ros.landmarks.options import FeatureOptions
-from posenet_ros.landmarks.retrieval import ViewIndex
+from posenet_ros.landmarks.retrieval.view_index import ViewIndex
 from posenet_ros.landmarks.vlad import global_descriptor
 import pytest
 from training_helpers import LARGE_CAMERA, write_wall_dataset

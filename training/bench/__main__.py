@@ -14,11 +14,11 @@ from posenet_ros.errors import PoseNetError
 from posenet_ros.training.bench.options import ALL, parser, PARTS
 from posenet_ros.utils.arguments import input_paths, own_arguments, run_cli
 from posenet_ros.utils.atomic_folder import check_new, new_file
-from posenet_ros.utils.files.kinds import FIGURES, TABLE
+from posenet_ros.utils.files.kinds import FIGURES, PICTURE, TABLE
 from posenet_ros.utils.quiet_stderr import import_keras
 
-WITHOUT_MODEL = {'model', 'training', 'map', 'localise'}
-MARKDOWN = '.md'
+WITHOUT_MODEL = {'model', 'training', 'map', 'localise', 'scale', 'retrieval'}
+MARKDOWN, IMAGE = '.md', '.png'
 
 
 def needs_model(options: argparse.Namespace) -> bool:
@@ -47,6 +47,8 @@ def run_part(options: argparse.Namespace) -> None:
         check_new(options.out, FIGURES, force=True, inputs=input_paths(options))
         if options.part == 'localise':
             check_new(options.out.with_suffix(MARKDOWN), TABLE, force=True)
+        elif options.part == 'scale':
+            check_new(options.out.with_suffix(IMAGE), PICTURE, force=True)
     options.preset = 'smoke' if options.quick else options.presets[0]
     import tempfile  # slow to import, and help does without
     with tempfile.TemporaryDirectory() as scratch:
@@ -66,8 +68,12 @@ def run_part(options: argparse.Namespace) -> None:
         show_node(found)
     elif options.part == 'map':
         show_map(found)
+    elif options.part == 'scale':
+        show_scale(found, options.out)
     elif options.part == 'localise':
         show_localisation(found, options.out)
+    elif options.part == 'retrieval':
+        show_retrieval(found)
     elif starts_commands(options):
         show_commands(found, options.strict)
     elif not options.out:
@@ -86,6 +92,27 @@ def show_map(found: Mapping[str, Any]) -> None:
     from posenet_ros.evaluation.report.tables import text_table
     from posenet_ros.training.bench.mapping.rows import map_rows
     print(text_table(map_rows(found)))
+
+
+def show_retrieval(found: Mapping[str, Any]) -> None:
+    """Print the figures of an index beside exact search."""
+    from posenet_ros.evaluation.report.tables import text_table
+    from posenet_ros.training.bench.retrieval.benchmark import retrieval_rows
+    print(text_table(retrieval_rows(found)))
+
+
+def show_scale(found: Mapping[str, Any], out: Path | None) -> None:
+    """
+    Print how a map grows.
+
+    :param out: file of the figures; they are drawn beside it, in PNG.
+    """
+    from posenet_ros.evaluation.report.tables import text_table
+    from posenet_ros.training.bench.scale.rows import draw_growth, growth_rows, scale_rows
+    print(f'{text_table(scale_rows(found))}\n\n{text_table(growth_rows(found))}')
+    if out:
+        with new_file(out.with_suffix(IMAGE)) as file:
+            draw_growth(found, file)
 
 
 def show_localisation(found: Mapping[str, Any], out: Path | None) -> None:

@@ -37,8 +37,12 @@ PARTS = {
     'live': Part(f'{PACKAGE}.parts.live', 'live nodes over DDS'),
     'map': Part(f'{PACKAGE}.mapping.benchmark', 'the map of a place: its cost, and how exact '
                 'poses in it are'),
+    'scale': Part(f'{PACKAGE}.scale.benchmark', 'maps of more and more images: how time, memory '
+                  'and accuracy grow'),
     'localise': Part(f'{PACKAGE}.localisation.benchmark', 'the landmark localiser beside a peer: '
                      'right, silent or false, and at what cost'),
+    'retrieval': Part(f'{PACKAGE}.retrieval.benchmark', 'similar views among very many: an index '
+                      'beside exact search'),
     'gpu': Part(f'{PACKAGE}.parts.gpu', 'an NVIDIA GPU: float16, XLA, batch 1, training rate, '
                 'roofline', True),
 }
@@ -64,6 +68,7 @@ def parser() -> CommandParser:
                         help='how long the nodes are fed in each case (default: %(default)s)')
     _add_part(result)
     _add_map(result)
+    _add_scale(result)
     add_localisation_arguments(result)
     return result
 
@@ -72,6 +77,9 @@ def _add_part(parser: CommandParser) -> None:
     group = parser.add_argument_group('with a part')
     group.add_argument('--model', type=Path, metavar='FOLDER',
                        help='model folder (default: one with random weights)')
+    group.add_argument('--views', type=count, nargs='+', metavar='N',
+                       default=[10_000, 100_000, 1_000_000],
+                       help='retrieval: number of views (default: 10000 100000 1000000)')
     group.add_argument('--of', default='commands', metavar='WHAT',
                        choices=('commands', 'litert', 'tensorflow', 'node'),
                        help='start: what to start: commands, litert, tensorflow or node (default: '
@@ -119,6 +127,18 @@ def _add_map(parser: CommandParser) -> None:
                        help='map the images without their poses, the camera known or not')
     group.add_argument('--without-peer', dest='peer', action='store_false',
                        help='leave out the same by pycolmap')
+
+
+def _add_scale(parser: CommandParser) -> None:
+    group = parser.add_argument_group(
+        'with the part scale', 'and --data, --camera, --feature-width and --max-queries of the '
+        'others (default: a campus that is rendered)')
+    group.add_argument('--sizes', type=count, nargs='+', metavar='N', default=[300, 1000, 3000],
+                       help='images of the maps (default: 300 1000 3000)')
+    group.add_argument('--parts', default='auto', metavar='N',
+                       help='as of posenet map (default: %(default)s)')
+    group.add_argument('--jobs', type=count, default=1, metavar='N',
+                       help='processes that map parts (default: %(default)s)')
 
 
 def _width(text: str) -> int | None:

@@ -57,11 +57,17 @@ def calibrate_map(mapped: MappedDataset, options: MappingOptions | None = None) 
     of a walk are localised by the others, blocks of images.
     """
     options = options or MappingOptions()
+    return fit_calibration(hold_walks_out(mapped, options), mapped.landmark_map,
+                           options.validation)
+
+
+def hold_walks_out(mapped: MappedDataset, options: MappingOptions) -> HeldOutPoses:
+    """Localise images by maps without their walk, or without blocks where that is too little."""
     settings = options.validation
     held_out = localise_held_out(mapped, walks(mapped.dataset, settings), options)
-    if held_out.localised.sum() < settings.min_localised:
-        held_out = localise_held_out(mapped, [blocks(len(mapped.features), settings)], options)
-    return fit_calibration(held_out, mapped.landmark_map, settings)
+    if held_out.localised.sum() >= settings.min_localised:
+        return held_out
+    return localise_held_out(mapped, [blocks(len(mapped.features), settings)], options)
 
 
 def fit_calibration(held_out: HeldOutPoses, landmark_map: LandmarkMap,

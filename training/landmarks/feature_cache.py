@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import astuple
 import hashlib
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -83,6 +84,24 @@ def detect_dataset(dataset: Dataset, options: FeatureOptions,
 
     return list(progress(
         ordered_map(one, dataset.samples), len(dataset.samples), 'image', 'features'))
+
+
+class KeptFeatures(Sequence[Features]):
+    """
+    The features of a dataset's images, each read anew from the folder that keeps them.
+
+    :param work: as of :func:`detect_dataset`, which has filled it; what is missing is detected.
+    """
+
+    def __init__(self, dataset: Dataset, options: FeatureOptions, work: Path) -> None:
+        self._dataset, self._options, self._folder = dataset, options, work / FOLDER
+
+    def __len__(self) -> int:
+        return len(self._dataset.samples)
+
+    def __getitem__(self, index: Any) -> Any:  # noqa: ANN401 - of a Sequence
+        return _kept_or_detected(self._dataset.samples[index].path, self._dataset.camera,
+                                 self._options, self._folder).features
 
 
 def with_image(view: ViewFeatures, options: FeatureOptions) -> Features:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.features import Features, patch_camera
@@ -98,11 +100,16 @@ def map_dataset(dataset: Dataset, options: MappingOptions | None = None,
     options = options or MappingOptions()
     if features is None:
         features = detect_dataset(dataset, options.features, work)
-    matches = match_pairs(
-        [one.features for one in features], cameras_of(dataset),
-        select_pairs(dataset, options.pairs),
-        replace(options.matches, max_epipolar_error=options.wide_tolerance))
+    matches = match_dataset(dataset, [one.features for one in features], options)
     return map_matches(dataset, features, matches, options)
+
+
+def match_dataset(dataset: Dataset, features: Sequence[Features],
+                  options: MappingOptions) -> list[PairMatches]:
+    """Match the features of near images, within the wide tolerance of their poses."""
+    return match_pairs(
+        features, cameras_of(dataset), select_pairs(dataset, options.pairs),
+        replace(options.matches, max_epipolar_error=options.wide_tolerance))
 
 
 def map_matches(dataset: Dataset, features: Sequence[ViewFeatures],
@@ -146,27 +153,62 @@ def make_map(dataset: Dataset, features: Sequence[ViewFeatures], found: Triangul
     :param vocabulary: of the global descriptors; None fits one to the images.
     :raises InputError: on too few landmarks.
     """
+    found = found.subset(budget(dataset, found, options))
+    return assemble_map(dataset, [one.features for one in features],
+                        [one.path for one in features], found,
+                        Appearance(mean_descriptors(found.tracks, features),
+                                   mean_colors(found.tracks, features)),
+                        options, vocabulary)
+
+
+def budget(dataset: Dataset, found: Triangulated, options: MappingOptions) -> NDArray[np.intp]:
+    """
+    Return the indices (K,) of the tracks that become landmarks, rising.
+
+    :raises InputError: on too few landmarks.
+    """
     if len(found.points_m) < options.min_landmarks:
         raise InputError(
             f'{dataset.name}: the images have to see {options.min_landmarks} landmarks in '
             f'common. Received: {len(found.points_m)}')
     count = len(dataset.samples)
     most = max(options.landmarks_of_view * count, options.kept_landmarks)
-    found = found.subset(select_landmarks(found, count, most))
-    local = [one.features for one in features]
-    vocabulary = vocabulary or fit_vocabulary(local, options.vocabulary)
+    return select_landmarks(found, count, most)
+
+
+class Appearance(NamedTuple):
+    """What tracks look like: mean descriptors (L, DESCRIPTOR_SIZE) and colours (L, 3), uint8."""
+
+    descriptors: NDArray[np.uint8]
+    colors: NDArray[np.uint8]
+
+    def subset(self, chosen: NDArray[np.intp]) -> Appearance:
+        """Return those of some of the tracks (K,)."""
+        return Appearance(self.descriptors[chosen], self.colors[chosen])
+
+
+def assemble_map(dataset: Dataset, features: Sequence[Features], paths: Sequence[Path | None],
+                 found: Triangulated, appearance: Appearance, options: MappingOptions,
+                 vocabulary: Vocabulary | None = None) -> LandmarkMap:
+    """
+    Put a landmark map together, of tracks that are described.
+
+    :param features: of the images, one at a time; `paths` of their files.
+    :param vocabulary: of the global descriptors; None fits one to the images.
+    """
+    count = len(dataset.samples)
+    vocabulary = vocabulary or fit_vocabulary(features, options.vocabulary)
     views = Views(tuple(s.name for s in dataset.samples),
                   tuple(s.sequence for s in dataset.samples), dataset.positions_m,
-                  dataset.quats_xyzw, global_descriptors(local, vocabulary),
+                  dataset.quats_xyzw, global_descriptors(features, vocabulary),
                   np.full(count, np.nan, np.float32),
                   (patch_camera(dataset.camera, options.features),),
                   np.zeros(count, np.int32))
     starts, seen = seen_by_view(found.tracks, count)
     landmark_map = LandmarkMap(
-        views, found.points_m.astype(np.float32), mean_descriptors(found.tracks, features),
-        mean_colors(found.tracks, features), starts, seen, vocabulary,
-        features=options.features)
-    return with_patches(landmark_map, [one.path for one in features])
+        views, found.points_m.astype(np.float32), appearance.descriptors, appearance.colors,
+        starts, seen, vocabulary, features=options.features)
+    return with_patches(landmark_map, paths)
 
 
 def triangulate_matches(features: Sequence[Features], matches: Sequence[PairMatches],

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.landmarks.features import Features, patch_camera
 from posenet_ros.landmarks.landmark_map import LandmarkMap, Views
-from posenet_ros.landmarks.retrieval import ViewIndex
+from posenet_ros.landmarks.retrieval.view_index import ViewIndex
 from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.landmarks.feature_cache import ViewFeatures
 from posenet_ros.training.landmarks.mapping import triangulate_matches

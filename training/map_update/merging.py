@@ -19,7 +19,7 @@ from posenet_ros.geometry.similarity import Similarity
 from posenet_ros.landmarks.features import Features
 from posenet_ros.landmarks.landmark_map import LandmarkMap, Views
 from posenet_ros.landmarks.localiser import LandmarkLocaliser
-from posenet_ros.landmarks.retrieval import ViewIndex
+from posenet_ros.landmarks.retrieval.view_index import ViewIndex
 from posenet_ros.training.landmarks.vocabulary import global_descriptors
 from posenet_ros.training.map_update.arrays import (
     join_landmarks,

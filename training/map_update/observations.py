@@ -12,7 +12,7 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.features import Features
 from posenet_ros.landmarks.landmark_map import LandmarkMap
 from posenet_ros.landmarks.matching import match_near, unit_rows
-from posenet_ros.landmarks.retrieval import ViewIndex
+from posenet_ros.landmarks.retrieval.view_index import ViewIndex
 from posenet_ros.training.map_update.options import JoinOptions
 
 Indices = NDArray[np.intp]

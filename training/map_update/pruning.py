@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
 from posenet_ros.landmarks.landmark_map import LandmarkMap
-from posenet_ros.landmarks.retrieval import ViewIndex
+from posenet_ros.landmarks.retrieval.view_index import ViewIndex
 from posenet_ros.training.map_update.arrays import observations_of
 from posenet_ros.training.map_update.observations import expected_landmarks, Observed
 from posenet_ros.training.map_update.options import JoinOptions, PruningOptions

@@ -46,7 +46,8 @@ def parser() -> CommandParser:
     result.add_argument('--place', choices=PLACES, default=Settings.place,
                         help='court: four sides, each unlike the others; arcade: equal bays, a '
                              'front of two equal wings and two equal rooms, to try whether a '
-                             'localiser tells what can be told apart, and nothing else')
+                             'localiser tells what can be told apart, and nothing else; campus: '
+                             'six courts along a street, walked as far as the images reach')
     result.add_argument('--frames', type=int, default=Settings.frames,
                         help=f'images, {FRAMES_RANGE[0]} to {FRAMES_RANGE[1]}; those for the test '
                              f'at {TEST_RATE_HZ:g} a second of walking at most, those to train '
@@ -57,7 +58,7 @@ def parser() -> CommandParser:
                         help='WIDTHxHEIGHT of the images, pixels')
     result.add_argument('--seed', type=int, default=Settings.seed,
                         help='another seed is another day: walks, people, materials, noise; '
-                             'of the arcade another arrangement as well')
+                             'of the arcade and the campus another arrangement as well')
     result.add_argument('--sensors', action='store_true',
                         help='write odometry, IMU and satellite fixes of each walk, with noise')
     result.add_argument('--stereo', type=float, nargs='?', const=DEFAULT_BASELINE_M, default=0.0,

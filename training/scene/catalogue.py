@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from posenet_ros.training.scene.arcade.place import arcade_place
+from posenet_ros.training.scene.campus.place import campus_place
 from posenet_ros.training.scene.court.place import court_place
 from posenet_ros.training.scene.place import Place
 from posenet_ros.training.scene.settings import Settings
 
-_MAKERS = {'court': court_place, 'arcade': arcade_place}
+_MAKERS = {'court': court_place, 'arcade': arcade_place, 'campus': campus_place}
 
 
 def make_place(settings: Settings) -> Place:

@@ -18,7 +18,7 @@ FRAMES_RANGE = 12, 100_000
 SIDE_RANGE = 64, 4096
 TEST_RATE_HZ = 10.0
 TEST_FRACTION = 0.25
-PLACES = 'court', 'arcade'
+PLACES = 'court', 'arcade', 'campus'
 TRAIN_RATE_HZ = 2.5  # more ground for as many images; the pictures of a faster rate are alike
 _FOCAL_LENGTH = 0.72  # of the larger side: 70 degrees
 

@@ -80,6 +80,10 @@ class Walk:
         steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
         return np.append(0, np.cumsum(steps)), points
 
+    def _facing_deg(self, _length_m: float) -> float:
+        """Return the direction that the gaze wanders about, after a length that was walked."""
+        return self.area.facing_deg
+
     def pose(self, time_s: float) -> Pose:
         """Return map_from_camera at a time since the walk's start."""
         p = self._phases
@@ -90,7 +94,7 @@ class Walk:
         step = 2 * np.pi * 0.95 * time_s  # the head sways once in two steps
         z = 1.65 + 0.025 * np.sin(2 * step + p[1]) + 0.03 * np.sin(0.3 * time_s + p[2])
         slow, fast = 2 * np.pi * time_s / np.array(self.gaze_s)
-        yaw = self.area.facing_deg + self.area.swing_deg * np.sin(slow + p[3])
+        yaw = self._facing_deg(length) + self.area.swing_deg * np.sin(slow + p[3])
         yaw += 15 * np.sin(fast + p[4])
         pitch = 6.5 + 3.0 * np.sin(0.9 * time_s + p[5]) + 0.5 * np.sin(2 * step + p[6])
         roll = 1.0 * np.sin(step + p[7]) + 0.8 * np.sin(0.7 * time_s + p[2])

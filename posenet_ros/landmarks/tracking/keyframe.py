@@ -12,7 +12,7 @@ from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.landmark_map import LandmarkMap
 from posenet_ros.landmarks.patches.patch_pose import refine_by_patches
-from posenet_ros.landmarks.retrieval import ViewIndex
+from posenet_ros.landmarks.retrieval.view_index import ViewIndex
 from posenet_ros.landmarks.tracking.options import TrackingOptions
 
 GreyImage = NDArray[np.uint8]

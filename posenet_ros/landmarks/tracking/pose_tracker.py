@@ -19,7 +19,7 @@ from posenet_ros.geometry.matches import LandmarkMatches
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.landmark_map import LandmarkMap
 from posenet_ros.landmarks.pnp.matrix_pose import MatrixPose
-from posenet_ros.landmarks.retrieval import ViewIndex
+from posenet_ros.landmarks.retrieval.view_index import ViewIndex
 from posenet_ros.landmarks.tracking.keyframe import (
     GreyImage,
     in_image,

@@ -9,7 +9,7 @@ from landmarks.tracking.wall import CAMERA, draw, pose_at, texture, wall_map, wi
 import numpy as np
 from posenet_ros.geometry.lie import pose_difference, retract
 from posenet_ros.landmarks.landmark_map import LandmarkMap
-from posenet_ros.landmarks.retrieval import ViewIndex
+from posenet_ros.landmarks.retrieval.view_index import ViewIndex
 from posenet_ros.landmarks.tracking.keyframe import Keyframe, KeyframeMaker
 from posenet_ros.landmarks.tracking.options import TrackingOptions
 from posenet_ros.landmarks.tracking.pose_tracker import PoseTracker

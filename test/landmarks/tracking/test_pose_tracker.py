@@ -11,7 +11,7 @@ import numpy as np
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.lie import interpolate, pose_difference, so3_exp
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.landmarks.retrieval import ViewIndex
+from posenet_ros.landmarks.retrieval.view_index import ViewIndex
 from posenet_ros.landmarks.tracking import pose_tracker
 from posenet_ros.landmarks.tracking.keyframe import KeyframeMaker
 from posenet_ros.landmarks.tracking.optical_flow import follow

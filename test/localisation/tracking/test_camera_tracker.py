@@ -10,7 +10,7 @@ import numpy as np
 from posenet_ros.geometry.estimate import PoseEstimate
 from posenet_ros.geometry.lie import interpolate, pose_difference
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.landmarks.retrieval import ViewIndex
+from posenet_ros.landmarks.retrieval.view_index import ViewIndex
 from posenet_ros.landmarks.tracking.pose_tracker import PoseTracker
 from posenet_ros.localisation.motion import TimedPose
 from posenet_ros.localisation.tracking.camera_tracker import (

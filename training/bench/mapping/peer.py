@@ -24,7 +24,7 @@ from posenet_ros.landmarks.localisation import Localisation, Outcome
 from posenet_ros.landmarks.matching import match_by_view, match_mutual, unit_rows
 from posenet_ros.landmarks.options import DEFAULT_LOCALISER, FeatureOptions
 from posenet_ros.landmarks.pnp.absolute_pose import estimate_absolute_pose
-from posenet_ros.landmarks.retrieval import ViewIndex
+from posenet_ros.landmarks.retrieval.view_index import ViewIndex
 from posenet_ros.training.bench.mapping.build import (
     FEATURES,
     MATCHES,

@@ -19,7 +19,7 @@ from posenet_ros.training.data.changelog import record_change
 from posenet_ros.utils.atomic_folder import new_folder
 
 COUNTS = 'landmarks', 'views', 'walks'
-REPORT_FILES = 'map.html', 'map.json', 'map.png'  # are of the old map
+REPORT_FILES = 'map.html', 'map.json', 'map.png', 'parts.png'  # are of the old map
 
 
 def write_updated(artifact: LoadedArtifact, landmark_map: LandmarkMap, about: Mapping[str, Any],

@@ -9,14 +9,16 @@ from pathlib import Path
 import time
 from typing import Any
 
+import cv2
 from posenet_ros.errors import InputError
 from posenet_ros.inference.artifact import LANDMARKS_FILE, load, save
 from posenet_ros.inference.map_artifact import make_map_artifact
 from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.options import features_of_width
 from posenet_ros.training.data.changelog import record_change
-from posenet_ros.training.landmarks.calibration import calibrate_map, CalibratedMap
-from posenet_ros.training.landmarks.mapping import map_dataset, MappedDataset
+from posenet_ros.training.data.datasets import Dataset
+from posenet_ros.training.landmarks.calibration import calibrate_map
+from posenet_ros.training.landmarks.mapping import map_dataset
 from posenet_ros.training.landmarks.options import MappingOptions
 from posenet_ros.training.map_report.content import MapReport
 from posenet_ros.training.map_report.measure import MapFacts, measure_map
@@ -25,6 +27,12 @@ from posenet_ros.training.pipelines.dataset_check import warn_of_mistakes
 from posenet_ros.training.pipelines.mapping.export import check_exports, export_folder
 from posenet_ros.training.pipelines.mapping.extend import extend_place
 from posenet_ros.training.pipelines.mapping.merge import merge_places
+from posenet_ros.training.pipelines.mapping.parts.build import (
+    map_in_parts,
+    MapResult,
+    PLAN_FILE,
+)
+from posenet_ros.training.pipelines.mapping.parts.split import SplitOptions, views_at_once
 from posenet_ros.training.pipelines.mapping.posed import limit_views, pose_images, PosedImages
 from posenet_ros.training.pipelines.mapping.work import (
     has_results,
@@ -103,20 +111,34 @@ def _map_and_save(options: argparse.Namespace, exports: list[tuple[str, Path]]) 
             _say(note)
         _say('\n'.join(posed.dataset.summary()))
         mistake = warn_of_mistakes(posed.dataset)
-        _say(describe_workload(posed.dataset, options.feature_width))
-        settings = mapping_options(options)
-        mapped = map_dataset(posed.dataset, settings, work=work)
+        count = len(posed.dataset.samples)
+        _say(describe_workload(
+            posed.dataset, options.feature_width,
+            views_at_once(options.parts, count, SplitOptions()) if options.parts else count))
+        found = _mapped(posed.dataset, mapping_options(options), work, options)
+        posed = replace(posed, notes=(*posed.notes, *found.notes))
+        about = {'source': next(name for name in SOURCES if getattr(options, name)),
+                 **describe_map(found), 'notes': list(posed.notes),
+                 'seconds': round(time.perf_counter() - started, 1)}
+        report = _write(found, posed, about, mistake, options)
+    _say_result(about, posed, options.out)
+    _say(describe_size(report.size_bytes, found.calibrated.landmark_map))
+    _say(f'{report.summary} See {options.out / PAGE_FILE}')
+
+
+def _mapped(dataset: Dataset, settings: MappingOptions, work: Path,
+            options: argparse.Namespace) -> MapResult:
+    """Map a dataset, in one piece or in parts."""
+    if options.parts:
+        found = map_in_parts(dataset, settings, work, options.parts, options.jobs,
+                             complete=options.complete, scheduler=options.scheduler)
+    else:
+        mapped = map_dataset(dataset, settings, work=work)
         mapped = replace(mapped, landmark_map=replace(
             mapped.landmark_map, complete=options.complete))
-        _say(mapped.check.describe())
-        calibrated = calibrate_map(mapped, settings)
-        about = {'source': next(name for name in SOURCES if getattr(options, name)),
-                 **describe_map(mapped, calibrated), 'notes': list(posed.notes),
-                 'seconds': round(time.perf_counter() - started, 1)}
-        report = _write(mapped, calibrated, posed, about, mistake, options)
-    _say_result(about, posed, options.out)
-    _say(describe_size(report.size_bytes, calibrated.landmark_map))
-    _say(f'{report.summary} See {options.out / PAGE_FILE}')
+        found = MapResult(mapped, calibrate_map(mapped, settings))
+    _say('\n'.join((found.mapped.check.describe(), *found.notes)))
+    return found
 
 
 def _say_result(about: Mapping[str, Any], posed: PosedImages, out: Path) -> None:
@@ -168,17 +190,19 @@ def mapping_options(options: argparse.Namespace) -> MappingOptions:
                           refine_poses=options.refine_poses)
 
 
-def describe_map(mapped: MappedDataset, calibrated: CalibratedMap) -> dict[str, Any]:
+def describe_map(found: MapResult) -> dict[str, Any]:
     """Describe a map and its validation, for its provenance."""
-    landmark_map = calibrated.landmark_map
+    landmark_map = found.calibrated.landmark_map
     return {'landmarks': len(landmark_map.points_m), 'views': len(landmark_map.views),
             'walks': len(set(landmark_map.views.sequences)),
-            'residual_px': round(mapped.check.residual_px, 3), **calibrated.held_out.summary()}
+            'residual_px': round(found.mapped.check.residual_px, 3),
+            **found.calibrated.held_out.summary()}
 
 
-def _write(mapped: MappedDataset, calibrated: CalibratedMap, posed: PosedImages,
-           about: dict[str, Any], mistake: str, options: argparse.Namespace) -> MapReport:
+def _write(found: MapResult, posed: PosedImages, about: dict[str, Any], mistake: str,
+           options: argparse.Namespace) -> MapReport:
     """Write the model folder with the report of the map, whole or not at all."""
+    mapped, calibrated = found.mapped, found.calibrated
     landmark_map = replace(calibrated.landmark_map, metric=posed.scale.metric)
     views, dataset = landmark_map.views, mapped.dataset
     artifact = make_map_artifact(
@@ -190,6 +214,8 @@ def _write(mapped: MappedDataset, calibrated: CalibratedMap, posed: PosedImages,
     with new_folder(options.out, force=options.force) as folder:
         landmark_file.save(landmark_map, folder / LANDMARKS_FILE)
         save(artifact, folder)
+        if found.plan is not None:
+            cv2.imwrite(str(folder / PLAN_FILE), cv2.cvtColor(found.plan, cv2.COLOR_RGB2BGR))
         facts = MapFacts(
             options.out.resolve().name, posed.scale, posed.up,
             (folder / LANDMARKS_FILE).stat().st_size, about['seconds'], mistake=mistake,

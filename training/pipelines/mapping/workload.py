@@ -13,13 +13,17 @@ DETECT_WIDTH = 480
 BASE_MEMORY_BYTES, IMAGE_MEMORY_BYTES = 300e6, 0.6e6
 
 
-def describe_workload(dataset: Dataset, feature_width: int) -> str:
-    """Describe the time and the memory that the map of images with poses will take."""
+def describe_workload(dataset: Dataset, feature_width: int, at_once: int | None = None) -> str:
+    """
+    Describe the time and the memory that the map of images with poses will take.
+
+    :param at_once: images whose features are in memory at once; None: all.
+    """
     count, camera = len(dataset.samples), dataset.camera
     pixels = (min(feature_width, camera.width) / DETECT_WIDTH) ** 2
     reading = camera.width * camera.height / (640 * 480)
     seconds = count * (READ_S * reading + (DETECT_S + MATCH_S) * pixels)
-    memory = BASE_MEMORY_BYTES + count * IMAGE_MEMORY_BYTES
+    memory = BASE_MEMORY_BYTES + (at_once or count) * IMAGE_MEMORY_BYTES
     return (f'mapping {count} images: about {describe_duration(seconds)} and '
             f'{memory / 1e9:.1f} GB of memory')
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import cv2
 import numpy as np
 from posenet_ros.arrays import BgrImage
-from posenet_ros.geometry.pose import Pose
 from posenet_ros.training.data.noise import fractal
 from posenet_ros.training.scene.arcade.layout import Layout, ROOM_HEIGHT_M, ROOM_SIZE_M
 from posenet_ros.training.scene.parts.facade import box, Facade
 from posenet_ros.training.scene.parts.structure import (
     Court,
+    moved,
     rectangle,
     with_opaque_alpha,
 )
@@ -32,13 +31,6 @@ def rooms(layout: Layout) -> Court:
         own = Court(surfaces=[*room.surfaces, _picture(rng)])
         court.surfaces.extend(moved(own.surfaces, pose))
     return court
-
-
-def moved(surfaces: list[Surface], pose: Pose) -> Iterator[Surface]:
-    """Yield surfaces carried by a motion."""
-    for surface in surfaces:
-        yield replace(surface, origin_m=pose.apply(surface.origin_m),
-                      across=pose.rotation @ surface.across, down=pose.rotation @ surface.down)
 
 
 def _picture(rng: np.random.Generator) -> Surface:

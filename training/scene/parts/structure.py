@@ -6,13 +6,14 @@ World frame: metres, x east, y north, z up, origin on the lawn in the middle of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 from posenet_ros.arrays import BgrImage, Floats
+from posenet_ros.geometry.pose import Pose
 from posenet_ros.training.scene.parts.facade import Facade
 from posenet_ros.training.scene.rendering.renderer import Surface
 
@@ -95,6 +96,13 @@ class Court:
         for a, b in zip(points, np.roll(points, -1, axis=0), strict=True):
             left, right = np.array([*a, base]), np.array([*b, base])
             self.slope(left, right, top - (right - left) / 2, albedo, haze)
+
+
+def moved(surfaces: Iterable[Surface], pose: Pose) -> Iterator[Surface]:
+    """Yield surfaces carried by a motion."""
+    for surface in surfaces:
+        yield replace(surface, origin_m=pose.apply(surface.origin_m),
+                      across=pose.rotation @ surface.across, down=pose.rotation @ surface.down)
 
 
 def polygon(x: float, y: float, radius: float, sides: int) -> list[tuple[float, float]]:

@@ -12,6 +12,7 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.features import Features
 from posenet_ros.landmarks.landmark_map import Indices, LandmarkMap
 from posenet_ros.landmarks.options import DEFAULT_LOCALISER, LandmarkLocaliserOptions
+from posenet_ros.landmarks.retrieval.search import search_of
 from posenet_ros.landmarks.vlad import global_descriptor
 
 
@@ -36,19 +37,20 @@ class ViewIndex:
         words = landmark_map.vocabulary
         self._vocabulary = words and replace(  # converted once
             words, projection=words.projection.astype(np.float32))
-        self._own_descriptors = landmark_map.views.global_descriptors.astype(np.float32)
-        described = self._own_descriptors.shape[1]
+        described = landmark_map.views.global_descriptors.shape[1]
         if words and words.projection.shape[1] != described:
             raise InputError('vlad_projection of the map has to give the global descriptors of '
                              f'the views, {described} numbers. Received: '
                              f'{words.projection.shape[1]}')
+        self._own = search_of(landmark_map.views.global_descriptors)
         if network_descriptors is None:
             network_descriptors = np.empty((0, 0))
-        self._network_descriptors = np.asarray(network_descriptors, np.float32)
         if descriptor_views is None:
             views, count = len(self._views), len(network_descriptors)
             descriptor_views = np.arange(0 if count % views else count) % views
         self._descriptor_views = descriptor_views
+        self._by_network = search_of(network_descriptors)
+        self._repeats = int(np.bincount(descriptor_views).max(initial=0))  # of a view
 
     def __len__(self) -> int:
         return len(self._views)
@@ -68,21 +70,21 @@ class ViewIndex:
         """Return the views most similar to an image by the network's descriptor (D,) of it."""
         if not len(self._descriptor_views) or descriptor is None:
             return np.empty(0, np.intp)
-        similarities = self._network_descriptors @ descriptor.astype(np.float32)
-        best = np.full(len(self._views), -np.inf, np.float32)
-        np.maximum.at(best, self._descriptor_views, similarities)
-        order = np.argsort(-best, kind='stable')
-        return _without(order[best[order] > -np.inf], exclude)[:self._options.views]
+        count = self._options.views
+        found = self._descriptor_views[self._by_network.nearest(
+            descriptor.astype(np.float32), self._repeats * (count + len(exclude)))]
+        _, first = np.unique(found, return_index=True)  # the best descriptor of each view
+        return _without(found[np.sort(first)], exclude)[:count]
 
     def by_features(self, features: Features, exclude: Indices = (),
                     count: int | None = None) -> NDArray[np.intp]:
         """Return the views most similar to an image by its local features (VLAD)."""
         if self._vocabulary is None:
             return np.empty(0, np.intp)
-        similarities = self._own_descriptors @ global_descriptor(
-            features.descriptors, self._vocabulary)
-        order = _without(np.argsort(-similarities, kind='stable'), exclude)
-        return order[:count or self._options.views]
+        count = count or self._options.views
+        order = self._own.nearest(
+            global_descriptor(features.descriptors, self._vocabulary), count + len(exclude))
+        return _without(order, exclude)[:count]
 
 
 def _without(views: NDArray[np.intp], exclude: Indices) -> NDArray[np.intp]:

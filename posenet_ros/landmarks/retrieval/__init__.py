@@ -1,0 +1,1 @@
+"""Retrieval: which views of a map to match an image with."""

@@ -1,0 +1,88 @@
+"""
+Benchmark retrieval: an index beside exact search, among as many views as asked for.
+
+The descriptors are drawn like those of a map's views; see :mod:`.walks`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping
+from functools import partial
+from importlib.util import find_spec
+from itertools import cycle
+import time
+from typing import Any
+
+import numpy as np
+from posenet_ros.arrays import Floats32
+from posenet_ros.errors import InputError
+from posenet_ros.inference.artifact import LANDMARKS_FILE
+from posenet_ros.landmarks import landmark_file
+from posenet_ros.landmarks.retrieval.search import ExactSearch, IndexedSearch, Search
+from posenet_ros.training.bench.retrieval.walks import fit_walks, WalkModel
+from posenet_ros.training.bench.suite import describe_machine
+from posenet_ros.training.bench.timing import time_interleaved
+
+RECALLED = 20  # best views, of which an index has to find most
+QUERIES, QUICK_QUERIES = 200, 20
+QUICK_VIEWS = 2_000
+SEED = 0
+
+
+def benchmark(options: argparse.Namespace) -> dict[str, Any]:
+    """
+    Benchmark retrieval by the options of the command line.
+
+    :raises InputError: without the folder of a map, or without faiss.
+    """
+    if not options.model:
+        raise InputError('bench retrieval draws descriptors like those of a map: give its folder '
+                         'by --model')
+    if not find_spec('faiss'):
+        raise InputError("bench retrieval needs faiss: pip install 'posenet_ros[large]'")
+    model = fit_walks(landmark_file.load(options.model / LANDMARKS_FILE).views)
+    rows = [measure(model, views, QUICK_QUERIES if options.quick else QUERIES)
+            for views in ([QUICK_VIEWS] if options.quick else options.views)]
+    return {'machine': describe_machine(), 'rows': rows}
+
+
+def measure(model: WalkModel, views: int, queries: int) -> dict[str, Any]:
+    """Measure exact search and the index among so many views, by turns."""
+    rng = np.random.default_rng(SEED)
+    walked = model.walk(views, rng)
+    descriptors = model.observe(walked, rng).astype(np.float16)  # as a map keeps them
+    asked = model.observe(walked[rng.integers(views, size=queries)], rng)
+    start = time.process_time()
+    index = IndexedSearch(descriptors)
+    build_s = time.process_time() - start
+    exact = ExactSearch(descriptors)
+    found: Mapping[str, Search] = {'exact': exact, 'index': index}
+    times = time_interleaved(
+        {name: partial(_search_next, search, cycle(asked)) for name, search in found.items()},
+        queries)
+    return {'views': views, 'numbers': descriptors.shape[1], 'build_cpu_s': build_s,
+            'exact_ms': times['exact']['cpu'], 'index_ms': times['index']['cpu'],
+            'recall': recall_of(exact, index, asked),
+            'exact_mb': 4 * descriptors.size / 1e6, 'index_mb': index.code_bytes / 1e6}
+
+
+def _search_next(search: Search, asked: Iterator[Floats32]) -> None:
+    search.nearest(next(asked), RECALLED)
+
+
+def recall_of(exact: Search, search: Search, asked: Floats32) -> float:
+    """Return the fraction of the best views by exact search that another finds, too."""
+    return float(np.mean([
+        np.isin(exact.nearest(one, RECALLED), search.nearest(one, RECALLED)).mean()
+        for one in asked]))
+
+
+def retrieval_rows(found: Mapping[str, Any]) -> list[list[str]]:
+    """Return the table: head, and a row for each number of views."""
+    head = ['views', 'numbers', 'exact, CPU ms', 'index, CPU ms', f'recall@{RECALLED}',
+            'exact, MB', 'index, MB', 'made in, CPU s']
+    return [head, *([f'{one["views"]}', f'{one["numbers"]}', f'{one["exact_ms"]:.2f}',
+                     f'{one["index_ms"]:.2f}', f'{one["recall"]:.4f}', f'{one["exact_mb"]:.1f}',
+                     f'{one["index_mb"]:.1f}', f'{one["build_cpu_s"]:.1f}']
+                    for one in found['rows'])]

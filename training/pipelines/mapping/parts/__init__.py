@@ -1,0 +1,1 @@
+"""A map in parts: views split by place, each part mapped by itself, and joined."""

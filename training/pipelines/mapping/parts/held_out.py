@@ -1,0 +1,53 @@
+"""Join what parts of a map found about images that were held out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from posenet_ros.inference.calibration import HeldOut
+from posenet_ros.training.landmarks.tracked_poses import NO_TRACKED, TrackedRows
+from posenet_ros.training.landmarks.validation import HeldOutPoses
+from posenet_ros.training.pipelines.mapping.parts.part import NAMES, ROWS
+from posenet_ros.training.pipelines.mapping.parts.split import Part
+
+
+def join_held_out(parts: Sequence[HeldOutPoses], split: Sequence[Part]) -> HeldOutPoses:
+    """
+    Join the poses of images that were held out of parts: each image counts in its own part.
+
+    The maps without their walks are numbered on from part to part.
+    """
+    found, folds = [], 0
+    for part, one in zip(parts, split, strict=True):
+        found.append(_of_own(part, one, folds))
+        folds += 1 + max((*part.names.excluded_folds, -1))
+    tracked = [NO_TRACKED, *(part.tracked for part in found)]
+    return HeldOutPoses(
+        names=_join_names([part.names for part in found]),
+        tracked=TrackedRows(*map(np.concatenate, zip(*tracked, strict=True))),
+        **{name: np.concatenate([getattr(part, name) for part in found]) for name in ROWS})
+
+
+def _of_own(part: HeldOutPoses, one: Part, first_fold: int) -> HeldOutPoses:
+    """Return the poses of a part's own images, with their views and folds in the whole."""
+    kept, tracked = one.own[part.views], one.own[part.tracked.views]
+    return HeldOutPoses(
+        one.views[part.views[kept]], part.folds[kept] + first_fold, part.rows[kept],
+        part.scores[kept], part.far[kept], _own_names(part.names, kept, first_fold),
+        TrackedRows(one.views[part.tracked.views[tracked]],
+                    part.tracked.folds[tracked] + first_fold, part.tracked.rows[tracked]))
+
+
+def _own_names(names: HeldOut, kept: NDArray[np.bool_], first_fold: int) -> HeldOut:
+    chosen = np.flatnonzero(kept).tolist()
+    return HeldOut(
+        tuple(names.images[i] for i in chosen), tuple(names.walks[i] for i in chosen),
+        tuple(names.folds[i] + first_fold for i in chosen), names.excluded,
+        tuple(fold + first_fold for fold in names.excluded_folds))
+
+
+def _join_names(parts: Sequence[HeldOut]) -> HeldOut:
+    return HeldOut(*(tuple(value for part in parts for value in getattr(part, name))
+                     for name in NAMES))

@@ -1,0 +1,1 @@
+"""The campus: courts, each unlike the others, on both sides of a street."""
