@@ -153,7 +153,6 @@ def test_a_bag_of_ros_1_is_to_be_converted(tmp_path: Path) -> None:
         main([str(tmp_path / 'old.bag')])
 
 
-
 @pytest.mark.parametrize('rate', ['0', '-1', 'nan', 'inf', 'fast'])
 def test_bad_rate(rate: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
