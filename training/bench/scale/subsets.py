@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.datasets.layout_writers import link_image
 from posenet_ros.datasets.layouts import CAMERA_FILE
 from posenet_ros.datasets.pose_files import write_cambridge
 from posenet_ros.training.data.datasets import Dataset
@@ -41,12 +42,10 @@ def queries_of(queries: Dataset, fraction: float, most: int | None) -> Dataset:
 
 
 def write_subset(dataset: Dataset, folder: Path) -> Path:
-    """Write a dataset as poses and a camera beside links to its images, and return its folder."""
+    """Write a dataset as poses and a camera beside its images (links where they can be), and return its folder."""
     folder.mkdir(parents=True)
     for sample in dataset.samples:
-        link = folder / sample.name
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(sample.path.resolve())
+        link_image(sample.path, folder / sample.name)
     write_cambridge(folder / 'dataset_train.txt', (
         (sample.name, sample.map_from_camera) for sample in dataset.samples))
     (folder / CAMERA_FILE).write_text(json.dumps(dataset.camera.to_mapping()) + '\n')
