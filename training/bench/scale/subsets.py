@@ -42,7 +42,7 @@ def queries_of(queries: Dataset, fraction: float, most: int | None) -> Dataset:
 
 
 def write_subset(dataset: Dataset, folder: Path) -> Path:
-    """Write a dataset as poses and a camera beside its images (links where they can be), and return its folder."""
+    """Write a dataset, its images as links where they can be, and return its folder."""
     folder.mkdir(parents=True)
     for sample in dataset.samples:
         link_image(sample.path, folder / sample.name)
