@@ -101,7 +101,7 @@ def node_rows(run: Mapping[str, Any]) -> list[list[str]]:
     rows += [['CPU of the node, cores', f'{run["cpu_s"] / run["seconds"]:.2f}']]
     rows += [[f'- {stage}, of an image that was localised, ms', f'{value:.1f}']
              for stage, value in run['stages_cpu_ms'].items()]
-    rows += [['- the rest, of an image that came, ms', f'{run["rest_cpu_ms"]:.1f}']]
+    rows += [['- the rest and tracking, of an image that came, ms', f'{run["rest_cpu_ms"]:.1f}']]
     rows += [[f'memory, {name}, MB', f'{value:.0f}'] for name, value in run['memory_mb'].items()]
     return rows + [[f'{name}, s', f'{value:.2f}'] for name, value in run['ready_s'].items()]
 

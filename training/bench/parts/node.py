@@ -34,6 +34,7 @@ from posenet_ros.training.bench.parts.node_watch import (
     Lifecycle,
     NodeWatch,
     settled_report,
+    tracked_between,
 )
 from posenet_ros.training.bench.parts.start import node_startup
 from posenet_ros.training.bench.timing import cpu_s, memory_mb
@@ -113,14 +114,16 @@ def measure_run(feed: Feed, options: argparse.Namespace) -> tuple[dict[str, Any]
     old, cpu_before_s = set(feed.cameras.sent_ns[0]), cpu_s(feed.pid)
     memory = send(feed, options.seconds, options.rate)
     used_s = cpu_s(feed.pid) - cpu_before_s
-    ends = ends_of(before, settled_report(feed.cameras, feed.watch))
+    after = settled_report(feed.cameras, feed.watch)
+    ends = ends_of(before, after)
     stamps = set(feed.cameras.sent_ns[0]) - old
     received = sum(ends.values()) - ends['lost']
     published = feed.watch.published_ns
     return {'sent': len(stamps), 'ends': ends,
             'age_ms': percentiles_ms([published[s] - s for s in stamps & published.keys()]),
             'poses': len(stamps & published.keys()),
-            'received': received, 'localised': received - ends['dropped'], 'cpu_s': used_s,
+            'received': received, 'cpu_s': used_s,
+            'localised': received - ends['dropped'] - tracked_between(before, after),
             'memory_mb': {'own': max(m['own'] for m in memory), 'without DDS': max(
                 m['now'] - m['shared'] for m in memory)}}, stamps
 

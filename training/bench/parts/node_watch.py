@@ -14,6 +14,7 @@ REPORTS_S = 10.0  # to wait for reports that agree
 ACTIVE_S = 20.0  # for a service of the lifecycle
 POLL_S = 0.02
 FOUND_S = 0.5  # until the node has found a client, too
+TRACKED = 'images tracked'  # of the diagnostics: answered without being localised
 COUNTED = ('answered', 'bad', 'dropped', 'failed', 'lost')  # besides the gate's verdicts
 
 
@@ -55,6 +56,11 @@ def ends_of(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, in
     return ends | {f'rejected as {key.removeprefix("verdict ")}': number
                    for key, number in found.items()
                    if key.startswith('verdict ') and key != 'verdict accepted' and number}
+
+
+def tracked_between(before: Mapping[str, str], after: Mapping[str, str]) -> int:
+    """Return the number of images that were tracked, not localised, between two reports."""
+    return int(after.get(TRACKED, 0)) - int(before.get(TRACKED, 0))
 
 
 def settled_report(cameras: Cameras, watch: NodeWatch) -> dict[str, str]:
