@@ -109,8 +109,7 @@ def model_rows(model: LoadedArtifact) -> Iterator[Row]:
 def _history_rows(model: LoadedArtifact) -> Iterator[Row]:
     """Yield the hash of a model folder, that of its parent, and what changed it."""
     from posenet_ros.inference.artifact import ARTIFACT_FILE
-    from posenet_ros.inference.provenance import check_provenance
-    about = check_provenance(model.provenance, model.folder / ARTIFACT_FILE)
+    about = model.history
     parent = f', made from {about.parent[:12]}' if about.parent else ''
     yield 'model hash', model.digest[:12] + parent
     if model.edited:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,11 @@ def camera_in_file(folder: Path) -> Camera | None:
     except InputError as error:
         raise InputError(f'{file} has to hold width, height, fx, fy, cx, cy and distortion. '
                          f'Received: {error}') from error
+
+
+def write_camera(folder: Path, camera: Camera) -> None:
+    """Write the camera file of a dataset, which :func:`camera_in_file` reads."""
+    (folder / CAMERA_FILE).write_text(json.dumps(camera.to_mapping(), indent=1) + '\n')
 
 
 def known_camera(folder: Path, size: tuple[int, int]) -> Camera | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.utils.files import text
-from posenet_ros.utils.files.text import is_comment
+from posenet_ros.utils.files.text import is_content
 
 FOLLOW_LINKS = 'POSENET_FOLLOW_LINKS'  # environment variable
 MAX_SHOWN = 80  # characters of a name in a message
@@ -56,7 +56,7 @@ def numbered_lines(file: Path) -> Iterator[tuple[str, str]]:
     if not file.exists():
         raise InputError(f'{file} is missing')
     for number, line in text.numbered_lines(file):
-        if line.strip() and not is_comment(line):
+        if is_content(line):
             yield f'{file}:{number}', line.strip()
 
 

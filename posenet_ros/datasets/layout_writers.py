@@ -8,20 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-import json
 import os
 from pathlib import Path
 import shutil
 
 import cv2
 import numpy as np
+from posenet_ros.datasets.cameras import write_camera
 from posenet_ros.datasets.colmap_export import (
     model_of_camera,
     PosedImage,
     SparsePoints,
     write_colmap,
 )
-from posenet_ros.datasets.layouts import CAMERA_FILE
 from posenet_ros.datasets.nerfstudio import TRANSFORMS_FILE, write_transforms
 from posenet_ros.datasets.poses.forms import Format
 from posenet_ros.datasets.poses.writers import format_seconds, NamedPose, write_poses
@@ -76,7 +75,7 @@ def _cambridge(folder: Path, splits: dict[str, Images], camera: Camera) -> None:
             link_image(image.path, folder / image.row.name)
         write_poses(folder / f'dataset_{split}.txt', Format.CAMBRIDGE,
                     [image.row for image in images])
-    (folder / CAMERA_FILE).write_text(json.dumps(camera.to_mapping(), indent=1) + '\n')
+    write_camera(folder, camera)
 
 
 def _seven_scenes(folder: Path, splits: dict[str, Images], camera: Camera) -> None:
@@ -96,7 +95,7 @@ def _seven_scenes(folder: Path, splits: dict[str, Images], camera: Camera) -> No
                 np.savetxt(folder / f'{stem}.pose.txt', image.row.pose.matrix, '%.17g',
                            delimiter='\t')
         (folder / f'{split.capitalize()}Split.txt').write_text(''.join(lines))
-    (folder / CAMERA_FILE).write_text(json.dumps(camera.to_mapping(), indent=1) + '\n')
+    write_camera(folder, camera)
 
 
 def _hloc(folder: Path, splits: dict[str, Images], camera: Camera) -> None:
@@ -120,7 +119,7 @@ def _tum(folder: Path, images: Images, camera: Camera) -> None:
         f'{format_seconds(image.row.stamp_ns or 0)} {name}\n'
         for image, name in zip(images, names, strict=True)))
     write_poses(folder / 'groundtruth.txt', Format.TUM, [image.row for image in images])
-    (folder / CAMERA_FILE).write_text(json.dumps(camera.to_mapping(), indent=1) + '\n')
+    write_camera(folder, camera)
 
 
 def _kitti(folder: Path, images: Images, camera: Camera) -> None:

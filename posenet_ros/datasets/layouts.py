@@ -83,6 +83,7 @@ class Layout:
     A layout of data sets.
 
     :param files: patterns of files or folders, one of which it has.
+    :param by_split: whether these are a file or folder of each of SPLITS.
     :param read: its rows of a split.
     :param camera: its camera, for images of a size; None, or one that returns None, knows none.
     """
@@ -90,6 +91,7 @@ class Layout:
     files: tuple[str, ...]
     read: Callable[[Path, str], list[DatasetRow]]
     camera: Callable[[Path, tuple[int, int]], Camera | None] | None = None
+    by_split: bool = False
 
     def fits(self, folder: Path) -> bool:
         """Return whether a folder has this layout."""
@@ -97,9 +99,10 @@ class Layout:
 
 
 LAYOUTS = {
-    'Cambridge Landmarks': Layout(('dataset_train.txt', 'dataset_test.txt'), read_cambridge),
+    'Cambridge Landmarks': Layout(('dataset_train.txt', 'dataset_test.txt'), read_cambridge,
+                                  by_split=True),
     '7-Scenes': Layout(matrix_scenes.SEVEN_SCENES_FILES, matrix_scenes.read_seven_scenes,
-                       matrix_scenes.seven_scenes_camera),
+                       matrix_scenes.seven_scenes_camera, by_split=True),
     'TUM RGB-D': Layout(tum.FILES, tum.read_tum, tum.tum_camera),
     'nerfstudio': Layout((nerfstudio.TRANSFORMS_FILE,), read_nerfstudio,
                          lambda folder, size: nerfstudio.transforms_camera(
@@ -110,7 +113,8 @@ LAYOUTS = {
     'KITTI odometry': Layout(kitti.FILES, kitti.read_kitti, kitti.kitti_camera),
     '12-Scenes': Layout(matrix_scenes.TWELVE_SCENES_FILES, matrix_scenes.read_twelve_scenes,
                         matrix_scenes.twelve_scenes_camera),
-    'ACE': Layout(matrix_scenes.ACE_FILES, matrix_scenes.read_ace, matrix_scenes.ace_camera),
+    'ACE': Layout(matrix_scenes.ACE_FILES, matrix_scenes.read_ace, matrix_scenes.ace_camera,
+                  by_split=True),
     'RTAB-Map': Layout(rtabmap.FILES, rtabmap.read_rtabmap, rtabmap.rtabmap_camera)}
 
 
@@ -122,11 +126,6 @@ def layout_name(folder: Path) -> str | None:
     return next((name for name, layout in LAYOUTS.items() if layout.fits(folder)), None)
 
 
-# a file or folder of each split, of the layouts that have one
-OF_SPLITS = {'Cambridge Landmarks': ('dataset_train.txt', 'dataset_test.txt'),
-             '7-Scenes': ('TrainSplit.txt', 'TestSplit.txt'), 'ACE': ('train/rgb', 'test/rgb')}
-
-
 def available_splits(folder: Path) -> list[str]:
     """
     Return which of the splits `train` and `test` a data set has.
@@ -136,8 +135,9 @@ def available_splits(folder: Path) -> list[str]:
     name = layout_name(folder)
     if name in RECONSTRUCTIONS:
         return ['train']
-    if name in OF_SPLITS:
-        return [split for split, file in zip(SPLITS, OF_SPLITS[name], strict=True)
+    layout = LAYOUTS.get(name or '')
+    if layout and layout.by_split:
+        return [split for split, file in zip(SPLITS, layout.files, strict=True)
                 if (folder / file).exists()]
     return [split for split in SPLITS if read_dataset_rows(folder, split)]
 

@@ -9,8 +9,7 @@ from numpy.typing import ArrayLike
 
 VERTEX = np.dtype([('x', '<f4'), ('y', '<f4'), ('z', '<f4'),
                    ('red', 'u1'), ('green', 'u1'), ('blue', 'u1')])
-FAR = VERTEX.descr[3:]  # the colours, behind coordinates of 64 bits
-FAR_VERTEX = np.dtype([('x', '<f8'), ('y', '<f8'), ('z', '<f8'), *FAR])
+FAR_VERTEX = np.dtype([('x', '<f8'), ('y', '<f8'), ('z', '<f8'), *VERTEX.descr[3:]])
 FAR_M = 1e4  # from the origin 32 bits are too coarse
 TYPES = {'<f4': 'float', '<f8': 'double', '|u1': 'uchar'}
 

@@ -25,8 +25,8 @@ from posenet_ros.datasets.poses.writers import (
 from posenet_ros.errors import InputError
 
 __all__ = ['CAMBRIDGE_HEADER', 'Format', 'PoseRow', 'Unit', 'cambridge_row', 'describe_format',
-           'detect_format', 'is_number', 'parse_stamp', 'read_poses', 'read_rows',
-           'write_cambridge', 'write_poses', 'write_tum']
+           'detect_format', 'is_number', 'parse_stamp', 'read_poses', 'read_poses_as_found',
+           'read_rows', 'write_cambridge', 'write_poses', 'write_tum']
 
 
 def detect_format(path: Path) -> Format:
@@ -54,7 +54,18 @@ def read_poses(
         path: Path, form: Format | None = None, rejected: list[str] | None = None,
         normalise: bool = False, unit: Unit | None = None) -> list[PoseRow]:
     """
-    Read a file of poses; rows with NaN are kept, with the pose None.
+    Read a file of poses, as :func:`read_poses_as_found` without the form.
+
+    :raises InputError: likewise.
+    """
+    return read_poses_as_found(path, form, rejected, normalise, unit)[0]
+
+
+def read_poses_as_found(
+        path: Path, form: Format | None = None, rejected: list[str] | None = None,
+        normalise: bool = False, unit: Unit | None = None) -> tuple[list[PoseRow], Format]:
+    """
+    Read a file of poses, and say its form; rows with NaN are kept, with the pose None.
 
     :param form: the file's format; None detects it.
     :param rejected: where to put one message for each bad row; None makes a bad row an error.
@@ -66,7 +77,8 @@ def read_poses(
     good: list[PoseRow] = []
     bad: list[str] = []
     table = open_table(path)
-    for where, row in table.rows(form or table.detect(), normalise, unit):
+    form = form or table.detect()
+    for where, row in table.rows(form, normalise, unit):
         if isinstance(row, PoseRow):
             good.append(row)
             continue
@@ -78,4 +90,4 @@ def read_poses(
                          + (f' ({bad[-1]})' if bad else ''))
     if rejected is not None:
         rejected += bad
-    return good
+    return good, form

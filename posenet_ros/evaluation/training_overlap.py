@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-from posenet_ros.arrays import Floats
 from posenet_ros.evaluation.baselines import nearest_positions
 from posenet_ros.evaluation.metrics.pose_errors import rotation_errors_deg, translation_errors_m
 from posenet_ros.evaluation.results import FrameResult, positions, quaternions
@@ -21,21 +19,21 @@ def _same_images(frames: Sequence[FrameResult], train: TrainIndex) -> int:
     rows = {name: row for row, name in enumerate(train.names)}
     known = [frame for frame in frames if frame.name in rows]
     index = [rows[frame.name] for frame in known]
-    return int(_near(known, train, index, FALSE_POSE_M, FALSE_POSE_DEG).sum())
+    return _count_near(known, train, index, FALSE_POSE_M, FALSE_POSE_DEG)
 
 
 def _same_poses(frames: Sequence[FrameResult], train: TrainIndex) -> int:
     """Count the frames whose true pose is exactly that of a training image."""
     index = nearest_positions(train, positions([frame.truth for frame in frames])).tolist()
-    return int(_near(frames, train, index, SAME_M, SAME_DEG).sum())
+    return _count_near(frames, train, index, SAME_M, SAME_DEG)
 
 
-def _near(frames: Sequence[FrameResult], train: TrainIndex, index: Sequence[int], metres: float,
-          degrees: float) -> Floats:
+def _count_near(frames: Sequence[FrameResult], train: TrainIndex, index: Sequence[int],
+                metres: float, degrees: float) -> int:
     truths = [frame.truth for frame in frames]
     near = (translation_errors_m(positions(truths), train.positions_m[index]) <= metres) & (
         rotation_errors_deg(quaternions(truths), train.quats_xyzw[index]) <= degrees)
-    return np.asarray(near, np.float64)
+    return int(near.sum())
 
 
 def describe_overlap(frames: Sequence[FrameResult], train: TrainIndex | None, *,

@@ -29,7 +29,7 @@ from posenet_ros.inference import train_index
 from posenet_ros.inference.calibration import Calibration, HeldOut, Scene
 from posenet_ros.inference.map_frame import Scale, Up
 from posenet_ros.inference.private_copy import PrivateCopy, sha256
-from posenet_ros.inference.provenance import check_provenance, content_hash, is_edited
+from posenet_ros.inference.provenance import check_provenance, content_hash, is_edited, Provenance
 from posenet_ros.inference.train_index import TrainIndex
 from posenet_ros.networks.config import NetworkConfig
 from posenet_ros.utils.files.typed_json import read_mapping
@@ -128,6 +128,11 @@ class LoadedArtifact(Artifact):
     digest: str = field(kw_only=True)
     edited: bool = field(kw_only=True, default=False)
     copy: PrivateCopy | None = None
+
+    @property
+    def history(self) -> Provenance:
+        """Return what is read of the provenance: the changelog and the like."""
+        return check_provenance(self.provenance, self.folder / ARTIFACT_FILE)
 
     def file(self, name: str) -> Path:
         """Return where a file of the folder is read; one that it lacks does not exist there."""

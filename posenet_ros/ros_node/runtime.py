@@ -9,7 +9,6 @@ from typing import Any
 
 from geometry_msgs.msg import PoseWithCovarianceStamped
 from posenet_ros.inference.artifact import LoadedArtifact
-from posenet_ros.inference.provenance import check_provenance
 from posenet_ros.landmarks.place_map import PlaceMap
 from posenet_ros.localisation.factory import LoadedRelocaliser
 from posenet_ros.localisation.gate import Gate
@@ -159,9 +158,8 @@ class Runtime:
 def _facts(artifact: LoadedArtifact, loaded: LoadedRelocaliser,
            values: Parameters, place: PlaceMap) -> dict[str, str]:
     """Return the constant values of the diagnostics."""
-    about = check_provenance(artifact.provenance, artifact.folder)
     return {'model': values.model, 'model hash': artifact.digest,
-            'model parent': about.parent or 'none',
+            'model parent': artifact.history.parent or 'none',
             'model edited by hand': 'yes' if artifact.edited else 'no',
             'engine': loaded.engine_name, 'precision': values.precision, 'device': loaded.device,
             'landmarks': str(len(place.points_m) or 'none')}

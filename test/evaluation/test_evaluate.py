@@ -71,14 +71,19 @@ def picture(i: int) -> np.ndarray:
     return np.full((CAMERA.height, CAMERA.width, 3), grey(i), np.uint8)
 
 
-@pytest.fixture
-def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def make_grey_model(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a model folder whose engine is a GreyEngine, and let no page be drawn."""
     monkeypatch.setattr(pool, 'load_engine', lambda *_, **__: GreyEngine())
     # the page takes a second to draw, and test_report.py looks at it
     monkeypatch.setattr(report_files, 'html_page', lambda *arguments: '<html>')
-    (tmp_path / 'model').mkdir()
-    artifacts.save(tiny_artifact(), tmp_path / 'model', write_stand_in_network)
-    return tmp_path / 'model'
+    folder.mkdir()
+    artifacts.save(tiny_artifact(), folder, write_stand_in_network)
+    return folder
+
+
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return make_grey_model(tmp_path / 'model', monkeypatch)
 
 
 @pytest.fixture

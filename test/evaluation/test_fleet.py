@@ -6,7 +6,6 @@ from dataclasses import replace
 import json
 from pathlib import Path
 
-from helpers import tiny_artifact, write_stand_in_network
 from map_helpers import write_map_model
 import numpy as np
 from posenet_ros import evaluate
@@ -19,14 +18,12 @@ from posenet_ros.evaluation.fleet.run import _check_left_out
 from posenet_ros.evaluation.fleet.summary import false_poses, summarise, summarise_by
 from posenet_ros.evaluation.fleet.truth_frames import describe_frames
 from posenet_ros.evaluation.metrics.pose_errors import ByUnit
-from posenet_ros.evaluation.report import folder as report_files
 from posenet_ros.geometry.lie import so3_exp
 from posenet_ros.inference import artifact as artifacts
-from posenet_ros.inference import engine_pool as pool
 from posenet_ros.training import make_bag
 import pytest
 
-from .test_evaluate import GreyEngine, write_bag
+from .test_evaluate import make_grey_model, write_bag
 
 LIMITS = ByUnit(1.0, 10.0)
 
@@ -44,11 +41,7 @@ def frames_of(name: str, errors_m: np.ndarray, labels: dict[str, str] | None = N
 
 @pytest.fixture
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(pool, 'load_engine', lambda *_, **__: GreyEngine())
-    monkeypatch.setattr(report_files, 'html_page', lambda *_: '<html>')
-    (tmp_path / 'model').mkdir()
-    artifacts.save(tiny_artifact(), tmp_path / 'model', write_stand_in_network)
-    return tmp_path / 'model'
+    return make_grey_model(tmp_path / 'model', monkeypatch)
 
 
 @pytest.fixture

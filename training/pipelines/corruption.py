@@ -8,10 +8,9 @@ severities are used. Lengths are of an image 224 pixels wide and grow with the i
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-from posenet_ros.datasets.layouts import CAMERA_FILE
+from posenet_ros.datasets.cameras import write_camera
 from posenet_ros.datasets.pose_files import write_cambridge
 from posenet_ros.datasets.tolerance import tell_rejected
 from posenet_ros.imaging.files import read_image
@@ -44,6 +43,6 @@ def write_corrupted(data: Path, split: str, name: str, severity: int, out: Path,
             write_image(target, image[..., ::-1])
             rows.append((str(Path(sample.name).with_suffix('.png')), sample.map_from_camera))
         write_cambridge(new / f'dataset_{split}.txt', rows)
-        (new / CAMERA_FILE).write_text(json.dumps(dataset.camera.to_mapping()))
+        write_camera(new, dataset.camera)
         write_mark(new, DATASET)
     return len(rows)

@@ -77,8 +77,7 @@ class Walk:
         """Return the length walked and the (N, 2) path."""
         turns = np.arange(0, 1 + 0.02 * self.time_s(self.frames), 0.0005)
         points = self._curve(turns)
-        steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
-        return np.append(0, np.cumsum(steps)), points
+        return lengths_of(points), points
 
     def _facing_deg(self, _length_m: float) -> float:
         """Return the direction that the gaze wanders about, after a length that was walked."""
@@ -101,6 +100,11 @@ class Walk:
         yaw += 0.7 * np.sin(step + p[6])
         side = 0.02 * np.sin(step + p[1])
         return Pose.from_rotation(optical_rotation(yaw, pitch, roll), (x + side, y, z))
+
+
+def lengths_of(points: Floats) -> Floats:
+    """Return the length of a path (N, 2) up to each of its points, (N,)."""
+    return np.append(0, np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1)))
 
 
 def optical_rotation(yaw_deg: float, pitch_deg: float, roll_deg: float) -> Floats:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from posenet_ros.datasets.pose_files import describe_format, detect_format, PoseRow, read_poses
+from posenet_ros.datasets.pose_files import describe_format, PoseRow, read_poses_as_found
 from posenet_ros.datasets.tolerance import check_rejected
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose
@@ -29,9 +29,8 @@ def with_poses(walks: Sequence[Walk], file: Path,
     :param max_gap_s: between the poses round an image, seconds.
     :raises InputError: when no image finds a pose, or rows and images of KITTI differ in number.
     """
-    form = detect_format(file)
     rejected: list[str] = []
-    rows = read_poses(file, form, rejected)
+    rows, form = read_poses_as_found(file, rejected=rejected)
     check_rejected(rejected, len(rows) + len(rejected))
     images = [image for walk in walks for image in walk.images]
     key = _by_name if rows[0].name else _by_stamp if rows[0].stamp_ns is not None else _by_row

@@ -15,7 +15,8 @@ import re
 from posenet_ros.datasets.benchmarks.euroc import matrix_of, read_yaml
 from posenet_ros.datasets.benchmarks.stamped import BLOCK, in_split
 from posenet_ros.datasets.dataset_rows import DatasetRow, make_row
-from posenet_ros.datasets.pose_files import detect_format, parse_stamp, PoseRow, read_rows
+from posenet_ros.datasets.pose_files import parse_stamp, PoseRow
+from posenet_ros.datasets.poses.tables import open_table
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose
@@ -41,7 +42,8 @@ def read_rtabmap(folder: Path, split: str) -> list[DatasetRow]:
                          f'Received: {len(images)} images, {file.name if file else "no poses"}; '
                          'export both by rtabmap-export --images --poses_camera, or map images '
                          'without poses by posenet map --images')
-    rows = list(read_rows(file, detect_format(file)))
+    table = open_table(file)
+    rows = list(table.rows(table.detect(), normalise=False, unit=None))
     good = [row for _, row in rows if isinstance(row, PoseRow) and row.pose]
     found = [DatasetRow(where, folder, '', '', error=str(row)) for where, row in rows
              if isinstance(row, InputError)]

@@ -13,7 +13,7 @@ from posenet_ros.datasets.poses.recognition import Header
 from posenet_ros.datasets.poses.stamps import find_unit, StampReader
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.utils.files.text import is_comment, numbered_lines
+from posenet_ros.utils.files.text import is_content, numbered_lines
 
 BLOCK = 50  # images; every eighth block is the test split
 
@@ -46,7 +46,7 @@ def read_image_list(file: Path, default: Unit = Unit.S) -> list[StampedImage]:
     """
     everything = list(numbered_lines(file))
     lines = [(f'{file}:{number}', *_split(text)) for number, text in everything
-             if text.strip() and not is_comment(text)]
+             if is_content(text)]
     if lines and not re.match(r'[+-]?[\d.]', lines[0][1]):
         del lines[0]  # the names of the columns
     header = Header(everything[0][1].lower() if everything else '')

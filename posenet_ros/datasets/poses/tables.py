@@ -23,7 +23,7 @@ from posenet_ros.datasets.poses.rows import (
 from posenet_ros.datasets.poses.stamps import find_unit, Unit
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.utils.files.text import is_comment, numbered_lines
+from posenet_ros.utils.files.text import is_comment, is_content, numbered_lines
 
 MATRIX_SUFFIX = '.pose.txt'
 IMAGE_SUFFIX = '.color.png'
@@ -80,7 +80,7 @@ class _Text:
         above = [*texts[:start], *comments]
         return cls(path, Header('\n'.join(above).lower(), tuple(column_names(above))), tuple(
             (number, split_columns(text)) for number, text in everything[start:]
-            if text.strip() and not is_comment(text)))
+            if is_content(text)))
 
     def detect(self) -> Format:
         try:
@@ -157,8 +157,7 @@ def read_matrix(path: Path) -> Floats:
 
     :raises InputError: when it is missing, no text, or its rows are not numbers.
     """
-    rows = [split_columns(text) for _, text in numbered_lines(path)
-            if text.strip() and not is_comment(text)]
+    rows = [split_columns(text) for _, text in numbered_lines(path) if is_content(text)]
     width = len(rows[0]) if rows else 0
     return np.array([numbers(row, width, f'4x4 numbers in {path.name}') for row in rows])
 

@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 from posenet_ros.datasets.pose_files import (
     describe_format,
-    detect_format,
     Format,
     PoseRow,
-    read_poses,
+    read_poses_as_found,
 )
 from posenet_ros.datasets.tolerance import check_rejected, describe_rejected
 from posenet_ros.errors import InputError
@@ -169,13 +168,13 @@ BY_STAMP = AssociationKey.STAMP, AssociationKey.NEAREST
 
 
 def _read_good(path: Path, form: Format | None, rejected: list[str],
-               normalise: bool = False) -> list[PoseRow]:
-    """Read the rows that can be used, and add a message for each of the others."""
+               normalise: bool = False) -> tuple[list[PoseRow], Format]:
+    """Read the rows that can be used, and the form; add a message for each other row."""
     bad: list[str] = []
-    rows = read_poses(path, form, bad, normalise)
+    rows, form = read_poses_as_found(path, form, bad, normalise)
     check_rejected(bad, len(rows) + len(bad))
     rejected += bad
-    return rows
+    return rows, form
 
 
 def _recognised(formats: Sequence[Format], key: AssociationKey) -> str:
@@ -194,11 +193,9 @@ def associate_files(files: PoseFiles) -> tuple[list[FrameResult], dict[str, Any]
     :raises InputError: naming file and line when more than a tenth of the rows are bad; when
         nothing can be associated.
     """
-    formats = (files.estimates_format or detect_format(files.estimates),
-               files.truths_format or detect_format(files.truths))
     rejected: list[str] = []
-    estimates = _read_good(files.estimates, formats[0], rejected, normalise=True)
-    truths = _read_good(files.truths, formats[1], rejected)
+    estimates, form = _read_good(files.estimates, files.estimates_format, rejected, normalise=True)
+    truths, truths_form = _read_good(files.truths, files.truths_format, rejected)
     key = files.key or choose_key(estimates, truths)
     _check_key(key, estimates, truths, files)
     frames = ASSOCIATORS[key](estimates, truths, files)
@@ -206,10 +203,10 @@ def associate_files(files: PoseFiles) -> tuple[list[FrameResult], dict[str, Any]
         raise InputError(f'{files.estimates}: expected poses at times of {files.truths}. '
                          f'Received: {len(estimates)} poses, none with a truth')
     data = {'name': files.truths.name, 'kind': 'poses', 'poses': files.estimates.name,
-            'format': formats[0].value, 'truth_format': formats[1].value, 'match': key.value,
+            'format': form.value, 'truth_format': truths_form.value, 'match': key.value,
             'stamps': 'recorded' if key in BY_STAMP else 'rows',
             'without_truth': max(len(estimates) - len(frames), 0),
-            'read_as': _recognised(formats, key), **describe_rejected(rejected)}
+            'read_as': _recognised((form, truths_form), key), **describe_rejected(rejected)}
     return frames, data
 
 
@@ -217,7 +214,7 @@ def read_train_poses(files: PoseFiles) -> TrainIndex | None:
     """Read the training poses, without descriptors; None where no file is given."""
     if files.train is None:
         return None
-    rows = [row for row in _read_good(files.train, files.truths_format, []) if row.pose]
+    rows = [row for row in _read_good(files.train, files.truths_format, [])[0] if row.pose]
     poses = [row.pose for row in rows if row.pose]
     return TrainIndex(tuple(row.name for row in rows), positions(poses), quaternions(poses),
                       np.zeros((len(rows), 0), np.float16))

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from posenet_ros.errors import InputError
-
-BAG_SUFFIXES = '.mcap', '.db3', '.bag'
+from posenet_ros.ros_data.files.bag_layout import METADATA, SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ def find_bags(folders: Sequence[Path], levels: Sequence[str]) -> list[FleetBag]:
 
 
 def _bags_in(path: Path) -> Iterator[Path]:
-    if (path / 'metadata.yaml').is_file() or (path.is_file() and path.suffix in BAG_SUFFIXES):
+    if (path / METADATA).is_file() or (path.is_file() and path.suffix in SUFFIXES):
         yield path
     elif path.is_dir():
         for inner in path.iterdir():

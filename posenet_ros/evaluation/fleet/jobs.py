@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
 from io import StringIO
-from multiprocessing import get_context
 from pathlib import Path
 
 from posenet_ros.errors import PoseNetError
 from posenet_ros.evaluation.fleet.bags import FleetBag
 from posenet_ros.evaluation.report.content import REPORT_FILE
 from posenet_ros.evaluation.report.make import make_report
+from posenet_ros.utils.tasks.run import run_tasks
 
 Task = tuple[FleetBag, Path]  # a bag, and the folder of its report
 
@@ -43,18 +41,7 @@ def evaluate_bags(options: argparse.Namespace, jobs: Sequence[Task]) -> Iterator
     """
     Evaluate bags by `options.jobs` processes; the results are in the order of the bags.
 
-    :returns: yields for each bag why it could not be evaluated, or ''.
+    :returns: for each bag why it could not be evaluated, or ''.
     :raises PoseNetError: when a process dies, as one that is killed for its memory.
     """
-    function = partial(evaluate_bag, options)
-    if options.jobs == 1:
-        yield from map(function, jobs)
-        return
-    with ProcessPoolExecutor(options.jobs, mp_context=get_context('spawn')) as pool:
-        try:
-            yield from pool.map(function, jobs)
-        except BrokenProcessPool as error:
-            raise PoseNetError('a process that evaluated a bag was killed (out of memory?): go on '
-                               'by --resume, with fewer --jobs') from error
-        finally:
-            pool.shutdown(cancel_futures=True)
+    return run_tasks(partial(evaluate_bag, options), jobs, options.jobs)

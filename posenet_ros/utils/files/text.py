@@ -58,6 +58,11 @@ def is_comment(text: str) -> bool:
     return text.lstrip().startswith(COMMENTS)
 
 
+def is_content(text: str) -> bool:
+    """Return whether a line is neither blank nor a comment."""
+    return bool(text.strip()) and not is_comment(text)
+
+
 def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever it holds
     """
     Read a JSON file.

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from posenet_ros.datasets.cameras import write_camera
 from posenet_ros.datasets.layout_writers import link_image
-from posenet_ros.datasets.layouts import CAMERA_FILE
 from posenet_ros.datasets.pose_files import write_cambridge
 from posenet_ros.training.data.datasets import Dataset
 
@@ -48,5 +47,5 @@ def write_subset(dataset: Dataset, folder: Path) -> Path:
         link_image(sample.path, folder / sample.name)
     write_cambridge(folder / 'dataset_train.txt', (
         (sample.name, sample.map_from_camera) for sample in dataset.samples))
-    (folder / CAMERA_FILE).write_text(json.dumps(dataset.camera.to_mapping()) + '\n')
+    write_camera(folder, dataset.camera)
     return folder

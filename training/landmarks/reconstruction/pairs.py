@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -142,9 +141,3 @@ def _of_other_walks(search: ViewSearch, near: NDArray[np.intp], chosen: NDArray[
         reach[:, np.newaxis])
     partners[far] = -1
     return partners
-
-
-def describe_pairs(pairs: NDArray[np.intp], sequences: Sequence[str]) -> str:
-    """Summarise the pairs for the terminal."""
-    walks = np.array(sequences)[pairs]
-    return f'{len(pairs)} view pairs, {int((walks[:, 0] != walks[:, 1]).sum())} across walks'

@@ -9,10 +9,9 @@ from posenet_ros.datasets.layout_writers import Images, SourceImage, write_layou
 from posenet_ros.datasets.layouts import available_splits, layout_name
 from posenet_ros.datasets.pose_files import (
     describe_format,
-    detect_format,
     Format,
     PoseRow,
-    read_poses,
+    read_poses_as_found,
     Unit,
     write_poses,
 )
@@ -73,9 +72,8 @@ def convert_poses(source: Path, out: Path, form: Format, given: Format | None,
     :returns: what is to be told, a line each.
     :raises InputError: when it cannot be read, or the form needs what it lacks.
     """
-    known = given or detect_format(source)
     rejected: list[str] = []
-    rows = read_poses(source, known, rejected, unit=unit)
+    rows, known = read_poses_as_found(source, given, rejected, unit=unit)
     check_rejected(rejected, len(rows) + len(rejected))
     tell_rejected(rejected)
     good = [_named(row) for row in rows if row.pose]

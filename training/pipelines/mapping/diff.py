@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from posenet_ros.arrays import Floats
 from posenet_ros.inference.artifact import ARTIFACT_FILE, LoadedArtifact
-from posenet_ros.inference.provenance import check_provenance
 from posenet_ros.landmarks.landmark_map import LandmarkMap
 from posenet_ros.training.map_update.difference import (
     compare_contents,
@@ -42,9 +41,8 @@ def show_difference(first: Path, second: Path) -> None:
 
 def ancestors(artifact: LoadedArtifact) -> list[str]:
     """Return the hash of a model folder, then those that it was made from, the latest first."""
-    about = check_provenance(artifact.provenance, artifact.folder / ARTIFACT_FILE)
     return [artifact.digest, *(
-        change.parent for change in reversed(about.changelog) if change.parent)]
+        change.parent for change in reversed(artifact.history.changelog) if change.parent)]
 
 
 def describe_relation(first: LoadedArtifact, second: LoadedArtifact) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from posenet_ros.arrays import Floats
 from posenet_ros.training.scene.area import Point
-from posenet_ros.training.scene.walks import Walk
+from posenet_ros.training.scene.walks import lengths_of, Walk
 
 STEP_M = 0.1  # between the points of the path
 SMOOTHING_M = 1.2  # deviation by which corners are rounded
@@ -53,11 +53,6 @@ class RouteWalk(Walk):
 
     def _facing_deg(self, length_m: float) -> float:
         return float(np.interp(length_m, self._track[0], self._headings_deg))
-
-
-def lengths_of(points: Floats) -> Floats:
-    """Return the length of a path (N, 2) up to each of its points, (N,)."""
-    return np.append(0, np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1)))
 
 
 def along(corners: tuple[Point, ...], step_m: float) -> Floats:

@@ -65,11 +65,6 @@ class SensorFiles:
         return self.folder / 'depth' / Path(image).with_suffix('.png').name
 
 
-def has_sensors(scene: Path) -> bool:
-    """Return whether a dataset has files of sensors."""
-    return (scene / FOLDER).is_dir()
-
-
 def write_sensors(files: SensorFiles, path: ScenePath, names: Sequence[str],
                   options: SensorOptions, seed: int) -> None:
     """

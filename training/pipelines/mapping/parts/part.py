@@ -39,6 +39,7 @@ from posenet_ros.training.landmarks.reconstruction.triangulation import Triangul
 from posenet_ros.training.landmarks.selection import mean_colors, mean_descriptors
 from posenet_ros.training.landmarks.tracked_poses import TrackedRows
 from posenet_ros.training.landmarks.validation import HeldOutPoses
+from posenet_ros.utils.files.npz import read_arrays
 
 FOLDER, FILE = 'parts', 'part.npz'
 HASH_LENGTH = 16
@@ -157,8 +158,7 @@ def _column(values: tuple[Any, ...]) -> NDArray[Any]:
 
 def load_part(folder: Path) -> MappedPart:
     """Read a part."""
-    with np.load(folder / FILE, allow_pickle=False) as file:
-        values = dict(file.items())
+    values = read_arrays(folder / FILE)
     tracks = Tracks(*(values[f'track_{name}'].astype(np.intp)
                       for name in ('views', 'keypoints', 'starts')))
     residual_px, consistent = values['check'].tolist()
