@@ -25,6 +25,7 @@ import tempfile
 import time
 import traceback
 from typing import NamedTuple
+from unittest import mock
 
 import numpy as np
 from posenet_ros.errors import InputError
@@ -166,8 +167,8 @@ def make_report(folder: Path) -> Subject:
 
     frames = [FrameResult(f'{i}.png', i + 1, Pose(), Pose(np.array([0.1 * i, 0, 0])))
               for i in range(6)]
-    report_files.html_page = lambda *_: '<html>'  # type: ignore[assignment]
-    report_files.write_report(folder, build_report(Evaluation(frames)), Evaluation(frames))
+    with mock.patch.object(report_files, 'html_page', return_value='<html>'):
+        report_files.write_report(folder, build_report(Evaluation(frames)), Evaluation(frames))
     return Subject('report', folder, ('report.json', 'frames.csv'), _use_report)
 
 
