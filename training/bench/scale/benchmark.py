@@ -35,7 +35,7 @@ def benchmark(options: argparse.Namespace) -> dict[str, Any]:
     """
     Benchmark growth by the options of the command line.
 
-    :returns: tables by :data:`posenet_ros.training.bench.scale.rows.TABLES`; the views and the
+    :returns: tables by :data:`posenet_ros.training.bench.scale.rows.GROWING`; the views and the
         bags are of the largest map.
     """
     cv2.setNumThreads(1)
