@@ -31,6 +31,8 @@ GROWING = {
         'cpu_s': 'evaluating bags, CPU s', 'peak_mb': 'evaluating bags, peak memory, MB',
         'report_mb': 'report of the bags, MB'}}
 EXTRAPOLATED_TO = {'images': 10_000, 'views': 1_000_000, 'bags': 200}  # drawn dashed
+MAX_COLUMNS = 4
+DECADE = 10 ** 0.5  # shown on either side of the values at least: what hardly grows looks it
 
 
 def scale_text(found: Mapping[str, Any]) -> str:
@@ -72,20 +74,25 @@ def draw_growth(found: Mapping[str, Any], file: Path) -> None:
     """Draw the figures over the numbers, both logarithmic, with their power laws, as PNG."""
     from matplotlib.figure import Figure
     shown = list(_growing(found))
-    columns = 4 if len(shown) > 4 else 2
-    figure = Figure(figsize=(4.2 * columns, 3.2 * -(-len(shown) // columns)), layout='constrained')
-    grid = figure.subplots(-(-len(shown) // columns), columns, squeeze=False).flat
-    for axis, (number, name, rows, law) in zip(grid, shown, strict=False):
-        sizes = np.array([row[number] for row in rows], np.float64)
-        axis.loglog(sizes, [row[name] for row in rows], 'o', color='tab:blue')
+    columns = min(len(shown), MAX_COLUMNS)
+    rows = -(-len(shown) // columns)
+    figure = Figure(figsize=(3.6 * columns, 2.9 * rows), layout='constrained')
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axis, (number, name, measured, law) in zip(axes, shown, strict=False):
+        sizes, values = (np.array([row[key] for row in measured], np.float64)
+                         for key in (number, name))
+        axis.loglog(sizes, values, 'o', color='tab:blue')
         end = EXTRAPOLATED_TO[number]
         for ends, style in (((sizes[0], sizes[-1]), '-'), ((sizes[-1], end), '--')):
             if ends[0] < ends[1]:
                 axis.loglog(ends, [law.at(one) for one in ends], style, color='tab:orange')
-        axis.set_title(f'{GROWING[number][name]}: n^{law.exponent:.2f} '
+        middle = np.sqrt(values.min() * values.max())
+        low, high = axis.get_ylim()
+        axis.set_ylim(min(low, middle / DECADE), max(high, middle * DECADE))
+        axis.set_title(f'{GROWING[number][name]}\nn^{law.exponent:.2f} '
                        f'({law.low:.2f} to {law.high:.2f})', fontsize=9)
         axis.set_xlabel(number)
-        axis.grid(which='both', alpha=0.3)
-    for axis in list(grid)[len(shown):]:
+        axis.grid(alpha=0.3)
+    for axis in axes[len(shown):]:
         axis.set_axis_off()
-    figure.savefig(file, format='png', dpi=110)
+    figure.savefig(file, format='png', dpi=80)
