@@ -131,8 +131,6 @@ def check_options(options: argparse.Namespace, command: CommandParser) -> None:
         command.error('--jobs is for --parts')
     if options.scheduler and not options.parts:
         command.error('--scheduler is for --parts')
-    if options.parts and options.refine_poses:
-        command.error('--parts maps with the poses as they are: leave --refine-poses out')
     if options.poses and (options.pose or options.tf):
         command.error('--poses and --pose or --tf both give poses: leave one out')
     for name in OF_BAGS:

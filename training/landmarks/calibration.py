@@ -61,13 +61,19 @@ def calibrate_map(mapped: MappedDataset, options: MappingOptions | None = None) 
                            options.validation)
 
 
-def hold_walks_out(mapped: MappedDataset, options: MappingOptions) -> HeldOutPoses:
-    """Localise images by maps without their walk, or without blocks where that is too little."""
+def hold_walks_out(mapped: MappedDataset, options: MappingOptions,
+                   candidates: NDArray[np.bool_] | None = None) -> HeldOutPoses:
+    """
+    Localise images by maps without their walk, or without blocks where that is too little.
+
+    :param candidates: (N,) mask of the images that may be localised; None: all.
+    """
     settings = options.validation
-    held_out = localise_held_out(mapped, walks(mapped.dataset, settings), options)
+    held_out = localise_held_out(mapped, walks(mapped.dataset, settings), options, candidates)
     if held_out.localised.sum() >= settings.min_localised:
         return held_out
-    return localise_held_out(mapped, [blocks(len(mapped.features), settings)], options)
+    return localise_held_out(
+        mapped, [blocks(len(mapped.features), settings)], options, candidates)
 
 
 def fit_calibration(held_out: HeldOutPoses, landmark_map: LandmarkMap,

@@ -85,8 +85,8 @@ def blocks(count: int, options: ValidationOptions) -> Indices:
     return np.flatnonzero(np.abs(place - 0.5) < options.held_out_proportion / 2)
 
 
-def localise_held_out(mapped: MappedDataset, folds: Sequence[Indices],
-                      options: MappingOptions) -> HeldOutPoses:
+def localise_held_out(mapped: MappedDataset, folds: Sequence[Indices], options: MappingOptions,
+                      candidates: NDArray[np.bool_] | None = None) -> HeldOutPoses:
     """
     Localise images by a map of all images but those of their fold, with a progress bar.
 
@@ -96,8 +96,11 @@ def localise_held_out(mapped: MappedDataset, folds: Sequence[Indices],
     all images together.)
 
     :param folds: indices of the images that are held out together.
+    :param candidates: (N,) mask of the images that may be localised; None: all.
     :raises InputError: where a map knows an image that it localised.
     """
+    candidates = np.ones(len(mapped.features), np.bool_) if candidates is None else candidates
+    folds = [held for held in folds if candidates[held].any()]
     parts, views, numbers = [np.empty((0, 2, 3, 6))], [np.empty(0, np.intp)], []
     missing: dict[int, list[str]] = {}
     tracked = [NO_TRACKED]
@@ -107,7 +110,8 @@ def localise_held_out(mapped: MappedDataset, folds: Sequence[Indices],
             landmark_map = map_without(mapped, held, options)
         except InputError:  # the other images have too few landmarks
             continue
-        chosen = held[::-(-len(held) // most)]
+        chosen = held[candidates[held]]
+        chosen = chosen[::-(-len(chosen) // most)]
         missing[number] = _left_out(mapped.dataset, landmark_map.views)
         localiser = LandmarkLocaliser(landmark_map, complete=mapped.landmark_map.complete)
         parts.append(_localise(mapped, chosen, localiser, options.validation))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
 import numpy as np
+from posenet_ros.geometry.lie import so3_log
 from posenet_ros.inference.artifact import LANDMARKS_FILE, load
 from posenet_ros.landmarks import landmark_file
 from posenet_ros.training.data.datasets import Dataset
@@ -14,15 +16,25 @@ from posenet_ros.training.landmarks.feature_cache import ViewFeatures
 from posenet_ros.training.landmarks.mapping import (
     check_poses,
     match_dataset,
+    triangulate_dataset,
     triangulate_matches,
 )
-from posenet_ros.training.landmarks.options import MappingOptions, ValidationOptions
-from posenet_ros.training.landmarks.reconstruction.pairs import cameras_of
+from posenet_ros.training.landmarks.options import (
+    AdjustmentOptions,
+    MappingOptions,
+    PairOptions,
+    ValidationOptions,
+)
+from posenet_ros.training.landmarks.reconstruction.bundle_adjustment import PoseChange
+from posenet_ros.training.landmarks.reconstruction.pairs import Cameras, cameras_of, search_of
+from posenet_ros.training.landmarks.reconstruction.projection import observed_points, rays_of
 from posenet_ros.training.landmarks.reconstruction.triangulation import Triangulated
 from posenet_ros.training.map import main
 from posenet_ros.training.pipelines.mapping.parts import build, part
 from posenet_ros.training.pipelines.mapping.parts.build import describe_parts, draw_apart
-from posenet_ros.training.pipelines.mapping.parts.held_out import join_held_out
+from posenet_ros.training.pipelines.mapping.parts.budget import within_budget
+from posenet_ros.training.pipelines.mapping.parts.cameras import join_cameras
+from posenet_ros.training.pipelines.mapping.parts.held_out import choose_candidates, join_held_out
 from posenet_ros.training.pipelines.mapping.parts.join import join_parts, Joined
 from posenet_ros.training.pipelines.mapping.parts.part import (
     load_part,
@@ -36,7 +48,7 @@ from posenet_ros.training.pipelines.mapping.parts.split import Part, split_views
 import pytest
 from training_helpers import LARGE_CAMERA, write_wall_dataset
 
-from ..landmarks.scene import make_dataset, observe, scene_points
+from ..landmarks.scene import disturbed, make_dataset, observe, scene_points
 
 OPTIONS = MappingOptions(min_landmarks=20, validation=ValidationOptions(
     max_walks=1, max_images=20, min_localised=3))
@@ -55,12 +67,15 @@ def features(dataset: Dataset) -> list[ViewFeatures]:
     return observe(dataset, POINTS)
 
 
-def mapped_parts(dataset: Dataset, features: Sequence[ViewFeatures],
-                 split: Sequence[Part]) -> list[MappedPart]:
-    """Map parts by their features."""
+def mapped_parts(dataset: Dataset, features: Sequence[ViewFeatures], split: Sequence[Part],
+                 options: MappingOptions = OPTIONS,
+                 candidates: Sequence[np.ndarray] | None = None) -> list[MappedPart]:
+    """Map parts by their features; `candidates` may be held out, or all."""
+    masks = candidates or [np.ones(len(part.views), bool) for part in split]
     return [map_features(
-        PartTask(dataset.subset(part.views.tolist()), OPTIONS, complete=False, work=Path()),
-        [features[view] for view in part.views]) for part in split]
+        PartTask(dataset.subset(part.views.tolist()), options, mask, complete=False, work=Path()),
+        [features[view] for view in part.views])
+        for part, mask in zip(split, masks, strict=True)]
 
 
 @pytest.fixture(scope='module')
@@ -147,6 +162,92 @@ def test_each_image_that_was_held_out_counts_in_its_own_part(
     assert not own[0] & own[1]  # maps of different parts have different numbers
 
 
+def test_held_out_are_images_that_see_what_their_part_has(
+        dataset: Dataset, features: list[ViewFeatures]) -> None:
+    split = split_views(dataset.positions_m, 2, SplitOptions(overlap=0.2))
+    few = replace(OPTIONS, pairs=PairOptions(ranks=(0, 1, 2, 3)), validation=ValidationOptions(
+        max_walks=2, max_images=4, min_localised=3))
+    chosen = choose_candidates(dataset, split, few)
+    search = search_of(dataset, few.pairs)
+    for one, mask in zip(split, chosen, strict=True):
+        near = search.nearest(one.views, np.arange(len(dataset.samples)), 4)
+        inside = ((near < 0) | np.isin(near, one.views)).all(axis=1)
+        np.testing.assert_array_equal(mask, one.own & inside)
+        assert 4 < mask.sum() < one.own.sum()
+    many = replace(few, validation=replace(few.validation, max_images=1000))
+    for one, mask in zip(split, choose_candidates(dataset, split, many), strict=True):
+        np.testing.assert_array_equal(mask, one.own)  # the fewest elsewhere, up to all
+    [found] = mapped_parts(dataset, features, split[:1], few, chosen[:1])
+    assert len(found.held_out.views) == 4
+    assert chosen[0][found.held_out.views].all()
+
+
+def test_a_part_hands_over_what_the_budget_may_choose(parts: list[MappedPart]) -> None:
+    small = replace(OPTIONS, kept_landmarks=1, landmarks_of_view=1)
+    whole_part, shared = parts[0], np.arange(len(parts[0].cameras.positions_m)) == 3
+    found = within_budget(whole_part, shared, small)
+    tracks, kept = whole_part.found.tracks, found.found.tracks
+    seen = [np.unique(each.indices[each.views == 3]) for each in (tracks, kept)]
+    assert len(seen[0]) == len(seen[1])  # another part may see these, too
+    private = [np.setdiff1d(each.indices, own)
+               for each, own in zip((tracks, kept), seen, strict=True)]
+    assert len(private[1]) == 2 * len(shared) < len(private[0])
+    assert np.median(kept.lengths[private[1]]) > np.median(tracks.lengths[private[0]])
+    places = [np.flatnonzero((whole_part.found.points_m == point).all(axis=1))[0]
+              for point in found.found.points_m]
+    np.testing.assert_array_equal(found.appearance.colors, whole_part.appearance.colors[places])
+    for track, place in enumerate(places):
+        np.testing.assert_array_equal(
+            found.observed[slice(*kept.starts[track:track + 2])],
+            whole_part.observed[slice(*tracks.starts[place:place + 2])])
+
+
+def test_poses_that_err_are_moved_part_by_part(
+        dataset: Dataset, features: list[ViewFeatures], split: list[Part]) -> None:
+    given, local = disturbed(dataset, 0.03, 0.3), [one.features for one in features]
+    options = replace(OPTIONS, refine_poses=True, adjustment=AdjustmentOptions(rounds=3))
+    one_piece = triangulate_dataset(given, local, match_dataset(given, local, options), options)
+    with mock.patch.object(part, 'hold_walks_out'):
+        parts = mapped_parts(given, features, split, options)
+    cameras, shared = join_cameras(parts, split, cameras_of(given))
+    errors_m = [float(np.median(np.linalg.norm(positions - dataset.positions_m, axis=1)))
+                for positions in (given.positions_m, one_piece[1].positions_m,
+                                  cameras.positions_m)]
+    assert errors_m[1] < 0.6 * errors_m[0]
+    assert errors_m[2] < 1.15 * errors_m[1]
+    both = np.flatnonzero(shared)
+    np.testing.assert_array_equal(both, np.intersect1d(*(one.views for one in split)))
+    own = [np.searchsorted(one.views, both) for one in split]
+    np.testing.assert_allclose(cameras.positions_m[both], np.mean(
+        [each.cameras.positions_m[i] for each, i in zip(parts, own, strict=True)], axis=0))
+    for view, *of_parts in zip(both, *own, strict=True):
+        turns = [so3_log(cameras.rotations[view].T @ each.cameras.rotations[i])
+                 for each, i in zip(parts, of_parts, strict=True)]
+        np.testing.assert_allclose(turns[0], -turns[1], atol=1e-6)  # half way
+    joined = join_parts(parts, split, cameras, OPTIONS.triangulation, shared)
+    tracks = joined.found.tracks
+    residuals = rays_of(tracks.views, observed_points(tracks, local), cameras).errors(
+        joined.found.points_m[tracks.indices])
+    np.testing.assert_allclose(residuals, joined.found.errors, atol=1e-9)
+    assert joined.common.min() > 20
+
+
+def test_the_map_has_the_poses_that_were_moved(
+        dataset: Dataset, parts: list[MappedPart], split: list[Part]) -> None:
+    given = cameras_of(dataset)
+    moved = [replace(each, cameras=Cameras(each.cameras.positions_m + (0.01 * i, 0, 0),
+                                           each.cameras.rotations),
+                     check=replace(each.check, change=PoseChange(0.0, 0.0, 0.0, 0.0)))
+             for i, each in enumerate(parts)]
+    with mock.patch.object(build, '_mapped_parts', return_value=moved), mock.patch.object(
+            build, 'split_views', return_value=split), mock.patch.object(
+            build, 'assemble_map', side_effect=StopIteration) as assemble, pytest.raises(
+            StopIteration), mock.patch.object(build, 'KeptFeatures'):
+        build.map_in_parts(dataset, OPTIONS, Path(), '2', 1, complete=False)
+    steps = assemble.call_args.args[0].positions_m[:, 0] - given.positions_m[:, 0]
+    assert {round(step, 6) for step in steps} == {0.0, 0.005, 0.01}
+
+
 def test_a_part_is_written_and_read_to_the_last_digit(
         parts: list[MappedPart], tmp_path: Path) -> None:
     save_part(parts[0], tmp_path / 'part.npz')
@@ -156,6 +257,10 @@ def test_a_part_is_written_and_read_to_the_last_digit(
     np.testing.assert_array_equal(again.held_out.rows, parts[0].held_out.rows)
     assert again.held_out.names == parts[0].held_out.names
     assert again.check == parts[0].check
+    np.testing.assert_array_equal(again.cameras.rotations, parts[0].cameras.rotations)
+    change = replace(parts[0].check, change=PoseChange(0.1, 0.2, 0.3, 0.4))
+    save_part(replace(parts[0], check=change), tmp_path / 'part.npz')
+    assert load_part(tmp_path).check == change
 
 
 def test_a_part_that_joins_nothing_is_named(
@@ -229,7 +334,6 @@ def test_an_interrupted_map_in_parts_does_no_part_twice(
 
 @pytest.mark.parametrize(('words', 'text'), [
     (['--jobs', '2'], '--jobs is for --parts'),
-    (['--parts', '2', '--refine-poses'], 'leave --refine-poses out'),
     (['--parts', '0'], 'at least 1'), (['--parts', 'many'], 'many')])
 def test_options_that_do_not_go_together(
         wall: Path, tmp_path: Path, words: list[str], text: str,

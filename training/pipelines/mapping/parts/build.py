@@ -17,10 +17,14 @@ from posenet_ros.training.landmarks.mapping import (
     budget,
     MappedDataset,
     PoseCheck,
+    with_cameras,
 )
 from posenet_ros.training.landmarks.options import MappingOptions
-from posenet_ros.training.landmarks.reconstruction.pairs import cameras_of
-from posenet_ros.training.pipelines.mapping.parts.held_out import join_held_out
+from posenet_ros.training.landmarks.reconstruction.bundle_adjustment import pose_change
+from posenet_ros.training.landmarks.reconstruction.pairs import Cameras, cameras_of
+from posenet_ros.training.pipelines.mapping.parts.budget import within_budget
+from posenet_ros.training.pipelines.mapping.parts.cameras import join_cameras
+from posenet_ros.training.pipelines.mapping.parts.held_out import choose_candidates, join_held_out
 from posenet_ros.training.pipelines.mapping.parts.join import join_parts
 from posenet_ros.training.pipelines.mapping.parts.part import (
     FILE,
@@ -34,6 +38,7 @@ from posenet_ros.training.pipelines.mapping.parts.split import (
     part_count,
     split_views,
     SplitOptions,
+    views_of_several,
 )
 from posenet_ros.utils.progress import progress
 from posenet_ros.utils.tasks.run import run_tasks
@@ -77,13 +82,16 @@ def map_in_parts(dataset: Dataset, options: MappingOptions, work: Path, parts: s
     settings = SplitOptions()
     count = part_count(parts, len(dataset.samples), settings)
     split = split_views(dataset.positions_m, count, settings)
-    mapped = _mapped_parts(dataset, _shared(options, count), work, split, jobs, complete,
+    mapped = _mapped_parts(dataset, _of_part(options, count), work, split, jobs, complete,
                            scheduler)
-    check = _whole_check([part.check for part in mapped])
+    given = cameras_of(dataset)
+    cameras, common_views = join_cameras(mapped, split, given)
+    check = _whole_check([part.check for part in mapped], given, cameras)
+    dataset = dataset if check.change is None else with_cameras(dataset, cameras)
     triangulation = options.triangulation
     if check.wide:
         triangulation = replace(triangulation, max_error=options.wide_tolerance)
-    joined = join_parts(mapped, split, cameras_of(dataset), triangulation)
+    joined = join_parts(mapped, split, cameras, triangulation, common_views)
     chosen = budget(dataset, joined.found, options)
     landmark_map = replace(assemble_map(
         dataset, KeptFeatures(dataset, options.features, work),
@@ -96,23 +104,27 @@ def map_in_parts(dataset: Dataset, options: MappingOptions, work: Path, parts: s
                      draw_apart(dataset, split, joined.common))
 
 
-def _shared(options: MappingOptions, count: int) -> MappingOptions:
-    """Return the settings of one of `count` parts, which share the images that are held out."""
+def _of_part(options: MappingOptions, count: int) -> MappingOptions:
+    """Return the settings of one of `count` parts, which share landmarks and held-out images."""
     images = max(options.validation.max_images // count, MIN_HELD_OUT)
-    return replace(options, validation=replace(options.validation, max_images=images))
+    return replace(options, kept_landmarks=-(-options.kept_landmarks // count),
+                   validation=replace(options.validation, max_images=images))
 
 
 def _mapped_parts(dataset: Dataset, options: MappingOptions, work: Path, split: Sequence[Part],
                   jobs: int, complete: bool, scheduler: str | None) -> list[MappedPart]:
     if scheduler:  # whose workers are in other folders
         work, dataset = work.resolve(), with_whole_paths(dataset)
-    tasks = [PartTask(dataset.subset(part.views.tolist()), options, complete, work)
-             for part in split]
+    candidates = choose_candidates(dataset, split, options)
+    tasks = [PartTask(dataset.subset(part.views.tolist()), options, mask, complete, work)
+             for part, mask in zip(split, candidates, strict=True)]
     open_tasks = [task for task in tasks if not (task.folder / FILE).is_file()]
     for _ in progress(run_tasks(map_part, open_tasks, jobs, scheduler), len(tasks), 'part',
                       'parts', len(tasks) - len(open_tasks)):
         pass
-    return [load_part(task.folder) for task in tasks]
+    shared = views_of_several(split, len(dataset.samples))
+    return [within_budget(load_part(task.folder), shared[part.views], options)
+            for task, part in zip(tasks, split, strict=True)]
 
 
 def with_whole_paths(dataset: Dataset) -> Dataset:
@@ -121,10 +133,11 @@ def with_whole_paths(dataset: Dataset) -> Dataset:
         replace(sample, path=sample.path.resolve()) for sample in dataset.samples))
 
 
-def _whole_check(checks: Sequence[PoseCheck]) -> PoseCheck:
+def _whole_check(checks: Sequence[PoseCheck], given: Cameras, moved: Cameras) -> PoseCheck:
     """Return the check of all poses: the median residual of the parts; one that errs suffices."""
     return PoseCheck(float(np.median([check.residual_px for check in checks])),
-                     all(check.consistent for check in checks))
+                     all(check.consistent for check in checks),
+                     pose_change(given, moved) if any(check.change for check in checks) else None)
 
 
 def apart(split: Sequence[Part], common: Sequence[int] | NDArray[np.intp]) -> dict[int, Part]:

@@ -1,4 +1,4 @@
-"""Join what parts of a map found about images that were held out."""
+"""Choose which images are held out of parts of a map, and join what the parts found about them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,39 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.inference.calibration import HeldOut
+from posenet_ros.training.data.datasets import Dataset
+from posenet_ros.training.landmarks.options import MappingOptions
+from posenet_ros.training.landmarks.reconstruction.pairs import search_of
 from posenet_ros.training.landmarks.tracked_poses import NO_TRACKED, TrackedRows
 from posenet_ros.training.landmarks.validation import HeldOutPoses
 from posenet_ros.training.pipelines.mapping.parts.part import NAMES, ROWS
 from posenet_ros.training.pipelines.mapping.parts.split import Part
+
+
+def choose_candidates(dataset: Dataset, split: Sequence[Part],
+                      options: MappingOptions) -> list[NDArray[np.bool_]]:
+    """
+    Choose the images that may be held out of each part, as the joined map would see them.
+
+    At the edge of a part an image sees ground that its part has not, and its neighbour has: it
+    says nothing of the map of both. Chosen are the part's own images whose nearest usable views,
+    those that they are matched with, are all in the part; where these are few, those with the
+    fewest elsewhere, too.
+
+    :returns: for each part a mask of its views.
+    """
+    views = np.arange(len(dataset.samples))
+    near = search_of(dataset, options.pairs).nearest(views, views, max(options.pairs.ranks) + 1)
+    return [_interior(part, near, options.validation.max_images) for part in split]
+
+
+def _interior(part: Part, near: NDArray[np.intp], least: int) -> NDArray[np.bool_]:
+    """Return a mask of a part's own views (N,) that have the fewest of `near` (V, K) elsewhere."""
+    around = near[part.views]
+    elsewhere = np.sum((around >= 0) & ~np.isin(around, part.views), axis=1)
+    own = np.sort(elsewhere[part.own])
+    most = own[min(least, len(own)) - 1] if len(own) else 0
+    return part.own & (elsewhere <= most)
 
 
 def join_held_out(parts: Sequence[HeldOutPoses], split: Sequence[Part]) -> HeldOutPoses:

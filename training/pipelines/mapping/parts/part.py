@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import astuple, dataclass, fields, replace
 from functools import cached_property
 import hashlib
 from pathlib import Path
@@ -25,14 +25,14 @@ from posenet_ros.training.landmarks.mapping import (
     Appearance,
     assemble_map,
     budget,
-    check_poses,
     MappedDataset,
     match_dataset,
     PoseCheck,
-    triangulate_matches,
+    triangulate_dataset,
 )
 from posenet_ros.training.landmarks.options import MappingOptions
-from posenet_ros.training.landmarks.reconstruction.pairs import cameras_of
+from posenet_ros.training.landmarks.reconstruction.bundle_adjustment import PoseChange
+from posenet_ros.training.landmarks.reconstruction.pairs import Cameras, cameras_of
 from posenet_ros.training.landmarks.reconstruction.projection import observed_points
 from posenet_ros.training.landmarks.reconstruction.tracks import Tracks
 from posenet_ros.training.landmarks.reconstruction.triangulation import Triangulated
@@ -52,13 +52,15 @@ class PartTask:
     """
     What a part is mapped from.
 
-    :param dataset: its images, with their poses.
+    :param dataset: its N images, with their poses.
+    :param candidates: (N,) mask of the images that may be held out: what they see is in the part.
     :param complete: of the whole map, as of a LandmarkMap.
     :param work: folder of the features and of the parts.
     """
 
     dataset: Dataset
     options: MappingOptions
+    candidates: NDArray[np.bool_]
     complete: bool
     work: Path
 
@@ -66,7 +68,7 @@ class PartTask:
     def folder(self) -> Path:
         """Return the folder of the result, named by a hash of all that goes in."""
         inputs = (self.dataset.digest(), self.dataset.camera.to_mapping(), self.options,
-                  self.complete, __version__, cv2.__version__)
+                  self.candidates.tolist(), self.complete, __version__, cv2.__version__)
         digest = hashlib.sha256(repr(inputs).encode()).hexdigest()[:HASH_LENGTH]
         return self.work / FOLDER / digest
 
@@ -77,12 +79,14 @@ class MappedPart:
     The landmarks of a part, whose views are numbered within it.
 
     :param found: its tracks; `observed` (O, 2) their keypoints, normalised image coordinates.
+    :param cameras: the poses of its views, moved where they were refined.
     :param held_out: poses of its images by maps without their walk.
     """
 
     found: Triangulated
     observed: Floats
     appearance: Appearance
+    cameras: Cameras
     check: PoseCheck
     held_out: HeldOutPoses
 
@@ -112,26 +116,25 @@ def map_features(task: PartTask, features: Sequence[ViewFeatures]) -> MappedPart
 
     :raises InputError: on too few landmarks.
     """
-    dataset, options = task.dataset, task.options
+    options = task.options
     local = [one.features for one in features]
-    matches = match_dataset(dataset, local, options)
-    check = check_poses(dataset, local, matches, options)
-    found = triangulate_matches(local, matches, cameras_of(dataset), options,
-                                wide=not check.consistent)
+    matches = match_dataset(task.dataset, local, options)
+    found, dataset, check = triangulate_dataset(task.dataset, local, matches, options)
     appearance = Appearance(mean_descriptors(found.tracks, features),
                             mean_colors(found.tracks, features))
-    mapped = MappedDataset(_map_of(task, local, found, appearance), features, matches, dataset,
-                           check)
-    held_out = hold_walks_out(mapped, options)
-    return MappedPart(found, observed_points(found.tracks, local), appearance, check, held_out)
+    mapped = MappedDataset(_map_of(task, dataset, local, found, appearance), features, matches,
+                           dataset, check)
+    held_out = hold_walks_out(mapped, options, task.candidates)
+    return MappedPart(found, observed_points(found.tracks, local), appearance,
+                      cameras_of(dataset), check, held_out)
 
 
-def _map_of(task: PartTask, features: Sequence[Features], found: Triangulated,
+def _map_of(task: PartTask, dataset: Dataset, features: Sequence[Features], found: Triangulated,
             appearance: Appearance) -> LandmarkMap:
     """Return the map of the part alone, without patches: what it answers is not told."""
-    chosen = budget(task.dataset, found, task.options)
+    chosen = budget(dataset, found, task.options)
     landmark_map = assemble_map(
-        task.dataset, features, [None] * len(features), found.subset(chosen),
+        dataset, features, [None] * len(features), found.subset(chosen),
         appearance.subset(chosen), task.options)
     return replace(landmark_map, complete=task.complete)
 
@@ -143,8 +146,9 @@ def save_part(part: MappedPart, file: Path) -> None:
         'points_m': part.found.points_m, 'errors': part.found.errors,
         'track_views': tracks.views.astype(np.int32),
         'track_keypoints': tracks.keypoints.astype(np.int32), 'track_starts': tracks.starts,
-        'observed': part.observed, **part.appearance._asdict(),
+        'observed': part.observed, **part.appearance._asdict(), **part.cameras._asdict(),
         'check': np.array([part.check.residual_px, part.check.consistent]),
+        'change': np.array(astuple(part.check.change) if part.check.change else ()),
         **{name: getattr(held, name) for name in ROWS},
         **{f'tracked_{name}': value for name, value in held.tracked._asdict().items()},
         **{f'names_{name}': _column(getattr(held.names, name)) for name in NAMES}}
@@ -169,4 +173,6 @@ def load_part(folder: Path) -> MappedPart:
     return MappedPart(
         Triangulated(values['points_m'], tracks, values['errors']), values['observed'],
         Appearance(values['descriptors'], values['colors']),
-        PoseCheck(residual_px, bool(consistent)), held_out)
+        Cameras(values['positions_m'], values['rotations']),
+        PoseCheck(residual_px, bool(consistent),
+                  PoseChange(*change) if (change := values['change'].tolist()) else None), held_out)
