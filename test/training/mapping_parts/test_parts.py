@@ -31,8 +31,8 @@ from posenet_ros.training.landmarks.reconstruction.projection import observed_po
 from posenet_ros.training.landmarks.reconstruction.triangulation import Triangulated
 from posenet_ros.training.map import main
 from posenet_ros.training.pipelines.mapping.parts import build, part
-from posenet_ros.training.pipelines.mapping.parts.build import describe_parts, draw_apart
 from posenet_ros.training.pipelines.mapping.parts.budget import within_budget
+from posenet_ros.training.pipelines.mapping.parts.build import describe_parts, draw_apart
 from posenet_ros.training.pipelines.mapping.parts.cameras import join_cameras
 from posenet_ros.training.pipelines.mapping.parts.held_out import choose_candidates, join_held_out
 from posenet_ros.training.pipelines.mapping.parts.join import join_parts, Joined
@@ -192,7 +192,7 @@ def test_a_part_hands_over_what_the_budget_may_choose(parts: list[MappedPart]) -
     private = [np.setdiff1d(each.indices, own)
                for each, own in zip((tracks, kept), seen, strict=True)]
     assert len(private[1]) == 2 * len(shared) < len(private[0])
-    assert np.median(kept.lengths[private[1]]) > np.median(tracks.lengths[private[0]])
+    assert np.mean(kept.lengths[private[1]]) > 1.1 * np.mean(tracks.lengths[private[0]])
     places = [np.flatnonzero((whole_part.found.points_m == point).all(axis=1))[0]
               for point in found.found.points_m]
     np.testing.assert_array_equal(found.appearance.colors, whole_part.appearance.colors[places])
@@ -235,7 +235,7 @@ def test_poses_that_err_are_moved_part_by_part(
 def test_the_map_has_the_poses_that_were_moved(
         dataset: Dataset, parts: list[MappedPart], split: list[Part]) -> None:
     given = cameras_of(dataset)
-    moved = [replace(each, cameras=Cameras(each.cameras.positions_m + (0.01 * i, 0, 0),
+    moved = [replace(each, cameras=Cameras(each.cameras.positions_m + np.array([0.01 * i, 0, 0]),
                                            each.cameras.rotations),
                      check=replace(each.check, change=PoseChange(0.0, 0.0, 0.0, 0.0)))
              for i, each in enumerate(parts)]

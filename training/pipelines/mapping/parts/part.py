@@ -166,6 +166,7 @@ def load_part(folder: Path) -> MappedPart:
     tracks = Tracks(*(values[f'track_{name}'].astype(np.intp)
                       for name in ('views', 'keypoints', 'starts')))
     residual_px, consistent = values['check'].tolist()
+    change = values['change'].tolist()
     held_out = HeldOutPoses(
         names=HeldOut(**{name: tuple(values[f'names_{name}'].tolist()) for name in NAMES}),
         tracked=TrackedRows(*(values[f'tracked_{name}'] for name in TrackedRows._fields)),
@@ -174,5 +175,5 @@ def load_part(folder: Path) -> MappedPart:
         Triangulated(values['points_m'], tracks, values['errors']), values['observed'],
         Appearance(values['descriptors'], values['colors']),
         Cameras(values['positions_m'], values['rotations']),
-        PoseCheck(residual_px, bool(consistent),
-                  PoseChange(*change) if (change := values['change'].tolist()) else None), held_out)
+        PoseCheck(residual_px, bool(consistent), PoseChange(*change) if change else None),
+        held_out)
