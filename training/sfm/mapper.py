@@ -33,7 +33,8 @@ class MapperRequest:
     :param refine_camera: whether to refine focal length and radial distortion.
     :param seed: of every random choice.
     :param threads: of the mapper.
-    :param parts: of the hierarchical mapper; neighbours share `overlap` images.
+    :param part_images: of the hierarchical mapper: images of a part at most, besides those that
+        it shares with a neighbour, `overlap` of them.
     """
 
     mapper: str
@@ -42,7 +43,7 @@ class MapperRequest:
     refine_camera: bool
     seed: int
     threads: int
-    parts: int = 1
+    part_images: int = 0
     overlap: int = 0
 
 
@@ -77,26 +78,29 @@ def hierarchical_options(library: Any, request: MapperRequest) -> Any:  # noqa: 
     """
     Make the options of the hierarchical mapper (Schonberger and Frahm, CVPR 2016).
 
-    It cuts the view graph where the fewest matches are, maps each part by the incremental mapper,
-    and joins those that have images in common by a robust similarity.
+    It cuts the view graph in two where the fewest matches are, and again, maps each part by the
+    incremental mapper, and joins those that have images in common by a robust similarity.
     """
     options = library.HierarchicalPipelineOptions()
     options.num_threads = request.threads
-    options.num_workers = min(request.threads, request.parts)
-    clustering = options.clustering_options
-    clustering.is_hierarchical = False  # as many parts as asked for, not halves of halves
-    clustering.branching = request.parts
-    clustering.image_overlap = request.overlap
+    options.num_workers = request.threads
+    options.clustering_options.leaf_max_num_images = request.part_images
+    options.clustering_options.image_overlap = request.overlap
     options.incremental_options = incremental_options(library, request)
     return options
 
 
 def adjust_models(library: Any, request: MapperRequest) -> None:  # noqa: ANN401 - pycolmap's
-    """Adjust all poses and points of each model that was joined from parts, and write it anew."""
+    """
+    Adjust all poses and points of each model that was joined from parts, and write it anew.
+
+    The loss is robust: tracks that a wrong match joined across parts would bend the joint.
+    """
     options = library.BundleAdjustmentOptions()
     options.print_summary = False
     options.refine_focal_length = options.refine_extra_params = request.refine_camera
     options.ceres.solver_options.num_threads = request.threads
+    options.ceres.loss_function_type = library.LossFunctionType.CAUCHY
     for file in sorted(Path(request.output).glob('*/images.bin')):
         model = library.Reconstruction(str(file.parent))
         library.bundle_adjustment(model, options)

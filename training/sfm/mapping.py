@@ -56,8 +56,7 @@ def map_images(database: Path, work: Path, names: ImageNames, initial: InitialCa
     :raises PoseNetError: when it fails.
     """
     count = len(names.images)
-    parts = (options.parts.count_of(count), options.parts.overlap_of(count)
-             ) if mapper is Mapper.HIERARCHICAL else ()
+    parts = options.parts.sizes_of(count) if mapper is Mapper.HIERARCHICAL else ()
     folder = step_folder(work, mapper.value, key, options.seed, initial, *parts)
     if not (folder / DONE).exists():
         shutil.rmtree(folder)

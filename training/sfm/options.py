@@ -87,7 +87,8 @@ class MappingOptions:
 class PartOptions:
     """Settings of a reconstruction in parts."""
 
-    # parts of the view graph that are mapped by themselves; None: of some `images` each
+    # parts of the view graph that are mapped by themselves, or some more, as each is cut in two;
+    # None: of some `images` each
     count: int | None = 1
     # more and the adjustment of all of a part's images takes longer than their matching
     images: int = 500
@@ -100,9 +101,10 @@ class PartOptions:
         """Return the number of parts of some images."""
         return self.count or max(-(-images // self.images), 1)
 
-    def overlap_of(self, images: int) -> int:
-        """Return how many images neighbours share."""
-        return max(round(self.overlap * images / self.count_of(images)), self.min_overlap)
+    def sizes_of(self, images: int) -> tuple[int, int]:
+        """Return how many images a part has at most, and how many more it shares."""
+        own = -(-images // self.count_of(images))
+        return own, max(round(self.overlap * own), self.min_overlap)
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def _interior(part: Part, near: NDArray[np.intp], least: int) -> NDArray[np.bool
     elsewhere = np.sum((around >= 0) & ~np.isin(around, part.views), axis=1)
     own = np.sort(elsewhere[part.own])
     most = own[min(least, len(own)) - 1] if len(own) else 0
-    return part.own & (elsewhere <= most)
+    return np.asarray(part.own & (elsewhere <= most))
 
 
 def join_held_out(parts: Sequence[HeldOutPoses], split: Sequence[Part]) -> HeldOutPoses:
