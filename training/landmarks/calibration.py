@@ -15,10 +15,10 @@ from posenet_ros.training.fitting.calibration import fit_coverage_scales, fit_sc
 from posenet_ros.training.landmarks.mapping import MappedDataset
 from posenet_ros.training.landmarks.options import MappingOptions, ValidationOptions
 from posenet_ros.training.landmarks.validation import (
-    blocks,
+    folds_of,
     HeldOutPoses,
     localise_held_out,
-    walks,
+    MakeMap,
 )
 from posenet_ros.uncertainty.pose_scores import PoseScores, sigma_factors
 
@@ -62,18 +62,17 @@ def calibrate_map(mapped: MappedDataset, options: MappingOptions | None = None) 
 
 
 def hold_walks_out(mapped: MappedDataset, options: MappingOptions,
-                   candidates: NDArray[np.bool_] | None = None) -> HeldOutPoses:
+                   without: MakeMap | None = None) -> HeldOutPoses:
     """
     Localise images by maps without their walk, or without blocks where that is too little.
 
-    :param candidates: (N,) mask of the images that may be localised; None: all.
+    :param without: as of :func:`.validation.localise_held_out`.
     """
-    settings = options.validation
-    held_out = localise_held_out(mapped, walks(mapped.dataset, settings), options, candidates)
-    if held_out.localised.sum() >= settings.min_localised:
+    *of_walks, of_blocks = folds_of(mapped.dataset, options.validation)
+    held_out = localise_held_out(mapped, of_walks, options, without)
+    if held_out.localised.sum() >= options.validation.min_localised:
         return held_out
-    return localise_held_out(
-        mapped, [blocks(len(mapped.features), settings)], options, candidates)
+    return localise_held_out(mapped, [of_blocks], options, without)
 
 
 def fit_calibration(held_out: HeldOutPoses, landmark_map: LandmarkMap,

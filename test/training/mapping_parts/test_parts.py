@@ -12,9 +12,11 @@ from posenet_ros.geometry.lie import so3_log
 from posenet_ros.inference.artifact import LANDMARKS_FILE, load
 from posenet_ros.landmarks import landmark_file
 from posenet_ros.training.data.datasets import Dataset
+from posenet_ros.training.landmarks.calibration import hold_walks_out
 from posenet_ros.training.landmarks.feature_cache import ViewFeatures
 from posenet_ros.training.landmarks.mapping import (
     check_poses,
+    map_dataset,
     match_dataset,
     triangulate_dataset,
     triangulate_matches,
@@ -22,21 +24,22 @@ from posenet_ros.training.landmarks.mapping import (
 from posenet_ros.training.landmarks.options import (
     AdjustmentOptions,
     MappingOptions,
-    PairOptions,
     ValidationOptions,
 )
 from posenet_ros.training.landmarks.reconstruction.bundle_adjustment import PoseChange
-from posenet_ros.training.landmarks.reconstruction.pairs import Cameras, cameras_of, search_of
+from posenet_ros.training.landmarks.reconstruction.pairs import cameras_of
 from posenet_ros.training.landmarks.reconstruction.projection import observed_points, rays_of
 from posenet_ros.training.landmarks.reconstruction.triangulation import Triangulated
+from posenet_ros.training.landmarks.validation import folds_of
 from posenet_ros.training.map import main
-from posenet_ros.training.pipelines.mapping.parts import build, part
+from posenet_ros.training.pipelines.mapping.parts import build, held_out, part
 from posenet_ros.training.pipelines.mapping.parts.budget import within_budget
 from posenet_ros.training.pipelines.mapping.parts.build import describe_parts, draw_apart
 from posenet_ros.training.pipelines.mapping.parts.cameras import join_cameras
-from posenet_ros.training.pipelines.mapping.parts.held_out import choose_candidates, join_held_out
+from posenet_ros.training.pipelines.mapping.parts.held_out import folds_of_part, hold_parts_out
 from posenet_ros.training.pipelines.mapping.parts.join import join_parts, Joined
 from posenet_ros.training.pipelines.mapping.parts.part import (
+    load_fold,
     load_part,
     map_features,
     map_part,
@@ -68,14 +71,12 @@ def features(dataset: Dataset) -> list[ViewFeatures]:
 
 
 def mapped_parts(dataset: Dataset, features: Sequence[ViewFeatures], split: Sequence[Part],
-                 options: MappingOptions = OPTIONS,
-                 candidates: Sequence[np.ndarray] | None = None) -> list[MappedPart]:
-    """Map parts by their features; `candidates` may be held out, or all."""
-    masks = candidates or [np.ones(len(part.views), bool) for part in split]
+                 options: MappingOptions = OPTIONS, folds: Sequence[np.ndarray] = (),
+                 ) -> list[MappedPart]:
+    """Map parts by their features."""
     return [map_features(
-        PartTask(dataset.subset(part.views.tolist()), options, mask, complete=False, work=Path()),
-        [features[view] for view in part.views])
-        for part, mask in zip(split, masks, strict=True)]
+        PartTask(dataset.subset(part.views.tolist()), options, folds_of_part(folds, part), Path()),
+        [features[view] for view in part.views]) for part in split]
 
 
 @pytest.fixture(scope='module')
@@ -92,7 +93,8 @@ def parts(dataset: Dataset, features: list[ViewFeatures], split: list[Part]) -> 
 
 def joined_of(dataset: Dataset, parts: list[MappedPart], split: Sequence[Part]) -> Joined:
     """Join parts."""
-    return join_parts(parts, split, cameras_of(dataset), OPTIONS.triangulation)
+    return join_parts([part.tracks for part in parts], split, cameras_of(dataset),
+                      OPTIONS.triangulation)
 
 
 def whole(dataset: Dataset, features: list[ViewFeatures]) -> Triangulated:
@@ -148,43 +150,44 @@ def test_a_landmark_looks_as_its_keypoints_do(
     np.testing.assert_allclose(norms, 255, rtol=0.02)
 
 
-def test_each_image_that_was_held_out_counts_in_its_own_part(
-        dataset: Dataset, parts: list[MappedPart], split: list[Part]) -> None:
-    joined = join_held_out([part.held_out for part in parts], split)
-    shared = [(~one.own[part.held_out.views]).sum() for part, one in zip(
-        parts, split, strict=True)]
-    assert sum(shared) > 0  # some are held out of a part that they are not the own images of
-    assert len(joined.views) == sum(len(part.held_out.views) for part in parts) - sum(shared)
-    assert len(np.unique(joined.views)) == len(joined.views)
-    assert joined.names.images == tuple(dataset.samples[view].name for view in joined.views)
-    assert joined.names.folds == tuple(joined.folds.tolist())
-    own = [set(joined.folds[np.isin(joined.views, one.views[one.own])].tolist()) for one in split]
-    assert not own[0] & own[1]  # maps of different parts have different numbers
+def test_held_out_images_are_localised_by_what_both_parts_have(
+        dataset: Dataset, features: list[ViewFeatures], split: list[Part], tmp_path: Path) -> None:
+    folds = folds_of(dataset, OPTIONS.validation)
+    parts = mapped_parts(dataset, features, split, OPTIONS, folds)
+    for each in parts:
+        each_folder = tmp_path / str(id(each))
+        each_folder.mkdir()
+        save_part(each, each_folder)
+        again = load_fold(each_folder, 0)
+        np.testing.assert_array_equal(again.found.points_m, each.folds[0].found.points_m)
+    asked: list[int] = []
 
+    def join_fold(number: int) -> Joined:
+        asked.append(number)
+        return join_parts([each.folds[number] for each in parts], split, cameras_of(dataset),
+                          OPTIONS.triangulation)
 
-def test_held_out_are_images_that_see_what_their_part_has(
-        dataset: Dataset, features: list[ViewFeatures]) -> None:
-    split = split_views(dataset.positions_m, 2, SplitOptions(overlap=0.2))
-    few = replace(OPTIONS, pairs=PairOptions(ranks=(0, 1, 2, 3)), validation=ValidationOptions(
-        max_walks=2, max_images=4, min_localised=3))
-    chosen = choose_candidates(dataset, split, few)
-    search = search_of(dataset, few.pairs)
-    for one, mask in zip(split, chosen, strict=True):
-        near = search.nearest(one.views, np.arange(len(dataset.samples)), 4)
-        inside = ((near < 0) | np.isin(near, one.views)).all(axis=1)
-        np.testing.assert_array_equal(mask, one.own & inside)
-        assert 4 < mask.sum() < one.own.sum()
-    many = replace(few, validation=replace(few.validation, max_images=1000))
-    for one, mask in zip(split, choose_candidates(dataset, split, many), strict=True):
-        np.testing.assert_array_equal(mask, one.own)  # the fewest elsewhere, up to all
-    [found] = mapped_parts(dataset, features, split[:1], few, chosen[:1])
-    assert len(found.held_out.views) == 4
-    assert chosen[0][found.held_out.views].all()
+    local = [one.features for one in features]
+    mapped = map_dataset(dataset, OPTIONS, features)
+    with mock.patch.object(held_out, 'KeptViews', lambda rest, *_: [
+            features[[s.name for s in dataset.samples].index(one.name)] for one in rest.samples]):
+        found = hold_parts_out(mapped, join_fold, OPTIONS, Path())
+    expected = hold_walks_out(mapped, OPTIONS)
+    assert asked == [0]
+    np.testing.assert_array_equal(found.views, expected.views)
+    assert found.names == expected.names
+    assert found.localised.sum() >= expected.localised.sum() > 10
+    errors = [float(np.median(np.linalg.norm(each.rows[each.localised, 0, :3], axis=1)))
+              for each in (found, expected)]
+    assert errors[0] < 1.25 * errors[1]
+    seen = join_fold(0).found.tracks
+    assert not np.isin(seen.views, folds[0]).any()
+    assert len(np.unique(seen.views)) == len(local) - len(folds[0])
 
 
 def test_a_part_hands_over_what_the_budget_may_choose(parts: list[MappedPart]) -> None:
     small = replace(OPTIONS, kept_landmarks=1, landmarks_of_view=1)
-    whole_part, shared = parts[0], np.arange(len(parts[0].cameras.positions_m)) == 3
+    whole_part, shared = parts[0].tracks, np.arange(len(parts[0].cameras.positions_m)) == 3
     found = within_budget(whole_part, shared, small)
     tracks, kept = whole_part.found.tracks, found.found.tracks
     seen = [np.unique(each.indices[each.views == 3]) for each in (tracks, kept)]
@@ -207,8 +210,7 @@ def test_poses_that_err_are_moved_part_by_part(
     given, local = disturbed(dataset, 0.03, 0.3), [one.features for one in features]
     options = replace(OPTIONS, refine_poses=True, adjustment=AdjustmentOptions(rounds=3))
     one_piece = triangulate_dataset(given, local, match_dataset(given, local, options), options)
-    with mock.patch.object(part, 'hold_walks_out'):
-        parts = mapped_parts(given, features, split, options)
+    parts = mapped_parts(given, features, split, options)
     cameras, shared = join_cameras(parts, split, cameras_of(given))
     errors_m = [float(np.median(np.linalg.norm(positions - dataset.positions_m, axis=1)))
                 for positions in (given.positions_m, one_piece[1].positions_m,
@@ -224,7 +226,8 @@ def test_poses_that_err_are_moved_part_by_part(
         turns = [so3_log(cameras.rotations[view].T @ each.cameras.rotations[i])
                  for each, i in zip(parts, of_parts, strict=True)]
         np.testing.assert_allclose(turns[0], -turns[1], atol=1e-6)  # half way
-    joined = join_parts(parts, split, cameras, OPTIONS.triangulation, shared)
+    joined = join_parts([each.tracks for each in parts], split, cameras, OPTIONS.triangulation,
+                        shared)
     tracks = joined.found.tracks
     residuals = rays_of(tracks.views, observed_points(tracks, local), cameras).errors(
         joined.found.points_m[tracks.indices])
@@ -232,34 +235,18 @@ def test_poses_that_err_are_moved_part_by_part(
     assert joined.common.min() > 20
 
 
-def test_the_map_has_the_poses_that_were_moved(
-        dataset: Dataset, parts: list[MappedPart], split: list[Part]) -> None:
-    given = cameras_of(dataset)
-    moved = [replace(each, cameras=Cameras(each.cameras.positions_m + np.array([0.01 * i, 0, 0]),
-                                           each.cameras.rotations),
-                     check=replace(each.check, change=PoseChange(0.0, 0.0, 0.0, 0.0)))
-             for i, each in enumerate(parts)]
-    with mock.patch.object(build, '_mapped_parts', return_value=moved), mock.patch.object(
-            build, 'split_views', return_value=split), mock.patch.object(
-            build, 'assemble_map', side_effect=StopIteration) as assemble, pytest.raises(
-            StopIteration), mock.patch.object(build, 'KeptFeatures'):
-        build.map_in_parts(dataset, OPTIONS, Path(), '2', 1, complete=False)
-    steps = assemble.call_args.args[0].positions_m[:, 0] - given.positions_m[:, 0]
-    assert {round(step, 6) for step in steps} == {0.0, 0.005, 0.01}
-
-
 def test_a_part_is_written_and_read_to_the_last_digit(
         parts: list[MappedPart], tmp_path: Path) -> None:
-    save_part(parts[0], tmp_path / 'part.npz')
+    save_part(parts[0], tmp_path)
     again = load_part(tmp_path)
-    np.testing.assert_array_equal(again.found.points_m, parts[0].found.points_m)
-    np.testing.assert_array_equal(again.found.tracks.keypoints, parts[0].found.tracks.keypoints)
-    np.testing.assert_array_equal(again.held_out.rows, parts[0].held_out.rows)
-    assert again.held_out.names == parts[0].held_out.names
+    tracks = parts[0].tracks.found
+    np.testing.assert_array_equal(again.tracks.found.points_m, tracks.points_m)
+    np.testing.assert_array_equal(again.tracks.found.tracks.keypoints, tracks.tracks.keypoints)
+    np.testing.assert_array_equal(again.tracks.observed, parts[0].tracks.observed)
     assert again.check == parts[0].check
     np.testing.assert_array_equal(again.cameras.rotations, parts[0].cameras.rotations)
     change = replace(parts[0].check, change=PoseChange(0.1, 0.2, 0.3, 0.4))
-    save_part(replace(parts[0], check=change), tmp_path / 'part.npz')
+    save_part(replace(parts[0], check=change), tmp_path)
     assert load_part(tmp_path).check == change
 
 

@@ -44,9 +44,12 @@ def select_pairs(dataset: Dataset, options: PairOptions) -> NDArray[np.intp]:
 
     :returns: (P, 2) indices of views, the smaller first, without repeats, rising.
     """
+    cameras = cameras_of(dataset)
     sequences = np.array([s.sequence for s in dataset.samples])
-    search = search_of(dataset, options)
-    views = np.arange(len(sequences))
+    poses = [s.map_from_camera for s in dataset.samples]
+    min_distance = options.min_baseline_steps * median_step_m(poses, sequences.tolist())
+    search = ViewSearch(cameras, min_distance, options)
+    views = np.arange(len(poses))
     near = search.nearest(views, views, max(options.ranks) + 1)
     chosen = near[:, list(options.ranks)]
     partners = [chosen, _of_other_walks(search, near, chosen, sequences, options)]
@@ -113,13 +116,6 @@ class ViewSearch:
         first = np.where(np.take_along_axis(usable, order, 1), np.take_along_axis(near, order, 1),
                          -1)
         return np.pad(first, ((0, 0), (0, count - first.shape[1])), constant_values=-1)
-
-
-def search_of(dataset: Dataset, options: PairOptions) -> ViewSearch:
-    """Return the search of the usable views among a dataset's images."""
-    step_m = median_step_m([s.map_from_camera for s in dataset.samples],
-                           [s.sequence for s in dataset.samples])
-    return ViewSearch(cameras_of(dataset), options.min_baseline_steps * step_m, options)
 
 
 def _of_other_walks(search: ViewSearch, near: NDArray[np.intp], chosen: NDArray[np.intp],

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.training.landmarks.mapping import landmark_budget
 from posenet_ros.training.landmarks.options import MappingOptions
 from posenet_ros.training.landmarks.reconstruction.tracks import Tracks
 from posenet_ros.training.landmarks.selection import select_landmarks
-from posenet_ros.training.pipelines.mapping.parts.part import MappedPart
+from posenet_ros.training.pipelines.mapping.parts.part import PartTracks
 
 # budgets of a part: more than one, for the budget of all is not spread evenly
 SPARE = 2
 
 
-def within_budget(part: MappedPart, shared: NDArray[np.bool_],
-                  options: MappingOptions) -> MappedPart:
+def within_budget(part: PartTracks, shared: NDArray[np.bool_],
+                  options: MappingOptions) -> PartTracks:
     """
-    Return a part with the tracks among which the budget of all parts will choose.
+    Return those of the tracks of a part among which the budget of all parts will choose.
 
     Tracks that another part may have, too, are all kept: each part lacks the other's sightings of
     them. Of the others there are SPARE budgets of the part, so that what is in memory at once
@@ -36,5 +34,5 @@ def within_budget(part: MappedPart, shared: NDArray[np.bool_],
                                       SPARE * landmark_budget(len(shared), options))]
     kept = np.sort(np.concatenate([np.flatnonzero(common), chosen]))
     numbered = Tracks(np.arange(len(part.observed)), tracks.keypoints, tracks.starts)
-    return replace(part, found=part.found.subset(kept), appearance=part.appearance.subset(kept),
-                   observed=part.observed[numbered.subset(kept).views])
+    return PartTracks(part.found.subset(kept), part.observed[numbered.subset(kept).views],
+                      part.appearance.subset(kept))

@@ -1,82 +1,56 @@
-"""Choose which images are held out of parts of a map, and join what the parts found about them."""
+"""Localise images that are held out of a map in parts, by all parts joined without them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from posenet_ros.inference.calibration import HeldOut
-from posenet_ros.training.data.datasets import Dataset
+from posenet_ros.landmarks.landmark_map import LandmarkMap
+from posenet_ros.training.landmarks.calibration import hold_walks_out
+from posenet_ros.training.landmarks.feature_cache import KeptFeatures, KeptViews
+from posenet_ros.training.landmarks.mapping import (
+    assemble_map,
+    budget,
+    MappedDataset,
+)
 from posenet_ros.training.landmarks.options import MappingOptions
-from posenet_ros.training.landmarks.reconstruction.pairs import search_of
-from posenet_ros.training.landmarks.tracked_poses import NO_TRACKED, TrackedRows
-from posenet_ros.training.landmarks.validation import HeldOutPoses
-from posenet_ros.training.pipelines.mapping.parts.part import NAMES, ROWS
+from posenet_ros.training.landmarks.validation import folds_of, HeldOutPoses, of_views
+from posenet_ros.training.pipelines.mapping.parts.join import Joined
+from posenet_ros.training.pipelines.mapping.parts.part import Indices
 from posenet_ros.training.pipelines.mapping.parts.split import Part
 
 
-def choose_candidates(dataset: Dataset, split: Sequence[Part],
-                      options: MappingOptions) -> list[NDArray[np.bool_]]:
+def folds_of_part(folds: Sequence[Indices], part: Part) -> list[Indices]:
+    """Return the images that are held out together, by their indices within a part."""
+    return [np.searchsorted(part.views, np.intersect1d(held, part.views)) for held in folds]
+
+
+def hold_parts_out(mapped: MappedDataset, join_fold: Callable[[int], Joined],
+                   options: MappingOptions, work: Path) -> HeldOutPoses:
     """
-    Choose the images that may be held out of each part, as the joined map would see them.
+    Localise images by the joined map without their walk, as those of a map in one piece.
 
-    At the edge of a part an image sees ground that its part has not, and its neighbour has: it
-    says nothing of the map of both. Chosen are the part's own images whose nearest usable views,
-    those that they are matched with, are all in the part; where these are few, those with the
-    fewest elsewhere, too.
+    At the edge of a part an image sees ground that only the neighbour has: the part alone would
+    say little of the map of both.
 
-    :returns: for each part a mask of its views.
+    :param mapped: the joined map; its features are read one at a time.
+    :param join_fold: joins the tracks of the parts without the images of a fold, by its number
+        among those of :func:`posenet_ros.training.landmarks.validation.folds_of`.
+    :param work: folder of the features.
     """
-    views = np.arange(len(dataset.samples))
-    near = search_of(dataset, options.pairs).nearest(views, views, max(options.pairs.ranks) + 1)
-    return [_interior(part, near, options.validation.max_images) for part in split]
+    dataset = mapped.dataset
+    folds = folds_of(dataset, options.validation)
 
+    def without(held: Indices) -> LandmarkMap:
+        number = next(i for i, fold in enumerate(folds) if np.array_equal(fold, held))
+        joined = join_fold(number)
+        kept = np.setdiff1d(np.arange(len(dataset.samples)), held)
+        rest, found = dataset.subset(kept), of_views(joined.found, kept)
+        chosen = budget(rest, found, options)
+        return assemble_map(
+            rest, KeptFeatures(KeptViews(rest, options.features, work)),
+            [sample.path for sample in rest.samples], found.subset(chosen),
+            joined.appearance.subset(chosen), options, mapped.landmark_map.vocabulary)
 
-def _interior(part: Part, near: NDArray[np.intp], least: int) -> NDArray[np.bool_]:
-    """Return a mask of a part's own views (N,) that have the fewest of `near` (V, K) elsewhere."""
-    around = near[part.views]
-    elsewhere = np.sum((around >= 0) & ~np.isin(around, part.views), axis=1)
-    own = np.sort(elsewhere[part.own])
-    most = own[min(least, len(own)) - 1] if len(own) else 0
-    return np.asarray(part.own & (elsewhere <= most))
-
-
-def join_held_out(parts: Sequence[HeldOutPoses], split: Sequence[Part]) -> HeldOutPoses:
-    """
-    Join the poses of images that were held out of parts: each image counts in its own part.
-
-    The maps without their walks are numbered on from part to part.
-    """
-    found, folds = [], 0
-    for part, one in zip(parts, split, strict=True):
-        found.append(_of_own(part, one, folds))
-        folds += 1 + max((*part.names.excluded_folds, -1))
-    tracked = [NO_TRACKED, *(part.tracked for part in found)]
-    return HeldOutPoses(
-        names=_join_names([part.names for part in found]),
-        tracked=TrackedRows(*map(np.concatenate, zip(*tracked, strict=True))),
-        **{name: np.concatenate([getattr(part, name) for part in found]) for name in ROWS})
-
-
-def _of_own(part: HeldOutPoses, one: Part, first_fold: int) -> HeldOutPoses:
-    """Return the poses of a part's own images, with their views and folds in the whole."""
-    kept, tracked = one.own[part.views], one.own[part.tracked.views]
-    return HeldOutPoses(
-        one.views[part.views[kept]], part.folds[kept] + first_fold, part.rows[kept],
-        part.scores[kept], part.far[kept], _own_names(part.names, kept, first_fold),
-        TrackedRows(one.views[part.tracked.views[tracked]],
-                    part.tracked.folds[tracked] + first_fold, part.tracked.rows[tracked]))
-
-
-def _own_names(names: HeldOut, kept: NDArray[np.bool_], first_fold: int) -> HeldOut:
-    chosen = np.flatnonzero(kept).tolist()
-    return HeldOut(
-        tuple(names.images[i] for i in chosen), tuple(names.walks[i] for i in chosen),
-        tuple(names.folds[i] + first_fold for i in chosen), names.excluded,
-        tuple(fold + first_fold for fold in names.excluded_folds))
-
-
-def _join_names(parts: Sequence[HeldOut]) -> HeldOut:
-    return HeldOut(*(tuple(value for part in parts for value in getattr(part, name))
-                     for name in NAMES))
+    return hold_walks_out(mapped, options, without)

@@ -20,7 +20,7 @@ from posenet_ros.training.landmarks.reconstruction.tracks import (
     Tracks,
 )
 from posenet_ros.training.landmarks.reconstruction.triangulation import triangulate, Triangulated
-from posenet_ros.training.pipelines.mapping.parts.part import MappedPart
+from posenet_ros.training.pipelines.mapping.parts.part import PartTracks
 from posenet_ros.training.pipelines.mapping.parts.split import Part
 
 Indices = NDArray[np.intp]
@@ -57,7 +57,7 @@ class _Observations:
     tracks: Indices
 
 
-def join_parts(parts: Sequence[MappedPart], split: Sequence[Part], cameras: Cameras,
+def join_parts(parts: Sequence[PartTracks], split: Sequence[Part], cameras: Cameras,
                options: TriangulationOptions, moved: NDArray[np.bool_] | None = None) -> Joined:
     """
     Join the landmarks of parts in one frame.
@@ -90,7 +90,7 @@ def join_parts(parts: Sequence[MappedPart], split: Sequence[Part], cameras: Came
         np.bincount(part_of[~alone], minlength=len(parts)))
 
 
-def _in_the_whole(parts: Sequence[MappedPart], split: Sequence[Part]) -> Tracks:
+def _in_the_whole(parts: Sequence[PartTracks], split: Sequence[Part]) -> Tracks:
     """Return the tracks of all parts, whose views are numbered as those of the whole."""
     return join([replace(part.found.tracks, views=one.views[part.found.tracks.views])
                  for part, one in zip(parts, split, strict=True)])
@@ -133,7 +133,7 @@ def _merge(seen: _Observations, labels: Indices, chosen: NDArray[np.bool_], came
     return replace(found, tracks=numbered), label_of[rows[found.tracks.starts[:-1]]]
 
 
-def _appearance(parts: Sequence[MappedPart]) -> Appearance:
+def _appearance(parts: Sequence[PartTracks]) -> Appearance:
     return Appearance(*(np.concatenate(all_) for all_ in zip(
         *(part.appearance for part in parts), strict=True)))
 
