@@ -73,7 +73,8 @@ def join_walks(artifact: LoadedArtifact, landmark_map: LandmarkMap, walks: Seque
             state = state.joined_by(describe_update(
                 name, updated, round(time.perf_counter() - started, 1)))
             save_state(state, landmark_map, work)
-    return Extended(landmark_map, state.joined, {**state.postponed, **state.left_out})
+    return Extended(landmark_map, state.joined,
+                    dict(sorted({**state.postponed, **state.left_out}.items())))
 
 
 def update(artifact: LoadedArtifact, landmark_map: LandmarkMap, walk: Walk, views: int | None,
