@@ -15,10 +15,10 @@ from posenet_ros.training.fitting.calibration import fit_coverage_scales, fit_sc
 from posenet_ros.training.landmarks.mapping import MappedDataset
 from posenet_ros.training.landmarks.options import MappingOptions, ValidationOptions
 from posenet_ros.training.landmarks.validation import (
-    folds_of,
     HeldOutPoses,
     localise_held_out,
     MakeMap,
+    validation_folds,
 )
 from posenet_ros.uncertainty.pose_scores import PoseScores, sigma_factors
 
@@ -62,17 +62,17 @@ def calibrate_map(mapped: MappedDataset, options: MappingOptions | None = None) 
 
 
 def hold_walks_out(mapped: MappedDataset, options: MappingOptions,
-                   without: MakeMap | None = None) -> HeldOutPoses:
+                   map_fold: MakeMap | None = None) -> HeldOutPoses:
     """
     Localise images by maps without their walk, or without blocks where that is too little.
 
-    :param without: as of :func:`.validation.localise_held_out`.
+    :param map_fold: as of :func:`.validation.localise_held_out`.
     """
-    *of_walks, of_blocks = folds_of(mapped.dataset, options.validation)
-    held_out = localise_held_out(mapped, of_walks, options, without)
+    *of_walks, of_blocks = validation_folds(mapped.dataset, options.validation)
+    held_out = localise_held_out(mapped, of_walks, options, map_fold)
     if held_out.localised.sum() >= options.validation.min_localised:
         return held_out
-    return localise_held_out(mapped, [of_blocks], options, without)
+    return localise_held_out(mapped, [of_blocks], options, map_fold)
 
 
 def fit_calibration(held_out: HeldOutPoses, landmark_map: LandmarkMap,

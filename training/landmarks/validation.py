@@ -87,13 +87,13 @@ def blocks(count: int, options: ValidationOptions) -> Indices:
     return np.flatnonzero(np.abs(place - 0.5) < options.held_out_proportion / 2)
 
 
-def folds_of(dataset: Dataset, options: ValidationOptions) -> list[Indices]:
+def validation_folds(dataset: Dataset, options: ValidationOptions) -> list[Indices]:
     """Return what is held out together: the walks, one after another, and the blocks last."""
     return [*walks(dataset, options), blocks(len(dataset.samples), options)]
 
 
 def localise_held_out(mapped: MappedDataset, folds: Sequence[Indices], options: MappingOptions,
-                      without: MakeMap | None = None) -> HeldOutPoses:
+                      map_fold: MakeMap | None = None) -> HeldOutPoses:
     """
     Localise images by a map of all images but those of their fold, with a progress bar.
 
@@ -103,7 +103,7 @@ def localise_held_out(mapped: MappedDataset, folds: Sequence[Indices], options: 
     all images together.)
 
     :param folds: indices of the images that are held out together.
-    :param without: makes the map of all images but those; None: :func:`map_without`.
+    :param map_fold: makes the map of all images but those; None: :func:`map_without`.
     :raises InputError: where a map knows an image that it localised.
     """
     parts, views, numbers = [np.empty((0, 2, 3, 6))], [np.empty(0, np.intp)], []
@@ -112,7 +112,7 @@ def localise_held_out(mapped: MappedDataset, folds: Sequence[Indices], options: 
     most = -(-options.validation.max_images // max(len(folds), 1))
     for number, held in enumerate(folds):
         try:
-            landmark_map = without(held) if without else map_without(mapped, held, options)
+            landmark_map = map_fold(held) if map_fold else map_without(mapped, held, options)
         except InputError:  # the other images have too few landmarks
             continue
         chosen = held[::-(-len(held) // most)]

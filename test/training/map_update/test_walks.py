@@ -84,7 +84,7 @@ def test_a_walk_joins_by_way_of_another(
     assert [one['walk'] for one in found.updates] == ['c', 'a', 'd']
     assert found.landmark_map.views.sequences[-1] == 'seq0+c+a+d'
     assert found.landmark_map.parent == landmark_file.content_hash(old)
-    assert found.left_out == {'b': 'b: has to see the mapped place',
+    assert found.rejected == {'b': 'b: has to see the mapped place',
                               'worse': 'worse: the extended map is worse'}
 
 
@@ -112,7 +112,7 @@ def test_an_interrupted_run_goes_on_to_the_same_map(
     drop = [{**one, 'seconds': 0} for one in found.updates]
     assert drop == [{**one, 'seconds': 0} for one in whole.updates]
     assert found.landmark_map.views.sequences == whole.landmark_map.views.sequences
-    assert found.left_out == whole.left_out
+    assert found.rejected == whole.rejected
     joined = [name for name in ('b', 'd') if name in first.tried and name != stopped_at]
     assert not set(joined) & set(second.tried)  # not joined twice
     assert len(list((work / 'joined').glob('*.npz'))) == 1
@@ -152,7 +152,7 @@ def test_a_path_that_cannot_be_read_is_named_and_the_others_are_read(tmp_path: P
     found = read(tmp_path / 'work', [good[0], bad, good[1]])
     assert [one.name for one in found.walks] == ['walk', 'walk-2']
     assert found.walks[0].images[0].path == good[1] / '0.png'  # by the whole paths
-    assert next(iter(found.left_out.values())).startswith('bad: ')
+    assert next(iter(found.rejected.values())).startswith('bad: ')
     again = read(tmp_path / 'work', [good[1], good[0], bad])
     assert [one.images for one in again.walks] == [one.images for one in found.walks]
     with pytest.raises(InputError, match=r'0\.png'):

@@ -32,7 +32,7 @@ from posenet_ros.training.landmarks.reconstruction.bundle_adjustment import Pose
 from posenet_ros.training.landmarks.reconstruction.pairs import cameras_of
 from posenet_ros.training.landmarks.reconstruction.projection import observed_points, rays_of
 from posenet_ros.training.landmarks.reconstruction.triangulation import Triangulated
-from posenet_ros.training.landmarks.validation import folds_of
+from posenet_ros.training.landmarks.validation import validation_folds
 from posenet_ros.training.map import main
 from posenet_ros.training.pipelines.mapping.parts import build, held_out, part
 from posenet_ros.training.pipelines.mapping.parts.budget import within_budget
@@ -154,7 +154,7 @@ def test_a_landmark_looks_as_its_keypoints_do(
 
 def test_held_out_images_are_localised_by_what_both_parts_have(
         dataset: Dataset, features: list[ViewFeatures], split: list[Part], tmp_path: Path) -> None:
-    folds = folds_of(dataset, OPTIONS.validation)
+    folds = validation_folds(dataset, OPTIONS.validation)
     parts = mapped_parts(dataset, features, split, OPTIONS, folds)
     for each in parts:
         each_folder = tmp_path / str(id(each))

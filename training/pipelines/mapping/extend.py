@@ -76,19 +76,19 @@ def _extend(artifact: LoadedArtifact, landmark_map: LandmarkMap, options: argpar
             work: Path) -> Extended:
     """Read the walks and join those that can be joined; the others are named."""
     new = read_new_walks(options, work, set(landmark_map.views.names))
-    total = len(new.walks) + len(new.left_out)
-    _check_left_out(list(new.left_out.values()), total)
+    total = len(new.walks) + len(new.rejected)
+    _check_left_out(list(new.rejected.values()), total)
     extended = join_walks(artifact, landmark_map, new.walks, work, options.views,
                           alone=total == 1)
-    left_out = [*new.left_out.values(), *extended.left_out.values()]
-    _check_left_out(left_out, total)
-    tell_rejected(left_out)
+    rejected = [*new.rejected.values(), *extended.rejected.values()]
+    _check_left_out(rejected, total)
+    tell_rejected(rejected)
     return extended
 
 
-def _check_left_out(left_out: list[str], total: int) -> None:
-    if too_many_left_out(len(left_out), total):
-        raise InputError(f'{left_out[0]} ({len(left_out)} of {total} walks cannot be joined, at '
+def _check_left_out(rejected: list[str], total: int) -> None:
+    if too_many_left_out(len(rejected), total):
+        raise InputError(f'{rejected[0]} ({len(rejected)} of {total} walks cannot be joined, at '
                          f'most {MAX_REJECTED:.0%}, or one, may be: mend or leave them out)')
 
 

@@ -23,7 +23,7 @@ from posenet_ros.training.landmarks.mapping import (
 from posenet_ros.training.landmarks.options import MappingOptions
 from posenet_ros.training.landmarks.reconstruction.bundle_adjustment import pose_change
 from posenet_ros.training.landmarks.reconstruction.pairs import Cameras, cameras_of
-from posenet_ros.training.landmarks.validation import folds_of
+from posenet_ros.training.landmarks.validation import validation_folds
 from posenet_ros.training.pipelines.mapping.parts.budget import within_budget
 from posenet_ros.training.pipelines.mapping.parts.cameras import join_cameras
 from posenet_ros.training.pipelines.mapping.parts.held_out import folds_of_part, hold_parts_out
@@ -126,7 +126,7 @@ def _map_parts(dataset: Dataset, options: MappingOptions, work: Path, split: Seq
     """Map the parts that are not done; return the folders of all."""
     if scheduler:  # whose workers are in other folders
         work, dataset = work.resolve(), with_whole_paths(dataset)
-    folds = folds_of(dataset, options.validation)
+    folds = validation_folds(dataset, options.validation)
     tasks = [PartTask(dataset.subset(part.views.tolist()), options, folds_of_part(folds, part),
                       work) for part in split]
     open_tasks = [task for task in tasks if not (task.folder / FILE).is_file()]

@@ -15,7 +15,7 @@ from posenet_ros.training.landmarks.mapping import (
     MappedDataset,
 )
 from posenet_ros.training.landmarks.options import MappingOptions
-from posenet_ros.training.landmarks.validation import folds_of, HeldOutPoses, of_views
+from posenet_ros.training.landmarks.validation import HeldOutPoses, of_views, validation_folds
 from posenet_ros.training.pipelines.mapping.parts.join import Joined
 from posenet_ros.training.pipelines.mapping.parts.part import Indices
 from posenet_ros.training.pipelines.mapping.parts.split import Part
@@ -36,13 +36,13 @@ def hold_parts_out(mapped: MappedDataset, join_fold: Callable[[int], Joined],
 
     :param mapped: the joined map; its features are read one at a time.
     :param join_fold: joins the tracks of the parts without the images of a fold, by its number
-        among those of :func:`posenet_ros.training.landmarks.validation.folds_of`.
+        among those of :func:`posenet_ros.training.landmarks.validation.validation_folds`.
     :param work: folder of the features.
     """
     dataset = mapped.dataset
-    folds = folds_of(dataset, options.validation)
+    folds = validation_folds(dataset, options.validation)
 
-    def without(held: Indices) -> LandmarkMap:
+    def map_without_fold(held: Indices) -> LandmarkMap:
         number = next(i for i, fold in enumerate(folds) if np.array_equal(fold, held))
         joined = join_fold(number)
         kept = np.setdiff1d(np.arange(len(dataset.samples)), held)
@@ -53,4 +53,4 @@ def hold_parts_out(mapped: MappedDataset, join_fold: Callable[[int], Joined],
             [sample.path for sample in rest.samples], found.subset(chosen),
             joined.appearance.subset(chosen), options, mapped.landmark_map.vocabulary)
 
-    return hold_walks_out(mapped, options, without)
+    return hold_walks_out(mapped, options, map_without_fold)

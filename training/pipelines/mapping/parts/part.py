@@ -118,12 +118,12 @@ def map_features(task: PartTask, features: Sequence[ViewFeatures]) -> MappedPart
     found, dataset, check = triangulate_dataset(task.dataset, local, matches, options)
     cameras = cameras_of(dataset)
 
-    def without(held: Indices) -> PartTracks:
+    def tracks_without(held: Indices) -> PartTracks:
         return _describe(triangulate_matches(
             local, matches_without(matches, held), cameras, options, wide=check.wide), features)
 
     return MappedPart(_describe(found, features), cameras, check,
-                      [without(held) for held in task.folds])
+                      [tracks_without(held) for held in task.folds])
 
 
 def _describe(found: Triangulated, features: Sequence[ViewFeatures]) -> PartTracks:

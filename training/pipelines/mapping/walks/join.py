@@ -33,12 +33,12 @@ class Extended:
     A map and the walks that joined it.
 
     :param updates: what each walk brought, for the provenance, in the order of joining.
-    :param left_out: why a walk did not join, by its name.
+    :param rejected: why a walk did not join, by its name.
     """
 
     landmark_map: LandmarkMap
     updates: tuple[Mapping[str, Any], ...]
-    left_out: Mapping[str, str]
+    rejected: Mapping[str, str]
 
 
 def join_walks(artifact: LoadedArtifact, landmark_map: LandmarkMap, walks: Sequence[Walk],
@@ -66,7 +66,7 @@ def join_walks(artifact: LoadedArtifact, landmark_map: LandmarkMap, walks: Seque
         except PoseNetError as error:
             if alone:
                 raise
-            state = state.without(name, f'{name}: {error}', again=isinstance(
+            state = state.after_rejection(name, f'{name}: {error}', again=isinstance(
                 error, NotRegisteredError))
         else:
             landmark_map = replace(updated.landmark_map, parent=parent)
@@ -74,7 +74,7 @@ def join_walks(artifact: LoadedArtifact, landmark_map: LandmarkMap, walks: Seque
                 name, updated, round(time.perf_counter() - started, 1)))
             save_state(state, landmark_map, work)
     return Extended(landmark_map, state.joined,
-                    dict(sorted({**state.postponed, **state.left_out}.items())))
+                    dict(sorted({**state.postponed, **state.rejected}.items())))
 
 
 def update(artifact: LoadedArtifact, landmark_map: LandmarkMap, walk: Walk, views: int | None,

@@ -22,11 +22,11 @@ class NewWalks:
     Walks to join to a map, in the order of their names.
 
     :param walks: with the images alone that the map does not have by name.
-    :param left_out: why a path has no walks, by its name.
+    :param rejected: why a path has no walks, by its name.
     """
 
     walks: tuple[Walk, ...]
-    left_out: dict[str, str]
+    rejected: dict[str, str]
 
 
 def read_new_walks(options: argparse.Namespace, work: Path, known: Collection[str]) -> NewWalks:
@@ -42,19 +42,19 @@ def read_new_walks(options: argparse.Namespace, work: Path, known: Collection[st
     paths = sorted({path.resolve(): path for path in getattr(options, name)}.items())
     options = argparse.Namespace(**{**vars(options), name: [path for _, path in paths]})
     walks: list[Walk] = []
-    left_out: dict[str, str] = {}
+    rejected: dict[str, str] = {}
     for (whole, path), found in zip(paths, _read(options, work), strict=True):
         if not isinstance(found, PoseNetError):
             walks += found
         elif len(paths) == 1:
             raise found
         else:
-            left_out[str(whole)] = f'{path.name}: {found}'
+            rejected[str(whole)] = f'{path.name}: {found}'
     if walks and options.poses:
         walks = with_poses(walks, options.poses, options.max_gap)
     for note in (note for walk in walks for note in walk.notes):
         print(note, flush=True)
-    return NewWalks(_unknown(walks, known, left_out), left_out)
+    return NewWalks(_unknown(walks, known, rejected), rejected)
 
 
 def _read(options: argparse.Namespace, work: Path) -> Iterator[list[Walk] | PoseNetError]:
@@ -80,7 +80,7 @@ def _renamed(walk: Walk, prefix: str) -> Walk:
 
 
 def _unknown(walks: Sequence[Walk], known: Collection[str],
-             left_out: dict[str, str]) -> tuple[Walk, ...]:
+             rejected: dict[str, str]) -> tuple[Walk, ...]:
     """
     Return the walks with the images alone that a map does not know, by name.
 
@@ -92,7 +92,7 @@ def _unknown(walks: Sequence[Walk], known: Collection[str],
     if old:
         print(f'{old} images are in the map already, by their names', flush=True)
     found = tuple(sorted((walk for walk in new if walk.images), key=lambda walk: walk.name))
-    if not found and not left_out:
+    if not found and not rejected:
         raise InputError('a map is extended by new images. Received: none that it does not have '
                          'by name already')
     return found

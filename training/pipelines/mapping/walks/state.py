@@ -25,7 +25,7 @@ class ExtensionState:
     :param pending: names of those still to be tried, in their order.
     :param joined: what each of those that joined brought.
     :param postponed: why a walk did not join, by name: it is tried again after another one joined.
-    :param left_out: likewise, of those that are not tried again.
+    :param rejected: likewise, of those that are not tried again.
     """
 
     parent: str
@@ -33,13 +33,13 @@ class ExtensionState:
     pending: tuple[str, ...]
     joined: tuple[Mapping[str, Any], ...] = ()
     postponed: Mapping[str, str] = field(default_factory=dict)
-    left_out: Mapping[str, str] = field(default_factory=dict)
+    rejected: Mapping[str, str] = field(default_factory=dict)
 
-    def without(self, name: str, reason: str, *, again: bool) -> ExtensionState:
+    def after_rejection(self, name: str, reason: str, *, again: bool) -> ExtensionState:
         """Return the state after a walk did not join; `again`: it may after another one."""
         if again:
             return replace(self, postponed={**self.postponed, name: reason})
-        return replace(self, left_out={**self.left_out, name: reason})
+        return replace(self, rejected={**self.rejected, name: reason})
 
     def joined_by(self, update: Mapping[str, Any]) -> ExtensionState:
         """Return the state after a walk joined: those that were postponed are tried again."""
@@ -70,7 +70,7 @@ def load_state(work: Path, start: ExtensionState) -> tuple[ExtensionState, Landm
     """
     try:
         state = read_typed(ExtensionState, work / FOLDER / FILE)
-        names = {*state.pending, *state.postponed, *state.left_out,
+        names = {*state.pending, *state.postponed, *state.rejected,
                  *(str(one['walk']) for one in state.joined)}
         if (state.parent, state.views, names) != (start.parent, start.views, {*start.pending}):
             return start, None
