@@ -36,8 +36,9 @@ def parser() -> CommandParser:
     """Make the parser of the command line."""
     result = CommandParser(description=__doc__)
     source = result.add_mutually_exclusive_group()
-    source.add_argument('--data', type=Path, metavar='FOLDER', help='dataset with poses: '
-                        'Cambridge Landmarks, 7-Scenes, TUM RGB-D, COLMAP or nerfstudio')
+    source.add_argument('--data', type=Path, nargs='+', metavar='FOLDER', help='dataset with '
+                        'poses: Cambridge Landmarks, 7-Scenes, TUM RGB-D, COLMAP or nerfstudio; '
+                        'several with --extend')
     source.add_argument('--bag', type=Path, nargs='+', help='bags, a walk each: rosbag2 folder, '
                         '.mcap, .db3 or ROS 1 .bag')
     source.add_argument('--images', type=Path, nargs='+', metavar='FOLDER',
@@ -46,7 +47,7 @@ def parser() -> CommandParser:
                         help='videos, a walk each')
     old = result.add_mutually_exclusive_group()
     old.add_argument('--extend', type=Path, metavar='PLACE', help='model folder whose map the '
-                     'walk joins; it is replaced when the map is not worse (or see --out)')
+                     'walks join; it is replaced when the map is not worse (or see --out)')
     old.add_argument('--merge', type=Path, nargs=2, metavar=('A', 'B'), help='two model folders '
                      'whose maps overlap: B joins A, in the frame of A')
     old.add_argument('--diff', type=Path, nargs=2, metavar=('A', 'B'), help='say what changed '
@@ -129,14 +130,14 @@ def check_options(options: argparse.Namespace, command: CommandParser) -> None:
         check_update_options(options, command, source)
     elif source is None and not options.export:
         command.error('one of the arguments --data --bag --images --video is required')
+    if source == 'data' and len(options.data) > 1 and not options.extend:
+        command.error('--data takes one dataset: several are for --extend')
     if source == 'data' and options.poses:
         command.error('--poses is for images without poses: --data has some')
     if options.jobs > 1 and not options.parts:
         command.error('--jobs is for --parts')
     if options.scheduler and not options.parts:
         command.error('--scheduler is for --parts')
-    if options.parts and options.refine_poses:
-        command.error('--parts maps with the poses as they are: leave --refine-poses out')
     if (options.format or options.stamp_unit) and not options.poses:
         command.error('--format and --stamp-unit are for --poses')
     if options.poses and (options.pose or options.tf):
@@ -173,6 +174,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         from posenet_ros.training.pipelines.mapping.diff import show_difference
         show_difference(*options.diff)
         return 0
+    if options.data and not options.extend:
+        [options.data] = options.data
     words = [word for word in (sys.argv[1:] if argv is None else argv) if word != '--resume']
     options.scale_request = scale_request(options.scale_from) if options.scale_from else None
     options.command = describe_command(

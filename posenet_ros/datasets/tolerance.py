@@ -26,6 +26,15 @@ def check_rejected(rejected: Sequence[str], total: int, maximum: float = MAX_REJ
                          f'{maximum:.0%} may be: mend or remove them)')
 
 
+def too_many_left_out(count: int, total: int) -> bool:
+    """
+    Return whether too many of whole bags or walks are left out.
+
+    One may always be bad, but not the only one.
+    """
+    return count > max(MAX_REJECTED * total, 1) or count == total
+
+
 def add_rejected(data: dict[str, Any], more: Mapping[str, Any]) -> None:
     """Add the bad items of another source to the description of one."""
     data.update(describe_rejected(

@@ -15,10 +15,10 @@ from posenet_ros.training.fitting.calibration import fit_coverage_scales, fit_sc
 from posenet_ros.training.landmarks.mapping import MappedDataset
 from posenet_ros.training.landmarks.options import MappingOptions, ValidationOptions
 from posenet_ros.training.landmarks.validation import (
-    blocks,
     HeldOutPoses,
     localise_held_out,
-    walks,
+    MakeMap,
+    validation_folds,
 )
 from posenet_ros.uncertainty.pose_scores import PoseScores, sigma_factors
 
@@ -61,13 +61,18 @@ def calibrate_map(mapped: MappedDataset, options: MappingOptions | None = None) 
                            options.validation)
 
 
-def hold_walks_out(mapped: MappedDataset, options: MappingOptions) -> HeldOutPoses:
-    """Localise images by maps without their walk, or without blocks where that is too little."""
-    settings = options.validation
-    held_out = localise_held_out(mapped, walks(mapped.dataset, settings), options)
-    if held_out.localised.sum() >= settings.min_localised:
+def hold_walks_out(mapped: MappedDataset, options: MappingOptions,
+                   map_fold: MakeMap | None = None) -> HeldOutPoses:
+    """
+    Localise images by maps without their walk, or without blocks where that is too little.
+
+    :param map_fold: as of :func:`.validation.localise_held_out`.
+    """
+    *of_walks, of_blocks = validation_folds(mapped.dataset, options.validation)
+    held_out = localise_held_out(mapped, of_walks, options, map_fold)
+    if held_out.localised.sum() >= options.validation.min_localised:
         return held_out
-    return localise_held_out(mapped, [blocks(len(mapped.features), settings)], options)
+    return localise_held_out(mapped, [of_blocks], options, map_fold)
 
 
 def fit_calibration(held_out: HeldOutPoses, landmark_map: LandmarkMap,

@@ -86,7 +86,7 @@ def detect_dataset(dataset: Dataset, options: FeatureOptions,
         ordered_map(one, dataset.samples), len(dataset.samples), 'image', 'features'))
 
 
-class KeptFeatures(Sequence[Features]):
+class KeptViews(Sequence[ViewFeatures]):
     """
     The features of a dataset's images, each read anew from the folder that keeps them.
 
@@ -100,8 +100,22 @@ class KeptFeatures(Sequence[Features]):
         return len(self._dataset.samples)
 
     def __getitem__(self, index: Any) -> Any:  # noqa: ANN401 - of a Sequence
-        return _kept_or_detected(self._dataset.samples[index].path, self._dataset.camera,
-                                 self._options, self._folder).features
+        path = self._dataset.samples[index].path
+        return _kept_or_detected(
+            path, self._dataset.camera, self._options, self._folder)._replace(path=path)
+
+
+class KeptFeatures(Sequence[Features]):
+    """The local features alone of :class:`KeptViews`."""
+
+    def __init__(self, views: Sequence[ViewFeatures]) -> None:
+        self._views = views
+
+    def __len__(self) -> int:
+        return len(self._views)
+
+    def __getitem__(self, index: Any) -> Any:  # noqa: ANN401 - of a Sequence
+        return self._views[index].features
 
 
 def with_image(view: ViewFeatures, options: FeatureOptions) -> Features:

@@ -120,17 +120,28 @@ def map_matches(dataset: Dataset, features: Sequence[ViewFeatures],
     :param matches: within the wide tolerance of the poses.
     """
     local = [one.features for one in features]
-    check = check_poses(dataset, local, matches, options)
-    cameras = cameras_of(dataset)
-    if check.consistent or not options.refine_poses:
-        found = triangulate_matches(local, matches, cameras, options, wide=not check.consistent)
-    else:
-        given = cameras
-        found, cameras = _refine(local, matches, given, options)
-        check = replace(check, change=pose_change(given, cameras))
-        dataset = _with_poses(dataset, cameras)
+    found, dataset, check = triangulate_dataset(dataset, local, matches, options)
     landmark_map = make_map(dataset, features, found, options)
     return MappedDataset(landmark_map, features, matches, dataset, check)
+
+
+def triangulate_dataset(dataset: Dataset, features: Sequence[Features],
+                        matches: Sequence[PairMatches], options: MappingOptions,
+                        ) -> tuple[Triangulated, Dataset, PoseCheck]:
+    """
+    Triangulate the tracks of images; poses that err are moved first, where that is asked for.
+
+    :param matches: within the wide tolerance of the poses.
+    :returns: the tracks, the images with their poses, and what the tracks say about these.
+    """
+    check = check_poses(dataset, features, matches, options)
+    given = cameras_of(dataset)
+    if check.consistent or not options.refine_poses:
+        return triangulate_matches(
+            features, matches, given, options, wide=not check.consistent), dataset, check
+    found, cameras = _refine(features, matches, given, options)
+    return found, with_cameras(dataset, cameras), replace(
+        check, change=pose_change(given, cameras))
 
 
 def check_poses(dataset: Dataset, features: Sequence[Features], matches: Sequence[PairMatches],
@@ -172,8 +183,12 @@ def budget(dataset: Dataset, found: Triangulated, options: MappingOptions) -> ND
             f'{dataset.name}: the images have to see {options.min_landmarks} landmarks in '
             f'common. Received: {len(found.points_m)}')
     count = len(dataset.samples)
-    most = max(options.landmarks_of_view * count, options.kept_landmarks)
-    return select_landmarks(found, count, most)
+    return select_landmarks(found, count, landmark_budget(count, options))
+
+
+def landmark_budget(views: int, options: MappingOptions) -> int:
+    """Return how many landmarks the map of some views may have."""
+    return max(options.landmarks_of_view * views, options.kept_landmarks)
 
 
 class Appearance(NamedTuple):
@@ -241,7 +256,8 @@ def _refine(features: Sequence[Features], matches: Sequence[PairMatches], camera
     return triangulate_matches(features, matches, cameras, options, wide=False), cameras
 
 
-def _with_poses(dataset: Dataset, cameras: Cameras) -> Dataset:
+def with_cameras(dataset: Dataset, cameras: Cameras) -> Dataset:
+    """Return a dataset with other poses of its images."""
     samples = tuple(
         replace(sample, map_from_camera=Pose.from_rotation(rotation, position))
         for sample, rotation, position in zip(

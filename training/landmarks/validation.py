@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,12 +22,14 @@ from posenet_ros.training.landmarks.feature_cache import with_image
 from posenet_ros.training.landmarks.mapping import make_map, MappedDataset, triangulate_matches
 from posenet_ros.training.landmarks.options import MappingOptions, ValidationOptions
 from posenet_ros.training.landmarks.reconstruction.pairs import cameras_of
-from posenet_ros.training.landmarks.reconstruction.verified_matches import PairMatches
+from posenet_ros.training.landmarks.reconstruction.triangulation import Triangulated
+from posenet_ros.training.landmarks.reconstruction.verified_matches import matches_without
 from posenet_ros.training.landmarks.tracked_poses import NO_TRACKED, track_held_out, TrackedRows
 from posenet_ros.utils.parallel import ordered_map
 from posenet_ros.utils.progress import progress
 
 Indices = NDArray[np.intp]
+MakeMap = Callable[[Indices], LandmarkMap]  # raises InputError on too few landmarks
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,8 +87,13 @@ def blocks(count: int, options: ValidationOptions) -> Indices:
     return np.flatnonzero(np.abs(place - 0.5) < options.held_out_proportion / 2)
 
 
-def localise_held_out(mapped: MappedDataset, folds: Sequence[Indices],
-                      options: MappingOptions) -> HeldOutPoses:
+def validation_folds(dataset: Dataset, options: ValidationOptions) -> list[Indices]:
+    """Return what is held out together: the walks, one after another, and the blocks last."""
+    return [*walks(dataset, options), blocks(len(dataset.samples), options)]
+
+
+def localise_held_out(mapped: MappedDataset, folds: Sequence[Indices], options: MappingOptions,
+                      map_fold: MakeMap | None = None) -> HeldOutPoses:
     """
     Localise images by a map of all images but those of their fold, with a progress bar.
 
@@ -96,6 +103,7 @@ def localise_held_out(mapped: MappedDataset, folds: Sequence[Indices],
     all images together.)
 
     :param folds: indices of the images that are held out together.
+    :param map_fold: makes the map of all images but those; None: :func:`map_without`.
     :raises InputError: where a map knows an image that it localised.
     """
     parts, views, numbers = [np.empty((0, 2, 3, 6))], [np.empty(0, np.intp)], []
@@ -104,7 +112,7 @@ def localise_held_out(mapped: MappedDataset, folds: Sequence[Indices],
     most = -(-options.validation.max_images // max(len(folds), 1))
     for number, held in enumerate(folds):
         try:
-            landmark_map = map_without(mapped, held, options)
+            landmark_map = map_fold(held) if map_fold else map_without(mapped, held, options)
         except InputError:  # the other images have too few landmarks
             continue
         chosen = held[::-(-len(held) // most)]
@@ -147,15 +155,18 @@ def map_without(mapped: MappedDataset, held: Indices, options: MappingOptions) -
 
     :raises InputError: on too few landmarks.
     """
-    kept = np.setdiff1d(np.arange(len(mapped.features)), held)
-    new = np.full(len(mapped.features), -1)
-    new[kept] = np.arange(len(kept))
-    matches = [PairMatches(int(new[one.first]), int(new[one.second]), one.keypoints)
-               for one in mapped.matches if new[one.first] >= 0 and new[one.second] >= 0]
-    dataset, features = mapped.dataset.subset(kept), [mapped.features[i] for i in kept]
-    found = triangulate_matches([one.features for one in features], matches, cameras_of(dataset),
-                                options, wide=mapped.check.wide)
-    return make_map(dataset, features, found, options, mapped.landmark_map.vocabulary)
+    local = [one.features for one in mapped.features]
+    found = triangulate_matches(local, matches_without(mapped.matches, held),
+                                cameras_of(mapped.dataset), options, wide=mapped.check.wide)
+    kept = np.setdiff1d(np.arange(len(local)), held)
+    return make_map(mapped.dataset.subset(kept), [mapped.features[i] for i in kept],
+                    of_views(found, kept), options, mapped.landmark_map.vocabulary)
+
+
+def of_views(found: Triangulated, kept: Indices) -> Triangulated:
+    """Return tracks whose views are all among `kept` (K,), rising, numbered as there."""
+    views = np.searchsorted(kept, found.tracks.views)
+    return replace(found, tracks=replace(found.tracks, views=views))
 
 
 def _localise(mapped: MappedDataset, views: Indices, localiser: LandmarkLocaliser,

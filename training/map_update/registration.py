@@ -33,6 +33,10 @@ class GivenPoses:
     offset_deg: float
 
 
+class NotRegisteredError(InputError):
+    """A walk does not see the mapped place."""
+
+
 def register_images(landmark_map: LandmarkMap, features: Sequence[ViewFeatures],
                     ) -> list[AbsolutePose | None]:
     """Localise images in a map, with a progress bar; None where one is not found."""
@@ -49,12 +53,13 @@ def check_registered(found: Sequence[AbsolutePose | None], least: int) -> None:
     """
     Check that a walk sees the mapped place.
 
-    :raises InputError: when fewer images than `least`, or than there are, have a pose.
+    :raises NotRegisteredError: when fewer images than `least`, or than there are, have a pose.
     """
     count = sum(one is not None for one in found)
     if count < min(least, len(found)):
-        raise InputError(f'the walk has to see the mapped place: {min(least, len(found))} of its '
-                         f'images have to be found in the map. Received: {count} of {len(found)}')
+        raise NotRegisteredError(
+            f'the walk has to see the mapped place: {min(least, len(found))} of its images have '
+            f'to be found in the map. Received: {count} of {len(found)}')
 
 
 def compare_with_given(found: Sequence[AbsolutePose | None],

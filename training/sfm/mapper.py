@@ -33,6 +33,8 @@ class MapperRequest:
     :param refine_camera: whether to refine focal length and radial distortion.
     :param seed: of every random choice.
     :param threads: of the mapper.
+    :param part_images: of the hierarchical mapper: images of a part at most, besides those that
+        it shares with a neighbour, `overlap` of them.
     """
 
     mapper: str
@@ -41,6 +43,8 @@ class MapperRequest:
     refine_camera: bool
     seed: int
     threads: int
+    part_images: int = 0
+    overlap: int = 0
 
 
 def global_options(library: Any, request: MapperRequest) -> Any:  # noqa: ANN401 - pycolmap's
@@ -70,16 +74,51 @@ def incremental_options(library: Any, request: MapperRequest) -> Any:  # noqa: A
     return options
 
 
+def hierarchical_options(library: Any, request: MapperRequest) -> Any:  # noqa: ANN401 - pycolmap's
+    """
+    Make the options of the hierarchical mapper (Schonberger and Frahm, CVPR 2016).
+
+    It cuts the view graph in two where the fewest matches are, and again, maps each part by the
+    incremental mapper, and joins those that have images in common by a robust similarity.
+    """
+    options = library.HierarchicalPipelineOptions()
+    options.num_threads = request.threads
+    options.num_workers = request.threads
+    options.clustering_options.leaf_max_num_images = request.part_images
+    options.clustering_options.image_overlap = request.overlap
+    options.incremental_options = incremental_options(library, request)
+    return options
+
+
+def adjust_models(library: Any, request: MapperRequest) -> None:  # noqa: ANN401 - pycolmap's
+    """
+    Adjust all poses and points of each model that was joined from parts, and write it anew.
+
+    The loss is robust: tracks that a wrong match joined across parts would bend the joint.
+    """
+    options = library.BundleAdjustmentOptions()
+    options.print_summary = False
+    options.refine_focal_length = options.refine_extra_params = request.refine_camera
+    options.ceres.solver_options.num_threads = request.threads
+    options.ceres.loss_function_type = library.LossFunctionType.CAUCHY
+    for file in sorted(Path(request.output).glob('*/images.bin')):
+        model = library.Reconstruction(str(file.parent))
+        library.bundle_adjustment(model, options)
+        model.write(str(file.parent))
+
+
 def run_mapper(request: MapperRequest) -> None:
     """Map, and write the models to the output folder."""
     library = load_pycolmap()
     library.logging.minloglevel = 0  # the log tells the progress
-    if request.mapper == Mapper.GLOBAL.value:
-        library.global_mapping(request.database, request.output, request.output,
-                               global_options(library, request))
-    else:
-        library.incremental_mapping(request.database, request.output, request.output,
-                                    incremental_options(library, request))
+    mapping, options = {
+        Mapper.GLOBAL.value: (library.global_mapping, global_options),
+        Mapper.INCREMENTAL.value: (library.incremental_mapping, incremental_options),
+        Mapper.HIERARCHICAL.value: (library.hierarchical_mapping, hierarchical_options),
+    }[request.mapper]
+    mapping(request.database, request.output, request.output, options(library, request))
+    if request.mapper == Mapper.HIERARCHICAL.value:
+        adjust_models(library, request)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -28,11 +28,12 @@ DONE = 'done'
 POLL_S, STOP_S = 0.2, 5.0
 STEPS = 20
 NO_SPACE = 'disk is full', 'No space left', 'disk I/O error'
-# lines of the global mapper's log, and the ratio of its time that is spent then (100 images)
+# lines of the logs of the global mapper, and of the hierarchical one, and the ratio of their time
+# that is spent then (100 images)
 MILESTONES = (
     (r'Global positioning done', 0.5), (r'iteration 1 / 3 finished', 0.6),
     (r'iteration 2 / 3 finished', 0.65), (r'iteration 3 / 3 finished', 0.7),
-    (r'retriangulation and refinement done', 1.0))
+    (r'retriangulation and refinement done', 1.0), (r'Merging clusters', 0.9))
 REGISTERED = re.compile(r'num_reg_frames=(\d+)')
 
 
@@ -54,13 +55,15 @@ def map_images(database: Path, work: Path, names: ImageNames, initial: InitialCa
     :returns: the components, the largest first; none where it found no two images to start with.
     :raises PoseNetError: when it fails.
     """
-    folder = step_folder(work, mapper.value, key, options.seed, initial)
+    count = len(names.images)
+    parts = options.parts.sizes_of(count) if mapper is Mapper.HIERARCHICAL else ()
+    folder = step_folder(work, mapper.value, key, options.seed, initial, *parts)
     if not (folder / DONE).exists():
         shutil.rmtree(folder)
         folder.mkdir()
         request = MapperRequest(mapper.value, str(database), str(folder), not initial.is_known,
-                                options.seed, options.threads)
-        _run(request, folder, len(names.images))
+                                options.seed, options.threads, *parts)
+        _run(request, folder, count)
         (folder / DONE).touch()
     models = sorted(file.parent for file in folder.glob('*/images.bin'))
     return _components(models, names, initial)

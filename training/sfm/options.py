@@ -84,6 +84,30 @@ class MappingOptions:
 
 
 @dataclass(frozen=True)
+class PartOptions:
+    """Settings of a reconstruction in parts."""
+
+    # parts of the view graph that are mapped by themselves, or some more, as each is cut in two;
+    # None: of some `images` each
+    count: int | None = 1
+    # more and the adjustment of all of a part's images takes longer than their matching
+    images: int = 500
+    # of the images of a part those that it shares with a neighbour, and how many at least: the
+    # similarity that joins two parts is found by them
+    overlap: float = 0.1
+    min_overlap: int = 10
+
+    def count_of(self, images: int) -> int:
+        """Return the number of parts of some images."""
+        return self.count or max(-(-images // self.images), 1)
+
+    def sizes_of(self, images: int) -> tuple[int, int]:
+        """Return how many images a part has at most, and how many more it shares."""
+        own = -(-images // self.count_of(images))
+        return own, max(round(self.overlap * own), self.min_overlap)
+
+
+@dataclass(frozen=True)
 class SfmOptions:
     """
     All settings of structure from motion.
@@ -98,6 +122,7 @@ class SfmOptions:
     pairs: PairOptions = field(default_factory=PairOptions)
     matches: MatchOptions = field(default_factory=MatchOptions)
     mapping: MappingOptions = field(default_factory=MappingOptions)
+    parts: PartOptions = field(default_factory=PartOptions)
     seed: int = 0
     threads: int = field(default_factory=lambda: os.cpu_count() or 1)
     largest: bool = False

@@ -200,7 +200,7 @@ def find_poses(database: Path, work: Path, names: ImageNames, initial: InitialCa
                options: SfmOptions, key: object, verified: VerifiedPairs
                ) -> tuple[tuple[Component, ...], Mapper]:
     """
-    Map by the global mapper, and by the incremental one where that is not enough.
+    Map by the global mapper, and by the incremental one where that is not enough; or in parts.
 
     :raises InputError: when neither finds anything.
     """
@@ -208,6 +208,11 @@ def find_poses(database: Path, work: Path, names: ImageNames, initial: InitialCa
         return map_images(database, work, names, initial, options, mapper, key)
 
     found: tuple[Component, ...] = ()
+    if options.parts.count_of(len(names.images)) > 1:
+        found = run(Mapper.HIERARCHICAL)
+        if not found:
+            checks.explain_failure(verified, initial)
+        return found, Mapper.HIERARCHICAL
     if initial.is_known:
         found = run(Mapper.GLOBAL)
         if _registered(found) >= options.mapping.min_registered * len(names.images):

@@ -21,6 +21,7 @@ class Mapper(Enum):
 
     GLOBAL = 'global'
     INCREMENTAL = 'incremental'
+    HIERARCHICAL = 'hierarchical'
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +106,8 @@ class Reconstruction:
                  f'({self.mapper.value} mapper), {best.points} points, reprojection error '
                  f'{best.reprojection_error_px:.2f} px']
         for other in self.components[1:]:
-            lines.append(f'apart: {len(other.names)} images of {", ".join(other.walks)}')
+            lines.append(f'apart: {len(other.names)} images of {", ".join(other.walks)}, '
+                         f'{other.names[0]} to {other.names[-1]}')
         lines += [f'not registered: {count} images: {reason}'
                   for reason, count in Counter(self.unregistered.values()).most_common()]
         if self.conflicting_pairs:

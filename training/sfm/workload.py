@@ -57,10 +57,11 @@ def estimate_workload(images: int, size: tuple[int, int], options: SfmOptions, *
     pairs = min(round(images * (options.pairs.following + NEW * options.pairs.similar)),
                 images * (images - 1) // 2)
     pair_s = PAIR_S * (options.sift.max_keypoints / 2048) ** 2
-    mapping_s = GLOBAL_S if camera_known else INCREMENTAL_S
+    parts = options.parts.count_of(images)
+    mapping_s = GLOBAL_S if camera_known and parts == 1 else INCREMENTAL_S
     parallel_s = images * FEATURES_S * pixels + pairs * pair_s
-    seconds = parallel_s / options.threads + mapping_s * REFERENCE_IMAGES * (
-        images / REFERENCE_IMAGES) ** GROWTH
+    seconds = parallel_s / options.threads + parts * mapping_s * REFERENCE_IMAGES * (
+        images / parts / REFERENCE_IMAGES) ** GROWTH
     return Workload(images, pairs, seconds, MEMORY_BYTES + images * IMAGE_BYTES,
                     images * DISK_BYTES)
 

@@ -28,16 +28,19 @@ def natural_key(text: str) -> list[tuple[int, int, str]]:
             for part in re.split(r'(\d+)', text) if part]
 
 
-def read_image_folders(folders: Sequence[Path], every: int | None = None) -> list[Walk]:
+def read_image_folders(folders: Sequence[Path], every: int | None = None,
+                       prefixes: Sequence[str] | None = None) -> list[Walk]:
     """
     Return the walks of some folders; their sub-folders are walks too.
 
     :param every: take each Nth image; None takes all.
+    :param prefixes: what the names of each folder's walks begin with; None: its own name, where
+        there are several.
     :raises InputError: when a folder is missing or without images, the images have several sizes,
         or over a tenth of them is damaged.
     """
     walks, sizes = [], Counter[tuple[int, int]]()
-    for prefix, top in zip(_prefixes(folders), folders, strict=True):
+    for prefix, top in zip(prefixes or _prefixes(folders), folders, strict=True):
         found = list(_image_files(top))
         if not found:
             raise InputError(f'{top}: expected a folder with images ({", ".join(SUFFIXES)}). '

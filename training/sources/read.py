@@ -10,7 +10,7 @@ from pathlib import Path
 import shutil
 
 from posenet_ros.datasets.cameras import camera_in_file
-from posenet_ros.errors import InputError
+from posenet_ros.errors import InputError, PoseNetError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.camera_text import camera_from_text
 from posenet_ros.imaging.files import image_size
@@ -62,23 +62,47 @@ def read_walks(source: Source, work: Path) -> list[Walk]:
     if source.kind is SourceKind.IMAGES:
         walks = read_image_folders(source.paths, source.every)
     else:
-        walks = list(_extracted(source, work))
+        walks = [_extracted(source, path, name, work)
+                 for path, name in zip(source.paths, _names(source), strict=True)]
     return _with_one_camera(walks, source)
 
 
-def _extracted(source: Source, work: Path) -> Iterator[Walk]:
-    """Yield the walk of each bag or video, whose images are written into the work folder."""
+def read_each(source: Source, work: Path) -> Iterator[list[Walk] | PoseNetError]:
+    """
+    Yield the walks of each path of a source, of one camera, or why they cannot be read.
+
+    They are named as by :func:`read_walks`.
+    """
+    for path, name in zip(source.paths, _names(source), strict=True):
+        try:
+            if source.kind is SourceKind.IMAGES:
+                walks = read_image_folders(
+                    [path], source.every, [name if len(source.paths) > 1 else ''])
+            else:
+                walks = [_extracted(source, path, name, work)]
+            yield _with_one_camera(walks, replace(source, paths=(path,)))
+        except PoseNetError as error:
+            yield error
+
+
+def _names(source: Source) -> list[str]:
+    """Return a name for each path, which its walks begin with where there are several."""
+    if source.kind is SourceKind.IMAGES:
+        return unique_names(path.resolve().name for path in source.paths)
+    return unique_names(path.resolve().stem for path in source.paths)
+
+
+def _extracted(source: Source, path: Path, name: str, work: Path) -> Walk:
+    """Return the walk of a bag or video, whose images are written into the work folder."""
     read: Callable[..., Walk] = partial(read_bag, options=source.bag) if (
         source.kind is SourceKind.BAG) else partial(read_video, every=source.every)
-    names = unique_names(path.resolve().stem for path in source.paths)
-    for path, name in zip(source.paths, names, strict=True):
-        file = work / WALKS_FOLDER / f'{name}.npz'
-        walk = load_walk(file)
-        if walk is None:
-            shutil.rmtree(work / IMAGES_FOLDER / name, ignore_errors=True)
-            walk = read(path, name, work / IMAGES_FOLDER)
-            save_walk(walk, file)
-        yield walk
+    file = work / WALKS_FOLDER / f'{name}.npz'
+    walk = load_walk(file)
+    if walk is None:
+        shutil.rmtree(work / IMAGES_FOLDER / name, ignore_errors=True)
+        walk = read(path, name, work / IMAGES_FOLDER)
+        save_walk(walk, file)
+    return walk
 
 
 def _with_one_camera(walks: Sequence[Walk], source: Source) -> list[Walk]:

@@ -8,7 +8,7 @@ import hashlib
 from pathlib import Path
 import shutil
 
-from posenet_ros.datasets.tolerance import MAX_REJECTED, tell_rejected
+from posenet_ros.datasets.tolerance import MAX_REJECTED, tell_rejected, too_many_left_out
 from posenet_ros.errors import InputError
 from posenet_ros.evaluation.evaluator import false_pose_limits
 from posenet_ros.evaluation.fleet.bags import find_bags, FleetBag
@@ -98,7 +98,7 @@ def _evaluate(bags: Sequence[FleetBag], folder: Path, options: argparse.Namespac
 
 def _check_left_out(left_out: Sequence[str], total: int) -> None:
     """Refuse more bad bags than a tenth; one may always be bad, but not the only one."""
-    if len(left_out) > max(MAX_REJECTED * total, 1) or len(left_out) == total:
+    if too_many_left_out(len(left_out), total):
         raise InputError(f'{left_out[0]} ({len(left_out)} of {total} bags cannot be evaluated, at '
                          f'most {MAX_REJECTED:.0%}, or one, may be: mend or remove them, and go '
                          'on by --resume)')

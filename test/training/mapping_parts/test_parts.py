@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
 import numpy as np
+from posenet_ros.geometry.lie import so3_log
 from posenet_ros.inference.artifact import LANDMARKS_FILE, load
 from posenet_ros.landmarks import landmark_file
+from posenet_ros.landmarks.landmark_map import LandmarkMap
 from posenet_ros.training.data.datasets import Dataset
+from posenet_ros.training.landmarks.calibration import hold_walks_out
 from posenet_ros.training.landmarks.feature_cache import ViewFeatures
 from posenet_ros.training.landmarks.mapping import (
+    assemble_map,
     check_poses,
+    map_dataset,
     match_dataset,
+    triangulate_dataset,
     triangulate_matches,
 )
-from posenet_ros.training.landmarks.options import MappingOptions, ValidationOptions
+from posenet_ros.training.landmarks.options import (
+    AdjustmentOptions,
+    MappingOptions,
+    ValidationOptions,
+)
+from posenet_ros.training.landmarks.reconstruction.bundle_adjustment import PoseChange
 from posenet_ros.training.landmarks.reconstruction.pairs import cameras_of
+from posenet_ros.training.landmarks.reconstruction.projection import observed_points, rays_of
 from posenet_ros.training.landmarks.reconstruction.triangulation import Triangulated
+from posenet_ros.training.landmarks.validation import validation_folds
 from posenet_ros.training.map import main
-from posenet_ros.training.pipelines.mapping.parts import build, part
+from posenet_ros.training.pipelines.mapping.parts import build, held_out, part
+from posenet_ros.training.pipelines.mapping.parts.budget import within_budget
 from posenet_ros.training.pipelines.mapping.parts.build import describe_parts, draw_apart
-from posenet_ros.training.pipelines.mapping.parts.held_out import join_held_out
+from posenet_ros.training.pipelines.mapping.parts.cameras import join_cameras
+from posenet_ros.training.pipelines.mapping.parts.held_out import folds_of_part, hold_parts_out
 from posenet_ros.training.pipelines.mapping.parts.join import join_parts, Joined
 from posenet_ros.training.pipelines.mapping.parts.part import (
+    load_fold,
     load_part,
     map_features,
     map_part,
@@ -36,7 +53,7 @@ from posenet_ros.training.pipelines.mapping.parts.split import Part, split_views
 import pytest
 from training_helpers import LARGE_CAMERA, write_wall_dataset
 
-from ..landmarks.scene import make_dataset, observe, scene_points
+from ..landmarks.scene import disturbed, make_dataset, observe, scene_points
 
 OPTIONS = MappingOptions(min_landmarks=20, validation=ValidationOptions(
     max_walks=1, max_images=20, min_localised=3))
@@ -55,11 +72,12 @@ def features(dataset: Dataset) -> list[ViewFeatures]:
     return observe(dataset, POINTS)
 
 
-def mapped_parts(dataset: Dataset, features: Sequence[ViewFeatures],
-                 split: Sequence[Part]) -> list[MappedPart]:
+def mapped_parts(dataset: Dataset, features: Sequence[ViewFeatures], split: Sequence[Part],
+                 options: MappingOptions = OPTIONS, folds: Sequence[np.ndarray] = (),
+                 ) -> list[MappedPart]:
     """Map parts by their features."""
     return [map_features(
-        PartTask(dataset.subset(part.views.tolist()), OPTIONS, complete=False, work=Path()),
+        PartTask(dataset.subset(part.views.tolist()), options, folds_of_part(folds, part), Path()),
         [features[view] for view in part.views]) for part in split]
 
 
@@ -77,7 +95,8 @@ def parts(dataset: Dataset, features: list[ViewFeatures], split: list[Part]) -> 
 
 def joined_of(dataset: Dataset, parts: list[MappedPart], split: Sequence[Part]) -> Joined:
     """Join parts."""
-    return join_parts(parts, split, cameras_of(dataset), OPTIONS.triangulation)
+    return join_parts([part.tracks for part in parts], split, cameras_of(dataset),
+                      OPTIONS.triangulation)
 
 
 def whole(dataset: Dataset, features: list[ViewFeatures]) -> Triangulated:
@@ -133,29 +152,111 @@ def test_a_landmark_looks_as_its_keypoints_do(
     np.testing.assert_allclose(norms, 255, rtol=0.02)
 
 
-def test_each_image_that_was_held_out_counts_in_its_own_part(
-        dataset: Dataset, parts: list[MappedPart], split: list[Part]) -> None:
-    joined = join_held_out([part.held_out for part in parts], split)
-    shared = [(~one.own[part.held_out.views]).sum() for part, one in zip(
-        parts, split, strict=True)]
-    assert sum(shared) > 0  # some are held out of a part that they are not the own images of
-    assert len(joined.views) == sum(len(part.held_out.views) for part in parts) - sum(shared)
-    assert len(np.unique(joined.views)) == len(joined.views)
-    assert joined.names.images == tuple(dataset.samples[view].name for view in joined.views)
-    assert joined.names.folds == tuple(joined.folds.tolist())
-    own = [set(joined.folds[np.isin(joined.views, one.views[one.own])].tolist()) for one in split]
-    assert not own[0] & own[1]  # maps of different parts have different numbers
+def test_held_out_images_are_localised_by_what_both_parts_have(
+        dataset: Dataset, features: list[ViewFeatures], split: list[Part], tmp_path: Path) -> None:
+    folds = validation_folds(dataset, OPTIONS.validation)
+    parts = mapped_parts(dataset, features, split, OPTIONS, folds)
+    for each in parts:
+        each_folder = tmp_path / str(id(each))
+        each_folder.mkdir()
+        save_part(each, each_folder)
+        again = load_fold(each_folder, 0)
+        np.testing.assert_array_equal(again.found.points_m, each.folds[0].found.points_m)
+    asked: list[int] = []
+
+    def join_fold(number: int) -> Joined:
+        asked.append(number)
+        return join_parts([each.folds[number] for each in parts], split, cameras_of(dataset),
+                          OPTIONS.triangulation)
+
+    local = [one.features for one in features]
+    mapped = map_dataset(dataset, OPTIONS, features)
+    names = [sample.name for sample in dataset.samples]
+
+    def without_files(rest: Dataset, views: object, paths: list[Path],
+                      *others: object) -> LandmarkMap:
+        return assemble_map(rest, views, [None] * len(paths), *others)
+
+    with mock.patch.object(held_out, 'KeptViews', lambda rest, *_: [
+            features[names.index(one.name)] for one in rest.samples]), mock.patch.object(
+            held_out, 'assemble_map', without_files):
+        found = hold_parts_out(mapped, join_fold, OPTIONS, Path())
+    expected = hold_walks_out(mapped, OPTIONS)
+    assert asked == [0]
+    np.testing.assert_array_equal(found.views, expected.views)
+    assert found.names == expected.names
+    assert found.localised.sum() >= expected.localised.sum() > 10
+    errors = [float(np.median(np.linalg.norm(each.rows[each.localised, 0, :3], axis=1)))
+              for each in (found, expected)]
+    assert errors[0] < 1.25 * errors[1]
+    seen = join_fold(0).found.tracks
+    assert not np.isin(seen.views, folds[0]).any()
+    assert len(np.unique(seen.views)) == len(local) - len(folds[0])
+
+
+def test_a_part_hands_over_what_the_budget_may_choose(parts: list[MappedPart]) -> None:
+    small = replace(OPTIONS, kept_landmarks=1, landmarks_of_view=1)
+    whole_part, shared = parts[0].tracks, np.arange(len(parts[0].cameras.positions_m)) == 3
+    found = within_budget(whole_part, shared, small)
+    tracks, kept = whole_part.found.tracks, found.found.tracks
+    seen = [np.unique(each.indices[each.views == 3]) for each in (tracks, kept)]
+    assert len(seen[0]) == len(seen[1])  # another part may see these, too
+    private = [np.setdiff1d(each.indices, own)
+               for each, own in zip((tracks, kept), seen, strict=True)]
+    assert len(private[1]) == 2 * len(shared) < len(private[0])
+    assert np.mean(kept.lengths[private[1]]) > 1.1 * np.mean(tracks.lengths[private[0]])
+    places = [np.flatnonzero((whole_part.found.points_m == point).all(axis=1))[0]
+              for point in found.found.points_m]
+    np.testing.assert_array_equal(found.appearance.colors, whole_part.appearance.colors[places])
+    for track, place in enumerate(places):
+        np.testing.assert_array_equal(
+            found.observed[slice(*kept.starts[track:track + 2])],
+            whole_part.observed[slice(*tracks.starts[place:place + 2])])
+
+
+def test_poses_that_err_are_moved_part_by_part(
+        dataset: Dataset, features: list[ViewFeatures], split: list[Part]) -> None:
+    given, local = disturbed(dataset, 0.03, 0.3), [one.features for one in features]
+    options = replace(OPTIONS, refine_poses=True, adjustment=AdjustmentOptions(rounds=3))
+    one_piece = triangulate_dataset(given, local, match_dataset(given, local, options), options)
+    parts = mapped_parts(given, features, split, options)
+    cameras, shared = join_cameras(parts, split, cameras_of(given))
+    errors_m = [float(np.median(np.linalg.norm(positions - dataset.positions_m, axis=1)))
+                for positions in (given.positions_m, one_piece[1].positions_m,
+                                  cameras.positions_m)]
+    assert errors_m[1] < 0.6 * errors_m[0]
+    assert errors_m[2] < 1.15 * errors_m[1]
+    both = np.flatnonzero(shared)
+    np.testing.assert_array_equal(both, np.intersect1d(*(one.views for one in split)))
+    own = [np.searchsorted(one.views, both) for one in split]
+    np.testing.assert_allclose(cameras.positions_m[both], np.mean(
+        [each.cameras.positions_m[i] for each, i in zip(parts, own, strict=True)], axis=0))
+    for view, *of_parts in zip(both, *own, strict=True):
+        turns = [so3_log(cameras.rotations[view].T @ each.cameras.rotations[i])
+                 for each, i in zip(parts, of_parts, strict=True)]
+        np.testing.assert_allclose(turns[0], -turns[1], atol=1e-6)  # half way
+    joined = join_parts([each.tracks for each in parts], split, cameras, OPTIONS.triangulation,
+                        shared)
+    tracks = joined.found.tracks
+    residuals = rays_of(tracks.views, observed_points(tracks, local), cameras).errors(
+        joined.found.points_m[tracks.indices])
+    np.testing.assert_allclose(residuals, joined.found.errors, atol=1e-9)
+    assert joined.common.min() > 20
 
 
 def test_a_part_is_written_and_read_to_the_last_digit(
         parts: list[MappedPart], tmp_path: Path) -> None:
-    save_part(parts[0], tmp_path / 'part.npz')
+    save_part(parts[0], tmp_path)
     again = load_part(tmp_path)
-    np.testing.assert_array_equal(again.found.points_m, parts[0].found.points_m)
-    np.testing.assert_array_equal(again.found.tracks.keypoints, parts[0].found.tracks.keypoints)
-    np.testing.assert_array_equal(again.held_out.rows, parts[0].held_out.rows)
-    assert again.held_out.names == parts[0].held_out.names
+    tracks = parts[0].tracks.found
+    np.testing.assert_array_equal(again.tracks.found.points_m, tracks.points_m)
+    np.testing.assert_array_equal(again.tracks.found.tracks.keypoints, tracks.tracks.keypoints)
+    np.testing.assert_array_equal(again.tracks.observed, parts[0].tracks.observed)
     assert again.check == parts[0].check
+    np.testing.assert_array_equal(again.cameras.rotations, parts[0].cameras.rotations)
+    change = replace(parts[0].check, change=PoseChange(0.1, 0.2, 0.3, 0.4))
+    save_part(replace(parts[0], check=change), tmp_path)
+    assert load_part(tmp_path).check == change
 
 
 def test_a_part_that_joins_nothing_is_named(
@@ -229,7 +330,6 @@ def test_an_interrupted_map_in_parts_does_no_part_twice(
 
 @pytest.mark.parametrize(('words', 'text'), [
     (['--jobs', '2'], '--jobs is for --parts'),
-    (['--parts', '2', '--refine-poses'], 'leave --refine-poses out'),
     (['--parts', '0'], 'at least 1'), (['--parts', 'many'], 'many')])
 def test_options_that_do_not_go_together(
         wall: Path, tmp_path: Path, words: list[str], text: str,

@@ -33,9 +33,8 @@ def test_the_cluster_gets_whole_paths(scheduler: str | None, tmp_path: Path,
     def record(_: object, tasks: list[Any], jobs: int, address: str | None) -> list[Any]:
         given.extend((tasks, jobs, address))
         return []
-    with mock.patch.object(build, 'run_tasks', record), mock.patch.object(build, 'load_part'):
-        build._mapped_parts(
-            dataset, MappingOptions(), Path('work'), split, 3, False, scheduler)
+    with mock.patch.object(build, 'run_tasks', record):
+        build._map_parts(dataset, MappingOptions(), Path('work'), split, 3, scheduler)
     tasks, jobs, address = given
     assert (jobs, address) == (3, scheduler)
     for task in tasks:

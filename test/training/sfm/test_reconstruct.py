@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+import re
 
 import numpy as np
 from posenet_ros.geometry.pose import Pose
@@ -12,7 +13,7 @@ from posenet_ros.training.sfm import checks, mapping, pipeline
 from posenet_ros.training.sfm.cameras import CameraSource
 from posenet_ros.training.sfm.checks import NotJoinedError
 from posenet_ros.training.sfm.correspondences import features
-from posenet_ros.training.sfm.options import MappingOptions
+from posenet_ros.training.sfm.options import MappingOptions, PartOptions
 from posenet_ros.training.sfm.pipeline import reconstruct
 from posenet_ros.training.sfm.reconstruction import (
     Mapper,
@@ -66,6 +67,31 @@ def test_all_images_are_registered_where_they_are(found: Reconstruction, walk: W
     assert error_m < 0.01
     assert angle_deg < 0.15
     assert 'registered: 20 of 20 images (global mapper)' in found.summary()[-1]
+
+
+def test_parts_are_joined_and_adjusted(
+        found: Reconstruction, walk: Walk, work: Path, tmp_path: Path) -> None:
+    halves = replace(OPTIONS, parts=PartOptions(count=2, min_overlap=6))
+    result = reconstruct([walk], work, halves, lambda _: None)
+    [folder] = work.glob('hierarchical-*')
+    log = (folder / 'log.txt').read_text()
+    assert re.search(r'Merged clusters with 1\d and 1\d images into 20 images', log)
+    assert result.names == found.names
+    assert (result.mapper, len(result.components)) == (Mapper.HIERARCHICAL, 1)
+    for part, limit_m in ((result, 0.01), (found, 0.01)):
+        assert similarity_errors(part.map_from_camera, POSES)[0] < limit_m
+    assert result.largest.reprojection_error_px < 1.2 * found.largest.reprojection_error_px
+    assert '(hierarchical mapper)' in result.summary()[-1]
+
+
+@pytest.mark.parametrize(('options', 'images', 'count', 'sizes'), [
+    (PartOptions(), 3000, 1, (3000, 300)), (PartOptions(count=3), 301, 3, (101, 10)),
+    (PartOptions(count=2), 1000, 2, (500, 50)), (PartOptions(count=None), 500, 1, (500, 50)),
+    (PartOptions(count=None), 1001, 3, (334, 33))])
+def test_the_parts_of_a_reconstruction(options: PartOptions, images: int, count: int,
+                                       sizes: tuple[int, int]) -> None:
+    assert options.count_of(images) == count
+    assert options.sizes_of(images) == sizes
 
 
 def test_it_becomes_a_dataset(found: Reconstruction, walk: Walk) -> None:
@@ -124,7 +150,8 @@ def test_walks_that_do_not_join_are_named(tmp_path: Path, images: list[np.ndarra
     assert len(largest.names) == 12
     assert set(largest.unregistered.values()) == {
         'in a part of 8 images that does not join the others'}
-    assert any('apart: 8 images of walk2' in line for line in largest.summary())
+    assert any('apart: 8 images of walk2, walk2/000.png to walk2/007.png' in line
+               for line in largest.summary())
 
 
 def test_turned_images_become_upright(tmp_path: Path, images: list[np.ndarray]) -> None:

@@ -77,6 +77,12 @@ def verify(matches: Sequence[PairMatches], features: Sequence[Features], cameras
     return [one for one in kept if len(one.keypoints) >= options.min_matches]
 
 
+def matches_without(matches: Sequence[PairMatches], held: Indices) -> list[PairMatches]:
+    """Return the matches of the pairs of views without one of those held out."""
+    out = set(held.tolist())
+    return [one for one in matches if one.first not in out and one.second not in out]
+
+
 def match_views(ours: Floats32, points_normalized: Floats, theirs: Features, essential: Floats,
                 options: MatchOptions) -> Indices:
     """

@@ -1,35 +1,26 @@
-"""`posenet map --extend`: a new walk joins the map of a model folder, in its frame."""
+"""`posenet map --extend`: new walks join the map of a model folder, in its frame."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 import time
 from typing import Any
 
-from posenet_ros.errors import InputError, PoseNetError
-from posenet_ros.geometry.pose import Pose
+from posenet_ros.datasets.tolerance import MAX_REJECTED, tell_rejected, too_many_left_out
+from posenet_ros.errors import InputError
 from posenet_ros.inference.artifact import LANDMARKS_FILE, load, LoadedArtifact
 from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.landmark_map import LandmarkMap
-from posenet_ros.training.data.datasets import Dataset, read_dataset, Sample
-from posenet_ros.training.data.walk import Walk
-from posenet_ros.training.landmarks.feature_cache import detect_dataset
-from posenet_ros.training.landmarks.options import MappingOptions
-from posenet_ros.training.map_update.options import UpdateOptions
-from posenet_ros.training.map_update.update import NewImages, update_map, UpdatedMap
 from posenet_ros.training.pipelines.mapping.model_folder import write_updated
-from posenet_ros.training.pipelines.mapping.posed import source_of, walks_of_dataset
+from posenet_ros.training.pipelines.mapping.walks.join import Extended, join_walks
+from posenet_ros.training.pipelines.mapping.walks.read import read_new_walks
 from posenet_ros.training.pipelines.mapping.work import (
     has_results,
     kept_for_resume,
     prepare_work,
     work_folder,
 )
-from posenet_ros.training.sources.pose_association import form_and_unit, with_poses
-from posenet_ros.training.sources.read import read_walks
 from posenet_ros.utils.arguments import input_paths
 from posenet_ros.utils.atomic_folder import check_new
 from posenet_ros.utils.files.kinds import MODEL
@@ -39,11 +30,12 @@ from posenet_ros.utils.progress import describe_duration
 
 def extend_place(options: argparse.Namespace, source: dict[str, Any]) -> None:
     """
-    Extend the map of a model folder by a walk; the folder is replaced when it is not worse.
+    Extend the map of a model folder by walks; the folder is replaced when it is not worse.
 
     :param options: of `posenet map --extend`; without `out` the folder itself is replaced.
-    :param source: what the walk is read from, as JSON, for --resume.
-    :raises InputError: when the walk cannot be used or does not see the place.
+    :param source: what the walks are read from, as JSON, for --resume.
+    :raises InputError: when a walk cannot be used or does not see the place; of several, when
+        over a tenth of them, and more than one, has to be left out.
     :raises PoseNetError: when the extended map is worse; the folder is as it was.
     """
     started = time.perf_counter()
@@ -57,14 +49,9 @@ def extend_place(options: argparse.Namespace, source: dict[str, Any]) -> None:
         work = prepare_work(out, source, resume=options.resume, force=options.force,
                             resume_command=options.resume_command)
         with kept_for_resume(work, options.resume_command):
-            updated = _update(artifact, landmark_map, options, work)
-            _say_comparison(updated, artifact)
-            about = describe_update(updated, round(time.perf_counter() - started, 1))
-            parent = landmark_file.content_hash(landmark_map)
-            write_updated(artifact, replace(updated.landmark_map, parent=parent), about, out,
-                          options.command)
-    _say(f'extended by {updated.found} of {updated.images} images: {about["landmarks"]} landmarks '
-         f'of {about["views"]} images; {describe_duration(about["seconds"])}; model in {out}')
+            extended = _extend(artifact, landmark_map, options, work)
+            write_updated(artifact, extended.landmark_map, extended.updates, out, options.command)
+    _say_result(extended, time.perf_counter() - started, out)
 
 
 def load_map(place: Path) -> tuple[LoadedArtifact, LandmarkMap]:
@@ -85,85 +72,28 @@ def load_map(place: Path) -> tuple[LoadedArtifact, LandmarkMap]:
     return artifact, landmark_map
 
 
-def _say(text: str) -> None:
-    print(text, flush=True)
+def _extend(artifact: LoadedArtifact, landmark_map: LandmarkMap, options: argparse.Namespace,
+            work: Path) -> Extended:
+    """Read the walks and join those that can be joined; the others are named."""
+    new = read_new_walks(options, work, set(landmark_map.views.names))
+    total = len(new.walks) + len(new.rejected)
+    _check_left_out(list(new.rejected.values()), total)
+    extended = join_walks(artifact, landmark_map, new.walks, work, options.views,
+                          alone=total == 1)
+    rejected = [*new.rejected.values(), *extended.rejected.values()]
+    _check_left_out(rejected, total)
+    tell_rejected(rejected)
+    return extended
 
 
-def _update(artifact: LoadedArtifact, landmark_map: LandmarkMap, options: argparse.Namespace,
-            work: Path) -> UpdatedMap:
-    settings = UpdateOptions(MappingOptions(features=landmark_map.features))
-    dataset, given = new_images(read_new_walks(options, work), artifact, landmark_map)
-    features = detect_dataset(dataset, landmark_map.features, work)
-    updated = update_map(landmark_map, NewImages(dataset, given, features), settings,
-                         options.views)
-    for note in updated.notes:
-        _say(note)
-    _say(f'{updated.found} of {updated.images} images are found; {updated.joined} landmarks are '
-         f'seen again, {updated.added} are new, {updated.vanished} have vanished; '
-         f'{updated.dropped} redundant images are left out')
-    return updated
+def _check_left_out(rejected: list[str], total: int) -> None:
+    if too_many_left_out(len(rejected), total):
+        raise InputError(f'{rejected[0]} ({len(rejected)} of {total} walks cannot be joined, at '
+                         f'most {MAX_REJECTED:.0%}, or one, may be: mend or leave them out)')
 
 
-def _say_comparison(updated: UpdatedMap, artifact: LoadedArtifact) -> None:
-    """
-    Tell how the maps compare.
-
-    :raises PoseNetError: when the updated map is worse.
-    """
-    settings, unit = UpdateOptions().comparison, 'm' if artifact.scale.metric else 'units'
-    for comparison, what in ((updated.of_walk, 'images of the walk that were left out'),
-                             (updated.of_old, 'images of the old map')):
-        text = comparison.describe(unit, what)
-        _say(text)
-        if comparison.is_worse(settings):
-            raise PoseNetError(f'the extended map is worse, and {artifact.folder} is left as it '
-                               f'is: {text}')
-
-
-def read_new_walks(options: argparse.Namespace, work: Path) -> list[Walk]:
-    """Read the walks that are to be joined, with the poses that are given."""
-    if options.data:
-        dataset = read_dataset(options.data, 'train', options.camera)
-        return walks_of_dataset(dataset.subset(range(0, len(dataset.samples),
-                                                     options.every or 1)))
-    walks = read_walks(source_of(options), work)
-    if options.poses:
-        walks = with_poses(walks, options.poses, options.max_gap, *form_and_unit(options))
-    for note in (note for walk in walks for note in walk.notes):
-        _say(note)
-    return list(walks)
-
-
-def new_images(walks: Sequence[Walk], artifact: LoadedArtifact, landmark_map: LandmarkMap,
-               ) -> tuple[Dataset, list[Pose | None]]:
-    """
-    Return the images of walks that the map does not have by name, and the poses that are given.
-
-    :returns: a dataset, whose poses mean nothing, and the poses, None for none.
-    :raises InputError: when there is no new image, or its camera is not known.
-    """
-    known = set(landmark_map.views.names)
-    images = [(walk, image) for walk in walks for image in walk.images]
-    new = [(walk, image) for walk, image in images if image.name not in known]
-    if len(new) < len(images):
-        _say(f'{len(images) - len(new)} images are in the map already, by their names')
-    if not new:
-        raise InputError('a map is extended by new images. Received: none that it does not have '
-                         'by name already')
-    camera = walks[0].camera or artifact.camera
-    samples = tuple(Sample(image.path, image.name, image.map_from_camera or Pose(), walk.name)
-                    for walk, image in new)
-    model_from_dataset = artifact.scene.dataset_from_model.inverse()
-    given = [image.map_from_camera for _, image in new]
-    return (Dataset(', '.join(walk.name for walk in walks), samples, camera),
-            [model_from_dataset @ pose if pose else None for pose in given])
-
-
-def describe_update(updated: UpdatedMap, seconds: float) -> dict[str, Any]:
-    """Describe an update, for the provenance of the map."""
-    return {'landmarks': len(updated.landmark_map.points_m),
-            'views': len(updated.landmark_map.views),
-            'walks': len(set(updated.landmark_map.views.sequences)),
-            'images': updated.images, 'found': updated.found, 'joined': updated.joined,
-            'added': updated.added, 'vanished': updated.vanished, 'dropped': updated.dropped,
-            'seconds': seconds}
+def _say_result(extended: Extended, seconds: float, out: Path) -> None:
+    found, images = (sum(one[name] for one in extended.updates) for name in ('found', 'images'))
+    last = extended.updates[-1]
+    print(f'extended by {found} of {images} images: {last["landmarks"]} landmarks of '
+          f'{last["views"]} images; {describe_duration(seconds)}; model in {out}', flush=True)

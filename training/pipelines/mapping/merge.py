@@ -41,7 +41,7 @@ def merge_places(options: argparse.Namespace) -> None:
                  'images': merged.views, 'joined': merged.joined,
                  'merged': landmark_file.content_hash(second),
                  'seconds': round(time.perf_counter() - started, 1)}
-        write_updated(artifact, landmark_map, about, options.out, options.command)
+        write_updated(artifact, landmark_map, [about], options.out, options.command)
     print(f'{merged.found} of {merged.views} views of {options.merge[1]} are found; it is moved '
           f'by {describe_transform(merged.first_from_second)}; {merged.joined} landmarks are '
           f'common', flush=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 import shutil
@@ -22,19 +22,19 @@ COUNTS = 'landmarks', 'views', 'walks'
 REPORT_FILES = 'map.html', 'map.json', 'map.png', 'parts.png'  # are of the old map
 
 
-def write_updated(artifact: LoadedArtifact, landmark_map: LandmarkMap, about: Mapping[str, Any],
-                  out: Path, command: str) -> None:
+def write_updated(artifact: LoadedArtifact, landmark_map: LandmarkMap,
+                  updates: Sequence[Mapping[str, Any]], out: Path, command: str) -> None:
     """
     Write a model folder with another map, whole or not at all; it may replace its own.
 
     :param artifact: of the old folder; its network, calibration and frame are kept.
-    :param about: the update, for the provenance, with COUNTS of the map.
+    :param updates: one after another, for the provenance; the last with COUNTS of the map.
     :param out: call :func:`posenet_ros.utils.atomic_folder.check_new` before.
     :param command: for the changelog.
     """
     history = artifact.provenance.get('map', {})
-    history = {**history, **{key: about[key] for key in COUNTS},
-               'updates': [*history.get('updates', []), dict(about)]}
+    history = {**history, **{key: updates[-1][key] for key in COUNTS},
+               'updates': [*history.get('updates', []), *map(dict, updates)]}
     changed = replace(
         artifact, train=follow_views(artifact.train, landmark_map.views, artifact.scene.origin_m),
         scene=extended_scene(artifact.scene, landmark_map.views.positions_m),

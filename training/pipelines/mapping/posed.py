@@ -16,6 +16,7 @@ from posenet_ros.training.data.datasets import Dataset, read_dataset, Sample
 from posenet_ros.training.data.walk import Walk, WalkImage
 from posenet_ros.training.metric.frame import move_dataset
 from posenet_ros.training.metric.metric_frame import find_metric_frame, MetricFrame
+from posenet_ros.training.pipelines.mapping.parts.split import AUTO
 from posenet_ros.training.sources.bags.options import BagOptions
 from posenet_ros.training.sources.image_folders import describe_rotated
 from posenet_ros.training.sources.pose_association import form_and_unit, with_poses
@@ -129,11 +130,13 @@ def check_measurements(options: argparse.Namespace, walks: Sequence[Walk]) -> No
 
 def _by_structure_from_motion(walks: Sequence[Walk], options: argparse.Namespace,
                               work: Path) -> PosedImages:
-    from posenet_ros.training.sfm.options import SfmOptions
+    from posenet_ros.training.sfm.options import PartOptions, SfmOptions
     from posenet_ros.training.sfm.pipeline import reconstruct
     from posenet_ros.training.sfm.reconstruction import reconstruction_dataset
 
-    found = reconstruct(walks, work / SFM_FOLDER, SfmOptions(largest=options.largest))
+    count = None if options.parts == AUTO else int(options.parts or 1)
+    found = reconstruct(walks, work / SFM_FOLDER,
+                        SfmOptions(largest=options.largest, parts=PartOptions(count)))
     dataset = reconstruction_dataset(found, walks)
     frame = find_metric_frame(dataset, walks, options.scale_request, options.frame)
     return _moved(dataset, frame, found.summary())

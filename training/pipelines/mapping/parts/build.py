@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,29 +12,36 @@ from numpy.typing import NDArray
 from posenet_ros.arrays import RgbImage
 from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.landmarks.calibration import CalibratedMap, fit_calibration
-from posenet_ros.training.landmarks.feature_cache import KeptFeatures
+from posenet_ros.training.landmarks.feature_cache import KeptFeatures, KeptViews
 from posenet_ros.training.landmarks.mapping import (
     assemble_map,
     budget,
     MappedDataset,
     PoseCheck,
+    with_cameras,
 )
 from posenet_ros.training.landmarks.options import MappingOptions
-from posenet_ros.training.landmarks.reconstruction.pairs import cameras_of
-from posenet_ros.training.pipelines.mapping.parts.held_out import join_held_out
-from posenet_ros.training.pipelines.mapping.parts.join import join_parts
+from posenet_ros.training.landmarks.reconstruction.bundle_adjustment import pose_change
+from posenet_ros.training.landmarks.reconstruction.pairs import Cameras, cameras_of
+from posenet_ros.training.landmarks.validation import validation_folds
+from posenet_ros.training.pipelines.mapping.parts.budget import within_budget
+from posenet_ros.training.pipelines.mapping.parts.cameras import join_cameras
+from posenet_ros.training.pipelines.mapping.parts.held_out import folds_of_part, hold_parts_out
+from posenet_ros.training.pipelines.mapping.parts.join import join_parts, Joined
 from posenet_ros.training.pipelines.mapping.parts.part import (
     FILE,
+    load_fold,
     load_part,
     map_part,
-    MappedPart,
     PartTask,
+    PartTracks,
 )
 from posenet_ros.training.pipelines.mapping.parts.split import (
     Part,
     part_count,
     split_views,
     SplitOptions,
+    views_of_several,
 )
 from posenet_ros.utils.progress import progress
 from posenet_ros.utils.tasks.run import run_tasks
@@ -43,7 +51,6 @@ PLAN_FILE = 'parts.png'
 PLAN_SIZE = 800  # pixels
 MAX_ARROWS = 30  # of a part
 APART_COLOUR = (214, 39, 40)
-MIN_HELD_OUT = 60  # images of a part that are localised without their walk
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +58,8 @@ class MapResult:
     """
     A map, made in one piece or in parts.
 
-    :param mapped: of a map in parts without features and matches: those are of a part at a time.
+    :param mapped: of a map in parts without matches, and with features that are read anew: those
+        are of a part at a time.
     :param notes: what is to be told about the parts, a line each.
     :param plan: picture of the parts that nothing joins to the others, from above, RGB; None
         where there is none.
@@ -77,42 +85,55 @@ def map_in_parts(dataset: Dataset, options: MappingOptions, work: Path, parts: s
     settings = SplitOptions()
     count = part_count(parts, len(dataset.samples), settings)
     split = split_views(dataset.positions_m, count, settings)
-    mapped = _mapped_parts(dataset, _shared(options, count), work, split, jobs, complete,
-                           scheduler)
-    check = _whole_check([part.check for part in mapped])
-    triangulation = options.triangulation
-    if check.wide:
-        triangulation = replace(triangulation, max_error=options.wide_tolerance)
-    joined = join_parts(mapped, split, cameras_of(dataset), triangulation)
+    folders = _map_parts(dataset, options, work, split, jobs, scheduler)
+    mapped_parts = [load_part(folder) for folder in folders]
+    given = cameras_of(dataset)
+    cameras, moved = join_cameras(mapped_parts, split, given)
+    check = _whole_check([part.check for part in mapped_parts], given, cameras)
+    join = partial(_join, split=split, cameras=cameras, options=options, check=check, moved=moved)
+    joined = join(part.tracks for part in mapped_parts)
+    del mapped_parts
+    dataset = dataset if check.change is None else with_cameras(dataset, cameras)
+    features = KeptViews(dataset, options.features, work)
     chosen = budget(dataset, joined.found, options)
     landmark_map = replace(assemble_map(
-        dataset, KeptFeatures(dataset, options.features, work),
-        [sample.path for sample in dataset.samples], joined.found.subset(chosen),
-        joined.appearance.subset(chosen), options), complete=complete)
-    held_out = join_held_out([part.held_out for part in mapped], split)
-    return MapResult(MappedDataset(landmark_map, (), (), dataset, check),
-                     fit_calibration(held_out, landmark_map, options.validation),
+        dataset, KeptFeatures(features), [sample.path for sample in dataset.samples],
+        joined.found.subset(chosen), joined.appearance.subset(chosen), options),
+        complete=complete)
+    mapped = MappedDataset(landmark_map, features, (), dataset, check)
+    held_out = hold_parts_out(mapped, lambda number: join(
+        load_fold(folder, number) for folder in folders), options, work)
+    return MapResult(mapped, fit_calibration(held_out, landmark_map, options.validation),
                      describe_parts(dataset, split, joined.common),
                      draw_apart(dataset, split, joined.common))
 
 
-def _shared(options: MappingOptions, count: int) -> MappingOptions:
-    """Return the settings of one of `count` parts, which share the images that are held out."""
-    images = max(options.validation.max_images // count, MIN_HELD_OUT)
-    return replace(options, validation=replace(options.validation, max_images=images))
+def _join(parts: Iterable[PartTracks], split: Sequence[Part], cameras: Cameras,
+          options: MappingOptions, check: PoseCheck, moved: NDArray[np.bool_]) -> Joined:
+    """Join the tracks of parts, one of which at a time is in memory whole."""
+    shared = views_of_several(split, len(cameras.positions_m))
+    own = replace(options, kept_landmarks=-(-options.kept_landmarks // len(split)))
+    handed = [within_budget(tracks, shared[part.views], own)
+              for tracks, part in zip(parts, split, strict=True)]
+    triangulation = options.triangulation
+    if check.wide:
+        triangulation = replace(triangulation, max_error=options.wide_tolerance)
+    return join_parts(handed, split, cameras, triangulation, moved)
 
 
-def _mapped_parts(dataset: Dataset, options: MappingOptions, work: Path, split: Sequence[Part],
-                  jobs: int, complete: bool, scheduler: str | None) -> list[MappedPart]:
+def _map_parts(dataset: Dataset, options: MappingOptions, work: Path, split: Sequence[Part],
+               jobs: int, scheduler: str | None) -> list[Path]:
+    """Map the parts that are not done; return the folders of all."""
     if scheduler:  # whose workers are in other folders
         work, dataset = work.resolve(), with_whole_paths(dataset)
-    tasks = [PartTask(dataset.subset(part.views.tolist()), options, complete, work)
-             for part in split]
+    folds = validation_folds(dataset, options.validation)
+    tasks = [PartTask(dataset.subset(part.views.tolist()), options, folds_of_part(folds, part),
+                      work) for part in split]
     open_tasks = [task for task in tasks if not (task.folder / FILE).is_file()]
     for _ in progress(run_tasks(map_part, open_tasks, jobs, scheduler), len(tasks), 'part',
                       'parts', len(tasks) - len(open_tasks)):
         pass
-    return [load_part(task.folder) for task in tasks]
+    return [task.folder for task in tasks]
 
 
 def with_whole_paths(dataset: Dataset) -> Dataset:
@@ -121,10 +142,11 @@ def with_whole_paths(dataset: Dataset) -> Dataset:
         replace(sample, path=sample.path.resolve()) for sample in dataset.samples))
 
 
-def _whole_check(checks: Sequence[PoseCheck]) -> PoseCheck:
+def _whole_check(checks: Sequence[PoseCheck], given: Cameras, moved: Cameras) -> PoseCheck:
     """Return the check of all poses: the median residual of the parts; one that errs suffices."""
     return PoseCheck(float(np.median([check.residual_px for check in checks])),
-                     all(check.consistent for check in checks))
+                     all(check.consistent for check in checks),
+                     pose_change(given, moved) if any(check.change for check in checks) else None)
 
 
 def apart(split: Sequence[Part], common: Sequence[int] | NDArray[np.intp]) -> dict[int, Part]:

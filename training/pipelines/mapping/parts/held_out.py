@@ -1,53 +1,56 @@
-"""Join what parts of a map found about images that were held out."""
+"""Localise images that are held out of a map in parts, by all parts joined without them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from posenet_ros.inference.calibration import HeldOut
-from posenet_ros.training.landmarks.tracked_poses import NO_TRACKED, TrackedRows
-from posenet_ros.training.landmarks.validation import HeldOutPoses
-from posenet_ros.training.pipelines.mapping.parts.part import NAMES, ROWS
+from posenet_ros.landmarks.landmark_map import LandmarkMap
+from posenet_ros.training.landmarks.calibration import hold_walks_out
+from posenet_ros.training.landmarks.feature_cache import KeptFeatures, KeptViews
+from posenet_ros.training.landmarks.mapping import (
+    assemble_map,
+    budget,
+    MappedDataset,
+)
+from posenet_ros.training.landmarks.options import MappingOptions
+from posenet_ros.training.landmarks.validation import HeldOutPoses, of_views, validation_folds
+from posenet_ros.training.pipelines.mapping.parts.join import Joined
+from posenet_ros.training.pipelines.mapping.parts.part import Indices
 from posenet_ros.training.pipelines.mapping.parts.split import Part
 
 
-def join_held_out(parts: Sequence[HeldOutPoses], split: Sequence[Part]) -> HeldOutPoses:
+def folds_of_part(folds: Sequence[Indices], part: Part) -> list[Indices]:
+    """Return the images that are held out together, by their indices within a part."""
+    return [np.searchsorted(part.views, np.intersect1d(held, part.views)) for held in folds]
+
+
+def hold_parts_out(mapped: MappedDataset, join_fold: Callable[[int], Joined],
+                   options: MappingOptions, work: Path) -> HeldOutPoses:
     """
-    Join the poses of images that were held out of parts: each image counts in its own part.
+    Localise images by the joined map without their walk, as those of a map in one piece.
 
-    The maps without their walks are numbered on from part to part.
+    At the edge of a part an image sees ground that only the neighbour has: the part alone would
+    say little of the map of both.
+
+    :param mapped: the joined map; its features are read one at a time.
+    :param join_fold: joins the tracks of the parts without the images of a fold, by its number
+        among those of :func:`posenet_ros.training.landmarks.validation.validation_folds`.
+    :param work: folder of the features.
     """
-    found, folds = [], 0
-    for part, one in zip(parts, split, strict=True):
-        found.append(_of_own(part, one, folds))
-        folds += 1 + max((*part.names.excluded_folds, -1))
-    tracked = [NO_TRACKED, *(part.tracked for part in found)]
-    return HeldOutPoses(
-        names=_join_names([part.names for part in found]),
-        tracked=TrackedRows(*map(np.concatenate, zip(*tracked, strict=True))),
-        **{name: np.concatenate([getattr(part, name) for part in found]) for name in ROWS})
+    dataset = mapped.dataset
+    folds = validation_folds(dataset, options.validation)
 
+    def map_without_fold(held: Indices) -> LandmarkMap:
+        number = next(i for i, fold in enumerate(folds) if np.array_equal(fold, held))
+        joined = join_fold(number)
+        kept = np.setdiff1d(np.arange(len(dataset.samples)), held)
+        rest, found = dataset.subset(kept), of_views(joined.found, kept)
+        chosen = budget(rest, found, options)
+        return assemble_map(
+            rest, KeptFeatures(KeptViews(rest, options.features, work)),
+            [sample.path for sample in rest.samples], found.subset(chosen),
+            joined.appearance.subset(chosen), options, mapped.landmark_map.vocabulary)
 
-def _of_own(part: HeldOutPoses, one: Part, first_fold: int) -> HeldOutPoses:
-    """Return the poses of a part's own images, with their views and folds in the whole."""
-    kept, tracked = one.own[part.views], one.own[part.tracked.views]
-    return HeldOutPoses(
-        one.views[part.views[kept]], part.folds[kept] + first_fold, part.rows[kept],
-        part.scores[kept], part.far[kept], _own_names(part.names, kept, first_fold),
-        TrackedRows(one.views[part.tracked.views[tracked]],
-                    part.tracked.folds[tracked] + first_fold, part.tracked.rows[tracked]))
-
-
-def _own_names(names: HeldOut, kept: NDArray[np.bool_], first_fold: int) -> HeldOut:
-    chosen = np.flatnonzero(kept).tolist()
-    return HeldOut(
-        tuple(names.images[i] for i in chosen), tuple(names.walks[i] for i in chosen),
-        tuple(names.folds[i] + first_fold for i in chosen), names.excluded,
-        tuple(fold + first_fold for fold in names.excluded_folds))
-
-
-def _join_names(parts: Sequence[HeldOut]) -> HeldOut:
-    return HeldOut(*(tuple(value for part in parts for value in getattr(part, name))
-                     for name in NAMES))
+    return hold_walks_out(mapped, options, map_without_fold)

@@ -20,7 +20,7 @@ from posenet_ros.training.landmarks.reconstruction.tracks import (
     Tracks,
 )
 from posenet_ros.training.landmarks.reconstruction.triangulation import triangulate, Triangulated
-from posenet_ros.training.pipelines.mapping.parts.part import MappedPart
+from posenet_ros.training.pipelines.mapping.parts.part import PartTracks
 from posenet_ros.training.pipelines.mapping.parts.split import Part
 
 Indices = NDArray[np.intp]
@@ -45,55 +45,62 @@ class _Observations:
     """
     The observations of the tracks of all parts, track by track.
 
-    :param keypoints: (O,) index of each one's keypoint, of which `points` (K, 2) and `views` (K,)
-        are normalised image coordinates and views, rising by view.
+    :param keypoints: (O,) index of each one's keypoint, of which `points` (K, 2), `views` (K,) and
+        `numbers` (K,) are normalised image coordinates, views, rising, and indices within these.
     :param tracks: (O,) index of each one's track, rising.
     """
 
     keypoints: Indices
     points: Floats
     views: Indices
+    numbers: Indices
     tracks: Indices
 
 
-def join_parts(parts: Sequence[MappedPart], split: Sequence[Part], cameras: Cameras,
-               options: TriangulationOptions) -> Joined:
+def join_parts(parts: Sequence[PartTracks], split: Sequence[Part], cameras: Cameras,
+               options: TriangulationOptions, moved: NDArray[np.bool_] | None = None) -> Joined:
     """
     Join the landmarks of parts in one frame.
 
     Tracks of two parts are one where they have a keypoint of an image in common: the features of
     an image are the same in all parts that have it.
 
-    :param split: the views of each part; `cameras` the poses of all views.
+    :param split: the views of each part; `cameras` the poses of all V views.
+    :param moved: (V,) mask of views that no part has there: what they see is triangulated anew,
+        too. None: none.
     """
     all_tracks = _in_the_whole(parts, split)
     seen = _observations(all_tracks, np.concatenate([part.observed for part in parts]))
     labels = _components(seen, len(all_tracks))
     part_of = np.repeat(np.arange(len(parts)), [len(part.found.points_m) for part in parts])
     alone = np.bincount(labels, minlength=len(labels))[labels] == 1
-    merged, component = _merge(seen, labels, ~alone, cameras, options)
+    as_it_is = alone.copy()
+    if moved is not None:
+        as_it_is[all_tracks.indices[moved[all_tracks.views]]] = False
+    merged, component = _merge(seen, labels, ~as_it_is, cameras, options)
     single = Triangulated(np.concatenate([part.found.points_m for part in parts]), all_tracks,
                           np.concatenate([part.found.errors for part in parts]))
-    single = single.subset(np.flatnonzero(alone))
+    single = single.subset(np.flatnonzero(as_it_is))
     appearance = _appearance(parts)
     means = _means(appearance, all_tracks.lengths, labels, component)
     return Joined(
         _one_after_another(single, merged),
         Appearance(*(np.concatenate(both) for both in zip(
-            appearance.subset(np.flatnonzero(alone)), means, strict=True))),
+            appearance.subset(np.flatnonzero(as_it_is)), means, strict=True))),
         np.bincount(part_of[~alone], minlength=len(parts)))
 
 
-def _in_the_whole(parts: Sequence[MappedPart], split: Sequence[Part]) -> Tracks:
+def _in_the_whole(parts: Sequence[PartTracks], split: Sequence[Part]) -> Tracks:
     """Return the tracks of all parts, whose views are numbered as those of the whole."""
     return join([replace(part.found.tracks, views=one.views[part.found.tracks.views])
                  for part, one in zip(parts, split, strict=True)])
 
 
 def _observations(tracks: Tracks, observed: Floats) -> _Observations:
-    own = np.column_stack([tracks.views, tracks.keypoints])
-    distinct, first, inverse = np.unique(own, axis=0, return_index=True, return_inverse=True)
-    return _Observations(inverse.ravel(), observed[first], distinct[:, 0], tracks.indices)
+    own = tracks.views * (int(tracks.keypoints.max(initial=0)) + 1) + tracks.keypoints
+    _, first, inverse = np.unique(own, return_index=True, return_inverse=True)
+    return _Observations(inverse.ravel(), observed[first], tracks.views[first],
+                         tracks.keypoints[first], tracks.indices)
 
 
 def _components(seen: _Observations, count: int) -> Indices:
@@ -121,11 +128,12 @@ def _merge(seen: _Observations, labels: Indices, chosen: NDArray[np.bool_], came
     found = triangulate(tracks, features, cameras, options)
     label_of = np.full(len(seen.points), -1)
     label_of[pairs[:, 1]] = pairs[:, 0]
-    at = found.tracks.starts[:-1]
-    return found, label_of[first[found.tracks.views[at]] + found.tracks.keypoints[at]]
+    rows = first[found.tracks.views] + found.tracks.keypoints
+    numbered = replace(found.tracks, keypoints=seen.numbers[rows])
+    return replace(found, tracks=numbered), label_of[rows[found.tracks.starts[:-1]]]
 
 
-def _appearance(parts: Sequence[MappedPart]) -> Appearance:
+def _appearance(parts: Sequence[PartTracks]) -> Appearance:
     return Appearance(*(np.concatenate(all_) for all_ in zip(
         *(part.appearance for part in parts), strict=True)))
 

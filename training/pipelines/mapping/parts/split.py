@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,6 +76,12 @@ def split_views(positions_m: Floats, count: int, options: SplitOptions) -> list[
             parts.append(part.views)
             own.append(part.own)
     return [Part(*one) for one in zip(parts, own, strict=True)]
+
+
+def views_of_several(parts: Sequence[Part], count: int) -> NDArray[np.bool_]:
+    """Return a mask (V,) of the `count` views V that are in several parts."""
+    return np.asarray(np.bincount(
+        np.concatenate([part.views for part in parts]), minlength=count) > 1)
 
 
 def _cut(views: Indices, own: NDArray[np.bool_], positions_m: Floats,

@@ -1,0 +1,1 @@
+"""New walks of a place that is mapped: read, and joined to its map."""
