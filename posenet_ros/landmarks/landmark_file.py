@@ -31,8 +31,9 @@ from posenet_ros.landmarks.landmark_map import (
     Vocabulary,
 )
 from posenet_ros.landmarks.options import FeatureOptions
-from posenet_ros.landmarks.tiles.order import in_tiles, TILED_FROM
+from posenet_ros.landmarks.tiles.order import in_tiles, TILE_LANDMARKS, TILED_FROM
 from posenet_ros.landmarks.tiles.tile_files import (
+    check_starts,
     Opened,
     read_tiles,
     remove_tiles,
@@ -103,7 +104,7 @@ def save(landmark_map: LandmarkMap, file: Path) -> None:
     """
     tiled = landmark_map.joined and len(landmark_map.points_m) >= TILED_FROM
     if tiled:
-        landmark_map, starts = in_tiles(landmark_map)
+        landmark_map, starts = in_tiles(landmark_map, TILE_LANDMARKS)
     arrays: dict[str, Any] = _to_arrays(landmark_map)
     remove_tiles(file.parent)
     if tiled:
@@ -128,6 +129,7 @@ def load(file: Path, opened: Opened | None = None, max_memory_mb: int = 0) -> La
         version = int(arrays['format']) if 'format' in arrays else 1
         if version == MAP_FORMAT:
             _check(arrays, TILES_SCHEMA)
+            check_starts(arrays[STARTS])
     if version == MAP_FORMAT:
         arrays, memory = _read_tiles(arrays, opened or _opened_in(file.parent), max_memory_mb)
     with damaged(file):

@@ -186,12 +186,12 @@ class LandmarkMap:
                     and np.array_equal(self.seen, np.arange(len(self.seen))))
 
     @cached_property
-    def track_lengths(self) -> NDArray[np.int32]:
+    def track_lengths(self) -> NDArray[np.intp]:
         """Return the number of views that see each landmark, (L,)."""
-        lengths = np.zeros(len(self.points_m), np.int32)
+        lengths = np.zeros(len(self.points_m), np.intp)
         for start in range(0, len(self.seen), COUNTED_AT_ONCE):
             lengths += np.bincount(self.seen[start:start + COUNTED_AT_ONCE],
-                                   minlength=len(lengths)).astype(np.int32)
+                                   minlength=len(lengths))
         return lengths
 
     def seen_by(self, view: int | np.integer) -> NDArray[np.int32]:

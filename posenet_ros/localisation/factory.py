@@ -133,7 +133,7 @@ def make_relocaliser(artifact: LoadedArtifact,
         make_mc_dropout(artifact, engine, options.mc_samples), localiser)
     warm_up(relocaliser, artifact)
     return LoadedRelocaliser(relocaliser, engine, getattr(engine, 'size', 1),
-                             localiser and localiser.landmark_map)
+                             localiser.landmark_map if localiser else None)
 
 
 def _by_map_alone(artifact: LoadedArtifact, options: RelocaliserOptions) -> LoadedRelocaliser:
@@ -147,4 +147,4 @@ def _by_map_alone(artifact: LoadedArtifact, options: RelocaliserOptions) -> Load
     relocaliser = Relocaliser(None, artifact, options.map_from_dataset,
                               landmark_localiser=localiser)
     return LoadedRelocaliser(relocaliser, None, os.cpu_count() or 1 if options.pooled else 1,
-                             localiser and localiser.landmark_map)
+                             localiser.landmark_map if localiser else None)

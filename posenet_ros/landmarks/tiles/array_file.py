@@ -71,7 +71,7 @@ class ArrayFile:
 
 
 def disk_folder(size: int) -> Path | None:
-    """Return a folder for temporary files on a disk that has room for `size` bytes; None for none."""
+    """Return a folder for temporary files on a disk with room for `size` bytes, if any."""
     cache = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
     for folder in map(Path, (tempfile.gettempdir(), '/var/tmp', cache)):
         if (os.access(folder, os.W_OK) and not _is_memory(folder)

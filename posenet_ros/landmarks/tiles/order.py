@@ -14,8 +14,7 @@ TILED_FROM = 100_000  # landmarks, 40 MB; a smaller map is one file
 TILE_LANDMARKS = 4096  # in a tile, at most: 1.7 MB, which a slow disk reads in 20 ms
 
 
-def in_tiles(landmark_map: LandmarkMap, most: int = TILE_LANDMARKS,
-             ) -> tuple[LandmarkMap, NDArray[np.int32]]:
+def in_tiles(landmark_map: LandmarkMap, most: int) -> tuple[LandmarkMap, NDArray[np.int32]]:
     """
     Return a map with its landmarks in the order of their tiles; one that has it is unaltered.
 

@@ -86,7 +86,7 @@ def read_tiles(arrays: Mapping[str, AnyArray], shapes: Shapes, check: Check, ope
     :param max_bytes: of the arrays in memory; the others are on a disk. 0: all are in memory.
     :raises InputError: on a tile that is missing, damaged or of another map, naming it.
     """
-    starts = _checked_starts(arrays[STARTS])
+    starts = arrays[STARTS]
     count, seen = int(starts[-1]), arrays[SEEN]
     whole = {name: ((count, *shape), kind) for name, (shape, kind) in shapes.items()} | {
         SEEN: (seen.shape, seen.dtype)}
@@ -107,10 +107,14 @@ def read_tiles(arrays: Mapping[str, AnyArray], shapes: Shapes, check: Check, ope
     return TiledArrays(kept | file.arrays(), memory)
 
 
-def _checked_starts(starts: AnyArray) -> AnyArray:
+def check_starts(starts: AnyArray) -> None:
+    """
+    Check the first landmarks of tiles, as STARTS.
+
+    :raises InputError: where they do not rise from 0.
+    """
     if len(starts) < 2 or starts[0] != 0 or (np.diff(starts) <= 0).any():
-        raise InputError(f'{STARTS} of the map have to rise from 0. Received: {starts[:4]}')
-    return starts
+        raise InputError(f'{STARTS} of the map has to rise from 0. Received: {starts[:4]}')
 
 
 def _make_file(shapes: Shapes, max_bytes: int) -> tuple[ArrayFile, str]:

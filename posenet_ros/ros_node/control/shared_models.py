@@ -37,7 +37,7 @@ class Model:
     @property
     def map_memory(self) -> TileMemory | None:
         """Return which part of the map is in memory; None where it always is as a whole."""
-        return self.loaded.landmark_map and self.loaded.landmark_map.memory
+        return self.loaded.landmark_map.memory if self.loaded.landmark_map else None
 
 
 _models: WeakValueDictionary[tuple[object, ...], Model] = WeakValueDictionary()
