@@ -202,7 +202,7 @@ class LandmarkMap:
         return seen
 
     def expect(self, views: Indices) -> None:
-        """Read ahead what views near the camera (K,) see, the nearest first."""
+        """Read ahead what views near the camera (K,) see, the nearest first; do not wait."""
         if self.memory:
             self.memory.expect((int(view), self.seen[self.starts[view]:self.starts[view + 1]])
                                for view in views)

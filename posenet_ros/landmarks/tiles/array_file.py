@@ -13,6 +13,7 @@ import numpy as np
 from posenet_ros.arrays import AnyArray
 
 ALIGNMENT = 64  # bytes
+NEIGHBOURHOOD = 1 << 16  # bytes round a page that the kernel maps with it
 MOUNTS = Path('/proc/self/mountinfo')
 IN_MEMORY = {'tmpfs', 'ramfs', 'devtmpfs'}  # file systems
 SPARE_BYTES = 64 << 20  # that are left free on a disk
@@ -51,6 +52,18 @@ class ArrayFile:
         else:
             self._file.seek(start)
             self._file.write(content)
+
+    def read_ahead(self, first: int, last: int) -> None:
+        """Read bytes of the file that will be needed, without a wait for them."""
+        if self._file:
+            os.posix_fadvise(self._file.fileno(), first, last - first, os.POSIX_FADV_WILLNEED)
+
+    def give_back(self, first: int, last: int) -> None:
+        """Let bytes of the file take no memory of this process; what is there stays right."""
+        start = first // NEIGHBOURHOOD * NEIGHBOURHOOD
+        end = min(-(-last // NEIGHBOURHOOD) * NEIGHBOURHOOD, len(self.data))
+        if end > start:
+            self.data.madvise(mmap.MADV_DONTNEED, start, end - start)
 
     def arrays(self) -> dict[str, AnyArray]:
         """Return the arrays; call it once all is written."""

@@ -11,7 +11,7 @@ from posenet_ros.arrays import Floats
 from posenet_ros.landmarks.landmark_map import LandmarkMap
 
 TILED_FROM = 100_000  # landmarks, 40 MB; a smaller map is one file
-TILE_LANDMARKS = 4096  # in a tile, at most: 1.7 MB, which a slow disk reads in 20 ms
+TILE_LANDMARKS = 2048  # in a tile, at most: 0.8 MB
 
 
 def in_tiles(landmark_map: LandmarkMap, most: int) -> tuple[LandmarkMap, NDArray[np.int32]]:

@@ -102,7 +102,7 @@ def read_tiles(arrays: Mapping[str, AnyArray], shapes: Shapes, check: Check, ope
     memory = None
     if file.on_disk or problem:
         tile_of = np.repeat(np.arange(len(starts) - 1, dtype=np.int32), np.diff(starts))
-        memory = TileMemory(file.data if file.on_disk else None, _spans(
+        memory = TileMemory(file if file.on_disk else None, _spans(
             file, [*shapes], starts, arrays['starts']), tile_of, max_bytes, problem)
     return TiledArrays(kept | file.arrays(), memory)
 

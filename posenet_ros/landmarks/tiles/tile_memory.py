@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-import mmap
+from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-NEIGHBOURHOOD = 1 << 16  # bytes round a page that the kernel maps with it
 VIEWS_PER_BLOCK = 256  # of the views' list of landmarks
 Spans = Sequence[tuple[int, int]]
 
@@ -24,6 +23,18 @@ class MemoryUse(NamedTuple):
     size: int
 
 
+class File(Protocol):
+    """A file that is mapped into memory."""
+
+    def read_ahead(self, first: int, last: int) -> None:
+        """Read bytes that will be needed."""
+        ...
+
+    def give_back(self, first: int, last: int) -> None:
+        """Let bytes take no memory."""
+        ...
+
+
 class TileMemory:
     """
     Let the tiles that were used last stay in memory, and give the others back.
@@ -31,7 +42,7 @@ class TileMemory:
     The arrays lie in a file that is mapped: what was given back is read again where it is used,
     so that no result depends on this. Any thread may use it.
 
-    :param data: the mapped file; None where it is in memory as a whole, for ever.
+    :param file: of the arrays; None where they are in memory as a whole, for ever.
     :param spans: where the arrays' parts of each tile begin and end, bytes; after the tiles of
         landmarks those of the lists of VIEWS_PER_BLOCK views each.
     :param tile_of: (L,) tile of each landmark.
@@ -39,50 +50,57 @@ class TileMemory:
     :param problem: why the map is not on a disk, although it should be; empty where it is.
     """
 
-    def __init__(self, data: mmap.mmap | None, spans: Sequence[Spans], tile_of: NDArray[np.int32],
+    def __init__(self, file: File | None, spans: Sequence[Spans], tile_of: NDArray[np.int32],
                  max_bytes: int, problem: str = '') -> None:
-        self._data, self._spans, self._tile_of = data, spans, tile_of
+        self._file, self._spans, self._tile_of = file, spans, tile_of
         self._tiles = int(tile_of[-1]) + 1
         self._sizes = [sum(last - first for first, last in each) for each in spans]
         self._max_bytes, self.problem = max_bytes, problem
         self._used: OrderedDict[int, None] = OrderedDict()  # tiles, the last used last
         self._size = 0
         self._lock = Lock()
+        self._reader = ThreadPoolExecutor(1, 'tiles')
+        self._reading: Future[None] | None = None
 
     def use(self, view: int, landmarks: NDArray[np.int32]) -> None:
         """Keep the tiles of what a view sees, which is about to be read."""
-        if self._data is not None:
-            with self._lock:
-                self._keep(self._tiles_of(view, landmarks))
+        if self._file is not None:
+            self._keep(self._tiles_of(view, landmarks))
 
-    def expect(self, seen: Iterable[tuple[int, NDArray[np.int32]]]) -> None:
+    def expect(self, seen: Iterable[tuple[int, NDArray[np.int32]]]) -> Future[None] | None:
         """
-        Read ahead, in the background, what views near the camera see.
+        Read ahead, in a thread, what views near the camera see.
 
         :param seen: views with their landmarks, the nearest first; what they fill is half of the
             memory at most.
+        :returns: is done when it is asked for; None where it is not, as the last is not done yet.
         """
-        if self._data is None:
-            return
+        if self._file is None or (self._reading and not self._reading.done()):
+            return None
+        self._reading = self._reader.submit(self._read_ahead, seen)
+        return self._reading
+
+    def _read_ahead(self, seen: Iterable[tuple[int, NDArray[np.int32]]]) -> None:
         ahead: dict[int, None] = {}
         for view, landmarks in seen:
             ahead |= dict.fromkeys(self._tiles_of(view, landmarks))
             if sum(self._sizes[tile] for tile in ahead) > self._max_bytes / 2:
                 break
-        with self._lock:
-            self._keep(list(ahead)[::-1])
+        self._keep([*ahead][::-1])
 
     def release(self) -> None:
         """Give back all tiles, as after a map was read as a whole."""
-        if self._data is not None:
+        if self._file is not None:
             with self._lock:
                 self._used.clear()
                 self._size = 0
-                self._data.madvise(mmap.MADV_DONTNEED)
+            for spans in self._spans:
+                for first, last in spans:
+                    self._file.give_back(first, last)
 
     def in_use(self) -> MemoryUse:
         """Return which part of the map is in memory, at most."""
-        if self._data is None:
+        if self._file is None:
             return MemoryUse(self._tiles, self._tiles, sum(self._sizes))
         with self._lock:
             return MemoryUse(sum(tile < self._tiles for tile in self._used), self._tiles,
@@ -93,23 +111,27 @@ class TileMemory:
         used[self._tile_of[landmarks]] = True
         return [*np.flatnonzero(used).tolist(), self._tiles + view // VIEWS_PER_BLOCK]
 
-    def _keep(self, tiles: Iterable[int]) -> None:
+    def _keep(self, tiles: Sequence[int]) -> None:
         """Note a use of tiles; those that are not in memory are read at once, as a whole."""
-        for tile in tiles:
-            if tile not in self._used:
-                self._size += self._sizes[tile]
-                self._advise(mmap.MADV_WILLNEED, tile)
-            self._used[tile] = None
-            self._used.move_to_end(tile)
-        while self._size > self._max_bytes and len(self._used) > 1:
-            oldest, _ = self._used.popitem(last=False)
-            self._size -= self._sizes[oldest]
-            self._advise(mmap.MADV_DONTNEED, oldest)
+        assert self._file is not None
+        with self._lock:
+            new, old = self._note(tiles)
+        for tile in new:  # without the lock: a disk may take its time
+            for first, last in self._spans[tile]:
+                self._file.read_ahead(first, last)
+        for tile in old:
+            for first, last in self._spans[tile]:
+                self._file.give_back(first, last)
 
-    def _advise(self, advice: int, tile: int) -> None:
-        assert self._data is not None
-        for first, last in self._spans[tile]:
-            start = first // NEIGHBOURHOOD * NEIGHBOURHOOD
-            end = min(-(-last // NEIGHBOURHOOD) * NEIGHBOURHOOD, len(self._data))
-            if end > start:
-                self._data.madvise(advice, start, end - start)
+    def _note(self, tiles: Sequence[int]) -> tuple[list[int], list[int]]:
+        """Note a use of tiles. Returns those to be read, and those to be given back."""
+        new = [tile for tile in tiles if tile not in self._used]
+        self._used |= dict.fromkeys(new)
+        self._size += sum(self._sizes[tile] for tile in new)
+        for tile in tiles:
+            self._used.move_to_end(tile)
+        old = []
+        while self._size > self._max_bytes and len(self._used) > 1:
+            old.append(self._used.popitem(last=False)[0])
+            self._size -= self._sizes[old[-1]]
+        return new, old

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import mmap
 import os
 from pathlib import Path
 import re
+from threading import Event
 
 from helpers import tiny_artifact
 import numpy as np
@@ -16,7 +16,8 @@ from posenet_ros.inference.artifact import LANDMARKS_FILE, tile_files
 from posenet_ros.inference.private_copy import PrivateCopy, sha256
 from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.landmark_map import LandmarkMap, PATCH_SIZE, Views
-from posenet_ros.landmarks.tiles import array_file, tile_files as files
+from posenet_ros.landmarks.tiles import array_file
+from posenet_ros.landmarks.tiles import tile_files as files
 from posenet_ros.landmarks.tiles.order import in_tiles
 from posenet_ros.landmarks.tiles.tile_memory import TileMemory, VIEWS_PER_BLOCK
 import pytest
@@ -318,57 +319,73 @@ def test_selected_views_are_in_memory(on_disk: LandmarkMap) -> None:
     assert on_disk.select_views(np.arange(3)).memory is None
 
 
-class Advised:
-    """A mapped file that notes which advice it is given."""
+class NotingFile:
+    """A file that notes which of its spans of 1 MiB are read and given back."""
 
     def __init__(self) -> None:
-        self.advice: list[tuple[int, int]] = []
+        self.read: list[int] = []
+        self.freed: list[int] = []
 
-    def __len__(self) -> int:
-        return 1 << 30
+    def read_ahead(self, first: int, last: int) -> None:
+        assert last - first == 1 << 20
+        self.read.append(first >> 20)
 
-    def madvise(self, advice: int, start: int = 0, length: int = 0) -> None:
-        self.advice.append((advice, start >> 20))
+    def give_back(self, first: int, last: int) -> None:
+        assert last - first == 1 << 20
+        self.freed.append(first >> 20)
 
 
-def memory_of(tiles: int, most: int) -> tuple[TileMemory, Advised]:
+def memory_of(tiles: int, most: int) -> tuple[TileMemory, NotingFile]:
     """Return a memory for `most` of tiles of 1 MiB, with a landmark each, and of what is seen."""
-    data = Advised()
+    file = NotingFile()
     spans = [[(tile << 20, tile + 1 << 20)] for tile in range(tiles)]
-    return TileMemory(data, [*spans, [(tiles << 20, tiles << 20)]], np.arange(tiles, dtype=np.int32),
-                      most << 20), data
+    return TileMemory(file, [*spans, []], np.arange(tiles, dtype=np.int32), most << 20), file
 
 
 def test_what_was_used_longest_ago_is_given_back() -> None:
-    memory, data = memory_of(8, 2)
+    memory, file = memory_of(8, 2)
     for tile in (0, 1, 0, 2, 0, 3):
         memory.use(0, np.array([tile], np.int32))
-    read, freed = ([place for advice, place in data.advice if advice == wanted]
-                   for wanted in (mmap.MADV_WILLNEED, mmap.MADV_DONTNEED))
-    assert read == [0, 1, 2, 3]  # and not what is in memory
-    assert freed == [1, 2]
+    assert file.read == [0, 1, 2, 3]  # and not what is in memory
+    assert file.freed == [1, 2]
     assert memory.in_use() == (2, 8, 2 << 20)
+    memory.release()
+    assert file.freed[2:] == [*range(8)]
+    assert memory.in_use() == (0, 8, 0)
 
 
 def test_what_is_expected_fills_half_of_the_memory_nearest_last() -> None:
-    memory, data = memory_of(8, 4)
+    memory, file = memory_of(8, 4)
     memory.use(0, np.array([7], np.int32))
-    memory.expect((0, np.array([tile], np.int32)) for tile in range(8))
+    memory.expect((0, np.array([tile], np.int32)) for tile in range(8)).result(10)
     assert memory.in_use().tiles == 4  # the one in use, and three
-    data.advice.clear()
     for tile in (4, 5):
         memory.use(0, np.array([tile], np.int32))
-    assert [place for advice, place in data.advice if advice == mmap.MADV_DONTNEED] == [7, 2]
+    assert file.freed == [7, 2]
 
 
 def test_what_views_see_is_given_back_as_well() -> None:
-    memory, data = memory_of(2, 1)
-    memory._spans[2:] = [[(2 << 20, 3 << 20)], [(3 << 20, 4 << 20)]]
-    memory._sizes[2:] = [1 << 20, 1 << 20]
-    for view in (0, VIEWS_PER_BLOCK):
+    file = NotingFile()
+    memory = TileMemory(file, [[(tile << 20, tile + 1 << 20)] for tile in range(3)],
+                        np.zeros(1, np.int32), 2 << 20)
+    for view in (VIEWS_PER_BLOCK - 1, VIEWS_PER_BLOCK):
         memory.use(view, np.array([0], np.int32))
-    assert (mmap.MADV_WILLNEED, 3) in data.advice
-    assert (mmap.MADV_DONTNEED, 2) in data.advice
+    assert file.read == [0, 1, 2]
+    assert file.freed == [1]
+
+
+def test_reading_ahead_delays_nobody() -> None:
+    memory, file = memory_of(8, 4)
+    go = Event()
+    file.read_ahead = lambda first, last: go.wait(10)
+    ahead = memory.expect([(0, np.array([1], np.int32))])
+    assert memory.expect([(0, np.array([2], np.int32))]) is None  # one at a time
+    while not memory.in_use().tiles:
+        assert not ahead.done()
+    memory.use(0, np.array([1], np.int32))  # does not wait for the lock of the reading
+    assert not ahead.done()
+    go.set()
+    ahead.result(10)
 
 
 def test_the_hash_of_a_tile_is_that_of_its_file(model: Path) -> None:
