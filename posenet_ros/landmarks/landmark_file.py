@@ -113,7 +113,7 @@ def save(landmark_map: LandmarkMap, file: Path) -> None:
     np.savez(file, **arrays)
 
 
-def load(file: Path, opened: Opened | None = None, max_memory_mb: int = 0) -> LandmarkMap:
+def load(file: Path, opened: Opened | None = None, max_memory_mb: float = 0) -> LandmarkMap:
     """
     Read landmarks.npz by mapping it into memory; pickled content is refused.
 
@@ -141,12 +141,12 @@ def load(file: Path, opened: Opened | None = None, max_memory_mb: int = 0) -> La
 
 
 def _read_tiles(arrays: Mapping[str, AnyArray], opened: Opened,
-                max_memory_mb: int) -> TiledArrays:
+                max_memory_mb: float) -> TiledArrays:
     """Read the tiles of a map into the arrays of one in a single file."""
     schema = {name: SCHEMA[name] for name in LANDMARK_ARRAYS if name not in arrays}
     shapes = {name: (column.shape[1:], np.dtype(column.kind)) for name, column in schema.items()}
     return read_tiles(arrays, shapes, partial(_check, schema=schema), opened,
-                      max_memory_mb * 10**6)
+                      round(max_memory_mb * 10**6))
 
 
 def _opened_in(folder: Path) -> Opened:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 import json
 import os
 from pathlib import Path
@@ -96,9 +97,10 @@ def test_a_view_sees_the_same_landmarks_in_tiles() -> None:
 def test_the_landmarks_of_a_tile_are_seen_at_one_place() -> None:
     place, starts = in_tiles(walk_map(), MOST)
     by = np.repeat(np.arange(VIEWS), np.diff(place.starts))
-    for first, last in zip(starts[:-1], starts[1:], strict=True):
+    for first, last in pairwise(starts):
         inside = (place.seen >= first) & (place.seen < last)
-        assert np.ptp(place.views.positions_m[by[inside], 0]) <= VIEWS * 10 / (len(starts) - 1) + 20
+        x = place.views.positions_m[by[inside], 0]
+        assert np.ptp(x) <= VIEWS * 10 / (len(starts) - 1) + 20
 
 
 def test_a_map_in_tiles_keeps_its_order() -> None:
@@ -194,7 +196,8 @@ def with_a_wrong_byte(tile: Path) -> None:
 def test_a_bad_tile_is_named(folder: Path, change: object, message: str,
                              max_memory_mb: int) -> None:
     change(folder / 'tiles' / '0003.npz')
-    with pytest.raises(InputError, match=re.escape(str(folder / 'tiles/0003.npz')) + ' ' + message):
+    named = re.escape(f'{folder}/tiles/0003.npz ')
+    with pytest.raises(InputError, match=named + message):
         landmark_file.load(folder / LANDMARKS_FILE, max_memory_mb=max_memory_mb)
 
 
@@ -203,7 +206,7 @@ def test_starts_of_tiles_have_to_rise(folder: Path, starts: list[int]) -> None:
     with np.load(folder / LANDMARKS_FILE) as file:
         arrays = {**file, 'tile_starts': np.array(starts, np.int32)}
     SAVED(folder / LANDMARKS_FILE, **arrays)
-    with pytest.raises(InputError, match='landmarks.npz is damaged: tile_starts of the map has'):
+    with pytest.raises(InputError, match=r'landmarks.npz is damaged: tile_starts of the map has'):
         landmark_file.load(folder / LANDMARKS_FILE)
 
 
@@ -327,10 +330,12 @@ class NotingFile:
         self.freed: list[int] = []
 
     def read_ahead(self, first: int, last: int) -> None:
+        """Note what is read."""
         assert last - first == 1 << 20
         self.read.append(first >> 20)
 
     def give_back(self, first: int, last: int) -> None:
+        """Note what is given back."""
         assert last - first == 1 << 20
         self.freed.append(first >> 20)
 
