@@ -127,6 +127,7 @@ class Runtime:
     def close(self) -> None:
         """Disconnect the topics and end the thread."""
         self._stop()  # and publish nothing: ROS may be shutting down
+        self._diagnostics.measure = dict  # frees the map
         self._stack.close()
 
     def _stop(self) -> None:

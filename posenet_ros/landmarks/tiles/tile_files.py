@@ -114,7 +114,7 @@ def check_starts(starts: AnyArray) -> None:
     :raises InputError: where they do not rise from 0.
     """
     if len(starts) < 2 or starts[0] != 0 or (np.diff(starts) <= 0).any():
-        raise InputError(f'{STARTS} of the map has to rise from 0. Received: {starts[:4]}')
+        raise InputError(f'tile_starts of the map has to rise from 0. Received: {starts[:4]}')
 
 
 def _make_file(shapes: Shapes, max_bytes: int) -> tuple[ArrayFile, str]:
