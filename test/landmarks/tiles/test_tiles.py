@@ -10,13 +10,14 @@ import re
 from threading import Event
 
 from helpers import tiny_artifact
+from map_helpers import LANDMARKS, VIEWS, walk_map
 import numpy as np
 from posenet_ros.errors import InputError
 from posenet_ros.inference import artifact as artifacts
 from posenet_ros.inference.artifact import LANDMARKS_FILE, tile_files
 from posenet_ros.inference.private_copy import PrivateCopy, sha256
 from posenet_ros.landmarks import landmark_file
-from posenet_ros.landmarks.landmark_map import LandmarkMap, PATCH_SIZE, Views
+from posenet_ros.landmarks.landmark_map import LandmarkMap
 from posenet_ros.landmarks.tiles import array_file
 from posenet_ros.landmarks.tiles import tile_files as files
 from posenet_ros.landmarks.tiles.order import in_tiles
@@ -25,28 +26,8 @@ import pytest
 
 ARRAYS = ('points_m', 'descriptors', 'colors', 'patches', 'patch_views', 'patch_corners', 'seen',
           'starts')
-VIEWS, LANDMARKS, MOST = 40, 6000, 500
+MOST = 500
 SAVED = np.savez
-
-
-def walk_map(seed: int = 0) -> LandmarkMap:
-    """Return a map of views along a street, 10 m apart, each of which sees 300 landmarks near."""
-    rng = np.random.default_rng(seed)
-    positions = np.column_stack([10.0 * np.arange(VIEWS), rng.normal(size=(VIEWS, 2))])
-    views = Views(tuple(map(str, range(VIEWS))), ('a',) * VIEWS, positions,
-                  np.tile([0, 0, 0, 1.0], (VIEWS, 1)), np.zeros((VIEWS, 0), np.float16),
-                  np.ones(VIEWS, np.float32))
-    first = np.sort(rng.integers(0, VIEWS - 1, LANDMARKS))
-    name = rng.permutation(LANDMARKS)  # a map's landmarks are in no order of place
-    seen = [name[(first == view) | (first == view - 1)] for view in range(VIEWS)]
-    return LandmarkMap(
-        views, rng.normal(size=(LANDMARKS, 3)).astype(np.float32),
-        rng.integers(0, 256, (LANDMARKS, 128), np.uint8),
-        rng.integers(0, 256, (LANDMARKS, 3), np.uint8),
-        np.cumsum([0, *map(len, seen)]).astype(np.int32), np.concatenate(seen).astype(np.int32),
-        patches=rng.integers(0, 256, (LANDMARKS, PATCH_SIZE, PATCH_SIZE), np.uint8),
-        patch_views=rng.integers(0, VIEWS, LANDMARKS).astype(np.int32),
-        patch_corners=rng.integers(0, 99, (LANDMARKS, 2)).astype(np.int16))
 
 
 @pytest.fixture(autouse=True)
@@ -257,9 +238,11 @@ def test_the_file_of_a_map_has_no_name_and_is_read_only(
     place = landmark_file.load(folder / LANDMARKS_FILE, max_memory_mb=1)
     assert list((tmp_path / 'disk').iterdir()) == []
     assert str(tmp_path / 'disk') in Path('/proc/self/maps').read_text()
+    whole = landmark_file.load(folder / LANDMARKS_FILE)
     for name in (*landmark_file.LANDMARK_ARRAYS, 'seen'):
-        with pytest.raises(ValueError, match='read-only'):
-            getattr(place, name)[0] = 0
+        for each in (place, whole):
+            with pytest.raises(ValueError, match='read-only'):
+                getattr(each, name)[0] = 0
 
 
 def test_a_disk_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
