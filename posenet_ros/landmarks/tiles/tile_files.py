@@ -121,16 +121,24 @@ def _make_file(shapes: Shapes, max_bytes: int) -> tuple[ArrayFile, str]:
     """Make the file of the arrays, on a disk if they are larger; or say why that cannot be."""
     size = sum(int(np.prod(shape)) * kind.itemsize for shape, kind in shapes.values())
     if not 0 < max_bytes < size:
-        return ArrayFile(shapes, None), ''
+        return _in_memory(shapes, size), ''
     folder = disk_folder(size)
     try:
         if folder:
             return ArrayFile(shapes, folder), ''
     except OSError:  # it has filled up meanwhile
         pass
-    return ArrayFile(shapes, None), (
+    return _in_memory(shapes, size), (
         f'no folder for temporary files is on a disk with room for {size / 1e6:.0f} MB, so the '
         'whole map is in memory: set TMPDIR to one that is')
+
+
+def _in_memory(shapes: Shapes, size: int) -> ArrayFile:
+    try:
+        return ArrayFile(shapes, None)
+    except (OSError, OverflowError) as error:
+        raise InputError('landmarks.npz has to name no more landmarks than there is memory for. '
+                         f'Received: {size / 1e6:.0f} MB of them') from error
 
 
 def _read_tile(file: Path, check: Check, count: int) -> Mapping[str, AnyArray]:

@@ -191,6 +191,15 @@ def test_starts_of_tiles_have_to_rise(folder: Path, starts: list[int]) -> None:
         landmark_file.load(folder / LANDMARKS_FILE)
 
 
+@pytest.mark.parametrize('max_memory_mb', [0, 1])
+def test_a_map_that_claims_to_be_huge_is_refused(folder: Path, max_memory_mb: int) -> None:
+    with np.load(folder / LANDMARKS_FILE) as file:
+        arrays = {**file, 'tile_starts': np.array([0, 375, 2**31 - 1], np.int32)}
+    SAVED(folder / LANDMARKS_FILE, **arrays)
+    with pytest.raises(InputError, match='no more landmarks than|the tile is of another map'):
+        landmark_file.load(folder / LANDMARKS_FILE, max_memory_mb=max_memory_mb)
+
+
 def test_a_model_folder_knows_its_tiles(model: Path) -> None:
     artifacts.load(model)
     (model / 'tiles' / '0005.npz').unlink()
