@@ -198,14 +198,13 @@ class LandmarkMap:
         """Return the landmarks that a view sees."""
         seen = self.seen[self.starts[view]:self.starts[view + 1]]
         if self.memory:
-            self.memory.use(int(view), seen)
+            self.memory.use(int(view))
         return seen
 
     def expect(self, views: Indices) -> None:
         """Read ahead what views near the camera (K,) see, the nearest first; do not wait."""
         if self.memory:
-            self.memory.expect((int(view), self.seen[self.starts[view]:self.starts[view + 1]])
-                               for view in views)
+            self.memory.expect(views)
 
     def landmarks_of(self, views: Indices, exclude: Indices = ()) -> NDArray[np.int32]:
         """

@@ -15,11 +15,12 @@ from posenet_ros.arrays import AnyArray
 from posenet_ros.errors import InputError
 from posenet_ros.inference.artifact import LANDMARKS_FILE, tile_files, TILES_FOLDER
 from posenet_ros.landmarks.tiles.array_file import ArrayFile, disk_folder, Shapes
-from posenet_ros.landmarks.tiles.tile_memory import Spans, TileMemory, VIEWS_PER_BLOCK
+from posenet_ros.landmarks.tiles.tile_memory import Spans, TileMemory
 from posenet_ros.utils.files.npz import damaged, map_arrays
 
 STARTS = 'tile_starts'  # the first landmark of each tile and their number, (T + 1,)
 SEEN = 'seen'
+VIEWS_PER_BLOCK = 256  # of which SEEN is read at once
 Opened = Callable[[str], AbstractContextManager[Path]]
 Check = Callable[[Mapping[str, AnyArray]], None]
 
@@ -101,9 +102,9 @@ def read_tiles(arrays: Mapping[str, AnyArray], shapes: Shapes, check: Check, ope
     kept = {name: array.copy() for name, array in arrays.items() if name not in (STARTS, SEEN)}
     memory = None
     if file.on_disk or problem:
-        tile_of = np.repeat(np.arange(len(starts) - 1, dtype=np.int32), np.diff(starts))
-        memory = TileMemory(file if file.on_disk else None, _spans(
-            file, [*shapes], starts, arrays['starts']), tile_of, max_bytes, problem)
+        memory = TileMemory(
+            file if file.on_disk else None, _spans(file, [*shapes], starts, arrays['starts']),
+            _tiles_of_views(seen, arrays['starts'], starts), len(starts) - 1, max_bytes, problem)
     return TiledArrays(kept | file.arrays(), memory)
 
 
@@ -153,6 +154,15 @@ def _read_tile(file: Path, check: Check, count: int) -> Mapping[str, AnyArray]:
                 raise InputError(f'the array {name!r} has to hold {count} landmarks: the tile is '
                                  f'of another map. Received: {len(array)}')
     return rows
+
+
+def _tiles_of_views(seen: AnyArray, view_starts: AnyArray,
+                    starts: NDArray[np.int32]) -> list[NDArray[np.intp]]:
+    """Return the tiles of what each view sees, then the block of SEEN that it is in."""
+    return [np.append(
+        np.unique(np.searchsorted(starts, seen[first:last], side='right') - 1),
+        len(starts) - 1 + view // VIEWS_PER_BLOCK)
+        for view, (first, last) in enumerate(pairwise(view_starts))]
 
 
 def _spans(file: ArrayFile, names: list[str], starts: NDArray[np.int32],

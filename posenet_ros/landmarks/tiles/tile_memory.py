@@ -11,7 +11,6 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-VIEWS_PER_BLOCK = 256  # of the views' list of landmarks
 Spans = Sequence[tuple[int, int]]
 
 
@@ -43,17 +42,18 @@ class TileMemory:
     so that no result depends on this. Any thread may use it.
 
     :param file: of the arrays; None where they are in memory as a whole, for ever.
-    :param spans: where the arrays' parts of each tile begin and end, bytes; after the tiles of
-        landmarks those of the lists of VIEWS_PER_BLOCK views each.
-    :param tile_of: (L,) tile of each landmark.
+    :param spans: where the arrays' parts of each tile begin and end, bytes.
+    :param tiles_of_views: indices of the tiles that are read for each view.
+    :param count: of the tiles of landmarks; those after them have the lists of what views see.
     :param max_bytes: of the tiles in memory together.
     :param problem: why the map is not on a disk, although it should be; empty where it is.
     """
 
-    def __init__(self, file: File | None, spans: Sequence[Spans], tile_of: NDArray[np.int32],
-                 max_bytes: int, problem: str = '') -> None:
-        self._file, self._spans, self._tile_of = file, spans, tile_of
-        self._tiles = int(tile_of[-1]) + 1
+    def __init__(self, file: File | None, spans: Sequence[Spans],
+                 tiles_of_views: Sequence[NDArray[np.integer]], count: int, max_bytes: int,
+                 problem: str = '') -> None:
+        self._file, self._spans, self._tiles_of_views = file, spans, tiles_of_views
+        self._tiles = count
         self._sizes = [sum(last - first for first, last in each) for each in spans]
         self._max_bytes, self.problem = max_bytes, problem
         self._used: OrderedDict[int, None] = OrderedDict()  # tiles, the last used last
@@ -62,28 +62,27 @@ class TileMemory:
         self._reader = ThreadPoolExecutor(1, 'tiles')
         self._reading: Future[None] | None = None
 
-    def use(self, view: int, landmarks: NDArray[np.int32]) -> None:
+    def use(self, view: int) -> None:
         """Keep the tiles of what a view sees, which is about to be read."""
         if self._file is not None:
-            self._keep(self._tiles_of(view, landmarks))
+            self._keep(self._tiles_of_views[view].tolist())
 
-    def expect(self, seen: Iterable[tuple[int, NDArray[np.int32]]]) -> Future[None] | None:
+    def expect(self, views: Iterable[int]) -> Future[None] | None:
         """
         Read ahead, in a thread, what views near the camera see.
 
-        :param seen: views with their landmarks, the nearest first; what they fill is half of the
-            memory at most.
+        :param views: (K,) the nearest first; what they fill is half of the memory at most.
         :returns: is done when it is asked for; None where it is not, as the last is not done yet.
         """
         if self._file is None or (self._reading and not self._reading.done()):
             return None
-        self._reading = self._reader.submit(self._read_ahead, seen)
+        self._reading = self._reader.submit(self._read_ahead, views)
         return self._reading
 
-    def _read_ahead(self, seen: Iterable[tuple[int, NDArray[np.int32]]]) -> None:
+    def _read_ahead(self, views: Iterable[int]) -> None:
         ahead: dict[int, None] = {}
-        for view, landmarks in seen:
-            ahead |= dict.fromkeys(self._tiles_of(view, landmarks))
+        for view in views:
+            ahead |= dict.fromkeys(self._tiles_of_views[view].tolist())
             if sum(self._sizes[tile] for tile in ahead) > self._max_bytes / 2:
                 break
         self._keep([*ahead][::-1])
@@ -105,11 +104,6 @@ class TileMemory:
         with self._lock:
             return MemoryUse(sum(tile < self._tiles for tile in self._used), self._tiles,
                              self._size)
-
-    def _tiles_of(self, view: int, landmarks: NDArray[np.int32]) -> list[int]:
-        used = np.zeros(self._tiles, np.bool_)
-        used[self._tile_of[landmarks]] = True
-        return [*np.flatnonzero(used).tolist(), self._tiles + view // VIEWS_PER_BLOCK]
 
     def _keep(self, tiles: Sequence[int]) -> None:
         """Note a use of tiles; those that are not in memory are read at once, as a whole."""

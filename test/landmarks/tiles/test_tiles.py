@@ -21,7 +21,7 @@ from posenet_ros.landmarks.landmark_map import LandmarkMap
 from posenet_ros.landmarks.tiles import array_file
 from posenet_ros.landmarks.tiles import tile_files as files
 from posenet_ros.landmarks.tiles.order import in_tiles
-from posenet_ros.landmarks.tiles.tile_memory import TileMemory, VIEWS_PER_BLOCK
+from posenet_ros.landmarks.tiles.tile_memory import TileMemory
 import pytest
 
 ARRAYS = ('points_m', 'descriptors', 'colors', 'patches', 'patch_views', 'patch_corners', 'seen',
@@ -196,7 +196,7 @@ def test_a_map_that_claims_to_be_huge_is_refused(folder: Path, max_memory_mb: in
     with np.load(folder / LANDMARKS_FILE) as file:
         arrays = {**file, 'tile_starts': np.array([0, 375, 2**31 - 1], np.int32)}
     SAVED(folder / LANDMARKS_FILE, **arrays)
-    with pytest.raises(InputError, match='no more landmarks than|the tile is of another map'):
+    with pytest.raises(InputError, match=r'no more landmarks than|the tile is of another map'):
         landmark_file.load(folder / LANDMARKS_FILE, max_memory_mb=max_memory_mb)
 
 
@@ -333,16 +333,16 @@ class NotingFile:
 
 
 def memory_of(tiles: int, most: int) -> tuple[TileMemory, NotingFile]:
-    """Return a memory for `most` of tiles of 1 MiB, with a landmark each, and of what is seen."""
+    """Return a memory for `most` of tiles of 1 MiB, of which each view sees one."""
     file = NotingFile()
     spans = [[(tile << 20, tile + 1 << 20)] for tile in range(tiles)]
-    return TileMemory(file, [*spans, []], np.arange(tiles, dtype=np.int32), most << 20), file
+    return TileMemory(file, spans, np.arange(tiles)[:, np.newaxis], tiles, most << 20), file
 
 
 def test_what_was_used_longest_ago_is_given_back() -> None:
     memory, file = memory_of(8, 2)
     for tile in (0, 1, 0, 2, 0, 3):
-        memory.use(0, np.array([tile], np.int32))
+        memory.use(tile)
     assert file.read == [0, 1, 2, 3]  # and not what is in memory
     assert file.freed == [1, 2]
     assert memory.in_use() == (2, 8, 2 << 20)
@@ -353,33 +353,38 @@ def test_what_was_used_longest_ago_is_given_back() -> None:
 
 def test_what_is_expected_fills_half_of_the_memory_nearest_last() -> None:
     memory, file = memory_of(8, 4)
-    memory.use(0, np.array([7], np.int32))
-    memory.expect((0, np.array([tile], np.int32)) for tile in range(8)).result(10)
+    memory.use(7)
+    memory.expect(range(8)).result(10)
     assert memory.in_use().tiles == 4  # the one in use, and three
     for tile in (4, 5):
-        memory.use(0, np.array([tile], np.int32))
+        memory.use(tile)
     assert file.freed == [7, 2]
 
 
-def test_what_views_see_is_given_back_as_well() -> None:
-    file = NotingFile()
-    memory = TileMemory(file, [[(tile << 20, tile + 1 << 20)] for tile in range(3)],
-                        np.zeros(1, np.int32), 2 << 20)
-    for view in (VIEWS_PER_BLOCK - 1, VIEWS_PER_BLOCK):
-        memory.use(view, np.array([0], np.int32))
-    assert file.read == [0, 1, 2]
-    assert file.freed == [1]
+def test_what_a_view_sees_is_in_its_tiles(
+        folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, 'VIEWS_PER_BLOCK', 16)
+    place = landmark_file.load(folder / LANDMARKS_FILE, max_memory_mb=1)
+    starts = in_tiles(walk_map(), MOST)[1]
+    limits = [*place.starts[:-1:16], place.starts[-1]]
+    for view in range(VIEWS):
+        *tiles, block = place.memory._tiles_of_views[view]
+        seen = place.seen_by(view)
+        assert tiles == sorted({int(np.flatnonzero(starts <= one)[-1]) for one in seen})
+        (first, last), = place.memory._spans[block]
+        assert block - 16 == view // 16
+        assert (last - first) / 4 == limits[view // 16 + 1] - limits[view // 16]
 
 
 def test_reading_ahead_delays_nobody() -> None:
     memory, file = memory_of(8, 4)
     go = Event()
     file.read_ahead = lambda first, last: go.wait(10)
-    ahead = memory.expect([(0, np.array([1], np.int32))])
-    assert memory.expect([(0, np.array([2], np.int32))]) is None  # one at a time
+    ahead = memory.expect([1])
+    assert memory.expect([2]) is None  # one at a time
     while not memory.in_use().tiles:
         assert not ahead.done()
-    memory.use(0, np.array([1], np.int32))  # does not wait for the lock of the reading
+    memory.use(1)  # does not wait for the lock of the reading
     assert not ahead.done()
     go.set()
     ahead.result(10)
