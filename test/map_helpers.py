@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+import re
 import shutil
 
 import numpy as np
@@ -192,3 +193,10 @@ def walk_map(seed: int = 0) -> LandmarkMap:
         patches=rng.integers(0, 256, (LANDMARKS, PATCH_SIZE, PATCH_SIZE), np.uint8),
         patch_views=rng.integers(0, VIEWS, LANDMARKS).astype(np.int32),
         patch_corners=rng.integers(0, 99, (LANDMARKS, 2)).astype(np.int16))
+
+
+def resident_bytes(folder: Path) -> int:
+    """Return how much of the unnamed files of a folder this process has in memory."""
+    text = Path('/proc/self/smaps').read_text()
+    return 1024 * sum(int(size) for size in re.findall(
+        rf'{re.escape(str(folder))}/\S* \(deleted\)\nSize:.*?\nRss: +(\d+) kB', text, re.DOTALL))

@@ -46,7 +46,7 @@ def _first_positions(landmark_map: LandmarkMap) -> Floats:
 
 
 def _leaves(positions_m: Floats, rows: NDArray[np.intp], most: int) -> Iterator[NDArray[np.intp]]:
-    """Yield the rows of each leaf, rising; of equal positions the first go to the first leaf."""
+    """Yield the rows of each leaf; of equal positions the first go to the first leaf."""
     if len(rows) <= most:
         yield rows
         return
@@ -54,4 +54,4 @@ def _leaves(positions_m: Floats, rows: NDArray[np.intp], most: int) -> Iterator[
     order = rows[np.argsort(positions_m[rows, axis], kind='stable')]
     half = len(order) // 2
     for part in (order[:half], order[half:]):
-        yield from _leaves(positions_m, np.sort(part), most)
+        yield from _leaves(positions_m, part, most)

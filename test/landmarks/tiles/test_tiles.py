@@ -10,7 +10,7 @@ import re
 from threading import Event
 
 from helpers import tiny_artifact
-from map_helpers import LANDMARKS, VIEWS, walk_map
+from map_helpers import LANDMARKS, resident_bytes, VIEWS, walk_map
 import numpy as np
 from posenet_ros.errors import InputError
 from posenet_ros.inference import artifact as artifacts
@@ -281,13 +281,6 @@ def test_without_a_disk_the_map_is_in_memory_and_says_so(
     assert place.memory.in_use().tiles == place.memory.in_use().of == 16
 
 
-def resident_bytes() -> int:
-    """Return how much of unnamed mapped files this process has in memory."""
-    text = Path('/proc/self/smaps').read_text()
-    return 1024 * sum(int(size) for size in re.findall(
-        r'\(deleted\)\nSize:.*?\nRss: +(\d+) kB', text, re.DOTALL))
-
-
 @pytest.fixture
 def on_disk(folder: Path) -> LandmarkMap:
     return landmark_file.load(folder / LANDMARKS_FILE, max_memory_mb=1)
@@ -295,15 +288,15 @@ def on_disk(folder: Path) -> LandmarkMap:
 
 def test_a_walk_through_a_map_stays_within_its_memory(on_disk: LandmarkMap) -> None:
     assert on_disk.patches.sum() + on_disk.descriptors.sum() > 0
-    before = resident_bytes()
+    before = resident_bytes(array_file.disk_folder(1))
     on_disk.memory.release()
-    empty, most = resident_bytes(), 0
+    empty, most = resident_bytes(array_file.disk_folder(1)), 0
     assert before - empty > 2_000_000
     for view in range(VIEWS):
         seen = on_disk.seen_by(view)
         assert on_disk.patches[seen].any()
         assert on_disk.descriptors[seen].any()
-        most = max(most, resident_bytes() - empty)
+        most = max(most, resident_bytes(array_file.disk_folder(1)) - empty)
         used = on_disk.memory.in_use()
         assert used.size <= 1_000_000
         assert 0 < used.tiles < used.of == 16

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from map_helpers import LANDMARKS, walk_map
+from map_helpers import LANDMARKS, resident_bytes, walk_map
 import numpy as np
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.inference import artifact as artifacts
 from posenet_ros.inference.map_artifact import make_map_artifact
 from posenet_ros.landmarks import landmark_file
+from posenet_ros.landmarks.tiles import tile_files
 from posenet_ros.ros_node.control.shared_models import load_shared
 from posenet_ros.ros_node.diagnostics import Diagnostics
 from posenet_ros.ros_node.parameters import Parameters
@@ -28,9 +29,14 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_nothing_of_a_large_map_is_in_memory_at_the_start(model: Path) -> None:
+def test_nothing_of_a_large_map_is_in_memory_at_the_start(
+        model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tile_files, 'disk_folder', lambda size: tmp_path)
     shared = load_shared(Parameters(model=str(model), max_map_memory_mb=1))
     place = shared.loaded.landmark_map
+    assert resident_bytes(tmp_path) == 0
+    assert place.points_m.any()
+    assert resident_bytes(tmp_path) > 0
     assert map_memory_values(shared.map_memory) == {
         'map tiles in memory': '0 of 4', 'map memory (MB)': '0.0'}
     place.seen_by(0)
