@@ -36,7 +36,7 @@ FIRST_FIVE = ('model', 'refine', 'tf_mode', 'camera_frame', 'max_sigma_m')
 # The parameters by subject, in the order of the page; a test holds the list complete.
 GROUPS = {
     'Model and inference': ('model', 'engine', 'precision', 'mc_samples', 'refine', 'tracking',
-                            'allow_unscaled', 'autostart', 'mode'),
+                            'max_map_memory_mb', 'allow_unscaled', 'autostart', 'mode'),
     'Camera and images': (
         'image_transport', 'image_reliability', 'image_durability', 'image_depth',
         'image_timeout', 'camera_info_policy', 'max_failures', 'recover_after_s'),
@@ -92,6 +92,7 @@ MEANINGS = {  # of keys that the schema does not describe
     'translation_m': 'of the position, metres', 'recall': 'proportion of all frames within both '
     'limits', 'baselines': 'medians of simple answers to the same frames',
 }
+NOT_IN_A_FILE = {'memory'}  # of what the classes describe
 SCHEMA = 'posenet_ros/evaluation/report/report.schema.json'
 
 
@@ -259,7 +260,8 @@ def model_folder() -> str:
     parts = []
     for title, parts_of in (('artifact.json: {}', PARTS), ('{}', ARRAYS)):
         for key, (file, name) in parts_of.items():
-            rows = [(f'`{row}`', meaning) for row, meaning in described_keys(file, name)]
+            rows = [(f'`{row}`', meaning) for row, meaning in described_keys(file, name)
+                    if row not in NOT_IN_A_FILE]
             parts += [f'### {title.format(key)}\n', table(('key', 'meaning'), rows)]
     return '\n'.join(parts)
 

@@ -123,13 +123,14 @@ def _map_rows(model: LoadedArtifact) -> Iterator[Row]:
     """Yield what is known of the landmarks and of the map's frame."""
     from posenet_ros.inference.artifact import LANDMARKS_FILE
     from posenet_ros.landmarks.landmark_file import content_hash, load
+    from posenet_ros.landmarks.tiles.tile_files import map_size
     file = model.folder / LANDMARKS_FILE
     if not file.is_file():
         yield 'landmarks', 'none: posenet landmarks adds them'
         return
     place = load(file)
     walks = len(set(place.views.sequences))
-    size = f'{len(place.points_m)} landmarks, {file.stat().st_size / 1e6:.1f} MB'
+    size = f'{len(place.points_m)} landmarks, {map_size(model.folder) / 1e6:.1f} MB'
     if place.joined:
         yield 'landmarks', f'{size}; {len(place.views)} views of {walks} walk' + 's' * (walks > 1)
         extends = f', extends {place.parent[:12]}' if place.parent else ''

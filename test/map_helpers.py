@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+import re
 import shutil
 
 import numpy as np
@@ -14,7 +15,13 @@ from posenet_ros.inference.map_artifact import make_map_artifact
 from posenet_ros.inference.map_frame import Scale
 from posenet_ros.landmarks.features import detect, Features
 from posenet_ros.landmarks.landmark_file import load, save
-from posenet_ros.landmarks.landmark_map import LandmarkMap, per_view_map, Views, Vocabulary
+from posenet_ros.landmarks.landmark_map import (
+    LandmarkMap,
+    PATCH_SIZE,
+    per_view_map,
+    Views,
+    Vocabulary,
+)
 from posenet_ros.landmarks.matching import unit_rows
 from posenet_ros.landmarks.vlad import global_descriptor
 from training_helpers import LARGE_CAMERA, WALL_M, write_wall_dataset
@@ -22,6 +29,7 @@ from training_helpers import LARGE_CAMERA, WALL_M, write_wall_dataset
 CELL_M = 0.08  # features of one kind within it are one landmark
 MIN_COSINE = 0.85
 WORDS, DIMENSIONS = 16, 32
+VIEWS, LANDMARKS = 40, 6000  # of a street
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,3 +173,30 @@ def write_twin_model(model: Path, data: Path, shift_m: float) -> tuple[Path, dic
         LARGE_CAMERA, views.names, views.positions_m, views.quats_xyzw, (1.5,) * 6,
         provenance={'map': {'walks': 4}}), model)
     return model, poses
+
+
+def walk_map(seed: int = 0) -> LandmarkMap:
+    """Return a map of views along a street, 10 m apart, each of which sees 300 landmarks near."""
+    rng = np.random.default_rng(seed)
+    positions = np.column_stack([10.0 * np.arange(VIEWS), rng.normal(size=(VIEWS, 2))])
+    views = Views(tuple(map(str, range(VIEWS))), ('a',) * VIEWS, positions,
+                  np.tile([0, 0, 0, 1.0], (VIEWS, 1)), np.zeros((VIEWS, 0), np.float16),
+                  np.ones(VIEWS, np.float32))
+    first = np.sort(rng.integers(0, VIEWS - 1, LANDMARKS))
+    name = rng.permutation(LANDMARKS)  # a map's landmarks are in no order of place
+    seen = [name[(first == view) | (first == view - 1)] for view in range(VIEWS)]
+    return LandmarkMap(
+        views, rng.normal(size=(LANDMARKS, 3)).astype(np.float32),
+        rng.integers(0, 256, (LANDMARKS, 128), np.uint8),
+        rng.integers(0, 256, (LANDMARKS, 3), np.uint8),
+        np.cumsum([0, *map(len, seen)]).astype(np.int32), np.concatenate(seen).astype(np.int32),
+        patches=rng.integers(0, 256, (LANDMARKS, PATCH_SIZE, PATCH_SIZE), np.uint8),
+        patch_views=rng.integers(0, VIEWS, LANDMARKS).astype(np.int32),
+        patch_corners=rng.integers(0, 99, (LANDMARKS, 2)).astype(np.int16))
+
+
+def resident_bytes(folder: Path) -> int:
+    """Return how much of the unnamed files of a folder this process has in memory."""
+    text = Path('/proc/self/smaps').read_text()
+    return 1024 * sum(int(size) for size in re.findall(
+        rf'{re.escape(str(folder))}/\S* \(deleted\)\nSize:.*?\nRss: +(\d+) kB', text, re.DOTALL))

@@ -3,6 +3,7 @@ The model folder: everything inference needs, checked when it is loaded.
 
     artifact.json        settings, camera, calibration, provenance, SHA-256 of the other files
     landmarks.npz        the map: landmarks of the scene, and the views that see them
+    tiles/0000.npz ...   the landmarks of a large map, by place
     network.weights.h5   Keras weights of the inference network
     network.tflite       the same network for LiteRT (CPU, no TensorFlow needed)
     network.int8.tflite  the same with 8-bit weights, where that is as good and faster
@@ -15,11 +16,13 @@ A folder has a map, a network, or both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 import json
 from pathlib import Path
+import re
 from typing import Any
 
 from posenet_ros.errors import InputError
@@ -46,6 +49,7 @@ INT8_FILE = 'network.int8.tflite'
 HEAD_FILE = 'head.tflite'
 TRAIN_FILE = 'train.npz'
 LANDMARKS_FILE = 'landmarks.npz'
+TILES_FOLDER, TILE_FILE = 'tiles', re.compile(r'tiles/\d{4,}\.npz')
 NETWORK_FILES = (WEIGHTS_FILE, LITERT_FILE, TRAIN_FILE)  # that a folder with a network has
 MAP_FILES = (TRAIN_FILE, LANDMARKS_FILE)  # and one without
 FILES = (WEIGHTS_FILE, LITERT_FILE, TRAIN_FILE, INT8_FILE, HEAD_FILE, LANDMARKS_FILE)
@@ -138,6 +142,13 @@ class LoadedArtifact(Artifact):
         """Return where a file of the folder is read; one that it lacks does not exist there."""
         return self.copy.file(name) if self.copy else self.folder / name
 
+    @contextmanager
+    def opened(self, name: str) -> Iterator[Path]:
+        """Yield where a file is read that is needed once; its copy takes no memory afterwards."""
+        yield self.file(name)
+        if self.copy:
+            self.copy.release(name)
+
 
 def save(artifact: Artifact, folder: Path,
          write_network: Callable[[Path], None] | None = None) -> None:
@@ -161,7 +172,7 @@ def save(artifact: Artifact, folder: Path,
         **{name: asdict(getattr(artifact, name))
            for name in ('scene', 'calibration', 'scale', 'up', 'held_out')},
         'provenance': dict(artifact.provenance),
-        'sha256': {name: sha256(folder / name) for name in FILES
+        'sha256': {name: sha256(folder / name) for name in (*FILES, *tile_files(folder))
                    if name in _required(artifact.network) or (folder / name).is_file()}}
     content['sha256'][ARTIFACT_FILE] = content_hash(content)
     (folder / ARTIFACT_FILE).write_text(json.dumps(content, indent=2) + '\n')
@@ -196,6 +207,13 @@ def load(folder: Path | str, copy: PrivateCopy | None = None) -> LoadedArtifact:
         return LoadedArtifact(**parts)
     except InputError as error:  # parts that do not fit each other
         raise InputError(f'{file}: {error}') from error
+
+
+def tile_files(folder: Path) -> list[str]:
+    """Return the names of a folder's tiles of landmarks, in their order."""
+    names = (f'{TILES_FOLDER}/{file.name}' for file in (folder / TILES_FOLDER).glob('*.npz'))
+    return sorted((name for name in names if TILE_FILE.fullmatch(name)),
+                  key=lambda name: (len(name), name))
 
 
 def _required(network: object) -> tuple[str, ...]:
@@ -235,7 +253,8 @@ def _check_keys(content: Mapping[str, Any], file: Path) -> None:
 def _check_files(hashes: Mapping[str, str], required: Sequence[str], folder: Path,
                  copy: PrivateCopy | None) -> None:
     """Compare each file with its hash, at once or when it is copied."""
-    for name in FILES:
+    tiles = {*filter(TILE_FILE.fullmatch, hashes), *tile_files(folder)}
+    for name in (*FILES, *sorted(tiles)):
         if name not in (*required, *hashes) and not (folder / name).exists():
             continue
         if name not in hashes:

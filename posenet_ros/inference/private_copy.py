@@ -65,6 +65,10 @@ class PrivateCopy:
         return (_path(self._descriptors[name]) if name in self._descriptors
                 else self._missing / name)
 
+    def release(self, name: str) -> None:
+        """Free the copy of a file that is not needed any more; what has mapped it keeps it."""
+        os.close(self._descriptors.pop(name))
+
     def with_names(self, text: str) -> str:
         """Replace the paths of copies in a text by the names of the files that they are of."""
         for name, descriptor in self._descriptors.items():

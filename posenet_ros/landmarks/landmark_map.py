@@ -21,11 +21,13 @@ from posenet_ros.geometry.lie import rotation_matrices
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.features import DESCRIPTOR_SIZE
 from posenet_ros.landmarks.options import FeatureOptions
+from posenet_ros.landmarks.tiles.tile_memory import TileMemory
 
 PATCH_SIZE = 16  # pixels
 NO_PATCH = -1  # view of a landmark that has none
 Indices = Sequence[int] | NDArray[np.integer]
 MIN_VIEWS = 2  # that have to see a landmark: one ray has no depth
+COUNTED_AT_ONCE = 1 << 20  # observations, to bound the memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +137,7 @@ class LandmarkMap:
     :param metric: whether lengths are metres; False: the scale is not known.
     :param complete: whether it shows all places there are, as of a room or a closed yard.
     :param parent: content hash of the map that this one extends; empty for a new one.
+    :param memory: which part of the arrays is in memory, where they lie in a file; None: all is.
     :raises InputError: on shapes or indices that do not fit.
     """
 
@@ -154,6 +157,7 @@ class LandmarkMap:
     parent: str = ''
     complete: bool = False
     patch_corners: NDArray[np.int16] = field(default_factory=lambda: np.empty((0, 2), np.int16))
+    memory: TileMemory | None = None
 
     def __post_init__(self) -> None:
         views, count = len(self.views), len(self.points_m)
@@ -184,11 +188,23 @@ class LandmarkMap:
     @cached_property
     def track_lengths(self) -> NDArray[np.intp]:
         """Return the number of views that see each landmark, (L,)."""
-        return np.bincount(self.seen, minlength=len(self.points_m))
+        lengths = np.zeros(len(self.points_m), np.intp)
+        for start in range(0, len(self.seen), COUNTED_AT_ONCE):
+            lengths += np.bincount(self.seen[start:start + COUNTED_AT_ONCE],
+                                   minlength=len(lengths))
+        return lengths
 
     def seen_by(self, view: int | np.integer) -> NDArray[np.int32]:
         """Return the landmarks that a view sees."""
-        return self.seen[self.starts[view]:self.starts[view + 1]]
+        seen = self.seen[self.starts[view]:self.starts[view + 1]]
+        if self.memory:
+            self.memory.use(int(view))
+        return seen
+
+    def expect(self, views: Indices) -> None:
+        """Read ahead what views near the camera (K,) see, the nearest first; do not wait."""
+        if self.memory:
+            self.memory.expect(views)
 
     def landmarks_of(self, views: Indices, exclude: Indices = ()) -> NDArray[np.int32]:
         """
@@ -233,7 +249,7 @@ class LandmarkMap:
         new, own = np.cumsum(kept) - 1, kept[seen]
         counts = [int(kept[part].sum()) for part in parts]
         return replace(
-            self, views=self.views.select(views), points_m=self.points_m[kept],
+            self, memory=None, views=self.views.select(views), points_m=self.points_m[kept],
             descriptors=self.descriptors[kept],
             colors=self.colors[kept] if len(self.colors) else self.colors,
             starts=np.cumsum([0, *counts]).astype(np.int32), seen=new[seen[own]].astype(np.int32),

@@ -67,6 +67,11 @@ class LandmarkLocaliser:
         return explain(found, self._options.decision)
 
     @property
+    def landmark_map(self) -> LandmarkMap:
+        """Return the map."""
+        return self._map
+
+    @property
     def features(self) -> FeatureOptions:
         """Return the settings by which the features of an image have to be detected."""
         return self._map.features
@@ -102,6 +107,9 @@ class LandmarkLocaliser:
             found = self._joined.search(features, guess, descriptor, exclude, prior, timer)
         if found.pose is None:
             return found
+        if self._map.memory:
+            self._map.expect(self.index.by_pose(
+                found.pose.map_from_camera, self._options.expected_views))
         factor = float(sigma_factors(self.scores(found, exclude), self._powers))
         return replace(found, pose=replace(
             found.pose, covariance=found.pose.covariance * factor ** 2))

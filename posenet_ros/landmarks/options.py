@@ -236,6 +236,8 @@ class LandmarkLocaliserOptions:
     more_views: int = 60
     # an angle that separates two views as much as the usual distance of the nearest views
     rotation_scale_deg: float = 10.0
+    # views nearest to a pose whose landmarks are read ahead, where a map is not all in memory
+    expected_views: int = 100
     # ratio test of landmarks by view
     max_ratio: float = 0.85
     # of a pose by landmarks by view, which count several times

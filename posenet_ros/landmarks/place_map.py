@@ -11,6 +11,7 @@ from posenet_ros.geometry.lie import quat_product
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.inference.artifact import LANDMARKS_FILE, LoadedArtifact
 from posenet_ros.landmarks.landmark_file import load
+from posenet_ros.landmarks.landmark_map import LandmarkMap
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +32,7 @@ class PlaceMap:
     :param views: the V training images.
     :param colors: (L, 3) RGB of the landmarks, 0 to 255; (0, 3) where they are not known.
     :param observations: (O, 2) view and landmark of each observation, by views; None where each
-        landmark is of its first view alone.
+        landmark is of its first view alone, or where they were not asked for.
     :param model_hash: of the model folder, by which a pose can be traced to its map.
     """
 
@@ -62,11 +63,15 @@ class PlaceMap:
                        observations=observations)
 
 
-def load_place_map(artifact: LoadedArtifact, map_from_dataset: Pose | None = None) -> PlaceMap:
+def load_place_map(artifact: LoadedArtifact, map_from_dataset: Pose | None = None, *,
+                   landmarks: LandmarkMap | None = None,
+                   observations: bool = True) -> PlaceMap:
     """
     Read the landmarks and the training images of a model folder.
 
     :param map_from_dataset: moves all of it into the map.
+    :param landmarks: of that folder, where they are read already.
+    :param observations: of a large map they take much memory.
     :raises InputError: when the file of the landmarks is damaged.
     """
     to_map, train = map_from_dataset or Pose(), artifact.train
@@ -76,12 +81,12 @@ def load_place_map(artifact: LoadedArtifact, map_from_dataset: Pose | None = Non
     if not artifact.file(LANDMARKS_FILE).is_file():
         return PlaceMap(np.empty((0, 3)), np.empty(0, np.intp), views,
                         model_hash=artifact.digest)
-    landmarks = load(artifact.file(LANDMARKS_FILE))
+    landmarks = landmarks or load(artifact.file(LANDMARKS_FILE), artifact.opened)
     seen_by = np.repeat(np.arange(len(landmarks.views)), np.diff(landmarks.starts))
     point_views = np.zeros(len(landmarks.points_m), np.intp)
     point_views[landmarks.seen[::-1]] = seen_by[::-1]  # the first of each is written last
     points_m = artifact.scene.dataset_from_model.apply(landmarks.points_m)
     return PlaceMap(
         to_map.apply(points_m), point_views, views, landmarks.colors,
-        np.column_stack([seen_by, landmarks.seen]) if landmarks.joined else None,
+        np.column_stack([seen_by, landmarks.seen]) if landmarks.joined and observations else None,
         artifact.digest)

@@ -12,6 +12,7 @@ from posenet_ros.inference.artifact import Artifact, LANDMARKS_FILE, LoadedArtif
 from posenet_ros.inference.engine import Engine, load_engine
 from posenet_ros.inference.engine_pool import EnginePool, load_pool
 from posenet_ros.landmarks.landmark_file import load
+from posenet_ros.landmarks.landmark_map import LandmarkMap
 from posenet_ros.landmarks.localiser import LandmarkLocaliser
 from posenet_ros.localisation.dense import DenseRelocaliser
 from posenet_ros.localisation.relocaliser import Relocaliser
@@ -33,6 +34,7 @@ class RelocaliserOptions:
     pooled: bool = False  # an engine a core, for the throughput of many threads
     mc_samples: int = 0  # of Monte-Carlo dropout, whose covariance is added; 0: off
     refine: bool = False  # refine poses by landmarks
+    max_map_memory_mb: int = 0  # of a map with tiles; 0: all of it
     dense: bool = False  # average over many crops of the image
     map_from_dataset: Pose = field(default_factory=Pose)  # moves poses into the map
 
@@ -51,11 +53,13 @@ class LoadedRelocaliser:
 
     :param engine: its network; None for a map alone.
     :param parallel: number of threads that it can serve at once.
+    :param landmark_map: by which it refines; None without.
     """
 
     relocaliser: Relocaliser
     engine: Engine | None
     parallel: int = 1
+    landmark_map: LandmarkMap | None = None
 
     @property
     def engine_name(self) -> str:
@@ -80,11 +84,13 @@ def has_landmarks(artifact: LoadedArtifact) -> bool:
         LANDMARKS_FILE).is_file()
 
 
-def make_landmark_localiser(artifact: LoadedArtifact, wanted: bool) -> LandmarkLocaliser | None:
+def make_landmark_localiser(artifact: LoadedArtifact, wanted: bool,
+                            max_map_memory_mb: int = 0) -> LandmarkLocaliser | None:
     """
     Make the landmark localiser of a model folder.
 
     :param wanted: False gives None.
+    :param max_map_memory_mb: as of :func:`.landmark_file.load`.
     :raises InputError: when the model folder has no landmarks.
     """
     if not wanted:
@@ -93,7 +99,7 @@ def make_landmark_localiser(artifact: LoadedArtifact, wanted: bool) -> LandmarkL
     if not (file.is_file() and artifact.calibration.refined_scale):
         raise InputError('refine needs a model folder with landmarks: make one of this by '
                          f'posenet landmarks. Received: {artifact.folder} without')
-    landmark_map, train = load(file), artifact.train
+    landmark_map, train = load(file, artifact.opened, max_map_memory_mb), artifact.train
     views, known = len(landmark_map.views), len(train.place_images)
     if known and views != len(train.names):
         raise InputError(f'{file}: the landmarks have to be those of {len(train.names)} images: '
@@ -121,12 +127,13 @@ def make_relocaliser(artifact: LoadedArtifact,
         else load_engine(artifact, options.engine, options.precision, options.threads))
     if options.shared and not options.pooled:
         engine = EnginePool([engine])
+    localiser = make_landmark_localiser(artifact, options.refine, options.max_map_memory_mb)
     relocaliser = DenseRelocaliser(engine.predict, artifact) if options.dense else Relocaliser(
         engine.predict, artifact, options.map_from_dataset,
-        make_mc_dropout(artifact, engine, options.mc_samples),
-        make_landmark_localiser(artifact, options.refine))
+        make_mc_dropout(artifact, engine, options.mc_samples), localiser)
     warm_up(relocaliser, artifact)
-    return LoadedRelocaliser(relocaliser, engine, getattr(engine, 'size', 1))
+    return LoadedRelocaliser(relocaliser, engine, getattr(engine, 'size', 1),
+                             localiser.landmark_map if localiser else None)
 
 
 def _by_map_alone(artifact: LoadedArtifact, options: RelocaliserOptions) -> LoadedRelocaliser:
@@ -136,6 +143,8 @@ def _by_map_alone(artifact: LoadedArtifact, options: RelocaliserOptions) -> Load
                          (not options.refine, 'refine false')):
         if wanted:
             artifact.require_network(name)
+    localiser = make_landmark_localiser(artifact, True, options.max_map_memory_mb)
     relocaliser = Relocaliser(None, artifact, options.map_from_dataset,
-                              landmark_localiser=make_landmark_localiser(artifact, True))
-    return LoadedRelocaliser(relocaliser, None, os.cpu_count() or 1 if options.pooled else 1)
+                              landmark_localiser=localiser)
+    return LoadedRelocaliser(relocaliser, None, os.cpu_count() or 1 if options.pooled else 1,
+                             localiser.landmark_map if localiser else None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, unique
 from threading import Lock
@@ -43,9 +43,11 @@ class Diagnostics:
     Counters of a node since it was configured.
 
     :param facts: values that stay: model, device, camera...; reported unchanged.
+    :param measure: returns values of the moment of a report.
     """
 
     facts: dict[str, str] = field(default_factory=dict)
+    measure: Callable[[], Mapping[str, str]] = dict
     counts: Counter[str] = field(default_factory=Counter)
     verdicts: Counter[str] = field(default_factory=Counter)
     error: str = ''
@@ -98,8 +100,8 @@ class Diagnostics:
         """
         with self._lock:
             warnings, self._warnings = self._warnings, {}
-            values = {'state': state, **self.facts, **self._count_values(now_s), **self._latest,
-                      **self._latency_values(), **warnings}
+            values = {'state': state, **self.facts, **self.measure(), **self._count_values(now_s),
+                      **self._latest, **self._latency_values(), **warnings}
         if self.error:
             return Status(Level.ERROR, self.error, values)
         if warnings:

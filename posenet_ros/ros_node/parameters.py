@@ -70,6 +70,10 @@ class Parameters:
         'localisation corrects it once a second, and looks for other places every five. auto: '
         'where poses are refined by landmarks; false (or off): localise each.',
         choices=('auto', 'false'))
+    max_map_memory_mb: int = described_field(
+        100, 'Memory of the landmarks of a large map, 10^6 bytes: those of the places that were '
+        'seen last, the others are in an unnamed file in the folder for temporary files. 0: all '
+        'are in memory.', limits=(0, 1000000))
     allow_unscaled: bool = described_field(
         False, 'Answer by a map without metric scale: all lengths are then in units of the map, '
         'not in metres. false: such a map is refused.')

@@ -22,7 +22,7 @@ from posenet_ros.ros_node.images.input import ImageInput
 from posenet_ros.ros_node.parameters import Parameters
 from posenet_ros.ros_node.publishing.publishers import Publishers
 from posenet_ros.ros_node.results import ResultHandler
-from posenet_ros.ros_node.start_lines import check_scale, map_line
+from posenet_ros.ros_node.start_lines import check_scale, map_line, map_memory_values
 from posenet_ros.ros_node.tracking import start_inference
 from posenet_ros.ros_node.transforms.broadcaster import TfBroadcaster
 from posenet_ros.ros_node.transforms.initial_pose import InitialPoses
@@ -51,6 +51,9 @@ class Runtime:
         if unscaled := check_scale(artifact.scale, values.allow_unscaled):
             node.get_logger().warning(unscaled)
         diagnostics.facts = _facts(artifact, loaded, values, model.place)
+        diagnostics.measure = partial(map_memory_values, model.map_memory)
+        if model.map_memory and model.map_memory.problem:
+            node.get_logger().warning(f'max_map_memory_mb: {model.map_memory.problem}')
         node.get_logger().info(
             map_line(diagnostics.facts, len(model.place.views), model.refined))
         gate = Gate(values.gate_config(), artifact.scene, values.map_from_dataset(),
@@ -124,6 +127,7 @@ class Runtime:
     def close(self) -> None:
         """Disconnect the topics and end the thread."""
         self._stop()  # and publish nothing: ROS may be shutting down
+        self._diagnostics.measure = dict  # frees the map
         self._stack.close()
 
     def _stop(self) -> None:

@@ -1,4 +1,4 @@
-"""What the node says at the start of its map and its camera, in a line each."""
+"""What the node says of its map and its camera, in a line each."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from posenet_ros.errors import InputError
 from posenet_ros.inference.map_frame import Scale
+from posenet_ros.landmarks.tiles.tile_memory import TileMemory
 
 
 def map_line(facts: Mapping[str, str], views: int, refine: bool) -> str:
@@ -24,6 +25,19 @@ def map_line(facts: Mapping[str, str], views: int, refine: bool) -> str:
     runs = ('no network' if facts['engine'] == 'none'
             else f'{facts["engine"]} on {facts["device"]}')
     return f'map: {facts["model"]} ({facts["model hash"]:.12}), {landmarks}; {runs}'
+
+
+def map_memory_values(memory: TileMemory | None) -> dict[str, str]:
+    """
+    Return what the diagnostics say of a large map's tiles; nothing of one that is all in memory.
+
+    :param memory: of the map.
+    """
+    if memory is None:
+        return {}
+    used = memory.in_use()
+    return {'map tiles in memory': f'{used.tiles} of {used.of}',
+            'map memory (MB)': f'{used.size / 1e6:.1f}'}
 
 
 def check_scale(scale: Scale, allowed: bool) -> str:

@@ -29,6 +29,7 @@ from posenet_ros.landmarks.matching import match_near, unit_rows
 from posenet_ros.landmarks.options import DEFAULT_LOCALISER as OPTIONS
 from posenet_ros.landmarks.options import FeatureOptions
 from posenet_ros.landmarks.retrieval.view_index import ViewIndex
+from posenet_ros.landmarks.tiles.tile_memory import TileMemory
 from posenet_ros.landmarks.vlad import global_descriptor
 import pytest
 from training_helpers import LARGE_CAMERA, write_wall_dataset
@@ -404,3 +405,45 @@ def test_arrays_in_any_order_of_memory_are_read(file: Path) -> None:
 def test_a_map_has_at_least_one_view() -> None:
     with pytest.raises(InputError, match='have to rise'):
         small_map().without_views([0, 1, 2])
+
+
+@pytest.fixture
+def in_tiles(joined: LandmarkMap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(landmark_file, 'TILED_FROM', 1)
+    monkeypatch.setattr(landmark_file, 'TILE_LANDMARKS', 20)
+    landmark_file.save(joined, tmp_path / 'landmarks.npz')
+    return tmp_path / 'landmarks.npz'
+
+
+def test_a_map_in_tiles_localises_as_the_whole_one(
+        in_tiles: Path, joined: LandmarkMap, queries: Wall) -> None:
+    most_mb = 0.7e-6 * sum(
+        getattr(joined, name).nbytes for name in landmark_file.LANDMARK_ARRAYS)
+    whole, few = landmark_file.load(in_tiles), landmark_file.load(in_tiles, max_memory_mb=most_mb)
+    ours, theirs = LandmarkLocaliser(few), LandmarkLocaliser(whole)
+    few.memory.release()
+    for features in queries.features:
+        found, expected = ours.localise(features), theirs.localise(features)
+        assert np.array_equal(found.map_from_camera.translation_m,
+                              expected.map_from_camera.translation_m)
+        assert np.array_equal(found.covariance, expected.covariance)
+        used = few.memory.in_use()
+        assert 0 < used.tiles < used.of
+        assert used.size <= most_mb * 1e6
+    assert whole.memory is None
+
+
+def test_what_is_near_a_pose_is_read_ahead(
+        in_tiles: Path, queries: Wall, monkeypatch: pytest.MonkeyPatch) -> None:
+    place, asked = landmark_file.load(in_tiles, max_memory_mb=0.01), []
+    monkeypatch.setattr(TileMemory, 'expect', lambda self, views: asked.append(list(views)))
+    localiser = LandmarkLocaliser(place)
+    assert localiser.localise(detect(
+        np.zeros((240, 320, 3), np.uint8), LARGE_CAMERA)) is None
+    assert asked == []
+    found = localiser.localise(queries.features[0])
+    views = localiser.index.by_pose(found.map_from_camera, OPTIONS.expected_views)
+    assert asked.pop() == views.tolist()
+    localiser.make_tracker().make_keyframe(
+        found.map_from_camera, found.covariance, np.zeros((240, 320), np.uint8), LARGE_CAMERA)
+    assert asked.pop()[0] == views[0]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-import shutil
 
 from posenet_ros.datasets.dataset_rows import image_path
 from posenet_ros.errors import InputError
@@ -12,6 +11,7 @@ from posenet_ros.imaging.files import image_size
 from posenet_ros.inference.artifact import LANDMARKS_FILE, load, LoadedArtifact, save
 from posenet_ros.inference.calibration import refined_fields
 from posenet_ros.landmarks import landmark_file
+from posenet_ros.landmarks.tiles.tile_files import copy_map
 from posenet_ros.training.data.changelog import record_change
 from posenet_ros.training.data.datasets import Dataset, Sample
 
@@ -64,7 +64,7 @@ def keep_map(place: LoadedArtifact, folder: Path) -> None:
     :param folder: of the network; its artifact.json is replaced.
     """
     trained = load(folder)
-    shutil.copy(place.file(LANDMARKS_FILE), folder / LANDMARKS_FILE)
+    copy_map(place.folder, folder)
     calibration = replace(trained.calibration, **refined_fields(place.calibration))
     about = {key: place.provenance[key] for key in (
         'map', 'landmarks', 'dataset_sha256', 'changelog') if key in place.provenance}

@@ -108,7 +108,9 @@ class KeyframeMaker:
         :param anchored: as of :class:`Keyframe`.
         """
         options = self._options
-        near = self._map.landmarks_of(self._index.by_pose(pose, options.views))
+        views = self._index.by_pose(pose, options.expected_views)
+        near = self._map.landmarks_of(views[:options.views])
+        self._map.expect(views)
         if self.anchors:
             refined, shown = refine_by_patches(
                 self._map, near, pose, *resized(grey, camera, self._map.features.patch_width),

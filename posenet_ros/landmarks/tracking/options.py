@@ -26,6 +26,8 @@ class TrackingOptions:
     width: int = 640
     # views near the keyframe's pose, whose landmarks are followed
     views: int = 10
+    # views whose landmarks are read ahead, where a map is not all in memory
+    expected_views: int = 100
     # landmarks of a keyframe, and the side of the cells over which they are spread, pixels
     landmarks: int = 200
     cell_px: int = 32

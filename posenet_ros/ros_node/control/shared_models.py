@@ -10,6 +10,7 @@ from posenet_ros.errors import InputError
 from posenet_ros.inference.artifact import ARTIFACT_FILE, load, LoadedArtifact
 from posenet_ros.inference.private_copy import PrivateCopy, sha256
 from posenet_ros.landmarks.place_map import load_place_map, PlaceMap
+from posenet_ros.landmarks.tiles.tile_memory import TileMemory
 from posenet_ros.localisation.factory import (
     has_landmarks,
     LoadedRelocaliser,
@@ -33,6 +34,11 @@ class Model:
     place: PlaceMap
     refined: bool
 
+    @property
+    def map_memory(self) -> TileMemory | None:
+        """Return which part of the map is in memory; None where it always is as a whole."""
+        return self.loaded.landmark_map.memory if self.loaded.landmark_map else None
+
 
 _models: WeakValueDictionary[tuple[object, ...], Model] = WeakValueDictionary()
 
@@ -49,7 +55,7 @@ def load_shared(values: Parameters) -> Model:
     with PrivateCopy(Path(values.model).expanduser()) as copy:
         content = copy.file(ARTIFACT_FILE)
         key = (sha256(content) if content.is_file() else '', values.model, values.engine,
-               values.precision, values.mc_samples, values.refine,
+               values.precision, values.mc_samples, values.refine, values.max_map_memory_mb,
                tuple(values.map_from_dataset_xyz), tuple(values.map_from_dataset_quat_xyzw))
         model = _models.get(key)
         if model is None:
@@ -65,5 +71,11 @@ def _load(values: Parameters, copy: PrivateCopy) -> Model:
     refined = values.refines(has_landmarks(artifact))
     loaded = make_relocaliser(artifact, RelocaliserOptions(
         values.engine, values.precision, shared=True, mc_samples=values.mc_samples,
-        refine=refined, map_from_dataset=values.map_from_dataset()))
-    return Model(artifact, loaded, load_place_map(artifact, values.map_from_dataset()), refined)
+        refine=refined, max_map_memory_mb=values.max_map_memory_mb,
+        map_from_dataset=values.map_from_dataset()))
+    place = load_place_map(artifact, values.map_from_dataset(), landmarks=loaded.landmark_map,
+                           observations=False)
+    model = Model(artifact, loaded, place, refined)
+    if model.map_memory:
+        model.map_memory.release()  # all of it was read
+    return model

@@ -15,6 +15,7 @@ from posenet_ros.inference.artifact import LANDMARKS_FILE, load, save
 from posenet_ros.inference.map_artifact import make_map_artifact
 from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.options import features_of_width
+from posenet_ros.landmarks.tiles.tile_files import map_size
 from posenet_ros.training.data.changelog import record_change
 from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.landmarks.calibration import calibrate_map
@@ -218,7 +219,7 @@ def _write(found: MapResult, posed: PosedImages, about: dict[str, Any], mistake:
             cv2.imwrite(str(folder / PLAN_FILE), cv2.cvtColor(found.plan, cv2.COLOR_RGB2BGR))
         facts = MapFacts(
             options.out.resolve().name, posed.scale, posed.up,
-            (folder / LANDMARKS_FILE).stat().st_size, about['seconds'], mistake=mistake,
+            map_size(folder), about['seconds'], mistake=mistake,
             notes=posed.notes)
         report = measure_map(calibrated, dataset, mapped.check, facts)
         for line in write_map_report(report, calibrated, folder):
