@@ -14,24 +14,27 @@ import cv2
 from posenet_ros.errors import PoseNetError
 from posenet_ros.utils.signals import ignored_by_children
 from posenet_ros.utils.tasks.cluster import run_on_cluster
+from posenet_ros.utils.tasks.worker import SharedPaths
 
 A = TypeVar('A')
 B = TypeVar('B')
 
 
 def run_tasks(function: Callable[[A], B], tasks: Sequence[A], jobs: int = 1,
-              scheduler: str | None = None) -> Iterator[B]:
+              scheduler: str | None = None, paths: SharedPaths | None = None) -> Iterator[B]:
     """
     Yield function(task) of all tasks in their order; the results depend on nothing else.
 
     :param function: of a module, whose argument and result can be pickled.
     :param jobs: number of processes; 1 is this one.
     :param scheduler: address of a Dask scheduler, whose workers do the tasks instead.
+    :param paths: that those have to see, as this process does.
     :raises PoseNetError: that of a task, or when a process was killed.
-    :raises InputError: when the scheduler does not answer, or its workers have other versions.
+    :raises InputError: when the scheduler does not answer, or a worker has other versions, or
+        does not see the paths.
     """
     if scheduler and tasks:
-        yield from run_on_cluster(function, tasks, scheduler)
+        yield from run_on_cluster(function, tasks, scheduler, paths or SharedPaths())
     elif jobs <= 1 or len(tasks) <= 1:
         yield from map(function, tasks)
     else:
