@@ -18,6 +18,7 @@ from posenet_ros.landmarks.features import detect, Features, patch_camera, patch
 from posenet_ros.landmarks.options import FeatureOptions
 from posenet_ros.training.data.datasets import Dataset, Sample
 from posenet_ros.utils.files.npz import read_arrays
+from posenet_ros.utils.files.whole import whole_file
 from posenet_ros.utils.parallel import ordered_map
 from posenet_ros.utils.progress import progress
 
@@ -79,7 +80,7 @@ def detect_dataset(dataset: Dataset, options: FeatureOptions,
         if not folder:
             found = detect_with_colors(read_image(sample.path), dataset.camera, options)
         else:
-            found = _kept_or_detected(sample.path, dataset.camera, options, folder)
+            found = kept_or_detected(sample.path, dataset.camera, options, folder)
         return found._replace(path=sample.path)
 
     return list(progress(
@@ -100,7 +101,7 @@ class KeptFeatures(Sequence[Features]):
         return len(self._dataset.samples)
 
     def __getitem__(self, index: Any) -> Any:  # noqa: ANN401 - of a Sequence
-        return _kept_or_detected(self._dataset.samples[index].path, self._dataset.camera,
+        return kept_or_detected(self._dataset.samples[index].path, self._dataset.camera,
                                  self._options, self._folder).features
 
 
@@ -116,18 +117,20 @@ def with_image(view: ViewFeatures, options: FeatureOptions) -> Features:
     return view.features._replace(grey=patch_image(read_image(view.path), options))
 
 
-def _kept_or_detected(path: Path, camera: Camera, options: FeatureOptions,
+def kept_or_detected(path: Path, camera: Camera, options: FeatureOptions,
                       folder: Path) -> ViewFeatures:
-    """Read the features from the folder, where the file is named by the hash of what went in."""
+    """
+    Read the features from the folder, where the file is named by the hash of what went in.
+
+    :raises InputError: on an image that cannot be read.
+    """
     settings = repr((camera.to_mapping(), astuple(options), cv2.__version__)).encode()
     file = folder / f'{hashlib.sha256(settings + path.read_bytes()).hexdigest()}.npz'
     kept = _read(file, patch_camera(camera, options))
     if kept is None:
         kept = detect_with_colors(read_image(path), camera, options)
-        unfinished = file.with_suffix('.tmp')
-        with unfinished.open('wb') as stream:
+        with whole_file(file) as unfinished, unfinished.open('wb') as stream:
             np.savez(stream, *kept.features[:3], kept.colors)
-        unfinished.replace(file)
     return kept
 
 

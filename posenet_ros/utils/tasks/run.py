@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 import multiprocessing
 import os
 import sys
@@ -18,6 +19,8 @@ from posenet_ros.utils.tasks.worker import SharedPaths
 
 A = TypeVar('A')
 B = TypeVar('B')
+# of NumPy's libraries, as the nanny of a Dask worker sets them
+THREADS = 'OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'
 
 
 def run_tasks(function: Callable[[A], B], tasks: Sequence[A], jobs: int = 1,
@@ -43,7 +46,7 @@ def run_tasks(function: Callable[[A], B], tasks: Sequence[A], jobs: int = 1,
 
 def _run_in_processes(function: Callable[[A], B], tasks: Sequence[A], jobs: int) -> Iterator[B]:
     context = multiprocessing.get_context('spawn')  # a fork copies locked threads of libraries
-    with ignored_by_children():
+    with ignored_by_children(), _one_thread_in_children():
         pool = ProcessPoolExecutor(min(jobs, len(tasks)), context, _start_quietly)
         futures = [pool.submit(function, task) for task in tasks]
     try:
@@ -56,6 +59,21 @@ def _run_in_processes(function: Callable[[A], B], tasks: Sequence[A], jobs: int)
         for process in list((pool._processes or {}).values()):
             process.terminate()
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _one_thread_in_children() -> Iterator[None]:
+    """Leave each core to one of the processes that a block starts."""
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, '1'))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _start_quietly() -> None:

@@ -17,6 +17,7 @@ from posenet_ros.landmarks.landmark_map import LandmarkMap
 from posenet_ros.training.data.datasets import Dataset, read_dataset, Sample
 from posenet_ros.training.data.walk import Walk
 from posenet_ros.training.landmarks.feature_cache import detect_dataset
+from posenet_ros.training.landmarks.feature_tasks import detect_by_tasks
 from posenet_ros.training.landmarks.options import MappingOptions
 from posenet_ros.training.map_update.options import UpdateOptions
 from posenet_ros.training.map_update.update import NewImages, update_map, UpdatedMap
@@ -93,6 +94,7 @@ def _update(artifact: LoadedArtifact, landmark_map: LandmarkMap, options: argpar
             work: Path) -> UpdatedMap:
     settings = UpdateOptions(MappingOptions(features=landmark_map.features))
     dataset, given = new_images(read_new_walks(options, work), artifact, landmark_map)
+    detect_by_tasks(dataset, landmark_map.features, work, options.jobs, options.scheduler)
     features = detect_dataset(dataset, landmark_map.features, work)
     updated = update_map(landmark_map, NewImages(dataset, given, features), settings,
                          options.views)

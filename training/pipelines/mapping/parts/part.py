@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 import hashlib
 from pathlib import Path
-import shutil
 from typing import Any
 
 import cv2
@@ -40,6 +39,7 @@ from posenet_ros.training.landmarks.selection import mean_colors, mean_descripto
 from posenet_ros.training.landmarks.tracked_poses import TrackedRows
 from posenet_ros.training.landmarks.validation import HeldOutPoses
 from posenet_ros.utils.files.npz import read_arrays
+from posenet_ros.utils.files.whole import whole_file
 
 FOLDER, FILE = 'parts', 'part.npz'
 HASH_LENGTH = 16
@@ -98,11 +98,9 @@ def map_part(task: PartTask) -> Path:
         return folder
     features = detect_dataset(task.dataset, task.options.features, task.work)
     part = map_features(task, features)
-    unfinished = folder.with_suffix('.unfinished')
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    save_part(part, unfinished / FILE)
-    unfinished.rename(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with whole_file(folder / FILE) as file:
+        save_part(part, file)
     return folder
 
 
