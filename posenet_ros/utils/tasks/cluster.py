@@ -101,8 +101,8 @@ def _client(scheduler: str) -> Iterator[Any]:
 
 def _wait_for_worker(client: Any, scheduler: str) -> None:  # noqa: ANN401
     if not client.scheduler_info()['workers']:
-        print(f'the scheduler {scheduler} has no worker yet: waiting {WORKER_S:.0f} s for one',
-              file=sys.stderr, flush=True)
+        sys.stderr.write(
+            f'the scheduler {scheduler} has no worker yet: waiting {WORKER_S:.0f} s for one\n')
     try:
         client.wait_for_workers(1, timeout=WORKER_S)
     except TimeoutError as error:

@@ -99,10 +99,14 @@ def test_features_are_kept_by_tasks_and_detected_once(
 
 def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
     file = tmp_path / 'part.npz'
-    with pytest.raises(OSError, match='No space left on device') as caught, whole_file(
-            file) as unfinished:
-        unfinished.write_bytes(b'ha')
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def fill_the_disk() -> None:
+        with whole_file(file) as unfinished:
+            unfinished.write_bytes(b'ha')
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(OSError, match='No space left on device') as caught:
+        fill_the_disk()
     assert caught.value.filename == str(file)
     assert not list(tmp_path.iterdir())
     with whole_file(file) as one, whole_file(file) as two:  # of two processes
