@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import astuple, dataclass
 import hashlib
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,9 +20,12 @@ from posenet_ros.training.data.datasets import Dataset, Sample
 from posenet_ros.utils.files.npz import read_arrays
 from posenet_ros.utils.files.whole import whole_file
 from posenet_ros.utils.parallel import ordered_map
-from posenet_ros.utils.progress import progress
+from posenet_ros.utils.progress import progress, ProgressBar
+from posenet_ros.utils.tasks.run import run_tasks
+from posenet_ros.utils.tasks.worker import SharedPaths
 
 FOLDER = 'features'
+IMAGES_OF_A_TASK = 16
 
 
 class ViewFeatures(NamedTuple):
@@ -80,11 +83,57 @@ def detect_dataset(dataset: Dataset, options: FeatureOptions,
         if not folder:
             found = detect_with_colors(read_image(sample.path), dataset.camera, options)
         else:
-            found = kept_or_detected(sample.path, dataset.camera, options, folder)
+            found = _kept_or_detected(sample.path, dataset.camera, options, folder)
         return found._replace(path=sample.path)
 
     return list(progress(
         ordered_map(one, dataset.samples), len(dataset.samples), 'image', 'features'))
+
+
+@dataclass(frozen=True)
+class FeatureTask:
+    """
+    Images whose features are detected and kept.
+
+    :param folder: that keeps them.
+    """
+
+    paths: tuple[Path, ...]
+    camera: Camera
+    options: FeatureOptions
+    folder: Path
+
+
+def keep_features(task: FeatureTask) -> int:
+    """
+    Detect the features of some images, unless they are kept, and return how many images.
+
+    :raises InputError: on an image that cannot be read.
+    """
+    task.folder.mkdir(parents=True, exist_ok=True)
+    for path in task.paths:
+        _kept_or_detected(path, task.camera, task.options, task.folder)
+    return len(task.paths)
+
+
+def detect_by_tasks(dataset: Dataset, options: FeatureOptions, work: Path, jobs: int,
+                    scheduler: str | None) -> None:
+    """
+    Detect and keep the features of all images ahead, where there is more than this process.
+
+    :param work: as of :func:`detect_dataset`; a cluster has to see it.
+    :param jobs: processes.
+    :param scheduler: of a cluster that detects them instead, and sees the images.
+    :raises InputError: on an image that cannot be read, or as :func:`run_tasks`.
+    """
+    if jobs <= 1 and not scheduler:
+        return
+    paths, work = [sample.path.resolve() for sample in dataset.samples], work.resolve()
+    some = [paths[i:i + IMAGES_OF_A_TASK] for i in range(0, len(paths), IMAGES_OF_A_TASK)]
+    tasks = [FeatureTask(tuple(one), dataset.camera, options, work / FOLDER) for one in some]
+    with ProgressBar(len(paths), 'image', 'features') as bar:
+        for count in run_tasks(keep_features, tasks, jobs, scheduler, SharedPaths(paths, work)):
+            bar.advance(count)
 
 
 class KeptFeatures(Sequence[Features]):
@@ -101,7 +150,7 @@ class KeptFeatures(Sequence[Features]):
         return len(self._dataset.samples)
 
     def __getitem__(self, index: Any) -> Any:  # noqa: ANN401 - of a Sequence
-        return kept_or_detected(self._dataset.samples[index].path, self._dataset.camera,
+        return _kept_or_detected(self._dataset.samples[index].path, self._dataset.camera,
                                  self._options, self._folder).features
 
 
@@ -117,7 +166,7 @@ def with_image(view: ViewFeatures, options: FeatureOptions) -> Features:
     return view.features._replace(grey=patch_image(read_image(view.path), options))
 
 
-def kept_or_detected(path: Path, camera: Camera, options: FeatureOptions,
+def _kept_or_detected(path: Path, camera: Camera, options: FeatureOptions,
                       folder: Path) -> ViewFeatures:
     """
     Read the features from the folder, where the file is named by the hash of what went in.

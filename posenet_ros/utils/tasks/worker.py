@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 import platform
-import tempfile
+from tempfile import TemporaryFile
 from threading import Lock
 from typing import Any
 from uuid import uuid4
@@ -17,7 +17,7 @@ import numpy as np
 import posenet_ros
 from posenet_ros.errors import InputError
 
-MAX_INPUTS = 100  # are looked for on each worker, evenly
+MAX_INPUTS = 100  # and the last, are looked for on each worker, evenly
 _ONE_TASK = Lock()  # a process does one at a time, however many threads the worker has
 
 
@@ -58,9 +58,8 @@ def versions() -> dict[str, str]:
 @contextmanager
 def expected_of_workers(paths: SharedPaths) -> Iterator[Expected]:
     """Yield what workers have to have, with a mark in the folder of the output for the block."""
-    chosen = np.unique(np.linspace(0, len(paths.inputs) - 1, MAX_INPUTS).round().astype(int)
-                       ) if paths.inputs else []
-    sizes = {paths.inputs[i]: _size(paths.inputs[i]) for i in chosen}
+    step = max(-(-len(paths.inputs) // MAX_INPUTS), 1)
+    sizes = {path: _size(path) for path in [*paths.inputs[::step], *paths.inputs[-1:]]}
     mark = paths.output and paths.output / f'.shared-{uuid4().hex}'
     if mark:
         mark.touch()
@@ -101,7 +100,7 @@ def _check_output(worker: str, mark: Path) -> None:
     if not mark.is_file():
         _raise_unseen(worker, folder)
     try:
-        with tempfile.TemporaryFile(dir=folder) as file:
+        with TemporaryFile(dir=folder) as file:
             file.write(b'written')
     except OSError as error:
         raise InputError(f'the worker {worker} has to be able to write in {folder}. Received: '

@@ -12,7 +12,7 @@ from unittest import mock
 import numpy as np
 from posenet_ros.inference.artifact import LANDMARKS_FILE
 from posenet_ros.training.data.datasets import read_dataset
-from posenet_ros.training.landmarks import feature_cache, feature_tasks
+from posenet_ros.training.landmarks import feature_cache
 from posenet_ros.training.landmarks.options import MappingOptions
 from posenet_ros.training.map import main
 from posenet_ros.training.pipelines.mapping.parts import build
@@ -83,12 +83,12 @@ def test_features_are_kept_by_tasks_and_detected_once(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_wall_dataset(tmp_path / 'wall', 1, 4)
     data, options = read_dataset(tmp_path / 'wall', 'train', None), MappingOptions().features
-    monkeypatch.setattr(feature_tasks, 'IMAGES', 3)
-    monkeypatch.setattr(feature_tasks, 'run_tasks', lambda function, tasks, *_: map(
+    monkeypatch.setattr(feature_cache, 'IMAGES_OF_A_TASK', 3)
+    monkeypatch.setattr(feature_cache, 'run_tasks', lambda function, tasks, *_: map(
         function, tasks))
-    feature_tasks.detect_by_tasks(data, options, tmp_path, 1, None)
+    feature_cache.detect_by_tasks(data, options, tmp_path, 1, None)
     assert not (tmp_path / 'features').exists()  # left to the process itself
-    feature_tasks.detect_by_tasks(data, options, tmp_path, 2, None)
+    feature_cache.detect_by_tasks(data, options, tmp_path, 2, None)
     assert len(list((tmp_path / 'features').iterdir())) == 4
     with mock.patch.object(feature_cache, 'detect_with_colors', side_effect=AssertionError):
         found = feature_cache.detect_dataset(data, options, tmp_path)

@@ -16,8 +16,7 @@ from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.landmark_map import LandmarkMap
 from posenet_ros.training.data.datasets import Dataset, read_dataset, Sample
 from posenet_ros.training.data.walk import Walk
-from posenet_ros.training.landmarks.feature_cache import detect_dataset
-from posenet_ros.training.landmarks.feature_tasks import detect_by_tasks
+from posenet_ros.training.landmarks.feature_cache import detect_by_tasks, detect_dataset
 from posenet_ros.training.landmarks.options import MappingOptions
 from posenet_ros.training.map_update.options import UpdateOptions
 from posenet_ros.training.map_update.update import NewImages, update_map, UpdatedMap

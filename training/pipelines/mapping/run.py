@@ -18,7 +18,7 @@ from posenet_ros.landmarks.options import features_of_width
 from posenet_ros.training.data.changelog import record_change
 from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.landmarks.calibration import calibrate_map
-from posenet_ros.training.landmarks.feature_tasks import detect_by_tasks
+from posenet_ros.training.landmarks.feature_cache import detect_by_tasks
 from posenet_ros.training.landmarks.mapping import map_dataset
 from posenet_ros.training.landmarks.options import MappingOptions
 from posenet_ros.training.map_report.content import MapReport
