@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 import json
 from pathlib import Path
-import signal
-import subprocess
-import threading
 
+from cluster_helpers import killed_at_the_first
 from map_helpers import write_map_model
 import numpy as np
 from posenet_ros import evaluate
@@ -117,27 +113,6 @@ def test_one_report_of_all_bags(model: Path, fleet: Path, tmp_path: Path,
     assert out.count('fleet/court/anna/one') == 1, 'bags are evaluated in silence'
 
 
-@contextmanager
-def killed_at_the_first(folder: Path, worker: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Kill a worker when reports begin to be written in a folder."""
-    over = threading.Event()
-
-    def kill() -> None:
-        while not over.wait(0.02):
-            if any(folder.glob('bags/*/*')):
-                worker.kill()
-                return
-
-    watcher = threading.Thread(target=kill)
-    watcher.start()
-    try:
-        yield
-    finally:
-        over.set()
-        watcher.join()
-        worker.wait(10)
-
-
 @pytest.mark.long
 def test_processes_and_a_cluster_give_the_same_bytes(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,9 +126,8 @@ def test_processes_and_a_cluster_give_the_same_bytes(
     run(model, fleet, Path('two'), '--jobs', '2')
     with loopback_cluster(2) as (address, _, workers):
         run(model, fleet, Path('cluster'), '--scheduler', address)
-        with killed_at_the_first(tmp_path / 'killed.evaluating', workers[0]):
+        with killed_at_the_first(tmp_path / 'killed.evaluating', 'bags/*/*', workers[0]):
             run(model, fleet, Path('killed'), '--scheduler', address)
-        assert workers[0].poll() == -signal.SIGKILL
     for name in ('fleet.json', 'fleet.html', 'fleet.md', 'plan.png'):
         assert len({(tmp_path / out / name).read_bytes()
                     for out in ('one', 'two', 'cluster', 'killed')}) == 1, name

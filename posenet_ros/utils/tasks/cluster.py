@@ -43,7 +43,9 @@ def run_on_cluster(function: Callable[[A], B], tasks: Sequence[A], scheduler: st
         scheduler ends.
     """
     with _client(scheduler) as client, expected_of_workers(paths) as expected:
-        _check_workers(client, expected)
+        count = _check_workers(client, expected)
+        sys.stderr.write(f'{count} workers of {scheduler} see the files: they read and write by '
+                         'path, nothing is sent\n')
         from distributed import KilledWorker
         try:
             yield from _in_order(client, CheckedTask(function, expected), tasks)
@@ -57,25 +59,21 @@ def run_on_cluster(function: Callable[[A], B], tasks: Sequence[A], scheduler: st
 
 def _in_order(client: Any, function: CheckedTask,  # noqa: ANN401 - distributed has no types
               tasks: Sequence[Any]) -> Iterator[Any]:
-    """Yield the results in the order of the tasks; cancel what is left in the end."""
+    """Yield the results in the order of the tasks."""
     from distributed import as_completed
     # each task by itself, though one may equal another
     futures = client.map(function, tasks, pure=False)
     numbers = {future.key: number for number, future in enumerate(futures)}
     done: dict[int, Any] = {}
     following = 0
-    try:
-        for future, result in as_completed(futures, loop=client.loop, with_results=True):
-            if future.status != 'finished':  # then the result is the reason
-                raise CancelledError
-            done[numbers[future.key]] = result
-            future.release()  # else it is done again when its worker dies
-            while following in done:
-                yield done.pop(following)
-                following += 1
-    finally:
-        if following < len(tasks) and client.status == 'running':
-            client.cancel(futures, force=True)
+    for future, result in as_completed(futures, loop=client.loop, with_results=True):
+        if future.status != 'finished':  # then the result is the reason
+            raise CancelledError
+        done[numbers[future.key]] = result
+        future.release()  # else it is done again when its worker dies
+        while following in done:
+            yield done.pop(following)
+            following += 1
 
 
 @contextmanager
@@ -96,7 +94,7 @@ def _client(scheduler: str) -> Iterator[Any]:
         _wait_for_worker(client, scheduler)
         yield client
     finally:
-        client.close()
+        client.close()  # which cancels the tasks that no worker has begun
 
 
 def _wait_for_worker(client: Any, scheduler: str) -> None:  # noqa: ANN401
@@ -110,9 +108,9 @@ def _wait_for_worker(client: Any, scheduler: str) -> None:  # noqa: ANN401
                          f'{scheduler} --nthreads 1"') from error
 
 
-def _check_workers(client: Any, expected: Expected) -> None:  # noqa: ANN401
+def _check_workers(client: Any, expected: Expected) -> int:  # noqa: ANN401
     """
-    Check all workers; one that ends meanwhile is passed over.
+    Check all workers, and return how many there are; one that ends meanwhile is passed over.
 
     :raises InputError: naming the first that cannot do the tasks.
     """
@@ -120,9 +118,11 @@ def _check_workers(client: Any, expected: Expected) -> None:  # noqa: ANN401
         if found is None:
             raise InputError(f'the worker {worker} has to have posenet_ros, as here. Received: '
                              'none that its Python finds')
-    for worker, found in client.run(check_worker, expected, on_error='return').items():
+    checked = client.run(check_worker, expected, on_error='return')
+    for worker, found in checked.items():
         if isinstance(found, PoseNetError):
             raise found
         if isinstance(found, ImportError):
             raise InputError(f'the worker {worker} has to run posenet_ros as here. Received: '
                              f'{found}') from found
+    return len(checked)

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from cluster_helpers import killed_at_the_first
 import numpy as np
 from posenet_ros.inference.artifact import LANDMARKS_FILE
+from posenet_ros.training.bench.cluster.loopback import loopback_cluster
 from posenet_ros.training.data.datasets import read_dataset
 from posenet_ros.training.landmarks import feature_cache
 from posenet_ros.training.landmarks.options import MappingOptions
@@ -61,10 +63,10 @@ def test_tasks_are_of_a_walk(words: list[str], capsys: pytest.CaptureFixture[str
     assert '--jobs and --scheduler are for a walk' in capsys.readouterr().err
 
 
-def hashes(folder: Path) -> dict[str, bytes]:
-    """Return the content of the files that the robot reads, but for when they were made."""
-    return {name: (folder / name).read_bytes() for name in (LANDMARKS_FILE, 'scene.json')
-            if (folder / name).is_file()}
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return the content of all files that do not say when, how and where they were made."""
+    return {file.name: file.read_bytes() for file in folder.iterdir()
+            if file.suffix not in ('.json', '.html')}
 
 
 @pytest.mark.parametrize('more', [pytest.param((), marks=pytest.mark.long), ('--parts', '2')])
@@ -74,9 +76,24 @@ def test_two_processes_make_the_same_map_to_the_last_byte(
     for jobs in '1', '2':
         assert main(['--data', str(tmp_path / 'wall'), '--out', str(tmp_path / jobs), '--jobs',
                      jobs, *more]) == 0
-    one, two = (hashes(tmp_path / jobs) for jobs in '12')
+    one, two = (contents(tmp_path / jobs) for jobs in '12')
     assert LANDMARKS_FILE in one
     assert one == two
+
+
+@pytest.mark.long
+@pytest.mark.parametrize('more', [(), ('--parts', '2')])
+def test_a_cluster_makes_the_same_map_though_a_worker_is_killed(
+        more: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip('distributed')
+    monkeypatch.chdir(tmp_path)  # paths are not whole: workers are in another folder
+    write_wall_dataset(tmp_path / 'wall', 2, 20, camera=LARGE_CAMERA)
+    assert main(['--data', 'wall', '--out', 'one', *more]) == 0
+    with loopback_cluster(2) as (address, _, workers), killed_at_the_first(
+            tmp_path / 'two.mapping', 'features/*.npz', workers[0]):
+        assert main(['--data', 'wall', '--out', 'two', '--scheduler', address, *more]) == 0
+    assert contents(tmp_path / 'one') == contents(tmp_path / 'two')
+    assert {entry.name for entry in tmp_path.iterdir()} == {'wall', 'one', 'two'}
 
 
 def test_features_are_kept_by_tasks_and_detected_once(

@@ -218,14 +218,15 @@ def test_a_worker_that_cannot_read_a_task_is_survived(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_paths_that_a_worker_does_not_see_are_named(pair: Loopback, tmp_path: Path) -> None:
-    """Its file is another once it has read it, as where a path is on two disks."""
+def test_paths_that_a_worker_does_not_see_are_named(
+        pair: Loopback, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     seen, folder = tmp_path / 'seen.png', tmp_path / 'work'
     seen.write_bytes(b'image')
     folder.mkdir()
     paths = SharedPaths([seen, tmp_path], folder)
     assert list(run_tasks(str, [1], scheduler=pair.address, paths=paths)) == ['1']
     assert not list(folder.iterdir())  # the mark is removed
+    assert f'2 workers of {pair.address} see the files' in capsys.readouterr().err
     with mock.patch.object(worker, '_size', return_value=7), pytest.raises(
             InputError, match=r'the worker tcp://.* does not see .*seen\.png as it is here'):
         list(run_tasks(str, [1], scheduler=pair.address, paths=paths))

@@ -68,8 +68,7 @@ def _process(module: str, *words: object, folder: str,
     path = os.pathsep.join(filter(None, (env.get('PYTHONPATH'), *map(os.path.abspath, sys.path))))
     started = subprocess.Popen(
         [sys.executable, '-m', f'distributed.cli.{module}', *map(str, words)], cwd=Path(folder),
-        env={**env, 'PYTHONPATH': path}, start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        env={**env, 'PYTHONPATH': path}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield started
     finally:
