@@ -101,8 +101,8 @@ def benchmark(options: argparse.Namespace) -> dict[str, Any]:
         about: dict[str, Any] = {
             'machine': describe_machine(), 'options': _given(options), 'data': data.name,
             'settings': settings()}
-        shared = SharedPaths([data, *filter(None, [options.model and options.model.resolve()])],
-                             Path(scratch))
+        images = [one.path for fold in folds for part in fold for one in part.samples]
+        shared = SharedPaths([data, *images], Path(scratch))
         maps = _make_maps(options, [mapped for mapped, _ in folds], shared)
         _describe(maps, about)
         groups = [list(_groups(options, data, fold, variants, corruptions)) for fold in folds]
