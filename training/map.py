@@ -104,9 +104,10 @@ def _add_map_arguments(result: argparse.ArgumentParser) -> None:
                         'overlapping parts, or auto: of some 500 images each, whose features '
                         'alone are in memory')
     result.add_argument('--jobs', type=count, default=1, metavar='N', help='processes that map '
-                        'parts (default: %(default)s); the map is the same')
+                        'parts, or detect the features of a map in one piece (default: '
+                        '%(default)s); the map is the same')
     result.add_argument('--scheduler', metavar='ADDRESS', help='of a Dask scheduler, such as '
-                        'tcp://host:8786, whose workers map the parts instead')
+                        'tcp://host:8786, whose workers do that instead')
     result.add_argument('--largest', action='store_true', help='map the largest part of walks '
                         'that do not join')
 
@@ -134,10 +135,8 @@ def check_options(options: argparse.Namespace, command: CommandParser) -> None:
         command.error('--data takes one dataset: several are for --extend')
     if source == 'data' and options.poses:
         command.error('--poses is for images without poses: --data has some')
-    if options.jobs > 1 and not options.parts:
-        command.error('--jobs is for --parts')
-    if options.scheduler and not options.parts:
-        command.error('--scheduler is for --parts')
+    if (options.jobs > 1 or options.scheduler) and source is None:
+        command.error('--jobs and --scheduler are for a walk')
     if (options.format or options.stamp_unit) and not options.poses:
         command.error('--format and --stamp-unit are for --poses')
     if options.poses and (options.pose or options.tf):

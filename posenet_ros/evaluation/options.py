@@ -155,6 +155,8 @@ def _add_fleet(group: argparse._ArgumentGroup) -> None:
                        '(default: place robot)')
     group.add_argument('--jobs', type=count, default=1, metavar='N',
                        help='processes, a bag each (default %(default)s)')
+    group.add_argument('--scheduler', metavar='ADDRESS', help='of a Dask scheduler, such as '
+                       'tcp://host:8786, whose workers evaluate the bags instead')
     group.add_argument('--resume', action='store_true',
                        help='go on with a run that was stopped: no finished bag is repeated')
 

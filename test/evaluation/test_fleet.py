@@ -8,6 +8,7 @@ from pathlib import Path
 import shutil
 from typing import Any
 
+from cluster_helpers import killed_at_the_first
 from map_helpers import write_map_model
 import numpy as np
 from posenet_ros import evaluate
@@ -24,6 +25,7 @@ from posenet_ros.evaluation.metrics.resampling import cluster_median_interval
 from posenet_ros.geometry.lie import so3_exp
 from posenet_ros.inference import artifact as artifacts
 from posenet_ros.training import make_bag
+from posenet_ros.training.bench.cluster.loopback import loopback_cluster
 import pytest
 
 from .test_evaluate import make_grey_model, write_bag
@@ -115,15 +117,24 @@ def test_one_report_of_all_bags(model: Path, fleet: Path, tmp_path: Path,
 
 
 @pytest.mark.long
-def test_more_processes_give_the_same_bytes(tmp_path: Path) -> None:
-    model, _ = write_map_model(tmp_path / 'model', tmp_path / 'wall')
-    fleet = tmp_path / 'fleet'
-    for name in ('anna', 'bert'):
-        assert make_bag.main(['--data', str(tmp_path / 'wall'), '--out', str(fleet / name)]) == 0
-    run(model, fleet, tmp_path / 'one')
-    run(model, fleet, tmp_path / 'two', '--jobs', '2')
+def test_processes_and_a_cluster_give_the_same_bytes(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip('distributed')
+    monkeypatch.chdir(tmp_path)  # paths are not whole: workers are in another folder
+    write_map_model(tmp_path / 'model', tmp_path / 'wall')
+    for name in ('anna', 'bert', 'carl', 'dora'):
+        assert make_bag.main(['--data', 'wall', '--out', f'fleet/{name}']) == 0
+    model, fleet = Path('model'), Path('fleet')
+    run(model, fleet, Path('one'))
+    run(model, fleet, Path('two'), '--jobs', '2')
+    with loopback_cluster(2) as (address, _, workers):
+        run(model, fleet, Path('cluster'), '--scheduler', address)
+        with killed_at_the_first(tmp_path / 'killed.evaluating', 'bags/*/*', workers[0]):
+            run(model, fleet, Path('killed'), '--scheduler', address)
     for name in ('fleet.json', 'fleet.html', 'fleet.md', 'plan.png'):
-        assert (tmp_path / 'one' / name).read_bytes() == (tmp_path / 'two' / name).read_bytes()
+        assert len({(tmp_path / out / name).read_bytes()
+                    for out in ('one', 'two', 'cluster', 'killed')}) == 1, name
+    assert not list(tmp_path.rglob('.*')), 'nothing half-written is left'
 
 
 def test_a_bad_bag_is_named_and_left_out(

@@ -17,7 +17,7 @@ from posenet_ros.utils.atomic_folder import check_new, new_file
 from posenet_ros.utils.files.kinds import FIGURES, PICTURE, TABLE
 from posenet_ros.utils.quiet_stderr import import_keras
 
-WITHOUT_MODEL = {'model', 'training', 'map', 'localise', 'scale', 'retrieval'}
+WITHOUT_MODEL = {'model', 'training', 'map', 'localise', 'scale', 'retrieval', 'cluster'}
 MARKDOWN, IMAGE = '.md', '.png'
 
 
@@ -64,16 +64,14 @@ def run_part(options: argparse.Namespace) -> None:
     if options.out:
         with new_file(options.out) as file:
             file.write_text(json.dumps(found, indent=2) + '\n')
-    if options.part == 'node':
-        show_node(found)
-    elif options.part == 'map':
-        show_map(found)
+    tables = {'node': show_node, 'map': show_map, 'retrieval': show_retrieval,
+              'cluster': show_cluster}
+    if options.part in tables:
+        tables[options.part](found)
     elif options.part == 'scale':
         show_scale(found, options.out)
     elif options.part == 'localise':
         show_localisation(found, options.out)
-    elif options.part == 'retrieval':
-        show_retrieval(found)
     elif starts_commands(options):
         show_commands(found, options.strict)
     elif not options.out:
@@ -99,6 +97,13 @@ def show_retrieval(found: Mapping[str, Any]) -> None:
     from posenet_ros.evaluation.report.tables import text_table
     from posenet_ros.training.bench.retrieval.benchmark import retrieval_rows
     print(text_table(retrieval_rows(found)))
+
+
+def show_cluster(found: Mapping[str, Any]) -> None:
+    """Print the figures of a cluster beside runs side by side."""
+    from posenet_ros.evaluation.report.tables import text_table
+    from posenet_ros.training.bench.cluster.benchmark import cluster_rows
+    print(text_table(cluster_rows(found)))
 
 
 def show_scale(found: Mapping[str, Any], out: Path | None) -> None:

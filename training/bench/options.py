@@ -43,6 +43,8 @@ PARTS = {
                      'right, silent or false, and at what cost'),
     'retrieval': Part(f'{PACKAGE}.retrieval.benchmark', 'similar views among very many: an index '
                       'beside exact search'),
+    'cluster': Part(f'{PACKAGE}.cluster.benchmark', 'two workers of a cluster against two runs '
+                    'side by side'),
     'gpu': Part(f'{PACKAGE}.parts.gpu', 'an NVIDIA GPU: float16, XLA, batch 1, training rate, '
                 'roofline', True),
 }
@@ -143,7 +145,8 @@ def _add_scale(parser: CommandParser) -> None:
     group.add_argument('--parts', default='auto', metavar='N',
                        help='as of posenet map (default: %(default)s)')
     group.add_argument('--jobs', type=count, default=1, metavar='N',
-                       help='processes that map parts (default: %(default)s)')
+                       help='processes that map parts; localise: that make maps and localise '
+                       '(default: %(default)s)')
 
 
 def _width(text: str) -> int | None:

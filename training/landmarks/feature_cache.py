@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import astuple, dataclass
 import hashlib
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,10 +18,14 @@ from posenet_ros.landmarks.features import detect, Features, patch_camera, patch
 from posenet_ros.landmarks.options import FeatureOptions
 from posenet_ros.training.data.datasets import Dataset, Sample
 from posenet_ros.utils.files.npz import read_arrays
+from posenet_ros.utils.files.whole import whole_file
 from posenet_ros.utils.parallel import ordered_map
-from posenet_ros.utils.progress import progress
+from posenet_ros.utils.progress import progress, ProgressBar
+from posenet_ros.utils.tasks.run import run_tasks
+from posenet_ros.utils.tasks.worker import SharedPaths
 
 FOLDER = 'features'
+IMAGES_OF_A_TASK = 16
 
 
 class ViewFeatures(NamedTuple):
@@ -86,6 +90,52 @@ def detect_dataset(dataset: Dataset, options: FeatureOptions,
         ordered_map(one, dataset.samples), len(dataset.samples), 'image', 'features'))
 
 
+@dataclass(frozen=True)
+class FeatureTask:
+    """
+    Images whose features are detected and kept.
+
+    :param folder: that keeps them.
+    """
+
+    paths: tuple[Path, ...]
+    camera: Camera
+    options: FeatureOptions
+    folder: Path
+
+
+def keep_features(task: FeatureTask) -> int:
+    """
+    Detect the features of some images, unless they are kept, and return how many images.
+
+    :raises InputError: on an image that cannot be read.
+    """
+    task.folder.mkdir(parents=True, exist_ok=True)
+    for path in task.paths:
+        _kept_or_detected(path, task.camera, task.options, task.folder)
+    return len(task.paths)
+
+
+def detect_by_tasks(dataset: Dataset, options: FeatureOptions, work: Path, jobs: int,
+                    scheduler: str | None) -> None:
+    """
+    Detect and keep the features of all images ahead, where there is more than this process.
+
+    :param work: as of :func:`detect_dataset`; a cluster has to see it.
+    :param jobs: processes.
+    :param scheduler: of a cluster that detects them instead, and sees the images.
+    :raises InputError: on an image that cannot be read, or as :func:`run_tasks`.
+    """
+    if jobs <= 1 and not scheduler:
+        return
+    paths, work = [sample.path.resolve() for sample in dataset.samples], work.resolve()
+    some = [paths[i:i + IMAGES_OF_A_TASK] for i in range(0, len(paths), IMAGES_OF_A_TASK)]
+    tasks = [FeatureTask(tuple(one), dataset.camera, options, work / FOLDER) for one in some]
+    with ProgressBar(len(paths), 'image', 'features') as bar:
+        for count in run_tasks(keep_features, tasks, jobs, scheduler, SharedPaths(paths, work)):
+            bar.advance(count)
+
+
 class KeptViews(Sequence[ViewFeatures]):
     """
     The features of a dataset's images, each read anew from the folder that keeps them.
@@ -132,16 +182,18 @@ def with_image(view: ViewFeatures, options: FeatureOptions) -> Features:
 
 def _kept_or_detected(path: Path, camera: Camera, options: FeatureOptions,
                       folder: Path) -> ViewFeatures:
-    """Read the features from the folder, where the file is named by the hash of what went in."""
+    """
+    Read the features from the folder, where the file is named by the hash of what went in.
+
+    :raises InputError: on an image that cannot be read.
+    """
     settings = repr((camera.to_mapping(), astuple(options), cv2.__version__)).encode()
     file = folder / f'{hashlib.sha256(settings + path.read_bytes()).hexdigest()}.npz'
     kept = _read(file, patch_camera(camera, options))
     if kept is None:
         kept = detect_with_colors(read_image(path), camera, options)
-        unfinished = file.with_suffix('.tmp')
-        with unfinished.open('wb') as stream:
+        with whole_file(file) as unfinished, unfinished.open('wb') as stream:
             np.savez(stream, *kept.features[:3], kept.colors)
-        unfinished.replace(file)
     return kept
 
 

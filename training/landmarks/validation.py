@@ -111,6 +111,8 @@ def localise_held_out(mapped: MappedDataset, folds: Sequence[Indices], options: 
     tracked = [NO_TRACKED]
     most = -(-options.validation.max_images // max(len(folds), 1))
     for number, held in enumerate(folds):
+        if not len(held):  # of too few images to choose any
+            continue
         try:
             landmark_map = map_fold(held) if map_fold else map_without(mapped, held, options)
         except InputError:  # the other images have too few landmarks

@@ -1,4 +1,4 @@
-"""The bags of a fleet evaluated one after another, or by several processes."""
+"""The bags of a fleet evaluated one after another, by several processes or by a cluster."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from io import StringIO
 import json
 from pathlib import Path
 import shutil
+from typing import Any
 
 from posenet_ros.errors import PoseNetError
 from posenet_ros.evaluation.fleet.bags import FleetBag, list_files
 from posenet_ros.evaluation.report.content import REPORT_FILE
 from posenet_ros.evaluation.report.make import make_report
 from posenet_ros.utils.tasks.run import run_tasks
+from posenet_ros.utils.tasks.worker import SharedPaths
 
 SOURCE_FILE = 'bag.json'  # in the report of a bag: the files that it was made of
 Task = tuple[FleetBag, Path]  # a bag, and the folder of its report
@@ -49,11 +51,27 @@ def _report_bag(options: argparse.Namespace, bag: FleetBag, out: Path) -> str:
     return ''
 
 
-def evaluate_bags(options: argparse.Namespace, jobs: Sequence[Task]) -> Iterator[str]:
+def evaluate_bags(options: argparse.Namespace, jobs: Sequence[Task],
+                  folder: Path) -> Iterator[str]:
     """
-    Evaluate bags by `options.jobs` processes; the results are in the order of the bags.
+    Evaluate bags by `options.jobs` processes, or by the workers of `options.scheduler`.
 
-    :returns: for each bag why it could not be evaluated, or ''.
+    :param folder: of the reports, which those have to see.
+    :returns: for each bag in their order why it could not be evaluated, or ''.
     :raises PoseNetError: when a process dies, as one that is killed for its memory.
+    :raises InputError: as :func:`run_tasks`.
     """
-    return run_tasks(partial(evaluate_bag, options), jobs, options.jobs)
+    options = with_whole_paths(options)
+    inputs = [options.model, *(bag.path for bag, _ in jobs)]
+    return run_tasks(partial(evaluate_bag, options), jobs, options.jobs, options.scheduler,
+                     SharedPaths(inputs, folder))
+
+
+def with_whole_paths(options: argparse.Namespace) -> argparse.Namespace:
+    """Return options whose paths are whole: other computers work in other folders."""
+    def whole(value: Any) -> Any:  # noqa: ANN401 - of any option
+        if isinstance(value, list):
+            return [whole(one) for one in value]
+        return value.resolve() if isinstance(value, Path) else value
+
+    return argparse.Namespace(**{name: whole(value) for name, value in vars(options).items()})

@@ -31,7 +31,7 @@ from posenet_ros.utils.files.kinds import FLEET
 from posenet_ros.utils.progress import progress
 
 # of the options, those on which no bag's report depends
-NOT_OF_A_BAG = 'bags', 'out', 'force', 'resume', 'jobs', 'group_by'
+NOT_OF_A_BAG = 'bags', 'out', 'force', 'resume', 'jobs', 'scheduler', 'group_by'
 
 
 def evaluate_fleet(options: argparse.Namespace) -> None:
@@ -85,7 +85,7 @@ def _evaluate(bags: Sequence[FleetBag], folder: Path, options: argparse.Namespac
     jobs = [(bag, folder / BAGS_FOLDER / bag.name) for bag in bags]
     left_out: dict[str, str] = {}
     try:
-        results = progress(evaluate_bags(options, jobs), len(bags), 'bag', 'evaluate')
+        results = progress(evaluate_bags(options, jobs, folder), len(bags), 'bag', 'evaluate')
         for bag, reason in zip(bags, results, strict=True):
             if reason:
                 left_out[bag.name] = f'{bag.name}: {reason}'

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 import json
 import math
 from pathlib import Path
+import pickle
+from typing import Any
 
 import numpy as np
 from posenet_ros.errors import InputError
@@ -15,6 +18,8 @@ from posenet_ros.landmarks.localisation import Hypothesis, Localisation, Outcome
 from posenet_ros.landmarks.options import FeatureOptions
 from posenet_ros.landmarks.pnp.absolute_pose import AbsolutePose
 from posenet_ros.training.bench.__main__ import main
+from posenet_ros.training.bench.cluster.loopback import loopback_cluster
+from posenet_ros.training.bench.localisation import benchmark, tasks
 from posenet_ros.training.bench.localisation.benchmark import parse_corruptions
 from posenet_ros.training.bench.localisation.cameras import fisheye, pinhole_below
 from posenet_ros.training.bench.localisation.evaluation import (
@@ -324,9 +329,18 @@ def test_folds_are_the_test_split_or_parts_of_the_training_images(wall: Path) ->
         sizes('1')
 
 
+def sent(function: Callable[[Any], Any], tasks: Sequence[Any], *_: object) -> Iterator[Any]:
+    """Do tasks as another process would: what goes there and comes back is a copy."""
+    for task in tasks:
+        yield pickle.loads(pickle.dumps(function(pickle.loads(pickle.dumps(task)))))
+
+
 def test_both_methods_are_measured_on_all_images(
-        wall: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        wall: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip('pycolmap')
+    monkeypatch.setattr(tasks, 'IMAGES', 2)
+    monkeypatch.setattr(benchmark, 'run_tasks', sent)
     other = tmp_path / 'other'
     write_wall_dataset(other, 1, count=2, camera=LARGE_CAMERA)
     out = tmp_path / 'found.json'
@@ -373,3 +387,37 @@ def test_a_map_of_other_images_is_refused(wall: Path, tmp_path: Path) -> None:
         main([*common, '--data', str(other)])
     with pytest.raises(InputError, match='without --leave-walks-out each'):
         main([*common, '--data', str(wall), '--leave-walks-out', 'each'])
+
+
+def without_times(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Drop what is a time, or where it was measured."""
+    if isinstance(value, dict):
+        return {key: without_times(one) for key, one in value.items()
+                if 'cpu' not in key and key not in ('stages_ms', 'machine')}
+    return [without_times(one) for one in value] if isinstance(value, list) else value
+
+
+@pytest.mark.long
+@pytest.mark.parametrize('on', ['processes', 'cluster'])
+def test_the_results_are_the_same_whatever_does_the_tasks(
+        on: str, wall: Path, tmp_path: Path) -> None:
+    def found(name: str, *more: str) -> Any:  # noqa: ANN401
+        assert main(['localise', '--data', str(wall), '--leave-walks-out', 'each',
+                     '--without-peer', '--max-queries', '8', '--corruptions', 'dark=1',
+                     '--cameras', '--out', str(tmp_path / f'{name}.json'), *more]) == 0
+        return without_times(json.loads((tmp_path / f'{name}.json').read_text()))
+
+    one = found('one')
+    assert {row['queries'] for row in one['rows']} == {16}
+    if on == 'processes':
+        assert found('two', '--jobs', '2') == one
+    else:
+        pytest.importorskip('distributed')
+        with loopback_cluster(2) as (address, *_):
+            assert found('cluster', '--scheduler', address) == one
+    assert not list(tmp_path.glob('posenet-*'))
+
+
+def test_a_cluster_needs_a_place_for_the_maps(wall: Path) -> None:
+    with pytest.raises(InputError, match='--scheduler has to come with --out FILE'):
+        main(['localise', '--data', str(wall), '--scheduler', 'tcp://host:8786'])

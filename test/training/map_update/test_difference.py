@@ -67,7 +67,7 @@ def place(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def child(place: Path, tmp_path: Path) -> Path:
-    write_updated(artifacts.load(place), random_map(), ABOUT, tmp_path / 'child', COMMAND)
+    write_updated(artifacts.load(place), random_map(), [ABOUT], tmp_path / 'child', COMMAND)
     return tmp_path / 'child'
 
 
@@ -142,7 +142,7 @@ def test_a_folder_knows_its_parent_and_what_changed_it(
 def test_the_relation_of_two_folders_is_told(
         place: Path, child: Path, tmp_path: Path, order: tuple[int, int], expected: str,
         capsys: pytest.CaptureFixture[str]) -> None:
-    write_updated(artifacts.load(place), random_map().without_views([0]), ABOUT,
+    write_updated(artifacts.load(place), random_map().without_views([0]), [ABOUT],
                   tmp_path / 'other', COMMAND)
     folders = [place, child, tmp_path / 'other']
     assert main(['--diff', *(str(folders[i]) for i in order)]) == 0
@@ -154,7 +154,7 @@ def test_changes_of_the_calibration_are_told(place: Path, tmp_path: Path,
                                              capsys: pytest.CaptureFixture[str]) -> None:
     artifact = artifacts.load(place)
     changed = replace(artifact, camera=replace(CAMERA, fx=270.0))
-    write_updated(changed, random_map(), ABOUT, tmp_path / 'new', COMMAND)
+    write_updated(changed, random_map(), [ABOUT], tmp_path / 'new', COMMAND)
     main(['--diff', str(place), str(tmp_path / 'new')])
     out = capsys.readouterr().out
     assert 'camera      fx: 266. -> 270.' in out

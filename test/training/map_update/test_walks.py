@@ -17,7 +17,9 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.inference.artifact import LANDMARKS_FILE, load
 from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.landmark_map import LandmarkMap
+from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.data.walk import Walk, WalkImage
+from posenet_ros.training.landmarks.feature_cache import ViewFeatures
 from posenet_ros.training.landmarks.mapping import map_dataset
 from posenet_ros.training.landmarks.options import MappingOptions
 from posenet_ros.training.map import main, parser
@@ -41,6 +43,11 @@ def old() -> LandmarkMap:
                        observe(data, scene_points(60))).landmark_map
 
 
+def detect_nothing(_: Dataset) -> list[ViewFeatures]:
+    """Return no features."""
+    return []
+
+
 class Place:
     """
     A place in which a walk joins when another one is there.
@@ -52,8 +59,8 @@ class Place:
         self.needs, self.interrupted_at = needs, interrupted_at
         self.tried: list[str] = []
 
-    def update(self, artifact: object, landmark_map: LandmarkMap, one: Walk, views: int | None,
-               work: Path) -> SimpleNamespace:
+    def update(self, artifact: object, landmark_map: LandmarkMap, one: Walk, detect: object,
+               views: int | None) -> SimpleNamespace:
         """Stand for the update: the last view's walk says which walks the map has."""
         self.tried.append(one.name)
         if one.name == self.interrupted_at:
@@ -73,7 +80,8 @@ class Place:
              names: Sequence[str], *, alone: bool = False) -> Extended:
         """Join walks of these names."""
         monkeypatch.setattr(join, 'update', self.update)
-        return join_walks(None, old, [Walk(name, ()) for name in names], work, None, alone=alone)
+        walks = [Walk(name, ()) for name in names]
+        return join_walks(None, old, walks, detect_nothing, work, None, alone=alone)
 
 
 def test_a_walk_joins_by_way_of_another(

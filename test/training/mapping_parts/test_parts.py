@@ -329,7 +329,6 @@ def test_an_interrupted_map_in_parts_does_no_part_twice(
 
 
 @pytest.mark.parametrize(('words', 'text'), [
-    (['--jobs', '2'], '--jobs is for --parts'),
     (['--parts', '0'], 'at least 1'), (['--parts', 'many'], 'many')])
 def test_options_that_do_not_go_together(
         wall: Path, tmp_path: Path, words: list[str], text: str,

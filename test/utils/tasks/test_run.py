@@ -6,7 +6,7 @@ import os
 import signal
 
 from posenet_ros.errors import InputError, PoseNetError
-from posenet_ros.utils.tasks.run import run_tasks
+from posenet_ros.utils.tasks.run import run_tasks, THREADS
 import pytest
 
 
@@ -22,6 +22,14 @@ def square(number: int) -> int:
 @pytest.mark.parametrize('jobs', [1, 2])
 def test_all_tasks_are_done_once(jobs: int) -> None:
     assert list(run_tasks(square, [4, 2, 3, 1], jobs)) == [16, 4, 9, 1]
+
+
+def test_processes_leave_each_core_to_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('OMP_NUM_THREADS', '7')
+    monkeypatch.delenv('OPENBLAS_NUM_THREADS', raising=False)
+    assert set(run_tasks(os.getenv, THREADS, 2)) == {'1'}
+    assert os.environ['OMP_NUM_THREADS'] == '7'
+    assert 'OPENBLAS_NUM_THREADS' not in os.environ
 
 
 @pytest.mark.parametrize('jobs', [1, 2])

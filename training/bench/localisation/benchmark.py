@@ -12,30 +12,24 @@ import argparse
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import count
 import json
 from pathlib import Path
 import tempfile
 from typing import Any
 
 import cv2
-from posenet_ros.errors import InputError, PoseNetError
+from posenet_ros.errors import InputError
 from posenet_ros.landmarks.options import DEFAULT_LOCALISER
 from posenet_ros.training.bench.localisation.cameras import camera_queries, read_settings
 from posenet_ros.training.bench.localisation.evaluation import (
     by_copies,
-    evaluate_queries,
     EvaluatedQuery,
     summary,
     summary_elsewhere,
 )
 from posenet_ros.training.bench.localisation.folds import Fold, read_folds, read_other_place
-from posenet_ros.training.bench.localisation.methods import (
-    build_ours,
-    build_peer,
-    Method,
-    open_ours,
-    PEER,
-)
+from posenet_ros.training.bench.localisation.methods import PEER
 from posenet_ros.training.bench.localisation.queries import (
     choose_evenly,
     corrupted_query,
@@ -43,18 +37,29 @@ from posenet_ros.training.bench.localisation.queries import (
     Query,
     read_copies,
 )
+from posenet_ros.training.bench.localisation.tasks import (
+    in_chunks,
+    localise_queries,
+    make_maps,
+    Maps,
+    MapsTask,
+    QueriesTask,
+)
 from posenet_ros.training.bench.localisation.tracking import track_walk
 from posenet_ros.training.bench.localisation.variants import make_variants, parse_prior, Variant
 from posenet_ros.training.bench.mapping.benchmark import court_folder
 from posenet_ros.training.bench.suite import describe_machine
 from posenet_ros.training.data.corruptions import CORRUPTIONS
+from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.landmarks.options import MappingOptions
 from posenet_ros.utils.choices import SEVERITIES
+from posenet_ros.utils.progress import progress, ProgressBar
+from posenet_ros.utils.tasks.run import run_tasks
+from posenet_ros.utils.tasks.worker import SharedPaths
 
 SHOWN = ('data', 'camera', 'model', 'every', 'max_queries', 'leave_walks_out', 'unmapped', 'prior',
          'seeds', 'other_places', 'corruptions', 'cameras', 'tracked')
 CORRUPTED_IMAGES = 40  # of each corruption at each severity, evenly
-PLACE = 'place'
 PLAIN = [Variant()]
 
 
@@ -78,13 +83,17 @@ Key = tuple[str, str, str, int]  # kind, name, method, severity
 
 
 def benchmark(options: argparse.Namespace) -> dict[str, Any]:
-    """Benchmark the localiser by the options of the command line."""
+    """
+    Benchmark the localiser by the options of the command line.
+
+    :raises InputError: on options that do not go together, or as :func:`run_tasks`.
+    """
     variants = make_variants(options.unmapped, [parse_prior(text) for text in options.prior])
     corruptions = parse_corruptions(options.corruptions)
     cv2.setNumThreads(1)
-    results: dict[Key, list[EvaluatedQuery]] = defaultdict(list)
-    with tempfile.TemporaryDirectory() as scratch:
-        data = options.data or court_folder(Path(scratch, 'court'), quick=options.quick)
+    with tempfile.TemporaryDirectory(prefix='posenet-', dir=_scratch(options)) as scratch:
+        data = (options.data or court_folder(
+            Path(scratch, 'court'), quick=options.quick)).resolve()
         folds = read_folds(data, options.camera, options.leave_walks_out, options.every)
         if options.model and len(folds) > 1:
             raise InputError('--model has to be given without --leave-walks-out each, which '
@@ -92,16 +101,83 @@ def benchmark(options: argparse.Namespace) -> dict[str, Any]:
         about: dict[str, Any] = {
             'machine': describe_machine(), 'options': _given(options), 'data': data.name,
             'settings': settings()}
-        for number, fold in enumerate(folds):
-            methods = list(_methods(options, fold, Path(scratch, str(number)), about))
-            for group in _groups(options, data, fold, variants, corruptions):
-                for method in methods:
-                    _evaluate(group, method, options.seeds, results)
+        images = [one.path for fold in folds for part in fold for one in part.samples]
+        shared = SharedPaths([data, *images], Path(scratch))
+        maps = _make_maps(options, [mapped for mapped, _ in folds], shared)
+        _describe(maps, about)
+        groups = [list(_groups(options, data, fold, variants, corruptions)) for fold in folds]
+        results = _localise(options, maps, groups, shared)
         if options.tracked:
             about['tracked'] = asdict(track_walk(
-                options.model or Path(scratch, '0', PLACE), read_settings(data), options.tracked))
+                maps[0].place, read_settings(data), options.tracked))
     return {**about, 'rows': [
         row for key, found in results.items() for row in _rows(key, found)]}
+
+
+def _scratch(options: argparse.Namespace) -> Path | None:
+    """Return the folder for maps: on a cluster beside the output; None for any."""
+    if not options.scheduler:
+        return None
+    if not options.out:
+        raise InputError('--scheduler has to come with --out FILE, on storage that all computers '
+                         'share: the maps are kept beside it meanwhile. Received: none')
+    return Path(options.out.resolve().parent)
+
+
+def _make_maps(options: argparse.Namespace, trains: Sequence[Dataset],
+               shared: SharedPaths) -> list[Maps]:
+    """Make or open the maps of all folds."""
+    assert shared.output
+    model = options.model and options.model.resolve()
+    tasks = [MapsTask(train, shared.output, model, options.peer) for train in trains]
+    return list(progress(run_tasks(make_maps, tasks, options.jobs, options.scheduler, shared),
+                         len(tasks), 'fold', 'maps'))
+
+
+def _describe(maps: Sequence[Maps], about: dict[str, Any]) -> None:
+    """Add the figures of maps, and why there is no peer."""
+    for one in maps:
+        for method in one.methods:
+            about.setdefault('maps', {}).setdefault(method.name, []).append(method.figures)
+        if one.missing:
+            about['missing'] = one.missing
+
+
+def _localise(options: argparse.Namespace, maps: Sequence[Maps],
+              groups: Sequence[Sequence[Group]], shared: SharedPaths,
+              ) -> dict[Key, list[EvaluatedQuery]]:
+    """
+    Localise the images of all folds.
+
+    :param groups: of images, of each fold.
+    """
+    every = [group for some in groups for group in some]
+    tasks = list(in_chunks(_tasks(options, maps, groups)))
+    found = run_tasks(localise_queries, tasks, options.jobs, options.scheduler, shared)
+    results: dict[Key, list[EvaluatedQuery]] = defaultdict(list)
+    with ProgressBar(sum(len(task.queries) for task in tasks), 'image', 'localise') as bar:
+        for task, by_variant in zip(tasks, found, strict=True):
+            group = every[task.group]
+            for variant, evaluated in by_variant.items():
+                name = group.name or variant or 'all images'
+                results[group.kind, name, task.method.name, group.severity] += evaluated
+            bar.advance(len(task.queries))
+    return results
+
+
+def _tasks(options: argparse.Namespace, maps: Sequence[Maps],
+           groups: Sequence[Sequence[Group]]) -> Iterator[QueriesTask]:
+    """Yield the tasks of all groups; the peer takes no priors, and has one seed."""
+    numbers = count()
+    for one, some in zip(maps, groups, strict=True):
+        for group in some:
+            number = next(numbers)
+            for method in one.methods:
+                peer = method.name == PEER
+                yield QueriesTask(
+                    method, number, group.queries,
+                    [variant for variant in group.variants if variant.noise is None or not peer],
+                    options.seeds if group.kind == 'place' and not peer else 1)
 
 
 def settings() -> dict[str, Any]:
@@ -115,25 +191,6 @@ def _given(options: argparse.Namespace) -> dict[str, str]:
     return {name: ' '.join(map(str, value)) if isinstance(value, list) else str(value)
             for name, value in given.items() if value not in (None, False, [])
             or (name == 'corruptions' and value == [])}
-
-
-def _methods(options: argparse.Namespace, fold: Fold, folder: Path,
-             about: dict[str, Any]) -> Iterator[Method]:
-    """Make or open the maps of a fold; say why there is no peer."""
-    folder.mkdir()
-    train = fold[0]
-    ours = open_ours(options.model, train) if options.model else build_ours(
-        train, folder / PLACE)
-    about.setdefault('maps', {}).setdefault(ours.name, []).append(ours.figures)
-    yield ours
-    if options.peer:
-        try:
-            peer = build_peer(train, folder / PEER)
-        except PoseNetError as error:
-            about['missing'] = f'{PEER}: {error}'
-            return
-        about['maps'].setdefault(PEER, []).append(peer.figures)
-        yield peer
 
 
 def _groups(options: argparse.Namespace, data: Path, fold: Fold, variants: Sequence[Variant],
@@ -153,19 +210,6 @@ def _groups(options: argparse.Namespace, data: Path, fold: Fold, variants: Seque
     if options.cameras:
         for name, seen in camera_queries(data, queries):
             yield Group('camera', name, seen, PLAIN)
-
-
-def _evaluate(group: Group, method: Method, seeds: int,
-              results: dict[Key, list[EvaluatedQuery]]) -> None:
-    """Localise a group's images; the peer takes no priors, and has one seed."""
-    variants = [one for one in group.variants if one.noise is None or method.name != PEER]
-    found = evaluate_queries(
-        method, group.queries, variants,
-        range(seeds if group.kind == 'place' and method.name != PEER else 1),
-        ' '.join(filter(None, (group.name, str(group.severity or '')))) or 'queries')
-    for variant, evaluated in found.items():
-        name = group.name or variant or 'all images'
-        results[group.kind, name, method.name, group.severity] += evaluated
 
 
 def _rows(key: Key, found: Sequence[EvaluatedQuery]) -> Iterator[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 import math
 from pathlib import Path
 
@@ -89,23 +89,40 @@ def rendered_queries(settings: Settings, queries: list[Query], camera: Camera) -
 
     :param queries: images of the scene, of any of its walks.
     """
-    pinhole, maps = pinhole_below(camera)
-    place = make_place(settings)
-    sites = place.build()
-    renderers: dict[str, SequenceRenderer] = {}
-    frames = {frame_name(walk, i): (walk, i)
-              for walk in place.walks for i in range(walk.frames)}
+    return [replace(query, camera=camera, read=partial(_rendered_image, settings, camera,
+                                                       query.name)) for query in queries]
 
-    def read(name: str) -> RgbImage:
-        walk, index = frames[name]
-        if walk.name not in renderers:
-            renderers[walk.name] = SequenceRenderer(
-                sites[walk.area.site], walk, pinhole, settings.seed)
-        image = np.ascontiguousarray(renderers[walk.name].image(index)[..., ::-1])
-        return image if maps is None else np.asarray(
-            cv2.remap(image, maps[0], maps[1], cv2.INTER_LINEAR), np.uint8)
 
-    return [replace(query, camera=camera, read=partial(read, query.name)) for query in queries]
+def _rendered_image(settings: Settings, camera: Camera, name: str) -> RgbImage:
+    return _renderer(settings, camera).image(name)
+
+
+@lru_cache(maxsize=1)
+def _renderer(settings: Settings, camera: Camera) -> _Renderer:
+    """Return what renders images of a camera: of the last camera in each process."""
+    return _Renderer(settings, camera)
+
+
+class _Renderer:
+    """Renders the images of a scene's walks as another camera sees them."""
+
+    def __init__(self, settings: Settings, camera: Camera) -> None:
+        self._pinhole, self._maps = pinhole_below(camera)
+        place = make_place(settings)
+        self._sites, self._seed = place.build(), settings.seed
+        self._frames = {frame_name(walk, i): (walk, i)
+                        for walk in place.walks for i in range(walk.frames)}
+        self._renderers: dict[str, SequenceRenderer] = {}
+
+    def image(self, name: str) -> RgbImage:
+        """Render an image by its name."""
+        walk, index = self._frames[name]
+        if walk.name not in self._renderers:
+            self._renderers[walk.name] = SequenceRenderer(
+                self._sites[walk.area.site], walk, self._pinhole, self._seed)
+        image = np.ascontiguousarray(self._renderers[walk.name].image(index)[..., ::-1])
+        return image if self._maps is None else np.asarray(
+            cv2.remap(image, *self._maps, cv2.INTER_LINEAR), np.uint8)
 
 
 def pinhole_below(camera: Camera) -> tuple[Camera, tuple[Map, Map] | None]:

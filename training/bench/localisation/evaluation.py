@@ -25,7 +25,6 @@ from posenet_ros.training.bench.mapping.queries import (
     FALSE_M,
 )
 from posenet_ros.uncertainty.covariance import scale_covariance
-from posenet_ros.utils.progress import progress
 
 FEATURES = 'features'
 SIGMAS = 1, 2, 3
@@ -78,8 +77,7 @@ class EvaluatedQuery:
 
 
 def evaluate_queries(method: Method, queries: Sequence[Query], variants: Sequence[Variant],
-                     seeds: Iterable[int] = (0,), title: str = 'queries',
-                     ) -> dict[str, list[EvaluatedQuery]]:
+                     seeds: Iterable[int] = (0,)) -> dict[str, list[EvaluatedQuery]]:
     """
     Localise images in all ways, each image's features being detected once.
 
@@ -87,7 +85,7 @@ def evaluate_queries(method: Method, queries: Sequence[Query], variants: Sequenc
     """
     results: dict[str, list[EvaluatedQuery]] = {variant.name: [] for variant in variants}
     seeds = list(seeds)
-    for query in progress(queries, len(queries), 'image', f'{method.name}, {title}'):
+    for query in queries:
         image = query.read()
         start = time.process_time()
         features = detect(image, query.camera, method.features)

@@ -49,4 +49,4 @@ def _thinned(dataset: Dataset, every: int) -> Dataset:
 def read_other_place(text: str, every: int) -> Dataset:
     """Read the test images of another place, DIR or DIR=CAMERA."""
     folder, _, camera = text.partition(CAMERA_SEPARATOR)
-    return _thinned(read_dataset(Path(folder), 'test', camera or None), every)
+    return _thinned(read_dataset(Path(folder).resolve(), 'test', camera or None), every)

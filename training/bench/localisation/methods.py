@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cached_property
 from pathlib import Path
 import time
 from typing import Any, NamedTuple
@@ -51,7 +51,7 @@ Localise = Callable[[Request, dict[str, float]], Localisation]
 @dataclass(frozen=True, eq=False)
 class Method:
     """
-    A map, with what localises images in it.
+    A map, with what localises images in it; it can be pickled.
 
     :param features: settings of the features that it takes.
     :param positions_m: (V, 3) of the map's views.
@@ -93,29 +93,50 @@ def open_ours(folder: Path, train: Dataset, about: dict[str, Any] | None = None)
         raise InputError(f'--model has to be a map of the training images. Received: a map with '
                          f'{min(strangers)}, which is none of them')
     return Method(OURS, landmark_map.features, landmark_map.views.positions_m,
-                  _localise_by(landmark_map, calibration), calibration.refined_scale,
+                  LandmarkSearch(landmark_map, calibration), calibration.refined_scale,
                   _with_size(about or {'landmarks': len(landmark_map.points_m)},
                              size_mb(folder), len(landmark_map.views)))
 
 
-def _localise_by(landmark_map: LandmarkMap, calibration: Calibration) -> Localise:
-    @cache
-    def localiser(seed: int) -> LandmarkLocaliser:
-        options = replace(DEFAULT_LOCALISER, ransac=replace(DEFAULT_LOCALISER.ransac, seed=seed))
-        return LandmarkLocaliser(
-            landmark_map, None, calibration.misfit_power, options=options,
-            distance_power=calibration.distance_power,
-            inlier_ratio_power=calibration.inlier_ratio_power)
+class LandmarkSearch:
+    """Localises images in our map, by a localiser for each seed."""
 
-    def localise(request: Request, cpu_s: dict[str, float]) -> Localisation:
-        searched_by, timer = localiser(request.seed), StageTimer(time.process_time)
-        found = searched_by.search(
+    def __init__(self, landmark_map: LandmarkMap, calibration: Calibration) -> None:
+        self._map, self._calibration = landmark_map, calibration
+        self._localisers: dict[int, LandmarkLocaliser] = {}
+
+    def __call__(self, request: Request, cpu_s: dict[str, float]) -> Localisation:
+        """Localise an image."""
+        if request.seed not in self._localisers:
+            self._localisers[request.seed] = self._localiser(request.seed)
+        timer = StageTimer(time.process_time)
+        found = self._localisers[request.seed].search(
             request.features, exclude=request.exclude, prior=request.prior, timer=timer)
         timer.lap('rest')
         cpu_s |= timer.stages_s
         return found
 
-    return localise
+    def _localiser(self, seed: int) -> LandmarkLocaliser:
+        known = self._calibration
+        options = replace(DEFAULT_LOCALISER, ransac=replace(DEFAULT_LOCALISER.ransac, seed=seed))
+        return LandmarkLocaliser(
+            self._map, None, known.misfit_power, options=options,
+            distance_power=known.distance_power, inlier_ratio_power=known.inlier_ratio_power)
+
+
+class PeerSearch:
+    """Localises images in the peer's map, which takes no priors and has one seed."""
+
+    def __init__(self, landmark_map: LandmarkMap) -> None:
+        self._map = landmark_map
+
+    @cached_property
+    def _localiser(self) -> PeerLocaliser:
+        return PeerLocaliser(self._map)
+
+    def __call__(self, request: Request, cpu_s: dict[str, float]) -> Localisation:
+        """Localise an image."""
+        return self._localiser.search(request.features, request.exclude, cpu_s)
 
 
 def build_peer(train: Dataset, folder: Path) -> Method:
@@ -125,14 +146,9 @@ def build_peer(train: Dataset, folder: Path) -> Method:
     :raises PoseNetError: without pycolmap.
     """
     measured = measure_peer(train, folder)
-    localiser = PeerLocaliser(measured.landmark_map)
-
-    def localise(request: Request, cpu_s: dict[str, float]) -> Localisation:
-        return localiser.search(request.features, request.exclude, cpu_s)
-
-    return Method(PEER, peer_features(train), measured.landmark_map.views.positions_m, localise,
-                  (1.0,) * 6, _with_size(figures(measured), measured.megabytes,
-                                         len(train.samples)))
+    return Method(PEER, peer_features(train), measured.landmark_map.views.positions_m,
+                  PeerSearch(measured.landmark_map), (1.0,) * 6,
+                  _with_size(figures(measured), measured.megabytes, len(train.samples)))
 
 
 def _with_size(about: dict[str, Any], megabytes: float, images: int) -> dict[str, Any]:

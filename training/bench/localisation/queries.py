@@ -21,6 +21,7 @@ from posenet_ros.training.scene.copies import COPIES_FILE
 
 WIDESCREEN = 16 / 9
 COPY_DISTANCE = 8  # column of a line of copies
+Read = Callable[[], RgbImage]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +30,7 @@ class Query:
     An image to localise.
 
     :param name: within its dataset.
-    :param read: returns the image, (H, W, 3) RGB of 8 bits.
+    :param read: returns the image, (H, W, 3) RGB of 8 bits; can be pickled.
     :param camera: of the image.
     :param truth: map_from_camera; None for an image of another place.
     :param copy_m: distance to the nearest other pose that looks the same, metres, as far as the
@@ -37,7 +38,7 @@ class Query:
     """
 
     name: str
-    read: Callable[[], RgbImage]
+    read: Read
     camera: Camera
     truth: Pose | None
     copy_m: float = math.inf
@@ -81,7 +82,11 @@ def choose_evenly(queries: Sequence[Query], most: int | None) -> list[Query]:
 def corrupted_query(query: Query, name: str, severity: int) -> Query:
     """Return a query whose image is corrupted (ImageNet-C), always in the same way."""
     seed = zlib.crc32(query.name.encode())
-    return replace(query, read=lambda: corrupted(query.read(), name, severity, seed))
+    return replace(query, read=partial(_read_corrupted, query.read, name, severity, seed))
+
+
+def _read_corrupted(read: Read, name: str, severity: int, seed: int) -> RgbImage:
+    return corrupted(read(), name, severity, seed)
 
 
 def turned_query(query: Query) -> Query:
@@ -91,7 +96,11 @@ def turned_query(query: Query) -> Query:
                      cx=old.cy, cy=old.width - 1 - old.cx)
     old_from_new = Pose.from_rotation(np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]]), (0, 0, 0))
     return replace(query, camera=camera, truth=truth and truth @ old_from_new,
-                   read=lambda: np.ascontiguousarray(np.rot90(query.read())))
+                   read=partial(_read_turned, query.read))
+
+
+def _read_turned(read: Read) -> RgbImage:
+    return np.ascontiguousarray(np.rot90(read()))
 
 
 def widescreen_query(query: Query) -> Query:
@@ -99,11 +108,19 @@ def widescreen_query(query: Query) -> Query:
     height = min(round(query.camera.width / WIDESCREEN), query.camera.height)
     top = (query.camera.height - height) // 2
     return replace(query, camera=query.camera.cropped(0, top, query.camera.width, height),
-                   read=lambda: query.read()[top:top + height])
+                   read=partial(_read_rows, query.read, top, top + height))
+
+
+def _read_rows(read: Read, first: int, end: int) -> RgbImage:
+    return read()[first:end]
 
 
 def halved_query(query: Query) -> Query:
     """Reduce a query's image to half its size."""
     size = query.camera.width // 2, query.camera.height // 2
-    return replace(query, camera=query.camera.scaled(*size), read=lambda: np.asarray(
-        cv2.resize(query.read(), size, interpolation=cv2.INTER_AREA), np.uint8))
+    return replace(query, camera=query.camera.scaled(*size),
+                   read=partial(_read_resized, query.read, size))
+
+
+def _read_resized(read: Read, size: tuple[int, int]) -> RgbImage:
+    return np.asarray(cv2.resize(read(), size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -12,6 +12,12 @@ from posenet_ros.errors import InputError
 from posenet_ros.inference.artifact import LANDMARKS_FILE, load, LoadedArtifact
 from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.landmark_map import LandmarkMap
+from posenet_ros.training.data.datasets import Dataset
+from posenet_ros.training.landmarks.feature_cache import (
+    detect_by_tasks,
+    detect_dataset,
+    ViewFeatures,
+)
 from posenet_ros.training.pipelines.mapping.model_folder import write_updated
 from posenet_ros.training.pipelines.mapping.walks.join import Extended, join_walks
 from posenet_ros.training.pipelines.mapping.walks.read import read_new_walks
@@ -78,7 +84,12 @@ def _extend(artifact: LoadedArtifact, landmark_map: LandmarkMap, options: argpar
     new = read_new_walks(options, work, set(landmark_map.views.names))
     total = len(new.walks) + len(new.rejected)
     _check_left_out(list(new.rejected.values()), total)
-    extended = join_walks(artifact, landmark_map, new.walks, work, options.views,
+
+    def detect(dataset: Dataset) -> list[ViewFeatures]:
+        detect_by_tasks(dataset, landmark_map.features, work, options.jobs, options.scheduler)
+        return detect_dataset(dataset, landmark_map.features, work)
+
+    extended = join_walks(artifact, landmark_map, new.walks, detect, work, options.views,
                           alone=total == 1)
     rejected = [*new.rejected.values(), *extended.rejected.values()]
     _check_left_out(rejected, total)

@@ -19,6 +19,7 @@ from posenet_ros.landmarks.tiles.tile_files import map_size
 from posenet_ros.training.data.changelog import record_change
 from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.landmarks.calibration import calibrate_map
+from posenet_ros.training.landmarks.feature_cache import detect_by_tasks
 from posenet_ros.training.landmarks.mapping import map_dataset
 from posenet_ros.training.landmarks.options import MappingOptions
 from posenet_ros.training.map_report.content import MapReport
@@ -134,6 +135,7 @@ def _mapped(dataset: Dataset, settings: MappingOptions, work: Path,
         found = map_in_parts(dataset, settings, work, options.parts, options.jobs,
                              complete=options.complete, scheduler=options.scheduler)
     else:
+        detect_by_tasks(dataset, settings.features, work, options.jobs, options.scheduler)
         mapped = map_dataset(dataset, settings, work=work)
         mapped = replace(mapped, landmark_map=replace(
             mapped.landmark_map, complete=options.complete))

@@ -45,6 +45,7 @@ from posenet_ros.training.pipelines.mapping.parts.split import (
 )
 from posenet_ros.utils.progress import progress
 from posenet_ros.utils.tasks.run import run_tasks
+from posenet_ros.utils.tasks.worker import SharedPaths
 from posenet_ros.visualization.floor_plan import draw_floor_plan, PlanPose
 
 PLAN_FILE = 'parts.png'
@@ -130,7 +131,8 @@ def _map_parts(dataset: Dataset, options: MappingOptions, work: Path, split: Seq
     tasks = [PartTask(dataset.subset(part.views.tolist()), options, folds_of_part(folds, part),
                       work) for part in split]
     open_tasks = [task for task in tasks if not (task.folder / FILE).is_file()]
-    for _ in progress(run_tasks(map_part, open_tasks, jobs, scheduler), len(tasks), 'part',
+    paths = SharedPaths([sample.path for sample in dataset.samples], work)
+    for _ in progress(run_tasks(map_part, open_tasks, jobs, scheduler, paths), len(tasks), 'part',
                       'parts', len(tasks) - len(open_tasks)):
         pass
     return [task.folder for task in tasks]

@@ -7,7 +7,6 @@ from dataclasses import astuple, dataclass
 from functools import cached_property
 import hashlib
 from pathlib import Path
-import shutil
 from typing import Any
 
 import cv2
@@ -33,6 +32,7 @@ from posenet_ros.training.landmarks.reconstruction.triangulation import Triangul
 from posenet_ros.training.landmarks.reconstruction.verified_matches import matches_without
 from posenet_ros.training.landmarks.selection import mean_colors, mean_descriptors
 from posenet_ros.utils.files.npz import read_arrays
+from posenet_ros.utils.files.whole import whole_file
 
 Indices = NDArray[np.intp]
 FOLDER, FILE = 'parts', 'part.npz'
@@ -103,11 +103,8 @@ def map_part(task: PartTask) -> Path:
         return folder
     features = detect_dataset(task.dataset, task.options.features, task.work)
     part = map_features(task, features)
-    unfinished = folder.with_suffix('.unfinished')
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    save_part(part, unfinished)
-    unfinished.rename(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_part(part, folder)
     return folder
 
 
@@ -133,7 +130,7 @@ def _describe(found: Triangulated, features: Sequence[ViewFeatures]) -> PartTrac
 
 
 def save_part(part: MappedPart, folder: Path) -> None:
-    """Write a part: a file of all its tracks, and one for each fold."""
+    """Write a part: a file for each fold, and as the last one that of all its tracks."""
     check = part.check
     for number, tracks in enumerate(part.folds):
         _save(folder / f'fold{number}.npz', _arrays(tracks))
@@ -152,7 +149,7 @@ def _arrays(part: PartTracks) -> dict[str, Any]:
 
 
 def _save(file: Path, arrays: dict[str, Any]) -> None:
-    with file.open('wb') as stream:
+    with whole_file(file) as new, new.open('wb') as stream:
         np.savez(stream, **arrays)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 import time
@@ -15,7 +15,7 @@ from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.landmark_map import LandmarkMap
 from posenet_ros.training.data.datasets import Dataset, Sample
 from posenet_ros.training.data.walk import Walk
-from posenet_ros.training.landmarks.feature_cache import detect_dataset
+from posenet_ros.training.landmarks.feature_cache import ViewFeatures
 from posenet_ros.training.landmarks.options import MappingOptions
 from posenet_ros.training.map_update.options import UpdateOptions
 from posenet_ros.training.map_update.registration import NotRegisteredError
@@ -25,6 +25,8 @@ from posenet_ros.training.pipelines.mapping.walks.state import (
     load_state,
     save_state,
 )
+
+Detect = Callable[[Dataset], Sequence[ViewFeatures]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,13 +44,14 @@ class Extended:
 
 
 def join_walks(artifact: LoadedArtifact, landmark_map: LandmarkMap, walks: Sequence[Walk],
-               work: Path, views: int | None, *, alone: bool) -> Extended:
+               detect: Detect, work: Path, views: int | None, *, alone: bool) -> Extended:
     """
     Join walks to a map, one after another.
 
     A walk that does not see the place is tried again after the others: one of them may lead there.
 
-    :param work: folder of the features, and of what is joined already.
+    :param detect: returns the features of a dataset's images.
+    :param work: folder of what is joined already.
     :param views: number of views to keep; None keeps all.
     :param alone: the only walk there is raises its error.
     :raises PoseNetError: that of a walk that is alone.
@@ -62,7 +65,7 @@ def join_walks(artifact: LoadedArtifact, landmark_map: LandmarkMap, walks: Seque
         state = replace(state, pending=state.pending[1:])
         started = time.perf_counter()
         try:
-            updated = update(artifact, landmark_map, by_name[name], views, work)
+            updated = update(artifact, landmark_map, by_name[name], detect, views)
         except PoseNetError as error:
             if alone:
                 raise
@@ -77,8 +80,8 @@ def join_walks(artifact: LoadedArtifact, landmark_map: LandmarkMap, walks: Seque
                     dict(sorted({**state.postponed, **state.rejected}.items())))
 
 
-def update(artifact: LoadedArtifact, landmark_map: LandmarkMap, walk: Walk, views: int | None,
-           work: Path) -> UpdatedMap:
+def update(artifact: LoadedArtifact, landmark_map: LandmarkMap, walk: Walk, detect: Detect,
+           views: int | None) -> UpdatedMap:
     """
     Update a map by one walk, and tell what it brought.
 
@@ -87,8 +90,8 @@ def update(artifact: LoadedArtifact, landmark_map: LandmarkMap, walk: Walk, view
     """
     settings = UpdateOptions(MappingOptions(features=landmark_map.features))
     dataset, given = new_images(walk, artifact)
-    features = detect_dataset(dataset, landmark_map.features, work)
-    updated = update_map(landmark_map, NewImages(dataset, given, features), settings, views)
+    updated = update_map(
+        landmark_map, NewImages(dataset, given, detect(dataset)), settings, views)
     for note in updated.notes:
         _say(note)
     _say(f'{walk.name}: {updated.found} of {updated.images} images are found; {updated.joined} '
