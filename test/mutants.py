@@ -34,8 +34,8 @@ GATE = ('test/localisation/test_gate.py', 'test/localisation/test_gate_jumps.py'
         'test/localisation/test_gate_limits.py', 'test/localisation/test_prior.py',
         'test/localisation/test_motion.py')
 READERS = (*(f'test/datasets/test_{name}.py' for name in (
-    'boundaries', 'forms', 'public_cameras', 'pose_files', 'layouts', 'reconstructions',
-    'benchmarks')), 'test/training/test_dataset_conversion.py')
+    'boundaries', 'damaged_files', 'forms', 'public_cameras', 'pose_files', 'layouts',
+    'reconstructions', 'benchmarks')), 'test/training/test_dataset_conversion.py')
 TYPES = 'test/test_value_types.py'
 SLOW = (  # reads the text of all modules
     '--deselect=test/geometry/test_lie.py::test_no_other_module_computes_with_axes_and_angles',)

@@ -189,7 +189,7 @@ class Camera:
         target, errors = distorted.copy(), np.zeros_like(distorted)
         for _ in range(UNDISTORTION_STEPS):  # what is not radial is small: a few steps suffice
             errors = distorted - unit.project(np.column_stack([points, np.ones(len(points))]))
-            if np.nanmax(np.abs(errors), initial=0.0) < UNDISTORTION_ERROR:
+            if not (np.abs(errors) > UNDISTORTION_ERROR).any():
                 break
             target += errors
             points = self._undistort_radially(target)
