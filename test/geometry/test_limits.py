@@ -59,7 +59,8 @@ def test_a_camera_of_text_has_one_number_or_four_and_a_distortion(count: int, wh
 
 
 @pytest.mark.parametrize(('name', 'model'), [
-    ('plumb_bob', RATIONAL), ('radtan', RATIONAL), ('fisheye', EQUIDISTANT), ('equi', EQUIDISTANT)])
+    ('plumb_bob', RATIONAL), ('radtan', RATIONAL), ('fisheye', EQUIDISTANT),
+    ('equi', EQUIDISTANT)])
 def test_a_model_of_text_stands_behind_four_numbers(name: str, model: str) -> None:
     assert NAMES[name] == model
     camera = camera_from_text(f'9,8,7,6,{name},0.1,0.2,0.3,0.4', (64, 48))
