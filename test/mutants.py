@@ -77,6 +77,7 @@ EQUIVALENT: tuple[tuple[str, str, str], ...] = (
     ('posenet_ros/evaluation/metrics/sparsification.py', 'RESAMPLES_PER_BATCH = 51', BATCH),
     ('posenet_ros/evaluation/metrics/sparsification.py', 'RESAMPLES_PER_BATCH = 49', BATCH),
     ('posenet_ros/geometry/camera.py', 'UNDISTORTION_STEPS = 9', CONVERGED),
+    ('posenet_ros/geometry/camera.py', 'continue', CONVERGED),
     ('posenet_ros/geometry/distortion.py', 'NEWTON_STEPS = 3', CONVERGED),
     ('posenet_ros/geometry/geodesy.py', 'for _ in range( 4):', CONVERGED),
     ('posenet_ros/geometry/lie.py',

@@ -55,7 +55,8 @@ def test_what_is_known_to_be_no_mistake_is_of_a_line_that_is_there() -> None:
         code = {text.partition('  #')[0].strip() for text in (
             ROOT / module).read_text().splitlines()}
         assert line not in code
-        assert difflib.get_close_matches(line, code, cutoff=0.7), (module, line)
+        before = {'continue': 'break'}.get(line, line)
+        assert difflib.get_close_matches(before, code, cutoff=0.7), (module, line)
 
 
 def test_a_seed_draws_the_same_changes_of_code_that_is_evaluated() -> None:

@@ -16,6 +16,7 @@ from posenet_ros.datasets.benchmarks import euroc, kitti, matrix_scenes, rtabmap
 from posenet_ros.datasets.benchmarks.stamped import read_image_list
 from posenet_ros.datasets.dataset_rows import image_file, image_path, make_row
 from posenet_ros.datasets.layout_writers import link_image, SourceImage, write_layout
+from posenet_ros.datasets.layouts import read_dataset_rows
 from posenet_ros.datasets.pose_files import detect_format, read_poses
 from posenet_ros.datasets.poses.columns import numbers
 from posenet_ros.datasets.poses.forms import Format
@@ -285,3 +286,76 @@ def test_a_message_quotes_forty_digits_and_two_hundred_letters(tmp_path: Path) -
     assert len(str(caught.value)) == len(f'{file} is damaged: ') + 200
     with pytest.raises(InputError, match="Received: ''"):
         read_poses(written(tmp_path / 'empty.txt', '# nothing'))
+
+
+POSE_ROW = '1 2 3 1 0 0 0'
+
+
+def cambridge(folder: Path) -> None:
+    written(folder / 'dataset_train.txt', 'Title\nheader\n\n' + '\n'.join(
+        f'walk/{i}.png {"x" if i == 1 else POSE_ROW}' for i in range(3)))
+
+
+def seven_scenes(folder: Path) -> None:
+    written(folder / 'TrainSplit.txt', 'sequence1\nseqence 5\nsequence2')
+    for number in (1, 2):
+        (folder / f'seq-0{number}').mkdir()
+        (folder / f'seq-0{number}/frame-000000.color.png').write_bytes(b'')
+        np.savetxt(folder / f'seq-0{number}/frame-000000.pose.txt', np.eye(4))
+
+
+def euroc_list(folder: Path) -> None:
+    (folder / 'cam0/data').mkdir(parents=True)
+    (folder / 'gt0').mkdir()
+    start = 10 ** 18
+    written(folder / 'cam0/data.csv', f'{start},0.png\n5,1.png\n{start + 10**7},2.png')
+    written(folder / 'cam0/sensor.yaml', 'camera_model: pinhole')
+    written(folder / 'gt0/data.csv', '\n'.join(
+        f'{start + step},1,2,3,1,0,0,0' for step in (0, 10**7)))
+
+
+@pytest.mark.parametrize('write', [cambridge, seven_scenes, euroc_list])
+def test_what_follows_a_bad_line_of_a_layout_is_read(
+        tmp_path: Path, write: Callable[[Path], None]) -> None:
+    write(tmp_path)
+    rows = read_dataset_rows(tmp_path, 'train')
+    assert [row.pose is not None for row in rows] == [True, False, True]
+    assert rows[1].error
+    assert not rows[0].error + rows[2].error
+
+
+def test_an_image_of_another_split_ends_no_sequence_of_kitti(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kitti, 'in_split', lambda index, split: (index == 1) == (split == 'test'))
+    (tmp_path / 'image_0').mkdir()
+    for i in range(3):
+        (tmp_path / f'image_0/{i}.png').write_bytes(b'')
+    written(tmp_path / 'calib.txt', 'P0: 50 0 31 0 0 50 23 0 0 0 1 0')
+    written(tmp_path / 'poses.txt', '\n'.join(f'1 0 0 {x} 0 1 0 0 0 0 1 0' for x in (1, 2, 'nan')))
+    rows = kitti.read_kitti(tmp_path, 'train')
+    assert [row.name for row in rows] == ['image_0/0.png', 'image_0/2.png']
+    assert [row.pose is None for row in rows] == [False, True]
+    assert [row.name for row in kitti.read_kitti(tmp_path, 'test')] == ['image_0/1.png']
+    written(tmp_path / 'poses.txt', '1 0 0 0 0 1 0 0 0 0 1 0')
+    with pytest.raises(InputError, match=r'a row for each of the 3 images\. Received: 1'):
+        kitti.read_kitti(tmp_path, 'train')
+
+
+def test_blank_lines_end_no_file_of_colmap(tmp_path: Path) -> None:
+    written(tmp_path / 'cameras.txt', '1 PINHOLE 64 48 1 2 3 4\n\n2 PINHOLE 32 24 1 2 3 4')
+    assert set(colmap_files.read_cameras(tmp_path / 'cameras.txt')) == {1, 2}
+    rows = [f'{i} 1 0 0 0 0 0 0 1 {name}' for i, name in ((1, 'b c.png'), (2, 'a.png'))]
+    written(tmp_path / 'images.txt', f'{rows[0]}\n1.5 2.5 7\n\n{rows[1]}\n')
+    assert [image.name for image in colmap_files.read_images(tmp_path / 'images.txt')] == [
+        'a.png', 'b c.png']
+
+
+def test_other_rows_of_a_graph_are_passed_over_and_a_second_model_is_not_read(
+        tmp_path: Path) -> None:
+    vertices = [f'VERTEX_SE3:QUAT {i} {POSE_ROW}' for i in (1, 2)]
+    graph = written(tmp_path / 'graph.g2o', f'{vertices[0]}\nEDGE_SE3:QUAT 1 2 0 0\n{vertices[1]}')
+    assert [row.name for row in read_poses(graph)] == ['1', '2']
+    camera = '500 1 0 0 0 1 2 3 0 0'
+    model = written(tmp_path / 'a.nvm', (
+        f'NVM_V3\n\n2\na.jpg {camera}\nb.jpg {camera}\n\n1\n1 2 3 4 5 6\n\n1\nc.jpg {camera}'))
+    assert [row.name for row in read_poses(model)] == ['a.jpg', 'b.jpg']
