@@ -9,6 +9,7 @@ from pathlib import Path
 import struct
 from typing import Any
 
+import cv2
 from helpers import CAMERA
 import numpy as np
 from posenet_ros.datasets import colmap_files, nerfstudio
@@ -359,3 +360,52 @@ def test_other_rows_of_a_graph_are_passed_over_and_a_second_model_is_not_read(
     model = written(tmp_path / 'a.nvm', (
         f'NVM_V3\n\n2\na.jpg {camera}\nb.jpg {camera}\n\n1\n1 2 3 4 5 6\n\n1\nc.jpg {camera}'))
     assert [row.name for row in read_poses(model)] == ['a.jpg', 'b.jpg']
+
+
+@pytest.mark.parametrize('suffix', ['.bmp', '.ppm', '.PNG', '.tif'])
+def test_an_image_of_another_kind_is_converted_to_png(tmp_path: Path, suffix: str) -> None:
+    picture = tmp_path / f'a{suffix}'
+    cv2.imwrite(str(picture), np.full((4, 6, 3), (10, 20, 30), np.uint8))
+    image = SourceImage(picture, 'walk', NamedPose(Pose(), 'a.png', 5))
+    (tmp_path / 'new').mkdir()
+    write_layout(tmp_path / 'new', Format.EUROC, {'train': [image]}, CAMERA)
+    found = tmp_path / 'new/mav0/cam0/data/5.png'
+    assert found.read_bytes()[:4] == b'\x89PNG'
+    assert cv2.imread(str(found))[0, 0].tolist() == [10, 20, 30]
+    picture.write_bytes(b'no picture')
+    if suffix != '.PNG':
+        (tmp_path / 'other').mkdir()
+        with pytest.raises(InputError, match=rf'a{suffix}: expected an image that can be conv'):
+            write_layout(tmp_path / 'other', Format.EUROC, {'train': [image]}, CAMERA)
+
+
+def test_images_of_rtabmap_without_a_pose_are_left_out_and_none_are_for_testing(
+        tmp_path: Path) -> None:
+    (tmp_path / 'a_rgb').mkdir()
+    for stamp in (1, 2, 3):
+        (tmp_path / f'a_rgb/{stamp}.000000.jpg').write_bytes(b'')
+    written(tmp_path / 'a_camera_poses.txt', '\n'.join(
+        f'{stamp}.000000 {stamp} 0 0 0 0 0 1' for stamp in (1, 3)))
+    rows = read_dataset_rows(tmp_path, 'train')
+    assert [row.name for row in rows] == ['a_rgb/1.000000.jpg', 'a_rgb/3.000000.jpg']
+    assert [row.pose and row.pose.translation_m[0] for row in rows] == [1, 3]
+    assert {row.sequence for row in rows} == {'block0'}
+    assert read_dataset_rows(tmp_path, 'test') == []
+
+
+def test_rows_are_counted_from_one_in_every_form(tmp_path: Path) -> None:
+    transforms(tmp_path)
+    content = json.loads((tmp_path / 'transforms.json').read_text())
+    content['frames'] *= 2
+    written(tmp_path / 'transforms.json', json.dumps(content))
+    (tmp_path / 'poses').mkdir()
+    for i in range(2):
+        np.savetxt(tmp_path / f'poses/{i}.pose.txt', np.eye(4))
+    written(tmp_path / 'images.txt', '1 1 0 0 0 0 0 0 1 a\n\n2 1 0 0 0 0 0 0 1 b\n')
+    written(tmp_path / 'stacked.txt', '\n'.join(
+        ['1 0 0 0', '0 1 0 0', '0 0 1 0', '0 0 0 1'] * 2))
+    written(tmp_path / 'rows.kitti', '\n\n'.join(['1 0 0 0 0 1 0 0 0 0 1 0'] * 2))
+    for name, lines in (('transforms.json', [1, 2]), ('poses', [1, 2]), ('images.txt', [1, 2]),
+                        ('stacked.txt', [1, 5]), ('rows.kitti', [1, 3])):
+        assert [row.line for row in read_poses(tmp_path / name)] == lines
+    assert read_poses(tmp_path / 'poses')[1].name == '1.color.png'

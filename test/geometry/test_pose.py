@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from helpers import poses, unit_quaternions
 from hypothesis import given
 import numpy as np
@@ -146,7 +148,8 @@ def test_known_rotations_are_taken_within_a_thousandth_and_stored_exactly() -> N
     for column, value in ((0, 2e-6), (3, 1 - 2e-6), (3, 0.0)):
         wrong = np.eye(4)
         wrong[3, column] = value
-        with pytest.raises(InputError, match='last row of a rigid transform has to be 0 0 0 1'):
+        expected = f'rigid transform has to be 0 0 0 1. Received: {wrong[3].tolist()}'
+        with pytest.raises(InputError, match=re.escape(expected)):
             Pose.from_matrix(wrong)
 
 
