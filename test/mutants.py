@@ -192,11 +192,11 @@ def changed_lines(mutant: Mutant) -> tuple[set[str], set[str]]:
 
 def is_mistake(mutant: Mutant) -> bool:
     """Return whether a change gives other code that can be read, and is not known to be right."""
-    code = mutant.code()
     try:
+        code = mutant.code()
         changed = ast.dump(ast.parse(code)) != ast.dump(
             ast.parse((ROOT / mutant.module).read_text()))
-    except SyntaxError:
+    except (SyntaxError, AttributeError):  # cosmic-ray cannot change `except yaml.YAMLError`
         return False
     removed, added = changed_lines(mutant)
     harmless = removed <= {*REMOVABLE} or any(

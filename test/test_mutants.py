@@ -87,6 +87,17 @@ def test_a_type_is_not_changed_and_a_number_is(
     assert not mutants.is_mistake(change)
 
 
+def test_an_exception_of_a_module_is_not_drawn(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip('cosmic_ray')
+    monkeypatch.setattr(mutants, 'ROOT', tmp_path)
+    (tmp_path / 'm.py').write_text(
+        'try:\n    f()\nexcept (yaml.YAMLError, ValueError):\n    pass\n')
+    found = [mutant for _, mutant in mutants_of('m.py')]
+    assert {mutant.operator for mutant in found} == {'core/ExceptionReplacer'}
+    assert [mutants.is_mistake(mutant) for mutant in found] == [False, True]
+
+
 def test_the_tests_of_the_module_come_first() -> None:
     change = Mutant('posenet_ros/geometry/camera.py', 1, '', 0)
     assert stages(change, ('test/geometry', '--deselect=x')) == [
