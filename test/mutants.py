@@ -67,6 +67,9 @@ NO_TIME = 'a single pose has no velocity: its time is not used'
 EQUIVALENT: tuple[tuple[str, str, str], ...] = (
     ('posenet_ros/evaluation/metrics/proportions.py', 'if events > trials:',
      'the bisection of as many events as trials ends at 1, too'),
+    ('posenet_ros/evaluation/metrics/proportions.py',
+     'if _at_most(events, trials, middle) >= 1 - confidence:',
+     'the bound itself belongs to either half'),
     ('posenet_ros/evaluation/metrics/proportions.py', 'BISECTIONS = 61', CONVERGED),
     ('posenet_ros/evaluation/metrics/proportions.py', 'BISECTIONS = 59', CONVERGED),
     ('posenet_ros/evaluation/metrics/resampling.py',
