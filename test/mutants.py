@@ -147,6 +147,7 @@ def spans_without_effect(code: str) -> list[tuple[int, int, int, int]]:
     - Annotations: nothing evaluates them.
     - Seeds of random numbers, the default of a parameter `seed` or the number in `default_rng(0)`:
       any other draws numbers that are as good.
+    - `strict` of `zip`: as `@unique` it guards the author, and refuses nothing that comes in.
 
     :returns: line and column of the beginning, then of the end.
     """
@@ -160,6 +161,8 @@ def spans_without_effect(code: str) -> list[tuple[int, int, int, int]]:
             parts += [default for argument, default in pairs if argument.arg == 'seed']
         elif isinstance(node, ast.Call) and getattr(node.func, 'attr', '') == 'default_rng':
             parts += node.args
+        elif isinstance(node, ast.Call) and getattr(node.func, 'id', '') == 'zip':
+            parts += [keyword.value for keyword in node.keywords]
     return [(part.lineno, part.col_offset, part.end_lineno or 0, part.end_col_offset or 0)
             for part in parts if isinstance(part, ast.expr)]
 

@@ -45,6 +45,7 @@ def test_annotations_and_seeds_are_found_by_rule() -> None:
     assert sorted(spans_without_effect(code)) == [(1, 9, 1, 19), (1, 32, 1, 41), (2, 7, 2, 10)]
     code = 'def f(a, b=1, seed=2, *, c=3):\n    return np.random.default_rng(4), other(5)\n'
     assert sorted(spans_without_effect(code)) == [(1, 19, 1, 20), (2, 33, 2, 34)]
+    assert spans_without_effect('zip(a, b, strict=True) == f(strict=True)') == [(1, 17, 1, 21)]
     assert spans_without_effect('def f(a, *, b, seed=7): pass') == [(1, 20, 1, 21)]
     assert spans_without_effect('def f(seed): assert seed, "seed"') == []
 

@@ -385,12 +385,13 @@ def test_images_of_rtabmap_without_a_pose_are_left_out_and_none_are_for_testing(
     for stamp in (1, 2, 3):
         (tmp_path / f'a_rgb/{stamp}.000000.jpg').write_bytes(b'')
     written(tmp_path / 'a_camera_poses.txt', '\n'.join(
-        f'{stamp}.000000 {stamp} 0 0 0 0 0 1' for stamp in (1, 3)))
-    rows = read_dataset_rows(tmp_path, 'train')
+        f'{stamp}.000000 {stamp} 0 0 0 0 0 1' for stamp in (1, 3)) + '\n2.0 2 0 0 0 0 0 1.2')
+    odd, *rows = read_dataset_rows(tmp_path, 'train')
+    assert 'quat_xyzw has to have length 1' in odd.error  # no network's, to be normalised
     assert [row.name for row in rows] == ['a_rgb/1.000000.jpg', 'a_rgb/3.000000.jpg']
     assert [row.pose and row.pose.translation_m[0] for row in rows] == [1, 3]
     assert {row.sequence for row in rows} == {'block0'}
-    assert read_dataset_rows(tmp_path, 'test') == []
+    assert not any(row.pose for row in read_dataset_rows(tmp_path, 'test'))
 
 
 def test_rows_are_counted_from_one_in_every_form(tmp_path: Path) -> None:

@@ -288,3 +288,15 @@ def test_training_poses_that_are_nan_are_left_out(folder: Path) -> None:
     assert train.names == tuple(np.delete(names(), 2))
     np.testing.assert_allclose(train.positions_m[2], truths()[3].translation_m, atol=1e-8)
     assert train.descriptors.dtype == np.float16
+
+
+def test_the_quaternions_of_estimates_alone_are_normalised(folder: Path) -> None:
+    for name in ('poses', 'truth'):
+        rows = [line.split() for line in (folder / f'{name}.tum').read_text().splitlines()]
+        (folder / f'{name}.long').write_text('\n'.join(
+            ' '.join([*row[:4], *(str(1.3 * float(word)) for word in row[4:])]) for row in rows))
+    frames, _ = associate_files(PoseFiles(
+        folder / 'poses.long', folder / 'truth.tum', key=AssociationKey.STAMP))
+    assert len(frames) == COUNT
+    with pytest.raises(InputError, match=r'truth\.long'):
+        associate_files(PoseFiles(folder / 'poses.tum', folder / 'truth.long'))
