@@ -105,3 +105,16 @@ def test_the_tests_of_the_module_come_first() -> None:
         ['test/geometry/test_camera.py', '--deselect=x'], ['test/geometry', '--deselect=x']]
     listed = ('test/geometry/test_camera.py', 'test/geometry')
     assert stages(change, listed) == [[name] for name in listed]
+
+
+@pytest.mark.parametrize(('body', 'limit_s', 'passed'), [
+    ('pass', 20.0, True), ('raise ValueError', 20.0, False),
+    ('while True:\n        pass', 0.1, False)])
+def test_what_fails_or_never_ends_is_noticed_by_its_processor_time(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, limit_s: float,
+        passed: bool) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'test_it.py').write_text(f'def test_it():\n    {body}\n')
+    before = mutants.processor_time_s()
+    assert mutants.passes(['test_it.py'], limit_s) == passed
+    assert 0 < mutants.processor_time_s() - before < 5
