@@ -73,8 +73,8 @@ def camera_of_model(model: str, size: tuple[int, int], parameters: Sequence[floa
         raise InputError(f'a camera {model} has to have {count} parameters. '
                          f'Received: {len(parameters)}')
     fx, fy, cx, cy, *distortion = convert(*parameters)
-    matrix = [fx, 0, cx - PIXEL_OFFSET, 0, fy, cy - PIXEL_OFFSET, 0, 0, 1]
-    return Camera.from_matrix(matrix, *size, distortion, ours)
+    return Camera.from_intrinsics(
+        (fx, fy, cx - PIXEL_OFFSET, cy - PIXEL_OFFSET), *size, distortion, ours)
 
 
 def _text_rows(file: Path) -> Iterator[tuple[str, str]]:

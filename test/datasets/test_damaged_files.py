@@ -410,3 +410,27 @@ def test_rows_are_counted_from_one_in_every_form(tmp_path: Path) -> None:
                         ('stacked.txt', [1, 5]), ('rows.kitti', [1, 3])):
         assert [row.line for row in read_poses(tmp_path / name)] == lines
     assert read_poses(tmp_path / 'poses')[1].name == '1.color.png'
+
+
+def test_the_file_is_named_where_its_form_or_its_unit_is_open(tmp_path: Path) -> None:
+    both = written(tmp_path / 'both.txt', 'a.png 0.6 0 0 0.8 0.6 0 0\nb.png 0 0.6 0 0.8 0.6 0 0')
+    with pytest.raises(InputError, match=r'^\S*both\.txt: the rows have the columns of several'):
+        detect_format(both)
+    far = written(tmp_path / 'far.tum', '\n'.join(f'{i}00000 {POSE_ROW}' for i in range(4)))
+    with pytest.raises(InputError, match=r'^\S*far\.tum: the stamps have to be seconds'):
+        read_poses(far, Format.TUM)
+
+
+def test_a_bad_matrix_is_the_error_of_its_row(tmp_path: Path) -> None:
+    good = ['1 0 0 0', '0 1 0 0', '0 0 1 0', '0 0 0 1']
+    stacked = written(tmp_path / 'stacked.txt', '\n'.join([*good, '9 0 0 0', *good[1:], *good]))
+    rejected: list[str] = []
+    assert [row.line for row in read_poses(stacked, rejected=rejected)] == [1, 9]
+    assert rejected[0].startswith(f'{stacked}:5: rotation has to be orthonormal')
+    cut = written(tmp_path / 'cut.txt', '\n'.join([*good, *good[:3], '0 0 0 1 7', *good]))
+    assert len(read_poses(cut, Format.SEVEN_SCENES, rejected)) == 2
+    (tmp_path / 'poses').mkdir()
+    for i, text in enumerate(('\n'.join(good), '1 0', '\n'.join(good))):
+        written(tmp_path / f'poses/{i}.pose.txt', text)
+    assert len(read_poses(tmp_path / 'poses', rejected=rejected)) == 2
+    assert rejected[2].startswith(f'{tmp_path}/poses/1.pose.txt: the file has to hold 4x4 numbers')

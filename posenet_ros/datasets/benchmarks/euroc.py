@@ -125,11 +125,10 @@ def euroc_camera(folder: Path, size: tuple[int, int]) -> Camera | None:
         raise InputError(f'{file}: the camera has to be a pinhole with the distortion '
                          f'{", ".join(MODELS)}. Received: {content.get("camera_model")}, {model}')
     try:
-        fx, fy, cx, cy = map(float, content['intrinsics'])
         distortion = [float(value) for value in content.get('distortion_coefficients') or ()]
         width, height = map(int, content.get('resolution', size))
-        matrix = [fx, 0, cx, 0, fy, cy, 0, 0, 1]
-        return Camera.from_matrix(matrix, width, height, distortion, MODELS[model])
+        return Camera.from_intrinsics(
+            content['intrinsics'], width, height, distortion, MODELS[model])
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f'{file} has to hold intrinsics [fu, fv, cu, cv], resolution and '
                          f'distortion_coefficients. Received: {error}') from error
