@@ -100,14 +100,13 @@ def _convert(command: CommandParser, options: argparse.Namespace) -> int:
     is_file = options.source.is_file() or not options.source.exists()
     check_new(options.out, POSES if is_file else DATASET, force=options.force,
               inputs=[options.source])
-    from posenet_ros.datasets.pose_files import Format, Unit
+    from posenet_ros.datasets.pose_files import Format
     from posenet_ros.training.pipelines.datasets import conversion
+    from posenet_ros.training.sources.pose_association import form_and_unit
     form = Format.from_option(options.to_format)
     if is_file:
         lines = conversion.convert_poses(
-            options.source, options.out, form,
-            Format.from_option(options.format) if options.format else None,
-            Unit(options.stamp_unit) if options.stamp_unit else None)
+            options.source, options.out, form, *form_and_unit(options))
     else:
         lines = conversion.convert_dataset(
             options.source, options.out, form, options.camera, force=options.force)

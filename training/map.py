@@ -25,7 +25,7 @@ from posenet_ros.utils.arguments import (
     positive,
     run_cli,
 )
-from posenet_ros.utils.choices import MAP_EXPORTS, MAX_POSE_GAP_S
+from posenet_ros.utils.choices import MAP_EXPORTS, MAX_POSE_GAP_S, POSE_FORMATS, STAMP_UNITS
 
 OF_BAGS = 'image', 'camera_info', 'pose', 'tf', 'pose_of'  # options of --bag alone
 # an old map has them already
@@ -74,6 +74,10 @@ def _add_pose_arguments(result: argparse.ArgumentParser) -> None:
                         help='between the poses round an image, seconds (default: %(default)s)')
     result.add_argument('--poses', type=Path, metavar='FILE', help='poses of the images: '
                         'any form of doc/reference/file_formats.md, by name, stamp or row')
+    result.add_argument('--format', metavar='FORM', help=f'of --poses: {", ".join(POSE_FORMATS)} '
+                        '(default: by its content)')
+    result.add_argument('--stamp-unit', choices=STAMP_UNITS,
+                        help='of the stamps of --poses (default: by their size)')
     result.add_argument('--scale-from', nargs='+', metavar=('KIND', 'ARGUMENT'),
                         help=f'where metres come from: {SCALE_FROM} (default: the best that was '
                         'recorded)')
@@ -133,6 +137,8 @@ def check_options(options: argparse.Namespace, command: CommandParser) -> None:
         command.error('--scheduler is for --parts')
     if options.parts and options.refine_poses:
         command.error('--parts maps with the poses as they are: leave --refine-poses out')
+    if (options.format or options.stamp_unit) and not options.poses:
+        command.error('--format and --stamp-unit are for --poses')
     if options.poses and (options.pose or options.tf):
         command.error('--poses and --pose or --tf both give poses: leave one out')
     for name in OF_BAGS:

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 import struct
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.distortion import EQUIDISTANT, RATIONAL
-from posenet_ros.geometry.pose import Pose, xyzw_from_wxyz
+from posenet_ros.geometry.pose import check_position, Pose, xyzw_from_wxyz
 from posenet_ros.utils.files.text import read_text
 
 T = TypeVar('T')
@@ -56,6 +56,9 @@ class ColmapImage:
     name: str
     camera_id: int
     map_from_camera: Pose
+
+
+ImageRow: TypeAlias = tuple[str, ColmapImage | InputError]  # where it stands, and what it is
 
 
 def camera_of_model(model: str, size: tuple[int, int], parameters: Sequence[float]) -> Camera:
@@ -97,7 +100,7 @@ def _text_cameras(file: Path) -> Iterator[tuple[int, str, tuple[int, int], list[
                              f'Received: {line!r}') from error
 
 
-def _text_images(file: Path) -> Iterator[ColmapImage]:
+def _text_images(file: Path) -> Iterator[ImageRow]:
     """Yield the images of images.txt: of two lines each, the second holds its points."""
     rows = _text_rows(file)
     for where, line in rows:
@@ -106,17 +109,18 @@ def _text_images(file: Path) -> Iterator[ColmapImage]:
         words = line.split(maxsplit=9)
         try:
             numbers = [float(word) for word in words[1:8]]
-            yield _image(words[9].strip(), int(words[8]), numbers)
-        except (ValueError, IndexError) as error:
-            raise InputError(f'{where}: expected IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME. '
-                             f'Received: {line[:80]!r} ({error})') from error
+            yield where, _image(words[9].strip(), int(words[8]), numbers)
+        except (ValueError, IndexError, InputError) as error:
+            yield where, InputError(
+                'expected IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME. '
+                f'Received: {line[:80]!r} ({error})')
         next(rows, None)
 
 
 def _image(name: str, camera_id: int, numbers: Sequence[float]) -> ColmapImage:
     """Make an image of camera_from_map: QW QX QY QZ TX TY TZ."""
-    quat = np.array(numbers[:4])
-    camera_from_map = Pose(np.array(numbers[4:]), xyzw_from_wxyz(quat / np.linalg.norm(quat)))
+    camera_from_map = Pose(np.array(numbers[4:]), xyzw_from_wxyz(np.array(numbers[:4])))
+    check_position(camera_from_map.translation_m)
     return ColmapImage(name, camera_id, camera_from_map.inverse())
 
 
@@ -155,11 +159,15 @@ def _binary_cameras(file: Path) -> Iterator[tuple[int, str, tuple[int, int], lis
         yield number, model, (width, height), list(data.take(f'{MODELS[model][1]}d'))
 
 
-def _binary_images(file: Path) -> Iterator[ColmapImage]:
+def _binary_images(file: Path) -> Iterator[ImageRow]:
     data = _Bytes(file)
     for _ in range(data.whole()):
         _, *numbers, camera_id = data.take('I7dI')
-        yield _image(data.text(), int(camera_id), numbers)
+        name = data.text()
+        try:
+            yield f'{file}: {name}', _image(name, int(camera_id), numbers)
+        except InputError as error:
+            yield f'{file}: {name}', error
         data.skip(data.whole() * POINT2D_BYTES)
 
 
@@ -174,14 +182,24 @@ def read_cameras(file: Path) -> dict[int, tuple[str, Camera]]:
             for number, model, size, parameters in _whole(file, rows)}
 
 
+def read_image_rows(file: Path) -> list[ImageRow]:
+    """
+    Read images.txt or images.bin: where each image stands, and it or what is wrong with it.
+
+    :raises InputError: when the file as a whole is damaged.
+    """
+    return list(_whole(file, _binary_images(file) if file.suffix == '.bin'
+                       else _text_images(file)))
+
+
 def read_images(file: Path) -> list[ColmapImage]:
     """
-    Read images.txt or images.bin, in the order of their names.
+    Read the good images of :func:`read_image_rows`, in the order of their names.
 
-    :raises InputError: when the file is damaged.
+    :raises InputError: when the file as a whole is damaged.
     """
-    rows = _binary_images(file) if file.suffix == '.bin' else _text_images(file)
-    return sorted(_whole(file, rows), key=lambda image: image.name)
+    images = [image for _, image in read_image_rows(file) if isinstance(image, ColmapImage)]
+    return sorted(images, key=lambda image: image.name)
 
 
 def _whole(file: Path, rows: Iterator[T]) -> Iterator[T]:

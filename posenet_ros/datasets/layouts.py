@@ -50,9 +50,13 @@ def read_colmap(folder: Path, split: str) -> list[DatasetRow]:
     """
     _all_is_train(folder, split, 'a COLMAP model')
     file = _images_file(folder)
-    return [make_row(folder, f'{file}: {image.name}', colmap.image_name(folder, image.name),
-                     colmap.sequence_name(folder, image.name), image.map_from_camera)
-            for image in colmap_files.read_images(file)]
+    rows = []
+    for where, image in colmap_files.read_image_rows(file):
+        rows.append(DatasetRow(where, folder, '', '', error=str(image))
+                    if isinstance(image, InputError) else
+                    make_row(folder, where, colmap.image_name(folder, image.name),
+                             colmap.sequence_name(folder, image.name), image.map_from_camera))
+    return sorted(rows, key=lambda row: row.name)
 
 
 def _images_file(folder: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+import errno
 import math
 import os
 from pathlib import Path
@@ -205,6 +206,14 @@ def one_line(text: str) -> str:
     return ''.join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
+def describe_os_error(error: OSError) -> str:
+    """Describe an error of the system: what, which file where it is known, what to do."""
+    text = f'{error.strerror or error}: {error.filename or ""}'.rstrip(': ')
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        text += ': make room, then run it again, with --resume where the command has it'
+    return text
+
+
 def run_cli(main: Callable[[], int | None]) -> int:
     """
     Run a command and turn the errors a user can cause into one line on stderr.
@@ -234,8 +243,7 @@ def run_cli(main: Callable[[], int | None]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the exit complains
         return 1
     except OSError as error:  # full disk, read-only folder, missing permission
-        text = f'error: {error.strerror or error}: {error.filename or ""}'.rstrip(': ')
-        print(one_line(text), file=sys.stderr)
+        print(f'error: {one_line(describe_os_error(error))}', file=sys.stderr)
         return 2
     except KeyboardInterrupt as interrupt:
         if QUIET_INTERRUPT not in os.environ:

@@ -16,6 +16,7 @@ from posenet_ros.datasets.colmap_export import PosedImage, SparsePoints, write_c
 from posenet_ros.datasets.layouts import read_dataset_rows
 from posenet_ros.datasets.nerfstudio import write_transforms
 from posenet_ros.datasets.point_cloud import write_ply
+from posenet_ros.datasets.pose_files import read_poses
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.distortion import EQUIDISTANT
@@ -311,3 +312,26 @@ def test_a_point_cloud_is_a_binary_ply(tmp_path: Path) -> None:
     assert len(body) == 45
     np.testing.assert_allclose([row[:3] for row in rows], POINTS_M, rtol=1e-6)
     assert rows[2][3:] == (7, 8, 255)
+
+
+@pytest.mark.parametrize(('bad', 'reason'), [
+    ('5 1 0 0 zero 0 0 0 1 bad.png', 'expected IMAGE_ID QW'), ('5 1 0 0', 'expected IMAGE_ID QW'),
+    ('5 0.5 0 0 0 0 0 0 1 bad.png', 'quat_xyzw has to have length 1'),
+    ('5 1 0 0 0 nan 0 0 1 bad.png', 'has to be finite'),
+    ('5 1 0 0 0 1e300 0 0 1 bad.png', 'a position has to be within')])
+def test_a_bad_image_of_a_model_is_left_out_as_of_every_layout(
+        tmp_path: Path, bad: str, reason: str) -> None:
+    (tmp_path / 'cameras.txt').write_text('1 PINHOLE 64 48 50 50 32 24\n')
+    good = [f'{i} 1 0 0 0 {i} 0 0 1 seq/{i:02}.png\n1 2 -1\n' for i in range(11)]
+    (tmp_path / 'images.txt').write_text(''.join([*good[:4], f'{bad}\n\n', *good[4:]]))
+    rows = read_dataset_rows(tmp_path, 'train')
+    wrong, = (row for row in rows if row.error)
+    assert reason in wrong.error
+    assert wrong.error.count('images.txt') == 0
+    assert wrong.where == f'{tmp_path / "images.txt"}:9'
+    assert [row.name for row in rows if not row.error] == [f'seq/{i:02}.png' for i in range(11)]
+    assert known_camera(tmp_path, SIZE) is not None
+    rejected: list[str] = []
+    assert len(read_poses(tmp_path / 'images.txt', rejected=rejected)) == 11
+    assert len(rejected) == 1
+    assert rejected[0].startswith(f'{wrong.where}: ')

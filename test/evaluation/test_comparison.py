@@ -119,7 +119,7 @@ def test_reports_without_a_common_frame(tmp_path: Path) -> None:
     ('report.json', json.dumps({'frames': {
         'total': 1, 'estimated': 1, 'accepted': 1, 'dropped': 0}, 'recall': {'1m': 0.5},
         'translation_m': None, 'rotation_deg': None}), 'recall has to hold 0.25m_2deg'),
-    ('frames.csv', 'name\nx\n', 'no whole report')])
+    ('frames.csv', 'name\nx\n', "no column 'sequence'")])
 def test_damaged_report_is_refused(
         tmp_path: Path, capsys: pytest.CaptureFixture, name: str, text: str | None,
         why: str) -> None:

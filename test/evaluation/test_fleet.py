@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 import json
 from pathlib import Path
+import shutil
+from typing import Any
 
 from map_helpers import write_map_model
 import numpy as np
@@ -18,6 +20,7 @@ from posenet_ros.evaluation.fleet.run import _check_left_out
 from posenet_ros.evaluation.fleet.summary import false_poses, summarise, summarise_by
 from posenet_ros.evaluation.fleet.truth_frames import describe_frames
 from posenet_ros.evaluation.metrics.pose_errors import ByUnit
+from posenet_ros.evaluation.metrics.resampling import cluster_median_interval
 from posenet_ros.geometry.lie import so3_exp
 from posenet_ros.inference import artifact as artifacts
 from posenet_ros.training import make_bag
@@ -169,6 +172,34 @@ def test_a_stopped_run_repeats_no_finished_bag(
     with pytest.raises(InputError, match='exists already'):
         run(model, fleet, tmp_path / 'out')
     run(model, fleet, tmp_path / 'out', '--force')
+
+
+def test_a_bag_that_changed_meanwhile_is_evaluated_anew(
+        model: Path, fleet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    make = jobs.make_report
+
+    def stop_at_the_third(options: Any) -> None:  # noqa: ANN401
+        done.append('/'.join(options.bag.parts[-2:]))
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        make(options)
+    monkeypatch.setattr(jobs, 'make_report', stop_at_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        run(model, fleet, tmp_path / 'out')
+    shutil.rmtree(fleet / 'court/anna/one')
+    write_bag(fleet / 'court/anna/one', range(5), range(5))
+    content = run(model, fleet, tmp_path / 'out', '--resume')
+    assert done == ['anna/one', 'anna/two', 'bert/one', 'anna/one', 'bert/one', 'bert/one']
+    assert content['bags']['fleet/court/anna/one']['frames'] == 5
+
+
+def test_intervals_are_over_whole_bags() -> None:
+    bags = [frames_of(str(i), np.array([0.1, 0.2, np.inf]) + 0.05 * i) for i in range(6)]
+    found = summarise(bags, LIMITS).confidence_95
+    assert found
+    assert found.translation_m == cluster_median_interval(
+        [bag.errors.translation_m[:2] for bag in bags])
 
 
 def test_a_network_is_needed(fleet: Path, tmp_path: Path) -> None:

@@ -112,7 +112,8 @@ def test_the_poses_of_a_report(tmp_path: Path, capsys: pytest.CaptureFixture) ->
 
 
 def test_a_report_without_covariances_is_refused(tmp_path: Path) -> None:
-    (tmp_path / 'frames.csv').write_text('name,x\na,1\n')
+    (tmp_path / 'frames.csv').write_text(
+        'name,sequence,stamp_ns,outcome,true_x,x\na,seq1,1,accepted,0,0\n')
     with pytest.raises(InputError, match='sigma_x_m'):
         list(read_walks(tmp_path / 'frames.csv'))
     with pytest.raises(InputError, match='accepted poses'):

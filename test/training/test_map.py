@@ -249,6 +249,8 @@ def test_images_with_poses_need_a_camera(data: Path, tmp_path: Path) -> None:
     (['--data', 'a', '--bag', 'b'], 'not allowed with argument'),
     (['--data', 'a', '--poses', 'b'], '--poses is for images without poses'),
     (['--bag', 'a', '--poses', 'b', '--pose', '/c'], 'both give poses'),
+    (['--images', 'a', '--format', 'tum'], '--format and --stamp-unit are for --poses'),
+    (['--images', 'a', '--stamp-unit', 's'], '--format and --stamp-unit are for --poses'),
     (['--images', 'a', '--tf', 'map', 'camera'], '--tf is for --bag'),
     (['--data', 'a', '--camera-info', '/b'], '--camera-info is for --bag'),
     (['--data', 'a', '--export', 'obj', 'b'], 'argument --export: expected one of colmap')])

@@ -83,6 +83,11 @@ def test_a_model_folder_is_written_and_answers(trained: Path, court: Path) -> No
     assert artifact.provenance['dataset_sha256'] == read_dataset(court, 'train').digest()
     assert artifact.provenance['preset']['epochs'] == 3
     assert artifact.provenance['validation']['images'] == 12
+    [change] = artifact.history.changelog
+    assert change.command.startswith('posenet train --preset')
+    assert f'--data {court.name} ' in change.command
+    assert str(court.parent) not in change.command
+    assert (change.walks, change.parent) == (('seq1', 'seq2', 'seq3'), '')
     assert set(artifact.provenance['versions']) >= {'keras', 'numpy', 'posenet_ros'}
     assert len(artifact.calibration.scale) == len(artifact.calibration.mc_scale) == 6
     assert artifact.train.global_descriptors.shape == (72, artifact.network.descriptor_size)
@@ -177,7 +182,7 @@ def test_ctrl_c_leaves_the_last_epoch_and_no_model(
 def test_an_interrupted_training_says_how_to_go_on(
         court: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str]) -> None:
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     words = arguments(court, tmp_path / 'my model')

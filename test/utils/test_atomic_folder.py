@@ -10,7 +10,7 @@ import sys
 
 from helpers import python_path
 from posenet_ros.errors import InputError, PoseNetError
-from posenet_ros.utils.arguments import run_cli
+from posenet_ros.utils.arguments import describe_os_error, run_cli
 from posenet_ros.utils.atomic_folder import check_new, new_file, new_folder, resumable_folder
 from posenet_ros.utils.files.kinds import FolderKind, MODEL, REPORT, SCENE, TABLE
 import pytest
@@ -203,6 +203,17 @@ def test_errors_become_one_line_and_an_exit_code(
     printed = capsys.readouterr()
     assert printed.out == ''
     assert printed.err.count('\n') == 1
+
+
+@pytest.mark.parametrize(('error', 'text'), [
+    (OSError(errno.ENOSPC, 'No space left on device', '/x'),
+     'No space left on device: /x: make room, then run it again, with --resume where the command '
+     'has it'),
+    (OSError(errno.EDQUOT, 'Disk quota exceeded'), 'Disk quota exceeded: make room, then run it '
+     'again, with --resume where the command has it'),
+    (OSError(errno.EACCES, 'Permission denied', '/x'), 'Permission denied: /x')])
+def test_a_full_disk_is_told_with_what_to_do(error: OSError, text: str) -> None:
+    assert describe_os_error(error) == text
 
 
 def test_a_command_that_returns_nothing_succeeded() -> None:

@@ -107,9 +107,8 @@ def show_scale(found: Mapping[str, Any], out: Path | None) -> None:
 
     :param out: file of the figures; they are drawn beside it, in PNG.
     """
-    from posenet_ros.evaluation.report.tables import text_table
-    from posenet_ros.training.bench.scale.rows import draw_growth, growth_rows, scale_rows
-    print(f'{text_table(scale_rows(found))}\n\n{text_table(growth_rows(found))}')
+    from posenet_ros.training.bench.scale.rows import draw_growth, scale_text
+    print(scale_text(found))
     if out:
         with new_file(out.with_suffix(IMAGE)) as file:
             draw_growth(found, file)

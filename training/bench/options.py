@@ -37,8 +37,8 @@ PARTS = {
     'live': Part(f'{PACKAGE}.parts.live', 'live nodes over DDS'),
     'map': Part(f'{PACKAGE}.mapping.benchmark', 'the map of a place: its cost, and how exact '
                 'poses in it are'),
-    'scale': Part(f'{PACKAGE}.scale.benchmark', 'maps of more and more images: how time, memory '
-                  'and accuracy grow'),
+    'scale': Part(f'{PACKAGE}.scale.benchmark', 'maps of more and more images, views and bags: '
+                  'how time, memory and accuracy grow'),
     'localise': Part(f'{PACKAGE}.localisation.benchmark', 'the landmark localiser beside a peer: '
                      'right, silent or false, and at what cost'),
     'retrieval': Part(f'{PACKAGE}.retrieval.benchmark', 'similar views among very many: an index '
@@ -79,7 +79,7 @@ def _add_part(parser: CommandParser) -> None:
                        help='model folder (default: one with random weights)')
     group.add_argument('--views', type=count, nargs='+', metavar='N',
                        default=[10_000, 100_000, 1_000_000],
-                       help='retrieval: number of views (default: 10000 100000 1000000)')
+                       help='retrieval, scale: number of views (default: 10000 100000 1000000)')
     group.add_argument('--of', default='commands', metavar='WHAT',
                        choices=('commands', 'litert', 'tensorflow', 'node'),
                        help='start: what to start: commands, litert, tensorflow or node (default: '
@@ -135,6 +135,11 @@ def _add_scale(parser: CommandParser) -> None:
         'others (default: a campus that is rendered)')
     group.add_argument('--sizes', type=count, nargs='+', metavar='N', default=[300, 1000, 3000],
                        help='images of the maps (default: 300 1000 3000)')
+    group.add_argument('--bags', type=count, nargs='+', metavar='N', default=[1, 10, 50, 200],
+                       help='bags of 12 images that are evaluated (default: 1 10 50 200)')
+    group.add_argument('--against', nargs='*', choices=('views', 'bags'),
+                       default=('views', 'bags'), help='what is measured beside the images, in '
+                       'the largest map: views and bags (default: both)')
     group.add_argument('--parts', default='auto', metavar='N',
                        help='as of posenet map (default: %(default)s)')
     group.add_argument('--jobs', type=count, default=1, metavar='N',

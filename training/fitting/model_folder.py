@@ -83,16 +83,21 @@ def _commit() -> str:
     return result.stdout.strip()
 
 
-def make_provenance(preset: Preset, digest: str, validation: dict[str, Any],
-                    seconds: float) -> dict[str, Any]:
-    """Record the preset, data, code and machine that a model was trained with."""
+def make_provenance(preset: Preset, dataset: Dataset, validation: dict[str, Any],
+                    seconds: float, command: str) -> dict[str, Any]:
+    """
+    Record the preset, data, code and machine that a model was trained with.
+
+    :param command: for the changelog.
+    """
     return record_change({
-        'preset': preset.to_mapping(), 'dataset_sha256': digest, 'commit': _commit(),
+        'preset': preset.to_mapping(), 'dataset_sha256': dataset.digest(), 'commit': _commit(),
         'seed': preset.seed, 'validation': validation, 'training_seconds': round(seconds, 1),
         'machine': f'{platform.machine()}, {os.cpu_count()} cores',
         'versions': {'posenet_ros': __version__, 'python': platform.python_version(),
                      'keras': keras.__version__, 'backend': keras.backend.backend(),
-                     'numpy': np.__version__, 'opencv': cv2.__version__}}, 'posenet train')
+                     'numpy': np.__version__, 'opencv': cv2.__version__}},
+        command, walks=(sample.sequence for sample in dataset.samples))
 
 
 def make_train_index(dataset: Dataset, preset: Preset, images: Images,

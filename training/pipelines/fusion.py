@@ -9,7 +9,6 @@ true steps with noise and a bias.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-import csv
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
+from posenet_ros.evaluation.estimates.frame_rows import FrameRow, numbers, read_frame_rows
 from posenet_ros.evaluation.report.tables import number, Row, text_table
 from posenet_ros.geometry.estimate import diagonal_covariance, PoseEstimate, rotate_covariance
 from posenet_ros.geometry.lie import pose_difference, retract, so3_exp
@@ -29,9 +29,6 @@ TRUTH = ('true_x', 'true_y', 'true_z', 'true_qx', 'true_qy', 'true_qz', 'true_qw
 ESTIMATE = ('x', 'y', 'z', 'qx', 'qy', 'qz', 'qw')
 SIGMAS = ('sigma_x_m', 'sigma_y_m', 'sigma_z_m', 'sigma_about_x_deg', 'sigma_about_y_deg',
           'sigma_about_z_deg')
-RENAMED_COLUMNS = {  # of earlier reports, whose names suggested Euler angles
-    'sigma_roll_deg': 'sigma_about_x_deg', 'sigma_pitch_deg': 'sigma_about_y_deg',
-    'sigma_yaw_deg': 'sigma_about_z_deg'}
 
 
 class WalkStep(NamedTuple):
@@ -159,9 +156,7 @@ def read_walks(file: Path) -> Iterator[list[WalkStep]]:
 
     :raises InputError: when it has no standard deviations.
     """
-    with file.open(encoding='utf-8', newline='') as lines:
-        rows = [{RENAMED_COLUMNS.get(column, column): value for column, value in row.items()}
-                for row in csv.DictReader(lines)]
+    rows = read_frame_rows(file)
     if not rows or SIGMAS[0] not in rows[0]:
         raise InputError(f'{file}: expected a frames.csv of posenet evaluate with '
                          f'{SIGMAS[0]}... Received: {len(rows)} rows without')
@@ -169,14 +164,14 @@ def read_walks(file: Path) -> Iterator[list[WalkStep]]:
         yield [_step(row) for row in rows if row['sequence'] == name]
 
 
-def _step(row: dict[str, str]) -> WalkStep:
+def _step(row: FrameRow) -> WalkStep:
     def pose(columns: Sequence[str]) -> Pose:
-        numbers = np.array([float(row[column]) for column in columns])
-        return Pose(numbers[:3], numbers[3:])
+        values = np.array(numbers(row, columns))
+        return Pose(values[:3], values[3:])
 
     if row['outcome'] != 'accepted' or not row[SIGMAS[0]]:
         return WalkStep(pose(TRUTH), None)
-    sigmas = np.array([float(row[column]) for column in SIGMAS])
+    sigmas = np.array(numbers(row, SIGMAS))
     covariance = diagonal_covariance(sigmas[:3].tolist(), np.radians(sigmas[3:]).tolist())
     return WalkStep(pose(TRUTH), PoseEstimate(pose(ESTIMATE), covariance))
 

@@ -71,4 +71,5 @@ def keep_map(place: LoadedArtifact, folder: Path) -> None:
     save(replace(trained, calibration=calibration, scale=place.scale, up=place.up,
                  held_out=place.held_out,
                  provenance=record_change({**trained.provenance, **about},
-                                          'posenet train --map', place.digest)), folder)
+                                          trained.history.changelog[-1].command, place.digest)),
+         folder)

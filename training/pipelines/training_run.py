@@ -85,15 +85,20 @@ class Training:
         keras.config.set_dtype_policy('float32')  # whatever precision they were trained in
         return make_ensemble(networks, self.whole.config) if len(members) > 1 else networks[0]
 
-    def save(self, network: keras.Model, out: Path, seconds: float, force: bool) -> None:
-        """Write the model folder, and print the validation's results."""
+    def save(self, network: keras.Model, out: Path, seconds: float, command: str, *,
+             force: bool) -> None:
+        """
+        Write the model folder, and print the validation's results.
+
+        :param command: for the changelog.
+        """
         held = concatenate_images(self.folds.validation)
         inputs = network_inputs(held, self.preset.preprocess())
         found = cross_val_predict(
             network, inputs, [len(part.poses) for part in self.folds.validation])
         about = make_provenance(
-            self.preset, self.whole.digest,
-            {**median_errors(found, held), 'images': len(held.poses)}, seconds)
+            self.preset, self.dataset,
+            {**median_errors(found, held), 'images': len(held.poses)}, seconds, command)
         with new_folder(out, force=force) as folder:
             fitted = self._fit_uncertainty(network, calibrate(found, held), about)
             self._write(fitted, about, inputs, held, folder)
@@ -160,8 +165,8 @@ def train(options: argparse.Namespace) -> None:
     """
     Train a network, or resume a training.
 
-    :param options: of `posenet train`, and `resume_command`, by which it goes on when it is
-        interrupted.
+    :param options: of `posenet train`, and `command` for the changelog, and `resume_command`, by
+        which it goes on when it is interrupted.
     :raises KeyboardInterrupt: when interrupted, with the way to go on.
     :raises LockedError: when another process trains the same model folder.
     """
@@ -205,8 +210,8 @@ def _train_and_save(options: argparse.Namespace, preset: Preset, on: devices.Dev
     try:
         training = Training(preset, dataset, work, on, place)
         network = training.fit(work if options.resume else None, options.tensorboard)
-        training.save(network, options.out, time.perf_counter() - started,
-                      options.force or onto_map)
+        training.save(network, options.out, time.perf_counter() - started, options.command,
+                      force=options.force or onto_map)
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt(stop(work, options.resume_command)) from interrupt
     shutil.rmtree(work)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from posenet_ros.datasets.pose_files import describe_format, PoseRow, read_poses_as_found
+from posenet_ros.datasets.pose_files import (
+    describe_format,
+    Format,
+    PoseRow,
+    read_poses_as_found,
+    Unit,
+)
 from posenet_ros.datasets.tolerance import check_rejected
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose
@@ -17,8 +24,18 @@ from posenet_ros.utils.choices import MAX_POSE_GAP_S
 Find = Callable[[WalkImage], Pose | None]
 
 
-def with_poses(walks: Sequence[Walk], file: Path,
-               max_gap_s: float = MAX_POSE_GAP_S) -> list[Walk]:
+def form_and_unit(options: argparse.Namespace) -> tuple[Format | None, Unit | None]:
+    """
+    Return what `--format` and `--stamp-unit` say of a file of poses; None: by its content.
+
+    :raises InputError: when there is no such form.
+    """
+    return (Format.from_option(options.format) if options.format else None,
+            Unit(options.stamp_unit) if options.stamp_unit else None)
+
+
+def with_poses(walks: Sequence[Walk], file: Path, max_gap_s: float = MAX_POSE_GAP_S,
+               form: Format | None = None, unit: Unit | None = None) -> list[Walk]:
     """
     Give each image its pose from a file; images without one are left out, and a note counts them.
 
@@ -27,10 +44,11 @@ def with_poses(walks: Sequence[Walk], file: Path,
     a tenth; a note says what form was recognised.
 
     :param max_gap_s: between the poses round an image, seconds.
+    :param form: of the file, and `unit` of its stamps; None: by its content.
     :raises InputError: when no image finds a pose, or rows and images of KITTI differ in number.
     """
     rejected: list[str] = []
-    rows, form = read_poses_as_found(file, rejected=rejected)
+    rows, form = read_poses_as_found(file, form, rejected, unit=unit)
     check_rejected(rejected, len(rows) + len(rejected))
     images = [image for walk in walks for image in walk.images]
     key = _by_name if rows[0].name else _by_stamp if rows[0].stamp_ns is not None else _by_row

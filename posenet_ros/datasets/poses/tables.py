@@ -204,8 +204,8 @@ class _ColmapImages:
         return Format.COLMAP
 
     def rows(self, form: Format, normalise: bool, unit: Unit | None) -> Rows:
-        for number, image in enumerate(colmap_files.read_images(self.path), 1):
-            yield f'{self.path}: {image.name}', PoseRow(
+        for number, (where, image) in enumerate(colmap_files.read_image_rows(self.path), 1):
+            yield where, image if isinstance(image, InputError) else PoseRow(
                 image.map_from_camera, image.name, line=number)
 
 

@@ -56,6 +56,13 @@ def _bags_in(path: Path) -> Iterator[Path]:
                 yield from _bags_in(inner)
 
 
+def list_files(bag: Path) -> list[tuple[str, int, int]]:
+    """Return the files of a bag, with their sizes and times of change: another bag has others."""
+    files = sorted(bag.rglob('*')) if bag.is_dir() else [bag]
+    return [(str(file.relative_to(bag)), status.st_size, status.st_mtime_ns)
+            for file in files if file.is_file() for status in [file.stat()]]
+
+
 def _label(path: Path, folder: Path, levels: Sequence[str]) -> FleetBag:
     parts = path.relative_to(folder.parent).parts
     above = parts[:-1] or (folder.parent.name,)  # of a bag that was given itself

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-import csv
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, UTC
 from pathlib import Path
@@ -13,6 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
+from posenet_ros.evaluation.estimates.frame_rows import (
+    ERRORS,
+    FRAMES_FILE,
+    number_columns,
+    read_frame_rows,
+)
 from posenet_ros.evaluation.fleet.bags import FleetBag
 from posenet_ros.evaluation.metrics.pose_errors import ByUnit, Errors
 from posenet_ros.evaluation.report.content import REPORT_FILE
@@ -57,20 +62,14 @@ def read_frames(bag: FleetBag, folder: Path) -> BagFrames:
 
     :raises InputError: when it is damaged.
     """
+    rows = read_frame_rows(folder / FRAMES_FILE)
+    accepted = np.array([row['outcome'] == 'accepted' for row in rows])
+    metres, degrees = np.where(accepted, number_columns(rows, ERRORS).T, np.inf)
+    truths_m, estimates_m = (number_columns(rows, [before + axis for axis in 'xyz'])
+                             for before in ('true_', ''))
     try:
-        with (folder / 'frames.csv').open(newline='', encoding='utf-8') as file:
-            rows = list(csv.DictReader(file))
-        accepted = np.array([row['outcome'] == 'accepted' for row in rows])
-        metres, degrees = (np.where(accepted, _column(rows, name), np.inf) for name in (
-            'translation_error_m', 'rotation_error_deg'))
-        truths_m, estimates_m = (np.column_stack([_column(rows, before + axis) for axis in 'xyz'])
-                                 for before in ('true_', ''))
         day = f'{datetime.fromtimestamp(int(rows[0]["stamp_ns"]) / 1e9, UTC):%Y-%m-%d}'
-    except (ValueError, KeyError, TypeError, IndexError, OSError, csv.Error) as error:
+    except (ValueError, IndexError, OverflowError, OSError) as error:
         raise InputError(f'{folder} is no whole report: {error!r}') from error
     return BagFrames(bag, {**bag.labels, DAY: day}, read_mapping(folder / REPORT_FILE),
                      ByUnit(metres, degrees), truths_m, estimates_m)
-
-
-def _column(rows: Sequence[Mapping[str, str]], name: str) -> Floats:
-    return np.array([float(row[name] or 'nan') for row in rows])

@@ -15,6 +15,7 @@ from posenet_ros.arrays import Floats
 from posenet_ros.evaluation.fleet.frames import BagFrames
 from posenet_ros.evaluation.fleet.plan import Cell, draw_plan, plan_cells, worst_cells
 from posenet_ros.evaluation.fleet.summary import GroupStatistics
+from posenet_ros.evaluation.metrics.resampling import MIN_CLUSTERS
 from posenet_ros.evaluation.report.content import json_text
 from posenet_ros.evaluation.report.folder import write_text
 from posenet_ros.evaluation.report.page import page_of_sections
@@ -113,8 +114,9 @@ def _page(report: FleetReport, rows: Sequence[Sequence[Row]], plan: bytes) -> st
         f'<li><a href="{quote(f"{BAGS_FOLDER}/{name}/report.html")}">{escape(name)}</a></li>'
         for name in report.bags) + '</ul>'
     shown = [
-        Section('Numbers', 'Medians are of answered frames, their intervals by the block '
-                'bootstrap; false poses are of all frames.', tables=rows),
+        Section('Numbers', 'Medians are of answered frames. Their intervals are by the bootstrap '
+                f'over whole bags, or, of fewer than {MIN_CLUSTERS} bags, over blocks of frames, '
+                'which says nothing of other days. False poses are of all frames.', tables=rows),
         Section('Where it is worst', 'The plan from above: blue cells have a median error of a '
                 'millimetre, dark red ones of a metre and more, magenta ones are mostly '
                 'unanswered; dots are views of the map.', figures=[picture]),

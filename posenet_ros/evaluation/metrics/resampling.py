@@ -1,8 +1,8 @@
-"""Resampling of correlated frames: circular block bootstrap, and a block sign-flip test."""
+"""Resampling of correlated frames: by blocks, by clusters; a block sign-flip test."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +10,7 @@ from posenet_ros.arrays import Floats
 from posenet_ros.evaluation.metrics.ranks import ranks
 
 FLIPS = 10000
+MIN_CLUSTERS = 6
 CONFIDENCE = (2.5, 97.5)  # per cent: the ends of a 95 % interval
 
 
@@ -69,6 +70,38 @@ def median_interval(errors: ArrayLike, resamples: int = 1000, seed: int = 0) -> 
     medians = [np.median(array[index])
                for index in block_bootstrap(array.size, resamples, seed)]
     return [float(v) for v in np.percentile(medians, CONFIDENCE)]
+
+
+def cluster_median_interval(clusters: Sequence[ArrayLike], resamples: int = 1000,
+                            seed: int = 0) -> list[float]:
+    """
+    Compute the 95 % confidence interval of the median of all values in clusters, such as bags.
+
+    Whole clusters are drawn, with replacement, as their values err together (cluster bootstrap,
+    Field and Welsh 2007). Of fewer than MIN_CLUSTERS too few resamples differ: then by
+    :func:`block_bootstrap` of the values, which says nothing of other clusters.
+
+    :param clusters: of values, one or more in all.
+    :returns: lower and upper end.
+    """
+    arrays = [np.asarray(one, np.float64) for one in clusters]
+    values = np.concatenate(arrays)
+    if len(arrays) < MIN_CLUSTERS:
+        return median_interval(values, resamples, seed)
+    order = np.argsort(values, kind='stable')
+    of_cluster = np.repeat(np.arange(len(arrays)), list(map(len, arrays)))[order]
+    drawn = np.random.default_rng(seed).multinomial(
+        len(arrays), np.full(len(arrays), 1 / len(arrays)), resamples)  # times that each is drawn
+    medians = [_weighted_median(values[order], times[of_cluster]) for times in drawn
+               if times[of_cluster].any()]
+    return [float(v) for v in np.percentile(medians, CONFIDENCE)]
+
+
+def _weighted_median(rising: Floats, times: NDArray[np.integer]) -> float:
+    """Return the median of rising values (N,), each counted `times` (N,)."""
+    count = np.cumsum(times)
+    low, high = np.searchsorted(count, [(count[-1] - 1) // 2, count[-1] // 2], side='right')
+    return float((rising[low] + rising[high]) / 2)
 
 
 def mean_intervals(values: Floats) -> Floats:

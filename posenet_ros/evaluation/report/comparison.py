@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-import csv
 from dataclasses import dataclass, replace
 import json
 from pathlib import Path
@@ -13,6 +12,13 @@ from typing import Any
 import numpy as np
 from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
+from posenet_ros.evaluation.estimates.frame_rows import (
+    ERRORS,
+    FrameRow,
+    FRAMES_FILE,
+    numbers,
+    read_frame_rows,
+)
 from posenet_ros.evaluation.metrics.pose_errors import ByUnit, Errors, RECALL_LIMITS
 from posenet_ros.evaluation.metrics.resampling import signed_rank_p_value
 from posenet_ros.evaluation.report.content import FrameStatistics, REPORT_FILE
@@ -60,7 +66,7 @@ def read_report(folder: Path) -> StoredReport:
 
     :raises InputError: naming the file that is missing or damaged.
     """
-    for name in (REPORT_FILE, 'frames.csv'):
+    for name in (REPORT_FILE, FRAMES_FILE):
         if not (folder / name).is_file():
             raise InputError(f'{folder / name} is missing: a folder made by evaluate is expected')
     content = read_mapping(folder / REPORT_FILE)
@@ -71,18 +77,15 @@ def read_report(folder: Path) -> StoredReport:
                          f'Received: {list(statistics.recall)!r}')
     statistics = replace(statistics, recall={
         name: statistics.recall[name] for name in RECALL_LIMITS})  # in the order of the table
-    try:
-        with (folder / 'frames.csv').open(newline='', encoding='utf-8') as file:
-            errors = {row['name']: _errors(row) for row in csv.DictReader(file)}
-    except (ValueError, KeyError, TypeError, csv.Error) as error:
-        raise InputError(f'{folder} is no whole report: {error!r}') from error
+    errors = {row['name']: _errors(row) for row in read_frame_rows(folder / FRAMES_FILE)}
     return StoredReport(folder.resolve().name, statistics, content, errors)
 
 
-def _errors(row: Mapping[str, str]) -> tuple[float, float]:
+def _errors(row: FrameRow) -> tuple[float, float]:
     if row['outcome'] != 'accepted':
         return np.inf, np.inf
-    return float(row['translation_error_m']), float(row['rotation_error_deg'])
+    metres, degrees = numbers(row, ERRORS)
+    return metres, degrees
 
 
 def differences(first: Floats, second: Floats) -> Floats:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from posenet_ros.datasets.pose_files import write_tum
+from posenet_ros.evaluation.estimates.frame_rows import FRAMES_FILE
 from posenet_ros.evaluation.report.build import Evaluation
 from posenet_ros.evaluation.report.content import json_text, Report, REPORT_FILE
 from posenet_ros.evaluation.report.drawing import figures_not_drawn
@@ -74,7 +75,7 @@ def write_text(path: Path, text: str) -> None:
 
 def _write_tables(new: Path, evaluation: Evaluation) -> None:
     """Write the poses as CSV and as TUM, which evo reads."""
-    write_csv(new / 'frames.csv', evaluation.table)
+    write_csv(new / FRAMES_FILE, evaluation.table)
     if evaluation.out_of_place:
         write_out_of_place(new / 'out_of_place.csv', evaluation.out_of_place)
     accepted = accepted_in_order(evaluation.frames)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from posenet_ros.errors import InputError
+from posenet_ros.evaluation.estimates.frame_rows import (
+    FrameRow,
+    FRAMES_FILE,
+    numbers,
+    read_frame_rows,
+)
 from posenet_ros.evaluation.report.comparison import read_report
 from posenet_ros.evaluation.report.folder import COLUMNS
 from posenet_ros.evaluation.results import FrameResult, FrameTable
@@ -19,18 +24,13 @@ ESTIMATE, TRUTH, SIGMAS = COLUMNS[6:13], COLUMNS[13:20], COLUMNS[22:28]
 VERDICTS = {verdict.value: verdict for verdict in Verdict}
 
 
-def _numbers(row: Mapping[str, str], columns: Sequence[str]) -> list[float]:
-    """Return the cells as numbers; NaN where a cell is empty or the column is not there."""
-    return [float(row.get(column) or 'nan') for column in columns]
+def _pose(row: FrameRow, columns: Sequence[str], moved: Pose) -> Pose:
+    values = np.array(numbers(row, columns))
+    return moved @ Pose(values[:3], values[3:])
 
 
-def _pose(row: Mapping[str, str], columns: Sequence[str], moved: Pose) -> Pose:
-    numbers = np.array(_numbers(row, columns))
-    return moved @ Pose(numbers[:3], numbers[3:])
-
-
-def _frame(row: Mapping[str, str], moved: Pose) -> FrameResult:
-    sigmas = _numbers(row, SIGMAS)
+def _frame(row: FrameRow, moved: Pose) -> FrameResult:
+    sigmas = numbers(row, SIGMAS)
     covariance = diagonal_covariance(sigmas[:3], np.radians(sigmas[3:]).tolist())
     return FrameResult(
         row['name'], int(row['stamp_ns']), _pose(row, TRUTH, moved),
@@ -51,11 +51,10 @@ def read_frames(folder: Path, origin_m: Sequence[float] = (0.0, 0.0, 0.0)) -> Fr
     :raises InputError: when it is no report, or damaged.
     """
     read_report(folder)
-    file, moved = folder / 'frames.csv', Pose(-np.asarray(origin_m))
+    file, moved = folder / FRAMES_FILE, Pose(-np.asarray(origin_m))
+    rows = read_frame_rows(file)
     try:
-        with file.open(newline='', encoding='utf-8') as lines:
-            return FrameTable.from_frames([_frame(row, moved) for row in csv.DictReader(lines)])
-    except (ValueError, LookupError, TypeError, AttributeError, OverflowError,
-            csv.Error) as error:
+        return FrameTable.from_frames([_frame(row, moved) for row in rows])
+    except (ValueError, LookupError, OverflowError) as error:
         raise InputError(f'{file} has to hold a pose a row, as posenet evaluate writes them. '
                          f'Received: {error!r}; evaluate again') from error

@@ -76,9 +76,14 @@ class IndexedSearch:
 def search_of(descriptors: NDArray[np.floating]) -> Search:
     """Search descriptors (N, D) exactly, or where they are many by an index if faiss is there."""
     count, size = descriptors.shape
-    if count >= INDEXED_FROM and size % CODES == 0 and find_spec('faiss'):
+    if count >= INDEXED_FROM and can_be_indexed(size):
         return IndexedSearch(descriptors)
     return ExactSearch(descriptors)
+
+
+def can_be_indexed(size: int) -> bool:
+    """Return whether faiss is there, and descriptors of `size` numbers fit its codes."""
+    return size % CODES == 0 and find_spec('faiss') is not None
 
 
 def best_of(similarities: Floats32, count: int) -> NDArray[np.intp]:

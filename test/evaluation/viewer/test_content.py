@@ -66,7 +66,7 @@ def test_reports_without_the_newer_columns_are_read(report: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize(('old', 'new', 'why'), [
-    ('stamp_ns', 'stamp', "KeyError('stamp_ns')"), ('seq3,1000000000,', 'seq3,now,', 'ValueError'),
+    ('stamp_ns', 'stamp', "no column 'stamp_ns'"), ('seq3,1000000000,', 'seq3,now,', 'ValueError'),
     ('true_qw', 'w', 'evaluate again')])
 def test_a_damaged_report_is_one_line(
         report: Path, tmp_path: Path, old: str, new: str, why: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+from map_helpers import write_map_model
 import numpy as np
 from posenet_ros.errors import InputError
 from posenet_ros.landmarks.landmark_map import Views
@@ -69,3 +70,16 @@ def test_the_index_is_measured_beside_exact_search(model: WalkModel) -> None:
 def test_without_a_map_the_error_says_so(tmp_path: Path) -> None:
     with pytest.raises(InputError, match='give its folder by --model'):
         main(['retrieval', '--out', str(tmp_path / 'r.json')])
+
+
+def test_descriptors_that_cannot_be_indexed_are_named_or_searched_exactly(
+        tmp_path: Path) -> None:
+    pytest.importorskip('faiss')
+    rng = np.random.default_rng(0)
+    few = measure(WalkModel(*(rng.standard_normal((n, 23)).astype(np.float32)
+                              for n in (1, 3, 3, 3)), 0.5), 500, 3)
+    assert 'index_ms' not in few
+    assert retrieval_rows({'rows': [few]})[1][3] == '-'
+    write_map_model(tmp_path / 'model', tmp_path / 'wall')
+    with pytest.raises(InputError, match='multiple of 64 numbers'):
+        main(['retrieval', '--model', str(tmp_path / 'model')])

@@ -11,7 +11,12 @@ from posenet_ros.training.bench.__main__ import main
 from posenet_ros.training.bench.scale.benchmark import check_sizes
 from posenet_ros.training.bench.scale.growth import fit_growth
 from posenet_ros.training.bench.scale.process import run_measured
-from posenet_ros.training.bench.scale.rows import growth_rows, scale_rows
+from posenet_ros.training.bench.scale.rows import (
+    GROWING,
+    growth_rows,
+    scale_rows,
+    scale_text,
+)
 from posenet_ros.training.bench.scale.subsets import first_images, queries_of, write_subset
 from posenet_ros.training.data.datasets import Dataset, read_dataset
 import pytest
@@ -104,22 +109,31 @@ def test_a_process_is_measured_and_its_failure_told(tmp_path: Path,
 def test_the_tables_say_what_is_extrapolated() -> None:
     row = {'landmarks': 100, 'answered': 1.0, 'median_m': None, 'false': 0, 'peak_mb': 300.0,
            'map_mb': 2.0, 'pose_ms': 20.0}
-    found = {'rows': [{**row, 'images': n, 'cpu_s': 0.1 * n} for n in (300, 3000)],
-             'growth': {'cpu_s': {'exponent': 1.0, 'low': 1.0, 'high': 1.0, 'factor': 0.1}}}
-    assert scale_rows(found)[1][:2] == ['300', '30']
-    assert scale_rows(found)[1][7] == '-'
-    head, line = growth_rows(found)
-    assert head[3:] == ['measured at 3000', 'extrapolated to 10000']
-    assert line == ['mapping, CPU s', '1.00', '1.00 to 1.00', '300', '1e+03']
+    rows = [{**row, 'images': n, 'cpu_s': 0.1 * n} for n in (300, 3000)]
+    found = {'tables': {'images': rows}, 'growth': {'images': {
+        'cpu_s': {'exponent': 1.0, 'low': 1.0, 'high': 1.0, 'factor': 0.1}}}}
+    assert scale_rows('images', rows)[1][:2] == ['300', '30']
+    assert scale_rows('images', rows)[1][7] == '-'
+    _, line = growth_rows(found)
+    assert line == ['images', 'mapping, CPU s', '1.00', '1.00 to 1.00', '300 at 3000',
+                    '1e+03 at 10000']
+    rows[-1]['images'] = 10_000
+    assert growth_rows(found)[1][-1] == '-'
 
 
 @pytest.mark.long
 def test_maps_of_two_sizes_are_measured(wall: Path, tmp_path: Path) -> None:
     out = tmp_path / 'scale.json'
-    assert main(['scale', '--data', str(wall), '--sizes', '12', '24', '--parts', '2', '--out',
-                 str(out)]) == 0
+    assert main(['scale', '--data', str(wall), '--sizes', '20', '24', '--parts', '2', '--views',
+                 '500', '1000', '--bags', '1', '2', '--out', str(out)]) == 0
     found = json.loads(out.read_text())
-    assert [row['images'] for row in found['rows']] == [12, 24]
-    assert all(row['queries'] == 8 and row['false'] == 0 for row in found['rows'])
-    assert {'cpu_s', 'peak_mb', 'map_mb', 'pose_ms'} == set(found['growth'])
+    images, views, bags = (found['tables'][name] for name in ('images', 'views', 'bags'))
+    assert [row['images'] for row in images] == [20, 24]
+    assert all(row['queries'] == 10 and row['false'] == 0 for row in images)
+    assert [row['views'] for row in views] == [500, 1000]
+    assert [(row['bags'], row['frames']) for row in bags] == [(1, 10), (2, 20)]
+    assert {name: set(laws) for name, laws in found['growth'].items()} == {
+        'images': set(GROWING['images']), 'bags': set(GROWING['bags']),
+        'views': {'exact_ms'}}, 'of so few images the descriptors cannot be indexed'
     assert out.with_suffix('.png').read_bytes().startswith(b'\x89PNG')
+    assert 'evaluating bags, CPU s' in scale_text(found)

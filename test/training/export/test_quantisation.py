@@ -168,10 +168,14 @@ def test_the_command_adds_int8_to_a_model_folder(
     model, data = trained
     monkeypatch.setattr(quantisation, 'time_ratio', lambda *_: 0.5)
     monkeypatch.setattr(quantisation, 'MAX_ERROR_RATIO', 2.0)
+    before = load(model).digest
     assert int8.main(['--model', str(model), '--data', str(data)]) == 0
     assert 'int8 offered' in capsys.readouterr().out
     loaded = load(model)
     assert loaded.provenance['int8']['offered']
+    [change] = loaded.history.changelog
+    assert (change.command, change.parent) == ('posenet int8', before)
+    assert change.date.endswith('Z')
     images = np.zeros((1, 64, 64, 3), np.uint8)
     poses = [load_engine(loaded, 'auto', precision).predict(images).position_m
              for precision in ('float32', 'int8')]

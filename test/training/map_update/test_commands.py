@@ -15,6 +15,7 @@ from posenet_ros.landmarks.landmark_map import LandmarkMap
 from posenet_ros.landmarks.options import FeatureOptions
 from posenet_ros.localisation.factory import make_relocaliser, RelocaliserOptions
 from posenet_ros.training import train
+from posenet_ros.training.landmarks import __main__ as landmarks
 from posenet_ros.training.map import main
 from posenet_ros.training.map_update import update
 from posenet_ros.training.map_update.comparison import Comparison
@@ -131,6 +132,22 @@ def test_a_network_is_added_to_the_map(with_network: Path, place: Path) -> None:
     assert (artifact.scale, artifact.up) == (before.scale, before.up)
     assert artifact.train.names == map_of(place).views.names
     np.testing.assert_allclose(artifact.train.positions_m, map_of(place).views.positions_m)
+    made, trained = artifact.history.changelog
+    assert (made,) == before.history.changelog
+    assert trained.command.startswith('posenet train --preset')
+    assert trained.parent == before.digest
+
+
+def test_landmarks_are_made_anew_for_a_network(
+        with_network: Path, data: Path, tmp_path: Path,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    assert landmarks.main(['--model', str(with_network), '--data', str(data), '--out',
+                           str(tmp_path / 'new')]) == 0
+    assert f'model in {tmp_path / "new"}' in capsys.readouterr().out
+    before, after = load(with_network), load(tmp_path / 'new')
+    assert len(map_of(tmp_path / 'new').views) == 16
+    change = after.history.changelog[-1]
+    assert (change.command, change.parent) == ('posenet landmarks', before.digest)
 
 
 def test_a_network_is_not_replaced_unasked(data: Path, with_network: Path) -> None:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from posenet_ros.datasets.pose_files import write_cambridge, write_tum
+from posenet_ros.datasets.pose_files import Format, Unit, write_cambridge, write_tum
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.training.data.walk import Walk, WalkImage
+from posenet_ros.training.map import parser
 from posenet_ros.training.sources.image_folders import describe_rotated, read_image_folders
-from posenet_ros.training.sources.pose_association import with_poses
+from posenet_ros.training.sources.pose_association import form_and_unit, with_poses
 from posenet_ros.training.sources.read import read_walks, Source, SourceKind
 from posenet_ros.training.sources.walk_files import load_walk, save_walk
 import pytest
@@ -131,6 +132,26 @@ def test_poses_are_found_by_name(tmp_path: Path) -> None:
     assert found.notes == (
         'w: 1 of 5 images have no pose in poses.txt and are left out',
         'poses.txt: Cambridge: camera centre, then world to camera quaternion, w first')
+
+
+def test_the_form_of_the_poses_can_be_said(tmp_path: Path) -> None:
+    """The numbers of these rows may be of Cambridge form, or hloc's: camera from map."""
+    file, true = tmp_path / 'poses.txt', Pose(
+        np.array([1.0, 2, 3]), np.array([0, 0, np.sin(0.3), np.cos(0.3)]))
+    numbers = ' '.join(f'{v:.9f}' for v in (*true.quat_xyzw[[3, 0, 1, 2]], *true.translation_m))
+    file.write_text(f'a.png {numbers}\nb.png {numbers}\n')
+    walk, options = walk_of(('a.png', None)), parser().parse_args(
+        ['--format', 'HLOC', '--stamp-unit', 'ms'])
+    assert form_and_unit(options) == (Format.HLOC, Unit.MS)
+    found, = with_poses([walk], file, 0.2, *form_and_unit(options))
+    assert found.images[0].map_from_camera is not None
+    np.testing.assert_allclose(found.images[0].map_from_camera.matrix, true.inverse().matrix,
+                               atol=1e-6)
+    assert form_and_unit(parser().parse_args([])) == (None, None)
+    file.write_text('1000 1 0 0 0 0 0 1\n3000 3 0 0 0 0 0 1\n')
+    found, = with_poses([walk_of(('a.png', 2 * 10**9))], file, 5, Format.TUM, Unit.MS)
+    assert found.images[0].map_from_camera is not None
+    assert found.images[0].map_from_camera.translation_m[0] == pytest.approx(2)
 
 
 def test_a_name_that_two_rows_fit_has_no_pose(tmp_path: Path) -> None:

@@ -195,6 +195,8 @@ def test_a_network_with_uncertainty_heads_gives_the_same_poses(
     assert np.isfinite(after.log_sigma).all()
     assert (fitted.folder / 'log.csv').is_file()
     assert fitted.provenance['uncertainty']['views'] == 24 * 5
+    change = fitted.history.changelog[-1]
+    assert (change.command, change.parent) == ('posenet uncertainty', load(plain).digest)
     head = load_network(fitted.network, fitted.folder / WEIGHTS_FILE).get_layer('log_sigma')
     assert np.abs(head.get_weights()[1]).min() > 0, 'the fitted biases, not the initial zeros'
 

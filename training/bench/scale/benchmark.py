@@ -1,9 +1,9 @@
-"""Benchmark how a map grows: time, memory and accuracy at several numbers of images."""
+"""Benchmark how cost and accuracy grow with the images and views of a map, and with bags."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 import tempfile
@@ -15,35 +15,54 @@ from posenet_ros.inference.artifact import LANDMARKS_FILE
 from posenet_ros.landmarks import landmark_file
 from posenet_ros.training.bench.mapping.build import size_mb
 from posenet_ros.training.bench.mapping.queries import localiser_of, measure_queries
-from posenet_ros.training.bench.scale.growth import fit_growth
+from posenet_ros.training.bench.scale.bags import measure_bags
+from posenet_ros.training.bench.scale.growth import growth_of
 from posenet_ros.training.bench.scale.process import run_measured
+from posenet_ros.training.bench.scale.rows import GROWING
 from posenet_ros.training.bench.scale.subsets import first_images, queries_of, write_subset
+from posenet_ros.training.bench.scale.views import measure_views
 from posenet_ros.training.bench.suite import describe_machine
 from posenet_ros.training.data.datasets import Dataset, read_dataset
 from posenet_ros.training.scene.dataset import write_scene
 from posenet_ros.training.scene.settings import Settings
 
-GROWING = 'cpu_s', 'peak_mb', 'map_mb', 'pose_ms'
-QUICK_SIZES = 24, 36
+QUICK_SIZES, QUICK_VIEWS, QUICK_BAGS = (24, 36), (500, 2_000), (1, 2)
 TEST_FRACTION = 0.1
+PLACE = 'place'  # the folder of a map
 
 
 def benchmark(options: argparse.Namespace) -> dict[str, Any]:
-    """Benchmark maps of several sizes by the options of the command line."""
+    """
+    Benchmark growth by the options of the command line.
+
+    :returns: tables by :data:`posenet_ros.training.bench.scale.rows.GROWING`; the views and the
+        bags are of the largest map.
+    """
     cv2.setNumThreads(1)
-    sizes = sorted(set(QUICK_SIZES if options.quick and not options.data else options.sizes))
     with tempfile.TemporaryDirectory() as scratch:
-        work = Path(scratch)
+        work, sizes = Path(scratch), sizes_of(options)
         data = options.data or campus_folder(work / 'campus', sizes[-1], quick=options.quick)
         train = read_dataset(data, 'train', options.camera)
-        queries = read_dataset(data, 'test', train.camera)
         check_sizes(sizes, len(train.samples))
-        asked = queries_of(queries, sizes[0] / len(train.samples), options.max_queries)
+        asked = queries_of(read_dataset(data, 'test', train.camera),
+                           sizes[0] / len(train.samples), options.max_queries)
         rows = [_measure(first_images(train, size), asked, work / str(size), options)
                 for size in sizes]
-    return {'machine': describe_machine(), 'data': train.name, 'rows': rows,
-            'queries_on': f'the ground of the {rows[0]["images"]} images',
-            'growth': growth_of(rows)}
+        place = work / str(sizes[-1]) / PLACE
+        tables = {'images': rows} | {
+            name: measure(place, asked, numbers, work) for name, measure, numbers in (
+                ('views', measure_views, QUICK_VIEWS if options.quick else options.views),
+                ('bags', measure_bags, QUICK_BAGS if options.quick else options.bags))
+            if name in options.against}
+    return {'machine': describe_machine(), 'data': train.name,
+            'queries_on': f'the ground of the {rows[0]["images"]} images', 'tables': tables,
+            'growth': {
+                name: growth_of(name, GROWING[name], found) for name, found in tables.items()}}
+
+
+def sizes_of(options: argparse.Namespace) -> list[int]:
+    """Return the numbers of images, rising."""
+    return sorted(set(QUICK_SIZES if options.quick and not options.data else options.sizes))
 
 
 def campus_folder(folder: Path, images: int, *, quick: bool) -> Path:
@@ -68,7 +87,7 @@ def check_sizes(sizes: Sequence[int], images: int) -> None:
 def _measure(train: Dataset, queries: Dataset, folder: Path,
              options: argparse.Namespace) -> dict[str, Any]:
     """Map images by the command, and localise the queries in the map."""
-    place = folder / 'place'
+    place = folder / PLACE
     cost = run_measured(
         'posenet_ros.training.map', '--data', write_subset(train, folder / 'data'), '--out', place,
         '--parts', options.parts, '--jobs', options.jobs, '--feature-width',
@@ -77,10 +96,3 @@ def _measure(train: Dataset, queries: Dataset, folder: Path,
     found = measure_queries(queries, landmark_map.features, localiser_of(landmark_map))
     return {'images': len(train.samples), 'landmarks': len(landmark_map.points_m),
             **asdict(cost), 'map_mb': size_mb(place), **found}
-
-
-def growth_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Fit the growth of each figure with the images, as JSON."""
-    sizes = [row['images'] for row in rows]
-    found = {name: fit_growth(sizes, [row[name] for row in rows]) for name in GROWING}
-    return {name: asdict(growth) for name, growth in found.items() if growth}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from posenet_ros.arrays import Floats
@@ -59,3 +60,12 @@ def _resampled_slopes(rows: Floats) -> Floats:
     usable = spread > 1e-12
     return np.asarray(np.sum(centred[usable, :, 0] * centred[usable, :, 1], axis=1)
                       / spread[usable], np.float64)
+
+
+def growth_of(number: str, figures: Iterable[str],
+              rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Fit how figures of a table that all rows have grow with one of its numbers, as JSON."""
+    sizes = [row[number] for row in rows]
+    found = {name: fit_growth(sizes, [row[name] for row in rows])
+             for name in figures if all(name in row for row in rows)}
+    return {name: asdict(growth) for name, growth in found.items() if growth}

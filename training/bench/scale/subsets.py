@@ -40,12 +40,12 @@ def queries_of(queries: Dataset, fraction: float, most: int | None) -> Dataset:
     return part.subset(chosen.tolist())
 
 
-def write_subset(dataset: Dataset, folder: Path) -> Path:
-    """Write a dataset, its images as links where they can be, and return its folder."""
+def write_subset(dataset: Dataset, folder: Path, split: str = 'train') -> Path:
+    """Write a split of a dataset, images as links where they can be; return its folder."""
     folder.mkdir(parents=True)
     for sample in dataset.samples:
         link_image(sample.path, folder / sample.name)
-    write_cambridge(folder / 'dataset_train.txt', (
+    write_cambridge(folder / f'dataset_{split}.txt', (
         (sample.name, sample.map_from_camera) for sample in dataset.samples))
     write_camera(folder, dataset.camera)
     return folder

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-import csv
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 import numpy as np
-from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
 from posenet_ros.datasets.pose_files import Format, read_poses
+from posenet_ros.evaluation.estimates.frame_rows import (
+    ERRORS,
+    FRAMES_FILE,
+    number_columns,
+    read_frame_rows,
+)
 from posenet_ros.evaluation.report.drawing import Colour
 from posenet_ros.imaging.files import read_image
 from posenet_ros.inference.artifact import load
@@ -26,13 +29,6 @@ FRAME_FRACTIONS = (0.12, 0.45, 0.7, 0.95)  # of the test walk, from its start
 SIZE_IN = (13.0, 3.9)
 REPORTS = {NETWORK: ('report_network', '#d97706'), REFINED: ('report', Colour.ESTIMATE)}
 TICKS_M = (0.001, 0.01, 0.1, 1.0)
-
-
-def read_columns(file: Path, names: Sequence[str]) -> NDArray[np.float64]:
-    """Return columns of frames.csv, (N, columns); NaN where a cell is empty."""
-    with file.open(encoding='utf-8', newline='') as lines:
-        return np.array([[float(row[name] or 'nan') for name in names]
-                         for row in csv.DictReader(lines)])
 
 
 def draw_frames(axis: Axes, court: Path) -> None:
@@ -50,7 +46,8 @@ def draw_path(axis: Axes, demo: Path) -> None:
     train = load(demo / 'model').train.positions_m
     axis.scatter(train[:, 0], train[:, 1], s=5, color=Colour.TRAINING, label='training walks')
     for name, (folder, colour) in REPORTS.items():
-        found = read_columns(demo / folder / 'frames.csv', ('true_x', 'true_y', 'x', 'y'))
+        rows = read_frame_rows(demo / folder / FRAMES_FILE)
+        found = number_columns(rows, ('true_x', 'true_y', 'x', 'y'))
         size = 4 if name == REFINED else 7
         if name == REFINED:
             axis.plot(found[:, 0], found[:, 1], color=Colour.TRUTH, linewidth=3, label='truth')
@@ -63,8 +60,7 @@ def draw_path(axis: Axes, demo: Path) -> None:
 def draw_errors(axis: Axes, demo: Path) -> None:
     """Plot the cumulative distribution of both errors of the position."""
     for name, (folder, colour) in REPORTS.items():
-        metres, degrees = read_columns(
-            demo / folder / 'frames.csv', ('translation_error_m', 'rotation_error_deg')).T
+        metres, degrees = number_columns(read_frame_rows(demo / folder / FRAMES_FILE), ERRORS).T
         axis.plot(np.sort(metres), percent_of(metres), color=colour, linewidth=2)
         medians = rounded_length(float(np.nanmedian(metres))), angle(float(np.nanmedian(degrees)))
         after = name == REFINED  # its text stands right of its curve, the other one left

@@ -28,7 +28,7 @@ from posenet_ros.training.pipelines.mapping.work import (
     prepare_work,
     work_folder,
 )
-from posenet_ros.training.sources.pose_association import with_poses
+from posenet_ros.training.sources.pose_association import form_and_unit, with_poses
 from posenet_ros.training.sources.read import read_walks
 from posenet_ros.utils.arguments import input_paths
 from posenet_ros.utils.atomic_folder import check_new
@@ -128,7 +128,7 @@ def read_new_walks(options: argparse.Namespace, work: Path) -> list[Walk]:
                                                      options.every or 1)))
     walks = read_walks(source_of(options), work)
     if options.poses:
-        walks = with_poses(walks, options.poses, options.max_gap)
+        walks = with_poses(walks, options.poses, options.max_gap, *form_and_unit(options))
     for note in (note for walk in walks for note in walk.notes):
         _say(note)
     return list(walks)

@@ -18,7 +18,7 @@ from posenet_ros.training.metric.frame import move_dataset
 from posenet_ros.training.metric.metric_frame import find_metric_frame, MetricFrame
 from posenet_ros.training.sources.bags.options import BagOptions
 from posenet_ros.training.sources.image_folders import describe_rotated
-from posenet_ros.training.sources.pose_association import with_poses
+from posenet_ros.training.sources.pose_association import form_and_unit, with_poses
 from posenet_ros.training.sources.read import read_walks, Source, SourceKind
 from posenet_ros.utils.files.text import read_text
 
@@ -66,7 +66,7 @@ def pose_images(options: argparse.Namespace, work: Path) -> PosedImages:
         return _of_dataset(options)
     walks = read_walks(source_of(options), work)
     if options.poses:
-        walks = with_poses(walks, options.poses, options.max_gap)
+        walks = with_poses(walks, options.poses, options.max_gap, *form_and_unit(options))
     for note in (note for walk in walks for note in walk.notes):
         _say(note)
     check_measurements(options, walks)
