@@ -110,7 +110,7 @@ def _text_images(file: Path) -> Iterator[ImageRow]:
         try:
             numbers = [float(word) for word in words[1:8]]
             yield where, _image(words[9].strip(), int(words[8]), numbers)
-        except (ValueError, IndexError, InputError) as error:
+        except (ValueError, IndexError) as error:
             yield where, InputError(
                 'expected IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME. '
                 f'Received: {line[:80]!r} ({error})')

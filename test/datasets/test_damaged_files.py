@@ -161,8 +161,10 @@ def test_a_projection_of_kitti_has_to_have_an_inverse(tmp_path: Path, row: str) 
 def test_a_row_of_images_txt_of_other_words_is_named(tmp_path: Path, row: str) -> None:
     file = tmp_path / 'images.txt'
     file.write_text(f'# a comment\n{row}\n\n')
-    with pytest.raises(InputError, match=r'images\.txt:2: expected IMAGE_ID QW QX'):
-        colmap_files.read_images(file)
+    (where, found), = colmap_files.read_image_rows(file)
+    assert where == f'{file}:2'
+    assert str(found).startswith('expected IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME. Received')
+    assert colmap_files.read_images(file) == []
     cameras = tmp_path / 'cameras.txt'
     cameras.write_text('1 PINHOLE wide 48 1 1 1 1\n')
     with pytest.raises(InputError, match=r'cameras\.txt:1: expected CAMERA_ID MODEL WIDTH'):
@@ -265,7 +267,6 @@ def test_a_bad_line_of_a_list_of_images_is_the_error_of_its_row(tmp_path: Path) 
     (80, lambda folder: detect_format(written(folder / 'poses.txt', f'{LONG} 1 2 3'))),
     (80, lambda _: numbers([LONG], 1, 'one')), (80, lambda _: numbers([LONG, '1,5'], 2, 'two')),
     (40, lambda _: parse_stamp(LONG)),
-    (80, lambda folder: colmap_files.read_images(written(folder / 'images.txt', LONG))),
     (80, lambda folder: nerfstudio.read_transforms(written(
         folder / 'transforms.json', json.dumps({'frames': LONG})))),
     (78, lambda folder: euroc.read_yaml(written(folder / 'a.yaml', f'- {LONG}'))),  # of a list
@@ -279,6 +280,8 @@ def test_a_message_quotes_the_beginning_of_what_it_received(
 
 
 def test_a_message_quotes_forty_digits_and_two_hundred_letters(tmp_path: Path) -> None:
+    (_, bad), = colmap_files.read_image_rows(written(tmp_path / 'images.txt', LONG))
+    assert str(bad).count(LONG[0]) == 80
     with pytest.raises(InputError, match=r"Received: '1\.0{38}'$"):
         StampReader(Unit.MS).parse('1.' + '0' * 60)
     file = written(tmp_path / 'a.yaml', f'{LONG}: !!int {LONG}')
