@@ -76,8 +76,8 @@ def camera_of_model(model: str, size: tuple[int, int], parameters: Sequence[floa
         raise InputError(f'a camera {model} has to have {count} parameters. '
                          f'Received: {len(parameters)}')
     fx, fy, cx, cy, *distortion = convert(*parameters)
-    matrix = [fx, 0, cx - PIXEL_OFFSET, 0, fy, cy - PIXEL_OFFSET, 0, 0, 1]
-    return Camera.from_matrix(matrix, *size, distortion, ours)
+    return Camera.from_intrinsics(
+        (fx, fy, cx - PIXEL_OFFSET, cy - PIXEL_OFFSET), *size, distortion, ours)
 
 
 def _text_rows(file: Path) -> Iterator[tuple[str, str]]:
@@ -110,7 +110,7 @@ def _text_images(file: Path) -> Iterator[ImageRow]:
         try:
             numbers = [float(word) for word in words[1:8]]
             yield where, _image(words[9].strip(), int(words[8]), numbers)
-        except (ValueError, IndexError, InputError) as error:
+        except (ValueError, IndexError) as error:
             yield where, InputError(
                 'expected IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME. '
                 f'Received: {line[:80]!r} ({error})')

@@ -23,7 +23,12 @@ from posenet_ros.datasets.colmap_export import (
 )
 from posenet_ros.datasets.nerfstudio import TRANSFORMS_FILE, write_transforms
 from posenet_ros.datasets.poses.forms import Format
-from posenet_ros.datasets.poses.writers import format_seconds, NamedPose, write_poses
+from posenet_ros.datasets.poses.writers import (
+    format_seconds,
+    NamedPose,
+    required_stamp_ns,
+    write_poses,
+)
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.distortion import EQUIDISTANT
@@ -111,13 +116,13 @@ def _hloc(folder: Path, splits: dict[str, Images], camera: Camera) -> None:
 
 
 def _tum(folder: Path, images: Images, camera: Camera) -> None:
-    names = []
+    lines = ['# timestamp filename\n']
     for image in images:
-        names.append(f'rgb/{format_seconds(image.row.stamp_ns or 0)}{image.path.suffix.lower()}')
-        link_image(image.path, folder / names[-1])
-    (folder / 'rgb.txt').write_text('# timestamp filename\n' + ''.join(
-        f'{format_seconds(image.row.stamp_ns or 0)} {name}\n'
-        for image, name in zip(images, names, strict=True)))
+        stamp = format_seconds(required_stamp_ns(image.row))
+        name = f'rgb/{stamp}{image.path.suffix.lower()}'
+        link_image(image.path, folder / name)
+        lines.append(f'{stamp} {name}\n')
+    (folder / 'rgb.txt').write_text(''.join(lines))
     write_poses(folder / 'groundtruth.txt', Format.TUM, [image.row for image in images])
     write_camera(folder, camera)
 
@@ -141,7 +146,7 @@ def _kitti(folder: Path, images: Images, camera: Camera) -> None:
 def _euroc(folder: Path, images: Images, camera: Camera) -> None:
     cam0, truth = (folder / 'mav0' / name for name in ('cam0', 'state_groundtruth_estimate0'))
     for image in images:
-        _as_png(image.path, cam0 / 'data' / f'{image.row.stamp_ns}.png')
+        _as_png(image.path, cam0 / 'data' / f'{required_stamp_ns(image.row)}.png')
     (cam0 / 'data.csv').write_text('#timestamp [ns],filename\n' + ''.join(
         f'{image.row.stamp_ns},{image.row.stamp_ns}.png\n' for image in images))
     model = 'equidistant' if camera.distortion_model == EQUIDISTANT else 'radial-tangential'

@@ -29,6 +29,7 @@ FISHEYE = 'OPENCV_FISHEYE'
 MODELS = 'OPENCV', 'PINHOLE', 'SIMPLE_PINHOLE', FISHEYE
 DISTORTION_KEYS = {FISHEYE: ('k1', 'k2', 'k3', 'k4'), 'OPENCV': (
     'k1', 'k2', 'p1', 'p2', 'k3')}
+MAX_SCALE = 1e9  # of applied_scale
 CAMERA_KEYS = ('camera_model', 'fl_x', 'fl_y', 'cx', 'cy', 'w', 'h', 'k1', 'k2', 'k3', 'k4', 'p1',
                'p2', 'camera_angle_x')
 
@@ -51,10 +52,10 @@ def frame_poses(content: Mapping[str, Any]) -> Iterator[tuple[str, Pose | InputE
     """
     Yield the path and the pose map_from_camera of each frame, or what is wrong with it.
 
-    :raises InputError: when applied_transform is no rotation and translation.
+    :raises InputError: when applied_transform is no rotation and translation, or applied_scale
+        not from above 0 to MAX_SCALE.
     """
-    undo = _applied(content).inverse()
-    scale = float(content.get('applied_scale', 1.0))
+    undo, scale = _applied_transform(content).inverse(), _applied_scale(content)
     for frame in content['frames']:
         name = str(frame.get('file_path', '')).removeprefix('./')
         try:
@@ -65,12 +66,12 @@ def frame_poses(content: Mapping[str, Any]) -> Iterator[tuple[str, Pose | InputE
             pose = Pose.from_rotation(nearest_rotation(matrix[:3, :3] @ OPENGL_AXES),
                                       matrix[:3, 3] / scale)
             yield name, undo @ pose
-        except (InputError, KeyError, ValueError, TypeError, np.linalg.LinAlgError) as error:
+        except (KeyError, ValueError, TypeError, OverflowError) as error:
             yield name, InputError(f'the frame has to have a transform_matrix of a rigid '
                                    f'transform. Received: {error}')
 
 
-def _applied(content: Mapping[str, Any]) -> Pose:
+def _applied_transform(content: Mapping[str, Any]) -> Pose:
     """Return the transform that nerfstudio has applied to the poses."""
     matrix = content.get('applied_transform')
     if matrix is None:
@@ -78,9 +79,18 @@ def _applied(content: Mapping[str, Any]) -> Pose:
     try:
         array = np.array(matrix, np.float64)
         return Pose.from_rotation(array[:3, :3], array[:3, 3])
-    except (ValueError, IndexError, TypeError) as error:
+    except (ValueError, IndexError, TypeError, OverflowError) as error:
         raise InputError('applied_transform has to be a 3x4 rotation and translation. '
                          f'Received: {matrix} ({error})') from error
+
+
+def _applied_scale(content: Mapping[str, Any]) -> float:
+    """Return the factor that nerfstudio has applied to the positions."""
+    scale = content.get('applied_scale', 1.0)
+    if not isinstance(scale, int | float) or not 0 < scale <= MAX_SCALE:
+        raise InputError(f'applied_scale has to be a number above 0, up to {MAX_SCALE:g}. '
+                         f'Received: {scale!r:.80}')
+    return float(scale)
 
 
 def transforms_camera(file: Path, size: tuple[int, int]) -> Camera | None:
@@ -127,7 +137,7 @@ def _camera(values: Mapping[str, Any], size: tuple[int, int], file: Path) -> Cam
         return camera_of_model(kind, (width, height), parameters)
     except InputError as error:
         raise InputError(f'{file}: {error}') from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise InputError(f'{file}: the camera has to be numbers fl_x, fl_y, cx, cy, w, h. '
                          f'Received: {error}') from error
 

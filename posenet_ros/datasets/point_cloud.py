@@ -22,8 +22,7 @@ def write_ply(file: Path, points_m: ArrayLike, colors: ArrayLike) -> None:
     :param colors: (N, 3) RGB, uint8.
     """
     position, color = np.asarray(points_m), np.asarray(colors)
-    is_far = len(position) > 0 and np.abs(position).max() > FAR_M
-    kind = FAR_VERTEX if is_far else VERTEX
+    kind = FAR_VERTEX if (np.abs(position) > FAR_M).any() else VERTEX
     vertices = np.zeros(len(position), kind)
     for axis, name in enumerate(kind.names or ()):
         vertices[name] = position[:, axis] if axis < 3 else color[:, axis - 3]

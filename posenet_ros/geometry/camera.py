@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -82,16 +82,29 @@ class Camera:
         Build from the 3x3 camera matrix K.
 
         :param matrix: (3, 3) or 9 values row by row, pixels.
+        :param distortion: as of :meth:`from_intrinsics`.
+        :raises InputError: when the values are not those of a camera.
+        """
+        k = np.asarray(matrix, dtype=np.float64).reshape(3, 3)
+        return cls.from_intrinsics((k[0, 0], k[1, 1], k[0, 2], k[1, 2]), width, height,
+                                   distortion, distortion_model)
+
+    @classmethod
+    def from_intrinsics(
+            cls, intrinsics: Sequence[float], width: int, height: int,
+            distortion: ArrayLike = (), distortion_model: str = RATIONAL) -> Camera:
+        """
+        Build from fx, fy, cx and cy, pixels.
+
         :param distortion: coefficients in OpenCV's order; all zero counts as none in the
             rational model.
         :raises InputError: when the values are not those of a camera.
         """
-        k = np.asarray(matrix, dtype=np.float64).reshape(3, 3)
+        fx, fy, cx, cy = map(float, intrinsics)
         coefficients = tuple(float(d) for d in np.ravel(np.asarray(distortion)))
         if distortion_model == RATIONAL and not any(coefficients):
             coefficients = ()
-        return cls(int(width), int(height), float(k[0, 0]), float(k[1, 1]),
-                   float(k[0, 2]), float(k[1, 2]), coefficients, distortion_model)
+        return cls(int(width), int(height), fx, fy, cx, cy, coefficients, distortion_model)
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Camera:
@@ -189,7 +202,7 @@ class Camera:
         target, errors = distorted.copy(), np.zeros_like(distorted)
         for _ in range(UNDISTORTION_STEPS):  # what is not radial is small: a few steps suffice
             errors = distorted - unit.project(np.column_stack([points, np.ones(len(points))]))
-            if np.nanmax(np.abs(errors), initial=0.0) < UNDISTORTION_ERROR:
+            if not (np.abs(errors) > UNDISTORTION_ERROR).any():
                 break
             target += errors
             points = self._undistort_radially(target)

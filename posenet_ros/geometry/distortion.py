@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain, islice, repeat
 
 import numpy as np
 from posenet_ros.arrays import Floats
@@ -37,7 +38,7 @@ def radius_of_angle(angles_rad: Floats, model: str, coefficients: Sequence[float
     if model == EQUIDISTANT:
         k = (1.0, *coefficients)
         return angles_rad * np.polyval(k[::-1], angles_rad ** 2)
-    k1, k2, _, _, k3, k4, k5, k6 = (*coefficients, *np.zeros(8))[:8]
+    k1, k2, _, _, k3, k4, k5, k6 = islice(chain(coefficients, repeat(0.0)), 8)
     radius = np.tan(angles_rad)
     return radius * (np.polyval((k3, k2, k1, 1.0), radius ** 2)
                      / np.polyval((k6, k5, k4, 1.0), radius ** 2))

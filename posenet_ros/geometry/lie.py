@@ -60,7 +60,7 @@ def so3_log(rotations: ArrayLike) -> Floats:
     symmetric = np.zeros((*matrices.shape[:-2], 4, 4))
     symmetric[..., :3, :3] = matrices + transposed - trace * np.eye(3)
     skew = matrices - transposed
-    symmetric[..., 3, :3] = symmetric[..., :3, 3] = np.stack(
+    symmetric[..., 3, :3] = np.stack(  # eigh reads the lower triangle alone
         [skew[..., 2, 1], skew[..., 0, 2], skew[..., 1, 0]], axis=-1)
     symmetric[..., 3:, 3:] = trace
     return _quat_log(np.linalg.eigh(symmetric)[1][..., -1])

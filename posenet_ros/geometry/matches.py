@@ -39,8 +39,6 @@ class LandmarkMatches:
         :param camera: of the image, at the size that it is shown in.
         :returns: (N, 2) pixels, distortion applied.
         """
-        if not len(self):
-            return np.empty((0, 2))
         return camera.project(np.column_stack([self.points_normalized, np.ones(len(self))]))
 
     def inlier_keypoints(self) -> int:

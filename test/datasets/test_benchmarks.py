@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from posenet_ros.datasets.layouts import layout_name, read_dataset_rows
+from posenet_ros.datasets.layouts import available_splits, layout_name, read_dataset_rows
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.camera import Camera
 from posenet_ros.geometry.pose import Pose, wxyz_from_xyzw
@@ -146,7 +146,9 @@ def test_a_layout_gives_the_poses_of_the_camera(tmp_path: Path, name: str) -> No
     assert dataset.rejected == ()
     for sample, pose in zip(dataset.samples, POSES, strict=True):
         np.testing.assert_allclose(sample.map_from_camera.matrix, pose.matrix, atol=1e-5)
-    if name in ('ACE', '12-Scenes'):
+    with_test = name in ('ACE', '12-Scenes')
+    assert available_splits(tmp_path) == (['train', 'test'] if with_test else ['train'])
+    if with_test:
         assert len(read_dataset(tmp_path, 'test').samples) == COUNT
 
 

@@ -187,9 +187,9 @@ def test_no_four_numbers_of_another_length_are_a_quaternion(length: float) -> No
 
 def test_most_rows_have_to_fit() -> None:
     good, bad = quaternions(1.0, 9.0, count=100), quaternions(5.0, 9.0, count=100)
-    assert cambridge_or_hloc(np.concatenate([good, bad[:9]])) is Format.CAMBRIDGE
+    assert cambridge_or_hloc(np.concatenate([good, bad[:11]])) is Format.CAMBRIDGE
     with pytest.raises(InputError, match='no quaternion'):
-        cambridge_or_hloc(np.concatenate([good, bad[:13]]))
+        cambridge_or_hloc(np.concatenate([good, bad[:12]]))
 
 
 def row(first: str, count: int, last: str = '') -> list[str]:
@@ -207,6 +207,9 @@ def test_rows_of_numbers_are_told_by_their_count(count: int, form: Format | None
 def test_rows_of_four_numbers_are_matrices_where_they_are_of_four_rows() -> None:
     assert recognise([row('1.5', 3)] * 6, Header()) is None
     assert recognise([['1', *['0.5'] * 12, '0', '0', '0', '1']], Header()) is Format.KITTI
+    biased = ['1', *['0.5'] * 12, '-0.5', '-0.5', '-0.5', '0.5']  # of EuRoC's, with biases
+    assert recognise([biased], Header()) is Format.EUROC
+    assert recognise([[*biased[:-1], '1']], Header()) is Format.EUROC
     assert recognise([], Header()) is None
     assert recognise([['VERTEX3', '1'], ['VERTEX_SE3:QUAT']], Header()) is Format.G2O
     assert recognise([['VERTEX3', '1']], Header()) is Format.TORO

@@ -173,3 +173,130 @@ def test_missing_truth_is_named(folder: Path, capsys: pytest.CaptureFixture) -> 
     assert '--truth FILE' in capsys.readouterr().err
     assert run('--data', folder, '--out', folder / 'r') == 2
     assert '--model FOLDER' in capsys.readouterr().err
+
+
+def tum(file: Path, *stamps_ns: int, x: float = 0.0) -> Path:
+    """Write poses at stamps, each a metre further along x than the one before."""
+    write_tum(file, [(stamp, Pose(np.array([x + i, 0, 0]))) for i, stamp in enumerate(stamps_ns)])
+    return file
+
+
+@pytest.mark.parametrize(('gap_ns', 'paired'), [
+    (0, True), (10_000_000, True), (-10_000_000, True), (10_000_001, False), (-10_000_001, False)])
+def test_the_nearest_is_a_hundredth_of_a_second_away_at_most(
+        tmp_path: Path, gap_ns: int, paired: bool) -> None:
+    start = 10**18
+    truth = tum(tmp_path / 'truth', start, start + 10**9, start + 2 * 10**9)
+    for second in range(3):
+        files = PoseFiles(tum(tmp_path / 'poses', start + second * 10**9 + gap_ns), truth,
+                          key=AssociationKey.NEAREST)
+        if paired:
+            frame, = associate_files(files)[0]
+            assert (frame.truth.translation_m[0], frame.name) == (second, 'row1')
+            assert frame.stamp_ns == start + second * 10**9 + gap_ns
+        else:
+            with pytest.raises(InputError, match='Received: 1 poses, none with a truth'):
+                associate_files(files)
+
+
+@pytest.mark.parametrize('swapped', [False, True])
+def test_the_nearest_in_time_is_that_of_all_of_them(tmp_path: Path, swapped: bool) -> None:
+    rng = np.random.default_rng(2)
+    few, many = (10**18 + 10**6 * np.sort(rng.choice(90, count, replace=False))
+                 for count in (25, 60))
+    names = ('truth', 'poses') if swapped else ('poses', 'truth')
+    for name, stamps in zip(names, (few, many), strict=True):
+        tum(tmp_path / name, *stamps.tolist())
+    frames, data = associate_files(PoseFiles(
+        tmp_path / 'poses', tmp_path / 'truth', key=AssociationKey.NEAREST))
+    gaps = np.abs(few[:, np.newaxis] - many)
+    assert len(frames) == 25
+    assert data['without_truth'] == (35 if swapped else 0)
+    for i, frame in enumerate(frames):
+        estimate, truth = (frame.estimate.translation_m[0], frame.truth.translation_m[0])
+        one, other = (truth, estimate) if swapped else (estimate, truth)
+        assert (one, gaps[i, int(other)]) == (i, gaps[i].min())
+
+
+def test_a_stamp_of_nought_is_one(tmp_path: Path) -> None:
+    truth = tum(tmp_path / 'truth', 0, 10**8, 2 * 10**8)
+    poses = tum(tmp_path / 'poses', 0, 5 * 10**7, 10**9)
+    frames, data = associate_files(PoseFiles(poses, truth))
+    assert [frame.stamp_ns for frame in frames] == [0, 5 * 10**7]
+    assert [frame.truth.translation_m[0] for frame in frames] == pytest.approx([0, 0.5])
+    assert (data['stamps'], data['without_truth']) == ('recorded', 1)
+    frames, data = associate_files(PoseFiles(poses, truth, key=AssociationKey.NEAREST))
+    assert [(frame.stamp_ns, frame.name) for frame in frames] == [(0, 'row1')]
+    assert data['stamps'] == 'recorded'
+
+
+def test_rows_without_stamps_stand_a_second_apart(folder: Path) -> None:
+    for form, stamps in (('txt', 'rows'), ('kitti', 'rows')):
+        frames, data = associate_files(PoseFiles(folder / f'poses.{form}',
+                                                 folder / f'truth.{form}'))
+        assert [frame.stamp_ns for frame in frames[:3]] == [10**9, 2 * 10**9, 3 * 10**9]
+        assert (data['stamps'], data['without_truth']) == (stamps, 0)
+        assert frames[21].name == ('seq2/frame00021.png' if form == 'txt' else 'row22')
+        assert frames[21].sequence == ('seq2' if form == 'txt' else '')
+
+
+def test_more_truths_than_estimates_leave_no_estimate_without_a_truth(folder: Path) -> None:
+    rows = list(zip(names('walks/a/'), estimates(), strict=True))
+    write_cambridge(folder / 'one.txt', rows[:1])
+    write_cambridge(folder / 'all.txt', zip(names('walks/a/'), truths(), strict=True))
+    frames, data = associate_files(PoseFiles(folder / 'one.txt', folder / 'all.txt'))
+    assert (len(frames), data['without_truth']) == (COUNT, 0)
+    assert {frame.sequence for frame in frames} == {'seq1', 'seq2'}
+    assert data['read_as'].startswith('both read as Cambridge: camera centre')
+    assert data['read_as'].endswith('; matched by name')
+    _, data = associate_files(PoseFiles(folder / 'poses.kitti', folder / 'truth.tum',
+                                        key=AssociationKey.ROW))
+    assert data['read_as'] == ('the poses read as KITTI: camera to world; the truth as TUM: '
+                               'camera to world, w last; matched by row')
+    assert (data['format'], data['truth_format'], data['match']) == ('kitti', 'tum', 'row')
+
+
+@pytest.mark.parametrize(('key', 'word'), [
+    (AssociationKey.STAMP, 'stamp'), (AssociationKey.NEAREST, 'nearest')])
+def test_stamps_are_needed_of_either_file(folder: Path, key: AssociationKey, word: str) -> None:
+    for poses, truth, bad in (('poses.tum', 'truth.txt', 'truth.txt'),
+                              ('poses.txt', 'truth.tum', 'poses.txt')):
+        with pytest.raises(InputError, match=rf'{bad}: expected rows with a {word} to match by'):
+            associate_files(PoseFiles(folder / poses, folder / truth, key=key))
+
+
+def test_a_tenth_of_the_rows_may_be_bad_and_is_listed(folder: Path) -> None:
+    text = (folder / 'poses.tum').read_text().splitlines()
+    for bad, taken in ((4, True), (5, False)):
+        lines = [*text[:-bad], *['1e9 0 0 0'] * bad]
+        (folder / 'bad.tum').write_text('\n'.join(lines))
+        files = PoseFiles(folder / 'bad.tum', folder / 'truth.tum')
+        if taken:
+            frames, data = associate_files(files)
+            assert (len(frames), data['rejected']) == (COUNT - bad, bad)
+        else:
+            with pytest.raises(InputError, match='5 of 40 lines are bad, at most 10% may be'):
+                associate_files(files)
+
+
+def test_training_poses_that_are_nan_are_left_out(folder: Path) -> None:
+    text = (folder / 'truth.txt').read_text().splitlines()
+    text[5] = text[5].split()[0] + ' nan' * 7
+    (folder / 'train.txt').write_text('\n'.join(text) + '\n')
+    train = read_train_poses(PoseFiles(folder / 'a', folder / 'b', folder / 'train.txt'))
+    assert train is not None
+    assert train.names == tuple(np.delete(names(), 2))
+    np.testing.assert_allclose(train.positions_m[2], truths()[3].translation_m, atol=1e-8)
+    assert train.descriptors.dtype == np.float16
+
+
+def test_the_quaternions_of_estimates_alone_are_normalised(folder: Path) -> None:
+    for name in ('poses', 'truth'):
+        rows = [line.split() for line in (folder / f'{name}.tum').read_text().splitlines()]
+        (folder / f'{name}.long').write_text('\n'.join(
+            ' '.join([*row[:4], *(str(1.3 * float(word)) for word in row[4:])]) for row in rows))
+    frames, _ = associate_files(PoseFiles(
+        folder / 'poses.long', folder / 'truth.tum', key=AssociationKey.STAMP))
+    assert len(frames) == COUNT
+    with pytest.raises(InputError, match=r'truth\.long'):
+        associate_files(PoseFiles(folder / 'poses.tum', folder / 'truth.long'))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from posenet_ros.errors import InputError
 from posenet_ros.evaluation.metrics.coverage import (
     EXPECTED,
     normalised_squared_errors,
     pose_coverage,
 )
+from posenet_ros.evaluation.metrics.largest_errors import WorstFrames
 from posenet_ros.evaluation.metrics.proportions import upper_bound
 from posenet_ros.evaluation.metrics.ranks import auroc, rank_correlation
 from posenet_ros.evaluation.metrics.resampling import (
@@ -20,6 +22,17 @@ from posenet_ros.evaluation.metrics.resampling import (
     signed_rank_p_value,
 )
 from posenet_ros.evaluation.metrics.sparsification import KEPT_FRACTIONS, sparsification
+from posenet_ros.evaluation.metrics.trajectory_errors import (
+    align,
+    Alignment,
+    DistanceUnit,
+    Path,
+    pose_pairs,
+    RelativeOptions,
+)
+from posenet_ros.evaluation.results import FrameResult
+from posenet_ros.geometry.pose import Pose
+from posenet_ros.localisation.gate import Verdict
 import pytest
 
 
@@ -148,3 +161,99 @@ def test_sparsification_of_known_errors() -> None:
 def test_no_curve_of_few_frames_or_of_no_order(errors: np.ndarray, sigmas: np.ndarray) -> None:
     assert sparsification(errors, sigmas) is None
     assert sparsification(np.arange(1.0, 21), np.arange(1.0, 21)) is not None
+
+
+def frame(error_m: float, accepted: bool = True, name: str = '') -> FrameResult:
+    """Return a frame whose estimate is so far off; infinity is none."""
+    estimate = None if math.isinf(error_m) else Pose(np.array([error_m, 0, 0]))
+    return FrameResult(name or f'{error_m:g}', 1, Pose(), estimate,
+                       verdict=Verdict.ACCEPTED if accepted else Verdict.JUMP)
+
+
+def test_the_largest_errors_are_kept_and_of_equal_ones_the_first() -> None:
+    worst = WorstFrames()
+    assert worst.frames == []
+    for error in (3.0, 1.0, 7.0, 2.0, 5.0, 4.0):
+        worst.add(frame(error))
+        worst.add(frame(error, accepted=False), matches=None)
+    assert [kept.frame.name for kept in worst.frames] == ['7', '5', '4', '3', '7', '5']
+    few = WorstFrames(accepted=2, failed=1)
+    for name in 'abc':
+        few.add(frame(1.0, name=name), load=lambda: np.zeros((1, 1, 3), np.uint8))
+        few.add(frame(math.inf, False, name=f'no {name}'))
+    assert [kept.frame.name for kept in few.frames] == ['a', 'b', 'no a']
+    assert few.frames[0].load is not None
+    final = WorstFrames(final=lambda one: None if one.name == '2' else frame(9.0, name=one.name))
+    for error in (1.0, 2.0, 3.0):
+        final.add(frame(error))
+    assert [kept.frame.name for kept in final.frames] == ['1', '3']
+    assert {kept.frame.error_m for kept in final.frames} == {9.0}
+
+
+def pose_path(xs: list[float], degrees: list[float] | None = None) -> Path:
+    """Return poses along x that are turned about z."""
+    half = np.radians(degrees or [0.0] * len(xs)) / 2
+    zeros = np.zeros(len(xs))
+    return Path(np.column_stack([xs, zeros, zeros]),
+                np.column_stack([zeros, zeros, np.sin(half), np.cos(half)]))
+
+
+@pytest.mark.parametrize(('options', 'expected'), [
+    (RelativeOptions(2.0), [(0, 2), (2, 4)]),
+    (RelativeOptions(2.0, all_pairs=True), [(0, 2), (1, 3), (2, 4), (3, 5)]),
+    (RelativeOptions(5.0, all_pairs=True), [(0, 5)]), (RelativeOptions(6.0, all_pairs=True), []),
+    (RelativeOptions(2.0, DistanceUnit.METRES), [(0, 2), (2, 3), (3, 4)]),
+    (RelativeOptions(2.0, DistanceUnit.METRES, True), [(0, 2), (2, 3), (3, 4)]),
+    (RelativeOptions(20.0, DistanceUnit.DEGREES), [(0, 2), (2, 4)]),
+    (RelativeOptions(20.0, DistanceUnit.DEGREES, True), [(0, 2), (1, 3), (2, 4), (3, 5)]),
+    (RelativeOptions(np.radians(50), DistanceUnit.RADIANS, True), [(0, 5)])])
+def test_pairs_of_poses_that_are_a_distance_apart(
+        options: RelativeOptions, expected: list[tuple[int, int]]) -> None:
+    path = pose_path([0.0, 1.0, 2.0, 4.1, 6.2, 7.0], [0.0, 10.001, 20.002, 30.003, 40.004, 50.005])
+    assert pose_pairs(path, options).tolist() == [list(pair) for pair in expected]
+
+
+@pytest.mark.parametrize(('off', 'found'), [(0.0999, True), (0.1001, False)])
+def test_a_pair_may_be_off_by_a_tenth_of_its_distance(off: float, found: bool) -> None:
+    for unit in (DistanceUnit.METRES, DistanceUnit.DEGREES):
+        for sign in (1, -1):
+            far = 10 * (1 + sign * off)
+            path = pose_path([0.0, far], [0.0, far])
+            pairs = pose_pairs(path, RelativeOptions(10.0, unit, all_pairs=True))
+            assert pairs.tolist() == ([[0, 1]] if found else [])
+
+
+@pytest.mark.parametrize(('delta', 'unit', 'taken'), [
+    (1.0, DistanceUnit.FRAMES, True), (1.5, DistanceUnit.FRAMES, False),
+    (0.0, DistanceUnit.METRES, False), (-0.5, DistanceUnit.METRES, False),
+    (0.01, DistanceUnit.METRES, True), (np.inf, DistanceUnit.METRES, False),
+    (np.nan, DistanceUnit.METRES, False), (180.0, DistanceUnit.DEGREES, True),
+    (180.5, DistanceUnit.DEGREES, False), (np.pi, DistanceUnit.RADIANS, True),
+    (3.2, DistanceUnit.RADIANS, False), (500.0, DistanceUnit.METRES, True)])
+def test_the_distance_of_a_pair_is_above_nought_and_at_most_half_a_turn(
+        delta: float, unit: DistanceUnit, taken: bool) -> None:
+    if taken:
+        assert RelativeOptions(delta, unit).delta == delta
+    else:
+        with pytest.raises(InputError, match=rf'Received: {delta:g} {unit.word}'):
+            RelativeOptions(delta, unit)
+
+
+@pytest.mark.parametrize(('width', 'taken'), [(1e-6, True), (1e-8, False)])
+def test_an_alignment_needs_three_positions_that_are_not_on_a_line(
+        width: float, taken: bool) -> None:
+    path = pose_path([0.0, 1.0, 2.0, 3.0])
+    path.positions_m[2, 1] = width
+    other = pose_path([0.0, 1.0, 3.0, 2.0])
+    other.positions_m[1, 2] = 0.5
+    for one, two in ((path, other), (other, path)):
+        if taken:
+            align(one, two, Alignment.SE3)
+        else:
+            with pytest.raises(InputError, match='Received: 4, on a line or too few'):
+                align(one, two, Alignment.SE3)
+    three = Path(other.positions_m[:3], other.quats_xyzw[:3])
+    assert align(three, three, Alignment.SIM3).scale == pytest.approx(1)
+    with pytest.raises(InputError, match=r'--align sim3 .*Received: 2, on a line'):
+        align(Path(three.positions_m[:2], three.quats_xyzw[:2]),
+              Path(three.positions_m[:2], three.quats_xyzw[:2]), Alignment.SIM3)

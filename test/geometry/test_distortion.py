@@ -28,7 +28,19 @@ def test_the_radius_is_that_of_opencv(model: str, coefficients: tuple[float, ...
     expected = project(points, np.zeros(3), np.zeros(3), np.eye(3), np.array(coefficients))[0]
     radii = radius_of_angle(ANGLES, model, coefficients)
     np.testing.assert_allclose(radii, expected.reshape(8, 2)[:, 0], atol=1e-9)
-    np.testing.assert_allclose(angle_of_radius(radii, model, coefficients), ANGLES, atol=1e-9)
+    found = angle_of_radius(radii, model, coefficients)
+    np.testing.assert_allclose(found, ANGLES, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize('coefficients', [(-0.4, 0.0, 0.0, 0.0), (-0.3, 0.0, 0.0, 0.0)])
+@pytest.mark.parametrize('model', [RATIONAL, EQUIDISTANT])
+def test_angles_close_to_the_last_ray_are_found(
+        model: str, coefficients: tuple[float, ...]) -> None:
+    """There the radius hardly grows, and a table alone is off by a ten-thousandth."""
+    angles = max_angle_rad(model, coefficients) * np.array([0.9, 0.99, 0.999])
+    radii = radius_of_angle(angles, model, coefficients)
+    errors = np.abs(angle_of_radius(radii, model, coefficients) - angles)
+    assert (errors < (1e-12, 1e-12, 1e-8)).all()
 
 
 @pytest.mark.parametrize(('model', 'coefficients', 'expected'), [

@@ -14,7 +14,13 @@ from posenet_ros.inference.calibration import Scene
 from posenet_ros.landmarks.localisation import PosePrior
 from posenet_ros.localisation.gate import Decision, Gate, Verdict
 from posenet_ros.localisation.gate_config import GateConfig, NODE_DEFAULTS
-from posenet_ros.localisation.gating.prior import is_near, PoseHistory, PriorOptions
+from posenet_ros.localisation.gating.prior import (
+    is_near,
+    KnownPose,
+    PoseHistory,
+    prior_of,
+    PriorOptions,
+)
 from posenet_ros.localisation.gating.reasons import describe_excess, why_not_confirmed
 from posenet_ros.localisation.gating.relocalisation import Relocalisation
 import pytest
@@ -214,3 +220,77 @@ def test_limits_are_off_at_first_and_the_node_has_two_of_them() -> None:
     for name in ('max_sigma_deg', 'max_identical_images', 'min_sharpness'):
         with pytest.raises(InputError, match=rf'{name} has to be 0 \(off\) or more'):
             GateConfig(**{name: -1})
+
+
+def test_an_image_at_the_time_nought_has_a_stamp() -> None:
+    gate = Gate(GateConfig(max_age_s=0.5), SCENE)
+    assert gate.decide(estimate(), 0).accepted
+    assert gate.decide(estimate(), 0).reasons == ('the image has the stamp of the last',)
+    assert gate.decide(estimate(), -1000).reasons == (
+        'the image is 0.000001 s older than the last',)
+
+
+@pytest.mark.parametrize(('sigma_m', 'known'), [(10.0, True), (10.001, False)])
+def test_a_prior_may_be_as_wide_as_the_limit(sigma_m: float, known: bool) -> None:
+    prior = prior_of(KnownPose(Pose(), sigma_m, 0.1, S), S, None)
+    assert (prior is not None) == known
+
+
+@pytest.mark.parametrize(('late_ns', 'checked'), [(-3, False), (0, True), (3, True)])
+def test_a_check_is_due_after_five_seconds_to_the_nanosecond(late_ns: int, checked: bool) -> None:
+    history = PoseHistory(PriorOptions())
+    history.accept(estimate(landmarks=9), S, Pose())
+    assert history.expect(6 * S + late_ns, Pose()).check == checked
+
+
+@pytest.mark.parametrize(('late_ns', 'sigma_m'), [(0, 1.5), (5, 5.0), (-5, 1.5)])
+def test_a_speed_is_known_for_ten_seconds_to_the_nanosecond(
+        late_ns: int, sigma_m: float) -> None:
+    history = PoseHistory(PriorOptions())
+    then = 11 * S + late_ns
+    history.accept(estimate(0, 0.05, landmarks=9), S, None)
+    history.accept(estimate(1.0, 0.05, landmarks=9), then, None)
+    prior = history.expect(then + S).prior
+    assert prior is not None
+    assert prior.sigma_m == pytest.approx(math.hypot(0.05, sigma_m))
+
+
+def test_an_initial_pose_is_contradicted_by_three_images_in_a_row() -> None:
+    gate = Gate(GateConfig(), SCENE, priors=PriorOptions())
+    gate.decide(estimate(landmarks=9), S)
+    gate.history.expect(S + 1)
+    assert not gate.decide(estimate(60.0, landmarks=9), S + 1).accepted
+    gate.seed(estimate(landmarks=9))
+    verdicts = []
+    for stamp in range(S + 2, S + 5):
+        gate.history.expect(stamp)
+        verdicts.append(gate.decide(estimate(60.0, landmarks=9), stamp).accepted)
+    assert verdicts == [False, False, True]
+
+
+@pytest.mark.parametrize(('expected', 'stamp', 'landmarks', 'accepted'), [
+    (2 * S, 2 * S, 9, False), (2 * S, 2 * S - 1, 9, True), (2 * S, 2 * S + 1, 9, True),
+    (2 * S, 2 * S, 0, True)])
+def test_an_image_contradicts_where_it_was_expected_and_has_landmarks(
+        expected: int, stamp: int, landmarks: int, accepted: bool) -> None:
+    gate = Gate(GateConfig(), SCENE, priors=PriorOptions())
+    gate.decide(estimate(landmarks=9), S)
+    gate.history.expect(expected)
+    assert gate.decide(estimate(60.0, landmarks=landmarks), stamp).accepted == accepted
+
+
+@pytest.mark.parametrize(('x', 'y', 'z', 'distance'), [
+    (-1.0, 0, 1, 0.0), (-1.6, 0, 1, 0.6), (0, -2.6, 1, 0.6), (0, 2.6, 1, 0.6), (0, 0, -0.6, 0.6),
+    (0, 0, 3.6, 0.6), (1.6, 2.8, 1, 1.0), (1.4, 2.0, 3.0, 0.0)])
+def test_the_trained_area_has_six_sides(x: float, y: float, z: float, distance: float) -> None:
+    pose = Pose(np.array([x, y, z], float))
+    decision = Gate(GateConfig(max_distance_m=0.5), SCENE).decide(PoseEstimate(pose, np.eye(6)), 1)
+    assert decision.reasons == ((f'{distance:.1f} m outside the trained area, the limit is 0.5 m',)
+                                if distance else ())
+
+
+def test_an_initial_pose_has_three_sigma_of_slack_in_metres() -> None:
+    for x, accepted in ((1.59, True), (1.61, False)):
+        gate = Gate(GateConfig(max_jump_m=1.0), SCENE)
+        gate.seed(estimate(sigma_m=0.2))
+        assert gate.decide(estimate(x), 1).accepted == accepted

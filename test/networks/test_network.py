@@ -354,7 +354,8 @@ def test_no_pickle_runs_code(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize('name', ['numpy load', 'builtins eval', 'builtins getattr', 'torch load',
-                                  'collections Counter', 'torch._utils _rebuild_tensor'])
+                                  'collections Counter', 'torch._utils _rebuild_tensor',
+                                  'other FloatStorage', 'other OrderedDict'])
 def test_no_other_name_is_known_to_the_reader_of_torch_files(name: str, tmp_path: Path) -> None:
     path = tmp_path / 'evil.pth'
     path.write_bytes(b'c' + name.replace(' ', '\n').encode() + b'\n.')

@@ -171,7 +171,8 @@ class Evil:
 
 
 @pytest.mark.parametrize('name', ['numpy load', 'numpy fromfile', 'builtins eval',
-                                  'builtins getattr', '_codecs decode', 'numpy.core.multiarray x'])
+                                  'builtins getattr', '_codecs decode', 'numpy.core.multiarray x',
+                                  'other ndarray', 'other encode'])
 def test_no_other_name_is_known_to_the_reader_of_pickles(name: str, tmp_path: Path) -> None:
     path = write_npy(tmp_path / 'evil.npy', {})
     head = path.read_bytes()

@@ -79,7 +79,7 @@ def read_yaml(file: Path) -> dict[str, Any]:
     text = '\n'.join(line for line in lines if not line.startswith('%YAML'))
     try:
         content = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:  # of a date or a number, too
         raise InputError(f'{file} is damaged: {" ".join(str(error).split())[:200]}') from error
     if not isinstance(content, dict):
         raise InputError(f'{file}: expected a mapping. Received: {str(content)[:80]!r}')
@@ -95,7 +95,7 @@ def matrix_of(values: object, file: Path, key: str) -> Pose:
     data = values.get('data') if isinstance(values, Mapping) else values
     try:
         return pose_of_matrix(np.array(data, np.float64).reshape(-1, 4)[:4])
-    except (ValueError, TypeError, IndexError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise InputError(f'{file}: {key} has to be a rigid transform of 4x4 numbers. '
                          f'Received: {str(data)[:80]} ({error})') from error
 
@@ -125,11 +125,10 @@ def euroc_camera(folder: Path, size: tuple[int, int]) -> Camera | None:
         raise InputError(f'{file}: the camera has to be a pinhole with the distortion '
                          f'{", ".join(MODELS)}. Received: {content.get("camera_model")}, {model}')
     try:
-        fx, fy, cx, cy = map(float, content['intrinsics'])
         distortion = [float(value) for value in content.get('distortion_coefficients') or ()]
         width, height = map(int, content.get('resolution', size))
-        matrix = [fx, 0, cx, 0, fy, cy, 0, 0, 1]
-        return Camera.from_matrix(matrix, width, height, distortion, MODELS[model])
-    except (KeyError, TypeError, ValueError) as error:
+        return Camera.from_intrinsics(
+            content['intrinsics'], width, height, distortion, MODELS[model])
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f'{file} has to hold intrinsics [fu, fv, cu, cv], resolution and '
                          f'distortion_coefficients. Received: {error}') from error

@@ -91,7 +91,7 @@ def _projection(sequence: Path, number: int) -> tuple[Floats, Pose]:
             try:
                 p = numbers(split_columns(values), 12, '12 numbers of a 3x4 matrix').reshape(3, 4)
                 return p[:, :3], Pose(np.asarray(np.linalg.solve(p[:, :3], p[:, 3]), np.float64))
-            except (InputError, np.linalg.LinAlgError) as error:
+            except ValueError as error:  # a matrix that has no inverse, too
                 raise InputError(f'{file}:{line}: {error}') from error
     raise InputError(f'{file}: expected a row P{number}. Received: none')
 

@@ -71,7 +71,7 @@ def _finder(rows: list[PoseRow], images: list[Path],
         by_name = {row.name: row.pose for row in rows}
         return lambda _, image: by_name.get(image.stem)
     if rows and rows[0].stamp_ns is not None:
-        by_stamp = {_rounded(row.stamp_ns or 0): row.pose for row in rows}
+        by_stamp = {_rounded(row.stamp_ns): row.pose for row in rows if row.stamp_ns is not None}
         return lambda _, image: by_stamp.get(_rounded(parse_stamp(image.stem)))
     if len(rows) != len(images):
         raise InputError(f'{file}: expected a row for each of the {len(images)} images. '
@@ -112,6 +112,6 @@ def rtabmap_camera(folder: Path, size: tuple[int, int]) -> Camera | None:
         distortion = (content.get('distortion_coefficients') or {}).get('data') or ()
         width, height = int(content['image_width']), int(content['image_height'])
         return Camera.from_matrix(matrix, width, height, distortion)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f'{file} has to hold image_width, image_height and camera_matrix. '
                          f'Received: {error}') from error

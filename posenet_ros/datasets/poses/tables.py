@@ -147,7 +147,7 @@ class _Text:
                 yield f'{self.path}:{number}', PoseRow(pose_of_matrix(np.array([
                     numbers(words, 4, '4x4 numbers')
                     for _, words in self.lines[start:start + 4]])), line=number)
-            except (InputError, ValueError) as error:
+            except ValueError as error:
                 yield f'{self.path}:{number}', InputError(str(error))
 
 

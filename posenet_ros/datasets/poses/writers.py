@@ -62,7 +62,7 @@ def write_cambridge(path: Path, rows: Iterable[tuple[str, Pose]]) -> None:
 
 
 def _tum(row: NamedPose) -> str:
-    stamp = format_seconds(_stamp_ns(row))
+    stamp = format_seconds(required_stamp_ns(row))
     return f'{stamp} {_numbers(row.pose.translation_m, row.pose.quat_xyzw)}\n'
 
 
@@ -71,7 +71,12 @@ def format_seconds(stamp_ns: int) -> str:
     return f'{stamp_ns // 10**9}.{stamp_ns % 10**9:09d}'
 
 
-def _stamp_ns(row: NamedPose) -> int:
+def required_stamp_ns(row: NamedPose) -> int:
+    """
+    Return the stamp of a pose, nanoseconds.
+
+    :raises InputError: when it has none.
+    """
     if row.stamp_ns is None:
         raise InputError('the form needs a stamp of each pose. Received: one without, of the name '
                          f'{row.name!r}; give another --to-format')
@@ -87,7 +92,7 @@ def _name(row: NamedPose) -> str:
 
 def _euroc(row: NamedPose) -> str:
     numbers = _numbers(row.pose.translation_m, wxyz_from_xyzw(row.pose.quat_xyzw), sep=',')
-    return f'{_stamp_ns(row)},{numbers}\n'
+    return f'{required_stamp_ns(row)},{numbers}\n'
 
 
 def _hloc(row: NamedPose) -> str:

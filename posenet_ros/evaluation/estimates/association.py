@@ -105,9 +105,9 @@ def _associate_by_name(estimates: Rows, truths: Rows, files: PoseFiles) -> list[
 def _associate_by_stamp(estimates: Rows, truths: Rows, files: PoseFiles) -> list[FrameResult]:
     """Make a frame of every estimate at whose stamp the truth can be interpolated."""
     truth_at = Trajectory.from_poses(
-        [(row.stamp_ns or 0, row.pose) for row in truths if row.pose]).at
-    pairs = [(row, truth_at(row.stamp_ns or 0, files.max_gap_s)) for row in estimates]
-    return [_result(f'row{row.line}', row.stamp_ns or 0, truth, row)
+        [(_stamp_ns(row), row.pose) for row in truths if row.pose]).at
+    pairs = [(row, truth_at(_stamp_ns(row), files.max_gap_s)) for row in estimates]
+    return [_result(f'row{row.line}', _stamp_ns(row), truth, row)
             for row, truth in pairs if truth]
 
 
@@ -115,21 +115,25 @@ def _associate_by_nearest_stamp(
         estimates: Rows, truths: Rows, files: PoseFiles) -> list[FrameResult]:
     """Pair each row of the shorter file with the nearest in time of the longer one, as evo."""
     few, many = (estimates, truths) if len(estimates) <= len(truths) else (truths, estimates)
-    many = sorted(many, key=lambda row: row.stamp_ns or 0)
-    stamps = np.array([row.stamp_ns for row in many], np.int64)
+    many = sorted(many, key=_stamp_ns)
+    stamps = np.array([_stamp_ns(row) for row in many], np.int64)
     frames = []
     for row in few:
-        after = int(np.searchsorted(stamps, row.stamp_ns or 0))
+        after = int(np.searchsorted(stamps, _stamp_ns(row)))
         near = min(many[max(after - 1, 0):after + 1], key=lambda other: _gap_ns(row, other))
         estimate, truth = (row, near) if few is estimates else (near, row)
         if _gap_ns(row, near) <= MAX_DIFFERENCE_NS and truth.pose:
-            frames.append(_result(f'row{estimate.line}', estimate.stamp_ns or 0, truth.pose,
+            frames.append(_result(f'row{estimate.line}', _stamp_ns(estimate), truth.pose,
                                   estimate))
     return frames
 
 
+def _stamp_ns(row: PoseRow) -> int:
+    return row.stamp_ns or 0  # all rows of a form with stamps have one
+
+
 def _gap_ns(one: PoseRow, other: PoseRow) -> int:
-    return abs((one.stamp_ns or 0) - (other.stamp_ns or 0))
+    return abs(_stamp_ns(one) - _stamp_ns(other))
 
 
 def _associate_by_row(estimates: Rows, truths: Rows, files: PoseFiles) -> list[FrameResult]:

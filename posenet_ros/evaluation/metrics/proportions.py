@@ -15,7 +15,7 @@ def upper_bound(events: int, trials: int, confidence: float = 0.95) -> float:
     """
     if events >= trials:
         return 1.0
-    low, high = events / trials, 1.0
+    low, high = 0.0, 1.0
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
         if _at_most(events, trials, middle) > 1 - confidence:
@@ -27,8 +27,6 @@ def upper_bound(events: int, trials: int, confidence: float = 0.95) -> float:
 
 def _at_most(events: int, trials: int, proportion: float) -> float:
     """Return the binomial probability of so many events or fewer."""
-    if not 0 < proportion < 1:
-        return float(proportion <= 0)
     odds = math.log(proportion), math.log1p(-proportion)
     return math.fsum(math.exp(
         math.lgamma(trials + 1) - math.lgamma(k + 1) - math.lgamma(trials - k + 1)
