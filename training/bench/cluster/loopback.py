@@ -16,6 +16,7 @@ from typing import NamedTuple
 from posenet_ros.errors import PoseNetError
 
 HOST = '127.0.0.1'
+IDLE = '10 minutes'  # until it ends by itself, where this process was killed, and its workers
 START_S, END_S, POLL_S = 90.0, 10.0, 0.1
 QUIET = {'DASK_LOGGING__DISTRIBUTED': 'critical', 'DASK_DISTRIBUTED__DASHBOARD__LINK': ''}
 ONE_THREAD = {'OMP_NUM_THREADS': '1', 'OPENBLAS_NUM_THREADS': '1'}
@@ -46,7 +47,7 @@ def loopback_cluster(workers: int, threads: int = 1,
         env = {**os.environ, **QUIET, **ONE_THREAD, **(environment or {})}
         scheduler = stack.enter_context(_process(
             'dask_scheduler', '--host', HOST, '--port', port, '--no-dashboard',
-            folder=folder, env=env))
+            '--idle-timeout', IDLE, folder=folder, env=env))
         started = [stack.enter_context(_process(
             'dask_worker', address, '--nthreads', threads, '--no-nanny', '--no-dashboard',
             '--host', HOST, '--local-directory', folder, folder=folder, env=env))
