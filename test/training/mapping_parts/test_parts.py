@@ -244,6 +244,22 @@ def test_poses_that_err_are_moved_part_by_part(
     assert joined.common.min() > 20
 
 
+def test_the_map_has_the_poses_that_were_moved(
+        dataset: Dataset, parts: list[MappedPart], split: list[Part]) -> None:
+    moved = [replace(each, cameras=each.cameras._replace(
+        positions_m=each.cameras.positions_m + np.array([0.01 * i, 0, 0])),
+        check=replace(each.check, change=PoseChange(0.0, 0.0, 0.0, 0.0)))
+        for i, each in enumerate(parts)]
+    with mock.patch.multiple(
+            build, _map_parts=mock.Mock(return_value=[0, 1]), load_part=moved.__getitem__,
+            split_views=mock.Mock(return_value=split),
+            assemble_map=mock.Mock(side_effect=StopIteration)), pytest.raises(StopIteration):
+        assemble = build.assemble_map
+        build.map_in_parts(dataset, OPTIONS, Path(), '2', 1, complete=False)
+    steps = assemble.call_args.args[0].positions_m[:, 0] - dataset.positions_m[:, 0]
+    assert {round(step, 6) for step in steps} == {0.0, 0.005, 0.01}
+
+
 def test_a_part_is_written_and_read_to_the_last_digit(
         parts: list[MappedPart], tmp_path: Path) -> None:
     save_part(parts[0], tmp_path)
