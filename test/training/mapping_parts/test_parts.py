@@ -250,11 +250,11 @@ def test_the_map_has_the_poses_that_were_moved(
         positions_m=each.cameras.positions_m + np.array([0.01 * i, 0, 0])),
         check=replace(each.check, change=PoseChange(0.0, 0.0, 0.0, 0.0)))
         for i, each in enumerate(parts)]
+    assemble = mock.Mock(side_effect=StopIteration)
     with mock.patch.multiple(
             build, _map_parts=mock.Mock(return_value=[0, 1]), load_part=moved.__getitem__,
-            split_views=mock.Mock(return_value=split),
-            assemble_map=mock.Mock(side_effect=StopIteration)), pytest.raises(StopIteration):
-        assemble = build.assemble_map
+            split_views=mock.Mock(return_value=split), assemble_map=assemble), pytest.raises(
+            StopIteration):
         build.map_in_parts(dataset, OPTIONS, Path(), '2', 1, complete=False)
     steps = assemble.call_args.args[0].positions_m[:, 0] - dataset.positions_m[:, 0]
     assert {round(step, 6) for step in steps} == {0.0, 0.005, 0.01}
