@@ -16,6 +16,8 @@ SEGMENT = re.compile(r'fast(rtps|dds)_([0-9a-f]{16}|port\d+)')
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # in the background, as nohup starts it,
     signal.signal(signal.SIGINT, signal.default_int_handler)  # children would not be interrupted
+if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # of nohup, too
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 prepare_environment()  # Fast DDS reads its profile when a process makes its first participant
 

@@ -342,6 +342,8 @@ def test_the_workload_is_said_before_the_start(data: Path) -> None:
     assert text.startswith('mapping 16 images: about 1 s and 0.3 GB of memory')
     large = Dataset('', dataset.samples * 200, dataset.camera)
     assert 'about 5 min and 2.2 GB' in workload.describe_workload(large, 480)
+    assert ' and 1.9 GB' in workload.describe_workload(large, 480, 500), 'the tracks of all'
+    assert ' and 2.1 GB' in workload.describe_workload(large, 480, 3000)
 
 
 def test_the_size_of_a_map_is_said(place: Path) -> None:
