@@ -215,7 +215,8 @@ def test_what_is_imported_is_installed(package: Distribution) -> None:
     training = {canonicalize_name(DISTRIBUTIONS.get(name, name))
                 for name in imported(ROOT / 'training')}
     peers = names_of([str(line) for line in requirements(ROOT / 'requirements-bench.txt')])
-    assert training - plain - peers - {'torch'} <= set.union(*(extras[name] for name in ('training', 'map', 'cluster')))
+    known = set.union(*(extras[name] for name in ('training', 'map', 'cluster')))
+    assert training - plain - peers - {'torch'} <= known
     assert not extras['training'] & extras['map']
     assert extras['training'] == extras['gpu']
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 import sys
 
-from posenet_ros.training.data.changelog import describe_command
 from posenet_ros.utils.arguments import command_line, CommandParser, input_paths, run_cli
 from posenet_ros.utils.choices import PRESETS
 from posenet_ros.utils.quiet_stderr import import_keras
@@ -48,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.out is None:
         command.error('the following arguments are required: --out')
     words = [word for word in (sys.argv[1:] if argv is None else argv) if word != '--resume']
+    from posenet_ros.training.data.changelog import describe_command
     options.command = describe_command(['train', *words], {*input_paths(options), options.out})
     options.resume_command = command_line([*words, '--resume'])
     import_keras()

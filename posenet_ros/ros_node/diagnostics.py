@@ -43,11 +43,9 @@ class Diagnostics:
     Counters of a node since it was configured.
 
     :param facts: values that stay: model, device, camera...; reported unchanged.
-    :param measure: returns values of the moment of a report.
     """
 
     facts: dict[str, str] = field(default_factory=dict)
-    measure: Callable[[], Mapping[str, str]] = dict
     counts: Counter[str] = field(default_factory=Counter)
     verdicts: Counter[str] = field(default_factory=Counter)
     error: str = ''
@@ -55,6 +53,7 @@ class Diagnostics:
     _latest: dict[str, str] = field(default_factory=dict)
     _warnings: dict[str, str] = field(default_factory=dict)
     _last: tuple[float, Counter[str]] | None = None
+    _measure: Callable[[], Mapping[str, str]] = dict
     _lock: Lock = field(default_factory=Lock)  # two threads count
 
     def clear(self) -> None:
@@ -81,6 +80,10 @@ class Diagnostics:
         with self._lock:
             self._latest.update(values)
 
+    def measure_by(self, measure: Callable[[], Mapping[str, str]]) -> None:
+        """Show what a function returns at the moment of each report, in place of another's."""
+        self._measure = measure
+
     def add_latency(self, stage: str, seconds: float) -> None:
         """Record the latency of a stage, seconds."""
         with self._lock:
@@ -100,7 +103,7 @@ class Diagnostics:
         """
         with self._lock:
             warnings, self._warnings = self._warnings, {}
-            values = {'state': state, **self.facts, **self.measure(), **self._count_values(now_s),
+            values = {'state': state, **self.facts, **self._measure(), **self._count_values(now_s),
                       **self._latest, **self._latency_values(), **warnings}
         if self.error:
             return Status(Level.ERROR, self.error, values)

@@ -51,7 +51,7 @@ class Runtime:
         if unscaled := check_scale(artifact.scale, values.allow_unscaled):
             node.get_logger().warning(unscaled)
         diagnostics.facts = _facts(artifact, loaded, values, model.place)
-        diagnostics.measure = partial(map_memory_values, model.map_memory)
+        diagnostics.measure_by(partial(map_memory_values, model.map_memory))
         if model.map_memory and model.map_memory.problem:
             node.get_logger().warning(f'max_map_memory_mb: {model.map_memory.problem}')
         node.get_logger().info(
@@ -127,7 +127,7 @@ class Runtime:
     def close(self) -> None:
         """Disconnect the topics and end the thread."""
         self._stop()  # and publish nothing: ROS may be shutting down
-        self._diagnostics.measure = dict  # frees the map
+        self._diagnostics.measure_by(dict)  # frees the map
         self._stack.close()
 
     def _stop(self) -> None:

@@ -40,7 +40,8 @@ def test_nothing_of_a_large_map_is_in_memory_at_the_start(
     assert map_memory_values(shared.map_memory) == {
         'map tiles in memory': '0 of 4', 'map memory (MB)': '0.0'}
     place.seen_by(0)
-    diagnostics = Diagnostics(measure=lambda: map_memory_values(shared.map_memory))
+    diagnostics = Diagnostics()
+    diagnostics.measure_by(lambda: map_memory_values(shared.map_memory))
     shown = diagnostics.report('active', 0.0).values
     assert shown['map tiles in memory'] == '1 of 4'
     assert 0.5 < float(shown['map memory (MB)']) <= 1

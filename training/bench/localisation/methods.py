@@ -22,7 +22,12 @@ from posenet_ros.landmarks.localisation import Localisation, PosePrior, StageTim
 from posenet_ros.landmarks.localiser import LandmarkLocaliser
 from posenet_ros.landmarks.options import DEFAULT_LOCALISER, FeatureOptions
 from posenet_ros.training.bench.mapping.build import figures, measure_build, size_mb
-from posenet_ros.training.bench.mapping.peer import measure_peer, peer_features, PeerLocaliser
+from posenet_ros.training.bench.mapping.peer import (
+    load_peer_map,
+    measure_peer,
+    peer_features,
+    PeerLocaliser,
+)
 from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.landmarks.options import MappingOptions
 
@@ -51,8 +56,9 @@ Localise = Callable[[Request, dict[str, float]], Localisation]
 @dataclass(frozen=True, eq=False)
 class Method:
     """
-    A map, with what localises images in it; it can be pickled.
+    A map, with what localises images in it.
 
+    :param folder: that it is read from.
     :param features: settings of the features that it takes.
     :param positions_m: (V, 3) of the map's views.
     :param localise: localises an image, and adds the CPU time of each stage, seconds.
@@ -61,6 +67,7 @@ class Method:
     """
 
     name: str
+    folder: Path
     features: FeatureOptions
     positions_m: Floats
     localise: Localise
@@ -85,17 +92,26 @@ def open_ours(folder: Path, train: Dataset, about: dict[str, Any] | None = None)
     :param about: figures of its making.
     :raises InputError: when it is a map of other images.
     """
-    artifact = load(folder)
-    landmark_map = landmark_file.load(artifact.file(LANDMARKS_FILE))
-    calibration = artifact.calibration
+    landmark_map = landmark_file.load(folder / LANDMARKS_FILE)
     strangers = set(landmark_map.views.names) - {sample.name for sample in train.samples}
     if strangers:
         raise InputError(f'--model has to be a map of the training images. Received: a map with '
                          f'{min(strangers)}, which is none of them')
-    return Method(OURS, landmark_map.features, landmark_map.views.positions_m,
-                  LandmarkSearch(landmark_map, calibration), calibration.refined_scale,
-                  _with_size(about or {'landmarks': len(landmark_map.points_m)},
-                             size_mb(folder), len(landmark_map.views)))
+    return load_ours(folder, _with_size(about or {'landmarks': len(landmark_map.points_m)},
+                                        size_mb(folder), len(landmark_map.views)))
+
+
+def load_ours(folder: Path, about: dict[str, Any]) -> Method:
+    """
+    Read the map of a model folder.
+
+    :param about: its figures.
+    """
+    artifact = load(folder)
+    landmark_map = landmark_file.load(artifact.file(LANDMARKS_FILE))
+    calibration = artifact.calibration
+    return Method(OURS, folder, landmark_map.features, landmark_map.views.positions_m,
+                  LandmarkSearch(landmark_map, calibration), calibration.refined_scale, about)
 
 
 class LandmarkSearch:
@@ -146,9 +162,20 @@ def build_peer(train: Dataset, folder: Path) -> Method:
     :raises PoseNetError: without pycolmap.
     """
     measured = measure_peer(train, folder)
-    return Method(PEER, peer_features(train), measured.landmark_map.views.positions_m,
-                  PeerSearch(measured.landmark_map), (1.0,) * 6,
-                  _with_size(figures(measured), measured.megabytes, len(train.samples)))
+    return load_peer(folder, peer_features(train), _with_size(
+        figures(measured), measured.megabytes, len(train.samples)))
+
+
+def load_peer(folder: Path, features: FeatureOptions, about: dict[str, Any]) -> Method:
+    """
+    Read the peer's map.
+
+    :param folder: that it was made in.
+    :param about: its figures.
+    """
+    landmark_map = load_peer_map(folder)
+    return Method(PEER, folder, features, landmark_map.views.positions_m,
+                  PeerSearch(landmark_map), (1.0,) * 6, about)
 
 
 def _with_size(about: dict[str, Any], megabytes: float, images: int) -> dict[str, Any]:

@@ -6,15 +6,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-import pickle
 import tempfile
 from typing import Any
 
 from posenet_ros.errors import PoseNetError
+from posenet_ros.landmarks.options import FeatureOptions
 from posenet_ros.training.bench.localisation.evaluation import evaluate_queries, EvaluatedQuery
 from posenet_ros.training.bench.localisation.methods import (
     build_ours,
     build_peer,
+    load_ours,
+    load_peer,
     Method,
     open_ours,
     PEER,
@@ -45,10 +47,11 @@ class MapsTask:
 
 @dataclass(frozen=True)
 class StoredMethod:
-    """A method in a file, for all processes; `figures` are those of its map."""
+    """A method in a folder, for all processes; `figures` are those of its map."""
 
     name: str
-    file: Path
+    folder: Path
+    features: FeatureOptions
     figures: dict[str, Any]
 
 
@@ -71,27 +74,23 @@ def make_maps(task: MapsTask) -> Maps:
     folder = Path(tempfile.mkdtemp(dir=task.folder))  # a task may be done twice
     place = task.model or folder / PLACE
     ours = open_ours(place, task.train) if task.model else build_ours(task.train, place)
-    stored = [_store(ours, folder)]
+    stored = [_stored(ours)]
     if task.peer:
         try:
-            stored.append(_store(build_peer(task.train, folder / PEER), folder))
+            stored.append(_stored(build_peer(task.train, folder / PEER)))
         except PoseNetError as error:
             return Maps(tuple(stored), place, f'{PEER}: {error}')
     return Maps(tuple(stored), place)
 
 
-def _store(method: Method, folder: Path) -> StoredMethod:
-    file = folder / f'{method.name}.pickle'
-    file.write_bytes(pickle.dumps(method))
-    return StoredMethod(method.name, file, method.figures)
+def _stored(method: Method) -> StoredMethod:
+    return StoredMethod(method.name, method.folder, method.features, method.figures)
 
 
 @lru_cache(maxsize=2)
-def _load(file: Path) -> Method:
+def _load(name: str, folder: Path, features: FeatureOptions) -> Method:
     """Load a method, once in each process as long as its images are localised."""
-    method = pickle.loads(file.read_bytes())
-    assert isinstance(method, Method)
-    return method
+    return load_peer(folder, features, {}) if name == PEER else load_ours(folder, {})
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,8 +110,9 @@ class QueriesTask:
 
 def localise_queries(task: QueriesTask) -> dict[str, list[EvaluatedQuery]]:
     """Localise the images of a task: the results of all, by the names of the variants."""
-    return evaluate_queries(_load(task.method.file), task.queries, task.variants,
-                            range(task.seeds))
+    method = task.method
+    return evaluate_queries(_load(method.name, method.folder, method.features), task.queries,
+                            task.variants, range(task.seeds))
 
 
 def in_chunks(tasks: Iterable[QueriesTask]) -> Iterator[QueriesTask]:

@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
 from posenet_ros.geometry.pose import Pose
+from posenet_ros.inference.artifact import LANDMARKS_FILE
 from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.features import Features
-from posenet_ros.landmarks.landmark_map import Indices, LandmarkMap, per_view_map
+from posenet_ros.landmarks.landmark_map import Indices, LandmarkMap, per_view_map, Vocabulary
 from posenet_ros.landmarks.localisation import Localisation, Outcome
 from posenet_ros.landmarks.matching import match_by_view, match_mutual, unit_rows
 from posenet_ros.landmarks.options import DEFAULT_LOCALISER, FeatureOptions
@@ -41,10 +42,12 @@ from posenet_ros.training.landmarks.reconstruction.verified_matches import PairM
 from posenet_ros.training.landmarks.vocabulary import fit_vocabulary, global_descriptors
 from posenet_ros.training.sfm.cameras import CameraSource, colmap_camera, HALF, InitialCamera
 from posenet_ros.training.sfm.library import load_pycolmap
+from posenet_ros.utils.files.npz import read_arrays
 from posenet_ros.utils.parallel import ordered_map
 from posenet_ros.utils.progress import progress
 
 KEYPOINTS = 2048
+MAP_FOLDER, RETRIEVAL_FILE = 'map', 'retrieval.npz'
 RANKS = 0, 1, 2, 3, 5, 7, 9, 12, 16, 20  # of the nearest views
 DESCRIPTOR_SIZE = 256  # of the global descriptors
 VIEWS = 10  # that a query is matched with
@@ -78,12 +81,20 @@ def measure_peer(dataset: Dataset, folder: Path) -> MeasuredMap:
     with timed(cpu_s, RETRIEVAL):
         words = fit_vocabulary(features, replace(options.vocabulary, size=DESCRIPTOR_SIZE))
         descriptors = global_descriptors(features, words)
-    out = folder / 'map'
+    out = folder / MAP_FOLDER
     out.mkdir()
-    landmark_file.save(landmark_map, out / 'landmarks.npz')
-    landmark_map = replace(landmark_map, vocabulary=words, views=replace(
-        landmark_map.views, global_descriptors=descriptors))
-    return MeasuredMap(landmark_map, cpu_s, size_mb(out), '')
+    landmark_file.save(landmark_map, out / LANDMARKS_FILE)
+    with (folder / RETRIEVAL_FILE).open('wb') as file:
+        np.savez(file, descriptors=descriptors, **vars(words))
+    return MeasuredMap(load_peer_map(folder), cpu_s, size_mb(out), '')
+
+
+def load_peer_map(folder: Path) -> LandmarkMap:
+    """Read the peer's map from the folder that it was made in."""
+    landmark_map = landmark_file.load(folder / MAP_FOLDER / LANDMARKS_FILE)
+    arrays = read_arrays(folder / RETRIEVAL_FILE)
+    views = replace(landmark_map.views, global_descriptors=arrays.pop('descriptors'))
+    return replace(landmark_map, vocabulary=Vocabulary(**arrays), views=views)
 
 
 class PeerLocaliser:
