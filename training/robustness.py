@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 import sys
 
-from posenet_ros.utils.arguments import CommandParser, input_paths, run_cli
+from posenet_ros.utils.arguments import CommandParser, count, input_paths, run_cli
 from posenet_ros.utils.atomic_folder import check_new, new_file
 from posenet_ros.utils.choices import CORRUPTIONS, ENGINES, FAR_OFF_M, SPLITS
 from posenet_ros.utils.files.kinds import TABLE
@@ -37,6 +37,10 @@ def parser() -> CommandParser:
                     "limits of the gate, in place of the node's defaults")
     result.add_argument('--engine', choices=ENGINES, default='auto', help='default %(default)s')
     result.add_argument('--seed', type=int, default=0, help='of the randomness (default 0)')
+    result.add_argument('--jobs', type=count, default=1, metavar='N',
+                        help='processes, a set of images each (default %(default)s)')
+    result.add_argument('--scheduler', metavar='ADDRESS', help='of a Dask scheduler, such as '
+                        'tcp://host:8786, whose workers localise the sets instead')
     result.add_argument('--out', type=Path, required=True, metavar='FILE',
                         help='the table, in Markdown')
     result.add_argument('--force', action='store_true', help='replace an existing file')
@@ -47,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Write the table."""
     options = parser().parse_args(argv)
     check_new(options.out, TABLE, force=options.force, inputs=input_paths(options))
-    from posenet_ros.training.pipelines.robustness import robustness_table
+    from posenet_ros.training.pipelines.robustness.table import robustness_table
     table = robustness_table(options)
     with new_file(options.out) as file:
         file.write_text(table + '\n', encoding='utf-8')

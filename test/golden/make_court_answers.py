@@ -14,7 +14,8 @@ import sys
 from posenet_ros.evaluation.report.folder import write_csv
 from posenet_ros.evaluation.results import FrameTable
 from posenet_ros.inference.artifact import load
-from posenet_ros.training.pipelines.robustness import corrupt_images, RobustnessBench
+from posenet_ros.training.pipelines.robustness.bench import RobustnessBench
+from posenet_ros.training.pipelines.robustness.sets import corrupt_images
 
 FILE = Path(__file__).with_name('court_answers.csv')
 # frames from and to, corruption, strength: people in the way, fog, out of focus

@@ -20,12 +20,14 @@ from posenet_ros.training import corrupt
 from posenet_ros.training import robustness as command
 from posenet_ros.training.data.corruptions import corrupted, CORRUPTIONS
 from posenet_ros.training.data.datasets import read_dataset
-from posenet_ros.training.pipelines import robustness
 from posenet_ros.training.pipelines.corruption import write_corrupted
+from posenet_ros.training.pipelines.robustness.sets import CORRUPTED_FRACTION, CORRUPTED_RUNS
 from posenet_ros.utils.arguments import run_cli
 from posenet_ros.utils.choices import SEVERITIES
 import pytest
-from training_helpers import wall_texture
+from ros_helpers import write_mean_colour_model
+from training_helpers import CAMERA as MODEL_CAMERA
+from training_helpers import wall_texture, write_wall_dataset
 
 PICTURE = cv2.resize(wall_texture(), (112, 64), interpolation=cv2.INTER_AREA)
 COUNT = 6
@@ -141,7 +143,7 @@ def test_the_table_of_a_model_that_fails_in_the_dark(
     assert (dark['within 1 sigma'], dark['2 sigma'], dark['p95 (m)']) == ('83.3 %', '100.0 %', '-')
     # some images of the walk are dark: the model knows which
     partly = found['20 % of them corrupted', '1 to 5']
-    corrupted_count = COUNT * robustness.CORRUPTED_RUNS * robustness.CORRUPTED_FRACTION
+    corrupted_count = COUNT * CORRUPTED_RUNS * CORRUPTED_FRACTION
     assert 0 < int(partly['over 5 m']) < corrupted_count
     assert [partly[key] for key in ('p95 (m)', 'of the most certain 80 %', 'by an oracle')] == [
         '9.00', '0.00', '0.00']
@@ -170,3 +172,16 @@ def test_an_image_that_cannot_be_written_ends_it(
     with pytest.raises(OSError, match='cannot be written'):
         write_corrupted(data, 'test', 'dark', 2, tmp_path / 'dark', camera='50')
     assert [path.name for path in tmp_path.iterdir()] == ['data']
+
+
+@pytest.mark.long
+def test_more_processes_give_the_same_table(tmp_path: Path) -> None:
+    write_wall_dataset(tmp_path / 'wall')
+    write_mean_colour_model(tmp_path / 'model', MODEL_CAMERA)
+    for jobs in ('1', '2'):
+        assert command.main([
+            '--model', str(tmp_path / 'model'), '--data', str(tmp_path / 'wall'), '--corruptions',
+            'dark', 'fog', '--jobs', jobs, '--out', str(tmp_path / f'{jobs}.md')]) == 0
+    one, two = ((tmp_path / f'{jobs}.md').read_text() for jobs in ('1', '2'))
+    assert one == two
+    assert '20 % of them corrupted' in one

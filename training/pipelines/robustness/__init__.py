@@ -1,0 +1,1 @@
+"""A model on corrupted images, and on images of other places."""
