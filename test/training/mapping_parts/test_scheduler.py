@@ -68,7 +68,8 @@ def contents(folder: Path) -> dict[str, bytes]:
             if file.suffix not in ('.json', '.html')}
 
 
-@pytest.mark.parametrize('more', [pytest.param((), marks=pytest.mark.long), ('--parts', '2')])
+@pytest.mark.long
+@pytest.mark.parametrize('more', [(), ('--parts', '2')])
 def test_two_processes_make_the_same_map_to_the_last_byte(
         more: tuple[str, ...], tmp_path: Path) -> None:
     write_wall_dataset(tmp_path / 'wall', 2, 10, camera=LARGE_CAMERA)

@@ -213,6 +213,7 @@ def test_is_current(scene: Path, tmp_path: Path) -> None:
     assert not is_current(tmp_path, SMALL)
 
 
+@pytest.mark.long
 def test_bytes_do_not_depend_on_the_processes(scene: Path, tmp_path: Path) -> None:
     """The same seed gives the same files from one process and from two."""
     write_scene(tmp_path / 'out', SMALL, processes=2)
