@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 import shutil
 from types import SimpleNamespace
+from unittest import mock
 
 import cv2
 import numpy as np
@@ -24,9 +25,14 @@ from posenet_ros.training.landmarks.mapping import map_dataset
 from posenet_ros.training.landmarks.options import MappingOptions
 from posenet_ros.training.map import main, parser
 from posenet_ros.training.map_update.registration import NotRegisteredError
-from posenet_ros.training.pipelines.mapping.walks import join
+from posenet_ros.training.pipelines.mapping.walks import join, state
 from posenet_ros.training.pipelines.mapping.walks.join import Extended, join_walks
 from posenet_ros.training.pipelines.mapping.walks.read import NewWalks, read_new_walks
+from posenet_ros.training.pipelines.mapping.walks.state import (
+    ExtensionState,
+    load_state,
+    save_state,
+)
 import pytest
 from training_helpers import LARGE_CAMERA, write_wall_dataset
 
@@ -84,6 +90,25 @@ class Place:
         return join_walks(None, old, walks, detect_nothing, work, None, alone=alone)
 
 
+def test_a_state_that_is_cut_off_leaves_the_one_before_whole(
+        monkeypatch: pytest.MonkeyPatch, old: LandmarkMap, tmp_path: Path) -> None:
+    """The tiles of a large map, too, are of one state alone."""
+    monkeypatch.setattr(landmark_file, 'TILED_FROM', 1)
+    start = ExtensionState('parent', None, ('a', 'b'))
+    first = replace(start, pending=('b',)).joined_by({'walk': 'a'})
+    save_state(first, old, tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(state, 'whole_file', mock.Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            save_state(replace(first, pending=()).joined_by({'walk': 'b'}),
+                       old.without_views([0]), tmp_path)
+    found, kept = load_state(tmp_path, start)
+    assert found == first
+    assert kept
+    assert kept.views.names == old.views.names
+    np.testing.assert_array_equal(np.sort(kept.points_m, axis=0), np.sort(old.points_m, axis=0))
+
+
 def test_a_walk_joins_by_way_of_another(
         monkeypatch: pytest.MonkeyPatch, old: LandmarkMap, tmp_path: Path) -> None:
     place = Place({'a': 'c', 'b': 'x', 'c': '', 'd': 'a'})
@@ -123,7 +148,7 @@ def test_an_interrupted_run_goes_on_to_the_same_map(
     assert found.rejected == whole.rejected
     joined = [name for name in ('b', 'd') if name in first.tried and name != stopped_at]
     assert not set(joined) & set(second.tried)  # not joined twice
-    assert len(list((work / 'joined').glob('*.npz'))) == 1
+    assert len(list((work / 'joined').rglob('*.npz'))) == 1
     other = Place(needs)
     other.join(monkeypatch, old, work, names[:-1])  # other walks: nothing of these is taken
     assert other.tried[:2] == ['a', 'b']

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 import json
 from pathlib import Path
+import shutil
 from typing import Any
 
 from posenet_ros.errors import InputError
+from posenet_ros.inference.artifact import LANDMARKS_FILE
 from posenet_ros.landmarks import landmark_file
 from posenet_ros.landmarks.landmark_map import LandmarkMap
 from posenet_ros.utils.files.typed_json import read_typed
+from posenet_ros.utils.files.whole import whole_file
 
 FOLDER, FILE = 'joined', 'state.json'
 
@@ -49,16 +52,20 @@ class ExtensionState:
 
 def save_state(state: ExtensionState, landmark_map: LandmarkMap, work: Path) -> None:
     """Write a state and its map, both or neither."""
-    folder = work / FOLDER
+    folder, new = work / FOLDER, _map_folder(work, state)
     folder.mkdir(exist_ok=True)
-    maps = set(folder.glob('*.npz'))
-    file = folder / f'{len(state.joined)}.npz'
-    landmark_file.save(landmark_map, file)
-    unfinished = folder / f'{FILE}.unfinished'
-    unfinished.write_text(json.dumps(asdict(state)))
-    unfinished.replace(folder / FILE)
-    for other in maps - {file}:
-        other.unlink()
+    maps = {one for one in folder.iterdir() if one.is_dir()}
+    new.mkdir(exist_ok=True)
+    landmark_file.save(landmark_map, new / LANDMARKS_FILE)
+    with whole_file(folder / FILE) as file:
+        file.write_text(json.dumps(asdict(state)))
+    for other in maps - {new}:
+        shutil.rmtree(other)
+
+
+def _map_folder(work: Path, state: ExtensionState) -> Path:
+    """Return the folder of a state's map, whose tiles are beside its file."""
+    return work / FOLDER / str(len(state.joined))
 
 
 def load_state(work: Path, start: ExtensionState) -> tuple[ExtensionState, LandmarkMap | None]:
@@ -74,6 +81,6 @@ def load_state(work: Path, start: ExtensionState) -> tuple[ExtensionState, Landm
                  *(str(one['walk']) for one in state.joined)}
         if (state.parent, state.views, names) != (start.parent, start.views, {*start.pending}):
             return start, None
-        return state, landmark_file.load(work / FOLDER / f'{len(state.joined)}.npz')
+        return state, landmark_file.load(_map_folder(work, state) / LANDMARKS_FILE)
     except (InputError, OSError, LookupError):
         return start, None
