@@ -23,6 +23,7 @@ from posenet_ros.geometry.camera import Camera
 from posenet_ros.inference.train_index import check_unit_rows
 from posenet_ros.landmarks.features import DESCRIPTOR_SIZE
 from posenet_ros.landmarks.landmark_map import (
+    LANDMARK_ARRAYS,
     LandmarkMap,
     NO_PATCH,
     PATCH_SIZE,
@@ -49,8 +50,6 @@ MAP_FORMAT = 4  # 1: each view has landmarks of its own; 2: no cameras, and no p
 UNTILED_FORMAT = 3  # of a map without tiles, and in the hash of any
 ARRAYS = ('points_m', 'descriptors', 'colors', 'starts', 'seen', 'patches', 'patch_views',
           'patch_corners', 'tiles')
-LANDMARK_ARRAYS = ('points_m', 'descriptors', 'colors', 'patches', 'patch_views',
-                   'patch_corners')  # those of a large map are in its tiles
 VIEW_ARRAYS = ('positions_m', 'quats_xyzw', 'global_descriptors', 'pose_residual_ratios')
 WORDS = {'words': 'centres', 'vlad_mean': 'mean', 'vlad_projection': 'projection'}
 

@@ -28,6 +28,9 @@ NO_PATCH = -1  # view of a landmark that has none
 Indices = Sequence[int] | NDArray[np.integer]
 MIN_VIEWS = 2  # that have to see a landmark: one ray has no depth
 COUNTED_AT_ONCE = 1 << 20  # observations, to bound the memory
+# with a row for each landmark, or none
+LANDMARK_ARRAYS = ('points_m', 'descriptors', 'colors', 'patches', 'patch_views',
+                   'patch_corners')
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,6 +196,18 @@ class LandmarkMap:
             lengths += np.bincount(self.seen[start:start + COUNTED_AT_ONCE],
                                    minlength=len(lengths))
         return lengths
+
+    @property
+    def observers(self) -> NDArray[np.intp]:
+        """Return the view of each observation, (O,), rising."""
+        return np.repeat(np.arange(len(self.views)), np.diff(self.starts))
+
+    @property
+    def first_views(self) -> NDArray[np.intp]:
+        """Return the first of the views that see each landmark, (L,)."""
+        first = np.zeros(len(self.points_m), np.intp)
+        first[self.seen[::-1]] = self.observers[::-1]  # the first of each is written last
+        return first
 
     def seen_by(self, view: int | np.integer) -> NDArray[np.int32]:
         """Return the landmarks that a view sees."""

@@ -82,11 +82,9 @@ def load_place_map(artifact: LoadedArtifact, map_from_dataset: Pose | None = Non
         return PlaceMap(np.empty((0, 3)), np.empty(0, np.intp), views,
                         model_hash=artifact.digest)
     landmarks = landmarks or load(artifact.file(LANDMARKS_FILE), artifact.opened)
-    seen_by = np.repeat(np.arange(len(landmarks.views)), np.diff(landmarks.starts))
-    point_views = np.zeros(len(landmarks.points_m), np.intp)
-    point_views[landmarks.seen[::-1]] = seen_by[::-1]  # the first of each is written last
     points_m = artifact.scene.dataset_from_model.apply(landmarks.points_m)
     return PlaceMap(
-        to_map.apply(points_m), point_views, views, landmarks.colors,
-        np.column_stack([seen_by, landmarks.seen]) if landmarks.joined and observations else None,
+        to_map.apply(points_m), landmarks.first_views, views, landmarks.colors,
+        np.column_stack([landmarks.observers, landmarks.seen])
+        if landmarks.joined and observations else None,
         artifact.digest)

@@ -206,9 +206,14 @@ def one_line(text: str) -> str:
     return ''.join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
+def os_error_text(error: OSError) -> str:
+    """Return what an error of the system is, and of which file where it is known."""
+    return f'{error.strerror or error}: {error.filename or ""}'.rstrip(': ')
+
+
 def describe_os_error(error: OSError) -> str:
-    """Describe an error of the system: what, which file where it is known, what to do."""
-    text = f'{error.strerror or error}: {error.filename or ""}'.rstrip(': ')
+    """Describe an error of the system, as :func:`os_error_text`, and what to do."""
+    text = os_error_text(error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         text += ': make room, then run it again, with --resume where the command has it'
     return text

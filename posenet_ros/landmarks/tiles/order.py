@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
-from posenet_ros.landmarks.landmark_map import LandmarkMap
+from posenet_ros.landmarks.landmark_map import LANDMARK_ARRAYS, LandmarkMap
 
 TILED_FROM = 100_000  # landmarks, 40 MB; a smaller map is one file
 TILE_LANDMARKS = 2048  # in a tile, at most: 0.8 MB
@@ -25,24 +25,15 @@ def in_tiles(landmark_map: LandmarkMap, most: int) -> tuple[LandmarkMap, NDArray
     :param most: landmarks of a tile.
     :returns: the map, and the first landmark of each of T tiles and their number, (T + 1,).
     """
-    tiles = list(_leaves(_first_positions(landmark_map), np.arange(len(landmark_map.points_m)),
-                         most))
+    positions_m = landmark_map.views.positions_m[landmark_map.first_views]
+    tiles = list(_leaves(positions_m, np.arange(len(positions_m)), most))
     order = np.concatenate(tiles)
     new = np.empty(len(order), np.int32)
     new[order] = np.arange(len(order), dtype=np.int32)
     rows = {name: getattr(landmark_map, name)[order]
-            for name in ('points_m', 'descriptors', 'colors', 'patches', 'patch_views',
-                         'patch_corners') if len(getattr(landmark_map, name))}
+            for name in LANDMARK_ARRAYS if len(getattr(landmark_map, name))}
     starts = np.cumsum([0, *map(len, tiles)]).astype(np.int32)
     return replace(landmark_map, seen=new[landmark_map.seen], memory=None, **rows), starts
-
-
-def _first_positions(landmark_map: LandmarkMap) -> Floats:
-    """Return the position of the first view that sees each landmark, (L, 3)."""
-    views = np.repeat(np.arange(len(landmark_map.views)), np.diff(landmark_map.starts))
-    first = np.zeros(len(landmark_map.points_m), np.intp)
-    first[landmark_map.seen[::-1]] = views[::-1]  # the first of each is written last
-    return landmark_map.views.positions_m[first]
 
 
 def _leaves(positions_m: Floats, rows: NDArray[np.intp], most: int) -> Iterator[NDArray[np.intp]]:

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import posenet_ros
 from posenet_ros.errors import InputError
+from posenet_ros.utils.arguments import os_error_text
 
 MAX_INPUTS = 100  # and the last, are looked for on each worker, evenly
 _ONE_TASK = Lock()  # a process does one at a time, however many threads the worker has
@@ -130,5 +131,5 @@ class CheckedTask:
             try:
                 return self._function(task)
             except OSError as error:
-                text = f'{error.strerror or error}: {error.filename or ""}'.rstrip(': ')
-                raise InputError(f'the worker {worker} failed: {text}') from error
+                raise InputError(
+                    f'the worker {worker} failed: {os_error_text(error)}') from error

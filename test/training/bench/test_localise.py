@@ -94,7 +94,7 @@ def method(results: list[Localisation], requests: list[Request] | None = None) -
         cpu_s['pose'] = 0.002
         return next(remaining)
 
-    return Method('posenet', Path(), FeatureOptions(), np.zeros((1, 3)), localise, (2.0,) * 6, {})
+    return Method('posenet', FeatureOptions(), np.zeros((1, 3)), localise, (2.0,) * 6)
 
 
 def results_of(*given: Localisation, truth: Pose | None = None) -> list[EvaluatedQuery]:

@@ -58,24 +58,34 @@ class Method:
     """
     A map, with what localises images in it.
 
-    :param folder: that it is read from.
     :param features: settings of the features that it takes.
     :param positions_m: (V, 3) of the map's views.
     :param localise: localises an image, and adds the CPU time of each stage, seconds.
     :param sigma_scale: (6,) factors of the standard deviations by calibration.
+    """
+
+    name: str
+    features: FeatureOptions
+    positions_m: Floats
+    localise: Localise
+    sigma_scale: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class StoredMethod:
+    """
+    A method whose map is in a folder, for all processes.
+
     :param figures: of its map.
     """
 
     name: str
     folder: Path
     features: FeatureOptions
-    positions_m: Floats
-    localise: Localise
-    sigma_scale: tuple[float, ...]
     figures: dict[str, Any]
 
 
-def build_ours(train: Dataset, folder: Path) -> Method:
+def build_ours(train: Dataset, folder: Path) -> StoredMethod:
     """
     Make the map of a dataset by the default settings.
 
@@ -85,33 +95,45 @@ def build_ours(train: Dataset, folder: Path) -> Method:
     return open_ours(folder, train, figures(measured))
 
 
-def open_ours(folder: Path, train: Dataset, about: dict[str, Any] | None = None) -> Method:
+def open_ours(folder: Path, train: Dataset, about: dict[str, Any] | None = None) -> StoredMethod:
     """
     Open a model folder with the map of a dataset.
 
     :param about: figures of its making.
     :raises InputError: when it is a map of other images.
     """
-    landmark_map = landmark_file.load(folder / LANDMARKS_FILE)
+    landmark_map = landmark_file.load(load(folder).file(LANDMARKS_FILE))
     strangers = set(landmark_map.views.names) - {sample.name for sample in train.samples}
     if strangers:
         raise InputError(f'--model has to be a map of the training images. Received: a map with '
                          f'{min(strangers)}, which is none of them')
-    return load_ours(folder, _with_size(about or {'landmarks': len(landmark_map.points_m)},
-                                        size_mb(folder), len(landmark_map.views)))
+    return StoredMethod(OURS, folder, landmark_map.features, _with_size(
+        about or {'landmarks': len(landmark_map.points_m)}, size_mb(folder),
+        len(landmark_map.views)))
 
 
-def load_ours(folder: Path, about: dict[str, Any]) -> Method:
+def build_peer(train: Dataset, folder: Path) -> StoredMethod:
     """
-    Read the map of a model folder.
+    Make the peer's map of a dataset.
 
-    :param about: its figures.
+    :raises PoseNetError: without pycolmap.
     """
-    artifact = load(folder)
-    landmark_map = landmark_file.load(artifact.file(LANDMARKS_FILE))
-    calibration = artifact.calibration
-    return Method(OURS, folder, landmark_map.features, landmark_map.views.positions_m,
-                  LandmarkSearch(landmark_map, calibration), calibration.refined_scale, about)
+    measured = measure_peer(train, folder)
+    return StoredMethod(PEER, folder, peer_features(train), _with_size(
+        figures(measured), measured.megabytes, len(train.samples)))
+
+
+def load_method(stored: StoredMethod) -> Method:
+    """Read the map of a method."""
+    if stored.name == PEER:
+        landmark_map = load_peer_map(stored.folder)
+        return Method(PEER, stored.features, landmark_map.views.positions_m,
+                      PeerSearch(landmark_map), (1.0,) * 6)
+    artifact = load(stored.folder)
+    landmark_map, calibration = (
+        landmark_file.load(artifact.file(LANDMARKS_FILE)), artifact.calibration)
+    return Method(OURS, stored.features, landmark_map.views.positions_m,
+                  LandmarkSearch(landmark_map, calibration), calibration.refined_scale)
 
 
 class LandmarkSearch:
@@ -153,29 +175,6 @@ class PeerSearch:
     def __call__(self, request: Request, cpu_s: dict[str, float]) -> Localisation:
         """Localise an image."""
         return self._localiser.search(request.features, request.exclude, cpu_s)
-
-
-def build_peer(train: Dataset, folder: Path) -> Method:
-    """
-    Make the peer's map of a dataset.
-
-    :raises PoseNetError: without pycolmap.
-    """
-    measured = measure_peer(train, folder)
-    return load_peer(folder, peer_features(train), _with_size(
-        figures(measured), measured.megabytes, len(train.samples)))
-
-
-def load_peer(folder: Path, features: FeatureOptions, about: dict[str, Any]) -> Method:
-    """
-    Read the peer's map.
-
-    :param folder: that it was made in.
-    :param about: its figures.
-    """
-    landmark_map = load_peer_map(folder)
-    return Method(PEER, folder, features, landmark_map.views.positions_m,
-                  PeerSearch(landmark_map), (1.0,) * 6, about)
 
 
 def _with_size(about: dict[str, Any], megabytes: float, images: int) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 import tempfile
-from typing import Any
 
 from posenet_ros.errors import PoseNetError
 from posenet_ros.landmarks.options import FeatureOptions
@@ -15,11 +14,11 @@ from posenet_ros.training.bench.localisation.evaluation import evaluate_queries,
 from posenet_ros.training.bench.localisation.methods import (
     build_ours,
     build_peer,
-    load_ours,
-    load_peer,
+    load_method,
     Method,
     open_ours,
     PEER,
+    StoredMethod,
 )
 from posenet_ros.training.bench.localisation.queries import Query
 from posenet_ros.training.bench.localisation.variants import Variant
@@ -46,16 +45,6 @@ class MapsTask:
 
 
 @dataclass(frozen=True)
-class StoredMethod:
-    """A method in a folder, for all processes; `figures` are those of its map."""
-
-    name: str
-    folder: Path
-    features: FeatureOptions
-    figures: dict[str, Any]
-
-
-@dataclass(frozen=True)
 class Maps:
     """
     The maps of a fold.
@@ -74,23 +63,19 @@ def make_maps(task: MapsTask) -> Maps:
     folder = Path(tempfile.mkdtemp(dir=task.folder))  # a task may be done twice
     place = task.model or folder / PLACE
     ours = open_ours(place, task.train) if task.model else build_ours(task.train, place)
-    stored = [_stored(ours)]
+    stored = [ours]
     if task.peer:
         try:
-            stored.append(_stored(build_peer(task.train, folder / PEER)))
+            stored.append(build_peer(task.train, folder / PEER))
         except PoseNetError as error:
             return Maps(tuple(stored), place, f'{PEER}: {error}')
     return Maps(tuple(stored), place)
 
 
-def _stored(method: Method) -> StoredMethod:
-    return StoredMethod(method.name, method.folder, method.features, method.figures)
-
-
 @lru_cache(maxsize=2)
 def _load(name: str, folder: Path, features: FeatureOptions) -> Method:
     """Load a method, once in each process as long as its images are localised."""
-    return load_peer(folder, features, {}) if name == PEER else load_ours(folder, {})
+    return load_method(StoredMethod(name, folder, features, {}))
 
 
 @dataclass(frozen=True, eq=False)
