@@ -82,6 +82,7 @@ class FakeRobot:
         self.node, self.name = node, name
         self._publishers: dict[tuple[str, type], Any] = {}
         self._subscriptions: list[Any] = []
+        self._clients: list[Any] = []
         self._lock = Lock()  # two threads publish
         self.ended = False
         self._odom: Callable[[float], Pose] | None = None
@@ -107,7 +108,10 @@ class FakeRobot:
         self.ended = True
         for subscription in self._subscriptions:
             self.node.destroy_subscription(subscription)
+        for client in self._clients:
+            self.node.destroy_client(client)
         self._subscriptions.clear()
+        self._clients.clear()
 
     def publish(
             self, topic: str, message: Any, qos: QoSProfile | int = 10) -> None:  # noqa: ANN401
@@ -182,13 +186,10 @@ class FakeRobot:
                                    for i in range(36)]
         self.publish('initialpose', message)
 
-    def call(self, kind: Any, name: str, request: Any) -> Any:  # noqa: ANN401
-        """Call a service of the node; the future has the response."""
-        key = f'/{self.name}/relocaliser/{name}', kind
-        if key not in self._publishers:
-            self._publishers[key] = self.node.create_client(kind, key[0])
-        client = self._publishers[key]
-        return client.call_async(request) if client.service_is_ready() else None
+    def client(self, kind: Any, name: str) -> Any:  # noqa: ANN401
+        """Return a new client of a service in the robot's namespace."""
+        self._clients.append(self.node.create_client(kind, f'/{self.name}/{name}'))
+        return self._clients[-1]
 
     # what a listener sees
 

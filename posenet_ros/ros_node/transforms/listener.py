@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 import time
+from typing import Any
 
 from geometry_msgs.msg import TransformStamped
 from posenet_ros.errors import InputError
@@ -18,10 +19,26 @@ from tf2_msgs.msg import TFMessage
 from tf2_ros import Buffer, TransformException, TransformListener
 
 LATEST_NS = 0
+MAX_WAITING = 100  # messages: what the queue of /tf keeps
 
 
 class MissingTransformError(InputError):
     """A transform is not known, or not at the time asked for."""
+
+
+def waiting_messages(subscription: Any) -> Iterator[Any]:  # noqa: ANN401 - rclpy has no types
+    """
+    Yield the messages that wait in a subscription's queue, the oldest first.
+
+    The executor of rclpy takes one message a turn, and a turn costs more than a message. On a
+    busy machine a queue that fills faster stays full, and all that comes out of it is old.
+    """
+    with subscription.handle:
+        for _ in range(MAX_WAITING):
+            taken = subscription.handle.take_message(subscription.msg_type, False)
+            if taken is None:
+                return
+            yield taken[0]
 
 
 class ForeignTransforms(TransformListener):  # type: ignore[misc] # ROS has no types
@@ -42,12 +59,15 @@ class ForeignTransforms(TransformListener):  # type: ignore[misc] # ROS has no t
         stack.callback(self.unregister)
 
     def callback(self, data: TFMessage) -> None:
-        """Take transforms that change."""
-        self._take(data, is_static=False)
+        """Take transforms that change, with all that wait."""
+        for message in (data, *waiting_messages(self.tf_sub)):
+            self._take(message, is_static=False)
+        self._on_change()
 
     def static_callback(self, data: TFMessage) -> None:
         """Take transforms that do not change."""
         self._take(data, is_static=True)
+        self._on_change()
 
     def _take(self, data: TFMessage, *, is_static: bool) -> None:
         now_s = time.monotonic()
@@ -60,7 +80,6 @@ class ForeignTransforms(TransformListener):  # type: ignore[misc] # ROS has no t
                 self.buffer.set_transform_static(transform, 'default_authority')
             elif self.keeps_moving:
                 self.buffer.set_transform(transform, 'default_authority')
-        self._on_change()
 
     def lookup(self, target: str, source: str, stamp_ns: int = LATEST_NS) -> Pose:
         """

@@ -92,6 +92,14 @@ def warm_up(feed: Feed, rate_hz: float) -> None:
     if not feed.watch.published_ns:
         raise PoseNetError('no pose came, see above')
     feed.cameras.publish_for(1.0, rate_hz)
+    send_last(feed, rate_hz)
+
+
+def send_last(feed: Feed, rate_hz: float) -> None:
+    """Send one image slowly: by its number the node knows how many were lost before it."""
+    feed.cameras.spin_for(SETTLE_S)
+    feed.cameras.publish_for(1 / rate_hz, rate_hz)
+    feed.cameras.spin_for(SETTLE_S)
 
 
 def send(feed: Feed, seconds: float, rate_hz: float) -> list[dict[str, float]]:
@@ -101,9 +109,7 @@ def send(feed: Feed, seconds: float, rate_hz: float) -> list[dict[str, float]]:
     while (left_s := end_s - time.monotonic()) > 0.5 / rate_hz:
         feed.cameras.publish_for(min(left_s, 1.0), rate_hz)
         memory.append(memory_mb(feed.pid))
-    feed.cameras.spin_for(SETTLE_S)
-    feed.cameras.publish_for(1 / rate_hz, rate_hz)  # by its number the node knows what was lost
-    feed.cameras.spin_for(SETTLE_S)
+    send_last(feed, rate_hz)
     return memory
 
 
