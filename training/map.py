@@ -26,6 +26,7 @@ from posenet_ros.utils.arguments import (
     run_cli,
 )
 from posenet_ros.utils.choices import MAP_EXPORTS, MAX_POSE_GAP_S, POSE_FORMATS, STAMP_UNITS
+from posenet_ros.utils.tasks.arguments import add_task_options
 
 OF_BAGS = 'image', 'camera_info', 'pose', 'tf', 'pose_of'  # options of --bag alone
 # an old map has them already
@@ -103,11 +104,8 @@ def _add_map_arguments(result: argparse.ArgumentParser) -> None:
     result.add_argument('--parts', type=part_number, metavar='N', help='map a large place in N '
                         'overlapping parts, or auto: of some 500 images each, whose features '
                         'alone are in memory')
-    result.add_argument('--jobs', type=count, default=1, metavar='N', help='processes that map '
-                        'parts, or detect the features of a map in one piece (default: '
-                        '%(default)s); the map is the same')
-    result.add_argument('--scheduler', metavar='ADDRESS', help='of a Dask scheduler, such as '
-                        'tcp://host:8786, whose workers do that instead')
+    add_task_options(result, 'processes that map parts, or detect the features of a map in one '
+                     'piece', 'do that instead')
     result.add_argument('--largest', action='store_true', help='map the largest part of walks '
                         'that do not join')
 

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 import sys
 
-from posenet_ros.utils.arguments import CommandParser, count, input_paths, run_cli
+from posenet_ros.utils.arguments import CommandParser, input_paths, run_cli
 from posenet_ros.utils.atomic_folder import check_new, new_file
 from posenet_ros.utils.choices import CORRUPTIONS, ENGINES, FAR_OFF_M, SPLITS
 from posenet_ros.utils.files.kinds import TABLE
 from posenet_ros.utils.settings.assignments import add_assignments
+from posenet_ros.utils.tasks.arguments import add_task_options
 
 
 def parser() -> CommandParser:
@@ -37,10 +38,7 @@ def parser() -> CommandParser:
                     "limits of the gate, in place of the node's defaults")
     result.add_argument('--engine', choices=ENGINES, default='auto', help='default %(default)s')
     result.add_argument('--seed', type=int, default=0, help='of the randomness (default 0)')
-    result.add_argument('--jobs', type=count, default=1, metavar='N',
-                        help='processes, a set of images each (default %(default)s)')
-    result.add_argument('--scheduler', metavar='ADDRESS', help='of a Dask scheduler, such as '
-                        'tcp://host:8786, whose workers localise the sets instead')
+    add_task_options(result, 'processes, a set of images each', 'localise the sets instead')
     result.add_argument('--out', type=Path, required=True, metavar='FILE',
                         help='the table, in Markdown')
     result.add_argument('--force', action='store_true', help='replace an existing file')

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from posenet_ros.errors import InputError
 from posenet_ros.localisation.camera_info_policy import POLICIES
-from posenet_ros.utils.arguments import CommandParser, count
+from posenet_ros.utils.arguments import CommandParser
 from posenet_ros.utils.choices import (
     ALIGNMENTS,
     ASSOCIATION_KEYS,
@@ -26,6 +26,7 @@ from posenet_ros.utils.choices import (
     SPLITS,
 )
 from posenet_ros.utils.settings.assignments import add_assignments, read_assignments
+from posenet_ros.utils.tasks.arguments import add_task_options
 
 if TYPE_CHECKING:
     from posenet_ros.localisation.gate_config import GateConfig
@@ -153,10 +154,7 @@ def _add_fleet(group: argparse._ArgumentGroup) -> None:
     group.add_argument('--group-by', nargs='+', default=['place', 'robot'], metavar='WHAT',
                        help='what the folders above a bag stand for, the nearest last '
                        '(default: place robot)')
-    group.add_argument('--jobs', type=count, default=1, metavar='N',
-                       help='processes, a bag each (default %(default)s)')
-    group.add_argument('--scheduler', metavar='ADDRESS', help='of a Dask scheduler, such as '
-                       'tcp://host:8786, whose workers evaluate the bags instead')
+    add_task_options(group, 'processes, a bag each', 'evaluate the bags instead')
     group.add_argument('--resume', action='store_true',
                        help='go on with a run that was stopped: no finished bag is repeated')
 

@@ -6,6 +6,7 @@ import argparse
 
 from posenet_ros.utils.arguments import count
 from posenet_ros.utils.choices import CORRUPTIONS, SEVERITIES
+from posenet_ros.utils.tasks.arguments import add_scheduler
 
 SOME, EACH = 'some', 'each'  # walks that are left out: in one map, or one after another
 ALL = 'all'
@@ -37,6 +38,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                        'cropped, resized; of a synthetic scene also rendered with them')
     group.add_argument('--tracked', type=count, metavar='N', help='also track a camera at 30 Hz, '
                        "for N images of a synthetic scene's test walk")
-    group.add_argument('--scheduler', metavar='ADDRESS', help='of a Dask scheduler, such as '
-                       'tcp://host:8786, whose workers make the maps and localise, in place of '
-                       '--jobs; they have to see --data and the folder of --out')
+    add_scheduler(group, 'make the maps and localise, in place of --jobs; they have to see '
+                  '--data and the folder of --out')
