@@ -223,7 +223,7 @@ class Peer:
         self.node.destroy_node()
         rclpy.shutdown(context=self._context)
 
-    def wait_until(self, done: Callable[[], object], timeout_s: float = 10.0) -> bool:
+    def wait_until(self, done: Callable[[], object], timeout_s: float = 30.0) -> bool:
         """Spin until `done` is true. Returns whether it became so in time."""
         end = time.monotonic() + timeout_s
         while not done():
@@ -277,7 +277,7 @@ class Peer:
         result = self.call(SetParameters, 'set_parameters', request).results[0]
         return bool(result.successful), str(result.reason)
 
-    def send(self, message: Image, answers: int = 1, timeout_s: float = 5.0) -> list[PoseStamped]:
+    def send(self, message: Image, answers: int = 1, timeout_s: float = 20.0) -> list[PoseStamped]:
         """Publish an image and return the poses that came within the time."""
         before = len(self.poses)
         self.images.publish(message)
@@ -293,13 +293,13 @@ class Peer:
         # nothing says when the other side has found our subscriptions
         self.spin_for(0.3 * patience_s())
 
-    def status(self, timeout_s: float = 5.0) -> DiagnosticStatus:
+    def status(self, timeout_s: float = 20.0) -> DiagnosticStatus:
         """Return the next diagnostic status."""
         before = len(self.diagnostics)
         assert self.wait_until(lambda: len(self.diagnostics) > before, timeout_s)
         return self.diagnostics[-1].status[0]
 
-    def reported(self, key: str, text: str, timeout_s: float = 5.0) -> str:
+    def reported(self, key: str, text: str, timeout_s: float = 20.0) -> str:
         """Return the diagnostic value that holds the text, of all that were kept."""
         found: list[str] = []
 

@@ -130,12 +130,15 @@ BAD_IMAGES = {
 def test_a_bad_image_is_reported_and_nothing_else(
         peer: Peer, clock: Callable[[], int], kind: str) -> None:
     make, said = BAD_IMAGES[kind]
-    poses, transforms = len(peer.poses), len(peer.transforms)
+    image, good = make(clock()), image_message(clock())
     peer.diagnostics.clear()
-    peer.images.publish(make(clock()))
+    peer.images.publish(image)
     assert 'Received' in peer.reported('bad image', said)
-    assert (len(peer.poses), len(peer.transforms)) == (poses, transforms)
-    assert len(peer.send(image_message(clock()))) == 1
+    assert len(peer.send(good)) == 1
+    sent = [stamp_ns(message.header.stamp) for message in (
+        *peer.poses, *(t for m in peer.transforms for t in m.transforms))]
+    assert stamp_ns(good.header.stamp) in sent
+    assert stamp_ns(image.header.stamp) not in sent
     assert peer.state() == 'active'
 
 
