@@ -90,9 +90,10 @@ def test_learned_weights_go_to_the_logarithm_of_the_losses() -> None:
     trainer = PoseTrainer(network(), LossSettings('learned', 'l1'))
     trainer.network.trainable = False
     trainer.compile(keras.optimizers.Adam(0.3))
-    y = {'position': np.full((1, 3), 3.0, np.float32),  # the network says 1: an error of 6
-         'quat_xyzw': np.array([[1.0, 0, 0, 0]], np.float32)}
-    trainer.fit(np.ones((1, 1)), y, epochs=200, verbose=0)
+    steps = 200
+    y = {'position': np.full((steps, 3), 3.0, np.float32),  # the network says 1: an error of 6
+         'quat_xyzw': np.tile(np.array([1.0, 0, 0, 0], np.float32), (steps, 1))}
+    trainer.fit(np.ones((steps, 1)), y, batch_size=1, verbose=0)
     assert float(trainer.sx) == pytest.approx(np.log(6), abs=0.05)
     assert float(trainer.sq) == pytest.approx(np.log(2), abs=0.05)
 
