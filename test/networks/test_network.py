@@ -388,6 +388,7 @@ def test_weights_that_are_not_there_are_refused(tmp_path: Path) -> None:
 # Keras backends
 
 
+@pytest.mark.long
 def test_every_installed_backend_gives_the_same_outputs_and_trains(tmp_path: Path) -> None:
     probe = ROOT / 'test' / 'backend_probe.py'
     installed = [name for name in BACKENDS if find_spec(name)]
