@@ -20,12 +20,19 @@ from posenet_ros.evaluation.report.content import json_text
 from posenet_ros.evaluation.report.folder import write_text
 from posenet_ros.evaluation.report.page import page_of_sections
 from posenet_ros.evaluation.report.sections import Section
-from posenet_ros.evaluation.report.tables import length, markdown_table, number, percent, Row
+from posenet_ros.evaluation.report.tables import (
+    length,
+    length_unit,
+    markdown_table,
+    number,
+    percent,
+    Row,
+)
 
 BAGS_FOLDER = 'bags'  # each bag's own report, by its name
 PLAN_FILE = 'plan.png'
-COLUMNS = ('bags', 'frames', 'answered', 'position', '95 %', 'rotation', '95 %', 'false of 1000',
-           'at most')
+COLUMNS = ('bags', 'frames', 'answered', 'false of 1000', 'at most', 'position', '95 %',
+           'rotation', '95 %')
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,11 +90,12 @@ def _cells(one: GroupStatistics) -> list[str]:
     errors = ['-'] * 4
     if one.medians and one.confidence_95:
         (low_m, high_m), (low_deg, high_deg) = one.confidence_95
-        errors = [length(one.medians.translation_m), f'{length(low_m)} to {length(high_m)}',
+        unit = length_unit([one.medians.translation_m])
+        errors = [length(one.medians.translation_m), f'{unit.number(low_m)} to {unit.number(high_m)}',
                   number(one.medians.rotation_deg, 'deg'),
                   f'{number(low_deg)} to {number(high_deg)}']
-    return [str(one.bags), str(one.frames), percent(one.answered), *errors,
-            number(one.false_per_1000), number(one.false_per_1000_at_most)]
+    return [str(one.bags), str(one.frames), percent(one.answered), number(one.false_per_1000),
+            number(one.false_per_1000_at_most), *errors]
 
 
 def write_fleet_report(report: FleetReport, folder: Path, map_views_m: Floats) -> None:
