@@ -8,6 +8,7 @@ import re
 import signal
 
 from hypothesis import settings
+from posenet_ros.utils.blas_threads import use_one_blas_thread
 from posenet_ros.utils.ros_environment import prepare_environment
 import pytest
 
@@ -19,6 +20,7 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # in the background, as n
 if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # of nohup, too
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+use_one_blas_thread()  # as in every command
 prepare_environment()  # Fast DDS reads its profile when a process makes its first participant
 
 # The same examples in every run, and no clock: machines that test are busy.

@@ -13,6 +13,7 @@ import sys
 from typing import Any, NoReturn
 
 from posenet_ros.errors import InputError, PoseNetError
+from posenet_ros.utils.blas_threads import use_one_blas_thread
 from posenet_ros.utils.progress import close_bars
 from posenet_ros.utils.signals import interruptible
 from posenet_ros.utils.suggestions import did_you_mean
@@ -223,11 +224,12 @@ def run_cli(main: Callable[[], int | None]) -> int:
     """
     Run a command and turn the errors a user can cause into one line on stderr.
 
-    SIGTERM and a closed terminal (SIGHUP) interrupt it as Ctrl-C does.
+    SIGTERM and a closed terminal (SIGHUP) interrupt it as Ctrl-C does. NumPy has one thread.
 
     :param main: the command; its return value is the exit code, None means 0.
     :returns: 0 done, 1 failed or interrupted, 2 bad input.
     """
+    use_one_blas_thread()
     try:
         with interruptible() as interruption, close_bars():
             try:

@@ -91,7 +91,8 @@ def _cells(one: GroupStatistics) -> list[str]:
     if one.medians and one.confidence_95:
         (low_m, high_m), (low_deg, high_deg) = one.confidence_95
         unit = length_unit([one.medians.translation_m])
-        errors = [length(one.medians.translation_m), f'{unit.number(low_m)} to {unit.number(high_m)}',
+        errors = [length(one.medians.translation_m),
+                  f'{unit.number(low_m)} to {unit.number(high_m)}',
                   number(one.medians.rotation_deg, 'deg'),
                   f'{number(low_deg)} to {number(high_deg)}']
     return [str(one.bags), str(one.frames), percent(one.answered), number(one.false_per_1000),

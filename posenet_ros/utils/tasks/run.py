@@ -13,14 +13,14 @@ from typing import TypeVar
 
 import cv2
 from posenet_ros.errors import PoseNetError
+from posenet_ros.utils.blas_threads import BLAS, OPENMP
 from posenet_ros.utils.signals import ignored_by_children
 from posenet_ros.utils.tasks.cluster import run_on_cluster
 from posenet_ros.utils.tasks.worker import SharedPaths
 
 A = TypeVar('A')
 B = TypeVar('B')
-# of NumPy's libraries, as the nanny of a Dask worker sets them
-THREADS = 'OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'
+THREADS = OPENMP, *BLAS  # as the nanny of a Dask worker sets them
 
 
 def run_tasks(function: Callable[[A], B], tasks: Sequence[A], jobs: int = 1,

@@ -14,12 +14,13 @@ import time
 from typing import NamedTuple
 
 from posenet_ros.errors import PoseNetError
+from posenet_ros.utils.tasks.run import THREADS
 
 HOST = '127.0.0.1'
 IDLE = '10 minutes'  # until it ends by itself, where this process was killed, and its workers
 START_S, END_S, POLL_S = 90.0, 10.0, 0.1
 QUIET = {'DASK_LOGGING__DISTRIBUTED': 'critical', 'DASK_DISTRIBUTED__DASHBOARD__LINK': ''}
-ONE_THREAD = {'OMP_NUM_THREADS': '1', 'OPENBLAS_NUM_THREADS': '1'}
+ONE_THREAD = dict.fromkeys(THREADS, '1')
 
 
 class Loopback(NamedTuple):
