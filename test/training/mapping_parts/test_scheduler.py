@@ -18,7 +18,6 @@ from posenet_ros.training.landmarks import feature_cache
 from posenet_ros.training.landmarks.options import MappingOptions
 from posenet_ros.training.map import main
 from posenet_ros.training.pipelines.mapping.parts import build
-from posenet_ros.training.pipelines.mapping.parts.split import split_views, SplitOptions
 from posenet_ros.utils.files.whole import whole_file
 from posenet_ros.utils.tasks.worker import SharedPaths
 import pytest
@@ -37,15 +36,17 @@ def test_the_cluster_gets_whole_paths(scheduler: str | None, tmp_path: Path,
     for sample in dataset.samples:
         sample.path.parent.mkdir(parents=True, exist_ok=True)
         sample.path.write_bytes(b'image')
-    split = split_views(np.asarray(dataset.positions_m), 2, SplitOptions())
     given: list[Any] = []
 
     def record(_: object, tasks: list[Any], jobs: int, address: str | None,
                paths: SharedPaths) -> list[Any]:
         given.extend((tasks, jobs, address, paths))
         return []
-    with mock.patch.object(build, 'run_tasks', record):
-        build._map_parts(dataset, MappingOptions(), Path('work'), split, 3, scheduler)
+    monkeypatch.setattr(build, 'run_tasks', record)
+    monkeypatch.setattr(build, 'load_part', mock.Mock(side_effect=StopIteration))
+    with pytest.raises(StopIteration):
+        build.map_in_parts(dataset, MappingOptions(), Path('work'), '2', 3, complete=False,
+                           scheduler=scheduler)
     tasks, jobs, address, shared = given
     assert (jobs, address) == (3, scheduler)
     assert len(shared.inputs) == len(dataset.samples)
