@@ -83,15 +83,16 @@ def test_two_processes_make_the_same_map_to_the_last_byte(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize('more', [(), ('--parts', '2')])
+@pytest.mark.parametrize(('more', 'at'), [
+    ((), 'features'), (('--parts', '2'), 'features'), (('--parts', '2'), 'held_out')])
 def test_a_cluster_makes_the_same_map_though_a_worker_is_killed(
-        more: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        more: tuple[str, ...], at: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip('distributed')
     monkeypatch.chdir(tmp_path)  # paths are not whole: workers are in another folder
     write_wall_dataset(tmp_path / 'wall', 2, 20, camera=LARGE_CAMERA)
     assert main(['--data', 'wall', '--out', 'one', *more]) == 0
     with loopback_cluster(2) as (address, _, workers), killed_at_the_first(
-            tmp_path / 'two.mapping', 'features/*.npz', workers[0]):
+            tmp_path / 'two.mapping', f'{at}/*.npz', workers[0]):
         assert main(['--data', 'wall', '--out', 'two', '--scheduler', address, *more]) == 0
     assert contents(tmp_path / 'one') == contents(tmp_path / 'two')
     assert {entry.name for entry in tmp_path.iterdir()} == {'wall', 'one', 'two'}
