@@ -15,8 +15,10 @@ from posenet_ros.geometry.lie import so3_log
 from posenet_ros.inference.artifact import LANDMARKS_FILE, load
 from posenet_ros.landmarks import landmark_file
 from posenet_ros.training.data.datasets import Dataset
+from posenet_ros.training.landmarks import validation
 from posenet_ros.training.landmarks.calibration import calibrate_map
 from posenet_ros.training.landmarks.feature_cache import ViewFeatures
+from posenet_ros.training.landmarks.held_out.tracked import track_held_out
 from posenet_ros.training.landmarks.mapping import (
     assemble_map,
     check_poses,
@@ -198,12 +200,14 @@ def in_turn(function: Callable[[Any], Any], tasks: Sequence[Any], *_: object) ->
 
 def test_held_out_images_are_localised_by_what_both_parts_have(
         dataset: Dataset, features: list[ViewFeatures], in_folders: MappedParts) -> None:
-    with mock.patch.object(held_out, 'make_without', wraps=make_without) as made:
+    with mock.patch.object(held_out, 'make_without', wraps=make_without) as made, \
+            mock.patch.object(validation, 'track_held_out', wraps=track_held_out) as tracked:
         whole_of_all, found = map_and_hold_out(in_folders, 1, None)
     mapped = map_dataset(dataset, OPTIONS, features)
     expected = calibrate_map(mapped, OPTIONS).held_out
     assert len(whole_of_all.landmark_map.views) == len(features)
-    assert made.call_count == 1  # for all batches
+    assert made.call_count == tracked.call_count == 1  # for all batches
+    assert held_out._map_of.cache_info().currsize == 0  # a large map is not kept
     np.testing.assert_array_equal(found.views, expected.views)
     assert found.names == expected.names
     assert found.localised.sum() >= expected.localised.sum() > 10
@@ -211,6 +215,9 @@ def test_held_out_images_are_localised_by_what_both_parts_have(
               for each in (found, expected)]
     assert errors[0] < 1.25 * errors[1]
     held = validation_folds(dataset, OPTIONS.validation)[0]
+    tracks = whole_map._join(in_folders, 0).found.tracks
+    np.testing.assert_array_equal(
+        np.unique(tracks.views), np.setdiff1d(np.arange(len(features)), held))
     rest = make_without(in_folders, 0, held).views
     assert rest.names == tuple(s.name for i, s in enumerate(dataset.samples) if i not in held)
     np.testing.assert_array_equal(
@@ -243,11 +250,11 @@ def test_batches_are_the_same_to_the_last_byte_whatever_runs_them(
 
 def test_folds_of_other_parts_are_localised_anew(in_folders: MappedParts) -> None:
     held = np.arange(3)
-    keys = {held_out.make_fold(parts, number, images, images[:last]).key
+    keys = {held_out.make_fold(parts, number, held, held[:last]).key
             for parts in (in_folders, replace(in_folders, complete=True),
                           replace(in_folders, folders=in_folders.folders[:1]))
-            for number in (0, 1) for images in (held, held + 1) for last in (2, 3)}
-    assert len(keys) == 3 * 2 * 2 * 2
+            for number in (0, 1) for last in (2, 3)}
+    assert len(keys) == 3 * 2 * 2
 
 
 def test_blocks_follow_where_walks_tell_too_little(in_folders: MappedParts) -> None:

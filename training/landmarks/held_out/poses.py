@@ -64,14 +64,14 @@ class FoldPoses:
     :param rows: (N, 2, 3, 6) errors, sigmas and scores, with and without the views nearby.
     :param tracked_views: (T,) index of each tracked image; `tracked_rows` (T, 2, 6) errors and
         sigmas.
-    :param left_out: walks that the map lacks whole, and images of others that it lacks.
+    :param missing: walks that the map lacks whole, and images of others that it lacks.
     """
 
     views: Indices
     rows: Floats
     tracked_views: Indices
     tracked_rows: Floats
-    left_out: tuple[str, ...]
+    missing: tuple[str, ...]
 
 
 def join_folds(dataset: Dataset, found: Iterable[FoldPoses | None]) -> HeldOutPoses:
@@ -87,8 +87,8 @@ def join_folds(dataset: Dataset, found: Iterable[FoldPoses | None]) -> HeldOutPo
     samples = [dataset.samples[view] for view in views]
     names = HeldOut(
         tuple(s.name for s in samples), tuple(s.sequence for s in samples),
-        tuple(numbers.tolist()), tuple(name for fold in folds.values() for name in fold.left_out),
-        tuple(number for number, fold in folds.items() for _ in fold.left_out))
+        tuple(numbers.tolist()), tuple(name for fold in folds.values() for name in fold.missing),
+        tuple(number for number, fold in folds.items() for _ in fold.missing))
     return HeldOutPoses(
         views, numbers, rows[:, 0, :2], rows[:, 0, 2, :3], rows[:, 1], names,
         TrackedRows(*tracked, np.concatenate(

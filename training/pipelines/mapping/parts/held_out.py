@@ -40,7 +40,7 @@ from posenet_ros.utils.tasks.run import run_tasks
 from posenet_ros.utils.tasks.worker import SharedPaths
 
 FOLDER = 'held_out'
-IMAGES_OF_A_TASK = 40
+IMAGES_OF_A_TASK = 20
 MAX_VIEWS = 2000  # of a map that takes less time than to localise a batch; else a fold is a task
 
 
@@ -82,7 +82,7 @@ class BatchTask(NamedTuple):
 
 def make_fold(parts: MappedParts, number: int, held: Indices, chosen: Indices) -> Fold:
     """Describe a fold; all else that goes in is in the names of the parts' folders."""
-    inputs = ([folder.name for folder in parts.folders], number, held.tolist(), chosen.tolist(),
+    inputs = ([folder.name for folder in parts.folders], number, chosen.tolist(),
               parts.complete)
     key = hashlib.sha256(repr(inputs).encode()).hexdigest()[:HASH_LENGTH]
     return Fold(key, parts, number, held, chosen)
@@ -130,15 +130,15 @@ def _map_of(fold: Fold) -> LandmarkMap | None:
 def _save(found: FoldPoses, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     values = asdict(found)
-    values['left_out'] = np.array(found.left_out, np.str_)
+    values['missing'] = np.array(found.missing, np.str_)
     with whole_file(file) as new, new.open('wb') as stream:
         np.savez(stream, **values)
 
 
 def _load(file: Path) -> FoldPoses:
     values = read_arrays(file)
-    names = tuple(values.pop('left_out').tolist())
-    return FoldPoses(**values, left_out=names)
+    names = tuple(values.pop('missing').tolist())
+    return FoldPoses(**values, missing=names)
 
 
 def _done(task: BatchTask | MappedParts) -> FoldPoses | WholeMap | None:
