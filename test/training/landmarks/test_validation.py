@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from unittest import mock
 
 import numpy as np
 from posenet_ros.landmarks.features import Features
@@ -183,3 +184,12 @@ def test_poses_have_the_number_of_their_fold_though_another_has_none(
     assert found.folds.tolist() == list(found.names.folds) == [1, 1, 3, 3]
     assert found.tracked.folds.tolist() == [1, 3]
     assert set(found.names.excluded_folds) == {1, 3}
+
+
+def test_of_a_single_walk_blocks_are_held_out_at_once() -> None:
+    localise = mock.Mock(return_value=poses_with(np.ones((3, 6))))
+    dataset = make_dataset(1, 30)
+    calibration.hold_walks_out(dataset, OPTIONS.validation, localise)
+    (held,), = localise.call_args.args
+    assert localise.call_count == 1
+    np.testing.assert_array_equal(held, blocks(30, OPTIONS.validation))

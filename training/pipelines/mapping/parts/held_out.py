@@ -181,6 +181,6 @@ def _run(tasks: Sequence[BatchTask | MappedParts], parts: MappedParts, jobs: int
     paths = SharedPaths([sample.path for sample in parts.dataset.samples], parts.work)
     try:
         return list(progress(run_tasks(_done, tasks, jobs, scheduler, paths), len(tasks), 'task',
-                             'all parts, and without walks'))
+                             'joined map and images held out'))
     finally:
         _map_of.cache_clear()
