@@ -389,7 +389,7 @@ def wall(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_interrupted_map_in_parts_does_no_part_twice(
         wall: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / 'place'
-    words = ['--data', str(wall), '--out', str(out), '--parts', '2']
+    words = ['--data', str(wall), '--out', str(out), '--parts', '2', '--complete']
     done: list[str] = []
 
     def stopped(task: PartTask) -> Path:
@@ -417,6 +417,7 @@ def test_an_interrupted_map_in_parts_does_no_part_twice(
     assert mapped != done
     landmark_map = landmark_file.load(out / LANDMARKS_FILE)
     assert len(landmark_map.views) == 20
+    assert landmark_map.complete
     assert np.median(np.abs(landmark_map.points_m[:, 1] - 6)) < 0.05  # the wall
     assert (landmark_map.patch_views >= 0).all()
     assert np.isfinite(landmark_map.views.global_descriptors.astype(float)).all()
