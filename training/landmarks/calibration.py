@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
 from posenet_ros.landmarks.landmark_map import LandmarkMap
 from posenet_ros.landmarks.localiser import LandmarkLocaliser
+from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.fitting.calibration import fit_coverage_scales, fit_score_power
+from posenet_ros.training.landmarks.held_out.poses import HeldOutPoses
 from posenet_ros.training.landmarks.mapping import MappedDataset
 from posenet_ros.training.landmarks.options import MappingOptions, ValidationOptions
 from posenet_ros.training.landmarks.validation import (
-    HeldOutPoses,
+    Indices,
     localise_held_out,
-    MakeMap,
     validation_folds,
 )
 from posenet_ros.uncertainty.pose_scores import PoseScores, sigma_factors
@@ -57,22 +58,24 @@ def calibrate_map(mapped: MappedDataset, options: MappingOptions | None = None) 
     of a walk are localised by the others, blocks of images.
     """
     options = options or MappingOptions()
-    return fit_calibration(hold_walks_out(mapped, options), mapped.landmark_map,
-                           options.validation)
+    held_out = hold_walks_out(mapped.dataset, options.validation, lambda folds: localise_held_out(
+        mapped, folds, options))
+    return fit_calibration(held_out, mapped.landmark_map, options.validation)
 
 
-def hold_walks_out(mapped: MappedDataset, options: MappingOptions,
-                   map_fold: MakeMap | None = None) -> HeldOutPoses:
+def hold_walks_out(dataset: Dataset, options: ValidationOptions,
+                   localise: Callable[[Sequence[Indices]], HeldOutPoses]) -> HeldOutPoses:
     """
     Localise images by maps without their walk, or without blocks where that is too little.
 
-    :param map_fold: as of :func:`.validation.localise_held_out`.
+    :param localise: localises images by maps without those that are held out together.
     """
-    *of_walks, of_blocks = validation_folds(mapped.dataset, options.validation)
-    held_out = localise_held_out(mapped, of_walks, options, map_fold)
-    if held_out.localised.sum() >= options.validation.min_localised:
-        return held_out
-    return localise_held_out(mapped, [of_blocks], options, map_fold)
+    *of_walks, of_blocks = validation_folds(dataset, options)
+    if of_walks:
+        held_out = localise(of_walks)
+        if held_out.localised.sum() >= options.min_localised:
+            return held_out
+    return localise([of_blocks])
 
 
 def fit_calibration(held_out: HeldOutPoses, landmark_map: LandmarkMap,

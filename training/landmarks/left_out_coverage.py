@@ -16,8 +16,8 @@ from posenet_ros.training.landmarks.calibration import (
     fit_tracked_scales,
     with_residual_ratios,
 )
+from posenet_ros.training.landmarks.held_out.poses import HeldOutPoses
 from posenet_ros.training.landmarks.options import ValidationOptions
-from posenet_ros.training.landmarks.validation import HeldOutPoses
 from posenet_ros.uncertainty.pose_scores import sigma_factors
 
 AXES = 'x', 'y', 'z', 'about x', 'about y', 'about z'

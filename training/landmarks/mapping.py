@@ -38,7 +38,7 @@ from posenet_ros.training.landmarks.selection import (
     seen_by_view,
     select_landmarks,
 )
-from posenet_ros.training.landmarks.vocabulary import fit_vocabulary, global_descriptors
+from posenet_ros.training.landmarks.vocabulary import describe_images, Retrieval
 
 
 @dataclass(frozen=True)
@@ -165,11 +165,12 @@ def make_map(dataset: Dataset, features: Sequence[ViewFeatures], found: Triangul
     :raises InputError: on too few landmarks.
     """
     found = found.subset(budget(dataset, found, options))
-    return assemble_map(dataset, [one.features for one in features],
-                        [one.path for one in features], found,
+    retrieval = describe_images([one.features for one in features], options.vocabulary,
+                                vocabulary)
+    return assemble_map(dataset, [one.path for one in features], found,
                         Appearance(mean_descriptors(found.tracks, features),
                                    mean_colors(found.tracks, features)),
-                        options, vocabulary)
+                        options, retrieval)
 
 
 def budget(dataset: Dataset, found: Triangulated, options: MappingOptions) -> NDArray[np.intp]:
@@ -202,27 +203,25 @@ class Appearance(NamedTuple):
         return Appearance(self.descriptors[chosen], self.colors[chosen])
 
 
-def assemble_map(dataset: Dataset, features: Sequence[Features], paths: Sequence[Path | None],
-                 found: Triangulated, appearance: Appearance, options: MappingOptions,
-                 vocabulary: Vocabulary | None = None) -> LandmarkMap:
+def assemble_map(dataset: Dataset, paths: Sequence[Path | None], found: Triangulated,
+                 appearance: Appearance, options: MappingOptions,
+                 retrieval: Retrieval) -> LandmarkMap:
     """
     Put a landmark map together, of tracks that are described.
 
-    :param features: of the images, one at a time; `paths` of their files.
-    :param vocabulary: of the global descriptors; None fits one to the images.
+    :param paths: of the images' files; `retrieval` of the images.
     """
     count = len(dataset.samples)
-    vocabulary = vocabulary or fit_vocabulary(features, options.vocabulary)
     views = Views(tuple(s.name for s in dataset.samples),
                   tuple(s.sequence for s in dataset.samples), dataset.positions_m,
-                  dataset.quats_xyzw, global_descriptors(features, vocabulary),
+                  dataset.quats_xyzw, retrieval.descriptors,
                   np.full(count, np.nan, np.float32),
                   (patch_camera(dataset.camera, options.features),),
                   np.zeros(count, np.int32))
     starts, seen = seen_by_view(found.tracks, count)
     landmark_map = LandmarkMap(
         views, found.points_m.astype(np.float32), appearance.descriptors, appearance.colors,
-        starts, seen, vocabulary, features=options.features)
+        starts, seen, retrieval.vocabulary, features=options.features)
     return with_patches(landmark_map, paths)
 
 

@@ -108,7 +108,7 @@ class VocabularyOptions:
 
 @dataclass(frozen=True)
 class TrackingValidationOptions:
-    """Settings of :func:`.tracked_poses.track_held_out`."""
+    """Settings of :func:`.held_out.tracked.track_held_out`."""
 
     # images of a walk from which the next ones are tracked, and how many these are
     starts: int = 12

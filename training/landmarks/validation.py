@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,63 +11,24 @@ from posenet_ros.arrays import Floats
 from posenet_ros.errors import InputError
 from posenet_ros.geometry.lie import pose_difference
 from posenet_ros.geometry.pose import Pose
-from posenet_ros.inference.calibration import HeldOut
 from posenet_ros.landmarks.features import Features
 from posenet_ros.landmarks.landmark_map import LandmarkMap, Views
 from posenet_ros.landmarks.localiser import LandmarkLocaliser
 from posenet_ros.landmarks.pnp.absolute_pose import AbsolutePose
 from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.landmarks.feature_cache import with_image
+from posenet_ros.training.landmarks.held_out.poses import FoldPoses, HeldOutPoses, join_folds
+from posenet_ros.training.landmarks.held_out.tracked import NO_TRACKED, track_held_out
 from posenet_ros.training.landmarks.mapping import make_map, MappedDataset, triangulate_matches
 from posenet_ros.training.landmarks.options import MappingOptions, ValidationOptions
 from posenet_ros.training.landmarks.reconstruction.pairs import cameras_of
 from posenet_ros.training.landmarks.reconstruction.triangulation import Triangulated
 from posenet_ros.training.landmarks.reconstruction.verified_matches import matches_without
-from posenet_ros.training.landmarks.tracked_poses import NO_TRACKED, track_held_out, TrackedRows
 from posenet_ros.utils.parallel import ordered_map
 from posenet_ros.utils.progress import progress
 
 Indices = NDArray[np.intp]
-MakeMap = Callable[[Indices], LandmarkMap]  # raises InputError on too few landmarks
-
-
-@dataclass(frozen=True, eq=False)
-class HeldOutPoses:
-    """
-    Poses of images by maps without their walk.
-
-    :param views: (N,) index of each image; `folds` (N,) of the map that did not know it.
-    :param rows: (N, 2, 6) as of :func:`residual_and_sigma`, NaN without a pose.
-    :param scores: (N, 3) PoseScores of each pose; the residual ratio is not known yet, 1.
-    :param far: (N, 3, 6) error, sigmas and scores of images that were localised once more without
-        the views nearby; NaN for the others.
-    :param names: of the images, and what the maps were made without.
-    :param tracked: poses of images of the same walks, tracked from localised ones.
-    """
-
-    views: Indices
-    folds: Indices
-    rows: Floats
-    scores: Floats
-    far: Floats
-    names: HeldOut = field(default_factory=HeldOut)
-    tracked: TrackedRows = NO_TRACKED
-
-    @property
-    def localised(self) -> NDArray[np.bool_]:
-        """(N,) mask of the images that have a pose."""
-        return np.asarray(np.isfinite(self.rows[:, 0, 0]))
-
-    def select(self, chosen: NDArray[np.bool_]) -> HeldOutPoses:
-        """Return the poses of some of the images, by a mask (N,): without names and tracked."""
-        return HeldOutPoses(self.views[chosen], self.folds[chosen], self.rows[chosen],
-                            self.scores[chosen], self.far[chosen])
-
-    def summary(self) -> dict[str, Any]:
-        """Summarise them for the provenance."""
-        sizes_m = np.linalg.norm(self.rows[self.localised, 0, :3], axis=1)
-        return {'held_out': len(self.views), 'held_out_localised': int(self.localised.sum()),
-                'held_out_position_m': float(np.median(sizes_m)) if len(sizes_m) else None}
+ALL = slice(None)
 
 
 def walks(dataset: Dataset, options: ValidationOptions) -> list[Indices]:
@@ -92,8 +52,8 @@ def validation_folds(dataset: Dataset, options: ValidationOptions) -> list[Indic
     return [*walks(dataset, options), blocks(len(dataset.samples), options)]
 
 
-def localise_held_out(mapped: MappedDataset, folds: Sequence[Indices], options: MappingOptions,
-                      map_fold: MakeMap | None = None) -> HeldOutPoses:
+def localise_held_out(mapped: MappedDataset, folds: Sequence[Indices],
+                      options: MappingOptions) -> HeldOutPoses:
     """
     Localise images by a map of all images but those of their fold, with a progress bar.
 
@@ -103,48 +63,49 @@ def localise_held_out(mapped: MappedDataset, folds: Sequence[Indices], options: 
     all images together.)
 
     :param folds: indices of the images that are held out together.
-    :param map_fold: makes the map of all images but those; None: :func:`map_without`.
     :raises InputError: where a map knows an image that it localised.
     """
-    parts, views, numbers = [np.empty((0, 2, 3, 6))], [np.empty(0, np.intp)], []
-    missing: dict[int, list[str]] = {}
-    tracked = [NO_TRACKED]
-    most = -(-options.validation.max_images // max(len(folds), 1))
-    for number, held in enumerate(folds):
+    def localise(held: Indices) -> FoldPoses | None:
         if not len(held):  # of too few images to choose any
-            continue
+            return None
         try:
-            landmark_map = map_fold(held) if map_fold else map_without(mapped, held, options)
+            landmark_map = map_without(mapped, held, options)
         except InputError:  # the other images have too few landmarks
-            continue
-        chosen = held[::-(-len(held) // most)]
-        missing[number] = _left_out(mapped.dataset, landmark_map.views)
-        localiser = LandmarkLocaliser(landmark_map, complete=mapped.landmark_map.complete)
-        parts.append(_localise(mapped, chosen, localiser, options.validation))
-        tracked.append(_tracked(localiser, mapped, held, number, options.validation))
-        views.append(chosen)
-        numbers += [number] * len(chosen)
-    rows, all_views = np.concatenate(parts), np.concatenate(views)
-    chosen_samples = [mapped.dataset.samples[view] for view in all_views]
-    names = HeldOut(
-        tuple(s.name for s in chosen_samples), tuple(s.sequence for s in chosen_samples),
-        tuple(numbers), tuple(name for names in missing.values() for name in names),
-        tuple(fold for fold, names in missing.items() for _ in names))
-    return HeldOutPoses(all_views, np.array(numbers, np.intp), rows[:, 0, :2], rows[:, 0, 2, :3],
-                        rows[:, 1], names,
-                        TrackedRows(*map(np.concatenate, zip(*tracked, strict=True))))
+            return None
+        return localise_fold(mapped, landmark_map, held,
+                             choose_images(held, folds, options.validation), options.validation)
+
+    return join_folds(mapped.dataset, map(localise, folds))
 
 
-def _tracked(localiser: LandmarkLocaliser, mapped: MappedDataset, held: Indices, fold: int,
-             options: ValidationOptions) -> TrackedRows:
-    views, rows = track_held_out(localiser, mapped, held, options.tracking)
-    return TrackedRows(views, np.full(len(views), fold, np.intp), rows)
+def choose_images(held: Indices, folds: Sequence[Indices], options: ValidationOptions) -> Indices:
+    """Choose those of the images of a fold that are localised, evenly."""
+    most = -(-options.max_images // max(len(folds), 1))
+    return held[::max(-(-len(held) // most), 1)]
 
 
-def _left_out(dataset: Dataset, views: Views) -> list[str]:
+def localise_fold(mapped: MappedDataset, landmark_map: LandmarkMap, held: Indices,
+                  chosen: Indices, options: ValidationOptions, batch: slice = ALL) -> FoldPoses:
+    """
+    Localise images by a map without them, with a progress bar.
+
+    :param mapped: has the features and poses of all images.
+    :param landmark_map: of all images but those that are held out.
+    :param held: their indices; `chosen` those that are localised.
+    :param batch: of these; images are tracked with the first one.
+    """
+    localiser = LandmarkLocaliser(landmark_map, complete=mapped.landmark_map.complete)
+    tracked = NO_TRACKED.views, NO_TRACKED.rows
+    if not batch.start:
+        tracked = track_held_out(localiser, mapped, held, options.tracking)
+    return FoldPoses(chosen[batch], _localise(mapped, chosen, localiser, options, batch),
+                     *tracked, _left_out(mapped.dataset, landmark_map.views))
+
+
+def _left_out(dataset: Dataset, views: Views) -> tuple[str, ...]:
     """Return the walks that views lack whole, and the images of others that they lack."""
     known, walks_known = set(views.names), set(views.sequences)
-    return list(dict.fromkeys(
+    return tuple(dict.fromkeys(
         sample.name if sample.sequence in walks_known else sample.sequence
         for sample in dataset.samples if sample.name not in known))
 
@@ -172,8 +133,10 @@ def of_views(found: Triangulated, kept: Indices) -> Triangulated:
 
 
 def _localise(mapped: MappedDataset, views: Indices, localiser: LandmarkLocaliser,
-              options: ValidationOptions) -> Floats:
-    """Return the rows of poses, with and without the views nearby, (N, 2, 3, 6)."""
+              options: ValidationOptions, batch: slice) -> Floats:
+    """Return the rows of poses of a batch, with and without the views nearby, (N, 2, 3, 6)."""
+    indices = range(len(views))[batch]
+
     def one(index: int) -> Floats:
         features = with_image(mapped.features[views[index]], localiser.features)
         truth = mapped.dataset.samples[views[index]].map_from_camera
@@ -185,7 +148,7 @@ def _localise(mapped: MappedDataset, views: Indices, localiser: LandmarkLocalise
         return np.stack([near, _row(localiser, features, truth, exclude)])
 
     return np.reshape(list(progress(
-        ordered_map(one, range(len(views))), len(views), 'image', 'images of walks held out')),
+        ordered_map(one, indices), len(indices), 'image', 'images of walks held out')),
         (-1, 2, 3, 6))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -19,6 +19,26 @@ from posenet_ros.utils.parallel import ordered_map
 
 KMEANS_ITERATIONS = 12
 KMEANS_EPSILON = 1e-3
+
+
+class Retrieval(NamedTuple):
+    """What similar images are found by: the vocabulary, and (V, D) global descriptors by it."""
+
+    vocabulary: Vocabulary
+    descriptors: NDArray[np.float16]
+
+
+def describe_images(features: Sequence[Features], options: VocabularyOptions,
+                    vocabulary: Vocabulary | None = None) -> Retrieval:
+    """
+    Compute the global descriptors of images.
+
+    :param features: of the images, one at a time.
+    :param vocabulary: None fits one to them.
+    :raises InputError: as :func:`fit_vocabulary`.
+    """
+    vocabulary = vocabulary or fit_vocabulary(features, options)
+    return Retrieval(vocabulary, global_descriptors(features, vocabulary))
 
 
 def fit_vocabulary(features: Sequence[Features], options: VocabularyOptions) -> Vocabulary:

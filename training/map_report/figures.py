@@ -21,7 +21,7 @@ from posenet_ros.evaluation.report.drawing import (
 )
 from posenet_ros.evaluation.report.figures.errors import cumulative_curves
 from posenet_ros.landmarks.landmark_map import LandmarkMap
-from posenet_ros.training.landmarks.validation import HeldOutPoses
+from posenet_ros.training.landmarks.held_out.poses import HeldOutPoses
 from posenet_ros.training.map_report.content import MapReport, WeakCell
 
 if TYPE_CHECKING:

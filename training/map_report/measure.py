@@ -10,8 +10,8 @@ import numpy as np
 from posenet_ros.inference.map_frame import Scale, Up
 from posenet_ros.training.data.datasets import Dataset, up_axis
 from posenet_ros.training.landmarks.calibration import CalibratedMap
+from posenet_ros.training.landmarks.held_out.poses import HeldOutPoses
 from posenet_ros.training.landmarks.mapping import PoseCheck
-from posenet_ros.training.landmarks.validation import HeldOutPoses
 from posenet_ros.training.map_report.content import MapReport
 from posenet_ros.training.map_report.coverage import similar_places, weak_cells
 from posenet_ros.training.map_report.options import ReportOptions

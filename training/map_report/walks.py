@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from posenet_ros.arrays import Floats
 from posenet_ros.landmarks.landmark_map import LandmarkMap
-from posenet_ros.training.landmarks.validation import HeldOutPoses
+from posenet_ros.training.landmarks.held_out.poses import HeldOutPoses
 from posenet_ros.training.map_report.content import ApartWalks, Localised, WalkReport
 from posenet_ros.training.map_report.options import ReportOptions
 

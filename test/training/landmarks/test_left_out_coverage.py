@@ -10,6 +10,8 @@ from posenet_ros.geometry.pose import Pose
 from posenet_ros.landmarks.localiser import LandmarkLocaliser
 from posenet_ros.landmarks.pnp.absolute_pose import AbsolutePose
 from posenet_ros.training.landmarks import calibration, validation
+from posenet_ros.training.landmarks.held_out.poses import HeldOutPoses
+from posenet_ros.training.landmarks.held_out.tracked import track_held_out, TrackedRows
 from posenet_ros.training.landmarks.left_out_coverage import (
     axis_coverage,
     cross_validated_residuals,
@@ -20,8 +22,6 @@ from posenet_ros.training.landmarks.left_out_coverage import (
 )
 from posenet_ros.training.landmarks.mapping import map_dataset, MappedDataset
 from posenet_ros.training.landmarks.options import MappingOptions, TrackingValidationOptions
-from posenet_ros.training.landmarks.tracked_poses import track_held_out, TrackedRows
-from posenet_ros.training.landmarks.validation import HeldOutPoses
 from posenet_ros.uncertainty.pose_scores import PoseScores
 import pytest
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from unittest import mock
 
 import numpy as np
 from posenet_ros.landmarks.features import Features
@@ -11,11 +12,11 @@ from posenet_ros.landmarks.localisation import Localisation
 from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.landmarks import calibration, validation
 from posenet_ros.training.landmarks.calibration import calibrate_map
+from posenet_ros.training.landmarks.held_out.poses import FoldPoses, HeldOutPoses, join_folds
 from posenet_ros.training.landmarks.mapping import map_dataset, MappedDataset
 from posenet_ros.training.landmarks.options import MappingOptions, ValidationOptions
 from posenet_ros.training.landmarks.validation import (
     blocks,
-    HeldOutPoses,
     localise_held_out,
     map_without,
     walks,
@@ -173,3 +174,22 @@ def test_a_fold_whose_rest_has_no_landmarks_is_passed_over(mapped: MappedDataset
     held_out = localise_held_out(mapped, [everything[1:]], OPTIONS)
     assert len(held_out.views) == 0
     assert held_out.summary()['held_out_position_m'] is None
+
+
+def test_poses_have_the_number_of_their_fold_though_another_has_none(
+        mapped: MappedDataset) -> None:
+    names = tuple({sample.sequence for sample in mapped.dataset.samples})
+    fold = FoldPoses(np.arange(2), np.ones((2, 2, 3, 6)), np.array([3]), np.ones((1, 2, 6)), names)
+    found = join_folds(mapped.dataset, [None, fold, None, fold])
+    assert found.folds.tolist() == list(found.names.folds) == [1, 1, 3, 3]
+    assert found.tracked.folds.tolist() == [1, 3]
+    assert set(found.names.excluded_folds) == {1, 3}
+
+
+def test_of_a_single_walk_blocks_are_held_out_at_once() -> None:
+    localise = mock.Mock(return_value=poses_with(np.ones((3, 6))))
+    dataset = make_dataset(1, 30)
+    calibration.hold_walks_out(dataset, OPTIONS.validation, localise)
+    (held,), = localise.call_args.args
+    assert localise.call_count == 1
+    np.testing.assert_array_equal(held, blocks(30, OPTIONS.validation))

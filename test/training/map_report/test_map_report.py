@@ -12,8 +12,8 @@ from posenet_ros.inference.map_frame import Scale, Up
 from posenet_ros.landmarks.landmark_map import LandmarkMap, Views
 from posenet_ros.training.data.datasets import Dataset, Sample
 from posenet_ros.training.landmarks.calibration import CalibratedMap
+from posenet_ros.training.landmarks.held_out.poses import HeldOutPoses
 from posenet_ros.training.landmarks.mapping import PoseCheck
-from posenet_ros.training.landmarks.validation import HeldOutPoses
 from posenet_ros.training.map_report import write
 from posenet_ros.training.map_report.content import Level, MapReport
 from posenet_ros.training.map_report.coverage import similar_places, weak_cells

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+import pickle
+from typing import Any
 from unittest import mock
 
 import numpy as np
+from posenet_ros.errors import InputError
 from posenet_ros.geometry.lie import so3_log
 from posenet_ros.inference.artifact import LANDMARKS_FILE, load
 from posenet_ros.landmarks import landmark_file
-from posenet_ros.landmarks.landmark_map import LandmarkMap
 from posenet_ros.training.data.datasets import Dataset
-from posenet_ros.training.landmarks.calibration import hold_walks_out
+from posenet_ros.training.landmarks import validation
+from posenet_ros.training.landmarks.calibration import calibrate_map
 from posenet_ros.training.landmarks.feature_cache import ViewFeatures
+from posenet_ros.training.landmarks.held_out.tracked import track_held_out
 from posenet_ros.training.landmarks.mapping import (
     assemble_map,
     check_poses,
@@ -32,13 +36,15 @@ from posenet_ros.training.landmarks.reconstruction.bundle_adjustment import Pose
 from posenet_ros.training.landmarks.reconstruction.pairs import cameras_of
 from posenet_ros.training.landmarks.reconstruction.projection import observed_points, rays_of
 from posenet_ros.training.landmarks.reconstruction.triangulation import Triangulated
-from posenet_ros.training.landmarks.validation import validation_folds
+from posenet_ros.training.landmarks.validation import localise_fold, validation_folds
+from posenet_ros.training.landmarks.vocabulary import describe_images
 from posenet_ros.training.map import main
 from posenet_ros.training.pipelines.mapping.parts import build, held_out, part
+from posenet_ros.training.pipelines.mapping.parts import whole as whole_map
 from posenet_ros.training.pipelines.mapping.parts.budget import within_budget
 from posenet_ros.training.pipelines.mapping.parts.build import describe_parts, draw_apart
 from posenet_ros.training.pipelines.mapping.parts.cameras import join_cameras
-from posenet_ros.training.pipelines.mapping.parts.held_out import folds_of_part, hold_parts_out
+from posenet_ros.training.pipelines.mapping.parts.held_out import folds_of_part, map_and_hold_out
 from posenet_ros.training.pipelines.mapping.parts.join import join_parts, Joined
 from posenet_ros.training.pipelines.mapping.parts.part import (
     load_fold,
@@ -50,6 +56,11 @@ from posenet_ros.training.pipelines.mapping.parts.part import (
     save_part,
 )
 from posenet_ros.training.pipelines.mapping.parts.split import Part, split_views, SplitOptions
+from posenet_ros.training.pipelines.mapping.parts.whole import (
+    make_whole,
+    make_without,
+    MappedParts,
+)
 import pytest
 from training_helpers import LARGE_CAMERA, write_wall_dataset
 
@@ -152,46 +163,116 @@ def test_a_landmark_looks_as_its_keypoints_do(
     np.testing.assert_allclose(norms, 255, rtol=0.02)
 
 
-def test_held_out_images_are_localised_by_what_both_parts_have(
-        dataset: Dataset, features: list[ViewFeatures], split: list[Part], tmp_path: Path) -> None:
+def mapped_in_folders(dataset: Dataset, features: list[ViewFeatures], split: list[Part],
+                      work: Path) -> MappedParts:
+    """Write parts to folders, as their tasks do."""
     folds = validation_folds(dataset, OPTIONS.validation)
-    parts = mapped_parts(dataset, features, split, OPTIONS, folds)
-    for each in parts:
-        each_folder = tmp_path / str(id(each))
-        each_folder.mkdir()
-        save_part(each, each_folder)
-        again = load_fold(each_folder, 0)
+    folders = []
+    for number, each in enumerate(mapped_parts(dataset, features, split, OPTIONS, folds)):
+        folders.append(work / f'part{number}')
+        folders[-1].mkdir()
+        save_part(each, folders[-1])
+        again = load_fold(folders[-1], 0)
         np.testing.assert_array_equal(again.found.points_m, each.folds[0].found.points_m)
-    asked: list[int] = []
-
-    def join_fold(number: int) -> Joined:
-        asked.append(number)
-        return join_parts([each.folds[number] for each in parts], split, cameras_of(dataset),
-                          OPTIONS.triangulation)
-
     local = [one.features for one in features]
+    return MappedParts(
+        dataset, OPTIONS, folders, split, work, cameras_of(dataset),
+        np.zeros(len(local), np.bool_), load_part(folders[0]).check,
+        describe_images(local, OPTIONS.vocabulary))
+
+
+@pytest.fixture
+def in_folders(dataset: Dataset, features: list[ViewFeatures], split: list[Part], tmp_path: Path,
+               monkeypatch: pytest.MonkeyPatch) -> MappedParts:
+    """Return parts in folders, of images without files."""
+    monkeypatch.setattr(MappedParts, 'features', features)
+    monkeypatch.setattr(whole_map, 'assemble_map', lambda rest, paths, *others: assemble_map(
+        rest, [None] * len(paths), *others))
+    monkeypatch.setattr(held_out, 'IMAGES_OF_A_TASK', 5)
+    return mapped_in_folders(dataset, features, split, tmp_path)
+
+
+def in_turn(function: Callable[[Any], Any], tasks: Sequence[Any], *_: object) -> Iterator[Any]:
+    """Do tasks as another process does: what it has, and what it returns, is pickled."""
+    return (pickle.loads(pickle.dumps(function(pickle.loads(pickle.dumps(task)))))
+            for task in tasks)
+
+
+def test_held_out_images_are_localised_by_what_both_parts_have(
+        dataset: Dataset, features: list[ViewFeatures], in_folders: MappedParts) -> None:
+    with mock.patch.object(held_out, 'make_without', wraps=make_without) as made, \
+            mock.patch.object(validation, 'track_held_out', wraps=track_held_out) as tracked:
+        whole_of_all, found = map_and_hold_out(in_folders, 1, None)
     mapped = map_dataset(dataset, OPTIONS, features)
-    names = [sample.name for sample in dataset.samples]
-
-    def without_files(rest: Dataset, views: object, paths: list[Path],
-                      *others: object) -> LandmarkMap:
-        return assemble_map(rest, views, [None] * len(paths), *others)
-
-    with mock.patch.object(held_out, 'KeptViews', lambda rest, *_: [
-            features[names.index(one.name)] for one in rest.samples]), mock.patch.object(
-            held_out, 'assemble_map', without_files):
-        found = hold_parts_out(mapped, join_fold, OPTIONS, Path())
-    expected = hold_walks_out(mapped, OPTIONS)
-    assert asked == [0]
+    expected = calibrate_map(mapped, OPTIONS).held_out
+    assert len(whole_of_all.landmark_map.views) == len(features)
+    assert made.call_count == tracked.call_count == 1  # for all batches
+    assert held_out._map_of.cache_info().currsize == 0  # a large map is not kept
     np.testing.assert_array_equal(found.views, expected.views)
     assert found.names == expected.names
     assert found.localised.sum() >= expected.localised.sum() > 10
     errors = [float(np.median(np.linalg.norm(each.rows[each.localised, 0, :3], axis=1)))
               for each in (found, expected)]
     assert errors[0] < 1.25 * errors[1]
-    seen = join_fold(0).found.tracks
-    assert not np.isin(seen.views, folds[0]).any()
-    assert len(np.unique(seen.views)) == len(local) - len(folds[0])
+    held = validation_folds(dataset, OPTIONS.validation)[0]
+    tracks = whole_map._join(in_folders, 0).found.tracks
+    np.testing.assert_array_equal(
+        np.unique(tracks.views), np.setdiff1d(np.arange(len(features)), held))
+    rest = make_without(in_folders, 0, held).views
+    assert rest.names == tuple(s.name for i, s in enumerate(dataset.samples) if i not in held)
+    np.testing.assert_array_equal(
+        rest.global_descriptors, np.delete(in_folders.retrieval.descriptors, held, axis=0))
+
+
+def test_batches_are_the_same_to_the_last_byte_whatever_runs_them(
+        in_folders: MappedParts, monkeypatch: pytest.MonkeyPatch) -> None:
+    of_one, one = map_and_hold_out(in_folders, 1, None)
+    batches = sorted((in_folders.work / held_out.FOLDER).iterdir())
+    assert len(batches) == 3  # 14 images
+    kept = [file.read_bytes() for file in batches]
+    batches[1].unlink()
+    monkeypatch.setattr(held_out, 'run_tasks', in_turn)
+    with mock.patch.object(held_out, 'localise_fold', wraps=localise_fold) as again:
+        of_other, other = map_and_hold_out(in_folders, 2, None)
+    assert [call.args[-1] for call in again.call_args_list] == [slice(10, 14)]  # the rest kept
+    assert [file.read_bytes() for file in batches] == kept
+    monkeypatch.setattr(held_out, 'MAX_VIEWS', 1)
+    _, at_once = map_and_hold_out(in_folders, 2, None)
+    assert len(list((in_folders.work / held_out.FOLDER).iterdir())) == 4
+    for each in (other, at_once):
+        for name in ('views', 'folds', 'rows', 'scores', 'far', 'tracked'):
+            np.testing.assert_equal(getattr(each, name), getattr(one, name))
+        assert each.names == one.names
+    for name in ('points_m', 'descriptors', 'starts', 'seen'):
+        np.testing.assert_array_equal(getattr(of_other.landmark_map, name),
+                                      getattr(of_one.landmark_map, name))
+
+
+def test_folds_of_other_parts_are_localised_anew(in_folders: MappedParts) -> None:
+    held = np.arange(3)
+    keys = {held_out.make_fold(parts, number, held, held[:last]).key
+            for parts in (in_folders, replace(in_folders, complete=True),
+                          replace(in_folders, folders=in_folders.folders[:1]))
+            for number in (0, 1) for last in (2, 3)}
+    assert len(keys) == 3 * 2 * 2
+
+
+def test_blocks_follow_where_walks_tell_too_little(in_folders: MappedParts) -> None:
+    few = replace(in_folders, options=replace(OPTIONS, validation=replace(
+        OPTIONS.validation, min_localised=100)))
+    with mock.patch.object(held_out, 'make_whole', wraps=make_whole) as made:
+        _, found = map_and_hold_out(few, 1, None)
+    assert made.call_count == 1
+    np.testing.assert_array_equal(
+        found.views, validation_folds(few.dataset, few.options.validation)[-1])
+
+
+def test_a_fold_whose_rest_has_too_few_landmarks_is_passed_over(
+        in_folders: MappedParts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(held_out, 'make_without', mock.Mock(side_effect=InputError('few')))
+    whole_of_all, found = map_and_hold_out(replace(in_folders, complete=True), 1, None)
+    assert len(found.views) == 0
+    assert whole_of_all.landmark_map.complete
 
 
 def test_a_part_hands_over_what_the_budget_may_choose(parts: list[MappedPart]) -> None:
@@ -250,13 +331,12 @@ def test_the_map_has_the_poses_that_were_moved(
         positions_m=each.cameras.positions_m + np.array([0.01 * i, 0, 0])),
         check=replace(each.check, change=PoseChange(0.0, 0.0, 0.0, 0.0)))
         for i, each in enumerate(parts)]
-    assemble = mock.Mock(side_effect=StopIteration)
+    describe = mock.Mock(side_effect=StopIteration)
     with mock.patch.multiple(
-            build, _map_parts=mock.Mock(return_value=[0, 1]), load_part=moved.__getitem__,
-            split_views=mock.Mock(return_value=split), assemble_map=assemble), pytest.raises(
-            StopIteration):
-        build.map_in_parts(dataset, OPTIONS, Path(), '2', 1, complete=False)
-    steps = assemble.call_args.args[0].positions_m[:, 0] - dataset.positions_m[:, 0]
+            build, load_part=moved.__getitem__, describe_images=describe), mock.patch.object(
+            build, 'KeptViews') as views, pytest.raises(StopIteration):
+        build.join_poses(dataset, OPTIONS, Path(), split, [0, 1])
+    steps = views.call_args.args[0].positions_m[:, 0] - dataset.positions_m[:, 0]
     assert {round(step, 6) for step in steps} == {0.0, 0.005, 0.01}
 
 
@@ -309,7 +389,7 @@ def wall(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_interrupted_map_in_parts_does_no_part_twice(
         wall: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / 'place'
-    words = ['--data', str(wall), '--out', str(out), '--parts', '2']
+    words = ['--data', str(wall), '--out', str(out), '--parts', '2', '--complete']
     done: list[str] = []
 
     def stopped(task: PartTask) -> Path:
@@ -337,6 +417,7 @@ def test_an_interrupted_map_in_parts_does_no_part_twice(
     assert mapped != done
     landmark_map = landmark_file.load(out / LANDMARKS_FILE)
     assert len(landmark_map.views) == 20
+    assert landmark_map.complete
     assert np.median(np.abs(landmark_map.points_m[:, 1] - 6)) < 0.05  # the wall
     assert (landmark_map.patch_views >= 0).all()
     assert np.isfinite(landmark_map.views.global_descriptors.astype(float)).all()

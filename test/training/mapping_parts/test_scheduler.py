@@ -18,7 +18,6 @@ from posenet_ros.training.landmarks import feature_cache
 from posenet_ros.training.landmarks.options import MappingOptions
 from posenet_ros.training.map import main
 from posenet_ros.training.pipelines.mapping.parts import build
-from posenet_ros.training.pipelines.mapping.parts.split import split_views, SplitOptions
 from posenet_ros.utils.files.whole import whole_file
 from posenet_ros.utils.tasks.worker import SharedPaths
 import pytest
@@ -37,15 +36,17 @@ def test_the_cluster_gets_whole_paths(scheduler: str | None, tmp_path: Path,
     for sample in dataset.samples:
         sample.path.parent.mkdir(parents=True, exist_ok=True)
         sample.path.write_bytes(b'image')
-    split = split_views(np.asarray(dataset.positions_m), 2, SplitOptions())
     given: list[Any] = []
 
     def record(_: object, tasks: list[Any], jobs: int, address: str | None,
                paths: SharedPaths) -> list[Any]:
         given.extend((tasks, jobs, address, paths))
         return []
-    with mock.patch.object(build, 'run_tasks', record):
-        build._map_parts(dataset, MappingOptions(), Path('work'), split, 3, scheduler)
+    monkeypatch.setattr(build, 'run_tasks', record)
+    monkeypatch.setattr(build, 'load_part', mock.Mock(side_effect=StopIteration))
+    with pytest.raises(StopIteration):
+        build.map_in_parts(dataset, MappingOptions(), Path('work'), '2', 3, complete=False,
+                           scheduler=scheduler)
     tasks, jobs, address, shared = given
     assert (jobs, address) == (3, scheduler)
     assert len(shared.inputs) == len(dataset.samples)
@@ -82,15 +83,16 @@ def test_two_processes_make_the_same_map_to_the_last_byte(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize('more', [(), ('--parts', '2')])
+@pytest.mark.parametrize(('more', 'at'), [
+    ((), 'features'), (('--parts', '2'), 'features'), (('--parts', '2'), 'held_out')])
 def test_a_cluster_makes_the_same_map_though_a_worker_is_killed(
-        more: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        more: tuple[str, ...], at: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip('distributed')
     monkeypatch.chdir(tmp_path)  # paths are not whole: workers are in another folder
     write_wall_dataset(tmp_path / 'wall', 2, 20, camera=LARGE_CAMERA)
     assert main(['--data', 'wall', '--out', 'one', *more]) == 0
     with loopback_cluster(2) as (address, _, workers), killed_at_the_first(
-            tmp_path / 'two.mapping', 'features/*.npz', workers[0]):
+            tmp_path / 'two.mapping', f'{at}/*.npz', workers[0]):
         assert main(['--data', 'wall', '--out', 'two', '--scheduler', address, *more]) == 0
     assert contents(tmp_path / 'one') == contents(tmp_path / 'two')
     assert {entry.name for entry in tmp_path.iterdir()} == {'wall', 'one', 'two'}

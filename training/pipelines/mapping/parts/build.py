@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +13,6 @@ from posenet_ros.training.data.datasets import Dataset
 from posenet_ros.training.landmarks.calibration import CalibratedMap, fit_calibration
 from posenet_ros.training.landmarks.feature_cache import KeptFeatures, KeptViews
 from posenet_ros.training.landmarks.mapping import (
-    assemble_map,
-    budget,
     MappedDataset,
     PoseCheck,
     with_cameras,
@@ -24,25 +21,22 @@ from posenet_ros.training.landmarks.options import MappingOptions
 from posenet_ros.training.landmarks.reconstruction.bundle_adjustment import pose_change
 from posenet_ros.training.landmarks.reconstruction.pairs import Cameras, cameras_of
 from posenet_ros.training.landmarks.validation import validation_folds
-from posenet_ros.training.pipelines.mapping.parts.budget import within_budget
+from posenet_ros.training.landmarks.vocabulary import describe_images
 from posenet_ros.training.pipelines.mapping.parts.cameras import join_cameras
-from posenet_ros.training.pipelines.mapping.parts.held_out import folds_of_part, hold_parts_out
-from posenet_ros.training.pipelines.mapping.parts.join import join_parts, Joined
+from posenet_ros.training.pipelines.mapping.parts.held_out import folds_of_part, map_and_hold_out
 from posenet_ros.training.pipelines.mapping.parts.part import (
     FILE,
-    load_fold,
     load_part,
     map_part,
     PartTask,
-    PartTracks,
 )
 from posenet_ros.training.pipelines.mapping.parts.split import (
     Part,
     part_count,
     split_views,
     SplitOptions,
-    views_of_several,
 )
+from posenet_ros.training.pipelines.mapping.parts.whole import MappedParts
 from posenet_ros.utils.progress import progress
 from posenet_ros.utils.tasks.run import run_tasks
 from posenet_ros.utils.tasks.worker import SharedPaths
@@ -83,50 +77,41 @@ def map_in_parts(dataset: Dataset, options: MappingOptions, work: Path, parts: s
     :param scheduler: of a cluster that maps the parts instead, and has the same files.
     :raises InputError: when a part is too small, or sees too few landmarks.
     """
+    if scheduler:  # whose workers are in other folders
+        work, dataset = work.resolve(), with_whole_paths(dataset)
     settings = SplitOptions()
     count = part_count(parts, len(dataset.samples), settings)
     split = split_views(dataset.positions_m, count, settings)
     folders = _map_parts(dataset, options, work, split, jobs, scheduler)
-    mapped_parts = [load_part(folder) for folder in folders]
+    mapped_parts = replace(join_poses(dataset, options, work, split, folders), complete=complete)
+    whole, held_out = map_and_hold_out(mapped_parts, jobs, scheduler)
+    return MapResult(mapped_parts.with_map(whole.landmark_map),
+                     fit_calibration(held_out, whole.landmark_map, options.validation),
+                     describe_parts(mapped_parts.dataset, split, whole.common),
+                     draw_apart(mapped_parts.dataset, split, whole.common))
+
+
+def join_poses(dataset: Dataset, options: MappingOptions, work: Path, split: Sequence[Part],
+               folders: Sequence[Path]) -> MappedParts:
+    """
+    Join the poses of mapped parts, and describe all images, for the maps that follow.
+
+    :param folders: of the parts; `work` that of the features.
+    :raises InputError: on too few features.
+    """
+    mapped = [load_part(folder) for folder in folders]
     given = cameras_of(dataset)
-    cameras, moved = join_cameras(mapped_parts, split, given)
-    check = _whole_check([part.check for part in mapped_parts], given, cameras)
-    join = partial(_join, split=split, cameras=cameras, options=options, check=check, moved=moved)
-    joined = join(part.tracks for part in mapped_parts)
-    del mapped_parts
+    cameras, moved = join_cameras(mapped, split, given)
+    check = _whole_check([part.check for part in mapped], given, cameras)
     dataset = dataset if check.change is None else with_cameras(dataset, cameras)
-    features = KeptViews(dataset, options.features, work)
-    chosen = budget(dataset, joined.found, options)
-    landmark_map = replace(assemble_map(
-        dataset, KeptFeatures(features), [sample.path for sample in dataset.samples],
-        joined.found.subset(chosen), joined.appearance.subset(chosen), options),
-        complete=complete)
-    mapped = MappedDataset(landmark_map, features, (), dataset, check)
-    held_out = hold_parts_out(mapped, lambda number: join(
-        load_fold(folder, number) for folder in folders), options, work)
-    return MapResult(mapped, fit_calibration(held_out, landmark_map, options.validation),
-                     describe_parts(dataset, split, joined.common),
-                     draw_apart(dataset, split, joined.common))
-
-
-def _join(parts: Iterable[PartTracks], split: Sequence[Part], cameras: Cameras,
-          options: MappingOptions, check: PoseCheck, moved: NDArray[np.bool_]) -> Joined:
-    """Join the tracks of parts, one of which at a time is in memory whole."""
-    shared = views_of_several(split, len(cameras.positions_m))
-    own = replace(options, kept_landmarks=-(-options.kept_landmarks // len(split)))
-    handed = [within_budget(tracks, shared[part.views], own)
-              for tracks, part in zip(parts, split, strict=True)]
-    triangulation = options.triangulation
-    if check.wide:
-        triangulation = replace(triangulation, max_error=options.wide_tolerance)
-    return join_parts(handed, split, cameras, triangulation, moved)
+    views = KeptViews(dataset, options.features, work)
+    return MappedParts(dataset, options, folders, split, work, cameras, moved, check,
+                       describe_images(KeptFeatures(views), options.vocabulary))
 
 
 def _map_parts(dataset: Dataset, options: MappingOptions, work: Path, split: Sequence[Part],
                jobs: int, scheduler: str | None) -> list[Path]:
     """Map the parts that are not done; return the folders of all."""
-    if scheduler:  # whose workers are in other folders
-        work, dataset = work.resolve(), with_whole_paths(dataset)
     folds = validation_folds(dataset, options.validation)
     tasks = [PartTask(dataset.subset(part.views.tolist()), options, folds_of_part(folds, part),
                       work) for part in split]
