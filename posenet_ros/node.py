@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from contextlib import suppress
 import signal
 import sys
 
@@ -35,7 +34,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     :raises InputError: when a parameter has the wrong type or is out of range.
     """
     arguments = list(sys.argv if argv is None else argv)
-    with suppress(KeyboardInterrupt), handle_signals(_interrupt):
+    with handle_signals(_interrupt):
         with handle_signals(exit_at_once):  # an import that is interrupted may say anything
             options = parser().parse_args(own_arguments(arguments[1:]))
             prepare_environment()
@@ -57,7 +56,7 @@ def _interrupt(number: int, _: object) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the node; errors of the user's are one line."""
     with handle_signals(exit_at_once):
-        return run_cli(lambda: run(argv))
+        return run_cli(lambda: run(argv), interrupted=0)
 
 
 if __name__ == '__main__':

@@ -220,13 +220,14 @@ def describe_os_error(error: OSError) -> str:
     return text
 
 
-def run_cli(main: Callable[[], int | None]) -> int:
+def run_cli(main: Callable[[], int | None], interrupted: int = 1) -> int:
     """
     Run a command and turn the errors a user can cause into one line on stderr.
 
     SIGTERM and a closed terminal (SIGHUP) interrupt it as Ctrl-C does. NumPy has one thread.
 
     :param main: the command; its return value is the exit code, None means 0.
+    :param interrupted: exit code where it was interrupted; 0, of what only ends so, tells nobody.
     :returns: 0 done, 1 failed or interrupted, 2 bad input.
     """
     use_one_blas_thread()
@@ -253,6 +254,6 @@ def run_cli(main: Callable[[], int | None]) -> int:
         print(f'error: {one_line(describe_os_error(error))}', file=sys.stderr)
         return 2
     except KeyboardInterrupt as interrupt:
-        if QUIET_INTERRUPT not in os.environ:
+        if interrupted and QUIET_INTERRUPT not in os.environ:
             print(interrupt if interrupt.args else 'interrupted', file=sys.stderr)
-        return 1
+        return interrupted

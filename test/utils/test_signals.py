@@ -11,6 +11,7 @@ import sys
 import time
 
 from helpers import python_path, ROOT
+from posenet_ros import node
 from posenet_ros.utils.signals import handle_signals, raise_interrupt, without_interrupts
 import pytest
 
@@ -72,6 +73,16 @@ def test_signals_are_handled_before_anything_large_is_imported(
     assert 'Traceback' not in error
     assert process.returncode == code
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_node_that_is_interrupted_between_two_handlers_has_done_its_work(
+        monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(node, 'run', interrupted)
+    assert node.main([]) == 0
+    assert capsys.readouterr() == ('', '')
 
 
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGHUP])
