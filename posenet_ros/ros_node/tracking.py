@@ -9,6 +9,7 @@ from threading import Lock
 import time
 from typing import Any, NamedTuple
 
+import cv2
 from posenet_ros.geometry.pose import Pose
 from posenet_ros.imaging.decoding import Frame
 from posenet_ros.landmarks.tracking.keyframe import GreyImage, Keyframe
@@ -191,6 +192,7 @@ def start_inference(
         return InferenceThread(
             node, stack, relocaliser, lock, diagnostics, results.expect, results.handle,
             on_failure)
+    cv2.setNumThreads(1)  # two threads of ours have images; small tasks of more take CPU time
     return TrackingThreads(
         node, stack, relocaliser, lock, diagnostics, results.expect, results.handle, on_failure,
         tracker, results.odom_from_camera)

@@ -11,7 +11,7 @@ import numpy as np
 from posenet_ros.errors import InputError
 from posenet_ros.training.bench.__main__ import main
 from posenet_ros.training.bench.parts.images import image_files, read_images
-from posenet_ros.training.bench.parts.node_watch import ends_of, tracked_between
+from posenet_ros.training.bench.parts.node_watch import ends_of, localised_between
 from posenet_ros.training.bench.tables import node_rows
 import pytest
 
@@ -57,8 +57,10 @@ def test_what_became_of_images_is_told_between_two_reports() -> None:
     assert ends_of(before, after) == {
         'answered': 3, 'bad': 0, 'dropped': 1, 'failed': 0, 'lost': 3, 'rejected as jump': 1,
         'rejected as stale': 2}
-    assert tracked_between(before, after) == 0
-    assert tracked_between({**before, 'images tracked': '2'}, {'images tracked': '9'}) == 7
+    assert localised_between(before, {**after, 'tracking': 'off'}) == 6
+    tracking = {**after, 'tracking': 'on', 'tracked': '30'}
+    assert localised_between(before, tracking) == 0
+    assert localised_between({**before, 'localised': '2'}, {**tracking, 'localised': '9'}) == 7
 
 
 def test_images_are_read_in_the_order_of_their_names_at_the_size(tmp_path: Path) -> None:

@@ -32,9 +32,9 @@ from posenet_ros.training.bench.parts.live import Cameras, START_TIMEOUT_S, STOP
 from posenet_ros.training.bench.parts.node_watch import (
     ends_of,
     Lifecycle,
+    localised_between,
     NodeWatch,
     settled_report,
-    tracked_between,
 )
 from posenet_ros.training.bench.parts.start import node_startup
 from posenet_ros.training.bench.timing import cpu_s, memory_mb
@@ -129,7 +129,7 @@ def measure_run(feed: Feed, options: argparse.Namespace) -> tuple[dict[str, Any]
             'age_ms': percentiles_ms([published[s] - s for s in stamps & published.keys()]),
             'poses': len(stamps & published.keys()),
             'received': received, 'cpu_s': used_s,
-            'localised': received - ends['dropped'] - tracked_between(before, after),
+            'localised': localised_between(before, after),
             'memory_mb': {'own': max(m['own'] for m in memory), 'without DDS': max(
                 m['now'] - m['shared'] for m in memory)}}, stamps
 

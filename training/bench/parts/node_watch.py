@@ -14,7 +14,7 @@ REPORTS_S = 10.0  # to wait for reports that agree
 ACTIVE_S = 20.0  # for a service of the lifecycle
 POLL_S = 0.02
 FOUND_S = 0.5  # until the node has found a client, too
-TRACKED = 'images tracked'  # of the diagnostics: answered without being localised
+LOCALISED = 'localised'  # of the diagnostics, while images are tracked: those of the second thread
 COUNTED = ('answered', 'bad', 'dropped', 'failed', 'lost')  # besides the gate's verdicts
 
 
@@ -58,9 +58,16 @@ def ends_of(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, in
                    if key.startswith('verdict ') and key != 'verdict accepted' and number}
 
 
-def tracked_between(before: Mapping[str, str], after: Mapping[str, str]) -> int:
-    """Return the number of images that were tracked, not localised, between two reports."""
-    return int(after.get(TRACKED, 0)) - int(before.get(TRACKED, 0))
+def localised_between(before: Mapping[str, str], after: Mapping[str, str]) -> int:
+    """
+    Return the number of images that were localised between two reports.
+
+    Those are all that were neither dropped nor lost, or those that a tracking node says.
+    """
+    if after['tracking'] == 'on':
+        return int(after.get(LOCALISED, 0)) - int(before.get(LOCALISED, 0))
+    ends = ends_of(before, after)
+    return sum(ends.values()) - ends['lost'] - ends['dropped']
 
 
 def settled_report(cameras: Cameras, watch: NodeWatch) -> dict[str, str]:
