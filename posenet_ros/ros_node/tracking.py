@@ -128,11 +128,12 @@ class TrackingThreads(InferenceThread):
         return due, inspect(tracked)
 
     def _localise_due(self, due: DueImage) -> None:
-        """Localise an image in the second thread."""
+        """Localise an image in the second thread, or the latest when it is this camera's turn."""
         try:
             with _LOCALISING:
                 if self._localiser.stopping:  # while another camera had its turn
                     return
+                due = self._latest(due)
                 result = self._answer(due)
             self._diagnostics.count('localised')
             if due.request.tracked is None:
@@ -142,6 +143,14 @@ class TrackingThreads(InferenceThread):
         except Exception as error:  # or this thread would end; its image has been answered
             self._diagnostics.warn('tracking', f'a localisation failed: {error}')
             self.localise_anew()
+
+    def _latest(self, due: DueImage) -> DueImage:
+        """Return the newer image that waits, if any: from an old one nothing can be tracked."""
+        newer = self._localiser.clear()
+        if newer is None:
+            return due
+        self._count_dropped(due)
+        return newer
 
     def _answer(self, due: DueImage) -> QueryResult:
         image = detect_features(self._relocaliser, due.prepared, time.monotonic)

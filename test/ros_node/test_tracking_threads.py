@@ -18,6 +18,7 @@ from posenet_ros.localisation.gating.prior import NOTHING
 from posenet_ros.localisation.pipeline import QueryResult
 from posenet_ros.localisation.query_camera import QueryCamera
 from posenet_ros.localisation.relocaliser import Relocaliser
+from posenet_ros.ros_node import tracking
 from posenet_ros.ros_node.diagnostics import Diagnostics
 from posenet_ros.ros_node.tracking import DueImage, TrackingThreads
 import pytest
@@ -95,6 +96,16 @@ def test_images_that_wait_for_a_slow_localisation_are_dropped_but_the_latest(
     bench.free.set()
     bench.wait_for(lambda: bench.diagnostics.counts['dropped'] == 6)  # of a past generation
     assert not bench.results
+
+
+def test_the_latest_image_is_localised_when_it_is_the_turn_of_this_camera(
+        bench: Bench, walked: Walked) -> None:
+    with tracking._LOCALISING:  # as by another camera
+        for index in range(4):
+            bench.give(index, walked[1][index])
+    bench.wait_for(lambda: bench.results)
+    assert [due.request.stamp_ns for due in bench.due] == [4 * PERIOD_NS]
+    assert bench.diagnostics.counts['dropped'] == 3
 
 
 def test_after_a_localisation_the_images_that_follow_are_tracked(
