@@ -8,6 +8,7 @@ from threading import Event, RLock
 import time
 from unittest.mock import Mock
 
+import cv2
 from map_helpers import write_map_model
 from posenet_ros.geometry.lie import interpolate
 from posenet_ros.geometry.pose import Pose
@@ -20,7 +21,8 @@ from posenet_ros.localisation.query_camera import QueryCamera
 from posenet_ros.localisation.relocaliser import Relocaliser
 from posenet_ros.ros_node import tracking
 from posenet_ros.ros_node.diagnostics import Diagnostics
-from posenet_ros.ros_node.tracking import DueImage, TrackingThreads
+from posenet_ros.ros_node.parameters import Parameters
+from posenet_ros.ros_node.tracking import DueImage, start_inference, TrackingThreads
 import pytest
 from training_helpers import LARGE_CAMERA, wall_view
 
@@ -161,3 +163,14 @@ def test_an_answer_about_a_tracked_image_is_not_published_and_may_fail(
     assert len(bench.due) == (3 if fails else 2)
     published = ['infer' in result.stages_s for result in bench.results]
     assert published.count(True) == (2 if fails else 1)  # those that were not tracked
+
+
+@pytest.mark.parametrize(('tracking', 'threads'), [('auto', 1), ('off', 2)])
+def test_a_node_that_tracks_has_one_thread_of_opencv(
+        walked: Walked, tracking: str, threads: int) -> None:
+    with ExitStack() as stack:
+        stack.callback(cv2.setNumThreads, cv2.getNumThreads())
+        cv2.setNumThreads(2)
+        start_inference(Mock(), stack, walked[0], RLock(), Diagnostics(), Mock(), Mock(),
+                        Parameters(model='map', tracking=tracking))
+        assert cv2.getNumThreads() == threads
