@@ -165,7 +165,7 @@ def test_an_answer_about_a_tracked_image_is_not_published_and_may_fail(
     assert published.count(True) == (2 if fails else 1)  # those that were not tracked
 
 
-@pytest.mark.parametrize(('tracking', 'threads'), [('auto', 1), ('off', 2)])
+@pytest.mark.parametrize(('tracking', 'threads'), [('auto', 1), ('false', 2)])
 def test_a_node_that_tracks_has_one_thread_of_opencv(
         walked: Walked, tracking: str, threads: int) -> None:
     with ExitStack() as stack:
