@@ -30,6 +30,7 @@ import tempfile
 import time
 
 from posenet_ros.utils.arguments import run_cli
+from posenet_ros.utils.blas_threads import THREADS
 
 ROOT = Path(__file__).resolve().parents[1]
 COPIED = ('posenet_ros', 'training', 'test', 'config', 'launch', 'pyproject.toml')
@@ -349,8 +350,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Draw the changes, try each, and print those that survive."""
     options = parser().parse_args(argv)
-    os.environ.setdefault('OMP_NUM_THREADS', '1')
-    os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
+    for name in THREADS:
+        os.environ.setdefault(name, '1')
     for name in PRELOADED:
         import_module(name)
     drawn = draw(options.number, options.seed, [name for name in TESTS if options.only in name])

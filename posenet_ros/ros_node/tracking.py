@@ -201,6 +201,7 @@ def start_inference(
         return InferenceThread(
             node, stack, relocaliser, lock, diagnostics, results.expect, results.handle,
             on_failure)
+    stack.callback(cv2.setNumThreads, cv2.getNumThreads())
     cv2.setNumThreads(1)  # two threads of ours have images; small tasks of more take CPU time
     return TrackingThreads(
         node, stack, relocaliser, lock, diagnostics, results.expect, results.handle, on_failure,

@@ -6,6 +6,7 @@ import os
 
 OPENMP = 'OMP_NUM_THREADS'
 BLAS = 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS', 'BLIS_NUM_THREADS'
+THREADS = OPENMP, *BLAS  # of a process that has one core, as the nanny of a Dask worker sets them
 
 
 def use_one_blas_thread() -> None:

@@ -171,6 +171,8 @@ def test_a_node_that_tracks_has_one_thread_of_opencv(
     with ExitStack() as stack:
         stack.callback(cv2.setNumThreads, cv2.getNumThreads())
         cv2.setNumThreads(2)
-        start_inference(Mock(), stack, walked[0], RLock(), Diagnostics(), Mock(), Mock(),
-                        Parameters(model='map', tracking=tracking))
-        assert cv2.getNumThreads() == threads
+        with ExitStack() as node:
+            start_inference(Mock(), node, walked[0], RLock(), Diagnostics(), Mock(), Mock(),
+                            Parameters(model='map', tracking=tracking))
+            assert cv2.getNumThreads() == threads
+        assert cv2.getNumThreads() == 2

@@ -9,7 +9,7 @@ import sys
 
 from helpers import ROOT
 import numpy as np
-from posenet_ros.utils.blas_threads import BLAS, OPENMP
+from posenet_ros.utils.blas_threads import BLAS, OPENMP, THREADS
 import pytest
 
 BLAS_OF_NUMPY = np.show_config(mode='dicts')['Build Dependencies']['blas']['name']
@@ -29,7 +29,7 @@ run_cli(threads)
 
 def threads_of_a_command(environment: Mapping[str, str]) -> int:
     """Return the threads of a command's process once it has multiplied matrices."""
-    rest = {key: value for key, value in os.environ.items() if key not in (OPENMP, *BLAS)}
+    rest = {key: value for key, value in os.environ.items() if key not in THREADS}
     done = subprocess.run([sys.executable, '-c', PROBE], cwd=ROOT, text=True, check=True,
                           env={**rest, **environment}, capture_output=True, timeout=60)
     return int(done.stdout)

@@ -13,14 +13,13 @@ from typing import TypeVar
 
 import cv2
 from posenet_ros.errors import PoseNetError
-from posenet_ros.utils.blas_threads import BLAS, OPENMP
+from posenet_ros.utils.blas_threads import THREADS
 from posenet_ros.utils.signals import ignored_by_children
 from posenet_ros.utils.tasks.cluster import run_on_cluster
 from posenet_ros.utils.tasks.worker import SharedPaths
 
 A = TypeVar('A')
 B = TypeVar('B')
-THREADS = OPENMP, *BLAS  # as the nanny of a Dask worker sets them
 
 
 def run_tasks(function: Callable[[A], B], tasks: Sequence[A], jobs: int = 1,

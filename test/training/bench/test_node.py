@@ -57,10 +57,12 @@ def test_what_became_of_images_is_told_between_two_reports() -> None:
     assert ends_of(before, after) == {
         'answered': 3, 'bad': 0, 'dropped': 1, 'failed': 0, 'lost': 3, 'rejected as jump': 1,
         'rejected as stale': 2}
-    assert localised_between(before, {**after, 'tracking': 'off'}) == 6
+    ends = ends_of(before, after)
+    assert localised_between(before, {**after, 'tracking': 'off'}, ends) == 6
     tracking = {**after, 'tracking': 'on', 'tracked': '30'}
-    assert localised_between(before, tracking) == 0
-    assert localised_between({**before, 'localised': '2'}, {**tracking, 'localised': '9'}) == 7
+    assert localised_between(before, tracking, ends) == 0
+    assert localised_between(
+        {**before, 'localised': '2'}, {**tracking, 'localised': '9'}, ends) == 7
 
 
 def test_images_are_read_in_the_order_of_their_names_at_the_size(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ import os
 import signal
 
 from posenet_ros.errors import InputError, PoseNetError
-from posenet_ros.utils.tasks.run import run_tasks, THREADS
+from posenet_ros.utils.blas_threads import THREADS
+from posenet_ros.utils.tasks.run import run_tasks
 import pytest
 
 

@@ -14,7 +14,7 @@ import time
 from typing import NamedTuple
 
 from posenet_ros.errors import PoseNetError
-from posenet_ros.utils.tasks.run import THREADS
+from posenet_ros.utils.blas_threads import THREADS
 
 HOST = '127.0.0.1'
 IDLE = '10 minutes'  # until it ends by itself, where this process was killed, and its workers

@@ -129,7 +129,7 @@ def measure_run(feed: Feed, options: argparse.Namespace) -> tuple[dict[str, Any]
             'age_ms': percentiles_ms([published[s] - s for s in stamps & published.keys()]),
             'poses': len(stamps & published.keys()),
             'received': received, 'cpu_s': used_s,
-            'localised': localised_between(before, after),
+            'localised': localised_between(before, after, ends),
             'memory_mb': {'own': max(m['own'] for m in memory), 'without DDS': max(
                 m['now'] - m['shared'] for m in memory)}}, stamps
 

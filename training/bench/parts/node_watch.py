@@ -58,15 +58,17 @@ def ends_of(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, in
                    if key.startswith('verdict ') and key != 'verdict accepted' and number}
 
 
-def localised_between(before: Mapping[str, str], after: Mapping[str, str]) -> int:
+def localised_between(before: Mapping[str, str], after: Mapping[str, str],
+                      ends: Mapping[str, int]) -> int:
     """
     Return the number of images that were localised between two reports.
 
     Those are all that were neither dropped nor lost, or those that a tracking node says.
+
+    :param ends: of the images, as of :func:`ends_of`.
     """
     if after['tracking'] == 'on':
         return int(after.get(LOCALISED, 0)) - int(before.get(LOCALISED, 0))
-    ends = ends_of(before, after)
     return sum(ends.values()) - ends['lost'] - ends['dropped']
 
 

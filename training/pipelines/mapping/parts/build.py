@@ -104,6 +104,7 @@ def join_poses(dataset: Dataset, options: MappingOptions, work: Path, split: Seq
     cameras, moved = join_cameras(mapped, split, given)
     check = _whole_check([part.check for part in mapped], given, cameras)
     dataset = dataset if check.change is None else with_cameras(dataset, cameras)
+    del mapped  # the tracks of all parts, while the features are read
     views = KeptViews(dataset, options.features, work)
     return MappedParts(dataset, options, folders, split, work, cameras, moved, check,
                        describe_images(KeptFeatures(views), options.vocabulary))
